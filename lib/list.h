@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/list.h -- doubly linked, circular, intrusive lists.
+ *
+ *	head	a struct list that stands for the list itself
+ *	link	a struct list inside an element
+ *
+ * An element that is on no list has a link that points to itself, so that
+ * list_is_linked() can answer.  The caller holds whatever lock guards the
+ * list.  Every function may be called from any context.
+ */
+#ifndef LIB_LIST_H
+#define LIB_LIST_H
+
+#include "lib/types.h"
+
+struct list {
+	struct list *next;
+	struct list *prev;
+};
+
+#define LIST_INIT(name)                                                        \
+	{                                                                      \
+		&(name), &(name)                                               \
+	}
+
+static inline void list_init(struct list *head)
+{
+	head->next = head;
+	head->prev = head;
+}
+
+static inline bool list_empty(const struct list *head)
+{
+	return head->next == head;
+}
+
+static inline bool list_is_linked(const struct list *link)
+{
+	return link->next != link;
+}
+
+static inline void list_insert_between(struct list *link, struct list *prev,
+                                       struct list *next)
+{
+	link->prev = prev;
+	link->next = next;
+	prev->next = link;
+	next->prev = link;
+}
+
+/* Insert at the front. */
+static inline void list_push(struct list *head, struct list *link)
+{
+	list_insert_between(link, head, head->next);
+}
+
+/* Insert at the back. */
+static inline void list_append(struct list *head, struct list *link)
+{
+	list_insert_between(link, head->prev, head);
+}
+
+static inline void list_remove(struct list *link)
+{
+	link->prev->next = link->next;
+	link->next->prev = link->prev;
+	list_init(link);
+}
+
+/* The first element, or NULL if the list is empty. */
+#define list_first(head, type, member)                                         \
+	(list_empty(head) ? NULL : container_of((head)->next, type, member))
+
+#define list_for_each(at, head)                                                \
+	for ((at) = (head)->next; (at) != (head); (at) = (at)->next)
+
+/* As list_for_each(), and AT may be removed in the body. */
+#define list_for_each_safe(at, after, head)                                    \
+	for ((at) = (head)->next, (after) = (at)->next; (at) != (head);        \
+	     (at) = (after), (after) = (at)->next)
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/parse.h -- numbers and words out of text that somebody else wrote.
+ * Every function may be called from any context; nothing is written but the
+ * results, and a result is written only on success.
+ */
+#ifndef LIB_PARSE_H
+#define LIB_PARSE_H
+
+#include "lib/types.h"
+
+/*
+ * A whole unsigned number: decimal, or hexadecimal behind 0x.  Returns 0,
+ * -EINVAL (empty, or a character that is no digit) or -ERANGE (above 2^64-1).
+ */
+__must_check int parse_number(const char *text, uint64_t *number);
+
+/*
+ * As parse_number(), with an optional suffix k, K, m, M, g or G that
+ * multiplies by 2^10, 2^20, 2^30: a size in bytes.
+ */
+__must_check int parse_size(const char *text, uint64_t *bytes);
+
+#endif
