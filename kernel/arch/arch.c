@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/arch.c -- kernel/arch/arch.h for the real processor, but for what
+ * trap.asm says better: arch_wait_for_interrupt(), arch_raise_irq_vector().
+ */
+#include "kernel/arch/arch.h"
+
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/registers.h"
+
+unsigned int arch_cpu_id(void)
+{
+	return this_cpu()->id;
+}
+
+bool arch_irq_enabled(void)
+{
+	uint64_t flags;
+
+	__asm__ volatile("pushfq\n\t"
+	                 "popq %0"
+	                 : "=r"(flags)
+	                 :
+	                 : "memory");
+	return (flags & RFLAGS_IF) != 0;
+}
+
+void arch_irq_enable(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
+void arch_irq_disable(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
+bool arch_irq_save(void)
+{
+	bool enabled = arch_irq_enabled();
+
+	arch_irq_disable();
+	return enabled;
+}
+
+void arch_irq_restore(bool enabled)
+{
+	if (enabled)
+		arch_irq_enable();
+	else
+		arch_irq_disable();
+}
+
+void arch_relax(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
+
+uint64_t arch_cycles(void)
+{
+	uint32_t low;
+	uint32_t high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+__noreturn void arch_halt_for_ever(void)
+{
+	for (;;)
+		__asm__ volatile("cli\n\t"
+		                 "hlt"
+		                 :
+		                 :
+		                 : "memory");
+}

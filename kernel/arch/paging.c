@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/paging.c -- the kernel's page tables: made at boot, then walked.
+ *
+ *	root[273]  direct map   table -> table of 2 MiB entries, 512 a GiB
+ *	root[416]  windows      table -> directory, this CPU's own: 512 windows
+ *	root[448]  stacks       table -> table -> 512 entries of 4 KiB
+ *	root[511]  image        table -> table -> entries of 4 KiB
+ *
+ * A machine of 4 MB pays for this: the root; two tables above the direct map
+ * and two of 4 KiB entries in it (the hole below 1 MiB and the image make both
+ * regions uneven); two above the windows; three for the stacks; two above the
+ * image and one or two of entries: 13 or 14 frames.
+ *
+ * While the tables are made, the boot tables are in force, and a table's bytes
+ * are at KERNEL_BASE + physical (so frames must lie below 1 GiB); afterwards
+ * they are in the direct map.
+ *
+ * Invariants, which paging_count_violations() walks for:
+ *
+ *  P1  No page is writable and executable.
+ *  P2  No page is open to user mode.
+ *  P3  Virtual page 0 is not mapped.
+ *
+ * Locking: none.  The tables change during boot; then only through the
+ * functions of direct_map.h, window.h and the two for stacks, each of which
+ * says who may call it.  One CPU runs; what is unmapped is flushed there.
+ *
+ * Source: Intel SDM vol. 3A, 4.5 "4-Level Paging", 4.6 "Access Rights", 4.10
+ * "Caching Translation Information".
+ */
+#include "kernel/arch/paging.h"
+
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/image.h"
+#include "kernel/arch/page_table.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/registers.h"
+#include "kernel/arch/window.h"
+#include "lib/string.h"
+
+#define VGA_TEXT_START 0xb8000UL
+#define VGA_TEXT_END   0xc0000UL
+
+/* Tables above the last level allow everything; the last level decides. */
+#define LINK           (PTE_PRESENT | PTE_WRITABLE)
+
+uintptr_t direct_map_base = DIRECT_MAP_BASE;
+
+static uintptr_t table_base = KERNEL_BASE; /* where frames are seen */
+static uint64_t root;                      /* physical; 0 before boot has it */
+static uint64_t (*take_frame)(void);
+
+uint64_t pte_nx(void)
+{
+	return cpu_has(CPU_NX) ? PTE_NX : 0;
+}
+
+uint64_t *page_table_of(uint64_t entry)
+{
+	return (uint64_t *)(table_base + (entry & PTE_ADDRESS));
+}
+
+/* ---- Making ---------------------------------------------------------------- */
+
+static uint64_t take_table(void)
+{
+	uint64_t frame = take_frame();
+
+	memset(page_table_of(frame), 0, PAGE_SIZE);
+	return frame;
+}
+
+/* The entry for ADDRESS at LEVEL of the tables to be, making those above. */
+static uint64_t *make_entry(uintptr_t address, unsigned int level)
+{
+	uint64_t *table = page_table_of(root);
+
+	for (unsigned int at = ROOT_LEVEL; at > level; at--) {
+		uint64_t *entry = &table[level_index(address, at)];
+
+		if (*entry == 0)
+			*entry = take_table() | LINK;
+		table = page_table_of(*entry);
+	}
+	return &table[level_index(address, level)];
+}
+
+static void map_range(uintptr_t address, uint64_t start, uint64_t end,
+                      uint64_t flags)
+{
+	for (uint64_t at = start; at < end; at += PAGE_SIZE)
+		*make_entry(address + (at - start), 1) =
+			at | flags | PTE_PRESENT;
+}
+
+void paging_begin(uint64_t (*take)(void))
+{
+	take_frame = take;
+	root = take_table();
+}
+
+static bool overlaps(uint64_t start, uint64_t end, uint64_t from, uint64_t to)
+{
+	return start < to && from < end;
+}
+
+/* Text and read-only data are written nowhere, by no address. */
+static uint64_t ram_protection(uint64_t frame)
+{
+	bool read_only = frame >= image_to_phys(text_begin) &&
+	                 frame < image_to_phys(rodata_end);
+
+	return PTE_GLOBAL | pte_nx() | (read_only ? 0 : PTE_WRITABLE);
+}
+
+void paging_map_ram(uint64_t start, uint64_t end)
+{
+	uint64_t at = start;
+
+	while (at < end) {
+		uint64_t next = at + LARGE_PAGE_SIZE;
+		bool large = at % LARGE_PAGE_SIZE == 0 && next <= end &&
+		             !overlaps(at, next, image_physical_start(),
+		                       image_physical_end());
+
+		if (large) {
+			*make_entry(DIRECT_MAP_BASE + at, 2) =
+				at | ram_protection(at) | PTE_LARGE |
+				PTE_PRESENT;
+		} else {
+			next = at + PAGE_SIZE;
+			map_range(DIRECT_MAP_BASE + at, at, next,
+			          ram_protection(at));
+		}
+		at = next;
+	}
+}
+
+static void map_part(const char *start, const char *end, uint64_t flags)
+{
+	map_range((uintptr_t)start, image_to_phys(start), image_to_phys(end),
+	          flags | PTE_GLOBAL);
+}
+
+static void unmap_guard(const char *guard)
+{
+	*make_entry((uintptr_t)guard, 1) = 0;
+}
+
+static void map_image(void)
+{
+	map_part(text_begin, text_end, 0);
+	map_part(rodata_begin, rodata_end, pte_nx());
+	map_part(data_begin, data_end, PTE_WRITABLE | pte_nx());
+	unmap_guard(boot_stack_guard);
+	unmap_guard(double_fault_stack_guard);
+	unmap_guard(nmi_stack_guard);
+}
+
+/* Windows and stacks: the tables, and nothing in them yet. */
+static void make_regions(void)
+{
+	uint64_t *directory = make_entry(WINDOW_BASE, 2);
+
+	this_cpu()->window_directory =
+		phys_to_virt((uintptr_t)directory - KERNEL_BASE);
+	make_entry(STACK_BASE, 1);
+}
+
+void paging_switch(void)
+{
+	map_range(DIRECT_MAP_BASE + VGA_TEXT_START, VGA_TEXT_START,
+	          VGA_TEXT_END,
+	          PTE_WRITABLE | PTE_PCD | PTE_PWT | PTE_GLOBAL | pte_nx());
+	map_image();
+	make_regions();
+	write_cr3(root);
+	paging_flush_all();
+	table_base = DIRECT_MAP_BASE;
+}
+
+void paging_flush_all(void)
+{
+	uint64_t cr4 = read_cr4();
+
+	/* A change of PGE flushes everything; without PGE, CR3 does. */
+	if (cr4 & CR4_PGE) {
+		write_cr4(cr4 & ~CR4_PGE);
+		write_cr4(cr4);
+	} else {
+		flush_local();
+	}
+}
+
+/* ---- Walking ----------------------------------------------------------------- */
+
+static bool leads_on(uint64_t entry)
+{
+	return (entry & PTE_PRESENT) != 0 && (entry & PTE_LARGE) == 0;
+}
+
+uint64_t *page_table_entry(uintptr_t address, unsigned int level)
+{
+	uint64_t *table = page_table_of(read_cr3());
+
+	for (unsigned int at = ROOT_LEVEL; at > level; at--) {
+		uint64_t entry = READ_ONCE(table[level_index(address, at)]);
+
+		if (!leads_on(entry))
+			return NULL;
+		table = page_table_of(entry);
+	}
+	return &table[level_index(address, level)];
+}
+
+unsigned int paging_walk(uintptr_t address, uint64_t entry[PAGING_LEVELS + 1])
+{
+	uint64_t *table = page_table_of(read_cr3());
+	unsigned int level = ROOT_LEVEL;
+
+	for (;;) {
+		entry[level] = READ_ONCE(table[level_index(address, level)]);
+		if (level == 1 || !leads_on(entry[level]))
+			return level;
+		table = page_table_of(entry[level]);
+		level--;
+	}
+}
+
+/* Bits 47 to 63 are all the same: the only addresses there are. */
+static bool is_canonical(uintptr_t address)
+{
+	uintptr_t high = address >> 47;
+
+	return high == 0 || high == 0x1ffff;
+}
+
+uint64_t paging_lookup(uintptr_t address, unsigned int *level)
+{
+	uint64_t entry[PAGING_LEVELS + 1];
+
+	*level = 0;
+	if (!is_canonical(address))
+		return 0;
+	*level = paging_walk(address, entry);
+	return entry[*level] & PTE_PRESENT ? entry[*level] : 0;
+}
+
+static bool is_in_page(uintptr_t address, const char *page)
+{
+	return address - (uintptr_t)page < PAGE_SIZE;
+}
+
+bool paging_is_guard(uintptr_t address)
+{
+	uintptr_t in_stacks = address - STACK_BASE;
+
+	if (in_stacks < STACK_SLOTS * STACK_SLOT_SIZE)
+		return in_stacks % STACK_SLOT_SIZE <
+		       STACK_SLOT_SIZE - STACK_SIZE;
+	return is_in_page(address, boot_stack_guard) ||
+	       is_in_page(address, double_fault_stack_guard) ||
+	       is_in_page(address, nmi_stack_guard);
+}
+
+/* ---- Stacks -------------------------------------------------------------------- */
+
+void paging_map_stack_page(uintptr_t address, uint64_t physical)
+{
+	uint64_t *entry = page_table_entry(address, 1);
+
+	WRITE_ONCE(*entry, physical | PTE_PRESENT | PTE_WRITABLE | PTE_GLOBAL |
+	                           pte_nx());
+}
+
+uint64_t paging_unmap_stack_page(uintptr_t address)
+{
+	uint64_t *entry = page_table_entry(address, 1);
+	uint64_t physical = *entry & PTE_ADDRESS;
+
+	WRITE_ONCE(*entry, 0);
+	flush_address(address);
+	return physical;
+}
+
+/* ---- Checking ------------------------------------------------------------------ */
+
+/* What all entries on the way to a page have in common. */
+struct rights {
+	bool writable;
+	bool executable;
+	bool user;
+};
+
+/* A walk over all of memory, one table a level at a time. */
+struct walk {
+	uint64_t *table[ROOT_LEVEL + 1];
+	struct rights rights[ROOT_LEVEL + 2]; /* of what leads to the level */
+	unsigned int index[ROOT_LEVEL + 1];
+	unsigned int level;
+};
+
+static struct rights less(struct rights rights, uint64_t entry)
+{
+	return (struct rights){
+		.writable = rights.writable && (entry & PTE_WRITABLE),
+		.executable = rights.executable &&
+		              (pte_nx() == 0 || (entry & PTE_NX) == 0),
+		.user = rights.user && (entry & PTE_USER),
+	};
+}
+
+/* Without NX there is no telling what is executable: P1 cannot be kept. */
+static bool is_violation(struct rights rights, uint64_t virtual_page)
+{
+	return (rights.writable && rights.executable && pte_nx() != 0) ||
+	       rights.user || virtual_page == 0;
+}
+
+/* The first virtual page of what the walk stands at. */
+static uint64_t page_of(const struct walk *walk)
+{
+	uint64_t page = 0;
+
+	for (unsigned int level = ROOT_LEVEL; level >= walk->level; level--)
+		page |= (uint64_t)walk->index[level] << (9 * (level - 1));
+	return page;
+}
+
+/* Look at one entry; goes down a level if it leads there. */
+static bool step_is_violation(struct walk *walk)
+{
+	unsigned int level = walk->level;
+	uint64_t entry = READ_ONCE(walk->table[level][walk->index[level]]);
+	struct rights rights = less(walk->rights[level + 1], entry);
+	bool violation;
+
+	if (level > 1 && leads_on(entry)) {
+		walk->rights[level] = rights;
+		walk->level = level - 1;
+		walk->table[level - 1] = page_table_of(entry);
+		walk->index[level - 1] = 0;
+		return false;
+	}
+	violation = (entry & PTE_PRESENT) != 0 &&
+	            is_violation(rights, page_of(walk));
+	walk->index[level]++;
+	return violation;
+}
+
+unsigned long paging_count_violations(void)
+{
+	unsigned long violations = 0;
+	struct walk walk = { .level = ROOT_LEVEL };
+
+	walk.table[ROOT_LEVEL] = page_table_of(read_cr3());
+	walk.rights[ROOT_LEVEL + 1] = (struct rights){ true, true, true };
+	for (;;) {
+		if (walk.index[walk.level] < TABLE_ENTRIES) {
+			violations += step_is_violation(&walk);
+			continue;
+		}
+		if (walk.level == ROOT_LEVEL)
+			return violations;
+		walk.level++;
+		walk.index[walk.level]++;
+	}
+}

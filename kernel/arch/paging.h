@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/paging.h -- the kernel's page tables.
+ *
+ *	address                 size     what
+ *	ffff'8880'0000'0000     all RAM  direct map: 2 MiB entries, RW, NX, global
+ *	ffff'd000'0000'0000     1 GiB    windows (kernel/arch/window.h), per CPU
+ *	ffff'e000'0000'0000     2 MiB    thread stacks, guard page below each
+ *	ffff'ffff'8000'0000     image    .text RX, .rodata R NX, .data RW NX, global
+ *
+ * A 2 MiB region that is not RAM throughout, or that the image touches, is
+ * mapped by 4 KiB entries from the start: holes are not mapped at all, and
+ * the image's text and read-only data are read-only in the direct map too.
+ * The one thing there that is not RAM is the VGA's text, b8000..bffff, uncached.
+ * Nothing else is mapped: no identity map, no page 0.
+ *
+ * Source: Intel SDM vol. 3A, 4.5 "4-Level Paging".
+ */
+#ifndef KERNEL_ARCH_PAGING_H
+#define KERNEL_ARCH_PAGING_H
+
+#include "lib/types.h"
+
+#define DIRECT_MAP_BASE 0xffff888000000000UL
+#define WINDOW_BASE     0xffffd00000000000UL
+#define STACK_BASE      0xffffe00000000000UL
+#define KERNEL_BASE     0xffffffff80000000UL
+
+/* Stacks: 64 slots of 32 KiB: a guard page, three spare, four of stack. */
+#define STACK_SLOTS     64
+#define STACK_SLOT_SIZE (32 * KIB)
+#define STACK_SIZE      (16 * KIB)
+
+/*
+ * The three steps of boot, in order.  TAKE_FRAME gives the physical address of
+ * one 4 KiB frame below 1 GiB that is the tables' from now on (it panics itself
+ * if there is none).  paging_map_ram() takes each usable range (whole pages,
+ * ascending); paging_switch() maps the rest, loads CR3, and the boot tables and
+ * the identity map are gone.
+ */
+void paging_begin(uint64_t (*take_frame)(void));
+void paging_map_ram(uint64_t start, uint64_t end);
+void paging_switch(void);
+
+/* Physical to direct-map address and back.  No check. */
+static inline void *phys_to_virt(uint64_t physical)
+{
+	return (void *)(DIRECT_MAP_BASE + physical);
+}
+
+static inline uint64_t virt_to_phys(const void *address)
+{
+	return (uint64_t)(uintptr_t)address - DIRECT_MAP_BASE;
+}
+
+/*
+ * Map or unmap one page in the stack region (RW, NX); unmap flushes and returns
+ * the physical address that was mapped, or 0.  Thread context.
+ */
+void paging_map_stack_page(uintptr_t address, uint64_t physical);
+uint64_t paging_unmap_stack_page(uintptr_t address);
+
+/*
+ * Walk the tables for ADDRESS: ENTRY[4], ENTRY[3] ... are what the walk meets.
+ * Returns the level at which it ends, because that entry maps memory or is not
+ * present; the entries below are not set.  Any context.
+ */
+#define PAGING_LEVELS 4
+unsigned int paging_walk(uintptr_t address, uint64_t entry[PAGING_LEVELS + 1]);
+
+/*
+ * The entry that maps ADDRESS and its level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB), or
+ * 0 if nothing maps it.  Any context.
+ */
+uint64_t paging_lookup(uintptr_t address, unsigned int *level);
+
+/* Is ADDRESS a guard page (of the boot, IST or a thread's stack)? */
+bool paging_is_guard(uintptr_t address);
+
+/*
+ * Walk everything: the number of mappings that are writable and executable,
+ * or user-accessible, or that map virtual page 0.  0 is the only good answer.
+ */
+unsigned long paging_count_violations(void);
+
+/* Flush everything, global entries too, on this CPU. */
+void paging_flush_all(void);
+
+/* For reports: splits and joins of the direct map since boot. */
+unsigned long direct_map_splits(void);
+unsigned long direct_map_joins(void);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/percpu.h -- what each CPU has for itself.
+ *
+ * GS.base points at the struct cpu of the CPU that runs; nothing runs in user
+ * mode, so it always does.  The first fields are read and written by
+ * kernel/arch/trap.asm: their offsets are fixed and asserted below.
+ */
+#ifndef KERNEL_ARCH_PERCPU_H
+#define KERNEL_ARCH_PERCPU_H
+
+#include "kernel/arch/arch.h"
+#include "lib/types.h"
+
+struct fault_expect;
+struct thread;
+struct owner;
+
+#define IRQ_LINES 16
+
+struct cpu {
+	struct cpu *self;     /* 0: so that gs:0 is its address */
+	uint64_t *open_entry; /* 8: see kernel/arch/window.h; never NULL */
+	/* 16: interrupts that entered on each line, counted by the stub. */
+	uint64_t irq_taken[IRQ_LINES];
+
+	uint64_t no_entry; /* what open_entry points at when none is open */
+	uint64_t *window_directory;
+	unsigned int id;
+	unsigned int preempt_count;  /* see kernel/core/context.h */
+	struct fault_expect *expect; /* see kernel/arch/trap.h */
+	struct thread *thread;       /* that runs here */
+	struct owner *irq_owner;     /* innermost interrupt line that runs */
+	uint64_t irq_rip;            /* where the innermost interrupt came */
+	uint64_t nmi_count;
+};
+
+static_assert(offsetof(struct cpu, self) == 0, "trap.asm");
+static_assert(offsetof(struct cpu, open_entry) == 8, "trap.asm");
+static_assert(offsetof(struct cpu, irq_taken) == 16, "trap.asm");
+
+extern struct cpu cpus[MAX_CPUS];
+
+/* The CPU that runs.  Stays true while preemption or interrupts are off. */
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *cpu;
+
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+#endif

@@ -1,0 +1,233 @@
+; SPDX-License-Identifier: MIT
+;
+; kernel/arch/trap.asm -- the 256 doors into the kernel, fault_catch(), and the
+; halt that an NMI may not prolong.
+;
+; What a stub leaves on the stack is struct trap_frame (kernel/arch/trap.h),
+; from high addresses to low:
+;
+;	ss rsp rflags cs rip	the CPU, after aligning rsp to 16
+;	error			the CPU for some exceptions, else the stub: 0
+;	vector			the stub
+;	rax ... r15		trap_common
+;	value entry		trap_common: the window that was open, see below
+;
+; 24 words: rsp is a multiple of 16 again at the call, as the ABI wants.
+;
+; Windows (kernel/arch/window.h).  [gs:8] points at the directory entry of this
+; CPU's window, always; the entry is 0 when the window is closed.  Before any C
+; runs, the pair is saved, the entry is set to 0, and CR3 is reloaded, which
+; flushes everything that is not global: of the interrupted party's window no
+; trace is left.  The very last thing before the registers come back is the
+; same pair.  Rules that make this hold in an NMI between any two instructions:
+;
+;  - what is saved and restored is the pair (pointer, value), both words;
+;  - an NMI flushes also if it finds the entry 0, because it may have come
+;    between another context's store of 0 and its flush;
+;  - on the way back interrupts are off.
+;
+; Source: Intel SDM vol. 3A, 6.14 "Exception and Interrupt Handling in 64-bit
+; Mode", 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches".
+
+default rel
+bits 64
+
+CPU_OPEN_ENTRY	equ 8
+CPU_IRQ_TAKEN	equ 16
+IRQ_LINES	equ 16
+
+VECTOR_NMI	equ 2
+VECTOR_IRQ_BASE	equ 32
+
+; Offsets in struct trap_frame.
+FRAME_ENTRY	equ 0
+FRAME_VALUE	equ 8
+FRAME_VECTOR	equ 17 * 8
+
+STUB_BYTES	equ 16	; trap_stub N begins at trap_stubs + N * 16
+
+extern trap_dispatch
+extern fault_catch_begin
+extern fault_catch_end
+global trap_stubs
+global trap_return
+global fault_catch
+global fault_catch_resume
+global arch_raise_irq_vector
+global arch_wait_for_interrupt
+global arch_halt
+
+section .text
+
+; Does the CPU push an error code for vector %1?  Intel SDM vol. 3A, table 6-1.
+%define PUSHES_ERROR(v) (v == 8 || (v >= 10 && v <= 14) || v == 17 || \
+	v == 21 || v == 29 || v == 30)
+
+align STUB_BYTES
+trap_stubs:
+%assign vector 0
+%rep 256
+	align STUB_BYTES
+%if !PUSHES_ERROR(vector)
+	push byte 0
+%endif
+	push dword vector
+	jmp near trap_common
+%assign vector vector + 1
+%endrep
+
+align 16
+trap_common:
+	cld
+	push rax
+	push rbx
+	push rcx
+	push rdx
+	push rsi
+	push rdi
+	push rbp
+	push r8
+	push r9
+	push r10
+	push r11
+	push r12
+	push r13
+	push r14
+	push r15
+
+	; Save the window, and close it.
+	mov rcx, [abs gs:CPU_OPEN_ENTRY]
+	mov rdx, [rcx]
+	push rdx
+	push rcx
+	mov eax, [rsp + FRAME_VECTOR]
+	test rdx, rdx
+	jnz .close
+	cmp eax, VECTOR_NMI
+	jne .closed
+.close:
+	mov qword [rcx], 0
+	mov rdx, cr3
+	mov cr3, rdx
+.closed:
+	; Count what the lines deliver, whatever becomes of it.
+	sub eax, VECTOR_IRQ_BASE
+	cmp eax, IRQ_LINES
+	jae .counted
+	inc qword [gs:CPU_IRQ_TAKEN + rax * 8]
+.counted:
+	mov rdi, rsp
+	call trap_dispatch
+trap_return:
+	cli
+	; Whatever is open now was opened on top of us and not closed.
+	mov rcx, [abs gs:CPU_OPEN_ENTRY]
+	cmp qword [rcx], 0
+	je .restore
+	mov qword [rcx], 0
+	mov rdx, cr3
+	mov cr3, rdx
+.restore:
+	pop rcx
+	pop rdx
+	mov [abs gs:CPU_OPEN_ENTRY], rcx
+	mov [rcx], rdx
+
+	pop r15
+	pop r14
+	pop r13
+	pop r12
+	pop r11
+	pop r10
+	pop r9
+	pop r8
+	pop rbp
+	pop rdi
+	pop rsi
+	pop rdx
+	pop rcx
+	pop rbx
+	pop rax
+	add rsp, 16			; vector, error
+	iretq
+
+; bool fault_catch(struct fault_expect *expect, void (*function)(void *),
+;		   void *argument)
+;
+; The callee-saved registers and RFLAGS are put on the stack, and the stack
+; pointer into *expect.  A fault that matches returns (iretq) to
+; fault_catch_resume with that stack pointer and interrupts off.
+align 16
+fault_catch:
+	push rbp
+	mov rbp, rsp
+	push rbx
+	push r12
+	push r13
+	push r14
+	push r15
+	pushfq				; rsp is a multiple of 16 here
+	mov rbx, rdi
+	mov r12, rsi
+	mov r13, rdx
+	mov rsi, rsp
+	call fault_catch_begin
+	mov rdi, r13
+	call r12
+	mov rdi, rbx
+	call fault_catch_end
+	xor eax, eax
+	add rsp, 8			; RFLAGS: as the function left them
+	jmp fault_catch_return
+
+fault_catch_resume:
+	mov eax, 1
+	popfq
+fault_catch_return:
+	pop r15
+	pop r14
+	pop r13
+	pop r12
+	pop rbx
+	pop rbp
+	ret
+
+; void arch_wait_for_interrupt(void)
+;
+; Interrupts are recognised after the instruction behind sti, so none comes
+; between the two.  An NMI does: after it the interrupts that wait are taken, and
+; then the CPU would halt although they have come.  trap.c lets an NMI that finds
+; the CPU at arch_halt return behind it.
+align 16
+arch_wait_for_interrupt:
+	push rbp
+	mov rbp, rsp
+	sti
+arch_halt:
+	hlt
+	pop rbp
+	ret
+
+; void arch_raise_irq_vector(unsigned int irq)
+;
+; `int` has its vector in the instruction, so there are sixteen of them, each
+; with its `ret` in four bytes.
+INT_BYTES	equ 4
+
+align 16
+arch_raise_irq_vector:
+	mov eax, edi
+	and eax, IRQ_LINES - 1
+	lea rdx, [raise_line]
+	lea rax, [rdx + rax * INT_BYTES]
+	jmp rax
+
+align 16
+raise_line:
+%assign line 0
+%rep IRQ_LINES
+	align INT_BYTES
+	int VECTOR_IRQ_BASE + line
+	ret
+%assign line line + 1
+%endrep

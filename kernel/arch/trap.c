@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/trap.c -- from the stubs to the handlers, and catching faults.
+ *
+ * cpu->expect is the chain of fault_catch() calls of the context that runs,
+ * innermost first.  An interrupt and an NMI are contexts of their own: they
+ * begin with an empty chain, and the interrupted one's comes back when they
+ * end.  An exception belongs to the context that caused it.
+ *
+ *	thread   fault_catch A   fault_catch B        |         | end of B ...
+ *	           expect: A       expect: B A        |         |
+ *	interrupt                                     | expect: |
+ */
+#include "kernel/arch/trap.h"
+
+#include "kernel/arch/arch.h"
+#include "kernel/arch/io.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/registers.h"
+#include "lib/format.h"
+
+#define VECTORS     256
+
+#define COM1_DATA   0x3f8
+#define COM1_STATUS 0x3fd
+#define COM1_READY  0x20
+#define COM1_POLLS  100000
+
+static_assert(sizeof(struct trap_frame) == 24 * sizeof(uint64_t), "trap.asm");
+static_assert(offsetof(struct trap_frame, vector) == 17 * sizeof(uint64_t),
+              "trap.asm");
+
+/* In trap.asm: where a caught fault goes on, and the halt of an idle CPU. */
+extern const char fault_catch_resume[];
+extern const char arch_halt[];
+
+#define HALT_BYTES 1
+
+/* Written during boot, before the vector in question can come. */
+static trap_handler handlers[VECTORS];
+static trap_handler unhandled;
+
+static void write_com1(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		for (unsigned int i = 0; i < COM1_POLLS; i++) {
+			if (inb(COM1_STATUS) & COM1_READY)
+				break;
+		}
+		outb((uint8_t)*text, COM1_DATA);
+	}
+}
+
+/* Nobody is there yet who could say it better. */
+static __noreturn void end_early(const struct trap_frame *frame)
+{
+	char line[128];
+
+	scnprintf(line, sizeof(line),
+	          "\r\nvector %llu (%s) too early, at %#llx, error %#llx, "
+	          "cr2 %#llx\r\n",
+	          (unsigned long long)frame->vector,
+	          trap_name((unsigned int)frame->vector),
+	          (unsigned long long)frame->rip,
+	          (unsigned long long)frame->error,
+	          (unsigned long long)read_cr2());
+	write_com1(line);
+	arch_halt_for_ever();
+}
+
+void trap_set_handler(unsigned int vector, trap_handler handler)
+{
+	handlers[vector % VECTORS] = handler;
+}
+
+void trap_set_unhandled(trap_handler handler)
+{
+	unhandled = handler;
+}
+
+static void call_handler(struct trap_frame *frame)
+{
+	trap_handler handler = handlers[frame->vector % VECTORS];
+
+	if (handler == NULL)
+		handler = unhandled;
+	if (handler == NULL)
+		end_early(frame);
+	handler(frame);
+}
+
+static bool is_exception(uint64_t vector)
+{
+	return vector < VECTOR_IRQ_BASE && vector != VECTOR_NMI;
+}
+
+/* The interrupt that the halt is to wait for may come right behind this NMI. */
+static void skip_halt(struct trap_frame *frame)
+{
+	if (frame->vector == VECTOR_NMI &&
+	    frame->rip == (uint64_t)(uintptr_t)arch_halt)
+		frame->rip += HALT_BYTES;
+}
+
+void trap_dispatch(struct trap_frame *frame)
+{
+	struct fault_expect *expect;
+
+	if (is_exception(frame->vector)) {
+		call_handler(frame);
+		return;
+	}
+	/* No thread changes its CPU while an interrupt is on top of it. */
+	expect = this_cpu()->expect;
+	this_cpu()->expect = NULL;
+	call_handler(frame);
+	skip_halt(frame);
+	this_cpu()->expect = expect;
+}
+
+const char *trap_name(unsigned int vector)
+{
+	static const char *const names[] = {
+		"divide error",
+		"debug",
+		"NMI",
+		"breakpoint",
+		"overflow",
+		"bound range exceeded",
+		"invalid opcode",
+		"device not available",
+		"double fault",
+		"coprocessor segment overrun",
+		"invalid TSS",
+		"segment not present",
+		"stack-segment fault",
+		"general protection",
+		"page fault",
+		"reserved vector 15",
+		"x87 floating-point error",
+		"alignment check",
+		"machine check",
+		"SIMD floating-point error",
+		"virtualization",
+		"control protection",
+		"reserved vector 22",
+		"reserved vector 23",
+		"reserved vector 24",
+		"reserved vector 25",
+		"reserved vector 26",
+		"reserved vector 27",
+		"hypervisor injection",
+		"VMM communication",
+		"security",
+		"reserved vector 31",
+	};
+
+	static_assert(ARRAY_SIZE(names) == VECTOR_IRQ_BASE, "one for each");
+	return vector < ARRAY_SIZE(names) ? names[vector] : "interrupt";
+}
+
+/* ---- Catching ------------------------------------------------------------ */
+
+void fault_catch_begin(struct fault_expect *expect, uint64_t resume_sp)
+{
+	struct cpu *cpu = this_cpu();
+
+	expect->resume_sp = resume_sp;
+	expect->preempt_count = cpu->preempt_count;
+	expect->irq_owner = cpu->irq_owner;
+	expect->outer = cpu->expect;
+	WRITE_ONCE(cpu->expect, expect);
+}
+
+void fault_catch_end(struct fault_expect *expect)
+{
+	WRITE_ONCE(this_cpu()->expect, expect->outer);
+}
+
+void fault_catch_resume_at(struct fault_expect *expect,
+                           struct trap_frame *frame, uint64_t address)
+{
+	struct cpu *cpu = this_cpu();
+
+	expect->frame = *frame;
+	expect->address = address;
+	cpu->expect = expect->outer;
+	cpu->preempt_count = expect->preempt_count;
+	cpu->irq_owner = expect->irq_owner;
+	frame->rip = (uint64_t)(uintptr_t)fault_catch_resume;
+	frame->rsp = expect->resume_sp;
+	frame->rflags &= ~(RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_AC);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/window.c -- windows: opening, closing, and what is in them.
+ *
+ *	struct cpu          this CPU's directory         a window's table
+ *	+------------+      +---+                        +---+
+ *	| open_entry |----> | 7 | P RW ----------------> | 0 | frame, RW NX
+ *	+------------+      | 8 | 0                      | 1 | 0
+ *	                    | 9 | 0                      ...
+ *
+ *	address of slot 1 of window 7 = WINDOW_BASE + 7 * 2 MiB + 1 * 4 KiB
+ *
+ * Invariants:
+ *
+ *  W1  At most one entry of a CPU's directory is not 0: *open_entry.
+ *  W2  What the TLB holds of windows is of the one that is open.
+ *  W3  When no window is open, open_entry points at the CPU's no_entry (or at
+ *      the entry of a window that is closed), so it can always be followed.
+ *
+ * window_open() and window_close() are one function: close what is open (store
+ * 0, reload CR3), point at another entry, store its value.  An NMI may come
+ * between any two of these steps and finds W1 and W3 true; W2 it makes true by
+ * itself (trap.asm reloads CR3 in every NMI).
+ *
+ * Locking: numbers are taken and given with atomic operations.  A window's
+ * table is changed by its owner's context, or, while the owner does not run, by
+ * whoever holds the lock that the owner's pages are under.
+ *
+ * Source: Intel SDM vol. 3A, 4.10.2.3 and 4.10.4.3: an entry that becomes
+ * present needs no flush, one that ceases to be present does.
+ */
+#include "kernel/arch/window.h"
+
+#include "kernel/arch/arch.h"
+#include "kernel/arch/page_table.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/registers.h"
+#include "lib/bitmap.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+#define WINDOW_SIZE (WINDOW_SLOTS * PAGE_SIZE)
+
+static_assert(WINDOW_SIZE == LARGE_PAGE_SIZE, "one directory entry");
+static_assert(WINDOW_COUNT == TABLE_ENTRIES, "one directory");
+
+static unsigned long numbers_taken[BITMAP_LONGS(WINDOW_COUNT)]; /* atomic */
+static unsigned int last_number;                                /* atomic */
+
+/* ---- Numbers ----------------------------------------------------------------- */
+
+static bool take_number(unsigned int id)
+{
+	unsigned long bit = 1UL << (id % BITS_PER_LONG);
+	unsigned long before = __atomic_fetch_or(
+		&numbers_taken[id / BITS_PER_LONG], bit, __ATOMIC_ACQUIRE);
+
+	return (before & bit) == 0;
+}
+
+static void give_number(unsigned int id)
+{
+	__atomic_fetch_and(&numbers_taken[id / BITS_PER_LONG],
+	                   ~(1UL << (id % BITS_PER_LONG)), __ATOMIC_RELEASE);
+}
+
+/* The next number that is not taken, going round; 0 if all are. */
+static unsigned int next_number(void)
+{
+	for (unsigned int i = 0; i < WINDOW_COUNT; i++) {
+		unsigned int id =
+			__atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED) %
+			WINDOW_COUNT;
+
+		if (id != 0 && take_number(id))
+			return id;
+	}
+	return 0;
+}
+
+int window_create(struct window *window, void *table)
+{
+	unsigned int id = next_number();
+
+	if (id == 0)
+		return -ENOSPC;
+	memset(table, 0, PAGE_SIZE);
+	window->table = table;
+	window->base = WINDOW_BASE + id * WINDOW_SIZE;
+	window->id = id;
+	return 0;
+}
+
+void *window_destroy(struct window *window)
+{
+	void *table = window->table;
+	unsigned int id = window->id;
+	bool enabled = arch_irq_save();
+
+	if (window_is_open(window))
+		window_open(NULL);
+	arch_irq_restore(enabled);
+	*window = (struct window){ .id = 0 };
+	give_number(id);
+	return table;
+}
+
+/* ---- Slots ------------------------------------------------------------------- */
+
+static uintptr_t slot_address(const struct window *window, unsigned int slot)
+{
+	return window->base + slot * PAGE_SIZE;
+}
+
+void *window_map(struct window *window, unsigned int slot, unsigned long pfn)
+{
+	WRITE_ONCE(window->table[slot], (uint64_t)pfn << PAGE_SHIFT |
+	                                        PTE_PRESENT | PTE_WRITABLE |
+	                                        pte_nx());
+	return (void *)slot_address(window, slot);
+}
+
+void window_unmap(struct window *window, unsigned int slot)
+{
+	WRITE_ONCE(window->table[slot], 0);
+	flush_address(slot_address(window, slot));
+}
+
+unsigned long window_frame(const struct window *window, unsigned int slot)
+{
+	uint64_t entry;
+
+	if (window->table == NULL || slot >= WINDOW_SLOTS)
+		return -1UL;
+	entry = READ_ONCE(window->table[slot]);
+	return entry & PTE_PRESENT ? (entry & PTE_ADDRESS) >> PAGE_SHIFT : -1UL;
+}
+
+unsigned int window_of_address(uintptr_t address, unsigned int *slot)
+{
+	uintptr_t offset = address - WINDOW_BASE;
+
+	if (offset >= WINDOW_COUNT * WINDOW_SIZE)
+		return 0;
+	*slot = (offset % WINDOW_SIZE) / PAGE_SIZE;
+	return (unsigned int)(offset / WINDOW_SIZE);
+}
+
+/* ---- Open and closed ---------------------------------------------------------- */
+
+static void set_open(struct cpu *cpu, struct window_state next)
+{
+	if (*cpu->open_entry != 0) {
+		WRITE_ONCE(*cpu->open_entry, 0);
+		flush_local();
+	}
+	WRITE_ONCE(cpu->open_entry, next.entry);
+	WRITE_ONCE(*next.entry, next.value);
+}
+
+static struct window_state state_of(struct cpu *cpu,
+                                    const struct window *window)
+{
+	if (window == NULL || window->id == 0)
+		return (struct window_state){ &cpu->no_entry, 0 };
+	return (struct window_state){
+		.entry = &cpu->window_directory[window->id],
+		.value = virt_to_phys(window->table) | PTE_PRESENT |
+		         PTE_WRITABLE,
+	};
+}
+
+struct window_state window_open(struct window *window)
+{
+	struct cpu *cpu = this_cpu();
+	struct window_state previous = { cpu->open_entry, *cpu->open_entry };
+	struct window_state next = state_of(cpu, window);
+
+	/* A thread that goes on as itself keeps what the TLB knows. */
+	if (next.entry != previous.entry || next.value != previous.value)
+		set_open(cpu, next);
+	return previous;
+}
+
+void window_close(struct window_state previous)
+{
+	set_open(this_cpu(), previous);
+}
+
+bool window_is_open(const struct window *window)
+{
+	struct cpu *cpu = this_cpu();
+	struct window_state state = state_of(cpu, window);
+
+	return window->id != 0 && cpu->open_entry == state.entry &&
+	       *state.entry != 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/window.h -- windows: stretches of addresses that only one party
+ * can see, and only while it runs.
+ *
+ * A window is 2 MiB of addresses: one page table of 512 slots.  Window number
+ * ID occupies the addresses from WINDOW_BASE + ID * 2 MiB, which no other
+ * window ever shares, so an address by itself tells whose it is.  Each CPU has
+ * one page directory for that region; at most one of its 512 entries is
+ * non-zero: the window that is open on this CPU.
+ *
+ *	open	the CPU's directory entry for the window points to its table
+ *	closed	the entry is zero and nothing of the window is in the TLB
+ *
+ * struct cpu::open_entry points at the directory entry in question, always;
+ * the entry's value says whether it is open.  The entry stubs of interrupts,
+ * NMIs and exceptions (trap.asm) save the pair (open_entry, *open_entry) on
+ * the stack, clear the entry and flush before any C code runs, and put the
+ * pair back on return: strictly last in, first out.  Because the *value* is
+ * what is saved, an NMI between any two instructions of the functions below
+ * leaves them as it found them.
+ *
+ * Window entries are never global: reloading CR3 flushes windows and nothing
+ * else (Intel SDM vol. 3A, 4.10.4.1).
+ *
+ * On the host a window is a mapping of the memory file (tests/host/).
+ */
+#ifndef KERNEL_ARCH_WINDOW_H
+#define KERNEL_ARCH_WINDOW_H
+
+#include "lib/types.h"
+
+/*
+ * 512 slots: one page table.  A bigger window would need a second table for
+ * each owner (4 KiB each; a 4 MB machine has about ten owners and 600 free
+ * pages), a smaller one would save nothing.
+ */
+#define WINDOW_SLOTS 512
+/* One page directory's worth of owners; number 0 is never given out. */
+#define WINDOW_COUNT 512
+
+struct window {
+	uint64_t *table; /* its page table, 4 KiB, by its direct-map address */
+	uintptr_t base;  /* address of slot 0 */
+	unsigned int id; /* 1 .. WINDOW_COUNT-1; 0: no window */
+};
+
+/* What was open before; only window_close() looks inside. */
+struct window_state {
+	uint64_t *entry;
+	uint64_t value;
+};
+
+/*
+ * Make a window.  TABLE is one page of memory, visible in the direct map, that
+ * belongs to the window until window_destroy() gives it back.  Returns 0 or
+ * -ENOSPC (all numbers are taken; TABLE is untouched).  Numbers are given out
+ * round robin, so that the addresses of a dead window stay dead for long.
+ * Thread context.
+ */
+__must_check int window_create(struct window *window, void *table);
+
+/* The opposite: the window is closed everywhere and empty.  Returns TABLE. */
+void *window_destroy(struct window *window);
+
+/*
+ * Map frame PFN, writable and not executable, at slot SLOT, which is empty.
+ * One page-table write, no flush (invalid to valid needs none), no lock.
+ * Thread or interrupt.  Returns the address.
+ */
+void *window_map(struct window *window, unsigned int slot, unsigned long pfn);
+
+/*
+ * Empty slot SLOT and flush its address on this CPU.  That is enough: the
+ * window is open on no other CPU, and closing flushed there.
+ */
+void window_unmap(struct window *window, unsigned int slot);
+
+/* The frame mapped at SLOT, or -1UL.  Reads the page table itself. */
+unsigned long window_frame(const struct window *window, unsigned int slot);
+
+/*
+ * Open WINDOW (NULL: none) on this CPU and close what was open.  Returns what
+ * window_close() needs to put the former state back.  Interrupts off.
+ */
+struct window_state window_open(struct window *window);
+void window_close(struct window_state previous);
+
+/* Is the window open on this CPU? */
+bool window_is_open(const struct window *window);
+
+/*
+ * Which window and slot an address belongs to: the window's number, or 0 if
+ * the address is in no window.
+ */
+unsigned int window_of_address(uintptr_t address, unsigned int *slot);
+
+#endif
