@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/clock.h -- time since boot.  Any context, no lock.
+ */
+#ifndef KERNEL_CORE_CLOCK_H
+#define KERNEL_CORE_CLOCK_H
+
+#include "lib/types.h"
+
+/* Microseconds since the kernel's entry: TSC over the calibrated rate. */
+uint64_t clock_microseconds(void);
+
+/* TSC cycles a microsecond, as calibrated against the 8254; at least 1. */
+uint64_t clock_cycles_per_microsecond(void);
+void clock_calibrated(uint64_t cycles_per_microsecond);
+void clock_init(uint64_t entry_cycles);
+
+/* Timer interrupts since boot, and their rate (hz=). */
+uint64_t clock_ticks(void);
+unsigned int clock_hz(void);
+void clock_tick(void);              /* the timer's handler calls it */
+void clock_set_hz(unsigned int hz); /* the timer's driver calls it */
+
+#endif

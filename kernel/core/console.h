@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/console.h -- where text goes to and keys come from.
+ *
+ * Sinks (serial port, VGA text) and the input ring, which the serial and the
+ * keyboard interrupt fill and the shell empties.
+ */
+#ifndef KERNEL_CORE_CONSOLE_H
+#define KERNEL_CORE_CONSOLE_H
+
+#include "lib/types.h"
+
+/*
+ * A sink writes SIZE bytes.  Called from any context, possibly on top of
+ * itself (interrupt, NMI-safe use excluded; panic included): it takes no lock
+ * that it would wait for when panic_in_progress().  ANSI colour sequences
+ * (ESC [ n m) and \b \r \n \t are understood by every sink.
+ */
+struct console_sink {
+	const char *name;
+	void (*write)(const char *text, size_t size);
+	struct console_sink *next; /* private */
+};
+void console_register_sink(struct console_sink *sink);
+bool console_has_sinks(void);
+
+/*
+ * Write to all sinks.  Any context but NMI: counted and dropped there, unless
+ * it is the NMI that panics.
+ */
+void console_write(const char *text, size_t size);
+uint64_t console_write_dropped(void);
+
+/*
+ * printf to all sinks, not into the log: the shell's and self-test's voice.  At
+ * most 511 characters.
+ */
+void console_printf(const char *format, ...) __printf(1, 2);
+
+/*
+ * Write to the sink called NAME alone ("serial", "vga"): the self-test's KTAP
+ * goes to the serial port, its coloured summary to the screen.
+ */
+void console_write_to(const char *name, const char *text, size_t size);
+
+/*
+ * Keys that are no character, above 0xff.  The serial sink translates ANSI
+ * escape sequences, the keyboard driver its extended codes.
+ */
+enum console_key {
+	KEY_UP = 0x100,
+	KEY_DOWN,
+	KEY_LEFT,
+	KEY_RIGHT,
+	KEY_HOME,
+	KEY_END,
+	KEY_DELETE,
+	KEY_PAGE_UP,
+	KEY_PAGE_DOWN,
+	KEY_INSERT,
+};
+
+/* Put a key into the ring, from an interrupt.  Full: counted, dropped. */
+void console_input(int key);
+uint64_t console_input_dropped(void);
+
+/* The next key, waiting for it (other threads run).  Thread context. */
+int console_read_key(void);
+
+/* The next key, or -1.  Thread context. */
+int console_poll_key(void);
+
+#endif

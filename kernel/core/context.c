@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/context.c -- where am I, and may I wait here?
+ *
+ * preempt_count is this CPU's own word.  It is changed without a locked
+ * instruction: whatever interrupts the change puts back what it added before it
+ * returns, and no thread moves to another CPU while its count is not 0.
+ *
+ * might_sleep() speaks of each place once, so that a bad call in an interrupt
+ * handler does not fill the log a thousand times a second; it counts every
+ * time.
+ */
+#include "kernel/core/context.h"
+
+#include "kernel/arch/arch.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/owner.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "lib/format.h"
+#include "lib/string.h"
+
+/* Far more wrong places than a kernel that works has; later ones only count. */
+#define PLACES_MAX 32
+
+struct place {
+	const char *file;
+	int line;
+};
+
+static struct spinlock places_lock = SPINLOCK_INIT("might_sleep places");
+static struct place places[PLACES_MAX]; /* under places_lock */
+static unsigned int places_known;       /* the same */
+static unsigned long violations;        /* atomic */
+
+/* "thread " and an owner's name. */
+static char thread_names[MAX_CPUS][8 + OWNER_NAME_SIZE];
+
+unsigned int preempt_count(void)
+{
+	return READ_ONCE(this_cpu()->preempt_count);
+}
+
+void preempt_count_add(unsigned int amount)
+{
+	this_cpu()->preempt_count += amount;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+void preempt_count_sub(unsigned int amount)
+{
+	struct cpu *cpu = this_cpu();
+
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (cpu->preempt_count < amount && !panic_in_progress())
+		panic("preempt_count is %#x and cannot go down by %#x",
+		      cpu->preempt_count, amount);
+	cpu->preempt_count -= amount;
+}
+
+bool may_sleep_here(void)
+{
+	return this_cpu()->thread != NULL && preempt_count() == 0 &&
+	       arch_irq_enabled();
+}
+
+/* Is this the first time that FILE:LINE is met?  places_lock is held. */
+static bool remember_place(const char *file, int line)
+{
+	for (unsigned int i = 0; i < places_known; i++) {
+		if (places[i].line == line && strcmp(places[i].file, file) == 0)
+			return false;
+	}
+	if (places_known == PLACES_MAX)
+		return false;
+	places[places_known++] = (struct place){ file, line };
+	return true;
+}
+
+bool might_sleep_at(const char *file, int line)
+{
+	bool enabled;
+	bool is_new;
+
+	if (may_sleep_here())
+		return true;
+	__atomic_fetch_add(&violations, 1, __ATOMIC_RELAXED);
+	/* Somebody has the table: this place is told the next time. */
+	if (!spin_trylock_irqsave(&places_lock, &enabled))
+		return false;
+	is_new = remember_place(file, line);
+	spin_unlock_irqrestore(&places_lock, enabled);
+	if (is_new)
+		pr_err("BUG: may sleep at %s:%d, called by %s with "
+		       "preempt_count %#x, interrupts %s\n",
+		       file, line, context_name(), preempt_count(),
+		       arch_irq_enabled() ? "on" : "off");
+	return false;
+}
+
+unsigned long might_sleep_violations(void)
+{
+	return __atomic_load_n(&violations, __ATOMIC_RELAXED);
+}
+
+const char *context_name(void)
+{
+	struct cpu *cpu = this_cpu();
+	char *name = thread_names[cpu->id];
+
+	if (in_nmi())
+		return "nmi";
+	if (cpu->irq_owner != NULL)
+		return cpu->irq_owner->name;
+	if (in_interrupt())
+		return "interrupt";
+	if (cpu->thread == NULL)
+		return "boot";
+	scnprintf(name, sizeof(thread_names[0]), "thread %s",
+	          cpu->thread->owner.name);
+	return name;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/context.h -- where am I?  The kernel's answer to "may I wait".
+ *
+ * preempt_count of a CPU, Linux's layout:
+ *
+ *	bits  0- 7	preempt_disable() depth (and spinlocks held)
+ *	bits  8-15	soft work depth (nobody uses it yet)
+ *	bits 16-19	hard interrupt depth
+ *	bits 20-23	NMI depth
+ *
+ * All functions may be called from any context.
+ */
+#ifndef KERNEL_CORE_CONTEXT_H
+#define KERNEL_CORE_CONTEXT_H
+
+#include "lib/types.h"
+
+#define PREEMPT_ONE  (1U << 0)
+#define HARDIRQ_ONE  (1U << 16)
+#define NMI_ONE      (1U << 20)
+#define PREEMPT_MASK 0x000000ffU
+#define SOFTIRQ_MASK 0x0000ff00U
+#define HARDIRQ_MASK 0x000f0000U
+#define NMI_MASK     0x00f00000U
+
+unsigned int preempt_count(void);
+void preempt_count_add(unsigned int amount);
+void preempt_count_sub(unsigned int amount);
+
+static inline void preempt_disable(void)
+{
+	preempt_count_add(PREEMPT_ONE);
+}
+
+static inline void preempt_enable(void)
+{
+	preempt_count_sub(PREEMPT_ONE);
+}
+
+/* In a hard interrupt, soft work or an NMI. */
+static inline bool in_interrupt(void)
+{
+	return (preempt_count() & (SOFTIRQ_MASK | HARDIRQ_MASK | NMI_MASK)) !=
+	       0;
+}
+
+static inline bool in_hardirq(void)
+{
+	return (preempt_count() & HARDIRQ_MASK) != 0;
+}
+
+static inline bool in_nmi(void)
+{
+	return (preempt_count() & NMI_MASK) != 0;
+}
+
+/*
+ * May this context sleep?  In a thread, preemption on, interrupts on, and
+ * threads exist.
+ */
+bool may_sleep_here(void);
+
+/*
+ * might_sleep(): called by functions that may sleep.  Where sleeping is
+ * impossible it reports the place (each place once) and counts.  Always
+ * compiled in.  Returns true if sleeping is fine.
+ */
+bool might_sleep_at(const char *file, int line);
+#define might_sleep() might_sleep_at(__FILE__, __LINE__)
+unsigned long might_sleep_violations(void);
+
+/* A name for this context, for reports: "irq 0 timer", "thread shell", "nmi". */
+const char *context_name(void);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/fault.c -- what to do about an exception.
+ *
+ *	exception
+ *	   |  what is known?  kind, address; for a page fault the resolvers
+ *	   v
+ *	an enclosing fault_catch() of this context accepts it?
+ *	   |        yes: fault_catch() returns true there
+ *	   v no
+ *	a thread touched an exclusive page of another?
+ *	   |        yes: report, the thread ends
+ *	   v no
+ *	panic
+ *
+ * A stack that has run into its guard page has no room for the frame of the
+ * page fault: the CPU turns that into a double fault, on a stack of its own
+ * (IST1), with CR2 at the guard page and the stack pointer beside it.  Such a
+ * double fault is FAULT_GUARD and can be caught; any other cannot, nor can a
+ * machine check, after which nothing that was computed is certain.
+ *
+ * A resolver that faults itself meets `resolving` set, and is not asked again.
+ *
+ * Source: Intel SDM vol. 3A, 6.13 "Error Code", 6.15 "Exception and Interrupt
+ * Reference"; vol. 3B, 15.3.2 "Error-Reporting Register Banks".
+ */
+#include "kernel/core/fault.h"
+
+#include "kernel/arch/arch.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/registers.h"
+#include "kernel/core/context.h"
+#include "kernel/core/owner.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "kernel/core/symbols.h"
+#include "lib/format.h"
+
+#define RESOLVERS  4
+#define TEXT_SIZE  192
+#define KIND_SIZE  96
+#define PLACE_SIZE 96
+
+/* Exceptions whose error code is a selector: SDM vol. 3A, table 6-1. */
+#define SELECTOR_EXCEPTIONS                                                    \
+	(1U << 10 | 1U << 11 | 1U << 12 | 1U << VECTOR_PROTECTION)
+
+#define SELECTOR_EXT (1U << 0) /* an event outside of the program */
+#define SELECTOR_IDT (1U << 1)
+#define SELECTOR_LDT (1U << 2)
+
+static fault_resolver resolvers[RESOLVERS];
+static unsigned int resolver_count;
+static bool resolving[MAX_CPUS];
+
+void fault_register_resolver(fault_resolver resolver)
+{
+	kassert(resolver_count < RESOLVERS);
+	resolvers[resolver_count++] = resolver;
+}
+
+/* ---- What is known ------------------------------------------------------------ */
+
+static void ask_resolvers(struct fault *fault)
+{
+	unsigned int cpu = arch_cpu_id();
+
+	if (resolving[cpu])
+		return;
+	resolving[cpu] = true;
+	for (unsigned int i = 0; i < resolver_count; i++) {
+		if (resolvers[i](fault))
+			break;
+	}
+	resolving[cpu] = false;
+}
+
+/*
+ * Did the stack of FRAME run into the guard page at CR2?  Otherwise CR2 is what
+ * an earlier fault has left there.
+ */
+static bool is_overflow(const struct trap_frame *frame, uintptr_t cr2)
+{
+	uintptr_t rsp = frame->rsp;
+	uintptr_t distance = rsp > cr2 ? rsp - cr2 : cr2 - rsp;
+
+	return paging_is_guard(cr2) && distance < PAGE_SIZE;
+}
+
+static struct fault describe(struct trap_frame *frame)
+{
+	struct fault fault = { .frame = frame, .pfn = -1UL };
+	uintptr_t cr2 = read_cr2();
+
+	if (frame->vector == VECTOR_DOUBLE_FAULT && is_overflow(frame, cr2)) {
+		fault.address = cr2;
+		fault.kind = FAULT_GUARD;
+	}
+	if (frame->vector != VECTOR_PAGE_FAULT)
+		return fault;
+	fault.address = cr2;
+	if (paging_is_guard(cr2))
+		fault.kind = FAULT_GUARD;
+	else if (cr2 < PAGE_SIZE)
+		fault.kind = FAULT_NULL;
+	else
+		ask_resolvers(&fault);
+	return fault;
+}
+
+/* ---- In words -------------------------------------------------------------------- */
+
+static const char *access_of(uint64_t error)
+{
+	if (error & PF_FETCH)
+		return "execution";
+	return error & PF_WRITE ? "write" : "read";
+}
+
+static const char *owner_text(const struct fault *fault)
+{
+	if (fault->owner != NULL)
+		return fault->owner->name;
+	return fault->pfn == -1UL ? "nobody" : "the pool";
+}
+
+static const char *intruder_text(const struct fault *fault)
+{
+	return fault->intruder != NULL ? fault->intruder->name : "?";
+}
+
+static const char *format_kind(char *text, size_t size,
+                               const struct fault *fault)
+{
+	switch (fault->kind) {
+	case FAULT_OTHER:
+		break;
+	case FAULT_EXCLUSIVE:
+		scnprintf(text, size,
+		          ", an exclusive page of %s, touched by %s",
+		          owner_text(fault), intruder_text(fault));
+		return text;
+	case FAULT_GUARD:
+		return ", a guard page: a stack has overflowed";
+	case FAULT_NULL:
+		return ", the page of NULL";
+	}
+	return "";
+}
+
+static void format_page_fault(char *text, size_t size,
+                              const struct fault *fault)
+{
+	uint64_t error = fault->frame->error;
+	char kind[KIND_SIZE];
+
+	scnprintf(text, size, "page fault: %s of %#lx, %s%s%s%s",
+	          access_of(error), (unsigned long)fault->address,
+	          error & PF_PRESENT ? "forbidden" : "not mapped",
+	          error & PF_USER ? ", in user mode" : "",
+	          error & PF_RSVD ? ", a reserved bit is set" : "",
+	          format_kind(kind, sizeof(kind), fault));
+}
+
+static void format_double_fault(char *text, size_t size,
+                                const struct fault *fault)
+{
+	char kind[KIND_SIZE];
+
+	scnprintf(text, size, "double fault: push at %#lx%s",
+	          (unsigned long)fault->address,
+	          format_kind(kind, sizeof(kind), fault));
+}
+
+static void format_machine_check(char *text, size_t size)
+{
+	struct machine_check error;
+
+	if (!cpu_machine_check(&error))
+		scnprintf(text, size, "machine check, and no bank tells why");
+	else if (error.address == -1UL)
+		scnprintf(text, size, "machine check: bank %u, status %#llx",
+		          error.bank, (unsigned long long)error.status);
+	else
+		scnprintf(text, size,
+		          "machine check: bank %u, status %#llx, memory at "
+		          "%#llx",
+		          error.bank, (unsigned long long)error.status,
+		          (unsigned long long)error.address);
+}
+
+static void format_selector(char *text, size_t size, uint64_t error)
+{
+	const char *table = "GDT";
+
+	if (error & SELECTOR_IDT)
+		table = "IDT";
+	else if (error & SELECTOR_LDT)
+		table = "LDT";
+	scnprintf(text, size, "%s entry %llu%s", table,
+	          (unsigned long long)(error & 0xffff) >> 3,
+	          error & SELECTOR_EXT ? ", external event" : "");
+}
+
+static void format_fault(char *text, size_t size, const struct fault *fault)
+{
+	unsigned int vector = (unsigned int)fault->frame->vector;
+	uint64_t error = fault->frame->error;
+	char selector[48];
+
+	if (vector == VECTOR_PAGE_FAULT) {
+		format_page_fault(text, size, fault);
+	} else if (fault->kind == FAULT_GUARD) {
+		format_double_fault(text, size, fault);
+	} else if (vector == VECTOR_MACHINE_CHECK) {
+		format_machine_check(text, size);
+	} else if ((SELECTOR_EXCEPTIONS >> vector & 1) && error != 0) {
+		format_selector(selector, sizeof(selector), error);
+		scnprintf(text, size, "%s: %s (error %#llx)", trap_name(vector),
+		          selector, (unsigned long long)error);
+	} else {
+		scnprintf(text, size, "%s (vector %u, error %#llx)",
+		          trap_name(vector), vector, (unsigned long long)error);
+	}
+}
+
+/* Who touched what, and whose it is. */
+static void report_intrusion(const struct fault *fault)
+{
+	char place[PLACE_SIZE];
+	char page[32] = "an empty slot of a window";
+
+	if (fault->pfn != -1UL)
+		scnprintf(page, sizeof(page), "page %#lx", fault->pfn);
+	pr_err("intrusion: %s, owned by %s, touched by %s: %s of %#lx at %s\n",
+	       page, owner_text(fault), intruder_text(fault),
+	       access_of(fault->frame->error), (unsigned long)fault->address,
+	       symbol_format(place, sizeof(place), fault->frame->rip));
+}
+
+/* ---- What to do ------------------------------------------------------------------ */
+
+/* The innermost fault_catch() that wants it, or NULL. */
+static struct fault_expect *find_catch(struct fault_expect *expect,
+                                       const struct fault *fault)
+{
+	while (expect != NULL && !expect->match(fault, expect->data))
+		expect = expect->outer;
+	return expect;
+}
+
+static bool can_be_caught(const struct fault *fault)
+{
+	return !in_nmi() && !panic_in_progress() &&
+	       fault->frame->vector != VECTOR_MACHINE_CHECK &&
+	       (fault->frame->vector != VECTOR_DOUBLE_FAULT ||
+	        fault->kind == FAULT_GUARD);
+}
+
+/* A thread that holds a lock cannot end. */
+static bool is_intruding_thread(const struct fault *fault)
+{
+	return fault->kind == FAULT_EXCLUSIVE && current_thread() != NULL &&
+	       preempt_count() == 0 && !panic_in_progress();
+}
+
+static void exception(struct trap_frame *frame)
+{
+	struct cpu *cpu = this_cpu();
+	struct fault_expect *expect = cpu->expect;
+	struct fault fault;
+	char text[TEXT_SIZE];
+
+	/* A fault from here on is not the context's. */
+	cpu->expect = NULL;
+	fault = describe(frame);
+	if (can_be_caught(&fault)) {
+		struct fault_expect *found = find_catch(expect, &fault);
+
+		if (found != NULL) {
+			fault_catch_resume_at(found, frame, fault.address);
+			return;
+		}
+	}
+	if (fault.kind == FAULT_EXCLUSIVE)
+		report_intrusion(&fault);
+	if (is_intruding_thread(&fault))
+		thread_exit(THREAD_END_INTRUDED);
+	format_fault(text, sizeof(text), &fault);
+	panic_at(frame, "%s", text);
+}
+
+/*
+ * Nothing on this machine is known to send one; somebody pressed a button, or
+ * memory is failing.  The log says so, the first times and then ever less often.
+ * In a panic it is counted: the last words are others'.
+ */
+static void nmi(struct trap_frame *frame)
+{
+	struct cpu *cpu = this_cpu();
+	char place[PLACE_SIZE];
+
+	cpu->nmi_count++;
+	if (panic_in_progress())
+		return;
+	cpu->preempt_count += NMI_ONE;
+	if ((cpu->nmi_count & (cpu->nmi_count - 1)) == 0)
+		pr_warn("NMI received at %s (%llu so far)\n",
+		        symbol_format(place, sizeof(place), frame->rip),
+		        (unsigned long long)cpu->nmi_count);
+	cpu->preempt_count -= NMI_ONE;
+}
+
+static void unexpected(struct trap_frame *frame)
+{
+	panic_at(frame, "unexpected interrupt, vector %llu",
+	         (unsigned long long)frame->vector);
+}
+
+void fault_init(void)
+{
+	for (unsigned int vector = 0; vector < VECTOR_IRQ_BASE; vector++)
+		trap_set_handler(vector, exception);
+	trap_set_handler(VECTOR_NMI, nmi);
+	trap_set_unhandled(unexpected);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/fault.h -- what to do about an exception.
+ *
+ * In this order: (1) the innermost fault_catch() of the context whose `match`
+ * accepts the fault; (2) a thread that touched an exclusive page that
+ * is not its own is reported and ended (thread_exit()); (3) panic.
+ */
+#ifndef KERNEL_CORE_FAULT_H
+#define KERNEL_CORE_FAULT_H
+
+#include "kernel/arch/trap.h"
+#include "lib/types.h"
+
+struct owner;
+
+enum fault_kind {
+	FAULT_OTHER,     /* no more is known than the vector */
+	FAULT_EXCLUSIVE, /* an exclusive (or parked) page, not the toucher's */
+	FAULT_GUARD,     /* a guard page: a stack has overflowed */
+	FAULT_NULL,      /* page 0 */
+};
+
+struct fault {
+	struct trap_frame *frame;
+	uint64_t address; /* CR2 of a page fault, else 0 */
+	enum fault_kind kind;
+	/* Of FAULT_EXCLUSIVE: */
+	unsigned long pfn;            /* -1UL: an empty slot of a window */
+	const struct owner *owner;    /* NULL: parked */
+	const struct owner *intruder; /* the context that touched it */
+};
+
+/*
+ * A resolver looks at a page fault and fills in what it knows; it returns true
+ * if it recognised the address.  mm/ registers one.  Called in exception
+ * context with interrupts off, from any interrupted context, NMI included: it
+ * takes no lock and checks every pointer.  At most 4.
+ */
+typedef bool (*fault_resolver)(struct fault *fault);
+void fault_register_resolver(fault_resolver resolver);
+
+/* Install the handlers of the exceptions and the NMI. */
+void fault_init(void);
+
+#endif

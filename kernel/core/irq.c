@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/irq.c -- interrupt lines.
+ *
+ * What one interrupt does, in this order:
+ *
+ *	stub		saves the registers, closes the interrupted window,
+ *			counts `taken`
+ *	enter		is it spurious?  mask the line, acknowledge it
+ *	run		the registration becomes the owner that runs, its window
+ *			opens, the handler is called, all of it is put back
+ *	leave		unmask the line, unless it was freed or masked meanwhile
+ *	stub		opens the interrupted window again
+ *
+ * The line is acknowledged before its handler runs, so that lines of a lower
+ * priority get through if the handler enables interrupts; it is masked, so that
+ * the handler is never entered twice.  With 15 lines that can interrupt, the
+ * nesting is 15 deep at most, which the four bits of preempt_count hold.
+ *
+ *	FREE --request_irq()--> BEGINNING --> IN_USE
+ *	IN_USE --free_irq()--> ENDING --> FREE
+ *
+ * Locking: irq_lock guards the lines and the controller, whose ports are
+ * shared. A handler runs without it; free_irq() waits until no CPU runs the
+ * handler.
+ *
+ * Source: Intel 8259A data sheet, "Interrupt Sequence" and "End of Interrupt".
+ */
+#include "kernel/core/irq.h"
+
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/trap.h"
+#include "kernel/core/context.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/panic.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+
+enum line_state {
+	LINE_FREE,
+	LINE_BEGINNING,
+	LINE_IN_USE,
+	LINE_ENDING,
+};
+
+/* Field locks: (l) irq_lock, (u) constant while IN_USE. */
+struct irq_line {
+	enum line_state state;  /* (l) */
+	bool masked;            /* (l) by irq_mask() */
+	bool running;           /* (l) a CPU is in its handler */
+	irq_handler handler;    /* (u) */
+	void *dev_id;           /* (u) */
+	const char *name;       /* (u) inside the owner's name */
+	struct owner owner;     /* (u) the registration */
+	uint64_t handled;       /* (l) */
+	uint64_t spurious;      /* (l) */
+	uint64_t unhandled;     /* (l) */
+	unsigned int depth_max; /* (l) */
+};
+
+static struct spinlock irq_lock = SPINLOCK_INIT("irq");
+static struct irq_line lines[IRQ_LINES];
+/* Constant after irq_register_chip(). */
+static const struct irq_chip *controller;
+
+/* ---- One interrupt ------------------------------------------------------- */
+
+static unsigned int hardirq_depth(void)
+{
+	return (preempt_count() & HARDIRQ_MASK) / HARDIRQ_ONE;
+}
+
+/*
+ * Mask and acknowledge.  Returns whether a handler is to run; it is then marked
+ * as running.
+ */
+static bool enter_line(unsigned int irq)
+{
+	struct irq_line *line = &lines[irq];
+	bool enabled = spin_lock_irqsave(&irq_lock);
+	bool runs = false;
+
+	if (controller != NULL && controller->spurious(irq)) {
+		line->spurious++;
+	} else {
+		line->depth_max = max(line->depth_max, hardirq_depth());
+		if (controller != NULL) {
+			controller->mask(irq);
+			controller->acknowledge(irq);
+		}
+		runs = line->state == LINE_IN_USE;
+		if (runs)
+			line->running = true;
+		else
+			line->unhandled++;
+	}
+	spin_unlock_irqrestore(&irq_lock, enabled);
+	return runs;
+}
+
+static void leave_line(unsigned int irq)
+{
+	struct irq_line *line = &lines[irq];
+	bool enabled = spin_lock_irqsave(&irq_lock);
+
+	line->handled++;
+	line->running = false;
+	if (line->state == LINE_IN_USE && !line->masked)
+		controller->unmask(irq);
+	spin_unlock_irqrestore(&irq_lock, enabled);
+}
+
+/* Call the handler as the owner it is. */
+static void run_handler(unsigned int irq)
+{
+	struct irq_line *line = &lines[irq];
+	struct cpu *cpu = this_cpu();
+	struct owner *interrupted = cpu->irq_owner;
+	struct fault_expect *expect = cpu->expect;
+	unsigned int count = preempt_count();
+	struct window_state window;
+
+	cpu->irq_owner = &line->owner;
+	cpu->expect = NULL;
+	window = window_open(line->owner.window.id != 0 ? &line->owner.window
+	                                                : NULL);
+	line->handler((int)irq, line->dev_id);
+	arch_irq_disable();
+	if (preempt_count() != count)
+		panic("%s: its handler was entered with preempt_count %#x and "
+		      "returned with %#x",
+		      line->owner.name, count, preempt_count());
+	window_close(window);
+	cpu->expect = expect;
+	cpu->irq_owner = interrupted;
+}
+
+static void irq_dispatch(struct trap_frame *frame)
+{
+	unsigned int irq = (unsigned int)frame->vector - VECTOR_IRQ_BASE;
+
+	struct cpu *cpu = this_cpu();
+	uint64_t outer_rip = cpu->irq_rip;
+
+	preempt_count_add(HARDIRQ_ONE);
+	cpu->irq_rip = frame->rip;
+	if (enter_line(irq)) {
+		run_handler(irq);
+		leave_line(irq);
+	}
+	cpu->irq_rip = outer_rip;
+	preempt_count_sub(HARDIRQ_ONE);
+}
+
+uint64_t irq_interrupted_rip(void)
+{
+	return this_cpu()->irq_rip;
+}
+
+void irq_init(void)
+{
+	for (unsigned int irq = 0; irq < IRQ_LINES; irq++)
+		trap_set_handler(VECTOR_IRQ_BASE + irq, irq_dispatch);
+}
+
+void irq_register_chip(const struct irq_chip *chip)
+{
+	controller = chip;
+}
+
+/* ---- Registration -------------------------------------------------------- */
+
+/* From state FROM to state TO, or -EBUSY. */
+static int change_state(struct irq_line *line, enum line_state from,
+                        enum line_state to)
+{
+	bool enabled = spin_lock_irqsave(&irq_lock);
+	int error = line->state == from ? 0 : -EBUSY;
+
+	if (error == 0)
+		line->state = to;
+	spin_unlock_irqrestore(&irq_lock, enabled);
+	return error;
+}
+
+static int begin_line_owner(unsigned int irq, const char *name)
+{
+	struct owner *owner = &lines[irq].owner;
+	char full[OWNER_NAME_SIZE];
+	int prefix = scnprintf(full, sizeof(full), "irq %u ", irq);
+
+	scnprintf(full + prefix, sizeof(full) - (size_t)prefix, "%s", name);
+	lines[irq].name = owner->name + prefix;
+	return owner_begin(owner, OWNER_IRQ, full);
+}
+
+int request_irq(unsigned int irq, irq_handler handler, const char *name,
+                void *dev_id)
+{
+	struct irq_line *line = &lines[min(irq, IRQ_LINES - 1U)];
+	bool enabled;
+	int error;
+
+	if (irq >= IRQ_LINES || handler == NULL || controller == NULL)
+		return -EINVAL;
+	if (irq == IRQ_CASCADE)
+		return -EBUSY;
+	error = change_state(line, LINE_FREE, LINE_BEGINNING);
+	if (error != 0)
+		return error;
+	error = begin_line_owner(irq, name);
+	if (error != 0) {
+		kassert(change_state(line, LINE_BEGINNING, LINE_FREE) == 0);
+		return error;
+	}
+	line->handler = handler;
+	line->dev_id = dev_id;
+	enabled = spin_lock_irqsave(&irq_lock);
+	line->state = LINE_IN_USE;
+	line->masked = false;
+	controller->unmask(irq);
+	spin_unlock_irqrestore(&irq_lock, enabled);
+	return 0;
+}
+
+/* Mask the line and take it away from its handler: 0 or -ENOENT. */
+static int retire_line(unsigned int irq, const void *dev_id)
+{
+	struct irq_line *line = &lines[irq];
+	bool enabled = spin_lock_irqsave(&irq_lock);
+	bool mine = line->state == LINE_IN_USE && line->dev_id == dev_id;
+
+	if (mine) {
+		controller->mask(irq);
+		line->state = LINE_ENDING;
+	}
+	spin_unlock_irqrestore(&irq_lock, enabled);
+	return mine ? 0 : -ENOENT;
+}
+
+int free_irq(unsigned int irq, void *dev_id)
+{
+	int error;
+
+	if (irq >= IRQ_LINES)
+		return -EINVAL;
+	/* A handler that frees its own line would wait for its own end. */
+	if (!might_sleep())
+		return -EBUSY;
+	error = retire_line(irq, dev_id);
+	if (error != 0)
+		return error;
+	while (READ_ONCE(lines[irq].running))
+		arch_relax();
+	owner_end(&lines[irq].owner);
+	return change_state(&lines[irq], LINE_ENDING, LINE_FREE);
+}
+
+struct owner *irq_owner(unsigned int irq)
+{
+	if (irq >= IRQ_LINES || READ_ONCE(lines[irq].state) != LINE_IN_USE)
+		return NULL;
+	return &lines[irq].owner;
+}
+
+void irq_mask(unsigned int irq)
+{
+	bool enabled;
+
+	kassert(irq < IRQ_LINES && controller != NULL);
+	enabled = spin_lock_irqsave(&irq_lock);
+	lines[irq].masked = true;
+	controller->mask(irq);
+	spin_unlock_irqrestore(&irq_lock, enabled);
+}
+
+/* While the handler runs, leave_line() unmasks. */
+void irq_unmask(unsigned int irq)
+{
+	bool enabled;
+
+	kassert(irq < IRQ_LINES && controller != NULL);
+	enabled = spin_lock_irqsave(&irq_lock);
+	lines[irq].masked = false;
+	if (lines[irq].state == LINE_IN_USE && !lines[irq].running)
+		controller->unmask(irq);
+	spin_unlock_irqrestore(&irq_lock, enabled);
+}
+
+/* ---- Statistics ---------------------------------------------------------- */
+
+void irq_statistics(unsigned int irq, struct irq_statistics *statistics)
+{
+	const struct irq_line *line = &lines[irq];
+	bool enabled;
+
+	kassert(irq < IRQ_LINES);
+	enabled = spin_lock_irqsave(&irq_lock);
+	*statistics = (struct irq_statistics){
+		.handled = line->handled,
+		.spurious = line->spurious,
+		.unhandled = line->unhandled,
+		.depth_max = line->depth_max,
+		.name = line->state == LINE_IN_USE ? line->name : NULL,
+	};
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		statistics->taken += READ_ONCE(cpus[cpu].irq_taken[irq]);
+	spin_unlock_irqrestore(&irq_lock, enabled);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/irq.h -- interrupt lines.
+ *
+ * Lines 0..15 of the two 8259s.  A registration is an owner
+ * (kernel/core/owner.h): while its handler runs, its window is open.
+ *
+ * The dispatcher masks the line, acknowledges it, opens the registration's
+ * window, calls the handler with interrupts off, closes the window, and
+ * unmasks.  A handler may enable interrupts: other lines then nest on top of
+ * it, each closing the window beneath it.
+ */
+#ifndef KERNEL_CORE_IRQ_H
+#define KERNEL_CORE_IRQ_H
+
+#include "kernel/core/owner.h"
+#include "lib/types.h"
+
+/* The line that the second 8259 is behind: it never interrupts by itself. */
+#define IRQ_CASCADE 2
+
+/* The form of every handler; IRQ is the line, DEV_ID from request_irq(). */
+typedef void (*irq_handler)(int irq, void *dev_id);
+
+/* The controller, registered by its driver.  Interrupts off for all of them. */
+struct irq_chip {
+	const char *name;
+	void (*mask)(unsigned int irq);
+	void (*unmask)(unsigned int irq);
+	void (*acknowledge)(unsigned int irq); /* end of interrupt */
+	/* Was this entry spurious?  (Sends what the chip needs if so.) */
+	bool (*spurious)(unsigned int irq);
+};
+void irq_register_chip(const struct irq_chip *chip);
+
+/*
+ * Register HANDLER for line IRQ and unmask it.  NAME is copied; the owner is
+ * called "irq N NAME".  Returns 0, -EINVAL (no such line, no handler), -EBUSY
+ * (taken, or the line of the second controller), or what owner_begin() said.
+ * Thread context.
+ */
+__must_check int request_irq(unsigned int irq, irq_handler handler,
+                             const char *name, void *dev_id);
+
+/*
+ * Mask the line and end its owner.  DEV_ID must be that of the request.
+ * Returns 0, -EINVAL or -ENOENT, or -EBUSY where sleeping is impossible: that is
+ * reported, as might_sleep() does, and nothing is done.  Thread context.
+ */
+int free_irq(unsigned int irq, void *dev_id);
+
+/* The owner of line IRQ, or NULL. */
+struct owner *irq_owner(unsigned int irq);
+
+void irq_mask(unsigned int irq);
+void irq_unmask(unsigned int irq);
+
+struct irq_statistics {
+	uint64_t taken;   /* entries, counted by the stub */
+	uint64_t handled; /* handler returned */
+	uint64_t spurious;
+	uint64_t unhandled;     /* no registration */
+	unsigned int depth_max; /* deepest nesting seen on entry of this line */
+	const char *name;       /* NULL: no registration */
+};
+void irq_statistics(unsigned int irq, struct irq_statistics *statistics);
+
+/* Inside a handler: the instruction that the innermost interrupt came at.  0
+ * outside of interrupts. */
+uint64_t irq_interrupted_rip(void);
+
+/* Install the vectors 32..47. */
+void irq_init(void);
+
+#endif

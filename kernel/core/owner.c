@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/owner.c -- numbers and names of owners.
+ *
+ * Numbers count up from 1 and are never given twice: a page that remembers who
+ * took it cannot mean somebody else years later.  After 2^32 - 1 owners there
+ * are no more.
+ *
+ * The names of the last 256 owners are kept after their end, for the reports
+ * that come later ("freed by ..."); slot ID % 256 belongs to number ID.  The
+ * slot's number is cleared before its name changes and set afterwards, so a
+ * reader without a lock meets an old number, none, or the right one.
+ */
+#include "kernel/core/owner.h"
+
+#include "kernel/arch/percpu.h"
+#include "kernel/core/context.h"
+#include "kernel/core/sched.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+
+/*
+ * 256 owners back: a 4 MB machine has about ten at a time.  15 characters hold
+ * "irq 14 ata-disk"; 256 * 20 bytes are 5 KiB.
+ */
+#define NAMES      256
+#define NAME_BYTES 16
+
+struct remembered {
+	uint32_t id;
+	char name[NAME_BYTES];
+};
+
+static struct remembered names[NAMES];
+static uint32_t last_id; /* atomic */
+static const struct owner_provider *window_provider;
+
+/* The next number, or 0 if they are used up. */
+static uint32_t take_number(void)
+{
+	uint32_t last = __atomic_load_n(&last_id, __ATOMIC_RELAXED);
+
+	while (last != UINT32_MAX) {
+		if (__atomic_compare_exchange_n(&last_id, &last, last + 1,
+		                                false, __ATOMIC_RELAXED,
+		                                __ATOMIC_RELAXED))
+			return last + 1;
+	}
+	return 0;
+}
+
+static void remember(const struct owner *owner)
+{
+	struct remembered *slot = &names[owner->id % NAMES];
+
+	__atomic_store_n(&slot->id, 0, __ATOMIC_RELEASE);
+	scnprintf(slot->name, sizeof(slot->name), "%s", owner->name);
+	__atomic_store_n(&slot->id, owner->id, __ATOMIC_RELEASE);
+}
+
+int owner_begin(struct owner *owner, enum owner_kind kind, const char *name)
+{
+	if (window_provider == NULL)
+		return -ENODEV;
+	*owner = (struct owner){ .kind = kind, .id = take_number() };
+	if (owner->id == 0)
+		return -ENOSPC;
+	scnprintf(owner->name, sizeof(owner->name), "%s", name);
+	list_init(&owner->pages);
+	list_init(&owner->incoming);
+	list_init(&owner->all);
+	remember(owner);
+	return window_provider->begin(owner);
+}
+
+void owner_end(struct owner *owner)
+{
+	if (window_provider != NULL)
+		window_provider->end(owner);
+}
+
+struct owner *current_owner(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (in_nmi())
+		return NULL;
+	if (cpu->irq_owner != NULL)
+		return cpu->irq_owner;
+	return cpu->thread != NULL ? &cpu->thread->owner : NULL;
+}
+
+const char *owner_name(uint32_t id)
+{
+	const struct remembered *slot = &names[id % NAMES];
+
+	if (id == 0 || __atomic_load_n(&slot->id, __ATOMIC_ACQUIRE) != id)
+		return "?";
+	return slot->name;
+}
+
+void owner_register_provider(const struct owner_provider *provider)
+{
+	window_provider = provider;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/owner.h -- who owns: a thread or an interrupt line.
+ *
+ * An owner has a name, a number that is never used twice, and a window
+ * (kernel/arch/window.h) in which its exclusive pages appear while it runs.
+ * Threads and interrupt registrations embed one.  mm/exclusive.c registers the
+ * provider that gives an owner its window and takes its pages back at the end.
+ */
+#ifndef KERNEL_CORE_OWNER_H
+#define KERNEL_CORE_OWNER_H
+
+#include "kernel/arch/window.h"
+#include "lib/bitmap.h"
+#include "lib/list.h"
+#include "lib/types.h"
+
+#define OWNER_NAME_SIZE 24
+
+enum owner_kind {
+	OWNER_THREAD,
+	OWNER_IRQ,
+};
+
+/* Field locks: (c) constant after owner_begin(), (x) the exclusive pool's. */
+struct owner {
+	enum owner_kind kind;       /* (c) */
+	char name[OWNER_NAME_SIZE]; /* (c) "shell", "irq 0 timer" */
+	uint32_t id;                /* (c) from 1, never used twice */
+	bool alive;                 /* (x) has a window */
+	struct window window;       /* (c) */
+	unsigned long slots[BITMAP_LONGS(WINDOW_SLOTS)]; /* (x) in use */
+	unsigned int next_slot; /* (x) where the search starts */
+	unsigned int owned;     /* (x) pages OWNED by this owner */
+	struct list pages;      /* (x) OWNED by it */
+	unsigned int sent;      /* (x) pages HANDOVER, from it */
+	struct list incoming;   /* (x) HANDOVER, to it, oldest first */
+	struct list all;        /* (x) on the list of all owners */
+};
+
+/*
+ * Begin an owner: number it, copy the name, give it its window.  Returns 0 or
+ * -ENOMEM (no page for the window's table), -ENOSPC (no window number), or
+ * -ENODEV (no provider yet).  Thread context.
+ */
+__must_check int owner_begin(struct owner *owner, enum owner_kind kind,
+                             const char *name);
+
+/*
+ * End an owner: what it owns is scrubbed and parked, what is on its way to it
+ * goes back, what is on its way from it goes on.  Thread context; the owner
+ * does not run any more (or is the caller, at its very end).
+ */
+void owner_end(struct owner *owner);
+
+/*
+ * The context that asks: the innermost interrupt line that runs, else the
+ * thread.  NULL in an NMI, and before threads exist.  Any context.
+ */
+struct owner *current_owner(void);
+
+/* The name of owner number ID: of the last 256 begun, else "?".  Any context. */
+const char *owner_name(uint32_t id);
+
+struct owner_provider {
+	int (*begin)(struct owner *owner);
+	void (*end)(struct owner *owner);
+};
+void owner_register_provider(const struct owner_provider *provider);
+
+#endif

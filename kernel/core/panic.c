@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/panic.c -- the last words.
+ *
+ * In the order in which they help: the cause; where and in which context; the
+ * registers; for a page fault, the tables level by level; how it came there
+ * (backtrace); what others have to report (memory, ...); and the log lines from
+ * before the panic.  All of that is more than a screen of 25 rows holds, so the
+ * last lines are again the cause, the place and the innermost frames.
+ *
+ * Nothing can be trusted here.  So: interrupts are off; no lock is waited for
+ * (panic_in_progress() tells the others); a pointer that was found in memory is
+ * looked up in the page tables before it is followed; and a panic on top of the
+ * panic is answered by depth:
+ *
+ *	1	everything
+ *	2	its cause and the first one's, past the log, and the end
+ *	3	the end, without a word: even that was too much
+ *
+ * A second CPU that panics meanwhile stops in silence.
+ *
+ * Backtrace.  Every function begins with `push rbp; mov rbp, rsp`, so rbp leads
+ * from frame to frame:
+ *
+ *	rbp --> | caller's rbp | return address |
+ *
+ * A frame that returns into trap.asm has a struct trap_frame above it; the walk
+ * goes on with the registers in there, on the stack of who was interrupted.
+ */
+#include "kernel/core/panic.h"
+
+#include "kernel/arch/arch.h"
+#include "kernel/arch/image.h"
+#include "kernel/arch/page_table.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/registers.h"
+#include "kernel/arch/trap.h"
+#include "kernel/arch/window.h"
+#include "kernel/core/console.h"
+#include "kernel/core/context.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/symbols.h"
+#include "lib/format.h"
+
+#define REPORTERS        8
+#define BACKTRACE_FRAMES 32
+#define SUMMARY_FRAMES   6
+#define LOG_LINES        16
+
+#define TEXT_SIZE        256
+#define PLACE_SIZE       96
+
+struct reporter {
+	const char *name;
+	void (*report)(void);
+};
+
+static struct reporter reporters[REPORTERS];
+static unsigned int reporter_count;
+static void (*end_machine)(void);
+
+static uint32_t panicking; /* atomic: 0, or 1 + the CPU that panics */
+static unsigned int depth; /* of that CPU */
+
+/* Of the first panic: what, and in which context and where. */
+static char cause[TEXT_SIZE];
+static char scene[TEXT_SIZE];
+
+/* In trap.asm: where trap_dispatch() returns to. */
+extern const char trap_return[];
+
+bool panic_in_progress(void)
+{
+	return __atomic_load_n(&panicking, __ATOMIC_RELAXED) != 0;
+}
+
+void panic_register_reporter(const char *name, void (*report)(void))
+{
+	if (reporter_count == REPORTERS)
+		panic("no room for panic reporter '%s'", name);
+	reporters[reporter_count++] = (struct reporter){ name, report };
+}
+
+void panic_set_exit(void (*end)(void))
+{
+	end_machine = end;
+}
+
+/* ---- Backtrace --------------------------------------------------------------- */
+
+/* A backtrace is a warning, unless it is part of the end. */
+static void say(const char *format, ...) __printf(1, 2);
+static void say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vprintk(panic_in_progress() ? LOG_EMERG : LOG_WARNING, format,
+	        arguments);
+	va_end(arguments);
+}
+
+/* Can the 8 bytes at ADDRESS be read? */
+static bool is_readable(uintptr_t address)
+{
+	unsigned int level;
+
+	return address % sizeof(uint64_t) == 0 &&
+	       paging_lookup(address, &level) != 0;
+}
+
+/*
+ * The place ADDRESS in words.  RETURN: it is behind a call, which may have been
+ * a function's last word.
+ */
+static const char *format_place(char *buffer, size_t size, uintptr_t address,
+                                bool is_return)
+{
+	unsigned long offset;
+	const char *name = symbol_name(address - is_return, &offset);
+
+	if (name != NULL)
+		scnprintf(buffer, size, "%s+%#lx", name, offset + is_return);
+	else
+		scnprintf(buffer, size, "?");
+	return buffer;
+}
+
+static void print_place(uintptr_t address, bool is_return)
+{
+	char place[PLACE_SIZE];
+
+	say("  %016lx %s\n", (unsigned long)address,
+	    format_place(place, sizeof(place), address, is_return));
+}
+
+/* The frame at *RBP returns into trap.asm: go on where that came from. */
+static bool print_trap(uintptr_t *rbp)
+{
+	uintptr_t at = *rbp + 2 * sizeof(uint64_t);
+	const struct trap_frame *frame = (const struct trap_frame *)at;
+
+	if (!is_readable(at) ||
+	    !is_readable(at + sizeof(*frame) - sizeof(uint64_t)))
+		return false;
+	say("  -- vector %llu, %s, at:\n", (unsigned long long)frame->vector,
+	    trap_name((unsigned int)frame->vector));
+	print_place(frame->rip, false);
+	*rbp = frame->rbp;
+	return true;
+}
+
+/* One step up from the frame at *RBP; false: that was the last. */
+static bool print_caller(uintptr_t *rbp)
+{
+	uintptr_t outer;
+	uintptr_t address;
+
+	if (*rbp == 0 || !is_readable(*rbp) ||
+	    !is_readable(*rbp + sizeof(uint64_t)))
+		return false;
+	outer = ((const uint64_t *)*rbp)[0];
+	address = ((const uint64_t *)*rbp)[1];
+	if (address == (uintptr_t)trap_return)
+		return print_trap(rbp);
+	if (!image_is_text(address))
+		return false;
+	print_place(address, true);
+	/* A stack grows down: callers are above. */
+	if (outer <= *rbp)
+		return false;
+	*rbp = outer;
+	return true;
+}
+
+static void print_frames(uintptr_t rbp, unsigned int most)
+{
+	for (unsigned int i = 0; i < most; i++) {
+		if (!print_caller(&rbp))
+			return;
+	}
+	say("  ...\n");
+}
+
+/* From FRAME, or without one from RBP: at most MOST frames. */
+static void print_backtrace(const struct trap_frame *frame, uintptr_t rbp,
+                            unsigned int most)
+{
+	say("backtrace:\n");
+	if (frame == NULL) {
+		print_frames(rbp, most);
+		return;
+	}
+	print_place(frame->rip, false);
+	print_frames(frame->rbp, most - 1);
+}
+
+void backtrace_print(const struct trap_frame *frame)
+{
+	print_backtrace(frame, (uintptr_t)__builtin_frame_address(0),
+	                BACKTRACE_FRAMES);
+}
+
+/* ---- Registers ----------------------------------------------------------------- */
+
+/* As trap.asm pushes them: the first in the struct is the last here. */
+static void print_general_registers(const struct trap_frame *frame)
+{
+	static const char *const names[] = {
+		"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8 ",
+		"r9 ", "r10", "r11", "r12", "r13", "r14", "r15",
+	};
+	const uint64_t *rax = &frame->rax;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i += 3)
+		pr_emerg("%s %016lx  %s %016lx  %s %016lx\n", names[i],
+		         *(rax - i), names[i + 1], *(rax - i - 1), names[i + 2],
+		         *(rax - i - 2));
+	pr_emerg("rip %016lx  rsp %016lx  rflags %lx\n", frame->rip, frame->rsp,
+	         frame->rflags);
+	pr_emerg("cs %lx  ss %lx  vector %lu  error %lx\n", frame->cs,
+	         frame->ss, frame->vector, frame->error);
+}
+
+static void print_control_registers(void)
+{
+	pr_emerg("cr0 %lx  cr2 %lx  cr3 %lx  cr4 %lx  efer %lx\n", read_cr0(),
+	         read_cr2(), read_cr3(), read_cr4(), read_msr(MSR_EFER));
+}
+
+/* ENTRY, of LEVEL, with its bits in words. */
+static void print_entry(unsigned int level, uint64_t entry)
+{
+	static const char *const names[] = { "", "PTE", "PDE", "PDPTE",
+		                             "PML4E" };
+	bool present = (entry & PTE_PRESENT) != 0;
+
+	pr_emerg("  level %u %-5s %016llx%s%s%s%s%s\n", level, names[level],
+	         (unsigned long long)entry,
+	         present ? " present" : " not present",
+	         present && (entry & PTE_WRITABLE) ? " writable" : "",
+	         present && (entry & PTE_USER) ? " user" : "",
+	         present && (entry & PTE_LARGE) && level > 1 ? " large" : "",
+	         entry & PTE_NX ? " nx" : "");
+}
+
+void panic_print_walk(uintptr_t address)
+{
+	uint64_t entry[PAGING_LEVELS + 1];
+	unsigned int last = paging_walk(address, entry);
+
+	pr_emerg("page walk of %#lx:\n", (unsigned long)address);
+	for (unsigned int level = PAGING_LEVELS; level >= last; level--)
+		print_entry(level, entry[level]);
+}
+
+/* The level that the closed directory entry VALUE keeps from the walk. */
+static void print_slot(uint64_t value, unsigned int slot)
+{
+	const uint64_t *table = phys_to_virt(value & PTE_ADDRESS);
+
+	if (is_readable((uintptr_t)&table[slot]))
+		print_entry(1, table[slot]);
+}
+
+/*
+ * An address in a window: the walk finds each window closed, because the entry
+ * into the kernel has closed what was open.  FRAME has kept its directory entry.
+ */
+static void print_window(const struct trap_frame *frame, uintptr_t address)
+{
+	uint64_t value = frame->window_value;
+	unsigned int slot;
+	unsigned int id = window_of_address(address, &slot);
+	unsigned long open;
+
+	if (id == 0)
+		return;
+	pr_emerg("that is slot %u of window %u\n", slot, id);
+	if (value == 0) {
+		pr_emerg("no window was open\n");
+		return;
+	}
+	open = (unsigned long)(frame->window_entry -
+	                       this_cpu()->window_directory);
+	pr_emerg("window %lu was open; the exception closed it, its PDE was:\n",
+	         open);
+	print_entry(2, value);
+	if (open == id)
+		print_slot(value, slot);
+}
+
+/* ---- The log ---------------------------------------------------------------------- */
+
+/* Which of the visited lines are from before the panic, and the last 16. */
+struct log_view {
+	unsigned int at;
+	unsigned int begin;
+	unsigned int end;
+};
+
+static void count_line(const char *line, void *data)
+{
+	struct log_view *view = data;
+
+	(void)line;
+	view->at++;
+}
+
+static void print_line(const char *line, void *data)
+{
+	struct log_view *view = data;
+
+	if (view->at >= view->begin && view->at < view->end)
+		console_printf("  %s\n", line);
+	view->at++;
+}
+
+/* The last lines with numbers below MARK; the panic's own are behind it. */
+static void print_log(uint64_t mark)
+{
+	unsigned int own = (unsigned int)(log_mark() - mark);
+	struct log_view view = { 0, 0, 0 };
+
+	log_visit(own + LOG_LINES, count_line, &view);
+	if (view.at <= own)
+		return;
+	view.end = view.at - own;
+	view.begin = view.end > LOG_LINES ? view.end - LOG_LINES : 0;
+	view.at = 0;
+	console_printf("the last log lines before:\n");
+	log_visit(own + LOG_LINES, print_line, &view);
+}
+
+/* ---- The end ------------------------------------------------------------------------ */
+
+static __noreturn void end(void)
+{
+	if (end_machine != NULL)
+		end_machine();
+	arch_halt_for_ever();
+}
+
+/*
+ * A panic on top of the panic, at DEPTH.  Past the log, which may be what is
+ * broken.
+ */
+static __noreturn void end_nested(const struct trap_frame *frame,
+                                  uintptr_t caller, const char *format,
+                                  va_list arguments)
+{
+	static char text[TEXT_SIZE];
+	static char lines[3 * TEXT_SIZE];
+	char place[PLACE_SIZE];
+	int length;
+
+	if (depth > 2)
+		arch_halt_for_ever();
+	vscnprintf(text, sizeof(text), format, arguments);
+	format_place(place, sizeof(place), frame != NULL ? frame->rip : caller,
+	             frame == NULL);
+	length = scnprintf(lines, sizeof(lines),
+	                   "\npanic within the panic: %s at %s\n"
+	                   "the first one: %s\n%s\n",
+	                   text, place, cause, scene);
+	console_write(lines, (size_t)length);
+	end();
+}
+
+/* Make this CPU the one that panics.  Does not return to a second one. */
+static void begin(void)
+{
+	uint32_t me = arch_cpu_id() + 1;
+	uint32_t nobody = 0;
+
+	arch_irq_disable();
+	if (!__atomic_compare_exchange_n(&panicking, &nobody, me, false,
+	                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
+	    nobody != me)
+		arch_halt_for_ever();
+	depth++;
+}
+
+static void report_others(void)
+{
+	for (unsigned int i = 0; i < reporter_count; i++) {
+		pr_emerg("-- %s:\n", reporters[i].name);
+		reporters[i].report();
+	}
+}
+
+/* Who panics: the frame of its exception, or the frame of panic() itself. */
+struct culprit {
+	const struct trap_frame *frame;
+	uintptr_t rbp;
+};
+
+static void print_culprit(struct culprit culprit)
+{
+	const struct trap_frame *frame = culprit.frame;
+
+	if (frame != NULL && frame->vector == VECTOR_PAGE_FAULT) {
+		uintptr_t address = read_cr2();
+
+		panic_print_walk(address);
+		print_window(frame, address);
+	}
+	print_backtrace(frame, culprit.rbp, BACKTRACE_FRAMES);
+}
+
+/* In which context, and where? */
+static void set_scene(const struct trap_frame *frame, uintptr_t caller)
+{
+	struct cpu *cpu = this_cpu();
+	char place[PLACE_SIZE];
+
+	format_place(place, sizeof(place), frame != NULL ? frame->rip : caller,
+	             frame == NULL);
+	scnprintf(scene, sizeof(scene),
+	          "in %s, CPU %u, preempt_count %#x, at %s", context_name(),
+	          cpu->id, cpu->preempt_count, place);
+	/* The consoles refuse to speak in an NMI; this one does not end. */
+	cpu->preempt_count &= ~NMI_MASK;
+}
+
+static void print_cause(void)
+{
+	pr_emerg("PANIC: %s\n", cause);
+	pr_emerg("%s\n", scene);
+}
+
+/* What stays on the screen. */
+static void print_summary(struct culprit culprit)
+{
+	pr_emerg("-- in short:\n");
+	print_cause();
+	print_backtrace(culprit.frame, culprit.rbp, SUMMARY_FRAMES);
+	pr_emerg("The machine has stopped.\n");
+}
+
+static __noreturn void vpanic(struct culprit culprit, uintptr_t caller,
+                              const char *format, va_list arguments)
+{
+	uint64_t mark;
+
+	begin();
+	if (depth > 1)
+		end_nested(culprit.frame, caller, format, arguments);
+	vscnprintf(cause, sizeof(cause), format, arguments);
+	set_scene(culprit.frame, caller);
+	mark = log_mark();
+	print_cause();
+	if (culprit.frame != NULL)
+		print_general_registers(culprit.frame);
+	else
+		pr_emerg("rip %016lx  rbp %016lx\n", caller, culprit.rbp);
+	print_control_registers();
+	print_culprit(culprit);
+	report_others();
+	print_log(mark);
+	print_summary(culprit);
+	end();
+}
+
+void panic(const char *format, ...)
+{
+	struct culprit culprit = {
+		.rbp = (uintptr_t)__builtin_frame_address(0),
+	};
+	va_list arguments;
+
+	va_start(arguments, format);
+	vpanic(culprit, RETURN_ADDRESS(), format, arguments);
+}
+
+void panic_at(const struct trap_frame *frame, const char *format, ...)
+{
+	struct culprit culprit = { .frame = frame };
+	va_list arguments;
+
+	va_start(arguments, format);
+	vpanic(culprit, RETURN_ADDRESS(), format, arguments);
+}

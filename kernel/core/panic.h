@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/panic.h -- the end, told well.
+ */
+#ifndef KERNEL_CORE_PANIC_H
+#define KERNEL_CORE_PANIC_H
+
+#include "lib/types.h"
+
+struct trap_frame;
+
+/*
+ * Print cause, registers, a symbolised backtrace, every registered reporter's
+ * report and the last log lines, on the screen and the serial port, and in the
+ * end the cause once more; then, in self-test mode, end the machine with EXIT
+ * 18, otherwise stop with the screen kept.  Any context, NMI included; nothing
+ * here waits for a lock.  A fault during the panic prints its cause and the
+ * first one's, and stops.
+ */
+__noreturn void panic(const char *format, ...) __printf(1, 2);
+
+/* As panic(), about the context in FRAME (with the page walk of CR2 if it is a
+ * page fault). */
+__noreturn void panic_at(const struct trap_frame *frame, const char *format,
+                         ...) __printf(2, 3);
+
+/* True from the first panic on. */
+bool panic_in_progress(void);
+
+/*
+ * Reporters print into panics (memory report, owner of a page ...).  They take
+ * no lock that another context could hold (trylock at most), and check every
+ * pointer.  At most 8.
+ */
+void panic_register_reporter(const char *name, void (*report)(void));
+
+/*
+ * END ends the machine after a panic, instead of stopping with the screen kept.
+ * It does not return.
+ */
+void panic_set_exit(void (*end)(void));
+
+/* Walk the page tables for ADDRESS and printk each level. */
+void panic_print_walk(uintptr_t address);
+
+/* Print the backtrace of the caller (or from FRAME), one line a frame. */
+void backtrace_print(const struct trap_frame *frame);
+
+/* A caller's bug: panics with the text of the condition and its place. */
+#define kassert(condition)                                                     \
+	do {                                                                   \
+		if (!(condition))                                              \
+			panic("%s:%d: assertion failed: %s", __FILE__,         \
+			      __LINE__, #condition);                           \
+	} while (0)
+
+#endif
