@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/exclusive_pool.h -- the data of the pool of parked frames (a part of
+ * struct node).  What is done with it: mm/exclusive.h.
+ */
+#ifndef MM_EXCLUSIVE_POOL_H
+#define MM_EXCLUSIVE_POOL_H
+
+#include "kernel/arch/window.h"
+#include "kernel/core/lock.h"
+#include "lib/list.h"
+#include "lib/types.h"
+
+/*
+ * Tables for splitting: at most 512, which covers 1 GiB of frames region by
+ * region; beyond that a refill that would have to split region 513 finds no
+ * frame.  Sixteen more regions may have been split at boot.
+ */
+#define EXCLUSIVE_MAX_TABLES  512
+#define EXCLUSIVE_MAX_REGIONS (EXCLUSIVE_MAX_TABLES + 16)
+
+/*
+ * Field locks: (p) pool->lock, (r) the refiller alone, (c) constant after
+ * exclusive_pool_init().
+ */
+struct exclusive_pool {
+	struct spinlock lock; /* a leaf: nothing is taken under it */
+	struct list parked;   /* (p) of struct page */
+	unsigned long count;  /* (p) on the list */
+	unsigned long low;    /* (c) below it the refiller is woken */
+	unsigned long high;   /* (c) the refiller fills up to here */
+	bool wake_pending;    /* (p) a wake-up is on its way */
+	bool starved;         /* (p) the last refill found no frame */
+	void (*wake)(void);   /* (c) wakes the refiller; NULL: nobody */
+
+	struct list owners;                    /* (p) alive, by owner->all */
+	struct owner *by_window[WINDOW_COUNT]; /* (p) window number to owner */
+
+	struct spinlock scrub_lock; /* guards the scrub window */
+	struct window scrub;        /* where frames of the dead are zeroed */
+	bool busy;                  /* (p) somebody refills or shrinks */
+
+	/*
+	 * Tables set aside for splitting the direct map, linked through their
+	 * first word, and the regions that are split: those that were split at
+	 * boot first, then ours, newest last.
+	 */
+	void **tables;                          /* (r) */
+	unsigned long tables_left;              /* (r) */
+	unsigned long tables_total;             /* (c) */
+	unsigned int boot_regions;              /* (c) */
+	unsigned int regions;                   /* (r) in region[] */
+	uint32_t region[EXCLUSIVE_MAX_REGIONS]; /* (r) pfn / REGION_FRAMES */
+};
+
+#endif

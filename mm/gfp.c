@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/gfp.c -- from a mask to a decision.
+ *
+ * A request is decided once, here, and then acted upon elsewhere:
+ *
+ *	mask, order, context  --gfp_decode()-->  struct alloc_request
+ *
+ * No other file tests a bit of a mask.  The rights follow Linux's
+ * gfp_to_alloc_flags() and __gfp_pfmemalloc_flags() (mm/page_alloc.c):
+ *
+ *	__GFP_HIGH                        half of min
+ *	__GFP_HIGH, cannot wait           and a quarter of what is left
+ *	  ... with __GFP_NOMEMALLOC       no quarter, half stays
+ *	__GFP_MEMALLOC, PF_MEMALLOC       on the last pass: everything
+ *	  ... with __GFP_NOMEMALLOC       nothing: it beats both
+ *	PF_MEMALLOC in a hard interrupt   does not count
+ *
+ * All functions but gfp_context() are pure.
+ */
+#include "mm/gfp.h"
+
+#include "kernel/core/context.h"
+#include "kernel/core/sched.h"
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/parse.h"
+#include "lib/string.h"
+
+enum gfp_status {
+	WORKS,
+	LATER,
+	NOTHING,
+};
+
+#define FLAG_ROW(name, mask, status, meaning)                                  \
+	{ "__GFP_" #name, (mask), #status, meaning },
+#define FLAG_STATUS(name, mask, status, meaning) status,
+#define COMPOSITE_ROW(name, mask, meaning)                                     \
+	{ "GFP_" #name, (mask), "mask", meaning },
+#define FLAG_INDEX(name, mask, status, meaning) FLAG_##name,
+#define COMPOSITE_INDEX(name, mask, meaning)    COMPOSITE_##name,
+
+enum flag_index {
+	GFP_FLAGS(FLAG_INDEX) FLAG_COUNT
+};
+
+enum composite_index {
+	GFP_COMPOSITES(COMPOSITE_INDEX) COMPOSITE_COUNT
+};
+
+enum {
+	NAME_COUNT = (int)FLAG_COUNT + (int)COMPOSITE_COUNT
+};
+
+/* Flags first, then composites. */
+static const struct gfp_name names[NAME_COUNT] = { GFP_FLAGS(
+	FLAG_ROW) GFP_COMPOSITES(COMPOSITE_ROW) };
+
+static const uint8_t flag_status[FLAG_COUNT] = { GFP_FLAGS(FLAG_STATUS) };
+
+const struct gfp_name *gfp_name_at(unsigned int index)
+{
+	return index < NAME_COUNT ? &names[index] : NULL;
+}
+
+/* All flags with a status, as one mask. */
+static gfp_t flags_with(enum gfp_status status)
+{
+	gfp_t mask = 0;
+
+	for (unsigned int i = 0; i < FLAG_COUNT; i++) {
+		if (flag_status[i] == status)
+			mask |= names[i].mask;
+	}
+	return mask;
+}
+
+enum zone_type gfp_zone(gfp_t mask, bool *bad)
+{
+	gfp_t place = mask & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM);
+
+	*bad = (place & (place - 1)) != 0;
+	if (*bad || (place & __GFP_DMA))
+		return ZONE_DMA;
+	if (place & __GFP_DMA32)
+		return ZONE_DMA32;
+	if ((place & __GFP_HIGHMEM) && (mask & __GFP_MOVABLE))
+		return ZONE_MOVABLE;
+	return ZONE_NORMAL;
+}
+
+bool gfp_is_exclusive(gfp_t mask)
+{
+	return (mask & __GFP_EXCLUSIVE) != 0;
+}
+
+gfp_t gfp_without_highmem(gfp_t mask)
+{
+	return mask & ~(gfp_t)__GFP_HIGHMEM;
+}
+
+gfp_t gfp_for_exact(gfp_t mask)
+{
+	return mask & ~(gfp_t)(__GFP_HIGHMEM | __GFP_COMP);
+}
+
+struct alloc_context gfp_context(void)
+{
+	const struct thread *thread = current_thread();
+
+	return (struct alloc_context){
+		.can_sleep = may_sleep_here(),
+		.in_interrupt = in_hardirq(),
+		.in_nmi = in_nmi(),
+		.memalloc = thread != NULL &&
+		            (thread->flags & THREAD_MEMALLOC) != 0,
+	};
+}
+
+/* What EXCLUSIVE cannot be combined with, and why. */
+static const struct {
+	gfp_t mask;
+	const char *why;
+} exclusive_conflict[] = {
+	{ __GFP_MOVABLE, "an exclusive page is never migrated" },
+	{ __GFP_RECLAIMABLE, "an exclusive page is never reclaimed" },
+	{ __GFP_COMP, "an exclusive page is a single page" },
+	{ __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM,
+	  "the parked pool is not sorted by zone" },
+	{ __GFP_MEMALLOC | __GFP_NOMEMALLOC,
+	  "the parked pool has a reserve right of its own" },
+};
+
+/* NULL, or why an exclusive request is refused; the blamed flags in *BLAMED. */
+static const char *exclusive_refusal(gfp_t mask, unsigned int order,
+                                     gfp_t *blamed)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(exclusive_conflict); i++) {
+		gfp_t both = mask & exclusive_conflict[i].mask;
+
+		if (both != 0) {
+			*blamed = both | __GFP_EXCLUSIVE;
+			return exclusive_conflict[i].why;
+		}
+	}
+	*blamed = __GFP_EXCLUSIVE;
+	return order > 0 ? "an exclusive page is of order 0" : NULL;
+}
+
+/* NULL, or why the mask is refused; the blamed flags in *BLAMED. */
+static const char *mask_refusal(gfp_t mask, unsigned int order, gfp_t *blamed)
+{
+	bool bad_zone;
+
+	*blamed = mask & ~(flags_with(WORKS) | flags_with(LATER) |
+	                   flags_with(NOTHING));
+	if (*blamed != 0)
+		return "no such flag";
+	*blamed = mask & flags_with(LATER);
+	if (*blamed != 0)
+		return "not supported yet";
+	*blamed = mask & flags_with(NOTHING);
+	if (*blamed != 0)
+		return "means nothing on this machine";
+	gfp_zone(mask, &bad_zone);
+	*blamed = mask & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM);
+	if (bad_zone)
+		return "more than one zone";
+	*blamed = mask & (__GFP_MOVABLE | __GFP_RECLAIMABLE);
+	if (*blamed == (__GFP_MOVABLE | __GFP_RECLAIMABLE))
+		return "a page is movable or reclaimable, not both";
+	if (mask & __GFP_EXCLUSIVE)
+		return exclusive_refusal(mask, order, blamed);
+	return NULL;
+}
+
+static enum migratetype mask_migratetype(gfp_t mask)
+{
+	if (mask & __GFP_MOVABLE)
+		return MIGRATE_MOVABLE;
+	if (mask & __GFP_RECLAIMABLE)
+		return MIGRATE_RECLAIMABLE;
+	return MIGRATE_UNMOVABLE;
+}
+
+static enum reserve_right mask_right(gfp_t mask)
+{
+	if (!(mask & __GFP_HIGH))
+		return RESERVE_NONE;
+	if (mask & (__GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC))
+		return RESERVE_HALF;
+	return RESERVE_ATOMIC;
+}
+
+static enum reserve_right mask_last_right(gfp_t mask,
+                                          const struct alloc_context *context)
+{
+	bool memalloc = (mask & __GFP_MEMALLOC) ||
+	                (context->memalloc && !context->in_interrupt);
+
+	if (memalloc && !(mask & __GFP_NOMEMALLOC))
+		return RESERVE_ALL;
+	return mask_right(mask);
+}
+
+static void fill_request(struct alloc_request *request, gfp_t mask,
+                         unsigned int order,
+                         const struct alloc_context *context)
+{
+	bool bad_zone;
+
+	*request = (struct alloc_request){
+		.gfp = mask,
+		.order = order,
+		.highest_zone = gfp_zone(mask, &bad_zone),
+		.migratetype = mask_migratetype(mask),
+		.right = mask_right(mask),
+		.last_right = mask_last_right(mask, context),
+		.may_sleep = (mask & __GFP_DIRECT_RECLAIM) != 0,
+		.wake_kswapd = (mask & __GFP_KSWAPD_RECLAIM) != 0,
+		.may_io = (mask & __GFP_IO) != 0,
+		.may_fs = (mask & __GFP_FS) != 0,
+		.zero = (mask & __GFP_ZERO) != 0,
+		.compound = (mask & __GFP_COMP) != 0,
+		.warn = (mask & __GFP_NOWARN) == 0,
+		.exclusive = (mask & __GFP_EXCLUSIVE) != 0,
+	};
+}
+
+enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
+                            const struct alloc_context *context,
+                            struct alloc_request *request, char *why,
+                            size_t size)
+{
+	char blamed_names[160];
+	const char *refusal;
+	gfp_t blamed;
+
+	fill_request(request, mask, order, context);
+	scnprintf(why, size, "%s", "");
+	if (context->in_nmi) {
+		scnprintf(why, size, "the allocator is closed in an NMI");
+		return GFP_IN_NMI;
+	}
+	if (order > MAX_ORDER) {
+		scnprintf(why, size, "order %u is above %u", order,
+		          (unsigned int)MAX_ORDER);
+		return GFP_TOO_LARGE;
+	}
+	refusal = mask_refusal(mask, order, &blamed);
+	if (refusal != NULL) {
+		gfp_format_flags(blamed_names, sizeof(blamed_names), blamed);
+		scnprintf(why, size, "%s: %s", blamed_names, refusal);
+		return GFP_REFUSED;
+	}
+	if (request->may_sleep && !context->can_sleep) {
+		scnprintf(why, size,
+		          "__GFP_DIRECT_RECLAIM: "
+		          "the caller cannot sleep here");
+		return GFP_MUST_SLEEP;
+	}
+	return GFP_OK;
+}
+
+/* Append TEXT, behind a | if something is there already. */
+static int append_name(char *buffer, size_t size, int at, const char *text)
+{
+	return at + scnprintf(buffer + at, size - (size_t)at, "%s%s",
+	                      at > 0 ? "|" : "", text);
+}
+
+/* Append the single flags of MASK. */
+static void append_flags(char *buffer, size_t size, int at, gfp_t mask)
+{
+	for (unsigned int i = 0; i < FLAG_COUNT; i++) {
+		if (mask & names[i].mask) {
+			at = append_name(buffer, size, at, names[i].name);
+			mask &= ~names[i].mask;
+		}
+	}
+	if (mask != 0)
+		at += scnprintf(buffer + at, size - (size_t)at, "%s%#x",
+		                at > 0 ? "|" : "", mask);
+	if (at == 0)
+		scnprintf(buffer, size, "0");
+}
+
+const char *gfp_format_flags(char *buffer, size_t size, gfp_t mask)
+{
+	append_flags(buffer, size, 0, mask);
+	return buffer;
+}
+
+/* The composite of at least two bits with the most bits that MASK contains. */
+static const struct gfp_name *largest_composite(gfp_t mask)
+{
+	const struct gfp_name *largest = NULL;
+	unsigned int bits = 1;
+
+	for (unsigned int i = FLAG_COUNT; i < NAME_COUNT; i++) {
+		unsigned int weight = bits_weight(names[i].mask);
+
+		if ((mask & names[i].mask) == names[i].mask && weight > bits) {
+			largest = &names[i];
+			bits = weight;
+		}
+	}
+	return largest;
+}
+
+const char *gfp_format(char *buffer, size_t size, gfp_t mask)
+{
+	const struct gfp_name *composite = largest_composite(mask);
+	int at = 0;
+
+	if (composite != NULL) {
+		at = append_name(buffer, size, 0, composite->name);
+		mask &= ~composite->mask;
+		if (mask == 0)
+			return buffer;
+	}
+	append_flags(buffer, size, at, mask);
+	return buffer;
+}
+
+/* Does WORD name NAME, with or without its __GFP_ or GFP_? */
+static bool word_names(const char *word, const char *name)
+{
+	const char *bare = strchr(name, 'P') + 2;
+
+	return strcmp(word, name) == 0 || strcmp(word, bare) == 0;
+}
+
+static int word_to_mask(const char *word, gfp_t *mask)
+{
+	uint64_t number;
+
+	for (unsigned int i = 0; i < NAME_COUNT; i++) {
+		if (word_names(word, names[i].name)) {
+			*mask = names[i].mask;
+			return 0;
+		}
+	}
+	if (parse_number(word, &number) != 0 || number > UINT32_MAX)
+		return -EINVAL;
+	*mask = (gfp_t)number;
+	return 0;
+}
+
+static bool is_separator(char c)
+{
+	return c == '|' || c == ' ' || c == ',' || c == '\t' || c == '&';
+}
+
+/* The next word of *TEXT into WORD (cut to SIZE), *TEXT behind it; was there a ~
+ * before it?  An empty word: the end. */
+static bool next_word(const char **text, char *word, size_t size)
+{
+	const char *at = *text;
+	bool inverted = false;
+	size_t length = 0;
+
+	for (; is_separator(*at); at++)
+		;
+	for (; *at == '~' && !inverted; at++)
+		inverted = true;
+	for (; *at != '\0' && !is_separator(*at); at++) {
+		if (length < size - 1)
+			word[length++] = *at;
+	}
+	word[length] = '\0';
+	*text = at;
+	return inverted;
+}
+
+int gfp_parse(const char *text, gfp_t *mask, char *bad, size_t size)
+{
+	gfp_t take = 0;
+	gfp_t leave = 0;
+	gfp_t word_mask;
+	char word[40];
+
+	for (;;) {
+		bool inverted = next_word(&text, word, sizeof(word));
+
+		if (word[0] == '\0' && !inverted)
+			break;
+		if (word_to_mask(word, &word_mask) != 0) {
+			scnprintf(bad, size, "%s", word);
+			return -EINVAL;
+		}
+		if (inverted)
+			leave |= word_mask;
+		else
+			take |= word_mask;
+	}
+	*mask = take & ~leave;
+	return 0;
+}
+
+const char *zone_type_name(enum zone_type type)
+{
+	static const char *const name[ZONE_COUNT] = {
+		[ZONE_DMA] = "DMA",
+		[ZONE_DMA32] = "DMA32",
+		[ZONE_NORMAL] = "Normal",
+		[ZONE_MOVABLE] = "Movable",
+	};
+
+	return (unsigned int)type < ZONE_COUNT ? name[type] : "?";
+}
+
+const char *migratetype_name(enum migratetype type)
+{
+	static const char *const name[MIGRATE_COUNT] = {
+		[MIGRATE_UNMOVABLE] = "Unmovable",
+		[MIGRATE_MOVABLE] = "Movable",
+		[MIGRATE_RECLAIMABLE] = "Reclaimable",
+	};
+
+	return (unsigned int)type < MIGRATE_COUNT ? name[type] : "?";
+}
+
+const char *reserve_right_name(enum reserve_right right)
+{
+	switch (right) {
+	case RESERVE_NONE:
+		return "none";
+	case RESERVE_HALF:
+		return "half of min";
+	case RESERVE_ATOMIC:
+		return "half of min and a quarter of the rest";
+	case RESERVE_ALL:
+		return "everything";
+	}
+	return "?";
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/gfp.h -- what a caller may say about the memory it wants.
+ *
+ * A gfp mask is a set of rights and wishes.  The table below is the only place
+ * where a flag is defined; the constants, the printed names and the shell's
+ * parser come from it.  gfp_decode() is the only function that looks at the
+ * bits of a mask: it turns mask, order and the caller's context into a struct
+ * alloc_request, or names what is wrong.
+ *
+ * Bits and meanings are Linux's (6.12, include/linux/gfp_types.h) for bits
+ * 0..23; __GFP_EXCLUSIVE is Labyrinth's own.
+ */
+#ifndef MM_GFP_H
+#define MM_GFP_H
+
+#include "lib/types.h"
+
+typedef uint32_t gfp_t;
+
+/*
+ * X(name, bit mask, status, meaning)
+ *
+ *	WORKS	decoded and acted upon
+ *	LATER	a request with it is refused by name: what it asks for does not
+ *		exist yet
+ *	NOTHING	means nothing on this machine; refused by name, or, where the
+ *		mask is 0 as in Linux without the feature, not even visible
+ */
+#define GFP_FLAGS(X)                                                           \
+	X(DMA, 0x1, WORKS, "from ZONE_DMA: below 16 MiB")                      \
+	X(HIGHMEM, 0x2, WORKS,                                                 \
+	  "no high memory on x86_64; with MOVABLE: from ZONE_MOVABLE")         \
+	X(DMA32, 0x4, WORKS, "from ZONE_DMA32 or below: below 4 GiB")          \
+	X(MOVABLE, 0x8, WORKS, "the page can be migrated")                     \
+	X(RECLAIMABLE, 0x10, WORKS, "the page can be reclaimed by a shrinker") \
+	X(HIGH, 0x20, WORKS, "high priority: may use half of the reserve")     \
+	X(IO, 0x40, WORKS, "reclaim may start I/O")                            \
+	X(FS, 0x80, WORKS, "reclaim may call into file systems")               \
+	X(ZERO, 0x100, WORKS, "zeroed memory")                                 \
+	X(DIRECT_RECLAIM, 0x400, WORKS, "may sleep and reclaim by itself")     \
+	X(KSWAPD_RECLAIM, 0x800, WORKS, "may wake kswapd")                     \
+	X(WRITE, 0x1000, LATER, "the page will be dirtied: page cache")        \
+	X(NOWARN, 0x2000, WORKS, "no report on failure")                       \
+	X(RETRY_MAYFAIL, 0x4000, LATER, "try hard, then fail")                 \
+	X(NOFAIL, 0x8000, LATER, "never fail")                                 \
+	X(NORETRY, 0x10000, LATER, "one round of reclaim, then fail")          \
+	X(MEMALLOC, 0x20000, WORKS, "no watermark: about to free memory")      \
+	X(COMP, 0x40000, WORKS, "a compound page")                             \
+	X(NOMEMALLOC, 0x80000, WORKS, "no access to the MEMALLOC reserve")     \
+	X(HARDWALL, 0x100000, LATER, "enforce the cpuset")                     \
+	X(THISNODE, 0x200000, LATER, "no other NUMA node")                     \
+	X(ACCOUNT, 0x400000, LATER, "charge to the memory cgroup")             \
+	X(ZEROTAGS, 0x800000, NOTHING, "zero the memory tags: no tags on x86") \
+	X(SKIP_ZERO, 0x0, NOTHING, "skip zeroing: needs hardware tags")        \
+	X(SKIP_KASAN, 0x0, NOTHING, "skip KASAN tags: needs hardware tags")    \
+	X(NOLOCKDEP, 0x0, NOTHING, "no reclaim-lock tracking: no lockdep")     \
+	X(NO_OBJ_EXT, 0x0, NOTHING, "no slab object extension: not built")     \
+	X(EXCLUSIVE, 0x10000000, WORKS,                                        \
+	  "one page that only its owner can reach (Labyrinth)")
+
+#define GFP_ENUM(name, mask, status, meaning) __GFP_##name = (mask),
+enum gfp_flag {
+	GFP_FLAGS(GFP_ENUM)
+};
+#undef GFP_ENUM
+
+#define __GFP_RECLAIM (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
+
+/* X(name, mask, meaning): Linux's composites. */
+#define GFP_COMPOSITES(X)                                                      \
+	X(ATOMIC, __GFP_HIGH | __GFP_KSWAPD_RECLAIM,                           \
+	  "cannot wait, may use the atomic reserve")                           \
+	X(NOWAIT, __GFP_KSWAPD_RECLAIM | __GFP_NOWARN, "cannot wait")          \
+	X(NOIO, __GFP_RECLAIM, "may wait, starts no I/O")                      \
+	X(NOFS, __GFP_RECLAIM | __GFP_IO, "may wait, calls no file system")    \
+	X(KERNEL, __GFP_RECLAIM | __GFP_IO | __GFP_FS, "may do all of it")     \
+	X(KERNEL_ACCOUNT, GFP_KERNEL | __GFP_ACCOUNT, "and is charged")        \
+	X(USER, GFP_KERNEL | __GFP_HARDWALL, "for a process")                  \
+	X(DMA, __GFP_DMA, "ZONE_DMA; or in a KERNEL or ATOMIC")                \
+	X(DMA32, __GFP_DMA32, "ZONE_DMA32; or in a KERNEL or ATOMIC")          \
+	X(HIGHUSER, GFP_USER | __GFP_HIGHMEM, "for a process, unmapped")       \
+	X(HIGHUSER_MOVABLE, GFP_HIGHUSER | __GFP_MOVABLE,                      \
+	  "for a process, unmapped and movable")                               \
+	X(TRANSHUGE_LIGHT,                                                     \
+	  (GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_NOMEMALLOC |              \
+	   __GFP_NOWARN) &                                                     \
+	          ~__GFP_RECLAIM,                                              \
+	  "a huge page, without waiting")                                      \
+	X(TRANSHUGE, GFP_TRANSHUGE_LIGHT | __GFP_DIRECT_RECLAIM, "a huge page")
+
+#define GFP_ENUM(name, mask, meaning) GFP_##name = (mask),
+enum gfp_composite {
+	GFP_COMPOSITES(GFP_ENUM)
+};
+#undef GFP_ENUM
+
+static_assert(GFP_ATOMIC == 0x820 && GFP_NOWAIT == 0x2800, "Linux's values");
+static_assert(GFP_KERNEL == 0xcc0 && GFP_NOFS == 0xc40, "Linux's values");
+static_assert(GFP_TRANSHUGE == 0x1c24ca, "Linux's values");
+
+/* The largest block: 2^10 frames, 4 MiB. */
+#define MAX_ORDER 10
+
+enum zone_type {
+	ZONE_DMA,
+	ZONE_DMA32,
+	ZONE_NORMAL,
+	ZONE_MOVABLE,
+	ZONE_COUNT,
+};
+
+enum migratetype {
+	MIGRATE_UNMOVABLE,
+	MIGRATE_MOVABLE,
+	MIGRATE_RECLAIMABLE,
+	MIGRATE_COUNT,
+};
+
+/*
+ * How far below the MIN mark a request may go; watermark_floor() has the
+ * arithmetic.
+ */
+enum reserve_right {
+	RESERVE_NONE,   /* not at all */
+	RESERVE_HALF,   /* __GFP_HIGH: half of min */
+	RESERVE_ATOMIC, /* __GFP_HIGH and cannot wait: another quarter */
+	RESERVE_ALL,    /* no floor */
+};
+
+/* Who asks: gfp_context() fills it in from the machine, tests by hand. */
+struct alloc_context {
+	bool can_sleep;    /* a thread, preemption and interrupts on */
+	bool in_interrupt; /* hard interrupt */
+	bool in_nmi;
+	bool memalloc; /* a thread with THREAD_MEMALLOC (PF_MEMALLOC) */
+};
+
+/* A mask, decoded: nothing behind gfp_decode() looks at gfp again. */
+struct alloc_request {
+	gfp_t gfp; /* for reports only */
+	unsigned int order;
+	enum zone_type highest_zone;
+	enum migratetype migratetype;
+	enum reserve_right right;      /* at the MIN mark, first pass */
+	enum reserve_right last_right; /* at the MIN mark, second pass */
+	bool may_sleep;                /* DIRECT_RECLAIM */
+	bool wake_kswapd;
+	bool may_io;
+	bool may_fs;
+	bool zero;
+	bool compound;
+	bool warn; /* report a failure */
+	bool exclusive;
+};
+
+/* What gfp_decode() says.  Only GFP_OK is a request that may go on. */
+enum gfp_verdict {
+	GFP_OK,
+	GFP_REFUSED,    /* the mask contradicts itself or is not supported */
+	GFP_TOO_LARGE,  /* order above MAX_ORDER */
+	GFP_MUST_SLEEP, /* DIRECT_RECLAIM where the caller cannot sleep */
+	GFP_IN_NMI,     /* no entry of the allocator works in an NMI */
+};
+
+/*
+ * Decode MASK for 2^ORDER pages asked for in CONTEXT.  If the verdict is not
+ * GFP_OK, WHY (SIZE bytes) holds the reason with the names of the flags that
+ * are to blame, and *REQUEST holds what was decoded so far.  Pure.
+ */
+__must_check enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
+                                         const struct alloc_context *context,
+                                         struct alloc_request *request,
+                                         char *why, size_t size);
+
+/*
+ * For the front door's calls by address: is an exclusive page asked for; the
+ * mask without HIGHMEM, which __get_free_pages() takes away as Linux does; and
+ * without HIGHMEM and COMP, which alloc_pages_exact() takes away and reports.
+ */
+bool gfp_is_exclusive(gfp_t mask);
+gfp_t gfp_without_highmem(gfp_t mask);
+gfp_t gfp_for_exact(gfp_t mask);
+
+/* The caller's context, from the machine.  Any context. */
+struct alloc_context gfp_context(void);
+
+/*
+ * The zone that the four zone bits ask for; *BAD is set for the eight
+ * combinations that name more than one of DMA, DMA32 and HIGHMEM.
+ */
+enum zone_type gfp_zone(gfp_t mask, bool *bad);
+
+/*
+ * "GFP_ATOMIC|__GFP_ZERO": the largest composite that fits, then single flags,
+ * unknown bits in hex; "0" for none.  Returns BUFFER.  Any context.
+ */
+const char *gfp_format(char *buffer, size_t size, gfp_t mask);
+
+/* As gfp_format(), single flags only. */
+const char *gfp_format_flags(char *buffer, size_t size, gfp_t mask);
+
+/*
+ * The opposite: names with or without GFP_ or __GFP_, numbers, joined by |,
+ * blanks or commas; ~ before a word takes it away.  A bare name that is both
+ * (DMA) means the flag.  Returns 0, or -EINVAL with the word at fault in BAD
+ * (SIZE bytes).
+ */
+__must_check int gfp_parse(const char *text, gfp_t *mask, char *bad,
+                           size_t size);
+
+/* For completion and help: entry INDEX of all names, NULL behind the last. */
+struct gfp_name {
+	const char *name; /* "__GFP_HIGH", "GFP_ATOMIC" */
+	gfp_t mask;
+	const char *status; /* "WORKS", "LATER", "NOTHING"; composites "mask" */
+	const char *meaning;
+};
+const struct gfp_name *gfp_name_at(unsigned int index);
+
+const char *zone_type_name(enum zone_type type);      /* "DMA32" */
+const char *migratetype_name(enum migratetype type);  /* "Unmovable" */
+const char *reserve_right_name(enum reserve_right r); /* "half of min" */
+
+#endif

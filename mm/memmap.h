@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/memmap.h -- which memory is there, and who has it before the buddy.
+ *
+ * The firmware's map is taken as hostile: unsorted, overlapping, unaligned,
+ * wrapped, with unknown types.  Where two entries disagree the more
+ * restrictive (the higher type number) wins, anything but type 1 is no memory,
+ * and a frame counts only if all of its bytes are usable.
+ *
+ *	usable	whole frames of memory
+ *	taken	usable, and reserved or allocated early
+ *	free	usable and not taken: what the buddy is given
+ *
+ * Boot only: one CPU, no lock.
+ */
+#ifndef MM_MEMMAP_H
+#define MM_MEMMAP_H
+
+#include "kernel/core/multiboot2.h"
+#include "lib/types.h"
+#include "mm/node.h"
+
+/*
+ * Taken ranges: one for the image, the boot information, the first page, each
+ * module (64), page tables and early allocations that do not join an older
+ * range (a few).
+ */
+#define MEMMAP_MAX_TAKEN 128
+
+/* No frame above this is used: 2^40 bytes keeps every sum in 64 bits. */
+#define MEMMAP_LIMIT     (1UL << 40)
+
+struct memmap {
+	const struct boot_info *boot;
+	uint64_t limit; /* bytes; mem= or MEMMAP_LIMIT */
+	unsigned int taken_count;
+	struct boot_range taken[MEMMAP_MAX_TAKEN]; /* sorted, disjoint, whole
+	                                            * frames */
+};
+
+/* Look at BOOT's map up to LIMIT bytes (0: all).  Nothing is taken yet. */
+void memmap_init(struct memmap *map, const struct boot_info *boot,
+                 uint64_t limit);
+
+/*
+ * The first usable range (whole frames, as long as it goes) that ends above
+ * FROM, cut at FROM.  False, and *RANGE as it was, if there is none.  Needs no storage of its own:
+ * any number of entries is fine; O(entries^2) for a walk.
+ */
+__must_check bool memmap_next_usable(const struct memmap *map, uint64_t from,
+                                     struct boot_range *range);
+
+/* The same for free ranges. */
+__must_check bool memmap_next_free(const struct memmap *map, uint64_t from,
+                                   struct boot_range *range);
+
+/* Sum of the usable ranges, and the end of the last one, in pages. */
+unsigned long memmap_usable_pages(const struct memmap *map);
+unsigned long memmap_end_pfn(const struct memmap *map);
+
+/*
+ * Take the frames that START..END touches (bytes; outside of usable memory is
+ * fine).  0, or -ENOSPC if the table is full.  An empty or wrapped range is
+ * ignored.
+ */
+__must_check int memmap_take(struct memmap *map, uint64_t start, uint64_t end);
+
+/* Give the whole frames inside START..END back.  0 or -ENOSPC. */
+__must_check int memmap_give(struct memmap *map, uint64_t start, uint64_t end);
+
+/*
+ * Take SIZE bytes (rounded up to whole frames) of free memory that end at or
+ * below BELOW (0: anywhere), aligned to ALIGN (a power of two, at least one
+ * page): the lowest, or with HIGHEST the highest.  Frame 0 is never given.
+ * Returns the physical address, or 0.
+ */
+__must_check uint64_t memmap_alloc(struct memmap *map, uint64_t size,
+                                   uint64_t align, uint64_t below,
+                                   bool highest);
+
+/*
+ * Tell NODE, whose pages cover the usable frames, which are present, and give
+ * its buddies the free ones.
+ */
+void memmap_release_free(const struct memmap *map, struct node *node);
+
+#endif

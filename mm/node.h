@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/node.h -- the whole allocator as one value: four zones, their pages, the
+ * pool of parked frames, the counters and the tunables.
+ */
+#ifndef MM_NODE_H
+#define MM_NODE_H
+
+#include "kernel/core/printk.h"
+#include "mm/exclusive_pool.h"
+#include "mm/vmstat.h"
+#include "mm/zone.h"
+
+struct node {
+	struct zone zone[ZONE_COUNT];
+	struct page *pages; /* of frame start_pfn */
+	unsigned long start_pfn;
+	unsigned long page_count;
+
+	/* Tunables; watermark_setup() makes marks of them. */
+	unsigned long min_free_kbytes;
+	unsigned long watermark_scale_factor;
+
+	struct vmstat stat;
+	struct exclusive_pool pool;
+	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
+	bool said_would_wait;
+	bool said_order;
+
+	/* Asked to wake kswapd for a request; NULL: nobody listens. */
+	void (*wake_kswapd)(struct node *node, unsigned int order,
+	                    enum zone_type highest);
+};
+
+/*
+ * An empty node over COUNT struct pages from START_PFN.  The zones divide the
+ * frames at 16 MiB and 4 GiB; all are RESERVED and none is present.
+ */
+void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
+               unsigned long count);
+
+/* Sum over the zones. */
+unsigned long node_managed(const struct node *node);
+unsigned long node_free(const struct node *node);
+
+/* The page of PFN, or NULL if the node has no such frame.  Any context. */
+struct page *node_page(const struct node *node, unsigned long pfn);
+unsigned long node_pfn(const struct node *node, const struct page *page);
+static inline struct zone *page_zone(struct node *node, const struct page *page)
+{
+	return &node->zone[page->zone];
+}
+
+/*
+ * mm_check() of any node: every zone by zone_check(), the pool and every owner
+ * by exclusive_check().  NULL or a sentence in BUFFER; TRY_LOCK as zone_check().
+ */
+const char *node_check(struct node *node, struct page_columns *total,
+                       bool try_lock, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/vmstat.h -- event counters, Linux's names where Linux counts the same.
+ *
+ * Each counter only grows.  Incremented with one locked instruction, so from
+ * any context, NMI included.
+ */
+#ifndef MM_VMSTAT_H
+#define MM_VMSTAT_H
+
+#include "lib/types.h"
+
+/* X(name, meaning).  pgalloc and pgfree count base pages. */
+#define VMSTAT_EVENTS(X)                                                       \
+	X(pgalloc_dma, "pages allocated from ZONE_DMA")                        \
+	X(pgalloc_dma32, "pages allocated from ZONE_DMA32")                    \
+	X(pgalloc_normal, "pages allocated from ZONE_NORMAL")                  \
+	X(pgalloc_movable, "pages allocated from ZONE_MOVABLE")                \
+	X(pgfree, "pages freed")                                               \
+	X(freelist_pass, "walks over the zones of a request")                  \
+	X(kswapd_wake_request, "times a request asked for kswapd")             \
+	X(alloc_fail, "requests answered NULL for lack of memory")             \
+	X(alloc_would_wait, "of these: requests that had the right to wait")   \
+	X(alloc_refused, "requests refused: illegal or unsupported mask")      \
+	X(alloc_must_not_sleep, "DIRECT_RECLAIM where sleeping is impossible") \
+	X(alloc_in_nmi, "entries of the allocator from an NMI, refused")       \
+	X(free_refused, "frees refused: double, wrong order, stranger ...")    \
+	X(bad_page, "pages found corrupt and leaked")                          \
+	X(exclusive_park, "frames parked by a refill")                         \
+	X(exclusive_unpark, "frames given back by the pool")                   \
+	X(exclusive_take, "exclusive pages taken")                             \
+	X(exclusive_empty, "takes that found the pool empty")                  \
+	X(exclusive_window_full, "takes and accepts that found no slot")       \
+	X(exclusive_release, "exclusive pages released")                       \
+	X(exclusive_transfer, "hand-overs begun")                              \
+	X(exclusive_accept, "hand-overs completed")                            \
+	X(exclusive_cancel, "hand-overs taken back")                           \
+	X(exclusive_refused, "calls on exclusive pages refused")               \
+	X(exclusive_wake, "wake-ups of the refiller")                          \
+	X(exclusive_fault, "faults on exclusive pages by others")              \
+	X(direct_map_level2_splits, "2 MiB entries split")                     \
+	X(direct_map_level2_joins, "2 MiB entries joined again")
+
+#define VMSTAT_ENUM(name, meaning) VMSTAT_##name,
+enum vmstat_event {
+	VMSTAT_EVENTS(VMSTAT_ENUM) VMSTAT_COUNT
+};
+#undef VMSTAT_ENUM
+
+struct vmstat {
+	unsigned long count[VMSTAT_COUNT];
+};
+
+static inline void vmstat_add(struct vmstat *stat, enum vmstat_event event,
+                              unsigned long amount)
+{
+	__atomic_fetch_add(&stat->count[event], amount, __ATOMIC_RELAXED);
+}
+
+static inline unsigned long vmstat_read(const struct vmstat *stat,
+                                        enum vmstat_event event)
+{
+	return READ_ONCE(stat->count[event]);
+}
+
+const char *vmstat_name(enum vmstat_event event);
+const char *vmstat_meaning(enum vmstat_event event);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/zone.h -- zones, and the node that is made of them.
+ *
+ * A zone is a stretch of frames that share a property: DMA (below 16 MiB,
+ * reachable by ISA devices), DMA32 (below 4 GiB), NORMAL (the rest), MOVABLE
+ * (declared, empty).  A node is four zones with one array of struct page.  The
+ * kernel has one node; tests build their own beside it: nothing in mm/ below
+ * the front door knows which node is "the" node.
+ *
+ *	spanned	frames from the first to the last, holes included
+ *	present	spanned less holes
+ *	managed	present less reserved: what the buddy was given
+ *
+ *	free + parked + used + exclusive + bad + in flight = managed
+ *	managed + reserved = present
+ */
+#ifndef MM_ZONE_H
+#define MM_ZONE_H
+
+#include "kernel/core/lock.h"
+#include "lib/list.h"
+#include "mm/gfp.h"
+#include "mm/page.h"
+
+/* First frame number behind DMA and DMA32. */
+#define ZONE_DMA_END   (16 * MIB / PAGE_SIZE)
+#define ZONE_DMA32_END (4 * GIB / PAGE_SIZE)
+
+enum watermark {
+	WMARK_MIN,
+	WMARK_LOW,
+	WMARK_HIGH,
+	WMARK_PROMO,
+	WMARK_COUNT,
+};
+
+struct free_area {
+	struct list blocks;
+	unsigned long count; /* blocks on the list */
+};
+
+struct node;
+
+/* Field locks: (c) constant after boot, (z) zone->lock. */
+struct zone {
+	const char *name;        /* (c) */
+	enum zone_type type;     /* (c) */
+	struct node *node;       /* (c) */
+	unsigned long start_pfn; /* (c) */
+	unsigned long spanned;   /* (c) pages */
+	unsigned long present;   /* (c) pages */
+	unsigned long managed;   /* (z) pages; grows only during boot */
+	struct page *pages;      /* (c) of start_pfn */
+
+	unsigned long watermark[WMARK_COUNT];     /* pages */
+	unsigned long lowmem_reserve[ZONE_COUNT]; /* pages */
+
+	struct spinlock lock;
+	struct free_area free_area[MAX_ORDER + 1]; /* (z) */
+	unsigned long free_pages;                  /* (z) in the free lists */
+	unsigned long used_pages;                  /* (z) */
+	unsigned long parked_pages;                /* (z) */
+	unsigned long exclusive_pages;             /* (z) OWNED and HANDOVER */
+	unsigned long bad_pages;                   /* (z) */
+	unsigned long loose_pages;                 /* (z) in flight */
+};
+
+/* The columns of the accounting, in pages. */
+struct page_columns {
+	unsigned long free;
+	unsigned long parked;
+	unsigned long used;
+	unsigned long exclusive;
+	unsigned long bad;
+	unsigned long loose;
+	unsigned long reserved;
+};
+
+/*
+ * An empty zone over the COUNT struct pages at PAGES, the first of which
+ * describes frame START_PFN.  All pages become RESERVED; present and managed
+ * are 0.
+ */
+void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
+               unsigned long start_pfn, unsigned long count);
+
+/* Frames START..END-1 exist: they count as present from now on. */
+void zone_add_present(struct zone *zone, unsigned long start,
+                      unsigned long end);
+
+/*
+ * Give the frames START..END-1, RESERVED and present, to the buddy.  The range
+ * is cut into the largest aligned blocks.
+ */
+void zone_release(struct zone *zone, unsigned long start, unsigned long end);
+
+static inline bool zone_contains(const struct zone *zone, unsigned long pfn)
+{
+	return pfn - zone->start_pfn < zone->spanned;
+}
+
+/* The page of frame PFN, which zone_contains(). */
+static inline struct page *zone_page(const struct zone *zone, unsigned long pfn)
+{
+	return zone->pages + (pfn - zone->start_pfn);
+}
+
+static inline unsigned long zone_pfn(const struct zone *zone,
+                                     const struct page *page)
+{
+	return zone->start_pfn + (unsigned long)(page - zone->pages);
+}
+
+/*
+ * Count every page of the zone by its state, compare with the counters and
+ * with the free lists, and check the numbered invariants of the buddy.
+ * Returns NULL, or a sentence in BUFFER that says what does not add up.  Takes
+ * the zone's lock (TRY: only if it is free, and says "unlocked" otherwise).
+ * COLUMNS may be NULL.
+ */
+const char *zone_check(struct zone *zone, struct page_columns *columns,
+                       bool try_lock, char *buffer, size_t size);
+
+#endif
