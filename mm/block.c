@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/block.c -- blocks between the buddy and the front door.
+ *
+ * The buddy gives LOOSE blocks; here they become USED, one head and its tails,
+ * and back.  A block with a page that somebody wrote to while it was free is
+ * BAD: it is reported, leaked on purpose, and the next one is tried.
+ *
+ * Locking: the caller holds zone->lock throughout.
+ */
+#include "mm/block.h"
+
+#include "kernel/core/owner.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/symbols.h"
+#include "mm/buddy.h"
+#include "mm/node.h"
+#include "mm/page_state.h"
+
+/* ---- Blocks: claim and unclaim are each other's mirror ----------------- */
+
+/* The LOOSE block becomes USED.  zone->lock held. */
+void block_claim(struct zone *zone, struct page *page,
+                 const struct alloc_request *request)
+{
+	unsigned int order = request->order;
+
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		page_set_state(zone, &page[i], PAGE_LOOSE,
+		               i == 0 ? PAGE_USED : PAGE_USED_TAIL);
+		page[i].order = (uint8_t)order;
+		page[i].migratetype = (uint8_t)request->migratetype;
+		page[i].flags =
+			request->compound && order > 0 ? PAGE_COMPOUND : 0;
+	}
+	page->refcount = 1;
+}
+
+/* The USED block becomes LOOSE.  zone->lock held. */
+void block_unclaim(struct zone *zone, struct page *page, unsigned int order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		page_set_state(zone, &page[i],
+		               i == 0 ? PAGE_USED : PAGE_USED_TAIL, PAGE_LOOSE);
+		page[i].flags = 0;
+		page[i].refcount = 0;
+	}
+}
+
+/* A USED block that is not compound becomes two of the next smaller order.
+ * zone->lock held. */
+void block_halve(struct page *page)
+{
+	unsigned int order = page->order - 1U;
+	struct page *upper = page + (1UL << order);
+
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		page[i].order = (uint8_t)order;
+		upper[i].order = (uint8_t)order;
+	}
+	upper->state = PAGE_USED; /* the same column as USED_TAIL */
+	upper->taker = page->taker;
+	upper->gfp = page->gfp;
+	upper->caller = page->caller;
+}
+
+/* ---- Corrupt pages ------------------------------------------------------- */
+
+/* A free page has no references, flags or owner; anything else was written by
+ * somebody who does not own it. */
+static bool page_is_clean(const struct page *page)
+{
+	return page->refcount == 0 && page->flags == 0 && page->owner == NULL &&
+	       page->receiver == NULL;
+}
+
+/* Leak the LOOSE block on purpose.  zone->lock held. */
+static void make_bad(struct node *node, struct zone *zone, struct page *page,
+                     unsigned int order)
+{
+	char place[64];
+
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		if (!page_is_clean(&page[i]))
+			pr_err("BUG: Bad page state: pfn %#lx refcount:%d "
+			       "flags:%#x owner:%p, last touched by %s at %s; "
+			       "leaked\n",
+			       node_pfn(node, &page[i]), page[i].refcount,
+			       page[i].flags, (void *)page[i].owner,
+			       owner_name(page[i].taker),
+			       symbol_format(place, sizeof(place),
+			                     page[i].caller));
+		page_set_state(zone, &page[i], PAGE_LOOSE, PAGE_BAD);
+	}
+	vmstat_add(&node->stat, VMSTAT_bad_page, 1UL << order);
+}
+
+static bool block_is_clean(const struct page *page, unsigned int order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		if (!page_is_clean(&page[i]))
+			return false;
+	}
+	return true;
+}
+
+/* A clean block from the buddy, or NULL.  zone->lock held. */
+struct page *block_take(struct node *node, struct zone *zone,
+                        unsigned int order)
+{
+	struct page *page;
+
+	while ((page = buddy_take(zone, order)) != NULL) {
+		if (block_is_clean(page, order))
+			return page;
+		make_bad(node, zone, page, order);
+	}
+	return NULL;
+}
+
+/* The same for one page in the frames FIRST..LAST. */
+struct page *block_take_within(struct node *node, struct zone *zone,
+                               unsigned long first, unsigned long last)
+{
+	struct page *page;
+
+	while ((page = buddy_take_within(zone, first, last)) != NULL) {
+		if (block_is_clean(page, 0))
+			return page;
+		make_bad(node, zone, page, 0);
+	}
+	return NULL;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/block.h -- blocks between the buddy and the front door.  For mm/ itself.
+ *
+ * All functions: zone->lock held; any context but NMI.
+ */
+#ifndef MM_BLOCK_H
+#define MM_BLOCK_H
+
+#include "mm/node.h"
+
+/* The LOOSE block becomes USED, as REQUEST wants it, with one reference. */
+void block_claim(struct zone *zone, struct page *page,
+                 const struct alloc_request *request);
+
+/* The USED block becomes LOOSE. */
+void block_unclaim(struct zone *zone, struct page *page, unsigned int order);
+
+/* A USED block that is not compound becomes two of the next smaller order; the
+ * upper one has no reference. */
+void block_halve(struct page *page);
+
+/* A LOOSE block from the buddy without a corrupt page, or NULL. */
+__must_check struct page *block_take(struct node *node, struct zone *zone,
+                                     unsigned int order);
+
+/* The lowest page in the frames FIRST..LAST that is not corrupt, or NULL. */
+__must_check struct page *block_take_within(struct node *node,
+                                            struct zone *zone,
+                                            unsigned long first,
+                                            unsigned long last);
+
+#endif

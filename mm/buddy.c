@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/buddy.c -- the binary buddy allocator.
+ *
+ * A block of order n starts at a frame number that is a multiple of 2^n.  Its
+ * buddy is the other half of the block of order n+1 that the two would form, so
+ * their numbers differ in bit n and nowhere else:
+ *
+ *	order 2   |           0           |           4           |
+ *	order 1   |     0     |     2     |     4     |     6     |
+ *	order 0   |  0  |  1  |  2  |  3  |  4  |  5  |  6  |  7  |
+ *
+ *	buddy of 6 at order 1:  6 ^ (1 << 1) = 4
+ *
+ * To take a block, the smallest free block that is large enough is split: the
+ * lowest part is taken, each upper half goes to the front of its list.  To give
+ * one, it is joined with its buddy for as long as the buddy is free, then put
+ * on its list: at the front, to be taken again while it is warm, or at the
+ * back if its buddy of the next order is free and it will probably be joined
+ * soon.
+ *
+ * Invariants, checked by buddy_check() and zone_check():
+ *
+ *  B1  A page is FREE if and only if it is on free_area[its order].
+ *  B2  A FREE page's frame number is a multiple of 2^order, and its block lies
+ *      inside the zone.
+ *  B3  No two free buddies of one order exist (the largest order has none).
+ *  B4  The other pages of a free block are FREE_TAIL, and no other page is.
+ *  B5  free_area[].count is the length of its list, and free_pages is the sum
+ *      of the sizes of all free blocks.
+ *
+ * Locking: the caller holds zone->lock throughout.
+ *
+ * Further reading: Knuth, The Art of Computer Programming, vol. 1, 2.5;
+ * Linux, mm/page_alloc.c, __free_one_page().
+ */
+#include "mm/buddy.h"
+
+#include "kernel/core/panic.h"
+#include "lib/format.h"
+
+/* ---- The lists: insert and remove are each other's mirror -------------- */
+
+static void insert_block(struct zone *zone, struct page *page,
+                         unsigned int order, bool at_back)
+{
+	struct free_area *area = &zone->free_area[order];
+
+	page->order = (uint8_t)order;
+	page->state = PAGE_FREE;
+	if (at_back)
+		list_append(&area->blocks, &page->link);
+	else
+		list_push(&area->blocks, &page->link);
+	area->count++;
+	zone->free_pages += 1UL << order;
+}
+
+/* The block stays free in state until the caller says what it becomes. */
+static void remove_block(struct zone *zone, struct page *page)
+{
+	struct free_area *area = &zone->free_area[page->order];
+
+	kassert(page->state == PAGE_FREE);
+	list_remove(&page->link);
+	page->state = PAGE_FREE_TAIL;
+	area->count--;
+	zone->free_pages -= 1UL << page->order;
+}
+
+/* Every page of a block changes between FREE_TAIL and LOOSE. */
+static void mark_loose(struct zone *zone, struct page *page, unsigned int order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		kassert(page[i].state == PAGE_FREE_TAIL);
+		page[i].state = PAGE_LOOSE;
+	}
+	zone->loose_pages += 1UL << order;
+}
+
+static void unmark_loose(struct zone *zone, struct page *page,
+                         unsigned int order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		kassert(page[i].state == PAGE_LOOSE);
+		page[i].state = PAGE_FREE_TAIL;
+	}
+	zone->loose_pages -= 1UL << order;
+}
+
+/*
+ * The free block at frame PFN of exactly ORDER, or NULL.  PFN may lie outside
+ * the zone: buddies never join across zones.
+ */
+static struct page *free_block_at(const struct zone *zone, unsigned long pfn,
+                                  unsigned int order)
+{
+	struct page *page;
+
+	if (!zone_contains(zone, pfn))
+		return NULL;
+	page = zone_page(zone, pfn);
+	return page->state == PAGE_FREE && page->order == order ? page : NULL;
+}
+
+/*
+ * The block at PAGE is off the lists and of order HAVE: give back all but the
+ * 2^WANT pages that hold frame KEEP, and return these.
+ */
+static struct page *split_block(struct zone *zone, struct page *page,
+                                unsigned int have, unsigned int want,
+                                unsigned long keep)
+{
+	while (have > want) {
+		struct page *upper;
+
+		have--;
+		upper = page + (1UL << have);
+		if (keep >= zone_pfn(zone, upper)) {
+			insert_block(zone, page, have, false);
+			page = upper;
+		} else {
+			insert_block(zone, upper, have, false);
+		}
+	}
+	return page;
+}
+
+struct page *buddy_take(struct zone *zone, unsigned int order)
+{
+	kassert(order <= MAX_ORDER);
+	kassert(spin_is_mine(&zone->lock));
+	for (unsigned int have = order; have <= MAX_ORDER; have++) {
+		struct page *page = list_first(&zone->free_area[have].blocks,
+		                               struct page, link);
+
+		if (page == NULL)
+			continue;
+		kassert(page->order == have);
+		remove_block(zone, page);
+		page = split_block(zone, page, have, order,
+		                   zone_pfn(zone, page));
+		mark_loose(zone, page, order);
+		return page;
+	}
+	return NULL;
+}
+
+/* The free block that contains frame PFN, or NULL. */
+static struct page *free_block_around(const struct zone *zone,
+                                      unsigned long pfn)
+{
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		struct page *page = free_block_at(
+			zone, ALIGN_DOWN(pfn, 1UL << order), order);
+
+		if (page != NULL)
+			return page;
+	}
+	return NULL;
+}
+
+unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
+                                unsigned long last)
+{
+	for (unsigned long pfn = first; pfn <= last; pfn++) {
+		const struct page *page;
+
+		if (!zone_contains(zone, pfn))
+			continue;
+		page = zone_page(zone, pfn);
+		if (page->state == PAGE_FREE || page->state == PAGE_FREE_TAIL)
+			return pfn;
+	}
+	return -1UL;
+}
+
+struct page *buddy_take_within(struct zone *zone, unsigned long first,
+                               unsigned long last)
+{
+	unsigned long pfn = buddy_find_within(zone, first, last);
+	struct page *page;
+
+	kassert(spin_is_mine(&zone->lock));
+	if (pfn == -1UL)
+		return NULL;
+	page = free_block_around(zone, pfn);
+	kassert(page != NULL); /* B4 */
+	remove_block(zone, page);
+	page = split_block(zone, page, page->order, 0, pfn);
+	mark_loose(zone, page, 0);
+	return page;
+}
+
+/* Will the block probably be joined soon?  Then it waits at the back. */
+static bool join_is_likely(const struct zone *zone, unsigned long pfn,
+                           unsigned int order)
+{
+	unsigned long parent;
+
+	if (order >= MAX_ORDER - 1)
+		return false;
+	parent = buddy_parent(pfn, order);
+	return free_block_at(zone, buddy_pfn(parent, order + 1), order + 1) !=
+	       NULL;
+}
+
+void buddy_give(struct zone *zone, struct page *page, unsigned int order)
+{
+	unsigned long pfn = zone_pfn(zone, page);
+
+	kassert(order <= MAX_ORDER);
+	kassert(pfn % (1UL << order) == 0);
+	kassert(zone_contains(zone, pfn + (1UL << order) - 1));
+	kassert(spin_is_mine(&zone->lock));
+	unmark_loose(zone, page, order);
+	while (order < MAX_ORDER) {
+		struct page *buddy =
+			free_block_at(zone, buddy_pfn(pfn, order), order);
+
+		if (buddy == NULL)
+			break;
+		remove_block(zone, buddy);
+		pfn = buddy_parent(pfn, order);
+		order++;
+	}
+	insert_block(zone, zone_page(zone, pfn), order,
+	             join_is_likely(zone, pfn, order));
+}
+
+bool buddy_has_block(const struct zone *zone, unsigned int order)
+{
+	for (; order <= MAX_ORDER; order++) {
+		if (zone->free_area[order].count > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Check one block of a list: NULL, or the number of the broken invariant. */
+static const char *check_block(const struct zone *zone, const struct page *page,
+                               unsigned int order)
+{
+	unsigned long pfn = zone_pfn(zone, page);
+
+	if (page->state != PAGE_FREE || page->order != order)
+		return "B1";
+	if (pfn % (1UL << order) != 0 || !zone_contains(zone, pfn) ||
+	    !zone_contains(zone, pfn + (1UL << order) - 1))
+		return "B2";
+	if (order < MAX_ORDER &&
+	    free_block_at(zone, buddy_pfn(pfn, order), order) != NULL)
+		return "B3";
+	for (unsigned long i = 1; i < 1UL << order; i++) {
+		if (page[i].state != PAGE_FREE_TAIL)
+			return "B4";
+	}
+	return NULL;
+}
+
+/* Check the list of ORDER: NULL, or a sentence in BUFFER. */
+static const char *check_list(const struct zone *zone, unsigned int order,
+                              char *buffer, size_t size)
+{
+	const struct free_area *area = &zone->free_area[order];
+	unsigned long count = 0;
+	struct list *at;
+
+	list_for_each(at, &area->blocks) {
+		const struct page *page = container_of(at, struct page, link);
+		const char *broken = "B5"; /* no page, or a list in circles */
+
+		if (page >= zone->pages && page < zone->pages + zone->spanned &&
+		    count < area->count)
+			broken = check_block(zone, page, order);
+		if (broken != NULL) {
+			scnprintf(buffer, size,
+			          "zone %s order %u: invariant %s broken at "
+			          "pfn %#lx",
+			          zone->name, order, broken,
+			          zone_pfn(zone, page));
+			return buffer;
+		}
+		count++;
+	}
+	if (count == area->count)
+		return NULL;
+	scnprintf(buffer, size,
+	          "zone %s order %u: invariant B5 broken: %lu blocks on the "
+	          "list, %lu counted",
+	          zone->name, order, count, area->count);
+	return buffer;
+}
+
+const char *buddy_check(const struct zone *zone, char *buffer, size_t size)
+{
+	unsigned long total = 0;
+
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		if (check_list(zone, order, buffer, size) != NULL)
+			return buffer;
+		total += zone->free_area[order].count << order;
+	}
+	if (total == zone->free_pages)
+		return NULL;
+	scnprintf(buffer, size,
+	          "zone %s: invariant B5 broken: %lu pages on the lists, %lu "
+	          "counted",
+	          zone->name, total, zone->free_pages);
+	return buffer;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/buddy.h -- the binary buddy allocator of one zone.
+ *
+ * All functions: zone->lock held, any context but NMI.  Blocks handed out are
+ * LOOSE (every page of them); blocks given back are LOOSE, too.
+ */
+#ifndef MM_BUDDY_H
+#define MM_BUDDY_H
+
+#include "mm/zone.h"
+
+/* The other half of the block of ORDER+1 that frame PFN's block is part of. */
+static inline unsigned long buddy_pfn(unsigned long pfn, unsigned int order)
+{
+	return pfn ^ (1UL << order);
+}
+
+/* The head of that block of ORDER+1. */
+static inline unsigned long buddy_parent(unsigned long pfn, unsigned int order)
+{
+	return pfn & ~(1UL << order);
+}
+
+/*
+ * Take a block of exactly 2^ORDER pages out of the smallest free block that is
+ * large enough; the lowest part is taken, the upper halves go back to the
+ * lists.  NULL if no block is that large.  O(MAX_ORDER + 2^ORDER).
+ */
+__must_check struct page *buddy_take(struct zone *zone, unsigned int order);
+
+/* The lowest free frame in FIRST..LAST, or -1UL. */
+unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
+                                unsigned long last);
+
+/*
+ * Take that frame's page; NULL if there is none.  Reads at most LAST - FIRST + 1
+ * pages and one for each order.
+ */
+__must_check struct page *
+buddy_take_within(struct zone *zone, unsigned long first, unsigned long last);
+
+/* Give a block back and join it with its free buddies. */
+void buddy_give(struct zone *zone, struct page *page, unsigned int order);
+
+/* Is there a free block of 2^ORDER pages or more? */
+bool buddy_has_block(const struct zone *zone, unsigned int order);
+
+/*
+ * Check the invariants B1..B5 of mm/buddy.c.  NULL, or a sentence in BUFFER.
+ */
+const char *buddy_check(const struct zone *zone, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/node.c -- four zones over one array of struct page.
+ *
+ *	frame 0        4096                1048576
+ *	|   DMA   |   DMA32   |   NORMAL ...      (MOVABLE: empty)
+ *	0       16 MiB      4 GiB
+ */
+#include "mm/node.h"
+
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/watermark.h"
+
+/* One dump of a failed request in ten seconds, as Linux. */
+#define DUMP_INTERVAL 10000000ULL
+
+void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
+               unsigned long count)
+{
+	static const unsigned long zone_end[ZONE_COUNT] = {
+		[ZONE_DMA] = ZONE_DMA_END,
+		[ZONE_DMA32] = ZONE_DMA32_END,
+		[ZONE_NORMAL] = ~0UL,
+		[ZONE_MOVABLE] = ~0UL,
+	};
+	unsigned long pfn = start_pfn;
+
+	/* No compound literal: a compiler may build it on the stack first. */
+	memset(node, 0, sizeof(*node));
+	node->pages = pages;
+	node->start_pfn = start_pfn;
+	node->page_count = count;
+	node->watermark_scale_factor = WATERMARK_SCALE_FACTOR;
+	node->dump_limit.interval = DUMP_INTERVAL;
+	node->dump_limit.burst = 1;
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		unsigned long end =
+			clamp(zone_end[type], pfn, start_pfn + count);
+
+		zone_init(&node->zone[type], (enum zone_type)type,
+		          pages + (pfn - start_pfn), pfn, end - pfn);
+		node->zone[type].node = node;
+		pfn = end;
+	}
+	exclusive_pool_init(node, NULL, 0);
+}
+
+unsigned long node_managed(const struct node *node)
+{
+	unsigned long managed = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		managed += node->zone[type].managed;
+	return managed;
+}
+
+unsigned long node_free(const struct node *node)
+{
+	unsigned long free = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		free += READ_ONCE(node->zone[type].free_pages);
+	return free;
+}
+
+struct page *node_page(const struct node *node, unsigned long pfn)
+{
+	if (pfn - node->start_pfn >= node->page_count)
+		return NULL;
+	return node->pages + (pfn - node->start_pfn);
+}
+
+unsigned long node_pfn(const struct node *node, const struct page *page)
+{
+	return node->start_pfn + (unsigned long)(page - node->pages);
+}
+
+static void add_columns(struct page_columns *total,
+                        const struct page_columns *columns)
+{
+	total->free += columns->free;
+	total->parked += columns->parked;
+	total->used += columns->used;
+	total->exclusive += columns->exclusive;
+	total->bad += columns->bad;
+	total->loose += columns->loose;
+	total->reserved += columns->reserved;
+}
+
+const char *node_check(struct node *node, struct page_columns *total,
+                       bool try_lock, char *buffer, size_t size)
+{
+	struct page_columns columns;
+
+	if (total != NULL)
+		*total = (struct page_columns){ 0 };
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (zone_check(&node->zone[type], &columns, try_lock, buffer,
+		               size) != NULL)
+			return buffer;
+		if (total != NULL)
+			add_columns(total, &columns);
+	}
+	return exclusive_check(node, try_lock, buffer, size);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/watermark.c -- marks, floors and reserves.
+ *
+ * Each zone has three marks, and what lies below the lowest is a reserve for
+ * those who cannot wait.  Zone DMA32 of a 256 MB machine, 61440 pages:
+ *
+ *	high 720 ------ kswapd stops here
+ *	low  600 ------ below it a request wakes kswapd (the fast pass ends)
+ *	min  480 ------ GFP_KERNEL, GFP_NOWAIT stop here
+ *	     240 ------ __GFP_HIGH that may sleep stops here: min - min/2
+ *	     180 ------ GFP_ATOMIC stops here: half less a quarter of it
+ *	       0 ------ __GFP_MEMALLOC stops here
+ *
+ * A request for a higher zone that falls back to a lower one leaves the lower
+ * zone's lowmem reserve alone as well, with no discount:
+ *
+ *	pass iff free - (2^order - 1) > floor + lowmem_reserve[highest zone]
+ *
+ * Source: Linux mm/page_alloc.c, the functions named in mm/watermark.h.
+ */
+#include "mm/watermark.h"
+
+#include "lib/math.h"
+#include "mm/buddy.h"
+#include "mm/node.h"
+
+#define MIN_FREE_KBYTES_MIN 128UL
+#define MIN_FREE_KBYTES_MAX 262144UL
+
+/* The marks of MOVABLE (and of high memory) do not follow min_free_kbytes. */
+#define MOVABLE_MIN_DIVISOR 1024
+#define MOVABLE_MIN_LOWEST  32UL
+#define MOVABLE_MIN_HIGHEST 128UL
+
+unsigned long watermark_min_free_kbytes(unsigned long lowmem_kb)
+{
+	unsigned long kbytes = int_sqrt(lowmem_kb * 16);
+
+	return clamp(kbytes, MIN_FREE_KBYTES_MIN, MIN_FREE_KBYTES_MAX);
+}
+
+static void setup_marks(struct zone *zone, unsigned long pages_min,
+                        unsigned long lowmem, unsigned long scale)
+{
+	unsigned long share =
+		lowmem == 0 ? 0 : pages_min * zone->managed / lowmem;
+	unsigned long gap = max(share / 4, zone->managed * scale / 10000);
+	unsigned long lowest = share;
+
+	if (zone->type == ZONE_MOVABLE)
+		lowest = clamp(zone->managed / MOVABLE_MIN_DIVISOR,
+		               MOVABLE_MIN_LOWEST, MOVABLE_MIN_HIGHEST);
+	for (unsigned int mark = 0; mark < WMARK_COUNT; mark++)
+		zone->watermark[mark] = lowest + mark * gap;
+}
+
+static void setup_lowmem_reserve(struct node *node, enum zone_type type)
+{
+	static const unsigned long ratio[ZONE_COUNT] = {
+		[ZONE_DMA] = LOWMEM_RATIO_DMA,
+		[ZONE_DMA32] = LOWMEM_RATIO_DMA32,
+		[ZONE_NORMAL] = LOWMEM_RATIO_NORMAL,
+		[ZONE_MOVABLE] = 0,
+	};
+	struct zone *zone = &node->zone[type];
+	unsigned long above = 0;
+
+	for (unsigned int j = 0; j < ZONE_COUNT; j++) {
+		zone->lowmem_reserve[j] = 0;
+		if (j <= type)
+			continue;
+		above += node->zone[j].managed;
+		if (ratio[type] != 0 && zone->managed != 0)
+			zone->lowmem_reserve[j] = above / ratio[type];
+	}
+}
+
+void watermark_setup(struct node *node)
+{
+	unsigned long lowmem = 0;
+
+	for (unsigned int type = 0; type <= ZONE_NORMAL; type++)
+		lowmem += node->zone[type].managed;
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		setup_marks(&node->zone[type], node->min_free_kbytes / 4,
+		            lowmem, node->watermark_scale_factor);
+		setup_lowmem_reserve(node, (enum zone_type)type);
+	}
+}
+
+unsigned long watermark_floor(unsigned long min_mark, enum reserve_right right)
+{
+	unsigned long half = min_mark - min_mark / 2;
+
+	switch (right) {
+	case RESERVE_NONE:
+		return min_mark;
+	case RESERVE_HALF:
+		return half;
+	case RESERVE_ATOMIC:
+		return half - half / 4;
+	case RESERVE_ALL:
+		return 0;
+	}
+	return min_mark;
+}
+
+/* Pages that a request with RIGHT must leave free in ZONE. */
+static unsigned long pages_to_leave(const struct zone *zone, unsigned long mark,
+                                    enum zone_type highest,
+                                    enum reserve_right right)
+{
+	if (right == RESERVE_ALL)
+		return 0;
+	return watermark_floor(mark, right) + zone->lowmem_reserve[highest];
+}
+
+bool watermark_ok(const struct zone *zone, unsigned int order,
+                  unsigned long mark, enum zone_type highest,
+                  enum reserve_right right)
+{
+	unsigned long leave = pages_to_leave(zone, mark, highest, right);
+	unsigned long beyond_first = (1UL << order) - 1;
+
+	if (right != RESERVE_ALL && zone->free_pages <= leave + beyond_first)
+		return false;
+	return buddy_has_block(zone, order);
+}
+
+unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,
+                                 enum zone_type highest,
+                                 enum reserve_right right)
+{
+	unsigned long leave = pages_to_leave(zone, mark, highest, right);
+
+	return zone->free_pages > leave ? zone->free_pages - leave : 0;
+}

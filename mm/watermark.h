@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/watermark.h -- how much of a zone must stay free, and who may take more.
+ *
+ * Pure arithmetic; Linux's formulas (mm/page_alloc.c: 
+ * calculate_min_free_kbytes(), __setup_per_zone_wmarks(),
+ * setup_per_zone_lowmem_reserve(), __zone_watermark_ok()), without boost.
+ */
+#ifndef MM_WATERMARK_H
+#define MM_WATERMARK_H
+
+#include "mm/zone.h"
+
+struct node;
+
+/* Linux's defaults. */
+#define WATERMARK_SCALE_FACTOR 10 /* gap in 1/10000 of managed */
+#define LOWMEM_RATIO_DMA       256
+#define LOWMEM_RATIO_DMA32     256
+#define LOWMEM_RATIO_NORMAL    32
+
+/*
+ * min_free_kbytes for LOWMEM_KB kilobytes of managed memory:
+ * clamp(floor(sqrt(16 * lowmem_kb)), 128, 262144).
+ */
+unsigned long watermark_min_free_kbytes(unsigned long lowmem_kb);
+
+/*
+ * Set watermark[] and lowmem_reserve[] of every zone of NODE from its
+ * managed_pages and NODE->min_free_kbytes / watermark_scale_factor.
+ */
+void watermark_setup(struct node *node);
+
+/*
+ * Pages below which a request with RIGHT may not push a zone whose MIN mark is
+ * MIN: all of it, half, 3/8, or 0 (integer arithmetic as Linux's).
+ */
+unsigned long watermark_floor(unsigned long min, enum reserve_right right);
+
+/*
+ * May a request of 2^ORDER pages whose highest zone is HIGHEST take them from
+ * ZONE, leaving more than MARK pages (less RIGHT) and its lowmem reserve?
+ * Pass iff free - (2^order - 1) > floor + reserve, and a block is there.
+ * RESERVE_ALL asks for the block only.  zone->lock held for an answer that
+ * stays true.
+ */
+bool watermark_ok(const struct zone *zone, unsigned int order,
+                  unsigned long mark, enum zone_type highest,
+                  enum reserve_right right);
+
+/*
+ * How many order-0 requests would pass now, one after the other:
+ * max(0, free - floor - reserve).
+ */
+unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,
+                                 enum zone_type highest,
+                                 enum reserve_right right);
+
+#endif
