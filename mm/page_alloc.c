@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/page_alloc.c -- the front door.
+ *
+ * A request goes down a ladder; each rung is a function, and the first that
+ * finds pages ends it (Linux: mm/page_alloc.c, __alloc_pages_noprof() and
+ * __alloc_pages_slowpath()):
+ *
+ *	gfp_decode()		what does the caller want, and may it?
+ *	fast_pass()		zones above their LOW mark
+ *	wake_kswapd()		if the mask allows
+ *	min_pass()		zones above MIN, less the request's right
+ *	wake_kswapd()
+ *	last_pass()		again, with the last right (MEMALLOC: no mark)
+ *	fail()			report, NULL
+ *
+ * A request with the right to wait fails on the same rung: nothing can be
+ * reclaimed yet.  The log says so once.
+ *
+ * The way back is in mm/page_free.c.
+ *
+ * Locking: zone->lock, for as long as one block is taken or given.  Nothing is
+ * zeroed under it.
+ */
+#include "mm/page_alloc.h"
+
+#include "kernel/core/context.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/symbols.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/block.h"
+#include "mm/exclusive.h"
+#include "mm/page_internal.h"
+#include "mm/watermark.h"
+
+/* "The" node: the one place in mm/ that knows it. */
+static struct node *the_node;
+
+void page_alloc_start(struct node *node)
+{
+	the_node = node;
+}
+
+struct node *page_alloc_node(void)
+{
+	return the_node;
+}
+
+static void count(struct node *node, enum vmstat_event event)
+{
+	vmstat_add(&node->stat, event, 1);
+}
+
+/* ---- The ladder ------------------------------------------------------------ */
+
+static void count_taken(struct node *node, const struct zone *zone,
+                        unsigned int order)
+{
+	static const enum vmstat_event event[ZONE_COUNT] = {
+		[ZONE_DMA] = VMSTAT_pgalloc_dma,
+		[ZONE_DMA32] = VMSTAT_pgalloc_dma32,
+		[ZONE_NORMAL] = VMSTAT_pgalloc_normal,
+		[ZONE_MOVABLE] = VMSTAT_pgalloc_movable,
+	};
+
+	vmstat_add(&node->stat, event[zone->type], 1UL << order);
+}
+
+/* May ZONE serve the request at MARK with RIGHT?  zone->lock held. */
+static bool zone_may_serve(const struct zone *zone,
+                           const struct alloc_request *request,
+                           enum watermark mark, enum reserve_right right)
+{
+	return zone->managed > 0 &&
+	       watermark_ok(zone, request->order, zone->watermark[mark],
+	                    request->highest_zone, right);
+}
+
+static struct page *take_from_zone(struct node *node, struct zone *zone,
+                                   const struct alloc_request *request,
+                                   enum watermark mark,
+                                   enum reserve_right right)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	struct page *page = NULL;
+
+	if (zone_may_serve(zone, request, mark, right)) {
+		page = block_take(node, zone, request->order);
+		if (page != NULL)
+			block_claim(zone, page, request);
+	}
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	if (page != NULL) {
+		count_taken(node, zone, request->order);
+		if (right == RESERVE_ALL)
+			page->flags |= PAGE_PFMEMALLOC;
+	}
+	return page;
+}
+
+/* One walk over the zones, from the highest the request may use downwards. */
+static struct page *pass(struct node *node, const struct alloc_request *request,
+                         enum watermark mark, enum reserve_right right)
+{
+	count(node, VMSTAT_freelist_pass);
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		struct page *page = take_from_zone(node, &node->zone[type],
+		                                   request, mark, right);
+
+		if (page != NULL)
+			return page;
+	}
+	return NULL;
+}
+
+static struct page *fast_pass(struct node *node,
+                              const struct alloc_request *request)
+{
+	return pass(node, request, WMARK_LOW, RESERVE_NONE);
+}
+
+static struct page *min_pass(struct node *node,
+                             const struct alloc_request *request)
+{
+	return pass(node, request, WMARK_MIN, request->right);
+}
+
+static struct page *last_pass(struct node *node,
+                              const struct alloc_request *request)
+{
+	return pass(node, request, WMARK_MIN, request->last_right);
+}
+
+static void wake_kswapd(struct node *node, const struct alloc_request *request)
+{
+	if (!request->wake_kswapd)
+		return;
+	count(node, VMSTAT_kswapd_wake_request);
+	if (node->wake_kswapd != NULL)
+		node->wake_kswapd(node, request->order, request->highest_zone);
+}
+
+/* An exclusive page comes from the parked pool and nowhere else; who may sleep
+ * refills it first, with a right of its own, and tries again. */
+static struct page *exclusive_pass(struct node *node,
+                                   const struct alloc_request *request)
+{
+	struct page *page = exclusive_take(node);
+
+	if (page == NULL && request->may_sleep && exclusive_can_take(node)) {
+		exclusive_refill_for(node, request);
+		page = exclusive_take(node);
+	}
+	return page;
+}
+
+/* ---- Failure ------------------------------------------------------------------ */
+
+/* The dump of a failed request, in Linux's shape (warn_alloc()). */
+static void dump_failure(struct node *node, const struct alloc_request *request)
+{
+	char names[160];
+
+	if (!ratelimit_pass(&node->dump_limit))
+		return;
+	gfp_format(names, sizeof(names), request->gfp);
+	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
+	        "nodemask=(null)\n",
+	        context_name(), request->order, request->gfp, names);
+	backtrace_print(NULL);
+	show_mem(node);
+}
+
+static struct page *fail(struct node *node, const struct alloc_request *request)
+{
+	count(node, VMSTAT_alloc_fail);
+	if (request->may_sleep) {
+		count(node, VMSTAT_alloc_would_wait);
+		if (!node->said_would_wait) {
+			node->said_would_wait = true;
+			pr_notice("page_alloc: a request that may wait fails: "
+			          "there is nothing to reclaim yet (said "
+			          "once)\n");
+		}
+	}
+	if (request->warn)
+		dump_failure(node, request);
+	return NULL;
+}
+
+/* Is a request of this kind without memory in its zone silent?  Linux: a
+ * machine without DMA memory. */
+static bool zone_is_absent(const struct node *node,
+                           const struct alloc_request *request)
+{
+	return request->highest_zone == ZONE_DMA &&
+	       node->zone[ZONE_DMA].managed == 0;
+}
+
+static struct page *slow_path(struct node *node,
+                              const struct alloc_request *request)
+{
+	struct alloc_request silent = *request;
+	struct page *page;
+
+	wake_kswapd(node, request);
+	page = min_pass(node, request);
+	if (page != NULL)
+		return page;
+	wake_kswapd(node, request);
+	page = last_pass(node, request);
+	if (page != NULL)
+		return page;
+	silent.warn = request->warn && !zone_is_absent(node, request);
+	return fail(node, &silent);
+}
+
+/* ---- Refused requests ------------------------------------------------------------ */
+
+static void report_too_large(struct node *node,
+                             const struct alloc_request *request,
+                             const char *why)
+{
+	if (!request->warn || node->said_order)
+		return;
+	node->said_order = true;
+	pr_warn("page_alloc: %s (said once)\n", why);
+}
+
+/* Say why a request goes no further. */
+static void report_verdict(struct node *node, enum gfp_verdict verdict,
+                           const struct alloc_request *request, const char *why,
+                           uintptr_t caller)
+{
+	char place[64];
+
+	switch (verdict) {
+	case GFP_OK:
+		return;
+	case GFP_IN_NMI:
+		count(node, VMSTAT_alloc_in_nmi);
+		return;
+	case GFP_TOO_LARGE:
+		report_too_large(node, request, why);
+		return;
+	case GFP_MUST_SLEEP:
+		count(node, VMSTAT_alloc_must_not_sleep);
+		break;
+	case GFP_REFUSED:
+		count(node, VMSTAT_alloc_refused);
+		break;
+	}
+	symbol_format(place, sizeof(place), caller);
+	pr_err("BUG: alloc_pages(%#x, %u) by %s at %s refused: %s\n",
+	       request->gfp, request->order, context_name(), place, why);
+}
+
+/* ---- Allocating -------------------------------------------------------------------- */
+
+static void zero_block(struct node *node, struct page *page, unsigned int order)
+{
+	memset(page_memory(node, page), 0, PAGE_SIZE << order);
+}
+
+/* What the page remembers of the request, for reports. */
+static void note_taker(struct page *page, const struct alloc_request *request,
+                       uintptr_t caller)
+{
+	page->taker = current_owner_id();
+	page->gfp = request->gfp;
+	page->caller = caller;
+}
+
+static struct page *serve(struct node *node,
+                          const struct alloc_request *request, uintptr_t caller)
+{
+	struct page *page;
+
+	if (request->exclusive) {
+		page = exclusive_pass(node, request);
+		if (page == NULL)
+			return fail(node, request);
+		note_taker(page, request, caller);
+		return page;
+	}
+	page = fast_pass(node, request);
+	if (page == NULL)
+		page = slow_path(node, request);
+	if (page == NULL)
+		return NULL;
+	note_taker(page, request, caller);
+	if (request->zero)
+		zero_block(node, page, request->order);
+	return page;
+}
+
+static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
+                               uintptr_t caller)
+{
+	const struct alloc_context context = gfp_context();
+	struct alloc_request request;
+	enum gfp_verdict verdict;
+	char why[256];
+
+	if (node == NULL)
+		return NULL;
+	verdict = gfp_decode(gfp, order, &context, &request, why, sizeof(why));
+	if (verdict != GFP_OK) {
+		report_verdict(node, verdict, &request, why, caller);
+		return NULL;
+	}
+	return serve(node, &request, caller);
+}
+
+struct page *alloc_pages_node(struct node *node, gfp_t gfp, unsigned int order)
+{
+	return alloc_from(node, gfp, order, RETURN_ADDRESS());
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	return alloc_from(the_node, gfp, order, RETURN_ADDRESS());
+}
+
+struct page *alloc_page(gfp_t gfp)
+{
+	return alloc_from(the_node, gfp, 0, RETURN_ADDRESS());
+}
+
+void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void)
+{
+	return exclusive_address(alloc_from(
+		the_node, GFP_ATOMIC | __GFP_EXCLUSIVE, 0, RETURN_ADDRESS()));
+}
+
+struct zone *alloc_would_take_from(struct node *node,
+                                   const struct alloc_request *request)
+{
+	const struct {
+		enum watermark mark;
+		enum reserve_right right;
+	} rung[] = {
+		{ WMARK_LOW, RESERVE_NONE },
+		{ WMARK_MIN, request->right },
+		{ WMARK_MIN, request->last_right },
+	};
+
+	if (request->exclusive)
+		return exclusive_would_take_from(node, request);
+	for (size_t i = 0; i < ARRAY_SIZE(rung); i++) {
+		for (int type = request->highest_zone; type >= ZONE_DMA;
+		     type--) {
+			struct zone *zone = &node->zone[type];
+
+			if (zone_may_serve(zone, request, rung[i].mark,
+			                   rung[i].right))
+				return zone;
+		}
+	}
+	return NULL;
+}
+
+/* ---- By address ------------------------------------------------------------------------ */
+
+unsigned long page_to_pfn(const struct page *page)
+{
+	return node_pfn(the_node, page);
+}
+
+struct page *pfn_to_page(unsigned long pfn)
+{
+	return node_page(the_node, pfn);
+}
+
+void *page_address(const struct page *page)
+{
+	if (the_node == NULL || !page_is_of(the_node, page) ||
+	    page_is_exclusive(page))
+		return NULL;
+	return page_memory(the_node, page);
+}
+
+struct page *virt_to_page(const void *address)
+{
+	uintptr_t at = (uintptr_t)address;
+	struct page *page;
+
+	if (the_node == NULL || at < direct_map_base)
+		return NULL;
+	page = node_page(the_node, (at - direct_map_base) >> PAGE_SHIFT);
+	return page == NULL || page_is_exclusive(page) ? NULL : page;
+}
+
+/* An exclusive page has no address in the direct map. */
+static bool wants_address(gfp_t gfp, uintptr_t caller)
+{
+	char place[64];
+
+	if (!gfp_is_exclusive(gfp))
+		return true;
+	count(the_node, VMSTAT_alloc_refused);
+	symbol_format(place, sizeof(place), caller);
+	pr_err("BUG: %s at %s wants a direct-map address for __GFP_EXCLUSIVE: "
+	       "such a page has none\n",
+	       context_name(), place);
+	return false;
+}
+
+static uintptr_t alloc_address(gfp_t gfp, unsigned int order, uintptr_t caller)
+{
+	struct page *page;
+
+	if (the_node == NULL || (!in_nmi() && !wants_address(gfp, caller)))
+		return 0;
+	page = alloc_from(the_node, gfp_without_highmem(gfp), order, caller);
+	return page == NULL ? 0 : (uintptr_t)page_address(page);
+}
+
+uintptr_t __get_free_pages(gfp_t gfp, unsigned int order)
+{
+	return alloc_address(gfp, order, RETURN_ADDRESS());
+}
+
+uintptr_t get_zeroed_page(gfp_t gfp)
+{
+	return alloc_address(gfp | __GFP_ZERO, 0, RETURN_ADDRESS());
+}
+
+static unsigned int order_for(size_t size)
+{
+	unsigned int order = 0;
+
+	while (order <= MAX_ORDER && (PAGE_SIZE << order) < size)
+		order++;
+	return order;
+}
+
+/* Make 2^order single pages of a block and free those from KEEP on. */
+static void cut_block(struct node *node, struct page *page, unsigned long keep,
+                      uintptr_t caller)
+{
+	struct zone *zone = page_zone(node, page);
+	unsigned long pages = 1UL << page->order;
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	for (unsigned long i = 0; i < pages; i++) {
+		while (page[i].order > 0)
+			block_halve(&page[i]);
+		page[i].refcount = 1;
+		if (i >= keep)
+			page_give_block(node, zone, &page[i], 0, caller);
+	}
+	spin_unlock_irqrestore(&zone->lock, enabled);
+}
+
+void *alloc_pages_exact(size_t size, gfp_t gfp)
+{
+	uintptr_t address;
+
+	if (size == 0)
+		return NULL;
+	if (gfp != gfp_for_exact(gfp) && !in_nmi())
+		pr_warn("BUG: alloc_pages_exact() by %s: __GFP_COMP and "
+		        "__GFP_HIGHMEM make no sense here and are taken away\n",
+		        context_name());
+	gfp = gfp_for_exact(gfp);
+	address = alloc_address(gfp, order_for(size), RETURN_ADDRESS());
+	if (address == 0)
+		return NULL;
+	cut_block(the_node, virt_to_page((void *)address),
+	          (size + PAGE_SIZE - 1) >> PAGE_SHIFT, RETURN_ADDRESS());
+	return (void *)address;
+}
+
+/* ---- Bulk ---------------------------------------------------------------------------------- */
+
+/* The first zone that has more than LOW + COUNT pages for the request. */
+static struct zone *bulk_zone(struct node *node,
+                              const struct alloc_request *request,
+                              unsigned long wanted)
+{
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		struct zone *zone = &node->zone[type];
+
+		if (zone->managed > 0 &&
+		    watermark_ok(zone, 0, zone->watermark[WMARK_LOW] + wanted,
+		                 request->highest_zone, RESERVE_NONE))
+			return zone;
+	}
+	return NULL;
+}
+
+/* Take pages of ZONE under one lock into the empty slots of ARRAY.  Those that
+ * are to be zeroed are marked, and linked by page->link to TAKEN. */
+static void bulk_take(struct node *node, struct zone *zone,
+                      const struct alloc_request *request, struct page **array,
+                      unsigned long slots, struct list *taken)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	for (unsigned long i = 0; i < slots; i++) {
+		if (array[i] != NULL)
+			continue;
+		array[i] = block_take(node, zone, 0);
+		if (array[i] == NULL)
+			break;
+		block_claim(zone, array[i], request);
+		list_append(taken, &array[i]->link);
+		count_taken(node, zone, 0);
+	}
+	spin_unlock_irqrestore(&zone->lock, enabled);
+}
+
+static unsigned long count_filled(struct page *const *array,
+                                  unsigned long slots)
+{
+	unsigned long filled = 0;
+
+	for (unsigned long i = 0; i < slots; i++)
+		filled += array[i] != NULL;
+	return filled;
+}
+
+static void fill_first_empty(struct page **array, unsigned long slots,
+                             struct page *page)
+{
+	for (unsigned long i = 0; i < slots; i++) {
+		if (array[i] == NULL) {
+			array[i] = page;
+			return;
+		}
+	}
+}
+
+/* What the caller may see of the pages on TAKEN: who has them, and zeroes. */
+static void finish_taken(struct node *node, struct list *taken,
+                         const struct alloc_request *request, uintptr_t caller)
+{
+	struct page *page;
+
+	while ((page = list_first(taken, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		note_taker(page, request, caller);
+		if (request->zero)
+			zero_block(node, page, 0);
+	}
+}
+
+/* As Linux, the mark counts all slots, filled ones included. */
+static void bulk_fill(struct node *node, const struct alloc_request *request,
+                      struct page **array, unsigned long slots,
+                      uintptr_t caller)
+{
+	struct list taken = LIST_INIT(taken);
+	struct zone *zone;
+
+	if (count_filled(array, slots) == slots)
+		return;
+	zone = bulk_zone(node, request, slots);
+	if (zone == NULL) {
+		fill_first_empty(array, slots, serve(node, request, caller));
+		return;
+	}
+	bulk_take(node, zone, request, array, slots, &taken);
+	finish_taken(node, &taken, request, caller);
+}
+
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
+                               struct page **array)
+{
+	const struct alloc_context context = gfp_context();
+	struct node *node = the_node;
+	struct alloc_request request;
+	enum gfp_verdict verdict;
+	char why[256];
+
+	if (node == NULL)
+		return 0;
+	verdict = gfp_decode(gfp, 0, &context, &request, why, sizeof(why));
+	if (verdict == GFP_OK && (request.compound || request.exclusive)) {
+		verdict = GFP_REFUSED;
+		scnprintf(why, sizeof(why),
+		          "no bulk of __GFP_COMP or "
+		          "__GFP_EXCLUSIVE pages");
+	}
+	if (verdict != GFP_OK)
+		report_verdict(node, verdict, &request, why, RETURN_ADDRESS());
+	else
+		bulk_fill(node, &request, array, slots, RETURN_ADDRESS());
+	return verdict == GFP_IN_NMI ? 0 : count_filled(array, slots);
+}

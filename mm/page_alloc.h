@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/page_alloc.h -- the front door.  Linux's names and meanings.
+ *
+ * Contexts: any context may call any function.  In an NMI every call is
+ * refused: NULL (or nothing), counted, nothing printed, no lock touched.  A
+ * mask with __GFP_DIRECT_RECLAIM where the caller cannot sleep is reported with
+ * its place and answered NULL, always, not only when memory is short (Linux
+ * only warns).
+ *
+ * The functions that name a node work on that node; the others on the
+ * kernel's, which page_alloc_start() was given.
+ */
+#ifndef MM_PAGE_ALLOC_H
+#define MM_PAGE_ALLOC_H
+
+#include "mm/node.h"
+
+/* From now on alloc_pages() works, on NODE. */
+void page_alloc_start(struct node *node);
+
+/* The kernel's node; NULL before page_alloc_start(). */
+struct node *page_alloc_node(void);
+
+/*
+ * 2^ORDER pages, or NULL.  Without __GFP_COMP a block is 2^ORDER pages with one
+ * reference on the first.  With __GFP_EXCLUSIVE: one page, in the caller's
+ * window (exclusive_address() tells where).
+ */
+__must_check struct page *alloc_pages_node(struct node *node, gfp_t gfp,
+                                           unsigned int order);
+__must_check struct page *alloc_pages(gfp_t gfp, unsigned int order);
+__must_check struct page *alloc_page(gfp_t gfp);
+
+/*
+ * Drop one reference; the last one frees the block.  If references remain on a
+ * block that is not compound, its other pages are freed at once and the first
+ * one by the last put_page().  A free that must not be (double, wrong order,
+ * middle of a block, reserved, out of range, never allocated, exclusive) is
+ * refused, reported with owner and caller, and changes nothing.
+ */
+void free_pages_node(struct node *node, struct page *page, unsigned int order,
+                     uintptr_t caller);
+void __free_pages(struct page *page, unsigned int order);
+void __free_page(struct page *page);
+
+/*
+ * As alloc_pages(), by address in the direct map; 0 for none.  HIGHMEM is taken
+ * away, as Linux does; EXCLUSIVE is refused: such a page has no address there.
+ */
+__must_check uintptr_t __get_free_pages(gfp_t gfp, unsigned int order);
+__must_check uintptr_t get_zeroed_page(gfp_t gfp);
+void free_pages(uintptr_t address, unsigned int order);
+void free_page(uintptr_t address);
+
+/* SIZE bytes in whole pages; what the order has too much is given back.  COMP
+ * and HIGHMEM are taken away, with a report. */
+__must_check void *alloc_pages_exact(size_t size, gfp_t gfp);
+void free_pages_exact(void *address, size_t size);
+
+/*
+ * Fill the NULL slots of ARRAY (of SLOTS) with single pages.  If no zone
+ * has more than its LOW mark + SLOTS pages free (all slots, as Linux counts), at most one page is
+ * allocated, the normal way.  Returns how many slots are populated.  COMP and
+ * EXCLUSIVE are refused.
+ */
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
+                               struct page **array);
+
+/* References.  get_page() of a page without one is a reported bug. */
+void get_page(struct page *page);
+void put_page(struct page *page);
+int page_ref_count(const struct page *page);
+/* A reference unless there is none: false for free and exclusive pages. */
+__must_check bool try_get_page(struct page *page);
+/* Pin for a device or a second mapping: 0, or -EBUSY for an exclusive page,
+ * -EINVAL for one that is not allocated.  Undone by put_page(). */
+__must_check int pin_page(struct page *page);
+
+/*
+ * Frame numbers and addresses of the kernel's node.  An exclusive page has no
+ * direct-map address: page_address() gives NULL, and virt_to_page() of an
+ * address in a window or of a hidden frame gives NULL.
+ */
+unsigned long page_to_pfn(const struct page *page);
+struct page *pfn_to_page(unsigned long pfn);
+void *page_address(const struct page *page);
+struct page *virt_to_page(const void *address);
+
+/*
+ * What an order-ORDER request would be told now, without making it: the zone
+ * that would serve it, or NULL.  The same functions decide as in alloc_pages():
+ * both passes, all rights.  The answer may be old when it arrives.
+ */
+struct zone *alloc_would_take_from(struct node *node,
+                                   const struct alloc_request *request);
+
+/* Check everything: see node_check().  NULL, or a sentence. */
+const char *mm_check(void);
+
+/* Linux's memory report (show_mem) into the log.  TRY_LOCK: from a panic. */
+void show_mem(struct node *node);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/page_free.c -- the way back, and references.
+ *
+ * Freeing checks everything before anything is changed: a double free, a wrong
+ * order, the middle of a block, a reserved page, a page of nobody's, a page
+ * without a reference, an exclusive page are refused and reported with who took
+ * the page and who frees it, and nothing has happened.
+ *
+ * A block that is not compound has its references on the first page.  If some
+ * remain when it is freed, the other pages go at once, the largest part first,
+ * and the first goes with its last put_page() (Linux: ___free_pages()).
+ *
+ * Locking: zone->lock, for one block.
+ */
+#include "kernel/core/context.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/symbols.h"
+#include "lib/errno.h"
+#include "mm/block.h"
+#include "mm/buddy.h"
+#include "mm/exclusive.h"
+#include "mm/page_internal.h"
+
+static void count(struct node *node, enum vmstat_event event)
+{
+	vmstat_add(&node->stat, event, 1);
+}
+
+/* ---- Freeing ------------------------------------------------------------------------ */
+
+/*
+ * NULL, or why the block may not be freed: the checks of all frees.
+ * zone->lock held.
+ */
+static const char *free_refusal(const struct page *page, unsigned int order)
+{
+	switch ((enum page_state)page->state) {
+	case PAGE_USED:
+		if (page->flags & PAGE_TABLE)
+			return "it is the page table of a window";
+		break;
+	case PAGE_FREE:
+	case PAGE_FREE_TAIL:
+		return "it is free already (double free, or never allocated)";
+	case PAGE_USED_TAIL:
+		return "it is in the middle of a block";
+	case PAGE_RESERVED:
+		return "it is reserved";
+	case PAGE_PARKED:
+	case PAGE_OWNED:
+	case PAGE_HANDOVER:
+		return "it is exclusive: exclusive_release() is for it";
+	case PAGE_LOOSE:
+		return "it is in flight";
+	case PAGE_BAD:
+	case PAGE_STATE_COUNT:
+		return "it is bad";
+	}
+	if (page->order != order)
+		return "wrong order";
+	if (page->refcount <= 0)
+		return "it has no reference";
+	return NULL;
+}
+
+void page_report_free(struct node *node, const struct page *page,
+                      unsigned int order, uintptr_t caller, const char *why)
+{
+	char now[64];
+	char then[64];
+
+	count(node, VMSTAT_free_refused);
+	symbol_format(now, sizeof(now), caller);
+	if (page == NULL) {
+		pr_err("BUG: free of order %u by %s at %s refused: %s\n", order,
+		       context_name(), now, why);
+		return;
+	}
+	symbol_format(then, sizeof(then), page->caller);
+	pr_err("BUG: free of pfn %#lx order %u by %s at %s refused: %s "
+	       "(page is %s, order %u, last touched by %s at %s)\n",
+	       node_pfn(node, page), order, context_name(), now, why,
+	       page_state_name((enum page_state)page->state), page->order,
+	       owner_name(page->taker), then);
+}
+
+/* Give a USED block whose references are gone to the buddy.  zone->lock held. */
+void page_give_block(struct node *node, struct zone *zone, struct page *page,
+                     unsigned int order, uintptr_t caller)
+{
+	block_unclaim(zone, page, order);
+	page->caller = caller;
+	page->taker = current_owner_id();
+	buddy_give(zone, page, order);
+	vmstat_add(&node->stat, VMSTAT_pgfree, 1UL << order);
+}
+
+/* References remain on the first page of a block that is not compound: free
+ * the others, largest part first.  zone->lock held. */
+static void give_all_but_first(struct node *node, struct zone *zone,
+                               struct page *page, uintptr_t caller)
+{
+	while (page->order > 0) {
+		block_halve(page);
+		page_give_block(node, zone, page + (1UL << page->order),
+		                page->order, caller);
+	}
+}
+
+/* Is PAGE one of NODE's struct pages? */
+bool page_is_of(const struct node *node, const struct page *page)
+{
+	uintptr_t offset = (uintptr_t)page - (uintptr_t)node->pages;
+
+	return offset / sizeof(*page) < node->page_count &&
+	       offset % sizeof(*page) == 0;
+}
+
+/* Before there is a node, and in an NMI, which is counted, nothing is done. */
+static bool is_closed(struct node *node)
+{
+	if (node != NULL && in_nmi())
+		count(node, VMSTAT_alloc_in_nmi);
+	return node == NULL || in_nmi();
+}
+
+/* Drop one reference of a block that passed free_refusal().  zone->lock held.
+ */
+static void drop_reference(struct node *node, struct zone *zone,
+                           struct page *page, uintptr_t caller, bool whole)
+{
+	bool compound = (page->flags & PAGE_COMPOUND) != 0;
+	bool last =
+		__atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) == 0;
+
+	if (last)
+		page_give_block(node, zone, page, page->order, caller);
+	else if (whole && !compound)
+		give_all_but_first(node, zone, page, caller);
+}
+
+/* __free_pages() (WHOLE) and put_page() (not). */
+void page_drop(struct node *node, struct page *page, unsigned int order,
+               uintptr_t caller, bool whole)
+{
+	const char *why;
+	struct zone *zone;
+	bool enabled;
+
+	if (is_closed(node))
+		return;
+	if (!page_is_of(node, page) || order > MAX_ORDER) {
+		page_report_free(node, NULL, order, caller,
+		                 order > MAX_ORDER ? "no such order"
+		                                   : "no such page");
+		return;
+	}
+	zone = page_zone(node, page);
+	enabled = spin_lock_irqsave(&zone->lock);
+	why = free_refusal(page, order);
+	if (why == NULL)
+		drop_reference(node, zone, page, caller, whole);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	if (why != NULL)
+		page_report_free(node, page, order, caller, why);
+	else
+		exclusive_memory_freed(node);
+}
+
+void free_pages_node(struct node *node, struct page *page, unsigned int order,
+                     uintptr_t caller)
+{
+	page_drop(node, page, order, caller, true);
+}
+
+void __free_pages(struct page *page, unsigned int order)
+{
+	page_drop(page_alloc_node(), page, order, RETURN_ADDRESS(), true);
+}
+
+void __free_page(struct page *page)
+{
+	page_drop(page_alloc_node(), page, 0, RETURN_ADDRESS(), true);
+}
+
+/* ---- By address ---- */
+
+static void free_address(uintptr_t address, unsigned int order,
+                         uintptr_t caller)
+{
+	if (address == 0)
+		return;
+	if (address % PAGE_SIZE != 0 && is_closed(page_alloc_node()))
+		return;
+	if (address % PAGE_SIZE != 0) {
+		page_report_free(page_alloc_node(), NULL, order, caller,
+		                 "the address is in the middle of a page");
+		return;
+	}
+	/* An address outside the map gives a page outside the array, which is
+	 * refused by name. */
+	page_drop(page_alloc_node(), virt_to_page((void *)address), order,
+	          caller, true);
+}
+
+void free_pages(uintptr_t address, unsigned int order)
+{
+	free_address(address, order, RETURN_ADDRESS());
+}
+
+void free_page(uintptr_t address)
+{
+	free_address(address, 0, RETURN_ADDRESS());
+}
+
+void free_pages_exact(void *address, size_t size)
+{
+	for (size_t at = 0; at < size; at += PAGE_SIZE)
+		free_address((uintptr_t)address + at, 0, RETURN_ADDRESS());
+}
+
+/* ---- References ------------------------------------------------------------------------------ */
+
+/* The page that holds the references: the head of a compound block. */
+static struct page *reference_head(struct node *node, struct page *page)
+{
+	unsigned long pfn = node_pfn(node, page);
+
+	if (page->flags & PAGE_COMPOUND)
+		page -= pfn - ALIGN_DOWN(pfn, 1UL << page->order);
+	return page;
+}
+
+/* The head whose references PAGE shares, or NULL: in an NMI, or if it is no page
+ * of the kernel's node, which is reported with CALLER. */
+static struct page *open_page(struct page *page, uintptr_t caller)
+{
+	struct node *node = page_alloc_node();
+
+	if (is_closed(node))
+		return NULL;
+	if (!page_is_of(node, page)) {
+		page_report_free(node, NULL, 0, caller, "no such page");
+		return NULL;
+	}
+	return reference_head(node, page);
+}
+
+/* One more reference, unless there is none. */
+static bool add_reference(struct page *page)
+{
+	int32_t seen = READ_ONCE(page->refcount);
+
+	while (seen > 0) {
+		if (__atomic_compare_exchange_n(
+			    &page->refcount, &seen, seen + 1, false,
+			    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+bool try_get_page(struct page *page)
+{
+	struct page *head = open_page(page, RETURN_ADDRESS());
+
+	return head != NULL && add_reference(head);
+}
+
+void get_page(struct page *page)
+{
+	struct page *head = open_page(page, RETURN_ADDRESS());
+	char place[64];
+
+	if (head == NULL || add_reference(head))
+		return;
+	symbol_format(place, sizeof(place), RETURN_ADDRESS());
+	pr_err("BUG: get_page(pfn %#lx) by %s at %s: the page is %s and has no "
+	       "reference\n",
+	       page_to_pfn(page), context_name(), place,
+	       page_state_name((enum page_state)page->state));
+	count(page_alloc_node(), VMSTAT_free_refused);
+}
+
+void put_page(struct page *page)
+{
+	struct page *head = open_page(page, RETURN_ADDRESS());
+
+	if (head != NULL)
+		page_drop(page_alloc_node(), head, head->order,
+		          RETURN_ADDRESS(), false);
+}
+
+int page_ref_count(const struct page *page)
+{
+	return READ_ONCE(page->refcount);
+}
+
+int pin_page(struct page *page)
+{
+	struct page *head = open_page(page, RETURN_ADDRESS());
+
+	if (head == NULL)
+		return -EINVAL;
+	if (page_is_exclusive(head)) {
+		count(page_alloc_node(), VMSTAT_exclusive_refused);
+		return -EBUSY;
+	}
+	return add_reference(head) ? 0 : -EINVAL;
+}
