@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/exclusive_owner.c -- owners begin and end, and faults are explained.
+ *
+ * An owner begins with a window: one page, its page table.  When it ends:
+ *
+ *	what it owns			is scrubbed and parked
+ *	what is on its way to it	goes back to the sender, at the old
+ *					address; scrubbed and parked if the
+ *					sender is gone, too
+ *	what is on its way from it	goes on to the receiver
+ *
+ * A page that must be zeroed while it is mapped nowhere is mapped in a window
+ * of the pool's own, with interrupts off; an NMI on top closes that window like
+ * any other.
+ *
+ * Locking: pool->lock, one page at a time; scrub_lock while the scrub window is
+ * in use.  The two are never held together.
+ */
+#include "kernel/core/fault.h"
+#include "kernel/core/panic.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/block.h"
+#include "mm/buddy.h"
+#include "mm/exclusive.h"
+#include "mm/exclusive_internal.h"
+#include "mm/page_state.h"
+#include "mm/watermark.h"
+
+/* Owners are a matter of the machine, so they belong to one node: this one. */
+static struct node *owners_node;
+
+struct node *exclusive_owners_node(void)
+{
+	return owners_node;
+}
+
+/* ---- Owners begin and end --------------------------------------------------- */
+
+/* One page for a window's table, with the right of GFP_KERNEL; NULL. */
+static void *take_table(struct node *node)
+{
+	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
+		struct zone *zone = &node->zone[type];
+		bool enabled = spin_lock_irqsave(&zone->lock);
+		struct page *page = NULL;
+
+		if (watermark_ok(zone, 0, zone->watermark[WMARK_MIN],
+		                 ZONE_NORMAL, RESERVE_NONE))
+			page = block_take(node, zone, 0);
+		if (page != NULL) {
+			page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
+			page->order = 0;
+			page->flags = PAGE_TABLE;
+			page->refcount = 1;
+			page->caller = RETURN_ADDRESS();
+		}
+		spin_unlock_irqrestore(&zone->lock, enabled);
+		if (page != NULL)
+			return frame_address(node_pfn(node, page));
+	}
+	return NULL;
+}
+
+static void give_table(struct node *node, void *table)
+{
+	unsigned long pfn = ((uintptr_t)table - direct_map_base) >> PAGE_SHIFT;
+	struct page *page = node_page(node, pfn);
+	struct zone *zone = page_zone(node, page);
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	page->refcount = 0;
+	page->flags = 0;
+	page_set_state(zone, page, PAGE_USED, PAGE_LOOSE);
+	buddy_give(zone, page, 0);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	exclusive_memory_freed(node);
+}
+
+static int begin_owner(struct owner *owner)
+{
+	struct node *node = owners_node;
+	struct exclusive_pool *pool = &node->pool;
+	void *table = take_table(node);
+	bool enabled;
+	int error;
+
+	if (table == NULL)
+		return -ENOMEM;
+	error = window_create(&owner->window, table);
+	if (error != 0) {
+		give_table(node, table);
+		return error;
+	}
+	memset(owner->slots, 0, sizeof(owner->slots));
+	owner->next_slot = 0;
+	owner->owned = 0;
+	owner->sent = 0;
+	list_init(&owner->pages);
+	list_init(&owner->incoming);
+	enabled = spin_lock_irqsave(&pool->lock);
+	owner->alive = true;
+	pool->by_window[owner->window.id] = owner;
+	list_append(&pool->owners, &owner->all);
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return 0;
+}
+
+/* Zero a frame that is mapped nowhere, through the pool's own window. */
+static void scrub_hidden(struct node *node, struct page *page)
+{
+	struct window *scrub = &node->pool.scrub;
+	bool enabled = spin_lock_irqsave(&node->pool.scrub_lock);
+	struct window_state before = window_open(scrub);
+	void *address = window_map(scrub, 0, node_pfn(node, page));
+
+	memset(address, 0, PAGE_SIZE);
+	window_unmap(scrub, 0);
+	window_close(before);
+	spin_unlock_irqrestore(&node->pool.scrub_lock, enabled);
+}
+
+/* Scrub and park a page that has been taken off its list and unmapped. */
+static void scrub_and_park(struct node *node, struct page *page)
+{
+	bool enabled;
+	bool wake;
+
+	scrub_hidden(node, page);
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	wake = exclusive_park_locked(node, page);
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	if (wake)
+		exclusive_wake_refiller(node);
+}
+
+/* One OWNED page of an owner that ends, off its list; NULL: none is left. */
+static struct page *orphan_owned(struct node *node, struct owner *owner)
+{
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
+	struct page *page = list_first(&owner->pages, struct page, link);
+
+	if (page != NULL) {
+		exclusive_unmake_owned(page);
+		bitmap_clear(owner->slots, page->slot);
+	}
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	return page;
+}
+
+/* Send back what is on its way to OWNER; a page whose sender is gone, too, is
+ * returned, off its list; NULL: none is left. */
+static struct page *orphan_incoming(struct node *node, struct owner *owner)
+{
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
+	struct page *orphan = NULL;
+	struct list *at;
+	struct list *after;
+
+	list_for_each_safe(at, after, &owner->incoming)
+	{
+		struct page *page = container_of(at, struct page, link);
+
+		if (page->owner == NULL) {
+			list_remove(&page->link);
+			orphan = page;
+			break;
+		}
+		exclusive_return_to_sender(node, page);
+	}
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	return orphan;
+}
+
+/* What OWNER has sent goes on without it.  pool->lock held. */
+static void forget_sender(struct exclusive_pool *pool, struct owner *owner)
+{
+	struct list *owner_at;
+	struct list *page_at;
+
+	list_for_each(owner_at, &pool->owners) {
+		struct owner *other = container_of(owner_at, struct owner, all);
+
+		list_for_each(page_at, &other->incoming) {
+			struct page *page =
+				container_of(page_at, struct page, link);
+
+			if (page->owner == owner)
+				exclusive_drop_sender(page);
+		}
+	}
+}
+
+static void end_owner(struct owner *owner)
+{
+	struct node *node = owners_node;
+	struct exclusive_pool *pool = &node->pool;
+	struct page *page;
+	bool enabled = spin_lock_irqsave(&pool->lock);
+
+	/* Not alive, nothing more is sent to it; on the list still, so that a
+	 * sender that ends meanwhile finds what it has sent here. */
+	owner->alive = false;
+	forget_sender(pool, owner);
+	spin_unlock_irqrestore(&pool->lock, enabled);
+
+	while ((page = orphan_incoming(node, owner)) != NULL)
+		scrub_and_park(node, page);
+	while ((page = orphan_owned(node, owner)) != NULL)
+		scrub_and_park(node, page);
+
+	enabled = spin_lock_irqsave(&pool->lock);
+	list_remove(&owner->all);
+	pool->by_window[owner->window.id] = NULL;
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	give_table(node, window_destroy(&owner->window));
+}
+
+/* ---- Faults ------------------------------------------------------------------- */
+
+/* Fill in what is known about a fault at an address of a window. */
+static bool resolve_window(struct node *node, struct fault *fault)
+{
+	unsigned int slot;
+	unsigned int id = window_of_address(fault->address, &slot);
+	const struct owner *owner;
+
+	if (id == 0)
+		return false;
+	fault->kind = FAULT_EXCLUSIVE;
+	fault->pfn = -1UL;
+	owner = node->pool.by_window[id];
+	fault->owner = owner;
+	if (owner != NULL)
+		fault->pfn = window_frame(&owner->window, slot);
+	return true;
+}
+
+static bool resolve_direct(struct node *node, struct fault *fault)
+{
+	const struct page *page = node_page(
+		node, (fault->address - direct_map_base) >> PAGE_SHIFT);
+
+	if (fault->address < direct_map_base || page == NULL ||
+	    !page_is_exclusive(page))
+		return false;
+	fault->kind = FAULT_EXCLUSIVE;
+	fault->pfn = node_pfn(node, page);
+	fault->owner = page->owner;
+	return true;
+}
+
+/* Any context; no lock. */
+static bool resolve_fault(struct fault *fault)
+{
+	struct node *node = owners_node;
+
+	if (!resolve_window(node, fault) && !resolve_direct(node, fault))
+		return false;
+	fault->intruder = current_owner();
+	count(node, VMSTAT_exclusive_fault);
+	return true;
+}
+
+void exclusive_start(struct node *node)
+{
+	static const struct owner_provider provider = {
+		.begin = begin_owner,
+		.end = end_owner,
+	};
+	void *table;
+	int error;
+
+	owners_node = node;
+	table = take_table(node);
+	if (table == NULL)
+		panic("not enough memory for the scrub window");
+	error = window_create(&node->pool.scrub, table);
+	kassert(error == 0);
+	owner_register_provider(&provider);
+	fault_register_resolver(resolve_fault);
+}
