@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * drivers/i8042.c -- the PS/2 controller.
+ *
+ *	port 0x64 read	status         0x64 write	command
+ *	port 0x60 read	output buffer  0x60 write	input buffer
+ *
+ * "Output" and "input" are the controller's words: output is what we read.  A
+ * byte may be written only while INPUT_FULL is clear, and read only while
+ * OUTPUT_FULL is set.  The commands used here:
+ *
+ *	20 / 60 byte	read / write the configuration
+ *	a7		mouse port off
+ *	aa		self-test: answers 55
+ *	ab		test of the keyboard port: answers 00
+ *	ad / ae		keyboard port off / on
+ *	d2 byte		byte appears in the output buffer, with an interrupt,
+ *			as if the keyboard had sent it
+ *	fe		pulse the CPU's reset line
+ *
+ * The keyboard itself answers each command byte: fa, "acknowledged", or fe, "send
+ * it again", which it may say when the byte came garbled.
+ *
+ * Time limits.  A wait ends when both the clock and a number of port reads say
+ * so, or when four times that number of reads is used up.  So neither a TSC
+ * that runs too fast can end it early, nor one that stands still make it last.
+ * A read of an ISA port takes about a microsecond, in an emulator less.
+ *
+ * Locking: i8042.lock keeps a command and its byte together.
+ *
+ * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and
+ * Auxiliary Device Controller".
+ */
+#include "drivers/i8042.h"
+
+#include "kernel/arch/arch.h"
+#include "kernel/arch/io.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/printk.h"
+#include "lib/errno.h"
+
+#define COMMAND_READ_CONFIG  0x20
+#define COMMAND_WRITE_CONFIG 0x60
+#define COMMAND_AUX_OFF      0xa7
+#define COMMAND_SELF_TEST    0xaa
+#define COMMAND_PORT_TEST    0xab
+#define COMMAND_KEYBOARD_OFF 0xad
+#define COMMAND_KEYBOARD_ON  0xae
+#define COMMAND_WRITE_OUTPUT 0xd2
+#define COMMAND_RESET_CPU    0xfe
+
+#define CONFIG_KEYBOARD_IRQ  0x01
+#define CONFIG_AUX_IRQ       0x02
+#define CONFIG_KEYBOARD_OFF  0x10
+#define CONFIG_AUX_OFF       0x20
+#define CONFIG_TRANSLATE     0x40
+
+#define KEYBOARD_DEFAULTS    0xf6 /* scan code set 2, typematic on */
+#define KEYBOARD_ENABLE      0xf4
+#define KEYBOARD_ACK         0xfa
+#define KEYBOARD_RESEND      0xfe
+#define RESENDS              3
+
+/* Microseconds.  A self-test may take real hardware some 100 ms. */
+#define LIMIT_COMMAND        10000U
+#define LIMIT_ANSWER         50000U
+#define LIMIT_TEST           500000U
+#define LIMIT_RAISE          20000U
+
+#define FLUSH_BYTES          32 /* twice what a keyboard's own queue holds */
+
+static struct {
+	struct spinlock lock;
+	bool present;
+} i8042 = { .lock = SPINLOCK_INIT("i8042") };
+
+/* See "Time limits" above. */
+struct deadline {
+	uint64_t begin;
+	uint64_t micros;
+	uint64_t polls;
+};
+
+static struct deadline deadline_in(uint64_t micros)
+{
+	return (struct deadline){ clock_microseconds(), micros, 0 };
+}
+
+static bool deadline_passed(struct deadline *deadline)
+{
+	deadline->polls++;
+	if (deadline->polls > 4 * deadline->micros)
+		return true;
+	return deadline->polls > deadline->micros / 16 &&
+	       clock_microseconds() - deadline->begin > deadline->micros;
+}
+
+/* Wait until the status bits MASK are VALUE. */
+static int wait_status(uint8_t mask, uint8_t value, uint64_t micros)
+{
+	struct deadline deadline = deadline_in(micros);
+
+	while ((inb(I8042_STATUS) & mask) != value) {
+		if (deadline_passed(&deadline))
+			return -ETIMEDOUT;
+		arch_relax();
+	}
+	return 0;
+}
+
+static int write_command(uint8_t command)
+{
+	int error = wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND);
+
+	if (error == 0)
+		outb(command, I8042_STATUS);
+	return error;
+}
+
+static int write_data(uint8_t byte)
+{
+	int error = wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND);
+
+	if (error == 0)
+		outb(byte, I8042_DATA);
+	return error;
+}
+
+static int read_data(uint8_t *byte, uint64_t micros)
+{
+	int error = wait_status(I8042_OUTPUT_FULL, I8042_OUTPUT_FULL, micros);
+
+	if (error == 0)
+		*byte = inb(I8042_DATA);
+	return error;
+}
+
+static void flush_output(void)
+{
+	for (unsigned int i = 0; i < FLUSH_BYTES; i++) {
+		if (!(inb(I8042_STATUS) & I8042_OUTPUT_FULL))
+			return;
+		inb(I8042_DATA);
+		io_wait();
+	}
+}
+
+static int write_config(uint8_t config)
+{
+	int error = write_command(COMMAND_WRITE_CONFIG);
+
+	return error != 0 ? error : write_data(config);
+}
+
+/* Send COMMAND; its one-byte answer must be GOOD. */
+static int test(uint8_t command, uint8_t good, const char *name)
+{
+	uint8_t answer = 0;
+	int error = write_command(command);
+
+	if (error == 0)
+		error = read_data(&answer, LIMIT_TEST);
+	if (error != 0) {
+		pr_warn("i8042: %s: no answer", name);
+		return error;
+	}
+	if (answer != good) {
+		pr_warn("i8042: %s failed: 0x%02x, expected 0x%02x", name,
+		        answer, good);
+		return -EIO;
+	}
+	return 0;
+}
+
+/* Read the configuration: the first sign of life. */
+static int probe(uint8_t *config)
+{
+	int error;
+
+	if (inb(I8042_STATUS) == 0xff) {
+		pr_warn("i8042: no controller; no PS/2 keyboard");
+		return -ENODEV;
+	}
+	error = write_command(COMMAND_KEYBOARD_OFF);
+	if (error == 0)
+		error = write_command(COMMAND_AUX_OFF);
+	if (error == 0) {
+		flush_output();
+		error = write_command(COMMAND_READ_CONFIG);
+	}
+	if (error == 0)
+		error = read_data(config, LIMIT_ANSWER);
+	if (error != 0)
+		pr_warn("i8042: controller does not answer; "
+		        "no PS/2 keyboard");
+	return error;
+}
+
+/* The keyboard's answer to the byte it was sent last: KEYBOARD_ACK,
+ * KEYBOARD_RESEND, or 0 for none. */
+static uint8_t keyboard_answer(void)
+{
+	uint8_t answer;
+
+	/* Keys that were pressed meanwhile come before the answer. */
+	for (unsigned int i = 0; i < FLUSH_BYTES; i++) {
+		if (read_data(&answer, LIMIT_ANSWER) != 0)
+			return 0;
+		if (answer == KEYBOARD_ACK || answer == KEYBOARD_RESEND)
+			return answer;
+	}
+	return 0;
+}
+
+/* A command to the keyboard itself, again while it asks for that.  A keyboard
+ * that is not there is no error: it may be plugged in later, and i8042_raise()
+ * needs none. */
+static bool keyboard_accepts(uint8_t command)
+{
+	for (unsigned int i = 0; i <= RESENDS; i++) {
+		uint8_t answer;
+
+		if (write_data(command) != 0)
+			return false;
+		answer = keyboard_answer();
+		if (answer != KEYBOARD_RESEND)
+			return answer == KEYBOARD_ACK;
+	}
+	return false;
+}
+
+int i8042_init(void)
+{
+	uint8_t config;
+	int error = probe(&config);
+
+	if (error != 0)
+		return error;
+	config &= (uint8_t) ~(CONFIG_KEYBOARD_IRQ | CONFIG_AUX_IRQ);
+	config |= CONFIG_KEYBOARD_OFF | CONFIG_AUX_OFF | CONFIG_TRANSLATE;
+	error = test(COMMAND_SELF_TEST, 0x55, "self-test");
+	if (error == 0)
+		error = test(COMMAND_PORT_TEST, 0x00, "keyboard port test");
+	/* After the self-test: it may have put back the defaults. */
+	if (error == 0)
+		error = write_config(config);
+	if (error == 0)
+		error = write_command(COMMAND_KEYBOARD_ON);
+	if (error != 0)
+		return error;
+	if (!keyboard_accepts(KEYBOARD_DEFAULTS) ||
+	    !keyboard_accepts(KEYBOARD_ENABLE))
+		pr_notice("i8042: no keyboard answers");
+	flush_output();
+	config &= (uint8_t)~CONFIG_KEYBOARD_OFF;
+	error = write_config(config | CONFIG_KEYBOARD_IRQ);
+	i8042.present = error == 0;
+	if (i8042.present)
+		pr_info("i8042: controller and keyboard port passed "
+		        "their tests");
+	return error;
+}
+
+bool i8042_present(void)
+{
+	return i8042.present;
+}
+
+/*
+ * One attempt, interrupts off: 0, -EBUSY (a byte still waits to be fetched) or
+ * -ETIMEDOUT.
+ */
+static int try_raise(uint8_t byte)
+{
+	int error = -EBUSY;
+	bool enabled = spin_lock_irqsave(&i8042.lock);
+
+	if ((inb(I8042_STATUS) & (I8042_OUTPUT_FULL | I8042_INPUT_FULL)) == 0) {
+		outb(COMMAND_WRITE_OUTPUT, I8042_STATUS);
+		error = write_data(byte);
+	}
+	spin_unlock_irqrestore(&i8042.lock, enabled);
+	return error;
+}
+
+int i8042_raise(uint8_t byte)
+{
+	struct deadline deadline = deadline_in(LIMIT_RAISE);
+	int error;
+
+	if (!i8042.present)
+		return -ENODEV;
+	for (;;) {
+		error = try_raise(byte);
+		if (error != -EBUSY || deadline_passed(&deadline))
+			break;
+		arch_relax();
+	}
+	if (error == -EBUSY && (inb(I8042_STATUS) & I8042_INPUT_FULL))
+		return -ETIMEDOUT;
+	return error;
+}
+
+void i8042_reset_cpu(void)
+{
+	if (wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND) == 0) {
+		outb(COMMAND_RESET_CPU, I8042_STATUS);
+		/* The pulse takes a moment; a CPU that goes on was not reset. */
+		wait_status(I8042_INPUT_FULL, I8042_INPUT_FULL, LIMIT_COMMAND);
+	}
+}

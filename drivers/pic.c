@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * drivers/pic.c -- the two 8259 interrupt controllers.
+ *
+ *	lines 0..7   master 0x20  --INT-->  CPU          vectors 32..39
+ *	lines 8..15  slave  0xa0  --INT-->  line 2       vectors 40..47
+ *
+ * A request sets its bit in IRR; when the CPU acknowledges it the bit moves to
+ * ISR, where it stays until an end-of-interrupt command clears it.  The command
+ * used here is the specific one (OCW2 0x60 | line): it clears the named bit
+ * whatever else is in service, so handlers may nest in any order.  An interrupt
+ * of the slave occupies line 2 of the master too, and needs both.
+ *
+ * Spurious interrupts: a request that goes away between INT and the
+ * acknowledgement is answered by the lowest-priority line of the chip, 7 or 15,
+ * without its ISR bit.  A spurious 7 gets no end-of-interrupt; a spurious 15
+ * gets one for line 2 of the master, which did see a real request.
+ *
+ * Locking: pic.lock guards the masks and the pairs of port accesses.
+ *
+ * Source: Intel 8259A data sheet, "Initialization Command Words", "Operation
+ * Command Words", "Reading the 8259A status".
+ */
+#include "drivers/pic.h"
+
+#include "kernel/arch/io.h"
+#include "kernel/arch/trap.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/printk.h"
+#include "lib/errno.h"
+
+#define MASTER_COMMAND 0x20
+#define MASTER_DATA    0x21
+#define SLAVE_COMMAND  0xa0
+#define SLAVE_DATA     0xa1
+
+#define CASCADE        2 /* the master's line that the slave is on */
+
+#define ICW1_INIT      0x11 /* edge triggered, cascaded, ICW4 follows */
+#define ICW4_8086      0x01 /* 8086 mode, explicit end of interrupt */
+#define OCW2_SPECIFIC  0x60 /* end of interrupt for line 0..7 */
+#define OCW3_READ_ISR  0x0b
+#define LINES_PER_CHIP 8
+#define LAST_OF_MASTER 7
+#define LAST_OF_SLAVE  15
+
+static struct {
+	struct spinlock lock;
+	uint16_t masked; /* one bit a line */
+} pic = {
+	.lock = SPINLOCK_INIT("pic"),
+	.masked = 0xffff & ~(1U << CASCADE),
+};
+
+static bool on_slave(unsigned int irq)
+{
+	return irq >= LINES_PER_CHIP;
+}
+
+/* Write the mask register of the chip that IRQ is on. */
+static void write_mask(unsigned int irq)
+{
+	if (on_slave(irq))
+		outb((uint8_t)(pic.masked >> LINES_PER_CHIP), SLAVE_DATA);
+	else
+		outb((uint8_t)pic.masked, MASTER_DATA);
+}
+
+static void pic_mask(unsigned int irq)
+{
+	bool enabled = spin_lock_irqsave(&pic.lock);
+
+	pic.masked |= (uint16_t)(1U << irq);
+	write_mask(irq);
+	spin_unlock_irqrestore(&pic.lock, enabled);
+}
+
+static void pic_unmask(unsigned int irq)
+{
+	bool enabled = spin_lock_irqsave(&pic.lock);
+
+	pic.masked &= (uint16_t) ~(1U << irq);
+	write_mask(irq);
+	spin_unlock_irqrestore(&pic.lock, enabled);
+}
+
+static void pic_acknowledge(unsigned int irq)
+{
+	bool enabled = spin_lock_irqsave(&pic.lock);
+
+	if (on_slave(irq)) {
+		outb(OCW2_SPECIFIC | (irq - LINES_PER_CHIP), SLAVE_COMMAND);
+		outb(OCW2_SPECIFIC | CASCADE, MASTER_COMMAND);
+	} else {
+		outb((uint8_t)(OCW2_SPECIFIC | irq), MASTER_COMMAND);
+	}
+	spin_unlock_irqrestore(&pic.lock, enabled);
+}
+
+/* Is the ISR bit of the last line of the chip at COMMAND clear? */
+static bool last_line_is_idle(uint16_t command)
+{
+	outb(OCW3_READ_ISR, command);
+	return (inb(command) & 0x80) == 0;
+}
+
+static bool pic_spurious(unsigned int irq)
+{
+	bool spurious = false;
+	bool enabled;
+
+	if (irq != LAST_OF_MASTER && irq != LAST_OF_SLAVE)
+		return false;
+	enabled = spin_lock_irqsave(&pic.lock);
+	if (irq == LAST_OF_MASTER) {
+		spurious = last_line_is_idle(MASTER_COMMAND);
+	} else if (last_line_is_idle(SLAVE_COMMAND)) {
+		spurious = true;
+		outb(OCW2_SPECIFIC | CASCADE, MASTER_COMMAND);
+	}
+	spin_unlock_irqrestore(&pic.lock, enabled);
+	return spurious;
+}
+
+static const struct irq_chip pic_chip = {
+	.name = "XT-PIC",
+	.mask = pic_mask,
+	.unmask = pic_unmask,
+	.acknowledge = pic_acknowledge,
+	.spurious = pic_spurious,
+};
+
+/* A mask register that keeps what is written to it belongs to an 8259. */
+static bool chip_answers(uint16_t data)
+{
+	outb(0x5a, data);
+	io_wait();
+	if (inb(data) != 0x5a)
+		return false;
+	outb(0xff, data);
+	io_wait();
+	return inb(data) == 0xff;
+}
+
+static void init_chip(uint16_t command, uint16_t data, uint8_t vector,
+                      uint8_t cascade)
+{
+	outb(ICW1_INIT, command);
+	io_wait();
+	outb(vector, data);
+	io_wait();
+	outb(cascade, data);
+	io_wait();
+	outb(ICW4_8086, data);
+	io_wait();
+}
+
+int pic_init(void)
+{
+	if (!chip_answers(MASTER_DATA) || !chip_answers(SLAVE_DATA)) {
+		pr_err("pic: no pair of 8259s answers: no interrupts");
+		return -ENODEV;
+	}
+	init_chip(MASTER_COMMAND, MASTER_DATA, VECTOR_IRQ_BASE, 1U << CASCADE);
+	init_chip(SLAVE_COMMAND, SLAVE_DATA, VECTOR_IRQ_BASE + LINES_PER_CHIP,
+	          CASCADE);
+	write_mask(0);
+	write_mask(LINES_PER_CHIP);
+	irq_register_chip(&pic_chip);
+	return 0;
+}
