@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/storm.c -- all interrupts at once, and no memory.
+ *
+ * Three acts of the same length, with the recorder at work throughout:
+ *
+ *	full		the pool is full: not one sample may be lost
+ *	drained		a thread has taken every page that its flags allow, and
+ *			takes every exclusive page that it can get: samples are
+ *			lost, NULL is answered, nobody waits
+ *	recovery	the thread gives all back: the losses end
+ *
+ * The drain asks with GFP_NOWAIT until NULL (down to min), with GFP_ATOMIC
+ * until NULL (down to the atomic floor), and with the Labyrinth routine until
+ * NULL (down to the last parked page).
+ *
+ * Then the books: seen + dropped = taken on both lines, no error in the
+ * numbers, mm_check().  And it must have been a storm: see judge().
+ *
+ * Ticks are counted, but time is limited by the TSC: an act may take four times
+ * as long as its ticks should and a second more.  A timer that is too slow or
+ * dead makes the storm fail, not last.
+ */
+#include "kernel/storm.h"
+
+#include "drivers/i8042.h"
+#include "drivers/pit.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/console.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/params.h"
+#include "kernel/core/sched.h"
+#include "kernel/recorder.h"
+#include "kernel/refiller.h"
+#include "lib/errno.h"
+#include "mm/exclusive.h"
+#include "mm/page_alloc.h"
+
+/* Linked through page->link while they are USED: nobody else uses it then. */
+struct hoard {
+	struct list pages;
+	unsigned long count;
+	void *exclusive[WINDOW_SLOTS];
+	unsigned int exclusive_count;
+};
+
+#define SECOND    1000000ULL /* in microseconds */
+#define CONTROL_C 0x03
+
+static bool wanted;
+static struct hoard hoard;
+
+static int set_storm(const char *value)
+{
+	wanted = true;
+	return value == NULL ? 0 : -EINVAL;
+}
+
+PARAM(storm, "storm", ": run the storm, then the shell", set_storm);
+
+bool storm_wanted(void)
+{
+	return wanted;
+}
+
+/* ---- The rate -------------------------------------------------------------------- */
+
+static uint64_t interrupts(unsigned int irq)
+{
+	struct irq_statistics statistics;
+
+	irq_statistics(irq, &statistics);
+	return statistics.taken;
+}
+
+/* Percent of HZ that TICKS in ELAPSED microseconds are. */
+static unsigned int percent_of(unsigned int hz, uint64_t ticks,
+                               uint64_t elapsed)
+{
+	return (unsigned int)(ticks * 100 * SECOND / (max(elapsed, 1ULL) * hz));
+}
+
+/* Percent of HZ delivered over 20 milliseconds or 50 ticks, whichever is
+ * longer: one tick more or less is at most 5 %. */
+static unsigned int measure_rate(unsigned int hz)
+{
+	uint64_t duration = max(20000ULL, 50 * SECOND / hz);
+	uint64_t begin = clock_microseconds();
+	uint64_t ticks = interrupts(0);
+	uint64_t elapsed;
+
+	do {
+		thread_yield();
+		elapsed = clock_microseconds() - begin;
+	} while (elapsed < duration);
+	return percent_of(hz, interrupts(0) - ticks, elapsed);
+}
+
+static unsigned int least_rate(unsigned int asked)
+{
+	return min(asked, STORM_HZ_LEAST);
+}
+
+static unsigned int half_rate(unsigned int hz, unsigned int asked)
+{
+	return max(hz / 2, least_rate(asked));
+}
+
+/* The highest rate that the machine delivers, or the least. */
+static unsigned int find_rate(unsigned int asked)
+{
+	unsigned int hz = asked;
+
+	for (;;) {
+		pit_set_hz(hz);
+		if (hz == least_rate(asked) || measure_rate(hz) >= 90)
+			return hz;
+		hz = half_rate(hz, asked);
+	}
+}
+
+/* ---- The drain --------------------------------------------------------------------- */
+
+static void hoard_order(gfp_t gfp, unsigned int order)
+{
+	struct page *page;
+
+	while ((page = alloc_pages(gfp | __GFP_NOWARN, order)) != NULL) {
+		list_push(&hoard.pages, &page->link);
+		hoard.count += 1UL << order;
+	}
+	thread_yield();
+}
+
+/* Large blocks first; single pages decide where it ends. */
+static void hoard_mask(gfp_t gfp)
+{
+	for (int order = MAX_ORDER; order >= 0; order--)
+		hoard_order(gfp, (unsigned int)order);
+}
+
+static void hoard_exclusive(void)
+{
+	while (hoard.exclusive_count < WINDOW_SLOTS) {
+		struct page *page =
+			alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE | __GFP_NOWARN);
+
+		if (page == NULL)
+			return;
+		hoard.exclusive[hoard.exclusive_count++] =
+			exclusive_address(page);
+	}
+}
+
+static void hoard_all(void)
+{
+	hoard_mask(GFP_NOWAIT);
+	hoard_mask(GFP_ATOMIC);
+	hoard_exclusive();
+}
+
+static void give_hoard_back(void)
+{
+	struct page *page;
+
+	while (hoard.exclusive_count > 0)
+		exclusive_release(hoard.exclusive[--hoard.exclusive_count]);
+	while ((page = list_first(&hoard.pages, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		__free_pages(page, page->order);
+	}
+	hoard.count = 0;
+}
+
+/* ---- The acts ------------------------------------------------------------------------- */
+
+static uint64_t dropped(void)
+{
+	struct recorder_statistics timer;
+	struct recorder_statistics keyboard;
+
+	recorder_statistics(RECORDER_TIMER, &timer);
+	recorder_statistics(RECORDER_KEYBOARD, &keyboard);
+	return timer.dropped + keyboard.dropped;
+}
+
+/* Was ^C typed?  Other keys are lost. */
+static bool told_to_end(void)
+{
+	int key;
+
+	while ((key = console_poll_key()) >= 0) {
+		if (key == CONTROL_C)
+			return true;
+	}
+	return false;
+}
+
+static void drain_all(void)
+{
+	/* The pool first, so that the refiller has work while there is memory;
+	 * then everything. */
+	hoard_exclusive();
+	refiller_settle();
+	hoard_all();
+}
+
+/* After the drain, TICKS timer interrupts, with a keyboard interrupt whenever
+ * the controller takes one.  Returns the samples dropped meanwhile. */
+static uint64_t act(unsigned int ticks, bool drain, struct storm_report *report)
+{
+	uint8_t code = 0x90;
+	uint64_t before;
+	uint64_t limit;
+	uint64_t end;
+
+	if (drain && !report->ended)
+		drain_all();
+	before = dropped();
+	end = interrupts(0) + ticks;
+	limit = clock_microseconds() + SECOND + 4 * SECOND * ticks / report->hz;
+	while (interrupts(0) < end && clock_microseconds() < limit &&
+	       !report->ended) {
+		/* The recorder may have released a page: the drain wants it
+		 * before an interrupt gets it. */
+		thread_yield();
+		if (drain)
+			hoard_all();
+		/* Break codes of letters: they type nothing. */
+		if (i8042_raise(code) == 0)
+			code = code == 0x99 ? 0x90 : code + 1;
+		report->ended = told_to_end();
+	}
+	return dropped() - before;
+}
+
+static unsigned long event(enum vmstat_event which)
+{
+	return vmstat_read(&page_alloc_node()->stat, which);
+}
+
+static const char *check_lines(void)
+{
+	for (unsigned int i = 0; i < RECORDER_LINES; i++) {
+		struct recorder_statistics line;
+
+		recorder_statistics((enum recorder_line)i, &line);
+		if (line.errors != 0)
+			return "the samples' numbers do not add up";
+		if (line.seen + line.dropped != line.taken)
+			return "seen + dropped is not taken";
+	}
+	return NULL;
+}
+
+/* Was it a storm, and did everything hold? */
+static const char *judge(const struct storm_report *report)
+{
+	if (report->timer_interrupts == 0)
+		return "no timer interrupt came";
+	if (report->percent < 80)
+		return "the timer delivered less than 80 % of its rate";
+	if (report->keyboard && report->keyboard_interrupts == 0)
+		return "no keyboard interrupt came";
+	if (report->refills == 0)
+		return "the pool was never refilled";
+	if (report->transfers == 0)
+		return "no page was handed over";
+	if (report->nulls == 0)
+		return "the Labyrinth routine never said NULL";
+	if (report->dropped_full != 0)
+		return "samples were lost although the pool was full";
+	if (report->dropped_drained == 0)
+		return "no sample was lost although the pool was drained";
+	return NULL;
+}
+
+static void run_acts(unsigned int ticks, struct storm_report *report)
+{
+	uint64_t begin = clock_microseconds();
+	uint64_t timer = interrupts(0);
+
+	report->dropped_full = act(ticks, false, report);
+	report->dropped_drained = act(ticks, true, report);
+	report->hoarded = hoard.count + hoard.exclusive_count;
+	give_hoard_back();
+	refiller_settle();
+	act(ticks, false, report);
+	report->timer_interrupts = interrupts(0) - timer;
+	report->percent = percent_of(report->hz, report->timer_interrupts,
+	                             clock_microseconds() - begin);
+}
+
+/* One storm at REPORT->hz. */
+static void run_once(unsigned int ticks, struct storm_report *report)
+{
+	uint64_t keyboard = interrupts(1);
+	unsigned long refills = event(VMSTAT_exclusive_park);
+	unsigned long transfers = event(VMSTAT_exclusive_transfer);
+	unsigned long nulls = event(VMSTAT_exclusive_empty);
+
+	list_init(&hoard.pages);
+	pit_set_hz(report->hz);
+	recorder_start();
+	run_acts(ticks, report);
+	if (recorder_stop() != 0 && report->timer_interrupts > 0)
+		report->broken = "a line of the recorder did not stop";
+	refiller_settle();
+	report->keyboard_interrupts = interrupts(1) - keyboard;
+	report->refills = event(VMSTAT_exclusive_park) - refills;
+	report->transfers = event(VMSTAT_exclusive_transfer) - transfers;
+	report->nulls = event(VMSTAT_exclusive_empty) - nulls;
+	if (report->broken == NULL)
+		report->broken = check_lines();
+	if (report->broken == NULL)
+		report->broken = mm_check();
+}
+
+/* Would a storm at a lower rate say more than this one? */
+static bool is_worth_repeating(const struct storm_report *report)
+{
+	return report->broken == NULL && !report->ended &&
+	       report->timer_interrupts > 0 && report->percent < 80 &&
+	       report->hz > least_rate(report->asked_hz);
+}
+
+void storm_run(unsigned int hz, unsigned int ticks, struct storm_report *report)
+{
+	struct storm_report empty = { .asked_hz = hz,
+		                      .keyboard = i8042_present() };
+	unsigned int hz_before = clock_hz();
+
+	recorder_stop();
+	refiller_settle();
+	empty.hz = find_rate(hz);
+	/* A machine that is busy with other things may deliver less than it
+	 * did a moment ago: then half the rate for the same time. */
+	for (;;) {
+		*report = empty;
+		run_once(ticks, report);
+		if (!is_worth_repeating(report))
+			break;
+		empty.hz = half_rate(empty.hz, hz);
+		ticks = max(ticks / 2, min(ticks, 200U));
+	}
+	pit_set_hz(hz_before);
+	if (report->broken == NULL && !report->ended)
+		report->broken = judge(report);
+}
+
+static void print_verdict(const struct storm_report *report)
+{
+	if (report->broken != NULL)
+		console_printf("storm: \x1b[31mFAILED: %s\x1b[0m\n",
+		               report->broken);
+	else if (report->ended)
+		console_printf("storm: ended by ^C; all invariants held until "
+		               "then\n");
+	else
+		console_printf("storm: \x1b[32mall invariants hold\x1b[0m%s\n",
+		               report->keyboard ? ""
+		                                : "; no keyboard controller, "
+		                                  "the timer alone");
+}
+
+void storm_print(const struct storm_report *report)
+{
+	console_printf("storm: asked %u Hz, ran at %u Hz\n", report->asked_hz,
+	               report->hz);
+	console_printf("storm: %llu timer interrupts (%u %% of the rate), %llu "
+	               "keyboard interrupts\n",
+	               (unsigned long long)report->timer_interrupts,
+	               report->percent,
+	               (unsigned long long)report->keyboard_interrupts);
+	console_printf("storm: %lu pages hoarded, %llu frames parked, %llu "
+	               "hand-overs, %llu times NULL\n",
+	               report->hoarded, (unsigned long long)report->refills,
+	               (unsigned long long)report->transfers,
+	               (unsigned long long)report->nulls);
+	console_printf("storm: samples lost with a full pool: %llu, with a "
+	               "drained one: %llu\n",
+	               (unsigned long long)report->dropped_full,
+	               (unsigned long long)report->dropped_drained);
+	print_verdict(report);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/thread.h -- making threads and waiting for their end.
+ *
+ * A thread has 16 KiB of stack with an unmapped page below it, and, being an
+ * owner, a window.  Thread context for all functions.
+ */
+#ifndef KERNEL_THREAD_H
+#define KERNEL_THREAD_H
+
+#include "kernel/core/sched.h"
+
+struct page;
+
+/*
+ * Start a thread that calls FUNCTION(ARGUMENT).  NAME is copied.  NULL: no
+ * memory or no stack slot (64), said in the log.
+ */
+__must_check struct thread *
+thread_create(const char *name, void (*function)(void *), void *argument);
+
+/* Wait until THREAD has ended, give its stack back, and say how it ended.
+ * THREAD is dead afterwards. */
+enum thread_end thread_join(struct thread *thread);
+
+/*
+ * Map PAGE, writable, at ADDRESS in the stack region, with a reference of the
+ * mapping's own.  0, -EINVAL (not allocated), or -EBUSY: an exclusive page has
+ * one mapping, its owner's, and nothing is changed.
+ */
+__must_check int map_kernel_page(uintptr_t address, struct page *page);
+void unmap_kernel_page(uintptr_t address);
+
+/* Visit all threads that are alive. */
+void thread_visit(void (*visit)(const struct thread *thread, void *data),
+                  void *data);
+
+#endif
