@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/main.c -- the boot, told as a story.
+ *
+ * boot/boot.asm has brought the CPU into long mode and to the higher half, on
+ * page tables that know the first GiB only.  kmain() makes a kernel of that, in
+ * the order in which one thing needs another: a voice, ears for faults, the
+ * words of the command line, memory, time, threads, devices, people.
+ */
+#include "drivers/i8042.h"
+#include "drivers/keyboard.h"
+#include "drivers/pic.h"
+#include "drivers/pit.h"
+#include "drivers/serial.h"
+#include "drivers/vga.h"
+#include "kernel/arch/arch.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/image.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/switch.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/console.h"
+#include "kernel/core/fault.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/multiboot2.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/params.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "kernel/recorder.h"
+#include "kernel/refiller.h"
+#include "kernel/selftest.h"
+#include "kernel/shell.h"
+#include "kernel/storm.h"
+#include "lib/errno.h"
+#include "lib/parse.h"
+#include "mm/exclusive.h"
+#include "mm/memmap.h"
+#include "mm/page_alloc.h"
+#include "mm/watermark.h"
+
+__noreturn void kmain(uint32_t magic, uint64_t info_physical,
+                      uint64_t entry_cycles);
+
+/* The boot page tables reach this far. */
+#define BOOT_MAPPED GIB
+
+/* The storm of the GRUB menu: 10 kHz, three acts of a second each. */
+#define STORM_HZ    10000
+#define STORM_TICKS 10000
+
+static struct boot_info boot;
+static struct memmap memmap;
+static struct node node;
+static struct thread main_thread;
+static uint64_t mem_limit;
+
+static int set_mem(const char *value)
+{
+	uint64_t limit;
+	int error = value == NULL ? -EINVAL : parse_size(value, &limit);
+
+	if (error != 0)
+		return error;
+	if (limit == 0)
+		return -ERANGE;
+	mem_limit = limit;
+	return 0;
+}
+
+PARAM(mem, "mem", "=SIZE: use memory below this address only", set_mem);
+
+/* ---- What the loader said ---------------------------------------------------- */
+
+static void read_boot_info(uint32_t magic, const void *info, uint64_t limit)
+{
+	const char *fault;
+
+	if (magic != MULTIBOOT2_BOOT_MAGIC)
+		panic("not started by a multiboot2 loader: eax is %#x", magic);
+	fault = multiboot2_read(info, limit, &boot);
+	if (fault != NULL)
+		panic("the boot information is broken: %s", fault);
+	if (boot.map_entries == 0)
+		panic("the boot information has no memory map");
+}
+
+static void must_take(uint64_t start, uint64_t end)
+{
+	if (memmap_take(&memmap, start, end) != 0)
+		panic("too many reserved ranges in the boot information");
+}
+
+/* Everything that lies in memory and is needed is taken; what the loader put
+ * there and nobody reads (sections of the image's file) is not. */
+static void take_what_is_used(uint64_t info_physical)
+{
+	must_take(0, PAGE_SIZE);
+	must_take(image_physical_start(), image_physical_end());
+	must_take(info_physical, info_physical + boot.size);
+	if (boot.modules_dropped > 0)
+		panic("%u modules: %u are the most that can be kept from the "
+		      "allocator",
+		      boot.modules + boot.modules_dropped, BOOT_MAX_MODULES);
+	for (unsigned int i = 0; i < boot.modules; i++) {
+		must_take(boot.module[i].start, boot.module[i].end);
+		pr_info("boot: module %u at %#llx..%#llx stays reserved\n", i,
+		        (unsigned long long)boot.module[i].start,
+		        (unsigned long long)boot.module[i].end);
+	}
+	if (boot.sections > 0)
+		pr_debug("boot: %u sections of the image's file are not "
+		         "needed: released\n",
+		         boot.sections + boot.sections_dropped);
+}
+
+static uint64_t take_table_frame(void)
+{
+	uint64_t frame =
+		memmap_alloc(&memmap, PAGE_SIZE, PAGE_SIZE, BOOT_MAPPED, false);
+
+	if (frame == 0)
+		panic("not enough memory for the page tables: %lu KiB usable",
+		      memmap_usable_pages(&memmap) * (PAGE_SIZE / KIB));
+	return frame;
+}
+
+/* All memory is mapped, also what mem= keeps from the allocator: the image and
+ * the boot information may be there. */
+static void map_memory(void)
+{
+	static struct memmap whole;
+	struct boot_range range = { 0, 0 };
+
+	memmap_init(&whole, &boot, 0);
+	paging_begin(take_table_frame);
+	while (memmap_next_usable(&whole, range.end, &range))
+		paging_map_ram(range.start, range.end);
+	paging_switch();
+}
+
+/* ---- Memory -------------------------------------------------------------------- */
+
+/* SIZE bytes before there is an allocator, or a panic that says what for. */
+static void *early_memory(uint64_t size, const char *what)
+{
+	uint64_t physical = memmap_alloc(&memmap, size, PAGE_SIZE, 0, true);
+
+	if (physical == 0)
+		panic("not enough memory: %lu KiB for %s do not fit into %lu "
+		      "KiB",
+		      (unsigned long)(size / KIB), what,
+		      memmap_usable_pages(&memmap) * (PAGE_SIZE / KIB));
+	return phys_to_virt(physical);
+}
+
+static void print_memory(void)
+{
+	const unsigned long kb = PAGE_SIZE / KIB;
+	unsigned long present = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node.zone[type];
+
+		present += zone->present;
+		if (zone->present > 0)
+			pr_info("mm: zone %-6s %lu KiB present, %lu KiB "
+			        "managed, min/low/high %lu/%lu/%lu pages\n",
+			        zone->name, zone->present * kb,
+			        zone->managed * kb, zone->watermark[WMARK_MIN],
+			        zone->watermark[WMARK_LOW],
+			        zone->watermark[WMARK_HIGH]);
+	}
+	pr_info("mm: %lu KiB of memory, %lu KiB free, %lu KiB for the page "
+	        "array\n",
+	        present * kb, node_free(&node) * kb,
+	        node.page_count * sizeof(struct page) / KIB);
+}
+
+static void mm_init(void)
+{
+	unsigned long pages = memmap_end_pfn(&memmap);
+	unsigned long tables = exclusive_tables_wanted(pages);
+	struct page *array =
+		early_memory(pages * sizeof(struct page), "the page array");
+	void *table = early_memory(tables * PAGE_SIZE,
+	                           "tables that split the direct map");
+	const char *broken;
+
+	/* Each frame gets a struct page; all are taken. */
+	node_init(&node, array, 0, pages);
+	/* The boot code has done its work. */
+	if (memmap_give(&memmap, boot_physical_start(), boot_physical_end()) !=
+	    0)
+		panic("too many reserved ranges");
+	/* Every frame that nobody has goes to the buddies. */
+	memmap_release_free(&memmap, &node);
+	/* The marks follow from what they got. */
+	node.min_free_kbytes = watermark_min_free_kbytes(node_managed(&node) *
+	                                                 (PAGE_SIZE / KIB));
+	watermark_setup(&node);
+	exclusive_pool_init(&node, table, tables);
+	/* From here on alloc_pages() works. */
+	page_alloc_start(&node);
+	exclusive_start(&node);
+	broken = mm_check();
+	if (broken != NULL)
+		panic("memory does not add up at boot: %s", broken);
+	print_memory();
+}
+
+/* ---- Reports for panics ------------------------------------------------------------ */
+
+static void report_memory(void)
+{
+	static char sentence[160];
+	struct page_columns columns;
+	const char *broken =
+		node_check(&node, &columns, true, sentence, sizeof(sentence));
+
+	show_mem(&node);
+	pr_emerg("pages: %lu free, %lu parked, %lu used, %lu exclusive, %lu "
+	         "bad, %lu in flight, %lu reserved\n",
+	         columns.free, columns.parked, columns.used, columns.exclusive,
+	         columns.bad, columns.loose, columns.reserved);
+	pr_emerg("accounting: %s\n", broken == NULL ? "adds up" : broken);
+}
+
+/* ---- The story ------------------------------------------------------------------------ */
+
+static void begin_to_speak(void)
+{
+	serial_early_init();
+	vga_init();
+	pr_notice("Labyrinth: a kernel whose memory manager is the real "
+	          "thing\n");
+}
+
+static void begin_threads(void)
+{
+	sched_init(&main_thread);
+	if (owner_begin(&main_thread.owner, OWNER_THREAD, "shell") != 0)
+		panic("not enough memory for the first thread's window");
+	window_open(&main_thread.owner.window);
+}
+
+static void begin_devices(void)
+{
+	pic_init();
+	irq_init();
+	pit_init();
+	arch_irq_enable();
+	serial_init();
+	i8042_init();
+	keyboard_init();
+	pit_check();
+}
+
+static void check_mappings(void)
+{
+	unsigned long violations = paging_count_violations();
+
+	if (violations != 0)
+		panic("%lu mappings are writable and executable, or open to "
+		      "user mode, or map page 0",
+		      violations);
+	if (cpu_has(CPU_NX))
+		pr_info("paging: no page is both writable and executable\n");
+	else
+		pr_warn("paging: this CPU has no NX: data can be executed\n");
+}
+
+static __noreturn void serve_people(void)
+{
+	const char *filter;
+	struct storm_report report;
+
+	if (selftest_wanted(&filter))
+		selftest_main(filter);
+	recorder_start();
+	if (storm_wanted()) {
+		storm_run(STORM_HZ, STORM_TICKS, &report);
+		storm_print(&report);
+		recorder_start();
+	}
+	pr_info("boot: %llu microseconds from the kernel's entry to the "
+	        "prompt\n",
+	        (unsigned long long)clock_microseconds());
+	shell_run();
+}
+
+void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
+{
+	cpu_init();
+	clock_init(entry_cycles);
+	begin_to_speak();
+	fault_init();
+
+	/* The loader's words, through the boot tables. */
+	if (info_physical >= BOOT_MAPPED)
+		panic("the boot information is out of reach: %#llx",
+		      (unsigned long long)info_physical);
+	pr_info("cpu: %s\n", cpu_description());
+	read_boot_info(magic, (const void *)(KERNEL_BASE + info_physical),
+	               BOOT_MAPPED - info_physical);
+	params_parse(boot.command_line);
+	selftest_prepare();
+
+	/* Which memory is there, and who has it? */
+	memmap_init(&memmap, &boot, mem_limit);
+	take_what_is_used(info_physical);
+	if (memmap_end_pfn(&memmap) == 0)
+		panic("the memory map has no usable memory");
+	map_memory();
+	vga_remap();
+	/* The same words again: their old address is gone. */
+	read_boot_info(magic, phys_to_virt(info_physical), boot.size);
+	mm_init();
+	panic_register_reporter("memory", report_memory);
+	check_mappings();
+
+	begin_threads();
+	begin_devices();
+	refiller_start();
+	recorder_init();
+	serve_people();
+}

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/selftest.c -- runs the suites and tells the world.
+ *
+ * KTAP version 1, one level of subtests:
+ *
+ *	KTAP version 1
+ *	1..2
+ *	    KTAP version 1
+ *	    # Subtest: buddy
+ *	    1..2
+ *	    ok 1 joins_two_free_buddies
+ *	    not ok 2 splits # tests/mm/test_buddy.c:12: expected ...
+ *	not ok 1 buddy
+ *	...
+ *	EXIT 17
+ *
+ * A verdict needs both: the log above, complete, and the exit status.
+ *
+ * Further reading: Linux Documentation/dev-tools/ktap.rst.
+ */
+#include "kernel/selftest.h"
+
+#include "drivers/keyboard.h"
+#include "drivers/pit.h"
+#include "drivers/power.h"
+#include "kernel/arch/arch.h"
+#include "kernel/arch/image.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/console.h"
+#include "kernel/core/context.h"
+#include "kernel/core/fault.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/params.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/symbols.h"
+#include "kernel/recorder.h"
+#include "kernel/refiller.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/parse.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/page_alloc.h"
+#include "tests/suite.h"
+
+#define EXIT_PASSED 16
+#define EXIT_FAILED 17
+#define EXIT_PANIC  18
+
+static bool wanted;
+static char wanted_filter[64];
+static uint64_t seed;
+static char failure[256];
+
+static int set_selftest(const char *value)
+{
+	if (value != NULL && strlen(value) >= sizeof(wanted_filter))
+		return -E2BIG;
+	wanted = true;
+	scnprintf(wanted_filter, sizeof(wanted_filter), "%s",
+	          value == NULL ? "" : value);
+	return 0;
+}
+
+static int set_seed(const char *value)
+{
+	return value == NULL ? -EINVAL : parse_number(value, &seed);
+}
+
+PARAM(selftest, "selftest", "[=suite[.case]]: run the self-test and end",
+      set_selftest);
+PARAM(seed, "seed", "=N: of the random tests", set_seed);
+
+bool selftest_wanted(const char **filter)
+{
+	*filter = wanted_filter;
+	return wanted;
+}
+
+/* ---- What the cases call ---------------------------------------------------- */
+
+const char *test_failure(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vscnprintf(failure, sizeof(failure), format, arguments);
+	va_end(arguments);
+	return failure;
+}
+
+uint64_t test_seed(void)
+{
+	if (seed == 0)
+		seed = arch_cycles() | 1;
+	return seed;
+}
+
+/* One line to the serial port, in one piece. */
+static void tap(const char *format, ...) __printf(1, 2);
+static void tap(const char *format, ...)
+{
+	char line[384];
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vscnprintf(line, sizeof(line) - 1, format, arguments);
+	va_end(arguments);
+	line[length] = '\n';
+	console_write_to("serial", line, (size_t)length + 1);
+}
+
+void test_note(const char *format, ...)
+{
+	char line[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vscnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	tap("    # %s", line);
+}
+
+/* ---- One case ------------------------------------------------------------------ */
+
+struct attempt {
+	const struct test_case *test;
+	const char *sentence;
+};
+
+static void call_case(void *data)
+{
+	struct attempt *attempt = data;
+
+	attempt->sentence = attempt->test->run();
+}
+
+static bool match_any(const struct fault *fault, void *data)
+{
+	(void)fault;
+	(void)data;
+	return true;
+}
+
+/* Run the case; a fault inside it becomes its sentence. */
+static const char *run_caught(const struct test_case *test)
+{
+	struct attempt attempt = { .test = test };
+	struct fault_expect expect = { .match = match_any };
+	char place[64];
+
+	if (!fault_catch(&expect, call_case, &attempt))
+		return attempt.sentence;
+	symbol_format(place, sizeof(place), expect.frame.rip);
+	return test_failure("it faulted: %s (error %#llx) at %s, address %#llx",
+	                    trap_name((unsigned int)expect.frame.vector),
+	                    (unsigned long long)expect.frame.error, place,
+	                    (unsigned long long)expect.address);
+}
+
+/* What the books say, by the counters of the zones. */
+static struct page_columns read_columns(void)
+{
+	const struct node *node = page_alloc_node();
+	struct page_columns columns = { 0 };
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node->zone[type];
+
+		columns.free += zone->free_pages;
+		columns.parked += zone->parked_pages;
+		columns.used += zone->used_pages;
+		columns.exclusive += zone->exclusive_pages;
+		columns.bad += zone->bad_pages;
+	}
+	return columns;
+}
+
+/* Grows with everything that the kernel's allocator does. */
+static unsigned long count_events(void)
+{
+	const struct node *node = page_alloc_node();
+	unsigned long events = 0;
+
+	for (unsigned int event = 0; event < VMSTAT_COUNT; event++)
+		events += vmstat_read(&node->stat, (enum vmstat_event)event);
+	return events;
+}
+
+/* In which context a case ends: NULL if in the one it began in. */
+static const char *check_context(void)
+{
+	if (preempt_count() != 0 || !arch_irq_enabled())
+		return test_failure("it ends with preempt_count %#x, "
+		                    "interrupts %s",
+		                    preempt_count(),
+		                    arch_irq_enabled() ? "on" : "off");
+	return NULL;
+}
+
+/* What a case left behind: NULL if nothing. */
+static const char *check_balance(const struct page_columns *before,
+                                 unsigned long events)
+{
+	struct page_columns after;
+	const char *broken;
+
+	refiller_settle();
+	after = read_columns();
+	/* A case that asked the kernel's allocator for nothing changed nothing;
+	 * the others are followed by a count of every page. */
+	broken = count_events() == events ? NULL : mm_check();
+	if (broken != NULL)
+		return broken;
+	if (before->used != after.used ||
+	    before->exclusive != after.exclusive || before->bad != after.bad ||
+	    before->free + before->parked != after.free + after.parked)
+		return test_failure(
+			"it leaves a leak: used %lu -> %lu, exclusive %lu -> "
+			"%lu, bad %lu -> %lu, free and parked %lu -> %lu",
+			before->used, after.used, before->exclusive,
+			after.exclusive, before->bad, after.bad,
+			before->free + before->parked,
+			after.free + after.parked);
+	return NULL;
+}
+
+static void print_log_line(const char *line, void *data)
+{
+	(void)data;
+	tap("    # %s", line);
+}
+
+/* The log since MARK, of a case that failed. */
+static void print_log_since(uint64_t mark)
+{
+	uint64_t lines = log_mark() - mark;
+
+	log_visit((unsigned int)min(lines, 40ULL), print_log_line, NULL);
+}
+
+/* A case that ended half-way may have left its doings behind: stop them, so
+ * that the next case finds what it expects.  A lock that was held at a fault
+ * stays held; taking it again is a panic that names it. */
+static void tidy_up(unsigned int hz)
+{
+	const struct owner *owner = current_owner();
+	struct page *page;
+
+	recorder_stop();
+	pit_set_listener(NULL, NULL);
+	keyboard_set_listener(NULL, NULL);
+	if (clock_hz() != hz)
+		pit_set_hz(hz);
+	while ((page = list_first(&owner->pages, struct page, link)) != NULL) {
+		if (exclusive_release(exclusive_address(page)) != 0)
+			break;
+	}
+	refiller_pause(false);
+	refiller_settle();
+}
+
+const char *selftest_try(const struct test_case *test)
+{
+	uint64_t mark = log_mark();
+	unsigned int hz = clock_hz();
+	struct page_columns before;
+	unsigned long events;
+	const char *sentence;
+
+	refiller_settle();
+	before = read_columns();
+	events = count_events();
+	sentence = run_caught(test);
+	if (sentence == NULL)
+		sentence = check_context();
+	arch_irq_enable();
+	if (sentence == NULL)
+		sentence = check_balance(&before, events);
+	if (sentence != NULL && !test->provoked &&
+	    strncmp(sentence, SKIP_PREFIX, strlen(SKIP_PREFIX)) != 0)
+		print_log_since(mark);
+	tidy_up(hz);
+	return sentence;
+}
+
+/* ---- All cases --------------------------------------------------------------------- */
+
+static const struct test_case *first_case(void)
+{
+	return (const struct test_case *)suites_begin;
+}
+
+static const struct test_case *last_case(void)
+{
+	return (const struct test_case *)suites_end;
+}
+
+/* Does FILTER name the case? */
+static bool is_wanted(const struct test_case *test, const char *filter)
+{
+	size_t suite = strlen(test->suite);
+
+	if (filter == NULL || filter[0] == '\0')
+		return true;
+	if (strncmp(filter, test->suite, suite) != 0)
+		return false;
+	if (filter[suite] == '\0')
+		return true;
+	return filter[suite] == '.' &&
+	       strcmp(filter + suite + 1, test->name) == 0;
+}
+
+static bool begins_suite(const struct test_case *test)
+{
+	return test == first_case() || strcmp(test->suite, test[-1].suite) != 0;
+}
+
+/* How many wanted cases the suite that begins at FIRST has. */
+static unsigned int suite_size(const struct test_case *first,
+                               const char *filter)
+{
+	unsigned int size = 0;
+
+	for (const struct test_case *test = first;
+	     test < last_case() && strcmp(test->suite, first->suite) == 0;
+	     test++)
+		size += is_wanted(test, filter);
+	return size;
+}
+
+static unsigned int suite_count(const char *filter)
+{
+	unsigned int suites = 0;
+
+	for (const struct test_case *test = first_case(); test < last_case();
+	     test++)
+		suites += begins_suite(test) && suite_size(test, filter) > 0;
+	return suites;
+}
+
+static void print_case(const struct test_case *test, unsigned int number,
+                       const char *sentence, struct selftest_result *result)
+{
+	size_t skip = strlen(SKIP_PREFIX);
+
+	if (sentence == NULL) {
+		result->passed++;
+		tap("    ok %u %s", number, test->name);
+	} else if (strncmp(sentence, SKIP_PREFIX, skip) == 0) {
+		result->skipped++;
+		tap("    ok %u %s %s", number, test->name, sentence);
+	} else {
+		result->failed++;
+		tap("    not ok %u %s # %s", number, test->name, sentence);
+	}
+}
+
+/* The screen's line for a suite. */
+static void print_suite(const char *suite, const struct selftest_result *result)
+{
+	char line[96];
+	int length =
+		scnprintf(line, sizeof(line), "  %s%-18s\x1b[0m %u passed%s",
+	                  result->failed == 0 ? "\x1b[32m" : "\x1b[31m", suite,
+	                  result->passed, result->failed == 0 ? "\n" : "");
+
+	console_write_to("vga", line, (size_t)length);
+	if (result->failed > 0) {
+		length = scnprintf(line, sizeof(line), ", %u failed\n",
+		                   result->failed);
+		console_write_to("vga", line, (size_t)length);
+	}
+}
+
+/* Every page is counted after every suite, whatever its cases did. */
+static void check_suite(const char *suite, struct selftest_result *result)
+{
+	const char *broken = mm_check();
+
+	if (broken == NULL)
+		return;
+	result->failed++;
+	tap("    # after suite %s: %s", suite, broken);
+}
+
+static void run_suite(const struct test_case *first, unsigned int number,
+                      const char *filter, struct selftest_result *total)
+{
+	struct selftest_result result = { 0 };
+	unsigned int at = 0;
+
+	tap("    KTAP version 1");
+	tap("    # Subtest: %s", first->suite);
+	tap("    1..%u", suite_size(first, filter));
+	for (const struct test_case *test = first;
+	     test < last_case() && strcmp(test->suite, first->suite) == 0;
+	     test++) {
+		if (is_wanted(test, filter))
+			print_case(test, ++at, selftest_try(test), &result);
+	}
+	check_suite(first->suite, &result);
+	tap("%s %u %s", result.failed == 0 ? "ok" : "not ok", number,
+	    first->suite);
+	print_suite(first->suite, &result);
+	total->passed += result.passed;
+	total->failed += result.failed;
+	total->skipped += result.skipped;
+}
+
+void selftest_run(const char *filter, struct selftest_result *result)
+{
+	unsigned int suites = suite_count(filter);
+	enum log_level level = log_console_level();
+	unsigned int number = 0;
+
+	/* The cases provoke hundreds of reports: they stay in the ring, and are
+	 * printed if the case fails.  A loglevel= of one's own stays. */
+	if (level == LOG_INFO)
+		log_set_console_level(LOG_CRIT);
+	*result = (struct selftest_result){ 0 };
+	tap("KTAP version 1");
+	tap("1..%u", suites);
+	tap("# seed %#llx", (unsigned long long)test_seed());
+	for (const struct test_case *test = first_case(); test < last_case();
+	     test++) {
+		if (begins_suite(test) && suite_size(test, filter) > 0)
+			run_suite(test, ++number, filter, result);
+	}
+	log_set_console_level(level);
+	if (suites == 0) {
+		console_printf("selftest: nothing is called '%s'\n", filter);
+		result->failed++;
+	}
+}
+
+static __noreturn void end_machine(int code)
+{
+	char line[16];
+	int length = scnprintf(line, sizeof(line), "EXIT %d\n", code);
+
+	console_write_to("serial", line, (size_t)length);
+	machine_exit(code);
+}
+
+static void end_after_panic(void)
+{
+	end_machine(EXIT_PANIC);
+}
+
+void selftest_prepare(void)
+{
+	if (wanted)
+		panic_set_exit(end_after_panic);
+}
+
+static uint64_t count_nmis(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < MAX_CPUS; i++)
+		sum += cpus[i].nmi_count;
+	return sum;
+}
+
+void selftest_main(const char *filter)
+{
+	struct selftest_result result;
+	char line[160];
+	int length;
+
+	selftest_run(filter, &result);
+	length = scnprintf(line, sizeof(line),
+	                   "\n%s%u passed, %u failed, %u skipped\x1b[0m\n",
+	                   result.failed == 0 ? "\x1b[1;32m" : "\x1b[1;31m",
+	                   result.passed, result.failed, result.skipped);
+	console_write_to("vga", line, (size_t)length);
+	tap("# %u passed, %u failed, %u skipped", result.passed, result.failed,
+	    result.skipped);
+	tap("# nmis %llu", (unsigned long long)count_nmis());
+	end_machine(result.failed == 0 ? EXIT_PASSED : EXIT_FAILED);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/selftest.h -- the suites that are linked into the kernel, run by it.
+ *
+ * KTAP goes to the serial port, a coloured summary to the screen.  Each case
+ * recovers: one that fails or faults is recorded and the next one runs; around
+ * each, the accounting must balance and mm_check() must hold.
+ */
+#ifndef KERNEL_SELFTEST_H
+#define KERNEL_SELFTEST_H
+
+#include "lib/types.h"
+
+struct selftest_result {
+	unsigned int passed;
+	unsigned int failed;
+	unsigned int skipped;
+};
+
+/*
+ * Run the cases that FILTER names: NULL or "" for all, "suite", "suite.case".
+ * Thread context.  A filter that matches nothing is a failure.
+ */
+void selftest_run(const char *filter, struct selftest_result *result);
+
+/*
+ * Run one case: NULL (passed), or a sentence, kept until the next case: its own,
+ * what fault it raised, or what it left behind.  Afterwards its doings are
+ * stopped: listeners, pauses, the timer's rate, exclusive pages of the caller.
+ */
+struct test_case;
+const char *selftest_try(const struct test_case *test);
+
+/* Was selftest given on the command line?  *FILTER is "" for all. */
+bool selftest_wanted(const char **filter);
+
+/*
+ * If it was: a panic from now on, during the rest of the boot as well, prints
+ * EXIT 18 and ends the machine.
+ */
+void selftest_prepare(void);
+
+/* Run, print EXIT 16 or EXIT 17, and end the machine. */
+__noreturn void selftest_main(const char *filter);
+
+#endif

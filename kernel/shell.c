@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/shell.c -- the shell.
+ *
+ *	key --> line editor --> words --> command's function
+ *
+ * It reads the console's input ring, which both the keyboard and the serial
+ * line fill, and writes to all sinks, so that both show the same.  A line is
+ * split at blanks; there are no quotes, variables or pipes.
+ *
+ * One thread runs the shell: its state needs no lock.
+ */
+#include "kernel/shell.h"
+
+#include "drivers/vga.h"
+#include "kernel/core/console.h"
+#include "kernel/core/params.h"
+#include "kernel/line.h"
+#include "kernel/shell_command.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/parse.h"
+#include "lib/string.h"
+#include "mm/gfp.h"
+
+#define PROMPT "labyrinth> "
+
+static const struct shell_table shell_own_commands;
+
+static const struct shell_table *const tables[] = {
+	&shell_report_commands, &shell_page_commands, &shell_test_commands,
+	&shell_system_commands, &shell_own_commands,
+};
+
+/* ---- For the commands ----------------------------------------------------- */
+
+const char *shell_join(char *buffer, size_t size, char *const *argv, int from,
+                       int to)
+{
+	int at = scnprintf(buffer, size, "%s", from < to ? argv[from] : "");
+
+	for (int i = from + 1; i < to; i++)
+		at += scnprintf(buffer + at, size - (size_t)at, " %s", argv[i]);
+	return buffer;
+}
+
+const char *shell_flag_candidate(const char *word, unsigned int index)
+{
+	const struct gfp_name *name = gfp_name_at(index);
+	bool whole = *word == '_' || *word == 'G';
+
+	if (name == NULL)
+		return NULL;
+	return whole ? name->name : strchr(name->name, 'P') + 2;
+}
+
+int shell_number(const char *text, const char *what, uint64_t low,
+                 uint64_t high, uint64_t *number)
+{
+	uint64_t value;
+
+	if (parse_number(text, &value) != 0) {
+		console_printf("%s: '%s' is no number\n", what, text);
+		return -EINVAL;
+	}
+	if (value < low || value > high) {
+		console_printf("%s: %s is not in %llu..%llu\n", what, text,
+		               (unsigned long long)low,
+		               (unsigned long long)high);
+		return -EINVAL;
+	}
+	*number = value;
+	return 0;
+}
+
+/* ---- Finding commands ------------------------------------------------------- */
+
+/* Command INDEX of all tables, or NULL. */
+static const struct shell_command *command_at(unsigned int index)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		if (index < tables[i]->count)
+			return &tables[i]->command[index];
+		index -= tables[i]->count;
+	}
+	return NULL;
+}
+
+static const struct shell_command *find_command(const char *name)
+{
+	const struct shell_command *command;
+
+	for (unsigned int i = 0; (command = command_at(i)) != NULL; i++) {
+		if (strcmp(command->name, name) == 0)
+			return command;
+	}
+	return NULL;
+}
+
+static const char *command_candidate(const char *word __unused,
+                                     unsigned int index)
+{
+	const struct shell_command *command = command_at(index);
+
+	return command == NULL ? NULL : command->name;
+}
+
+/* ---- The shell's own commands -------------------------------------------------- */
+
+static void print_usage(const struct shell_command *command)
+{
+	char synopsis[64];
+
+	scnprintf(synopsis, sizeof(synopsis), "%s %s", command->name,
+	          command->usage);
+	console_printf("  %-24s %s\n", synopsis, command->help);
+}
+
+static void print_param(const struct param *param, void *data __unused)
+{
+	bool bare = strchr("=:[", *param->help) != NULL;
+
+	console_printf("  %s%s%s\n", param->name, bare ? "" : "=", param->help);
+}
+
+static void print_params(void)
+{
+	size_t left_out;
+	const char *line = params_command_line(&left_out);
+
+	console_printf("Words of the kernel command line; now: \"");
+	/* It may be as long as all that console_printf() takes. */
+	console_write(line, strlen(line));
+	if (left_out > 0)
+		console_printf("\" and %zu characters more\n", left_out);
+	else
+		console_printf("\"\n");
+	params_visit(print_param, NULL);
+}
+
+static void print_all_commands(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		console_printf("\033[1m%s\033[0m\n", tables[i]->title);
+		for (unsigned int c = 0; c < tables[i]->count; c++)
+			print_usage(&tables[i]->command[c]);
+	}
+	console_printf("Keys: Tab completes, arrows edit and recall, "
+	               "Page Up looks back on the screen.\n");
+}
+
+static int run_help(int argc, char **argv)
+{
+	const struct shell_command *command;
+
+	if (argc > 2)
+		return -EINVAL;
+	if (argc == 1) {
+		print_all_commands();
+		return 0;
+	}
+	if (strcmp(argv[1], "params") == 0) {
+		print_params();
+		return 0;
+	}
+	command = find_command(argv[1]);
+	if (command == NULL)
+		console_printf("help: there is no command '%s'\n", argv[1]);
+	else
+		print_usage(command);
+	return 0;
+}
+
+static int run_echo(int argc, char **argv)
+{
+	char text[LINE_SIZE];
+
+	console_printf("%s\n", shell_join(text, sizeof(text), argv, 1, argc));
+	return 0;
+}
+
+static int run_clear(int argc, char **argv __unused)
+{
+	if (argc > 1)
+		return -EINVAL;
+	console_printf("\033[2J\033[H");
+	return 0;
+}
+
+static const struct shell_command own_commands[] = {
+	SHELL_COMMAND("help", "[COMMAND|params]", run_help, command_candidate,
+	              "this list; kernel command line"),
+	SHELL_COMMAND("echo", "[WORD ...]", run_echo, NULL, "say it"),
+	SHELL_COMMAND("clear", "", run_clear, NULL, "an empty screen"),
+};
+
+static const struct shell_table shell_own_commands = {
+	.title = "Shell",
+	.command = own_commands,
+	.count = ARRAY_SIZE(own_commands),
+};
+
+/* ---- Running a line ---------------------------------------------------------------- */
+
+/* Split TEXT at blanks, in place.  The number of words, or -E2BIG. */
+static int split(char *text, char **argv)
+{
+	int count = 0;
+
+	for (;;) {
+		while (*text == ' ')
+			*text++ = '\0';
+		if (*text == '\0')
+			return count;
+		if (count == SHELL_MAX_WORDS)
+			return -E2BIG;
+		argv[count++] = text;
+		while (*text != ' ' && *text != '\0')
+			text++;
+	}
+}
+
+static void run_line(char *text)
+{
+	const struct shell_command *command;
+	char *argv[SHELL_MAX_WORDS];
+	int argc = split(text, argv);
+
+	if (argc == 0)
+		return;
+	if (argc < 0) {
+		console_printf("a line has at most %d words\n",
+		               SHELL_MAX_WORDS);
+		return;
+	}
+	command = find_command(argv[0]);
+	if (command == NULL) {
+		console_printf("%s: no such command; 'help' lists them\n",
+		               argv[0]);
+	} else if (command->run(argc, argv) == -EINVAL) {
+		console_printf("usage:\n");
+		print_usage(command);
+	}
+}
+
+/* ---- Editing ------------------------------------------------------------------------ */
+
+/* Completion: commands for the first word, then what the command says. */
+static const char *line_candidate(const char *text, unsigned int start,
+                                  unsigned int index)
+{
+	const struct shell_command *command;
+	char name[LINE_SIZE];
+	unsigned int first = 0;
+	unsigned int end;
+
+	while (text[first] == ' ')
+		first++;
+	if (start <= first)
+		return command_candidate(text + start, index);
+	for (end = first; text[end] != ' ' && text[end] != '\0'; end++)
+		name[end - first] = text[end];
+	name[end - first] = '\0';
+	command = find_command(name);
+	if (command == NULL || command->candidate == NULL)
+		return NULL;
+	return command->candidate(text + start, index);
+}
+
+static const struct line_hooks hooks = {
+	.write = console_write,
+	.candidate = line_candidate,
+	.separators = "|,~",
+};
+
+static struct line line;
+
+/* Read a whole line; it is in line.text. */
+static void read_line(void)
+{
+	enum line_event event = LINE_MORE;
+
+	line_begin(&line);
+	while (event == LINE_MORE) {
+		int key = console_read_key();
+
+		if (key == KEY_PAGE_UP)
+			vga_scrollback(VGA_ROWS / 2);
+		else if (key == KEY_PAGE_DOWN)
+			vga_scrollback(-(VGA_ROWS / 2));
+		else
+			event = line_key(&line, key);
+	}
+}
+
+void shell_run(void)
+{
+	line_init(&line, &hooks, PROMPT);
+	console_printf("Type 'help' for the commands.\n");
+	for (;;) {
+		read_line();
+		run_line(line.text);
+	}
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/shell.h -- the shell on keyboard and serial line.
+ */
+#ifndef KERNEL_SHELL_H
+#define KERNEL_SHELL_H
+
+#include "lib/types.h"
+
+/* Read a line, run it, for ever.  Thread context. */
+__noreturn void shell_run(void);
+
+#endif

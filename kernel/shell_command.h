@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/shell_command.h -- what a command of the shell is.
+ *
+ * Each kernel/shell_*.c file has a table of commands; kernel/shell.c lists the
+ * tables.
+ */
+#ifndef KERNEL_SHELL_COMMAND_H
+#define KERNEL_SHELL_COMMAND_H
+
+#include "lib/types.h"
+
+#define SHELL_MAX_WORDS 24
+
+struct shell_command {
+	const char *name;
+	const char *usage; /* its arguments, "" for none */
+	const char *help;  /* one line */
+	/*
+	 * ARGV[0] is the name.  0, or -EINVAL: the arguments make no sense,
+	 * and the shell shows the usage.  Thread context.
+	 */
+	int (*run)(int argc, char **argv);
+	/* Completion: candidate INDEX for an argument that begins like WORD,
+	 * NULL behind the last one; or NULL. */
+	const char *(*candidate)(const char *word, unsigned int index);
+};
+
+#define SHELL_COMMAND(word, arguments, function, candidates, text)             \
+	{                                                                      \
+		.name = (word), .usage = (arguments), .run = (function),       \
+		.candidate = (candidates), .help = (text)                      \
+	}
+
+struct shell_table {
+	const char *title;
+	const struct shell_command *command;
+	unsigned int count;
+};
+
+#define SHELL_TABLE(identifier, heading, commands)                             \
+	const struct shell_table identifier = {                                \
+		.title = (heading),                                            \
+		.command = (commands),                                         \
+		.count = ARRAY_SIZE(commands),                                 \
+	}
+
+extern const struct shell_table shell_report_commands;
+extern const struct shell_table shell_page_commands;
+extern const struct shell_table shell_system_commands;
+extern const struct shell_table shell_test_commands;
+
+/* ARGV[FROM] .. ARGV[TO-1], a blank between them, cut at SIZE.  Returns
+ * BUFFER. */
+const char *shell_join(char *buffer, size_t size, char *const *argv, int from,
+                       int to);
+
+/* For completion: the names of gfp flags, bare unless WORD begins with _ or
+ * G. */
+const char *shell_flag_candidate(const char *word, unsigned int index);
+
+/* A number in LOW..HIGH out of TEXT; otherwise a message, and -EINVAL. */
+__must_check int shell_number(const char *text, const char *what, uint64_t low,
+                              uint64_t high, uint64_t *number);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/shell_system.c -- interrupts, threads, the log, and ends.
+ */
+#include "drivers/keyboard.h"
+#include "drivers/power.h"
+#include "drivers/serial.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/core/console.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "kernel/shell_command.h"
+#include "kernel/thread.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+#define LOG_LINES 20 /* what `log` alone shows */
+
+/* ---- irqs: /proc/interrupts ---------------------------------------------- */
+
+static void print_lines(uint64_t *spurious, uint64_t *unhandled)
+{
+	console_printf("           CPU0\n");
+	for (unsigned int irq = 0; irq < IRQ_LINES; irq++) {
+		struct irq_statistics line;
+
+		irq_statistics(irq, &line);
+		*spurious += line.spurious;
+		*unhandled += line.unhandled;
+		if (line.name == NULL && line.taken == 0)
+			continue;
+		console_printf("%3u: %10llu    XT-PIC  %2u-edge  %s\n", irq,
+		               (unsigned long long)line.taken, irq,
+		               line.name == NULL ? "-" : line.name);
+	}
+}
+
+static uint64_t count_nmis(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < MAX_CPUS; i++)
+		sum += cpus[i].nmi_count;
+	return sum;
+}
+
+static void print_devices(void)
+{
+	struct keyboard_statistics keyboard = keyboard_statistics();
+	struct serial_statistics serial = serial_statistics();
+
+	/* No word here is the name of a line. */
+	console_printf("scan codes: %llu, %llu overruns, %llu interrupts "
+	               "without one, %llu bytes of a mouse\n",
+	               (unsigned long long)keyboard.codes,
+	               (unsigned long long)keyboard.overruns,
+	               (unsigned long long)keyboard.empty,
+	               (unsigned long long)keyboard.aux);
+	console_printf("COM1: %llu bytes in, %llu overruns, %llu bytes out "
+	               "dropped; console input dropped: %llu keys\n",
+	               (unsigned long long)serial.received,
+	               (unsigned long long)serial.overruns,
+	               (unsigned long long)serial.dropped,
+	               (unsigned long long)console_input_dropped());
+}
+
+static int run_irqs(int argc, char **argv __unused)
+{
+	uint64_t spurious = 0;
+	uint64_t unhandled = 0;
+
+	if (argc > 1)
+		return -EINVAL;
+	print_lines(&spurious, &unhandled);
+	console_printf("NMI: %10llu   Non-maskable interrupts\n",
+	               (unsigned long long)count_nmis());
+	console_printf("SPU: %10llu   Spurious interrupts\n",
+	               (unsigned long long)spurious);
+	console_printf("ERR: %10llu   Interrupts without a handler\n",
+	               (unsigned long long)unhandled);
+	print_devices();
+	return 0;
+}
+
+/* ---- ps ------------------------------------------------------------------- */
+
+static const char *state_name(enum thread_state state)
+{
+	switch (state) {
+	case THREAD_RUNNABLE:
+		return "runnable";
+	case THREAD_WAITING:
+		return "waiting";
+	case THREAD_ENDED:
+		return "ended";
+	}
+	return "?";
+}
+
+static void print_thread(const struct thread *thread, void *data)
+{
+	const struct thread *shown = data;
+
+	if (thread == shown)
+		return;
+	console_printf("%6u %-24s %-9s %10llu %6u\n", thread->owner.id,
+	               thread->owner.name,
+	               thread == current_thread() ? "running"
+	                                          : state_name(thread->state),
+	               (unsigned long long)thread->switches,
+	               thread->owner.owned);
+}
+
+static int run_ps(int argc, char **argv __unused)
+{
+	struct thread *self = current_thread();
+
+	if (argc > 1)
+		return -EINVAL;
+	console_printf("%6s %-24s %-9s %10s %6s\n", "number", "thread", "state",
+	               "switches", "owned");
+	/* The first thread was not created, and is not visited. */
+	print_thread(self, NULL);
+	thread_visit(print_thread, self);
+	return 0;
+}
+
+/* ---- log ------------------------------------------------------------------ */
+
+static void print_line(const char *line, void *data __unused)
+{
+	console_printf("%s\n", line);
+}
+
+static int run_log(int argc, char **argv)
+{
+	uint64_t count = LOG_LINES;
+
+	if (argc > 2)
+		return -EINVAL;
+	if (argc == 2 && shell_number(argv[1], "log", 1, LOG_SIZE, &count) != 0)
+		return 0;
+	log_visit((unsigned int)count, print_line, NULL);
+	return 0;
+}
+
+/* ---- Ends ----------------------------------------------------------------- */
+
+static int run_reboot(int argc, char **argv __unused)
+{
+	if (argc > 1)
+		return -EINVAL;
+	machine_reboot();
+}
+
+static int run_poweroff(int argc, char **argv __unused)
+{
+	if (argc > 1)
+		return -EINVAL;
+	machine_poweroff();
+}
+
+static const struct shell_command commands[] = {
+	SHELL_COMMAND("irqs", "", run_irqs, NULL, "interrupts by line"),
+	SHELL_COMMAND("ps", "", run_ps, NULL, "threads"),
+	SHELL_COMMAND("log", "[LINES]", run_log, NULL,
+	              "the end of the kernel log"),
+	SHELL_COMMAND("reboot", "", run_reboot, NULL, "start again"),
+	SHELL_COMMAND("poweroff", "", run_poweroff, NULL,
+	              "switch the machine off"),
+};
+
+SHELL_TABLE(shell_system_commands, "System", commands);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/shell_tests.c -- the recorder, the storm, the self-test, and real
+ * faults on request.
+ */
+#include "drivers/pit.h"
+#include "kernel/core/console.h"
+#include "kernel/core/panic.h"
+#include "kernel/recorder.h"
+#include "kernel/selftest.h"
+#include "kernel/shell_command.h"
+#include "kernel/storm.h"
+#include "kernel/thread.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+
+/* `storm` alone: 10 kHz, three acts of 10000 ticks. */
+#define STORM_HZ    10000U
+#define STORM_TICKS 10000U
+
+/* ---- recorder ------------------------------------------------------------- */
+
+static void print_recorder_line(enum recorder_line line)
+{
+	struct recorder_statistics statistics;
+
+	recorder_statistics(line, &statistics);
+	console_printf("%-9s %10llu %10llu %8llu %8llu %8llu %7llu  %s\n",
+	               statistics.name, (unsigned long long)statistics.taken,
+	               (unsigned long long)statistics.seen,
+	               (unsigned long long)statistics.dropped,
+	               (unsigned long long)statistics.pending,
+	               (unsigned long long)statistics.pages,
+	               (unsigned long long)statistics.errors,
+	               statistics.running ? "running" : "stopped");
+}
+
+static void print_recorder(void)
+{
+	console_printf("%-9s %10s %10s %8s %8s %8s %7s\n", "line", "taken",
+	               "seen", "dropped", "pending", "pages", "errors");
+	for (unsigned int i = 0; i < RECORDER_LINES; i++)
+		print_recorder_line((enum recorder_line)i);
+}
+
+static int run_recorder(int argc, char **argv)
+{
+	int error;
+
+	if (argc > 2)
+		return -EINVAL;
+	if (argc == 2 && strcmp(argv[1], "stop") == 0) {
+		error = recorder_stop();
+		if (error != 0)
+			console_printf("recorder: a line did not stop: error "
+			               "%d\n",
+			               -error);
+	} else if (argc == 2 && strcmp(argv[1], "start") == 0) {
+		recorder_start();
+	} else if (argc == 2) {
+		return -EINVAL;
+	}
+	print_recorder();
+	return 0;
+}
+
+static const char *recorder_candidate(const char *word __unused,
+                                      unsigned int index)
+{
+	static const char *const name[] = { "start", "stop" };
+
+	return index < ARRAY_SIZE(name) ? name[index] : NULL;
+}
+
+/* ---- storm and selftest ----------------------------------------------------- */
+
+static int run_storm(int argc, char **argv)
+{
+	static struct storm_report report;
+	uint64_t hz = STORM_HZ;
+	uint64_t ticks = STORM_TICKS;
+
+	if (argc > 3)
+		return -EINVAL;
+	if (argc > 1 && shell_number(argv[1], "storm: HZ", PIT_HZ_MIN,
+	                             PIT_HZ_MAX, &hz) != 0)
+		return 0;
+	if (argc > 2 &&
+	    shell_number(argv[2], "storm: TICKS", 1, 10000000, &ticks) != 0)
+		return 0;
+	console_printf("storm: three acts of %llu ticks; ^C ends it\n",
+	               (unsigned long long)ticks);
+	storm_run((unsigned int)hz, (unsigned int)ticks, &report);
+	storm_print(&report);
+	/* The storm leaves it stopped. */
+	recorder_start();
+	return 0;
+}
+
+static int run_selftest(int argc, char **argv)
+{
+	struct selftest_result result;
+
+	if (argc > 2)
+		return -EINVAL;
+	recorder_stop();
+	selftest_run(argc == 2 ? argv[1] : NULL, &result);
+	recorder_start();
+	console_printf("selftest: %u passed, %u failed, %u skipped\n",
+	               result.passed, result.failed, result.skipped);
+	return 0;
+}
+
+/* ---- panic ------------------------------------------------------------------ */
+
+/* 0, but the compiler does not know. */
+static volatile uintptr_t zero;
+
+static void fault_null(void)
+{
+	*(volatile int *)zero = 1;
+}
+
+/* Use up the stack in steps until the page below it is touched. */
+static void fault_stack(void)
+{
+	for (;;) {
+		volatile char *more = __builtin_alloca(256);
+
+		more[0] = 1;
+	}
+}
+
+static void fault_text(void)
+{
+	volatile uint8_t *code = (volatile uint8_t *)(uintptr_t)fault_text;
+
+	*code = 0xc3;
+}
+
+static void fault_divide(void)
+{
+	volatile uintptr_t number = 1;
+
+	number = number / zero;
+}
+
+static void fault_opcode(void)
+{
+	__builtin_trap();
+}
+
+static void fault_assert(void)
+{
+	volatile bool shell_is_careful = false;
+
+	kassert(shell_is_careful);
+}
+
+static void touch(void *address)
+{
+	*(volatile uint8_t *)address = 1;
+}
+
+/* Another thread touches an exclusive page of the shell's: that thread is
+ * ended, and the shell goes on. */
+static void fault_intrude(void)
+{
+	void *page = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+	struct thread *intruder;
+
+	if (page == NULL) {
+		console_printf("panic: no exclusive page to touch\n");
+		return;
+	}
+	intruder = thread_create("intruder", touch, page);
+	if (intruder != NULL)
+		console_printf("panic: the intruder %s\n",
+		               thread_join(intruder) == THREAD_END_INTRUDED
+		                       ? "was ended"
+		                       : "got away with it");
+	exclusive_release(page);
+}
+
+/* The next timer interrupt touches it: a handler that intrudes is a panic. */
+static void fault_handler(void)
+{
+	void *page = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+
+	if (page == NULL) {
+		console_printf("panic: no exclusive page to touch\n");
+		return;
+	}
+	pit_set_listener(touch, page);
+	thread_sleep(1000000);
+}
+
+static void fault_panic(void)
+{
+	panic("asked for at the shell");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} faults[] = {
+	{ "null", fault_null },       { "stack", fault_stack },
+	{ "text", fault_text },       { "divide", fault_divide },
+	{ "opcode", fault_opcode },   { "assert", fault_assert },
+	{ "intrude", fault_intrude }, { "handler", fault_handler },
+};
+
+static const char *panic_candidate(const char *word __unused,
+                                   unsigned int index)
+{
+	return index < ARRAY_SIZE(faults) ? faults[index].name : NULL;
+}
+
+static int run_panic(int argc, char **argv)
+{
+	if (argc > 2)
+		return -EINVAL;
+	if (argc == 1)
+		fault_panic();
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		if (strcmp(argv[1], faults[i].name) == 0) {
+			faults[i].run();
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static const struct shell_command commands[] = {
+	SHELL_COMMAND("recorder", "[start|stop]", run_recorder,
+	              recorder_candidate, "samples taken, seen, dropped"),
+	SHELL_COMMAND("storm", "[HZ [TICKS]]", run_storm, NULL,
+	              "all interrupts at once, no memory; ^C ends it"),
+	SHELL_COMMAND("selftest", "[SUITE[.CASE]]", run_selftest, NULL,
+	              "run the suites; KTAP on the serial port"),
+	SHELL_COMMAND("panic", "[FAULT]", run_panic, panic_candidate,
+	              "null stack text divide opcode assert intrude handler"),
+};
+
+SHELL_TABLE(shell_test_commands, "Tests", commands);
