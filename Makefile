@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+#
+# Labyrinth.  `make` alone lists what there is to make; V=1 shows the commands,
+# CC=clang-14 builds with clang.  Everything made is in build/ (or B=directory):
+#
+#	build/obj/		the kernel's objects
+#	build/labyrinth.elf	the kernel, with everything gdb wants to know
+#	build/labyrinth.iso	the disc: a menu, GRUB, a stripped kernel
+#	build/host/		mm/ and lib/ as a library and as test programs
+#	build/test/		logs and discs of the last `make test`
+#
+# The kernel is linked twice.  The first link has an empty symbol table; the
+# names and addresses found in it become the table of the second, which must
+# not have moved a single function.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+B := build
+# The runners look for it there, too.
+export LABYRINTH_BUILD = $B
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+NASM    ?= nasm
+NM      ?= nm
+OBJCOPY ?= objcopy
+KERNEL_LD ?= ld
+export NM
+export PYTHONDONTWRITEBYTECODE := 1
+
+# The date on every file of the disc, 2024-01-01.  A constant: the same source
+# gives the same disc, with or without its history, today and in ten years.
+export SOURCE_DATE_EPOCH := 1704067200
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+# ------------------------------------------------------------- the kernel
+
+boot_sources   := $(sort $(wildcard boot/*.asm))
+kernel_sources := $(sort $(shell find kernel -name '*.c' -o -name '*.asm'))
+other_sources  := $(sort $(wildcard mm/*.c drivers/*.c lib/*.c))
+suite_sources  := $(sort $(foreach d,lib core mm drivers kernel, \
+		    $(wildcard tests/$(d)/*.c)))
+sources := $(boot_sources) $(kernel_sources) $(other_sources) $(suite_sources)
+objects := $(patsubst %,$B/obj/%.o,$(sources))
+
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wswitch-enum -Wundef -Werror
+
+# The compiler's own headers (stdint.h and the like) and no others.
+compiler_include := $(shell $(CC) -print-file-name=include 2>/dev/null)
+
+kernel_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
+	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	-fno-omit-frame-pointer -fno-optimize-sibling-calls \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing \
+	-fno-stack-protector -fno-common -nostdinc \
+	-isystem $(compiler_include) -I. $(warnings)
+
+# Not part of the comparison below: the directory must not matter.
+prefix_map = -ffile-prefix-map=$(CURDIR)=.
+
+nasm_flags := -f elf64 -g -F dwarf -w+all -Werror -I./
+
+kernel_ldflags := -m elf_x86_64 -nostdlib -static --build-id=none \
+	-z max-page-size=4096 -z noexecstack --fatal-warnings -T linker.ld
+
+# FORCE, unless file $(1) already says $(2): such a file changes when, and only
+# when, what it is about changes, so that other flags, another compiler or a
+# source that is gone cause a rebuild.
+same = $(if $(subst $(strip $(file <$(1))),,$(strip $(2)))$(subst \
+	$(strip $(2)),,$(strip $(file <$(1)))),FORCE)
+
+compile_with := $(CC) $(kernel_cflags) / $(NASM) $(nasm_flags)
+link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup iso run test bochs debug host lint fmt clean screenshot \
+	boottime build-iso build-host build-suites FORCE
+FORCE:
+
+$B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(compile_with)' >$@
+
+$B/obj/link: $(call same,$B/obj/link,$(link_with))
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(link_with)' >$@
+
+$B/obj/%.c.o: %.c $B/obj/compile Makefile
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(kernel_cflags) $(prefix_map) -MMD -MP -c -o $@ $<
+
+# NASM's table of address ranges covers less than its line table, about which
+# gdb complains at each address in between; without it gdb reads the lines.
+$B/obj/%.asm.o: %.asm $B/obj/compile Makefile
+	@mkdir -p $(@D)
+	$(say) NASM $<
+	$(Q)$(NASM) $(nasm_flags) -MD $(@:.o=.d) -MP -o $@ $<
+	$(Q)$(OBJCOPY) -R .debug_aranges -R .rela.debug_aranges $@
+
+$B/obj/symbols-%.o: $B/obj/symbols-%.c $B/obj/compile
+	$(Q)$(CC) $(kernel_cflags) $(prefix_map) -c -o $@ $<
+
+$B/obj/symbols-1.c: iso/mksymbols
+	@mkdir -p $(@D)
+	$(Q)iso/mksymbols >$@
+
+$B/obj/symbols-2.c: $B/obj/labyrinth-1.elf iso/mksymbols
+	$(say) SYMBOLS $@
+	$(Q)iso/mksymbols $< >$@
+
+$B/obj/labyrinth-1.elf: $B/obj/symbols-1.o $(objects) linker.ld \
+		$B/obj/link
+	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@ $(objects) $<
+
+$B/labyrinth.elf: $B/obj/symbols-2.o $(objects) linker.ld \
+		$B/obj/link
+	$(say) LD $@
+	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@.part $(objects) $<
+	$(Q)iso/mksymbols $B/obj/labyrinth-1.elf >$B/obj/before
+	$(Q)iso/mksymbols $@.part >$B/obj/after
+	$(Q)cmp $B/obj/before $B/obj/after || { \
+		echo "$@: functions moved between the two links" >&2; \
+		rm -f $@.part; exit 1; }
+	$(Q)mv $@.part $@
+
+-include $(patsubst %.o,%.d,$(objects))
+
+# -------------------------------------------------------------- the disc
+
+$B/iso/labyrinth.elf: $B/labyrinth.elf
+	@mkdir -p $(@D)
+	$(Q)$(OBJCOPY) --strip-all $< $@
+
+$B/iso/eltorito.img: iso/mkloader
+	@mkdir -p $(@D)
+	$(say) GRUB $@
+	$(Q)iso/mkloader $@
+
+$B/labyrinth.iso: $B/iso/labyrinth.elf $B/iso/eltorito.img \
+		iso/grub.cfg iso/mkiso
+	$(say) ISO $@
+	$(Q)KERNEL=$B/iso/labyrinth.elf LOADER=$B/iso/eltorito.img \
+		iso/mkiso $@ --menu
+
+# For editors: how each C file is compiled.
+c_sources := $(filter %.c,$(sources))
+entry = printf '%s{"directory": "%s", "file": "%s", "command": "%s"}' \
+	"$$comma" '$(CURDIR)' $(1) \
+	'$(CC) $(kernel_cflags) -c $(1)'; comma=',';
+
+$B/compile_commands.json: $B/obj/link $B/obj/compile Makefile
+	@mkdir -p $(@D)
+	@{ comma=; echo '['; \
+	$(foreach s,$(c_sources),$(call entry,$(s)) echo; )echo ']'; } >$@
+
+build-iso: $B/labyrinth.iso $B/compile_commands.json
+
+## iso: build the disc, build/labyrinth.iso; build/labyrinth.elf is for gdb
+iso:
+	@tests/setup build
+	@$(MAKE) build-iso
+
+## run: boot in QEMU, serial console in the terminal; APPEND=words, MEM=, CPU=
+run:
+	@tests/setup run
+	@$(MAKE) build-iso
+	@python3 tests/run/console.py
+
+## bochs: boot it in Bochs; MODE=selftest runs the self-test there
+bochs:
+	@tests/setup bochs
+	@$(MAKE) build-iso
+	@python3 tests/run/console.py --bochs $(MODE)
+
+## debug: QEMU stopped at kmain, gdb attached, symbols and printers loaded
+debug:
+	@tests/setup debug
+	@$(MAKE) build-iso
+	@tests/gdb/debug
+
+## screenshot: docs/screenshot.png, the screen at the prompt
+screenshot:
+	@tests/setup run
+	@$(MAKE) build-iso
+	@python3 tests/run/screenshot.py docs/screenshot.png
+
+## boottime: how long QEMU takes to the prompt, with and without the menu
+boottime:
+	@tests/setup run
+	@$(MAKE) build-iso
+	@python3 tests/run/boottime.py
+
+# --------------------------------------------------------- on the host
+
+# mm/ and lib/ with the answers of tests/host/ instead of a machine.  The
+# library is for everybody's programs; the suites are built with sanitizers.
+host_library := $(sort $(wildcard mm/*.c tests/host/machine*.c) \
+	$(filter-out lib/string.c,$(wildcard lib/*.c)))
+# Parts of other floors that need no machine, for their suites.
+host_extra := $(wildcard kernel/core/multiboot2.c kernel/core/params.c \
+	kernel/line.c drivers/keyboard_decoder.c drivers/ansi_keys.c)
+host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
+	tests/drivers/*.c tests/kernel/test_line.c tests/host/test_*.c \
+	tests/host/model*.c tests/host/main.c))
+host_cflags := -std=gnu11 -g -I. -fno-omit-frame-pointer -fno-strict-aliasing \
+	-pthread $(warnings)
+host_sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
+host_ldflags := -pthread
+host_with := $(CC) $(host_cflags) $(host_sanitize) $(host_library) \
+	$(host_extra) $(host_suites)
+
+library_objects := $(patsubst %,$B/host/obj/%.o,$(host_library))
+suites_objects := $(patsubst %,$B/host/asan/%.o,$(host_library) \
+	$(host_extra) $(host_suites))
+
+$B/host/with: $(call same,$B/host/with,$(host_with))
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(host_with)' >$@
+
+$B/host/obj/%.c.o: %.c $B/host/with Makefile
+	@mkdir -p $(@D)
+	$(say) HOSTCC $<
+	$(Q)$(CC) $(host_cflags) -O2 -MMD -MP -c -o $@ $<
+
+$B/host/asan/%.c.o: %.c $B/host/with Makefile
+	@mkdir -p $(@D)
+	$(say) ASAN $<
+	$(Q)$(CC) $(host_cflags) -fno-pie -O1 $(host_sanitize) \
+		-MMD -MP -c -o $@ $<
+
+$B/host/libmm.a: $(library_objects) $B/host/with
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcsD $@ $(library_objects)
+
+$B/host/example: $B/host/obj/tests/host/example.c.o $B/host/libmm.a
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -o $@ $^
+
+$B/host/run-suites: $(suites_objects) $(wildcard tests/host/*.ld) \
+		$B/host/with
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -no-pie $(host_sanitize) -o $@ $(suites_objects) \
+		$(addprefix -T ,$(wildcard tests/host/*.ld))
+
+-include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
+	$B/host/obj/tests/host/example.c.d
+
+build-host: $B/host/libmm.a $B/host/example
+build-suites: $B/host/run-suites
+
+## host: build/host/libmm.a and build/host/example, which uses it
+host:
+	@tests/setup build
+	@$(MAKE) build-host
+
+## test: everything: the host, QEMU, Bochs; ONLY=words picks, V=1 says more
+test:
+	@tests/setup test
+	@$(MAKE) build-iso build-host build-suites
+	@python3 tests/run/check.py $(if $(V),--verbose) $(ONLY)
+
+# ------------------------------------------------------------------ care
+
+c_files := $(sort $(shell find kernel mm drivers lib tests \
+	-name '*.c' -o -name '*.h'))
+tidy_stamps := $(patsubst %,$B/lint/%.tidy,$(c_sources))
+
+$B/lint/%.tidy: % .clang-tidy Makefile $B/obj/%.o
+	@mkdir -p $(@D)
+	$(say) TIDY $<
+	$(Q)clang-tidy-14 --quiet $< -- $(kernel_cflags:-isystem=) \
+		-isystem $(shell clang-14 -print-file-name=include) \
+		>$@.log 2>&1 || { cat $@.log; exit 1; }
+	@touch $@
+
+.PHONY: lint-format lint-tidy lint-rules lint-clang
+lint-format:
+	$(say) FORMAT .clang-format
+	$(Q)clang-format-14 --dry-run -Werror $(c_files)
+
+lint-tidy: $(tidy_stamps)
+
+lint-rules: $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
+	$(say) RULES tests/lint
+	$(Q)python3 tests/lint/floors.py
+	$(Q)python3 tests/lint/rules.py
+	$(Q)python3 tests/lint/references.py
+	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
+	$(Q)if command -v shellcheck >/dev/null; then \
+		shellcheck $$(grep -lE '^#!/bin/sh' -r iso tests .ci); fi
+
+# Everything once more with clang, which warns about other things than gcc.
+lint-clang:
+	@$(MAKE) B=$B/clang CC=clang-14 build-iso build-suites
+
+## lint: floors, rules, references from the docs, format, clang, clang-tidy
+lint:
+	@tests/setup lint
+	@$(MAKE) lint-rules lint-format
+	@$(MAKE) lint-clang
+	@$(MAKE) lint-tidy
+
+## fmt: put every C file into the shape of .clang-format
+fmt:
+	@tests/setup lint
+	$(Q)clang-format-14 -i $(c_files)
+
+## setup: install what all of this needs (Debian: apt)
+setup:
+	@tests/setup build run bochs debug test lint
+
+## clean: remove build/
+clean:
+	$(Q)rm -rf $B
+
+## help: this list
+help:
+	@echo "Labyrinth: make run, make test; all there is:"
+	@sed -n 's/^## \([a-z]*\): \(.*\)/  make \1	\2/p' Makefile | \
+		expand -t 20
+	@echo "V=1 shows commands; CC=clang-14 builds with clang."
