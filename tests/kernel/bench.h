@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/bench.h -- what the kernel-side suites have in common: running
+ * a function inside a real interrupt, catching a declared fault, draining
+ * memory.
+ */
+#ifndef TESTS_KERNEL_BENCH_H
+#define TESTS_KERNEL_BENCH_H
+
+#include "drivers/i8042.h"
+#include "kernel/core/fault.h"
+#include "kernel/core/owner.h"
+#include "lib/list.h"
+#include "mm/gfp.h"
+
+/* First in a case that raises keyboard interrupts. */
+#define NEEDS_I8042()                                                          \
+	do {                                                                   \
+		if (!i8042_present())                                          \
+			SKIP("i8042");                                         \
+	} while (0)
+
+/*
+ * Call FUNCTION(DATA) once inside the next timer interrupt, or inside a
+ * keyboard interrupt that the i8042 raises, and return when it has run.  False:
+ * no interrupt came within a second.
+ */
+__must_check bool in_timer_interrupt(void (*function)(void *), void *data);
+__must_check bool in_keyboard_interrupt(void (*function)(void *), void *data);
+
+/*
+ * Call FUNCTION(DATA) in a keyboard interrupt on top of a timer interrupt that
+ * has enabled interrupts, or the other way round; OUTER(DATA) runs first, in
+ * the interrupt beneath.
+ */
+__must_check bool keyboard_on_timer(void (*outer)(void *),
+                                    void (*inner)(void *), void *data);
+__must_check bool timer_on_keyboard(void (*outer)(void *),
+                                    void (*inner)(void *), void *data);
+
+/* The owners of the two lines. */
+struct owner *timer_owner(void);
+struct owner *keyboard_owner(void);
+
+/*
+ * Read (or write) one byte at ADDRESS and expect a fault on an exclusive page
+ * with exactly this address, OWNER and INTRUDER.  NULL, or a sentence.  Any
+ * other fault is not caught.
+ */
+const char *expect_exclusive_fault(void *address, bool write,
+                                   const struct owner *owner,
+                                   const struct owner *intruder);
+
+/*
+ * Pages taken with MASK until NULL, linked by page->link: large blocks first, as
+ * long as they come, then smaller ones, so that gigabytes are soon gone; single
+ * pages decide where it ends.  COUNT is in pages.
+ */
+struct drained {
+	struct list pages;
+	unsigned long count;
+};
+void drained_init(struct drained *drained);
+void drain(struct drained *drained, gfp_t mask);
+void drained_free(struct drained *drained);
+
+/*
+ * What the rules say an order-0 request with RIGHT at the min mark gets from
+ * the kernel's node now: the sum over the zones of
+ * max(0, free - floor - lowmem reserve).
+ */
+unsigned long allowed_by_rules(enum reserve_right right);
+
+#endif

@@ -1,0 +1,754 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The promises of exclusive pages, tested on the machine by touching.
+ */
+#include "kernel/arch/arch.h"
+#include "kernel/arch/direct_map.h"
+#include "kernel/arch/io.h"
+#include "kernel/arch/paging.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/printk.h"
+#include "kernel/thread.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/page_alloc.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(exclusive);
+
+#define TAKE() labyrinth_void_alloc_page_gfp_atomic_exclusive()
+
+static bool is_filled(const void *address, uint8_t byte)
+{
+	const uint8_t *bytes = address;
+
+	for (unsigned long i = 0; i < PAGE_SIZE; i++) {
+		if (bytes[i] != byte)
+			return false;
+	}
+	return true;
+}
+
+static unsigned long event(enum vmstat_event which)
+{
+	return vmstat_read(&page_alloc_node()->stat, which);
+}
+
+CASE(exclusive, gives_a_zeroed_page_in_the_owners_window)
+{
+	uint8_t *page = TAKE();
+	struct owner *me = current_owner();
+
+	EXPECT(page != NULL);
+	EXPECT(is_filled(page, 0));
+	EXPECT((uintptr_t)page - me->window.base < WINDOW_SLOTS * PAGE_SIZE);
+	memset(page, 0x5a, PAGE_SIZE);
+	EXPECT(is_filled(page, 0x5a));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+CASE(exclusive, direct_map_faults_for_reads_and_writes)
+{
+	void *page = TAKE();
+	struct owner *me = current_owner();
+	unsigned long pfn;
+	const char *sentence;
+	void *direct;
+
+	EXPECT(page != NULL);
+	pfn = page_to_pfn(exclusive_page(page));
+	direct = phys_to_virt(pfn << PAGE_SHIFT);
+	EXPECT(!direct_map_visible(pfn));
+	sentence = expect_exclusive_fault(direct, false, me, me);
+	if (sentence == NULL)
+		sentence = expect_exclusive_fault(direct, true, me, me);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return sentence;
+}
+
+CASE(exclusive, parked_page_faults_in_the_direct_map)
+{
+	struct node *node = page_alloc_node();
+	struct page *page = list_first(&node->pool.parked, struct page, link);
+
+	EXPECT(page != NULL);
+	return expect_exclusive_fault(
+		phys_to_virt(page_to_pfn(page) << PAGE_SHIFT), false, NULL,
+		current_owner());
+}
+
+/* ---- Strangers ---------------------------------------------------------------- */
+
+static void read_it(void *data)
+{
+	(void)*(volatile uint8_t *)data;
+}
+
+static void write_it(void *data)
+{
+	*(volatile uint8_t *)data = 0xee;
+}
+
+CASE(exclusive, stranger_thread_is_ended_and_reported)
+{
+	uint8_t *page = TAKE();
+	uint64_t mark = log_mark();
+	struct thread *thief;
+
+	EXPECT(page != NULL);
+	memset(page, 0x11, PAGE_SIZE);
+	thief = thread_create("thief", read_it, page);
+	EXPECT(thief != NULL);
+	EXPECT(thread_join(thief) == THREAD_END_INTRUDED);
+	thief = thread_create("vandal", write_it, page);
+	EXPECT(thief != NULL);
+	EXPECT(thread_join(thief) == THREAD_END_INTRUDED);
+	EXPECT(is_filled(page, 0x11));
+	EXPECT(log_contains_since(mark, "thief"));
+	EXPECT(log_contains_since(mark, "vandal"));
+	EXPECT(log_contains_since(mark, current_owner()->name));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+struct touch_errand {
+	void *page;
+	const struct owner *owner;
+	const struct owner *intruder;
+	const char *sentence;
+	bool ran;
+};
+
+static void touch_both_ways(void *data)
+{
+	struct touch_errand *errand = data;
+
+	errand->ran = true;
+	errand->sentence = expect_exclusive_fault(
+		errand->page, false, errand->owner, errand->intruder);
+	if (errand->sentence == NULL)
+		errand->sentence = expect_exclusive_fault(
+			errand->page, true, errand->owner, errand->intruder);
+}
+
+CASE(exclusive, interrupt_on_top_of_its_owner_faults)
+{
+	struct touch_errand errand = {
+		.owner = current_owner(),
+		.intruder = timer_owner(),
+	};
+
+	NEEDS_I8042();
+	errand.page = TAKE();
+	EXPECT(errand.page != NULL);
+	memset(errand.page, 0x22, PAGE_SIZE);
+	EXPECT(in_timer_interrupt(touch_both_ways, &errand));
+	EXPECT(errand.sentence == NULL);
+	errand.intruder = keyboard_owner();
+	EXPECT(in_keyboard_interrupt(touch_both_ways, &errand));
+	EXPECT(errand.sentence == NULL);
+	EXPECT(is_filled(errand.page, 0x22));
+	EXPECT_EQUAL(exclusive_release(errand.page), 0);
+	return NULL;
+}
+
+/* ---- Lines ------------------------------------------------------------------------ */
+
+struct line_errand {
+	void *page;
+	int error;
+	struct touch_errand touch;
+	bool intact;
+};
+
+static void line_takes(void *data)
+{
+	struct line_errand *errand = data;
+
+	errand->page = TAKE();
+	if (errand->page != NULL)
+		memset(errand->page, 0x33, PAGE_SIZE);
+	errand->touch.page = errand->page;
+}
+
+static void line_releases(void *data)
+{
+	struct line_errand *errand = data;
+
+	errand->intact = is_filled(errand->page, 0x33);
+	errand->error = exclusive_release(errand->page);
+}
+
+static void touch_inner(void *data)
+{
+	struct line_errand *errand = data;
+
+	touch_both_ways(&errand->touch);
+}
+
+CASE(exclusive, keyboard_nested_in_timer_faults_on_the_timers_page)
+{
+	struct line_errand errand = { .touch = { .owner = timer_owner(),
+		                                 .intruder =
+		                                         keyboard_owner() } };
+
+	NEEDS_I8042();
+	EXPECT(keyboard_on_timer(line_takes, touch_inner, &errand));
+	EXPECT(errand.page != NULL && errand.touch.ran);
+	EXPECT(in_timer_interrupt(line_releases, &errand));
+	EXPECT_EQUAL(errand.error, 0);
+	EXPECT(errand.intact);
+	return errand.touch.sentence;
+}
+
+CASE(exclusive, timer_nested_in_keyboard_faults_on_the_keyboards_page)
+{
+	struct line_errand errand = { .touch = { .owner = keyboard_owner(),
+		                                 .intruder = timer_owner() } };
+
+	NEEDS_I8042();
+	EXPECT(timer_on_keyboard(line_takes, touch_inner, &errand));
+	EXPECT(errand.page != NULL && errand.touch.ran);
+	EXPECT(in_keyboard_interrupt(line_releases, &errand));
+	EXPECT_EQUAL(errand.error, 0);
+	EXPECT(errand.intact);
+	return errand.touch.sentence;
+}
+
+CASE(exclusive, thread_faults_on_a_lines_page)
+{
+	struct line_errand errand = { 0 };
+	const char *sentence;
+
+	EXPECT(in_timer_interrupt(line_takes, &errand));
+	EXPECT(errand.page != NULL);
+	sentence = expect_exclusive_fault(errand.page, false, timer_owner(),
+	                                  current_owner());
+	EXPECT(in_timer_interrupt(line_releases, &errand));
+	EXPECT_EQUAL(errand.error, 0);
+	EXPECT(errand.intact);
+	return sentence;
+}
+
+/* ---- Dead addresses ---------------------------------------------------------------- */
+
+CASE(exclusive, address_dies_with_release)
+{
+	struct owner *me = current_owner();
+	void *page = TAKE();
+
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return expect_exclusive_fault(page, false, me, me);
+}
+
+CASE(exclusive, address_is_not_used_again_at_once)
+{
+	void *first = TAKE();
+	void *second;
+
+	EXPECT(first != NULL);
+	EXPECT_EQUAL(exclusive_release(first), 0);
+	second = TAKE();
+	EXPECT(second != NULL && second != first);
+	EXPECT_EQUAL(exclusive_release(second), 0);
+	return NULL;
+}
+
+CASE(exclusive, released_page_is_scrubbed_before_anybody_sees_it)
+{
+	struct node *node = page_alloc_node();
+	uint8_t *page = TAKE();
+	struct page *frame;
+	bool clean;
+
+	EXPECT(page != NULL);
+	frame = exclusive_page(page);
+	memset(page, 0x77, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	/* The pool is last in, first out: the same frame comes back. */
+	EXPECT(list_first(&node->pool.parked, struct page, link) == frame);
+	page = TAKE();
+	EXPECT(page != NULL && exclusive_page(page) == frame);
+	clean = is_filled(page, 0);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT(clean);
+	return NULL;
+}
+
+/* ---- Refusals ------------------------------------------------------------------------- */
+
+CASE(exclusive, release_twice_is_refused)
+{
+	uint64_t mark = log_mark();
+	void *page = TAKE();
+
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT_EQUAL(exclusive_release(page), -ENOENT);
+	EXPECT(log_contains_since(mark, "released"));
+	return NULL;
+}
+
+CASE(exclusive, release_of_no_exclusive_address_is_refused)
+{
+	char *page = TAKE();
+	int local;
+
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(exclusive_release(NULL), -EINVAL);
+	EXPECT_EQUAL(exclusive_release(&local), -EINVAL);
+	EXPECT_EQUAL(exclusive_release(page + 1), -EINVAL);
+	EXPECT_EQUAL(exclusive_release(phys_to_virt(0x200000)), -EINVAL);
+	EXPECT_EQUAL(exclusive_release((void *)0x123456789000UL), -EINVAL);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+struct stranger {
+	void *page;
+	int release;
+	int transfer;
+	int cancel;
+	struct owner *self;
+};
+
+static void stranger_calls(void *data)
+{
+	struct stranger *stranger = data;
+
+	stranger->self = current_owner();
+	stranger->release = exclusive_release(stranger->page);
+	stranger->transfer = exclusive_transfer(stranger->page, stranger->self);
+	stranger->cancel = exclusive_cancel(stranger->page);
+}
+
+CASE(exclusive, stranger_can_neither_release_nor_hand_over)
+{
+	struct stranger stranger = { .page = TAKE() };
+	uint64_t mark = log_mark();
+	struct thread *thread;
+
+	EXPECT(stranger.page != NULL);
+	memset(stranger.page, 0x44, PAGE_SIZE);
+	thread = thread_create("stranger", stranger_calls, &stranger);
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(stranger.release, -EPERM);
+	EXPECT_EQUAL(stranger.transfer, -EPERM);
+	EXPECT_EQUAL(stranger.cancel, -ENOENT);
+	EXPECT(log_contains_since(mark, "stranger"));
+	EXPECT(log_contains_since(mark, current_owner()->name));
+	EXPECT(in_timer_interrupt(stranger_calls, &stranger));
+	EXPECT_EQUAL(stranger.release, -EPERM);
+	EXPECT_EQUAL(stranger.transfer, -EPERM);
+	EXPECT(is_filled(stranger.page, 0x44));
+	EXPECT_EQUAL(exclusive_release(stranger.page), 0);
+	return NULL;
+}
+
+CASE(exclusive, second_mapping_and_pinning_are_refused)
+{
+	void *address = TAKE();
+	struct page *page;
+
+	EXPECT(address != NULL);
+	memset(address, 0x55, PAGE_SIZE);
+	page = exclusive_page(address);
+	EXPECT_EQUAL(pin_page(page), -EBUSY);
+	EXPECT(!try_get_page(page));
+	EXPECT_EQUAL(map_kernel_page(STACK_BASE +
+	                                     STACK_SLOTS * STACK_SLOT_SIZE -
+	                                     PAGE_SIZE,
+	                             page),
+	             -EBUSY);
+	EXPECT(page_address(page) == NULL);
+	EXPECT(virt_to_page(address) == NULL);
+	EXPECT(virt_to_page(phys_to_virt(page_to_pfn(page) << PAGE_SHIFT)) ==
+	       NULL);
+	EXPECT(is_filled(address, 0x55));
+	EXPECT_EQUAL(exclusive_release(address), 0);
+	return NULL;
+}
+
+CASE(exclusive, free_pages_of_an_exclusive_page_is_refused)
+{
+	uint64_t mark = log_mark();
+	void *address = TAKE();
+
+	EXPECT(address != NULL);
+	__free_page(exclusive_page(address));
+	EXPECT(log_contains_since(mark, "exclusive"));
+	EXPECT(exclusive_page(address) != NULL);
+	EXPECT_EQUAL(exclusive_release(address), 0);
+	return NULL;
+}
+
+CASE(exclusive, full_window_gives_null_and_counts)
+{
+	static void *page[WINDOW_SLOTS];
+	struct node *node = page_alloc_node();
+	unsigned long full = event(VMSTAT_exclusive_window_full);
+	unsigned int taken = 0;
+	bool was_full = false;
+
+	/* A machine that has no 512 frames to park cannot fill a window. */
+	while (taken < WINDOW_SLOTS) {
+		struct page *frame =
+			alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE | __GFP_NOWARN);
+
+		if (frame == NULL)
+			break;
+		page[taken++] = exclusive_address(frame);
+	}
+	if (taken == WINDOW_SLOTS) {
+		exclusive_refill(node, 4);
+		was_full = TAKE() == NULL &&
+		           event(VMSTAT_exclusive_window_full) == full + 1;
+	}
+	for (unsigned int i = 0; i < taken; i++)
+		EXPECT_EQUAL(exclusive_release(page[i]), 0);
+	exclusive_shrink(node, node->pool.high);
+	EXPECT(taken < WINDOW_SLOTS || was_full);
+	return NULL;
+}
+
+/* ---- Hand-over --------------------------------------------------------------------------- */
+
+struct receiver {
+	void *page;
+	uint8_t first;
+	int release;
+	bool go;
+	bool keep;
+};
+
+static void receive(void *data)
+{
+	struct receiver *receiver = data;
+
+	while (!READ_ONCE(receiver->go))
+		thread_yield();
+	if (receiver->keep)
+		return;
+	receiver->page = exclusive_accept();
+	if (receiver->page == NULL)
+		return;
+	receiver->first = *(uint8_t *)receiver->page;
+	receiver->release = exclusive_release(receiver->page);
+}
+
+CASE(exclusive, hand_over_moves_the_page_and_ends_the_senders_access)
+{
+	struct owner *me = current_owner();
+	struct receiver receiver = { 0 };
+	struct thread *thread = thread_create("receiver", receive, &receiver);
+	uint8_t *page = TAKE();
+	const char *sentence;
+
+	EXPECT(thread != NULL && page != NULL);
+	memset(page, 0x66, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), 0);
+	sentence = expect_exclusive_fault(page, false, me, me);
+	EXPECT_EQUAL(exclusive_release(page), -EBUSY);
+	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), -EBUSY);
+	EXPECT_EQUAL(exclusive_incoming(&thread->owner), 1);
+	WRITE_ONCE(receiver.go, true);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT(receiver.page != NULL && receiver.page != page);
+	EXPECT_EQUAL(receiver.first, 0x66);
+	EXPECT_EQUAL(receiver.release, 0);
+	EXPECT_EQUAL(exclusive_release(page), -ENOENT);
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	if (sentence == NULL)
+		sentence = expect_exclusive_fault(page, false, me, me);
+	return sentence;
+}
+
+CASE(exclusive, cancel_brings_the_page_back_to_its_address)
+{
+	struct receiver receiver = { 0 };
+	struct thread *thread = thread_create("receiver", receive, &receiver);
+	uint8_t *page = TAKE();
+
+	EXPECT(thread != NULL && page != NULL);
+	memset(page, 0x67, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), 0);
+	EXPECT_EQUAL(exclusive_cancel(page), 0);
+	EXPECT(is_filled(page, 0x67));
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	WRITE_ONCE(receiver.go, true);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT(receiver.page == NULL);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+CASE(exclusive, hand_over_to_oneself_or_to_the_dead_is_refused)
+{
+	struct receiver receiver = { .go = true };
+	struct thread *thread = thread_create("receiver", receive, &receiver);
+	uint8_t *page = TAKE();
+
+	EXPECT(thread != NULL && page != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(exclusive_transfer(page, current_owner()), -EINVAL);
+	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), -ENXIO);
+	*page = 1; /* still the caller's */
+	EXPECT(exclusive_accept() == NULL);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+/* ---- The end of an owner ------------------------------------------------------------------ */
+
+static void take_three_and_end(void *data)
+{
+	(void)data;
+	for (int i = 0; i < 3; i++) {
+		uint8_t *page = TAKE();
+
+		if (page != NULL)
+			memset(page, 0x88, PAGE_SIZE);
+	}
+}
+
+CASE(exclusive, pages_of_a_dead_owner_are_scrubbed_and_parked)
+{
+	struct node *node = page_alloc_node();
+	unsigned long taken = event(VMSTAT_exclusive_take);
+	struct thread *thread;
+	void *page[3];
+	bool clean = true;
+
+	EXPECT(exclusive_refill(node, 3) < 4);
+	thread = thread_create("mayfly", take_three_and_end, NULL);
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(event(VMSTAT_exclusive_take), taken + 3);
+	for (int i = 0; i < 3; i++) {
+		page[i] = TAKE();
+		EXPECT(page[i] != NULL);
+		clean = clean && is_filled(page[i], 0);
+	}
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQUAL(exclusive_release(page[i]), 0);
+	EXPECT(clean);
+	return NULL;
+}
+
+CASE(exclusive, page_on_its_way_to_a_dead_owner_goes_back)
+{
+	struct receiver receiver = { .keep = true };
+	struct thread *thread = thread_create("receiver", receive, &receiver);
+	uint8_t *page = TAKE();
+
+	EXPECT(thread != NULL && page != NULL);
+	memset(page, 0x99, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), 0);
+	WRITE_ONCE(receiver.go, true);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT(is_filled(page, 0x99));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+static void send_and_end(void *data)
+{
+	uint8_t *page = TAKE();
+
+	if (page == NULL)
+		return;
+	memset(page, 0xaa, PAGE_SIZE);
+	exclusive_transfer(page, data);
+}
+
+CASE(exclusive, page_on_its_way_from_a_dead_owner_goes_on)
+{
+	struct thread *thread =
+		thread_create("sender", send_and_end, current_owner());
+	uint8_t *page;
+	bool intact;
+
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	page = exclusive_accept();
+	EXPECT(page != NULL);
+	intact = is_filled(page, 0xaa);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT(intact);
+	return NULL;
+}
+
+struct relay {
+	struct thread *receiver;
+};
+
+static void relay_to_receiver(void *data)
+{
+	struct relay *relay = data;
+	uint8_t *page = TAKE();
+
+	if (page != NULL)
+		exclusive_transfer(page, &relay->receiver->owner);
+}
+
+CASE(exclusive, page_between_two_dead_owners_is_parked)
+{
+	struct receiver receiver = { .keep = true };
+	struct relay relay = { .receiver = thread_create("receiver", receive,
+		                                         &receiver) };
+	struct thread *sender;
+
+	EXPECT(relay.receiver != NULL);
+	sender = thread_create("sender", relay_to_receiver, &relay);
+	EXPECT(sender != NULL);
+	EXPECT(thread_join(sender) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(exclusive_incoming(&relay.receiver->owner), 1);
+	WRITE_ONCE(receiver.go, true);
+	EXPECT(thread_join(relay.receiver) == THREAD_END_RETURNED);
+	return NULL; /* the balance around the case proves the rest */
+}
+
+/* ---- The end of a line: the clock's periodic interrupt, line 8 ---------------- */
+
+#define RTC_IRQ      8
+#define RTC_INDEX    0x70
+#define RTC_DATA     0x71
+#define RTC_B        0x0b
+#define RTC_C        0x0c /* reading it takes the interrupt back */
+#define RTC_PERIODIC 0x40
+
+static uint8_t rtc_read(uint8_t reg)
+{
+	outb(reg, RTC_INDEX);
+	return inb(RTC_DATA);
+}
+
+static void rtc_set_periodic(bool on)
+{
+	bool enabled = arch_irq_save();
+	uint8_t b = rtc_read(RTC_B);
+
+	b = on ? b | RTC_PERIODIC : b & (uint8_t)~RTC_PERIODIC;
+	outb(RTC_B, RTC_INDEX);
+	outb(b, RTC_DATA);
+	rtc_read(RTC_C);
+	arch_irq_restore(enabled);
+}
+
+struct rtc_errand {
+	struct owner *receiver;
+	bool taken;
+	int transfer;
+	bool done;
+};
+
+/* Keeps one page and hands another over. */
+static void rtc_interrupt(int irq, void *dev_id)
+{
+	struct rtc_errand *errand = dev_id;
+	uint8_t *kept;
+	uint8_t *sent;
+
+	(void)irq;
+	rtc_read(RTC_C);
+	if (errand->done)
+		return;
+	kept = TAKE();
+	sent = TAKE();
+	errand->taken = kept != NULL && sent != NULL;
+	if (errand->taken) {
+		memset(kept, 0xcc, PAGE_SIZE);
+		memset(sent, 0xdd, PAGE_SIZE);
+		errand->transfer = exclusive_transfer(sent, errand->receiver);
+	}
+	WRITE_ONCE(errand->done, true);
+}
+
+CASE(exclusive, freed_lines_pages_are_parked_and_its_hand_over_goes_on)
+{
+	struct rtc_errand errand = { .receiver = current_owner() };
+	uint64_t limit = clock_microseconds() + 2000000;
+	unsigned long taken = event(VMSTAT_exclusive_take);
+	uint8_t *page;
+	bool intact;
+
+	EXPECT_EQUAL(request_irq(RTC_IRQ, rtc_interrupt, "rtc", &errand), 0);
+	rtc_set_periodic(true);
+	while (!READ_ONCE(errand.done) && clock_microseconds() < limit)
+		thread_yield();
+	rtc_set_periodic(false);
+	EXPECT_EQUAL(free_irq(RTC_IRQ, &errand), 0);
+	EXPECT(errand.done && errand.taken);
+	EXPECT_EQUAL(errand.transfer, 0);
+	EXPECT_EQUAL(event(VMSTAT_exclusive_take), taken + 2);
+	page = exclusive_accept();
+	EXPECT(page != NULL);
+	intact = is_filled(page, 0xdd);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT(intact);
+	return NULL;
+}
+
+CASE(exclusive, page_on_its_way_to_a_freed_line_goes_back)
+{
+	struct rtc_errand errand = { .done = true };
+	uint8_t *page = TAKE();
+
+	EXPECT(page != NULL);
+	memset(page, 0xde, PAGE_SIZE);
+	EXPECT_EQUAL(request_irq(RTC_IRQ, rtc_interrupt, "rtc", &errand), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, irq_owner(RTC_IRQ)), 0);
+	EXPECT_EQUAL(free_irq(RTC_IRQ, &errand), 0);
+	EXPECT(is_filled(page, 0xde));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+static void intrude_while_owning(void *data)
+{
+	uint8_t *mine = TAKE();
+
+	if (mine != NULL)
+		memset(mine, 0xbb, PAGE_SIZE);
+	read_it(data);
+}
+
+CASE(exclusive, pages_of_an_ended_intruder_are_scrubbed_and_parked)
+{
+	void *page = TAKE();
+	struct thread *thread;
+
+	EXPECT(page != NULL);
+	thread = thread_create("thief", intrude_while_owning, page);
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_INTRUDED);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+/* ---- Contradictions ------------------------------------------------------------------------ */
+
+CASE(exclusive, contradictions_are_refused_by_name)
+{
+	static const gfp_t bad[] = {
+		__GFP_MOVABLE,  __GFP_RECLAIMABLE, __GFP_COMP,
+		__GFP_DMA,      __GFP_DMA32,       __GFP_HIGHMEM,
+		__GFP_MEMALLOC, __GFP_NOMEMALLOC,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		uint64_t mark = log_mark();
+
+		EXPECT(alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE | bad[i]) ==
+		       NULL);
+		EXPECT(log_contains_since(mark, "__GFP_EXCLUSIVE"));
+	}
+	EXPECT(alloc_pages(GFP_ATOMIC | __GFP_EXCLUSIVE, 1) == NULL);
+	return NULL;
+}

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine under the allocator: mappings, faults, interrupts, threads.
+ */
+#include "kernel/arch/arch.h"
+#include "kernel/arch/image.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/context.h"
+#include "kernel/core/fault.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/symbols.h"
+#include "kernel/thread.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/page_alloc.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(paging);
+SUITE(fault);
+SUITE(irq);
+SUITE(thread);
+SUITE(boot);
+
+/* ---- Declared faults ------------------------------------------------------------ */
+
+struct declared {
+	unsigned int vector;
+	enum fault_kind kind;
+	uintptr_t address;
+	uint32_t error; /* bits that must be set */
+	volatile void *target;
+};
+
+static bool match_declared(const struct fault *fault, void *data)
+{
+	const struct declared *declared = data;
+
+	return fault->frame->vector == declared->vector &&
+	       fault->kind == declared->kind &&
+	       fault->address == declared->address &&
+	       (fault->frame->error & declared->error) == declared->error;
+}
+
+static bool faults(struct declared *declared, void (*function)(void *))
+{
+	struct fault_expect expect = { .match = match_declared,
+		                       .data = declared };
+
+	return fault_catch(&expect, function, declared);
+}
+
+static void read_target(void *data)
+{
+	const struct declared *declared = data;
+
+	(void)*(volatile uint8_t *)declared->target;
+}
+
+static void write_target(void *data)
+{
+	const struct declared *declared = data;
+
+	*(volatile uint8_t *)declared->target = 0xc3;
+}
+
+static void call_target(void *data)
+{
+	const struct declared *declared = data;
+
+	((void (*)(void))(uintptr_t)declared->target)();
+}
+
+static struct declared page_fault(const volatile void *address,
+                                  enum fault_kind kind, uint32_t error)
+{
+	return (struct declared){
+		.vector = VECTOR_PAGE_FAULT,
+		.kind = kind,
+		.address = (uintptr_t)address,
+		.error = error,
+		.target = (volatile void *)(uintptr_t)address,
+	};
+}
+
+/* ---- Paging ------------------------------------------------------------------------- */
+
+CASE(paging, no_page_is_both_writable_and_executable)
+{
+	EXPECT_EQUAL(paging_count_violations(), 0);
+	return NULL;
+}
+
+CASE(paging, page_0_is_not_mapped)
+{
+	struct declared null = page_fault(NULL, FAULT_NULL, 0);
+
+	EXPECT(faults(&null, read_target));
+	null.error = PF_WRITE;
+	EXPECT(faults(&null, write_target));
+	return NULL;
+}
+
+CASE(paging, identity_map_is_gone)
+{
+	struct declared low = page_fault((void *)0x100000UL, FAULT_OTHER, 0);
+
+	EXPECT(faults(&low, read_target));
+	return NULL;
+}
+
+CASE(paging, text_and_rodata_cannot_be_written)
+{
+	static const char text[] = "read only";
+	struct declared code = page_fault((void *)(uintptr_t)alloc_pages,
+	                                  FAULT_OTHER, PF_WRITE | PF_PRESENT);
+	struct declared constant =
+		page_fault(text, FAULT_OTHER, PF_WRITE | PF_PRESENT);
+
+	EXPECT(faults(&code, write_target));
+	EXPECT(faults(&constant, write_target));
+	return NULL;
+}
+
+CASE(paging, text_cannot_be_written_through_the_direct_map)
+{
+	uintptr_t alias = (uintptr_t)alloc_pages - KERNEL_BASE;
+	struct declared code = page_fault(phys_to_virt(alias), FAULT_OTHER,
+	                                  PF_WRITE | PF_PRESENT);
+
+	EXPECT(faults(&code, write_target));
+	return NULL;
+}
+
+CASE(paging, data_and_direct_map_cannot_be_executed)
+{
+	static uint8_t data[16];
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct declared in_data = page_fault(data, FAULT_OTHER, PF_FETCH);
+	struct declared in_map;
+	bool caught;
+
+	EXPECT(page != NULL);
+	memset(page_address(page), 0xc3, PAGE_SIZE);
+	memset(data, 0xc3, sizeof(data));
+	in_map = page_fault(page_address(page), FAULT_OTHER, PF_FETCH);
+	caught = faults(&in_map, call_target);
+	__free_page(page);
+	EXPECT(caught);
+	EXPECT(faults(&in_data, call_target));
+	return NULL;
+}
+
+/* ---- Faults ---------------------------------------------------------------------------- */
+
+static volatile int dividend = 1;
+static volatile int divisor; /* 0 */
+
+static void divide(void *data)
+{
+	(void)data;
+	dividend = dividend / divisor;
+}
+
+static void bad_opcode(void *data)
+{
+	(void)data;
+	__builtin_trap();
+}
+
+CASE(fault, divide_error_and_invalid_opcode_are_caught)
+{
+	struct declared by_zero = { .vector = 0, .kind = FAULT_OTHER };
+	struct declared opcode = { .vector = VECTOR_INVALID_OP,
+		                   .kind = FAULT_OTHER };
+
+	EXPECT(faults(&by_zero, divide));
+	EXPECT(faults(&opcode, bad_opcode));
+	return NULL;
+}
+
+CASE(fault, non_canonical_address_is_a_protection_fault)
+{
+	struct declared hole = { .vector = VECTOR_PROTECTION,
+		                 .kind = FAULT_OTHER,
+		                 .target = (void *)0x8000000000000000UL };
+
+	EXPECT(faults(&hole, read_target));
+	return NULL;
+}
+
+CASE(fault, guard_page_below_a_threads_stack_faults)
+{
+	uintptr_t guard = STACK_BASE + STACK_SLOT_SIZE - STACK_SIZE - 8;
+	struct declared below = page_fault((void *)guard, FAULT_GUARD, 0);
+
+	EXPECT(paging_is_guard(guard));
+	EXPECT(faults(&below, read_target));
+	return NULL;
+}
+
+struct nested {
+	struct declared inner;
+	bool inner_caught;
+};
+
+static void catch_inner_then_fault(void *data)
+{
+	struct nested *nested = data;
+
+	nested->inner_caught = faults(&nested->inner, read_target);
+	__builtin_trap();
+}
+
+static bool match_opcode(const struct fault *fault, void *data)
+{
+	(void)data;
+	return fault->frame->vector == VECTOR_INVALID_OP;
+}
+
+CASE(fault, catches_nest)
+{
+	struct nested nested = { .inner = page_fault(NULL, FAULT_NULL, 0) };
+	struct fault_expect outer = { .match = match_opcode };
+
+	EXPECT(fault_catch(&outer, catch_inner_then_fault, &nested));
+	EXPECT(nested.inner_caught);
+	return NULL;
+}
+
+static void catch_null_in_interrupt(void *data)
+{
+	struct declared null = page_fault(NULL, FAULT_NULL, 0);
+
+	*(bool *)data = faults(&null, read_target);
+}
+
+CASE(fault, handler_catches_its_own_faults)
+{
+	bool caught = false;
+
+	EXPECT(in_timer_interrupt(catch_null_in_interrupt, &caught));
+	EXPECT(caught);
+	return NULL;
+}
+
+/* ---- Interrupts --------------------------------------------------------------------------- */
+
+struct context_seen {
+	unsigned int count;
+	bool in_interrupt;
+	bool in_nmi;
+	bool may_sleep;
+	bool enabled;
+	const struct owner *owner;
+};
+
+static void see_context(void *data)
+{
+	struct context_seen *seen = data;
+
+	seen->count = preempt_count();
+	seen->in_interrupt = in_interrupt();
+	seen->in_nmi = in_nmi();
+	seen->may_sleep = might_sleep();
+	seen->enabled = arch_irq_enabled();
+	seen->owner = current_owner();
+}
+
+CASE(irq, handler_knows_that_it_is_in_an_interrupt)
+{
+	struct context_seen seen = { 0 };
+	unsigned long violations = might_sleep_violations();
+
+	EXPECT(!in_interrupt() && !in_nmi() && might_sleep());
+	EXPECT(in_timer_interrupt(see_context, &seen));
+	EXPECT(seen.in_interrupt && !seen.in_nmi && !seen.may_sleep);
+	EXPECT(!seen.enabled);
+	EXPECT_EQUAL(seen.count & HARDIRQ_MASK, HARDIRQ_ONE);
+	EXPECT(seen.owner == timer_owner());
+	EXPECT_EQUAL(might_sleep_violations(), violations + 1);
+	return NULL;
+}
+
+struct nesting {
+	unsigned int depth;
+};
+
+static void do_nothing(void *data)
+{
+	(void)data;
+}
+
+static void see_depth(void *data)
+{
+	struct nesting *nesting = data;
+
+	nesting->depth = (preempt_count() & HARDIRQ_MASK) / HARDIRQ_ONE;
+}
+
+CASE(irq, lines_nest_both_ways)
+{
+	struct nesting nesting = { 0 };
+
+	NEEDS_I8042();
+	EXPECT(keyboard_on_timer(do_nothing, see_depth, &nesting));
+	EXPECT_EQUAL(nesting.depth, 2);
+	nesting.depth = 0;
+	EXPECT(timer_on_keyboard(do_nothing, see_depth, &nesting));
+	EXPECT_EQUAL(nesting.depth, 2);
+	EXPECT_EQUAL(preempt_count(), 0);
+	return NULL;
+}
+
+static void no_handler(int irq, void *dev_id)
+{
+	(void)irq;
+	(void)dev_id;
+}
+
+CASE(irq, request_and_free_refuse_what_is_wrong)
+{
+	int cookie;
+
+	EXPECT_EQUAL(request_irq(16, no_handler, "none", NULL), -EINVAL);
+	EXPECT_EQUAL(request_irq(5, NULL, "none", NULL), -EINVAL);
+	EXPECT_EQUAL(request_irq(0, no_handler, "second", NULL), -EBUSY);
+	EXPECT_EQUAL(free_irq(5, NULL), -ENOENT);
+	EXPECT_EQUAL(request_irq(5, no_handler, "five", &cookie), 0);
+	EXPECT_EQUAL(free_irq(5, NULL), -ENOENT);
+	EXPECT_EQUAL(free_irq(5, &cookie), 0);
+	return NULL;
+}
+
+CASE(irq, line_of_the_second_controller_cannot_be_requested)
+{
+	struct irq_statistics before;
+	struct irq_statistics after;
+
+	irq_statistics(IRQ_CASCADE, &before);
+	EXPECT_EQUAL(request_irq(IRQ_CASCADE, no_handler, "two", NULL), -EBUSY);
+	EXPECT(irq_owner(IRQ_CASCADE) == NULL);
+	EXPECT_EQUAL(free_irq(IRQ_CASCADE, NULL), -ENOENT);
+	irq_statistics(IRQ_CASCADE, &after);
+	EXPECT_EQUAL(after.taken, before.taken);
+	return NULL;
+}
+
+static int freed_with;
+
+static void free_line_5(void *data)
+{
+	freed_with = free_irq(5, data);
+}
+
+CASE(irq, line_is_not_freed_where_sleeping_is_impossible)
+{
+	unsigned long violations = might_sleep_violations();
+	int cookie;
+	bool ran;
+
+	EXPECT_EQUAL(request_irq(5, no_handler, "five", &cookie), 0);
+	freed_with = 0;
+	ran = in_timer_interrupt(free_line_5, &cookie);
+	if (!ran || freed_with != -EBUSY || irq_owner(5) == NULL) {
+		free_irq(5, &cookie);
+		return "it was freed in an interrupt";
+	}
+	preempt_disable();
+	freed_with = free_irq(5, &cookie);
+	preempt_enable();
+	EXPECT_EQUAL(free_irq(5, &cookie), 0);
+	EXPECT_EQUAL(freed_with, -EBUSY);
+	EXPECT_EQUAL(might_sleep_violations(), violations + 2);
+	EXPECT(irq_owner(5) == NULL);
+	return NULL;
+}
+
+CASE(irq, spurious_interrupts_of_both_controllers_are_counted)
+{
+	struct irq_statistics before[2];
+	struct irq_statistics after[2];
+	uint64_t ticks;
+
+	irq_statistics(7, &before[0]);
+	irq_statistics(15, &before[1]);
+	arch_raise_irq_vector(7);
+	arch_raise_irq_vector(15);
+	irq_statistics(7, &after[0]);
+	irq_statistics(15, &after[1]);
+	EXPECT_EQUAL(after[0].spurious, before[0].spurious + 1);
+	EXPECT_EQUAL(after[1].spurious, before[1].spurious + 1);
+	/* No end of interrupt was lost: the timer goes on. */
+	ticks = clock_ticks();
+	while (clock_ticks() < ticks + 3)
+		thread_yield();
+	return NULL;
+}
+
+/* ---- Threads ------------------------------------------------------------------------------- */
+
+static void add_one(void *data)
+{
+	(*(unsigned int *)data)++;
+}
+
+CASE(thread, more_than_the_stack_slots_one_after_the_other)
+{
+	unsigned int runs = 0;
+
+	for (int i = 0; i < STACK_SLOTS + 8; i++) {
+		struct thread *thread =
+			thread_create("one of many", add_one, &runs);
+
+		EXPECT(thread != NULL);
+		EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	}
+	EXPECT_EQUAL(runs, STACK_SLOTS + 8);
+	return NULL;
+}
+
+static void take_turns(void *data)
+{
+	for (int i = 0; i < 10; i++) {
+		(*(unsigned int *)data)++;
+		thread_yield();
+	}
+}
+
+CASE(thread, yielding_threads_take_turns)
+{
+	unsigned int a = 0;
+	unsigned int b = 0;
+	struct thread *first = thread_create("a", take_turns, &a);
+	struct thread *second = thread_create("b", take_turns, &b);
+
+	EXPECT(first != NULL && second != NULL);
+	for (int i = 0; i < 5; i++)
+		thread_yield();
+	EXPECT(a > 0 && b > 0 && a < 10 && b < 10);
+	EXPECT(a - b + 1 <= 2);
+	EXPECT(thread_join(first) == THREAD_END_RETURNED);
+	EXPECT(thread_join(second) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(a + b, 20);
+	return NULL;
+}
+
+CASE(thread, sleep_lasts_as_long_as_asked)
+{
+	uint64_t begin = clock_microseconds();
+
+	thread_sleep(20000);
+	EXPECT(clock_microseconds() - begin >= 20000);
+	return NULL;
+}
+
+/* ---- Boot ------------------------------------------------------------------------------------- */
+
+CASE(boot, kernel_image_is_reserved_and_boot_code_is_not)
+{
+	for (uint64_t at = image_physical_start(); at < image_physical_end();
+	     at += PAGE_SIZE) {
+		struct page *page = pfn_to_page(at >> PAGE_SHIFT);
+		bool boot =
+			at >= boot_physical_start() && at < boot_physical_end();
+
+		EXPECT(page != NULL);
+		EXPECT((page->state == PAGE_RESERVED) == !boot);
+	}
+	return NULL;
+}
+
+CASE(boot, present_is_managed_plus_reserved_in_every_zone)
+{
+	struct node *node = page_alloc_node();
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node->zone[type];
+		struct page_columns columns;
+		char sentence[160];
+
+		EXPECT(zone_check(&node->zone[type], &columns, false, sentence,
+		                  sizeof(sentence)) == NULL);
+		EXPECT_EQUAL(columns.free + columns.parked + columns.used +
+		                     columns.exclusive + columns.bad +
+		                     columns.loose + columns.reserved,
+		             zone->present);
+	}
+	return NULL;
+}
+
+CASE(boot, symbols_name_functions)
+{
+	unsigned long offset = 1;
+	const char *name = symbol_name((uintptr_t)alloc_pages + 1, &offset);
+
+	EXPECT(name != NULL && strcmp(name, "alloc_pages") == 0);
+	EXPECT_EQUAL(offset, 1);
+	EXPECT(symbol_name(0x1000, &offset) == NULL);
+	return NULL;
+}

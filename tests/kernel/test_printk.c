@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel log: what the ring keeps, what the consoles show, and lines from
+ * interrupts among those of a thread.
+ *
+ * Lines are logged at LOG_DEBUG unless a case is about the consoles, and each
+ * case looks at lines behind its own mark.
+ */
+#include "drivers/pit.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/console.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "lib/format.h"
+#include "lib/parse.h"
+#include "lib/string.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(printk);
+
+#define LINE_LIMIT 255 /* kernel/core/printk.h */
+#define CALL_LIMIT 511
+#define LONG       200 /* a line that is easily torn */
+
+/* Enough of the longest lines to fill the ring twice. */
+#define FILLERS    (2 * LOG_SIZE / LINE_LIMIT)
+
+#define X10        "xxxxxxxxxx"
+#define X50        X10 X10 X10 X10 X10
+#define X100       X50 X50
+
+/* ---- Reading -------------------------------------------------------------- */
+
+/* The text of a visited line, behind "[    1.234567] ". */
+static const char *text_of(const char *line)
+{
+	const char *end = strchr(line, ']');
+
+	return *line == '[' && end != NULL && end[1] == ' ' ? end + 2 : "?";
+}
+
+/* The last lines that were visited, oldest first. */
+#define KEPT 8
+struct kept {
+	char text[KEPT][LINE_LIMIT + 1];
+	unsigned int count; /* visited, kept or not */
+};
+
+static void keep(const char *line, void *data)
+{
+	struct kept *kept = data;
+
+	if (kept->count < KEPT)
+		scnprintf(kept->text[kept->count], sizeof(kept->text[0]), "%s",
+		          text_of(line));
+	kept->count++;
+}
+
+/* The last COUNT lines; valid until the next call. */
+static const struct kept *last_lines(unsigned int count)
+{
+	static struct kept kept;
+
+	memset(&kept, 0, sizeof(kept));
+	log_visit(count, keep, &kept);
+	return &kept;
+}
+
+CASE(printk, visits_the_last_lines_oldest_first)
+{
+	const struct kept *kept;
+
+	for (unsigned int i = 0; i < 5; i++)
+		pr_debug("line %u\n", i);
+	kept = last_lines(3);
+	EXPECT_EQUAL(kept->count, 3);
+	EXPECT(strcmp(kept->text[0], "line 2") == 0);
+	EXPECT(strcmp(kept->text[1], "line 3") == 0);
+	EXPECT(strcmp(kept->text[2], "line 4") == 0);
+	EXPECT_EQUAL(last_lines(0)->count, 0);
+	return NULL;
+}
+
+CASE(printk, counts_lines_since_a_mark_and_those_with_a_text)
+{
+	uint64_t first;
+	uint64_t second;
+
+	pr_debug("apple before the mark\n");
+	first = log_mark();
+	pr_debug("apple\n");
+	pr_debug("pear\n");
+	second = log_mark();
+	pr_debug("an apple at the end: apple\n");
+	EXPECT_EQUAL(second, first + 2);
+	EXPECT_EQUAL(log_mark(), first + 3);
+	EXPECT_EQUAL(log_count_since(first, "apple"), 2);
+	EXPECT_EQUAL(log_count_since(second, "apple"), 1);
+	EXPECT_EQUAL(log_count_since(first, ""), 3);
+	EXPECT(log_contains_since(first, "pear"));
+	EXPECT(!log_contains_since(second, "pear"));
+	EXPECT(!log_contains_since(log_mark(), ""));
+	return NULL;
+}
+
+CASE(printk, cuts_a_line_at_its_limit)
+{
+	uint64_t mark = log_mark();
+	const struct kept *kept;
+
+	pr_debug("%s", X100 X100 X100);
+	EXPECT_EQUAL(log_mark(), mark + 1);
+	kept = last_lines(1);
+	EXPECT_EQUAL(strlen(kept->text[0]), LINE_LIMIT);
+	pr_debug("%s", X100 X100 X50 "12345");
+	kept = last_lines(1);
+	EXPECT(strcmp(kept->text[0], X100 X100 X50 "12345") == 0);
+	return NULL;
+}
+
+CASE(printk, splits_a_text_at_its_newlines)
+{
+	uint64_t mark = log_mark();
+	const struct kept *kept;
+
+	pr_debug("one\ntwo\nthree");
+	EXPECT_EQUAL(log_mark(), mark + 3);
+	kept = last_lines(3);
+	EXPECT(strcmp(kept->text[0], "one") == 0);
+	EXPECT(strcmp(kept->text[1], "two") == 0);
+	EXPECT(strcmp(kept->text[2], "three") == 0);
+	/* What is cut from one line does not reach the next one. */
+	pr_debug("%s\nbehind\n", X100 X100 X100);
+	EXPECT_EQUAL(log_mark(), mark + 5);
+	kept = last_lines(1);
+	EXPECT(strcmp(kept->text[0], "behind") == 0);
+	return NULL;
+}
+
+CASE(printk, takes_so_many_characters_from_one_call)
+{
+	uint64_t mark = log_mark();
+	const struct kept *kept;
+
+	/* 251 and 251 characters, each with its newline, and the rest. */
+	pr_debug("%s\n%s\n%s\n", X100 X100 X50 "a", X100 X100 X50 "b",
+	         "0123456789");
+	EXPECT_EQUAL(log_mark(), mark + 3);
+	kept = last_lines(1);
+	EXPECT_EQUAL(strlen(kept->text[0]), CALL_LIMIT - 2 * 252);
+	EXPECT(strcmp(kept->text[0], "0123456") == 0);
+	return NULL;
+}
+
+/* ---- A full ring ------------------------------------------------------------ */
+
+static void log_filler(unsigned int number)
+{
+	pr_debug("filler %3u %s\n", number, X100 X100 X10 X10 X10 X10);
+}
+
+/* Are the visited lines fillers, one number after the other? */
+struct row {
+	unsigned int count;
+	uint64_t next;
+	bool broken;
+};
+
+/* The number behind HEAD in TEXT, up to a blank; false: there is none. */
+static bool number_behind(const char *text, const char *head, uint64_t *number)
+{
+	size_t length = strlen(head);
+	char digits[24];
+	size_t at = 0;
+
+	if (strncmp(text, head, length) != 0)
+		return false;
+	text += length;
+	while (*text == ' ')
+		text++;
+	while (*text != ' ' && *text != '\0' && at + 1 < sizeof(digits))
+		digits[at++] = *text++;
+	digits[at] = '\0';
+	return parse_number(digits, number) == 0;
+}
+
+static void look_at_row(const char *line, void *data)
+{
+	struct row *row = data;
+	uint64_t number;
+
+	if (!number_behind(text_of(line), "filler", &number) ||
+	    (row->count > 0 && number != row->next))
+		row->broken = true;
+	else
+		row->next = number + 1;
+	row->count++;
+}
+
+CASE(printk, full_ring_drops_its_oldest_lines)
+{
+	uint64_t mark = log_mark();
+	struct row row = { 0 };
+
+	for (unsigned int i = 0; i < FILLERS; i++)
+		log_filler(i);
+	/* A number is never used twice, nor reused. */
+	EXPECT_EQUAL(log_mark(), mark + FILLERS);
+	EXPECT(!log_contains_since(mark, "filler   0 "));
+	EXPECT(!log_contains_since(0, "filler   0 "));
+	log_visit(FILLERS, look_at_row, &row);
+	EXPECT(!row.broken);
+	EXPECT_EQUAL(row.next, FILLERS);
+	EXPECT(row.count < FILLERS);
+	/* It holds as many of them as fit, with ten bytes of head each. */
+	EXPECT_EQUAL(row.count,
+	             LOG_SIZE / (strlen(last_lines(1)->text[0]) + 10));
+	EXPECT_EQUAL(log_count_since(mark, "filler"), row.count);
+	return NULL;
+}
+
+/* ---- The consoles -------------------------------------------------------------- */
+
+/*
+ * A third console beside the serial port and the screen.  There is no way to
+ * take one away again, so it stays, and listens only while a case wants it to.
+ */
+static struct {
+	bool listens;
+	bool talks; /* overruns the log once, while it writes */
+	char text[1024];
+	size_t length;
+} ear;
+
+static void ear_write(const char *text, size_t size)
+{
+	if (!ear.listens)
+		return;
+	for (size_t i = 0; i < size && ear.length + 1 < sizeof(ear.text); i++)
+		ear.text[ear.length++] = text[i];
+	ear.text[ear.length] = '\0';
+	if (!ear.talks)
+		return;
+	ear.talks = false;
+	for (unsigned int i = 0; i < FILLERS; i++)
+		log_filler(i);
+}
+
+static struct console_sink ear_sink = { .name = "ear", .write = ear_write };
+
+static void begin_listening(bool talks)
+{
+	static bool registered;
+
+	if (!registered)
+		console_register_sink(&ear_sink);
+	registered = true;
+	ear.length = 0;
+	ear.text[0] = '\0';
+	ear.talks = talks;
+	ear.listens = true;
+}
+
+static bool heard(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i + length <= ear.length; i++) {
+		if (strncmp(ear.text + i, text, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+CASE(printk, consoles_show_lines_up_to_their_level)
+{
+	enum log_level level = log_console_level();
+	uint64_t mark = log_mark();
+
+	begin_listening(false);
+	log_set_console_level(LOG_WARNING);
+	printk(LOG_ERR, "more urgent than the level\n");
+	printk(LOG_WARNING, "as urgent as the level\n");
+	printk(LOG_NOTICE, "less urgent than the level\n");
+	log_set_console_level(level);
+	ear.listens = false;
+	EXPECT(heard("] more urgent than the level\n"));
+	EXPECT(heard("] as urgent as the level\n"));
+	EXPECT(!heard("less urgent"));
+	/* The ring has all of them. */
+	EXPECT_EQUAL(log_count_since(mark, "urgent"), 3);
+	EXPECT_EQUAL(log_console_level(), level);
+	return NULL;
+}
+
+CASE(printk, consoles_tell_how_many_lines_they_have_missed)
+{
+	enum log_level level = log_console_level();
+	char sentence[64];
+	unsigned int held;
+
+	begin_listening(true);
+	log_set_console_level(LOG_ERR);
+	pr_err("a console that is slower than the log\n");
+	log_set_console_level(level);
+	ear.listens = false;
+	held = LOG_SIZE / (unsigned int)(strlen(last_lines(1)->text[0]) + 10);
+	scnprintf(sentence, sizeof(sentence),
+	          "(%u lines of the log are lost)\n",
+	          (unsigned int)FILLERS - held);
+	EXPECT(heard("slower than the log\n"));
+	EXPECT(heard(sentence));
+	return NULL;
+}
+
+/* ---- From interrupts ------------------------------------------------------------- */
+
+static void log_from_interrupt(void *data)
+{
+	(void)data;
+	pr_debug("order 2 %s\n", X100 X100);
+}
+
+static void log_outer(void *data)
+{
+	(void)data;
+	pr_debug("order 2 %s\n", X100 X100);
+}
+
+static void log_inner(void *data)
+{
+	(void)data;
+	pr_debug("order 3 %s\n", X100 X100);
+}
+
+/* Are the last COUNT lines "order 1", "order 2" ..., and whole? */
+static bool in_order(unsigned int count)
+{
+	const struct kept *kept = last_lines(count);
+
+	for (unsigned int i = 0; i < count; i++) {
+		char due[LINE_LIMIT + 1];
+
+		scnprintf(due, sizeof(due), "order %u %s", i + 1, X100 X100);
+		if (strcmp(kept->text[i], due) != 0)
+			return false;
+	}
+	return kept->count == count;
+}
+
+CASE(printk, line_from_an_interrupt_stands_where_it_came)
+{
+	pr_debug("order 1 %s\n", X100 X100);
+	EXPECT(in_timer_interrupt(log_from_interrupt, NULL));
+	pr_debug("order 3 %s\n", X100 X100);
+	EXPECT(in_order(3));
+	return NULL;
+}
+
+CASE(printk, line_from_a_nested_interrupt_stands_where_it_came)
+{
+	NEEDS_I8042();
+	pr_debug("order 1 %s\n", X100 X100);
+	EXPECT(keyboard_on_timer(log_outer, log_inner, NULL));
+	pr_debug("order 4 %s\n", X100 X100);
+	EXPECT(in_order(4));
+	return NULL;
+}
+
+/* A thread and the timer write at the same time. */
+#define TICKS   20U
+#define SECONDS 1000000ULL
+
+static void log_tick(void *data)
+{
+	unsigned int *ticks = data;
+
+	if (*ticks < TICKS)
+		pr_debug("tick %u %s\n", (*ticks)++, X100 X100);
+}
+
+struct race {
+	uint64_t next_tick;
+	uint64_t next_turn;
+	unsigned int ticks;
+	unsigned int turns;
+	bool broken;
+};
+
+static bool is_whole(const char *text)
+{
+	const char *blank = strchr(text, 'x');
+
+	return blank != NULL && strcmp(blank, X100 X100) == 0;
+}
+
+/* NUMBER, of a kind of which *COUNT have been seen, must be the next one. */
+static void must_follow(struct race *race, uint64_t number, uint64_t *next,
+                        unsigned int *count)
+{
+	if (*count > 0 && number != *next)
+		race->broken = true;
+	*next = number + 1;
+	(*count)++;
+}
+
+static void look_at_race(const char *line, void *data)
+{
+	struct race *race = data;
+	const char *text = text_of(line);
+	uint64_t number;
+
+	if (number_behind(text, "tick", &number))
+		must_follow(race, number, &race->next_tick, &race->ticks);
+	else if (number_behind(text, "turn", &number))
+		must_follow(race, number, &race->next_turn, &race->turns);
+	else
+		race->broken = true;
+	if (!is_whole(text))
+		race->broken = true;
+}
+
+CASE(printk, interrupts_and_a_thread_tear_no_line)
+{
+	uint64_t mark = log_mark();
+	uint64_t limit = clock_microseconds() + 5 * SECONDS;
+	struct race race = { 0 };
+	unsigned int ticks = 0;
+	unsigned int turns = 0;
+	uint64_t lines;
+
+	pit_set_listener(log_tick, &ticks);
+	while (READ_ONCE(ticks) < TICKS && clock_microseconds() < limit)
+		pr_debug("turn %u %s\n", turns++, X100 X100);
+	pit_set_listener(NULL, NULL);
+	EXPECT_EQUAL(ticks, TICKS);
+	lines = log_mark() - mark;
+	EXPECT_EQUAL(lines, TICKS + turns);
+	log_visit((unsigned int)min(lines, (uint64_t)LOG_SIZE), look_at_race,
+	          &race);
+	EXPECT(!race.broken);
+	EXPECT(race.ticks + race.turns >= LOG_SIZE / 300);
+	EXPECT_EQUAL(race.next_turn, turns);
+	return NULL;
+}
+
+/* ---- Rate limits ------------------------------------------------------------------ */
+
+#define INTERVAL 50000U
+
+/* Tries at once: how many of COUNT pass. */
+static unsigned int passes(struct ratelimit *limit, unsigned int count)
+{
+	unsigned int passed = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		passed += ratelimit_pass(limit);
+	return passed;
+}
+
+CASE(printk, ratelimit_lets_a_burst_through_and_counts_the_rest)
+{
+	struct ratelimit limit = { .interval = 60 * SECONDS, .burst = 3 };
+	uint64_t mark = log_mark();
+
+	EXPECT_EQUAL(passes(&limit, 10), 3);
+	EXPECT_EQUAL(passes(&limit, 10), 0);
+	EXPECT(!log_contains_since(mark, "suppressed"));
+	return NULL;
+}
+
+CASE(printk, ratelimit_opens_again_after_its_interval)
+{
+	struct ratelimit limit = { .interval = INTERVAL, .burst = 2 };
+	uint64_t mark = log_mark();
+	uint64_t begin = clock_microseconds();
+	unsigned int passed = 0;
+	unsigned int suppressed = 0;
+
+	while (clock_microseconds() - begin < INTERVAL / 2) {
+		if (ratelimit_pass(&limit))
+			passed++;
+		else
+			suppressed++;
+	}
+	EXPECT_EQUAL(passed, 2);
+	EXPECT(suppressed > 0);
+	thread_sleep(INTERVAL);
+	EXPECT(ratelimit_pass(&limit));
+	EXPECT_EQUAL(log_count_since(mark, "reports like the next one were "
+	                                   "suppressed"),
+	             1);
+	return NULL;
+}
+
+CASE(printk, ratelimit_holds_for_every_stretch_of_its_length)
+{
+	struct ratelimit limit = { .interval = INTERVAL, .burst = 2 };
+	uint64_t second;
+
+	EXPECT(ratelimit_pass(&limit));
+	thread_sleep(INTERVAL / 2);
+	second = clock_microseconds();
+	EXPECT(ratelimit_pass(&limit));
+	/* An interval after the first one, not after the second one. */
+	thread_sleep(INTERVAL * 5 / 8);
+	EXPECT(!ratelimit_pass(&limit) ||
+	       clock_microseconds() - second >= INTERVAL);
+	return NULL;
+}

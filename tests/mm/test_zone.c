@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/mm/test_zone.c -- zones, nodes, and whether the detectors detect.
+ *
+ * Also the private node that other suites use (tests/mm/private_node.h).
+ */
+#include "lib/string.h"
+#include "mm/buddy.h"
+#include "mm/page_state.h"
+#include "tests/mm/private_node.h"
+#include "tests/suite.h"
+
+SUITE(zone);
+
+static struct page private_pages[PRIVATE_PAGES];
+static struct node the_private_node;
+static char sentence[200];
+
+/* ---- The private node --------------------------------------------------------- */
+
+struct node *private_node(unsigned long first,
+                          const unsigned long pages[ZONE_COUNT])
+{
+	struct node *node = &the_private_node;
+	unsigned long pfn = first;
+
+	node_init(node, private_pages, first,
+	          pages[0] + pages[1] + pages[2] + pages[3]);
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		struct zone *zone = &node->zone[type];
+
+		zone_init(zone, (enum zone_type)type,
+		          private_pages + (pfn - first), pfn, pages[type]);
+		zone->node = node;
+		if (pages[type] > 0)
+			zone_add_present(zone, pfn, pfn + pages[type]);
+		pfn += pages[type];
+	}
+	return node;
+}
+
+struct node *private_node_empty(unsigned long first, unsigned long count)
+{
+	node_init(&the_private_node, private_pages, first, count);
+	return &the_private_node;
+}
+
+struct node *private_node_full(unsigned long first,
+                               const unsigned long pages[ZONE_COUNT])
+{
+	struct node *node = private_node(first, pages);
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		struct zone *zone = &node->zone[type];
+
+		zone_release(zone, zone->start_pfn,
+		             zone->start_pfn + zone->spanned);
+	}
+	return node;
+}
+
+struct zone *private_zone(unsigned long first, unsigned long pages)
+{
+	unsigned long each[ZONE_COUNT] = { 0 };
+
+	each[ZONE_NORMAL] = pages;
+	return &private_node_full(first, each)->zone[ZONE_NORMAL];
+}
+
+const char *private_check(struct node *node)
+{
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (zone_check(&node->zone[type], NULL, false, sentence,
+		               sizeof(sentence)) != NULL)
+			return sentence;
+	}
+	return NULL;
+}
+
+struct page *private_take(struct zone *zone, unsigned int order)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	struct page *page = buddy_take(zone, order);
+
+	for (unsigned long i = 0; page != NULL && i < 1UL << order; i++) {
+		page_set_state(zone, &page[i], PAGE_LOOSE,
+		               i == 0 ? PAGE_USED : PAGE_USED_TAIL);
+		page[i].order = (uint8_t)order;
+	}
+	if (page != NULL)
+		page->refcount = 1;
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return page;
+}
+
+void private_give(struct zone *zone, struct page *page, unsigned int order)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	page->refcount = 0;
+	for (unsigned long i = 0; i < 1UL << order; i++)
+		page_set_state(zone, &page[i],
+		               i == 0 ? PAGE_USED : PAGE_USED_TAIL, PAGE_LOOSE);
+	buddy_give(zone, page, order);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+}
+
+/* ---- Zones ------------------------------------------------------------------------ */
+
+CASE(zone, a_new_zone_is_all_reserved_and_manages_nothing)
+{
+	static const unsigned long pages[ZONE_COUNT] = { 0, 0, 100, 0 };
+	struct node *node = private_node(40, pages);
+	struct zone *zone = &node->zone[ZONE_NORMAL];
+	struct page_columns columns;
+
+	EXPECT_EQUAL(zone->spanned, 100);
+	EXPECT_EQUAL(zone->present, 100);
+	EXPECT_EQUAL(zone->managed, 0);
+	for (unsigned long pfn = 40; pfn < 140; pfn++)
+		EXPECT_EQUAL(zone_page(zone, pfn)->state, PAGE_RESERVED);
+	EXPECT(zone_check(zone, &columns, false, sentence, sizeof(sentence)) ==
+	       NULL);
+	EXPECT_EQUAL(columns.reserved, 100);
+	EXPECT_EQUAL(columns.free, 0);
+	return NULL;
+}
+
+CASE(zone, contains_its_first_and_last_frame_and_no_neighbour)
+{
+	struct zone *zone = private_zone(40, 100);
+
+	EXPECT(zone_contains(zone, 40) && zone_contains(zone, 139));
+	EXPECT(!zone_contains(zone, 39) && !zone_contains(zone, 140));
+	EXPECT(!zone_contains(zone, 0) && !zone_contains(zone, ~0UL));
+	EXPECT_EQUAL(zone_pfn(zone, zone_page(zone, 77)), 77);
+	return NULL;
+}
+
+CASE(zone, release_counts_managed_and_leaves_holes_reserved)
+{
+	static const unsigned long pages[ZONE_COUNT] = { 0, 0, 200, 0 };
+	struct node *node = private_node(0, pages);
+	struct zone *zone = &node->zone[ZONE_NORMAL];
+	struct page_columns columns;
+
+	zone_release(zone, 3, 50);
+	zone_release(zone, 60, 60);
+	zone_release(zone, 64, 128);
+	EXPECT_EQUAL(zone->managed, 47 + 64);
+	EXPECT_EQUAL(zone->free_pages, 47 + 64);
+	EXPECT(zone_check(zone, &columns, false, sentence, sizeof(sentence)) ==
+	       NULL);
+	EXPECT_EQUAL(columns.free, 111);
+	EXPECT_EQUAL(columns.reserved, 89);
+	EXPECT_EQUAL(zone_page(zone, 50)->state, PAGE_RESERVED);
+	EXPECT_EQUAL(zone_page(zone, 63)->state, PAGE_RESERVED);
+	return NULL;
+}
+
+CASE(zone, node_divides_frames_at_16_mib)
+{
+	struct node *node = private_node_empty(ZONE_DMA_END - 100, 150);
+
+	EXPECT_EQUAL(node->zone[ZONE_DMA].spanned, 100);
+	EXPECT_EQUAL(node->zone[ZONE_DMA32].spanned, 50);
+	EXPECT_EQUAL(node->zone[ZONE_DMA32].start_pfn, 4096);
+	EXPECT_EQUAL(node->zone[ZONE_NORMAL].spanned, 0);
+	EXPECT_EQUAL(node->zone[ZONE_MOVABLE].spanned, 0);
+	EXPECT(page_zone(node, node_page(node, 4095)) == &node->zone[ZONE_DMA]);
+	EXPECT(page_zone(node, node_page(node, 4096)) ==
+	       &node->zone[ZONE_DMA32]);
+	return NULL;
+}
+
+CASE(zone, node_divides_frames_at_4_gib)
+{
+	struct node *node = private_node_empty(ZONE_DMA32_END - 10, 30);
+
+	EXPECT_EQUAL(node->zone[ZONE_DMA].spanned, 0);
+	EXPECT_EQUAL(node->zone[ZONE_DMA32].spanned, 10);
+	EXPECT_EQUAL(node->zone[ZONE_NORMAL].spanned, 20);
+	EXPECT_EQUAL(node->zone[ZONE_NORMAL].start_pfn, 1048576);
+	EXPECT(node_page(node, ZONE_DMA32_END - 11) == NULL);
+	EXPECT(node_page(node, ZONE_DMA32_END + 20) == NULL);
+	EXPECT(node_page(node, ~0UL) == NULL);
+	EXPECT_EQUAL(node_pfn(node, node_page(node, ZONE_DMA32_END)),
+	             ZONE_DMA32_END);
+	return NULL;
+}
+
+CASE(zone, node_sums_its_zones)
+{
+	static const unsigned long pages[ZONE_COUNT] = { 10, 20, 30, 40 };
+	struct node *node = private_node_full(5, pages);
+
+	EXPECT_EQUAL(node_managed(node), 100);
+	EXPECT_EQUAL(node_free(node), 100);
+	EXPECT(private_take(&node->zone[ZONE_DMA32], 0) != NULL);
+	EXPECT_EQUAL(node_managed(node), 100);
+	EXPECT_EQUAL(node_free(node), 99);
+	return private_check(node);
+}
+
+/* ---- The detectors: commit the crime, expect the report ------------------------------ */
+
+static bool check_says(struct zone *zone, const char *text)
+{
+	const char *said =
+		zone_check(zone, NULL, false, sentence, sizeof(sentence));
+	size_t length = strlen(text);
+
+	for (; said != NULL && *said != '\0'; said++) {
+		if (strncmp(said, text, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+CASE(zone, check_finds_a_wrong_counter_of_each_column)
+{
+	struct zone *zone = private_zone(0, 64);
+	unsigned long *const counter[] = {
+		&zone->free_pages,      &zone->used_pages, &zone->parked_pages,
+		&zone->exclusive_pages, &zone->bad_pages,  &zone->loose_pages,
+		&zone->managed,
+	};
+	static const char *const name[] = { "free",      "used", "parked",
+		                            "exclusive", "bad",  "in flight",
+		                            "managed" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(counter); i++) {
+		(*counter[i])++;
+		if (!check_says(zone, name[i]))
+			return test_failure("a wrong count of %s pages is "
+			                    "not found",
+			                    name[i]);
+		(*counter[i])--;
+	}
+	return zone_check(zone, NULL, false, sentence, sizeof(sentence));
+}
+
+CASE(zone, check_finds_a_page_in_no_state)
+{
+	struct zone *zone = private_zone(0, 64);
+	uint8_t state = zone->pages[7].state;
+
+	zone->pages[7].state = PAGE_STATE_COUNT;
+	EXPECT(check_says(zone, "valid state"));
+	zone->pages[7].state = 0xff;
+	EXPECT(check_says(zone, "valid state"));
+	zone->pages[7].state = state;
+	return zone_check(zone, NULL, false, sentence, sizeof(sentence));
+}
+
+CASE(zone, check_finds_each_broken_buddy_invariant)
+{
+	struct zone *zone = private_zone(0, 64);
+	struct page *page = &zone->pages[0];
+	struct page *taken;
+
+	/* B1: the block on the list of order 6 says order 5. */
+	page->order = 5;
+	EXPECT(check_says(zone, "B1"));
+	page->order = 6;
+	/* B4: a page inside the block is no part of a block; keep the
+	 * columns right. */
+	zone->pages[9].state = PAGE_USED_TAIL;
+	zone->free_pages--;
+	zone->used_pages++;
+	EXPECT(check_says(zone, "B4"));
+	zone->pages[9].state = PAGE_FREE_TAIL;
+	zone->free_pages++;
+	zone->used_pages--;
+	/* B5: the length of the list. */
+	zone->free_area[6].count++;
+	EXPECT(check_says(zone, "B5"));
+	zone->free_area[6].count--;
+	EXPECT(!check_says(zone, ""));
+	/* B3: two free buddies of order 0 that were not joined. */
+	taken = private_take(zone, 0);
+	EXPECT(taken == page);
+	zone->used_pages--;
+	zone->free_pages++;
+	page->state = PAGE_FREE;
+	page->order = 0;
+	list_push(&zone->free_area[0].blocks, &page->link);
+	zone->free_area[0].count++;
+	EXPECT(check_says(zone, "B3"));
+	return NULL;
+}
+
+CASE(zone, check_finds_a_misplaced_block)
+{
+	struct zone *zone = private_zone(1, 63);
+	struct free_area *area = &zone->free_area[0];
+	struct page *odd = zone_page(zone, 1);
+
+	/* B2: frame 1, of order 0, on the list of order 1 as frame 1..2. */
+	EXPECT_EQUAL(odd->state, PAGE_FREE);
+	list_remove(&odd->link);
+	area->count--;
+	list_push(&zone->free_area[1].blocks, &odd->link);
+	zone->free_area[1].count++;
+	odd->order = 1;
+	EXPECT(check_says(zone, "B2"));
+	return NULL;
+}
+
+CASE(zone, page_set_state_moves_one_page_between_two_columns)
+{
+	struct zone *zone = private_zone(0, 16);
+	struct page *page = private_take(zone, 0);
+
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(zone->used_pages, 1);
+	page_set_state(zone, page, PAGE_USED, PAGE_BAD);
+	EXPECT_EQUAL(zone->used_pages, 0);
+	EXPECT_EQUAL(zone->bad_pages, 1);
+	EXPECT_EQUAL(page->state, PAGE_BAD);
+	return zone_check(zone, NULL, false, sentence, sizeof(sentence));
+}
+
+CASE(zone, every_state_has_a_name)
+{
+	for (unsigned int state = 0; state < PAGE_STATE_COUNT; state++) {
+		const char *name = page_state_name((enum page_state)state);
+
+		EXPECT(name != NULL && strcmp(name, "corrupt") != 0);
+	}
+	EXPECT(strcmp(page_state_name(PAGE_STATE_COUNT), "corrupt") == 0);
+	return NULL;
+}
