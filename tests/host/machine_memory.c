@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/machine_memory.c -- frames, the direct map and windows on the
+ * host.
+ *
+ * Physical memory is a memory file, mapped in up to three places:
+ *
+ *	frame N   ->  direct_map_base + N * 4096   while it is visible
+ *	          ->  a slot of a window           while that window is open
+ *	          ->  machine_physical(N)          always: the eyes of a test
+ *
+ * What is hidden or closed is mapped without any access, so a stranger's touch
+ * is a real SIGSEGV, with or without sanitizers.  A window's table is a page of
+ * that memory with entries as the machine would have them; opening the window
+ * maps what they say.
+ *
+ *  M1  A frame is hidden or shown, a region split or joined, only from the
+ *      opposite state, in a thread, with interrupts on.
+ *  M2  A slot is filled only when it is empty, and emptied only when filled.
+ *  M3  Windows are opened with interrupts off and closed last in, first out.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernel/arch/arch.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "tests/host/machine.h"
+
+#define ENTRY_PRESENT 3UL /* present and writable */
+#define WINDOW_SIZE   (WINDOW_SLOTS * PAGE_SIZE)
+#define MAX_RESOLVERS 4
+
+/* What is known of a region of 512 frames. */
+struct region {
+	void *table; /* NULL: one entry maps it all */
+	bool at_boot;
+};
+
+static struct {
+	int file;
+	unsigned long frames; /* without those for tables */
+	unsigned long total;
+	char *eyes;
+	bool *hidden;          /* by frame */
+	struct region *region; /* by region */
+	char *windows;         /* WINDOW_COUNT of them */
+	uint64_t *table[WINDOW_COUNT];
+	unsigned int next_window;
+	fault_resolver resolver[MAX_RESOLVERS];
+	unsigned int resolvers;
+} memory;
+
+uintptr_t direct_map_base;
+
+/* ---- Frames ----------------------------------------------------------------- */
+
+static void map_or_die(void *at, size_t size, int file, off_t offset)
+{
+	int flags = MAP_FIXED |
+	            (file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+	                      : MAP_SHARED);
+	int access = file < 0 ? PROT_NONE : PROT_READ | PROT_WRITE;
+
+	if (mmap(at, size, access, flags, file, offset) != at)
+		panic("the host cannot map %zu bytes", size);
+}
+
+static void map_frame(uintptr_t address, unsigned long pfn)
+{
+	map_or_die((void *)address, PAGE_SIZE, memory.file,
+	           (off_t)(pfn * PAGE_SIZE));
+}
+
+static void unmap_frames(uintptr_t address, unsigned long count)
+{
+	map_or_die((void *)address, count * PAGE_SIZE, -1, 0);
+}
+
+static char *reserve(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_NONE,
+	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		panic("the host has no %zu bytes of addresses", size);
+	return at;
+}
+
+static void check_frame(unsigned long pfn)
+{
+	if (pfn >= memory.total)
+		panic("frame %#lx in a machine of %lu frames", pfn,
+		      memory.total);
+}
+
+unsigned long host_frames(void)
+{
+	return memory.frames;
+}
+
+void *machine_physical(unsigned long pfn)
+{
+	check_frame(pfn);
+	return memory.eyes + pfn * PAGE_SIZE;
+}
+
+/* The visible frame that a page of memory handed in is, or a panic. */
+static void check_table(const void *table)
+{
+	uintptr_t offset = (uintptr_t)table - direct_map_base;
+
+	if (offset % PAGE_SIZE != 0 || offset / PAGE_SIZE >= memory.total ||
+	    memory.hidden[offset / PAGE_SIZE])
+		panic("a table at %p: not a visible page of the direct map",
+		      table);
+}
+
+/* ---- The direct map ---------------------------------------------------------- */
+
+static struct region *region_of(unsigned long pfn)
+{
+	check_frame(pfn);
+	return &memory.region[pfn / REGION_FRAMES];
+}
+
+static void check_may_edit(const char *what)
+{
+	if (!may_sleep_here())
+		panic("%s in %s, where that cannot be done", what,
+		      context_name());
+}
+
+bool direct_map_is_split(unsigned long pfn)
+{
+	return region_of(pfn)->table != NULL;
+}
+
+void direct_map_split(unsigned long pfn, void *table)
+{
+	struct region *region = region_of(pfn);
+
+	check_may_edit("direct_map_split()");
+	check_table(table);
+	if (region->table != NULL)
+		panic("the region of frame %#lx is split twice", pfn);
+	region->table = table;
+	memset(table, 0x5a, PAGE_SIZE);
+}
+
+void machine_split_at_boot(unsigned long pfn)
+{
+	struct region *region = region_of(pfn);
+
+	region->table = region;
+	region->at_boot = true;
+}
+
+void *direct_map_join(unsigned long pfn)
+{
+	struct region *region = region_of(pfn);
+	unsigned long first = ALIGN_DOWN(pfn, REGION_FRAMES);
+	void *table = region->table;
+
+	check_may_edit("direct_map_join()");
+	if (table == NULL || region->at_boot)
+		return NULL;
+	for (unsigned long i = first;
+	     i < first + REGION_FRAMES && i < memory.total; i++) {
+		if (memory.hidden[i])
+			return NULL;
+	}
+	region->table = NULL;
+	return table;
+}
+
+void direct_map_hide(unsigned long pfn)
+{
+	check_may_edit("direct_map_hide()");
+	if (!direct_map_is_split(pfn))
+		panic("frame %#lx is hidden in a region that is not split",
+		      pfn);
+	if (memory.hidden[pfn])
+		panic("frame %#lx is hidden twice", pfn);
+	memory.hidden[pfn] = true;
+	unmap_frames(direct_map_base + pfn * PAGE_SIZE, 1);
+}
+
+void direct_map_show(unsigned long pfn)
+{
+	check_may_edit("direct_map_show()");
+	check_frame(pfn);
+	if (!memory.hidden[pfn])
+		panic("frame %#lx is shown twice", pfn);
+	memory.hidden[pfn] = false;
+	map_frame(direct_map_base + pfn * PAGE_SIZE, pfn);
+}
+
+bool direct_map_visible(unsigned long pfn)
+{
+	return pfn < memory.total && !memory.hidden[pfn];
+}
+
+/* ---- Windows -------------------------------------------------------------------- */
+
+static uintptr_t window_base(unsigned int id)
+{
+	return (uintptr_t)memory.windows + id * WINDOW_SIZE;
+}
+
+static uintptr_t slot_address(unsigned int id, unsigned int slot)
+{
+	return window_base(id) + slot * PAGE_SIZE;
+}
+
+/* The number of a window that exists. */
+static unsigned int check_window(const struct window *window)
+{
+	if (window->id == 0 || window->id >= WINDOW_COUNT ||
+	    memory.table[window->id] != window->table)
+		panic("window %u does not exist", window->id);
+	check_table(window->table);
+	return window->id;
+}
+
+static void check_slot(unsigned int slot)
+{
+	if (slot >= WINDOW_SLOTS)
+		panic("slot %u of a window of %d", slot, WINDOW_SLOTS);
+}
+
+int window_create(struct window *window, void *table)
+{
+	check_table(table);
+	for (unsigned int tries = 1; tries < WINDOW_COUNT; tries++) {
+		unsigned int id = memory.next_window;
+
+		memory.next_window = id + 1 < WINDOW_COUNT ? id + 1 : 1;
+		if (memory.table[id] != NULL)
+			continue;
+		memset(table, 0, PAGE_SIZE);
+		memory.table[id] = table;
+		*window = (struct window){
+			.table = table,
+			.base = window_base(id),
+			.id = id,
+		};
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void *window_destroy(struct window *window)
+{
+	unsigned int id = check_window(window);
+	uint64_t *table = window->table;
+
+	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
+		if (table[slot] != 0)
+			panic("window %u is destroyed with slot %u in use", id,
+			      slot);
+	}
+	if (host_cpu()->window == id)
+		host_switch_window(0);
+	memory.table[id] = NULL;
+	*window = (struct window){ 0 };
+	return table;
+}
+
+void *window_map(struct window *window, unsigned int slot, unsigned long pfn)
+{
+	unsigned int id = check_window(window);
+
+	check_slot(slot);
+	check_frame(pfn);
+	if (window->table[slot] != 0)
+		panic("slot %u of window %u is filled twice", slot, id);
+	window->table[slot] = pfn << PAGE_SHIFT | ENTRY_PRESENT;
+	if (host_cpu()->window == id)
+		map_frame(slot_address(id, slot), pfn);
+	return (void *)slot_address(id, slot);
+}
+
+void window_unmap(struct window *window, unsigned int slot)
+{
+	unsigned int id = check_window(window);
+
+	check_slot(slot);
+	if (window->table[slot] == 0)
+		panic("slot %u of window %u is emptied twice", slot, id);
+	window->table[slot] = 0;
+	if (host_cpu()->window == id)
+		unmap_frames(slot_address(id, slot), 1);
+}
+
+unsigned long window_frame(const struct window *window, unsigned int slot)
+{
+	check_window(window);
+	check_slot(slot);
+	return window->table[slot] == 0 ? -1UL
+	                                : window->table[slot] >> PAGE_SHIFT;
+}
+
+void host_switch_window(unsigned int id)
+{
+	struct host_cpu *cpu = host_cpu();
+	const uint64_t *table = memory.table[id];
+
+	if (cpu->window == id)
+		return;
+	if (cpu->window != 0)
+		unmap_frames(window_base(cpu->window), WINDOW_SLOTS);
+	cpu->window = id;
+	for (unsigned int slot = 0; id != 0 && slot < WINDOW_SLOTS; slot++) {
+		if (table[slot] != 0)
+			map_frame(slot_address(id, slot),
+			          table[slot] >> PAGE_SHIFT);
+	}
+}
+
+struct window_state window_open(struct window *window)
+{
+	struct host_cpu *cpu = host_cpu();
+	struct window_state before = {
+		.entry = (uint64_t *)(uintptr_t)++cpu->window_depth,
+		.value = cpu->window,
+	};
+
+	if (arch_irq_enabled())
+		panic("a window is opened with interrupts on");
+	host_switch_window(
+		window == NULL || window->id == 0 ? 0 : check_window(window));
+	return before;
+}
+
+void window_close(struct window_state previous)
+{
+	struct host_cpu *cpu = host_cpu();
+
+	if (arch_irq_enabled())
+		panic("a window is closed with interrupts on");
+	if ((uintptr_t)previous.entry != cpu->window_depth)
+		panic("windows are closed in another order than they were "
+		      "opened");
+	cpu->window_depth--;
+	host_switch_window((unsigned int)previous.value);
+}
+
+bool window_is_open(const struct window *window)
+{
+	return window->id != 0 && host_cpu()->window == window->id;
+}
+
+unsigned int window_of_address(uintptr_t address, unsigned int *slot)
+{
+	uintptr_t offset = address - (uintptr_t)memory.windows;
+
+	*slot = 0;
+	if (offset >= WINDOW_COUNT * WINDOW_SIZE || offset < WINDOW_SIZE)
+		return 0;
+	*slot = (unsigned int)(offset % WINDOW_SIZE / PAGE_SIZE);
+	return (unsigned int)(offset / WINDOW_SIZE);
+}
+
+/* ---- Faults ----------------------------------------------------------------------- */
+
+void fault_register_resolver(fault_resolver resolver)
+{
+	for (unsigned int i = 0; i < memory.resolvers; i++) {
+		if (memory.resolver[i] == resolver)
+			return;
+	}
+	if (memory.resolvers == MAX_RESOLVERS)
+		panic("more than %d resolvers of faults", MAX_RESOLVERS);
+	memory.resolver[memory.resolvers++] = resolver;
+}
+
+void host_resolve(struct fault *fault)
+{
+	for (unsigned int i = 0; i < memory.resolvers; i++) {
+		if (memory.resolver[i](fault))
+			return;
+	}
+}
+
+/* Fill in EXPECT and go back to its fault_catch(), if it wants FAULT. */
+static void resume_if_expected(struct fault *fault)
+{
+	struct fault_expect *expect = host_cpu()->expect;
+
+	if (expect == NULL ||
+	    (expect->match != NULL && !expect->match(fault, expect->data)))
+		return;
+	expect->frame = *fault->frame;
+	expect->address = fault->address;
+	siglongjmp(*(sigjmp_buf *)(uintptr_t)expect->resume_sp, 1);
+}
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+	struct trap_frame frame = { .vector = VECTOR_PAGE_FAULT };
+	struct fault fault = {
+		.frame = &frame,
+		.address = (uintptr_t)info->si_addr,
+		.pfn = -1UL,
+	};
+	char text[160];
+
+	(void)context;
+	host_resolve(&fault);
+	resume_if_expected(&fault);
+	scnprintf(text, sizeof(text), "signal %d: fault at %#lx in %s%s%s",
+	          number, (unsigned long)fault.address, context_name(),
+	          fault.kind == FAULT_EXCLUSIVE ? ", an exclusive page of "
+	                                        : "",
+	          fault.kind != FAULT_EXCLUSIVE ? ""
+	          : fault.owner != NULL         ? fault.owner->name
+	                                        : "nobody");
+	host_die(MACHINE_FAULTED, text);
+}
+
+bool fault_catch(struct fault_expect *expect, void (*function)(void *),
+                 void *argument)
+{
+	struct host_cpu *cpu = host_cpu();
+	const struct host_cpu before = *cpu;
+	sigjmp_buf resume;
+
+	expect->outer = cpu->expect;
+	expect->resume_sp = (uint64_t)(uintptr_t)&resume;
+	if (sigsetjmp(resume, 1) == 0) {
+		cpu->expect = expect;
+		function(argument);
+		cpu->expect = expect->outer;
+		return false;
+	}
+	if (cpu->held != before.held)
+		panic("a fault with lock %s held",
+		      cpu->lock[cpu->held - 1]->name);
+	host_switch_window(before.window);
+	*cpu = before;
+	return true;
+}
+
+struct touch {
+	volatile char *address;
+	bool write;
+	struct fault *fault;
+};
+
+static void touch(void *data)
+{
+	const struct touch *want = data;
+	char byte = *want->address;
+
+	if (want->write)
+		*want->address = byte;
+}
+
+static bool keep_fault(const struct fault *fault, void *data)
+{
+	struct touch *want = data;
+
+	if (fault->address != (uintptr_t)want->address)
+		return false;
+	if (want->fault != NULL)
+		*want->fault = *fault;
+	return true;
+}
+
+bool machine_faults(const void *address, bool write, struct fault *fault)
+{
+	struct touch want = {
+		.address = (volatile char *)(uintptr_t)address,
+		.write = write,
+		.fault = fault,
+	};
+	struct fault_expect expect = { .match = keep_fault, .data = &want };
+
+	return fault_catch(&expect, touch, &want);
+}
+
+/* The sanitizers leave memory faults to the machine. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1";
+}
+
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "handle_segv=0:handle_sigbus=0";
+}
+
+/* ---- Start and stop ------------------------------------------------------------------ */
+
+static void install_handlers(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = on_signal,
+		.sa_flags = SA_SIGINFO | SA_NODEFER,
+	};
+
+	sigemptyset(&action.sa_mask);
+	if (sigaction(SIGSEGV, &action, NULL) != 0 ||
+	    sigaction(SIGBUS, &action, NULL) != 0)
+		panic("the host does not let the machine handle faults");
+}
+
+/* Addresses of SIZE bytes that begin a region. */
+static uintptr_t reserve_aligned(size_t size)
+{
+	const size_t align = REGION_FRAMES * PAGE_SIZE;
+	uintptr_t raw = (uintptr_t)reserve(size + align);
+	uintptr_t at = ALIGN_UP(raw, align);
+
+	if (at > raw)
+		munmap((void *)raw, at - raw);
+	munmap((void *)(at + size), raw + align - at);
+	return at;
+}
+
+void host_memory_start(unsigned long frames)
+{
+	size_t size;
+
+	memory.frames = frames;
+	memory.total = frames + MACHINE_TABLES;
+	memory.next_window = 1;
+	size = memory.total * PAGE_SIZE;
+	memory.file = memfd_create("frames", MFD_CLOEXEC);
+	if (memory.file < 0 || ftruncate(memory.file, (off_t)size) != 0)
+		panic("the host has no memory for %lu frames", frames);
+	memory.eyes = reserve(size);
+	map_or_die(memory.eyes, size, memory.file, 0);
+	direct_map_base = reserve_aligned(size);
+	map_or_die((void *)direct_map_base, size, memory.file, 0);
+	memory.windows = reserve(WINDOW_COUNT * WINDOW_SIZE);
+	memory.hidden = calloc(memory.total, sizeof(*memory.hidden));
+	memory.region = calloc(memory.total / REGION_FRAMES + 1,
+	                       sizeof(*memory.region));
+	if (memory.hidden == NULL || memory.region == NULL)
+		panic("the host has no memory for %lu frames", frames);
+	install_handlers();
+}
+
+void host_memory_stop(void)
+{
+	size_t size = memory.total * PAGE_SIZE;
+
+	if (memory.total == 0)
+		return;
+	munmap(memory.eyes, size);
+	munmap((void *)direct_map_base, size);
+	munmap(memory.windows, WINDOW_COUNT * WINDOW_SIZE);
+	close(memory.file);
+	free(memory.hidden);
+	free(memory.region);
+	memset(&memory, 0, sizeof(memory));
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/test_checks.c -- does node_check() see what is corrupt?
+ *
+ * Each case spoils one field, expects to be told, puts the field back, and
+ * expects that all is well again.  One zone of 2048 pages with the marks
+ * 16/20/24, a pool of 8.
+ */
+#include "lib/string.h"
+#include "tests/host/libmm.h"
+#include "tests/suite.h"
+
+SUITE(checks);
+
+#define PAGES 2048UL
+
+static struct node *node;
+static struct zone *zone;
+
+/* Besides thread main: another thread, and two interrupt lines. */
+static struct thread other;
+static struct owner timer;
+static struct owner keyboard;
+
+static void start(void)
+{
+	machine_start(PAGES);
+	node = machine_one_zone(ZONE_NORMAL, PAGES);
+	zone = &node->zone[ZONE_NORMAL];
+	machine_set_marks(zone, 16, 20, 24);
+	machine_start_exclusive(node, 4);
+	machine_begin_thread(&other, "other");
+	machine_begin_line(&timer, "irq 0 timer");
+	machine_begin_line(&keyboard, "irq 1 keyboard");
+	if (exclusive_refill(node, 8) != 8)
+		panic("the pool was not filled");
+}
+
+static const char *check(void)
+{
+	static char sentence[200];
+
+	return node_check(node, NULL, false, sentence, sizeof(sentence));
+}
+
+/* WHAT has been spoiled: node_check() says something with PART in it. */
+static const char *expect_found(const char *what, const char *part)
+{
+	const char *said = check();
+	size_t length = strlen(part);
+
+	if (said == NULL)
+		return test_failure("%s is not found", what);
+	for (const char *at = said; *at != '\0'; at++) {
+		if (strncmp(at, part, length) == 0)
+			return NULL;
+	}
+	return test_failure("%s: \"%s\" is said, \"%s\" expected", what, said,
+	                    part);
+}
+
+/* Spoil LVALUE, expect to be told, mend it. */
+#define EXPECT_SEEN(lvalue, spoilt, part)                                      \
+	do {                                                                   \
+		__typeof__(lvalue) seen_before = (lvalue);                     \
+		const char *seen_wrong;                                        \
+		(lvalue) = (spoilt);                                           \
+		seen_wrong = expect_found(#lvalue " = " #spoilt, part);        \
+		(lvalue) = seen_before;                                        \
+		if (seen_wrong != NULL)                                        \
+			return seen_wrong;                                     \
+		EXPECT(check() == NULL);                                       \
+	} while (0)
+
+/* A free page of STATE: FREE or FREE_TAIL. */
+static struct page *free_page_in(enum page_state state)
+{
+	struct page *page = node->pages;
+
+	while (page->state != state)
+		page++;
+	return page;
+}
+
+static struct page *take(void)
+{
+	return alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
+}
+
+/* A page of thread main on its way to TO. */
+static struct page *send(struct owner *to)
+{
+	struct page *page = take();
+
+	if (page == NULL ||
+	    exclusive_transfer(exclusive_address(page), to) != 0)
+		panic("nothing could be sent");
+	return page;
+}
+
+/* ---- The zone and its used blocks ---------------------------------------- */
+
+CASE(checks, present_lies_between_managed_and_spanned)
+{
+	start();
+	EXPECT_SEEN(zone->present, zone->managed - 1, "zone");
+	EXPECT_SEEN(zone->present, zone->spanned + 1, "zone");
+	return NULL;
+}
+
+CASE(checks, a_used_tail_is_not_a_head)
+{
+	struct page likeness;
+	struct page *page;
+
+	start();
+	page = alloc_pages(GFP_KERNEL, 3);
+	EXPECT(page != NULL);
+	EXPECT_SEEN(page[1].state, PAGE_USED, "corrupt");
+	EXPECT_SEEN(page[7].state, PAGE_USED, "corrupt");
+	/* A good likeness: a single page inside the block. */
+	likeness = page[5];
+	likeness.state = PAGE_USED;
+	likeness.order = 0;
+	likeness.refcount = 1;
+	EXPECT_SEEN(page[5], likeness, "corrupt");
+	__free_pages(page, 3);
+	return check();
+}
+
+CASE(checks, a_used_head_is_not_a_tail)
+{
+	struct page *block;
+	struct page *single;
+
+	start();
+	block = alloc_pages(GFP_KERNEL, 3);
+	single = alloc_page(GFP_KERNEL);
+	EXPECT(block != NULL && single != NULL);
+	EXPECT_SEEN(block->state, PAGE_USED_TAIL, "corrupt");
+	EXPECT_SEEN(single->state, PAGE_USED_TAIL, "corrupt");
+	__free_pages(block, 3);
+	__free_page(single);
+	return check();
+}
+
+CASE(checks, the_order_of_a_used_block_is_its_size)
+{
+	struct page *page;
+
+	start();
+	page = alloc_pages(GFP_KERNEL, 3);
+	EXPECT(page != NULL);
+	EXPECT_SEEN(page->order, 2, "corrupt");
+	EXPECT_SEEN(page->order, 4, "corrupt");
+	EXPECT_SEEN(page->order, 11, "corrupt");
+	EXPECT_SEEN(page->order, 0xff, "corrupt");
+	EXPECT_SEEN(page[3].order, 0, "corrupt");
+	__free_pages(page, 3);
+	return check();
+}
+
+CASE(checks, references_are_the_heads_and_more_than_0)
+{
+	struct page *page;
+
+	start();
+	page = alloc_pages(GFP_KERNEL, 3);
+	EXPECT(page != NULL);
+	EXPECT_SEEN(page->refcount, 0, "corrupt");
+	EXPECT_SEEN(page->refcount, -5, "corrupt");
+	EXPECT_SEEN(page[1].refcount, 1, "corrupt");
+	EXPECT_SEEN(page[7].refcount, -1, "corrupt");
+	__free_pages(page, 3);
+	return check();
+}
+
+CASE(checks, a_block_is_compound_as_a_whole_or_not_at_all)
+{
+	struct page *compound;
+	struct page *plain;
+
+	start();
+	compound = alloc_pages(GFP_KERNEL | __GFP_COMP, 3);
+	plain = alloc_pages(GFP_KERNEL, 3);
+	EXPECT(compound != NULL && plain != NULL);
+	EXPECT_SEEN(compound->flags, 0, "corrupt");
+	EXPECT_SEEN(compound[4].flags, 0, "corrupt");
+	EXPECT_SEEN(plain[7].flags, PAGE_COMPOUND, "corrupt");
+	__free_pages(compound, 3);
+	__free_pages(plain, 3);
+	return check();
+}
+
+CASE(checks, every_page_knows_its_zone)
+{
+	struct page *page;
+
+	start();
+	page = alloc_pages(GFP_KERNEL, 1);
+	EXPECT(page != NULL);
+	EXPECT_SEEN(page->zone, ZONE_DMA, "corrupt");
+	EXPECT_SEEN(page[1].zone, ZONE_DMA, "corrupt");
+	__free_pages(page, 1);
+	page = free_page_in(PAGE_FREE);
+	EXPECT_SEEN(page->zone, ZONE_MOVABLE, "corrupt");
+	page = free_page_in(PAGE_FREE_TAIL);
+	EXPECT_SEEN(page->zone, ZONE_DMA32, "corrupt");
+	page = list_first(&node->pool.parked, struct page, link);
+	EXPECT_SEEN(page->zone, ZONE_DMA, "corrupt");
+	return check();
+}
+
+CASE(checks, a_free_page_has_no_reference_flag_or_owner)
+{
+	static const enum page_state states[] = { PAGE_FREE, PAGE_FREE_TAIL };
+
+	start();
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		struct page *page = free_page_in(states[i]);
+
+		EXPECT_SEEN(page->refcount, 1, "corrupt");
+		EXPECT_SEEN(page->refcount, -1, "corrupt");
+		EXPECT_SEEN(page->flags, PAGE_COMPOUND, "corrupt");
+		EXPECT_SEEN(page->flags, PAGE_TABLE, "corrupt");
+		EXPECT_SEEN(page->owner, &timer, "corrupt");
+		EXPECT_SEEN(page->receiver, &timer, "corrupt");
+	}
+	return check();
+}
+
+/* ---- The pool -------------------------------------------------------------- */
+
+CASE(checks, a_parked_page_is_on_the_list)
+{
+	struct exclusive_pool *pool;
+	struct page *page;
+	const char *wrong;
+
+	start();
+	pool = &node->pool;
+	page = list_first(&pool->parked, struct page, link);
+	list_remove(&page->link);
+	pool->count--;
+	wrong = expect_found("a parked page off the list", "X2");
+	list_push(&pool->parked, &page->link);
+	pool->count++;
+	return wrong != NULL ? wrong : check();
+}
+
+CASE(checks, a_parked_page_has_no_reference_flag_or_owner)
+{
+	struct page *page;
+
+	start();
+	page = list_first(&node->pool.parked, struct page, link);
+	EXPECT_SEEN(page->refcount, 1, "corrupt");
+	EXPECT_SEEN(page->flags, PAGE_PFMEMALLOC, "corrupt");
+	EXPECT_SEEN(page->owner, &timer, "X2");
+	return check();
+}
+
+CASE(checks, tables_are_left_or_split_a_region)
+{
+	start();
+	EXPECT_SEEN(node->pool.tables_left, node->pool.tables_left + 1,
+	            "tables");
+	EXPECT_SEEN(node->pool.tables_left, node->pool.tables_left - 1,
+	            "tables");
+	return check();
+}
+
+CASE(checks, the_scrub_window_is_empty_between_two_uses)
+{
+	static const unsigned int slots[] = { 0, 1, WINDOW_SLOTS - 1 };
+
+	start();
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
+		const char *wrong;
+
+		window_map(&node->pool.scrub, slots[i], 700);
+		wrong = expect_found("a frame in the scrub window", "scrub");
+		window_unmap(&node->pool.scrub, slots[i]);
+		if (wrong != NULL)
+			return wrong;
+	}
+	return check();
+}
+
+/* ---- Owners ------------------------------------------------------------------ */
+
+CASE(checks, an_owners_list_holds_its_own_pages_only)
+{
+	struct owner *me;
+	struct page *page;
+	const char *wrong;
+
+	start();
+	me = &machine_main()->owner;
+	page = take();
+	EXPECT(page != NULL);
+	list_remove(&page->link);
+	list_append(&other.owner.pages, &page->link);
+	me->owned--;
+	other.owner.owned++;
+	wrong = expect_found("an owned page on another's list", "X3");
+	list_remove(&page->link);
+	list_append(&me->pages, &page->link);
+	me->owned++;
+	other.owner.owned--;
+	return wrong != NULL ? wrong : check();
+}
+
+CASE(checks, an_owners_list_holds_no_used_page)
+{
+	struct owner *me;
+	struct page *used;
+	const char *wrong;
+
+	start();
+	me = &machine_main()->owner;
+	used = alloc_page(GFP_KERNEL);
+	EXPECT(used != NULL);
+	list_append(&me->pages, &used->link);
+	me->owned++;
+	wrong = expect_found("a used page on an owner's list", "X3");
+	list_remove(&used->link);
+	me->owned--;
+	__free_page(used);
+	return wrong != NULL ? wrong : check();
+}
+
+CASE(checks, an_owned_page_has_no_receiver_reference_or_other_owner)
+{
+	struct page *page;
+
+	start();
+	page = take();
+	EXPECT(page != NULL);
+	EXPECT_SEEN(page->receiver, &timer, "X3");
+	EXPECT_SEEN(page->refcount, 1, "corrupt");
+	EXPECT_SEEN(page->flags, PAGE_COMPOUND, "corrupt");
+	EXPECT_SEEN(page->owner, &timer, "X3");
+	EXPECT_SEEN(page->owner, NULL, "X3");
+	return check();
+}
+
+CASE(checks, windows_are_found_by_their_number)
+{
+	struct owner **by_window;
+
+	start();
+	by_window = node->pool.by_window;
+	EXPECT_SEEN(by_window[timer.window.id], &keyboard, "X3");
+	EXPECT_SEEN(by_window[timer.window.id], NULL, "X3");
+	return check();
+}
+
+CASE(checks, a_page_on_its_way_is_on_its_receivers_list)
+{
+	struct page *page;
+	const char *wrong;
+
+	start();
+	page = send(&timer);
+	list_remove(&page->link);
+	list_append(&keyboard.incoming, &page->link);
+	wrong = expect_found("a hand-over on a stranger's list", "X4");
+	list_remove(&page->link);
+	list_append(&timer.incoming, &page->link);
+	return wrong != NULL ? wrong : check();
+}
+
+CASE(checks, a_page_on_its_way_keeps_its_receiver_and_sender)
+{
+	struct page *page;
+
+	start();
+	page = send(&timer);
+	EXPECT_SEEN(page->receiver, &keyboard, "X4");
+	EXPECT_SEEN(page->receiver, NULL, "X4");
+	EXPECT_SEEN(page->owner, NULL, "X5");
+	EXPECT_SEEN(page->owner, &keyboard, "X5");
+	EXPECT_SEEN(page->refcount, 1, "corrupt");
+	return check();
+}
+
+CASE(checks, what_was_sent_is_counted)
+{
+	struct owner *me;
+
+	start();
+	me = &machine_main()->owner;
+	EXPECT_SEEN(me->sent, 1, "X5");
+	send(&timer);
+	EXPECT_SEEN(me->sent, 0, "X5");
+	EXPECT_SEEN(me->sent, 2, "X5");
+	return check();
+}
