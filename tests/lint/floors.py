@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+The house has floors; a file includes only what is on its own floor or below.
+
+docs/floors.txt has a line for each source file: the floor (boot, 0 to 9, roof),
+the path, and what the file is for.  Checked: every file is listed once and
+every listed file exists; no include points upwards; no file includes itself,
+however many headers are in between.
+"""
+
+import re
+import sys
+
+import tree
+
+LIST = "docs/floors.txt"
+FLOORS = {"boot": -1, "roof": 10, **{str(n): n for n in range(10)}}
+INCLUDE = re.compile(r'^[ \t]*[#%][ \t]*include[ \t]+"([^"]+)"', re.MULTILINE)
+
+
+def read_list(problems):
+    """{path: floor}"""
+    floor_of = {}
+    try:
+        lines = tree.read(LIST).splitlines()
+    except FileNotFoundError:
+        problems.append(f"{LIST}: missing")
+        return floor_of
+    for number, line in enumerate(lines, 1):
+        words = line.split("#")[0].split(None, 2)
+        if not words:
+            continue
+        if len(words) < 3 or words[0] not in FLOORS:
+            problems.append(f"{LIST}:{number}: not 'floor path purpose'")
+            continue
+        if words[1] in floor_of:
+            problems.append(f"{LIST}:{number}: {words[1]} is listed twice")
+        floor_of[words[1]] = FLOORS[words[0]]
+    return floor_of
+
+
+def compare(sources, floor_of, problems):
+    for path in sources:
+        if path not in floor_of:
+            problems.append(f"{path}: not in {LIST}")
+    for path in floor_of:
+        if path not in sources:
+            problems.append(f"{LIST}: {path} does not exist")
+
+
+def includes(path):
+    text = tree.read(path)
+    if path.endswith((".c", ".h")):
+        text = tree.without_comments(text, keep_strings=True)
+    return INCLUDE.findall(text)
+
+
+def check_direction(arrows, floor_of, problems):
+    for path, targets in arrows.items():
+        for target in targets:
+            if target not in arrows:
+                problems.append(f"{path}: includes {target}, which is no file")
+            elif floor_of.get(path, 0) < floor_of.get(target, 0):
+                problems.append(
+                    f"{path} (floor {floor_of.get(path)}) includes "
+                    f"{target} (floor {floor_of[target]})"
+                )
+
+
+def find_cycle(arrows):
+    """Some files that include each other in a ring, or []."""
+    left = {path: set(arrows[path]) & set(arrows) for path in arrows}
+    while True:
+        leaves = [path for path, targets in left.items() if not targets]
+        if not leaves:
+            break
+        for leaf in leaves:
+            del left[leaf]
+        for targets in left.values():
+            targets.difference_update(leaves)
+    if not left:
+        return []
+    path = min(left)
+    ring = []
+    while path not in ring:
+        ring.append(path)
+        path = min(left[path])
+    return ring[ring.index(path) :]
+
+
+def main():
+    problems = []
+    floor_of = read_list(problems)
+    sources = tree.files(tree.SOURCE_FOLDERS, (".c", ".h", ".asm", ".inc"))
+    compare(sources, floor_of, problems)
+    arrows = {path: includes(path) for path in sources}
+    check_direction(arrows, floor_of, problems)
+    ring = find_cycle(arrows)
+    if ring:
+        problems.append("a ring of includes: " + " -> ".join(ring))
+    return tree.finish("floors", problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+What the documents name exists.
+
+In README.md and docs/: `mm/buddy.c#buddy_take` is a file and something that is
+defined or declared in it (a test case counts: tests/mm/test_buddy.c#its_name);
+`mm/buddy.c` is a file.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+import tree
+
+ENDINGS = (".c", ".h", ".asm", ".py")
+REFERENCE = re.compile(r"([\w.-]+(?:/[\w.-]+)+\.(?:c|h|asm|py))#(\w+)")
+PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.\w+)`")
+CASE = re.compile(r"\bCASE\w*\(\s*\w+\s*,\s*(\w+)")
+LABEL = re.compile(r"^(\w+):|^\s*(?:%define|%macro)\s+(\w+)", re.MULTILINE)
+
+
+def tags():
+    """{path: names} by ctags."""
+    names = {}
+    command = ["ctags", "-x", "--_xformat=%F %N", "--kinds-C=+pxm", "-L", "-"]
+    paths = tree.files(tree.SOURCE_FOLDERS, (".c", ".h", ".py"))
+    listing = subprocess.run(
+        command,
+        input="\n".join(paths),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tree.ROOT,
+    ).stdout
+    for line in listing.splitlines():
+        path, name = line.split(None, 1)
+        names.setdefault(path, set()).add(name)
+    return names
+
+
+def defined_in(path, names):
+    found = set(names.get(path, ()))
+    text = tree.read(path)
+    if path.endswith(".c"):
+        found.update(CASE.findall(text))
+    if path.endswith(".asm"):
+        for pair in LABEL.findall(text):
+            found.update(pair)
+    return found
+
+
+def check_document(document, names, problems):
+    for number, line in enumerate(tree.read(document).splitlines(), 1):
+        where = f"{document}:{number}"
+        for path, name in REFERENCE.findall(line):
+            if not os.path.exists(os.path.join(tree.ROOT, path)):
+                problems.append(f"{where}: {path} does not exist")
+            elif name not in defined_in(path, names):
+                problems.append(f"{where}: {path} does not define {name}")
+        for path in PATH.findall(line):
+            outside = path.startswith(("build/", "/", "~", "../"))
+            folder = path.split("/")[0]
+            known = os.path.isdir(os.path.join(tree.ROOT, folder))
+            if known and not outside:
+                if not os.path.exists(os.path.join(tree.ROOT, path)):
+                    problems.append(f"{where}: {path} does not exist")
+
+
+def main():
+    problems = []
+    names = tags()
+    documents = tree.files(("docs",), (".md",))
+    if os.path.exists(os.path.join(tree.ROOT, "README.md")):
+        documents.insert(0, "README.md")
+    for document in documents:
+        check_document(document, names, problems)
+    return tree.finish("references", problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Exclusive pages, seen from outside of the machine."""
+
+import re
+
+from lab import boot_test, check, command
+
+EXCLUSIVE = "GFP_ATOMIC|__GFP_EXCLUSIVE"
+DIRECT_MAP = 0xFFFF888000000000
+PAGE = 4096
+
+
+def mappings(qemu):
+    """QEMU's own walk of the page tables: {virtual address: physical}."""
+    text = qemu.monitor("info tlb")
+    found = {}
+    for line in text.splitlines():
+        match = re.match(r"([0-9a-f]{16}): ([0-9a-f]{16}) (\S+)", line)
+        if match:
+            found[int(match[1], 16)] = (int(match[2], 16), match[3])
+    return found
+
+
+def mapped_at(found, physical):
+    """The addresses at which the frame can be reached."""
+    places = []
+    for address, (base, flags) in found.items():
+        size = (2 << 20) if "P" in flags[:4] else PAGE
+        if base <= physical < base + size:
+            places.append(address + physical - base)
+    return places
+
+
+@boot_test
+def owned_frame_is_in_its_window_or_nowhere(lab):
+    """
+    The shell owns a page and waits for a key: its window is closed, and QEMU's
+    own walk finds the frame nowhere.  Whenever the machine is stopped while the
+    shell runs, the frame may be in the shell's window, but never elsewhere; an
+    ordinary page is found in the direct map, once.
+    """
+    with lab.prompt() as qemu:
+        plain = command(qemu, "alloc GFP_KERNEL")
+        owned = command(qemu, f"alloc {EXCLUSIVE}")
+        check("window at" in owned, f"no exclusive page: {owned!r}")
+        plain_frame = int(re.search(r"pfn (0x[0-9a-f]+)", plain)[1], 16)
+        frame = int(re.search(r"pfn (0x[0-9a-f]+)", owned)[1], 16)
+        address = int(re.search(r"window at (?:0x)?([0-9a-f]+)", owned)[1], 16)
+        closed = opened = 0
+        for turn in range(1000):
+            if turn >= 60 and closed and opened:
+                break
+            busy = turn % 2
+            if busy:
+                qemu.send("help\r")
+                # The shell is in the middle of its answer.
+                qemu.console.expect("buddyinfo")
+            qemu.qmp("stop")
+            found = mappings(qemu)
+            qemu.qmp("cont")
+            at = mapped_at(found, plain_frame * PAGE)
+            check(
+                at == [DIRECT_MAP + plain_frame * PAGE],
+                f"the plain frame is at {at}",
+            )
+            at = mapped_at(found, frame * PAGE)
+            check(at in ([], [address]), f"the frame can be reached at {at}")
+            closed += not at
+            opened += bool(at)
+            if busy:
+                qemu.console.expect("labyrinth> ")
+        check(closed > 0, "the window was never seen closed")
+        check(opened > 0, "the window was never seen open")
+        said = command(qemu, f"owner {frame:#x}")
+        check("direct map: no" in said, f"owner says {said!r}")
+        command(qemu, "free all")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+
+
+@boot_test
+def gfp_answers_what_a_real_request_is_told(lab):
+    """At three levels of memory, for each mask: ask, then do it."""
+    masks = (
+        "GFP_KERNEL",
+        "GFP_ATOMIC",
+        "GFP_NOWAIT",
+        "GFP_NOIO",
+        "GFP_NOFS",
+        "GFP_DMA|GFP_ATOMIC",
+        "GFP_DMA32|GFP_KERNEL",
+        "GFP_ATOMIC|NOMEMALLOC",
+        "GFP_KERNEL|MEMALLOC",
+        "GFP_USER",
+        "GFP_KERNEL|NOFAIL",
+        "GFP_KERNEL|MOVABLE|RECLAIMABLE",
+        EXCLUSIVE,
+        "GFP_KERNEL|EXCLUSIVE",
+    )
+    with lab.prompt(memory="8M") as qemu:
+        for level in (None, "GFP_NOWAIT", "GFP_ATOMIC|NOWARN"):
+            if level:
+                command(qemu, f"drain {level}", 120)
+            for mask in masks:
+                said = command(qemu, f"gfp {mask}")
+                answer = re.search(r"in this thread: (yes|no|refused)", said)
+                check(answer, f"gfp {mask} says {said!r}")
+                done = command(qemu, f"alloc {mask}")
+                got = "pfn" in done and "NULL" not in done
+                check(
+                    got == (answer[1] == "yes"),
+                    f"{mask} after draining {level}: gfp says {answer[1]}, "
+                    f"alloc says {done!r}",
+                )
+        command(qemu, "free all", 120)
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")

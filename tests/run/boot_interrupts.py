@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""Interrupts from outside: keys by the thousand, NMIs, serial input."""
+
+import re
+
+from ktap import Kind, Log, verdict
+from lab import boot_test, check, command, expect_selftest_passes, number
+from machine import Failure
+from qemu import GUEST_TIME
+
+KEYS = 2000
+NMIS = 200
+
+
+def keyboard_numbers(qemu):
+    """(scan codes read by the driver, overruns, the recorder's columns)."""
+    irqs, recorder = command(qemu, "irqs"), command(qemu, "recorder")
+    codes = number(irqs, r"^scan codes: (\d+)", "irqs")
+    overruns = number(irqs, r"^scan codes: \d+, (\d+) overruns", "irqs")
+    line = re.search(r"^keyboard((?:\s+\d+){6})", recorder, re.MULTILINE)
+    check(line, f"recorder has no line for the keyboard: {recorder!r}")
+    columns = ("taken", "seen", "dropped", "pending", "pages", "errors")
+    values = (int(word) for word in line.group(1).split())
+    return codes, overruns, dict(zip(columns, values))
+
+
+def type_key(qemu, key, count):
+    """
+    Press and release KEY, seven times at most before the echo is awaited: the
+    controller's queue holds 16 scan codes, and a busy host may not run the
+    machine for longer than that.
+    """
+    for begin in range(0, count, 7):
+        strokes = min(7, count - begin)
+        for _ in range(strokes):
+            qemu.press(key)
+        qemu.console.expect(rf"({key}[^{key}]*){{{strokes}}}", 30)
+
+
+@boot_test
+def keys_2000_by_qmp_and_none_lost(lab):
+    """
+    Each key is pressed and released, so that makes 4000 scan codes.  The driver
+    counts them, and so does the recorder, from what stands in its pages.
+    """
+    with lab.prompt() as qemu:
+        codes, overruns, old = keyboard_numbers(qemu)
+        for _ in range(KEYS // 50):
+            type_key(qemu, "x", 49)
+            qemu.press("ret")
+            qemu.console.expect("labyrinth> ", 30)
+        command(qemu, "recorder stop")
+        more, new_overruns, new = keyboard_numbers(qemu)
+        # Stopping the recorder's line takes one more scan code.
+        sent, counted = 2 * KEYS + 1, more - codes
+        check(counted == sent, f"{counted} scan codes for {sent} edges")
+        check(new_overruns == overruns, "the controller lost scan codes")
+        check(new["dropped"] == 0, f"the recorder dropped {new['dropped']}")
+        check(new["errors"] == 0, f"the recorder found {new['errors']} errors")
+        check(new["pending"] == 0, f"{new['pending']} samples are on their way")
+        check(
+            new["seen"] == new["taken"],
+            f"the recorder saw {new['seen']} of {new['taken']} interrupts",
+        )
+        taken = new["taken"] - old["taken"]
+        check(taken >= sent, f"the recorder counted {taken} for {sent} edges")
+
+
+@boot_test
+def nmis_between_commands_are_counted(lab):
+    with lab.prompt() as qemu:
+        for _ in range(20):
+            qemu.qmp("inject-nmi")
+            command(qemu, "alloc GFP_ATOMIC 0")
+        command(qemu, "free all")
+        count = number(command(qemu, "irqs"), r"^NMI:\s+(\d+)", "irqs")
+        check(count == 20, f"{count} of 20 NMIs were counted")
+
+
+def log_text(machine):
+    return machine.console.text.replace("\r", "")
+
+
+def inject_until_the_end(qemu, limit):
+    """NMIs until the machine is gone or LIMIT were sent.  How many."""
+    for sent in range(limit):
+        try:
+            qemu.qmp("inject-nmi")
+        except (Failure, OSError):
+            return sent
+    return limit
+
+
+@boot_test
+def nmis_on_top_of_the_allocator_change_nothing(lab):
+    """The suites of mm/, with an NMI in every QMP round trip."""
+    with lab.boot("selftest", more=GUEST_TIME) as qemu:
+        qemu.console.expect("KTAP version 1")
+        sent = inject_until_the_end(qemu, 100 * NMIS)
+        end = qemu.wait_end(240)
+        log = Log(qemu.console.text)
+        answer = verdict(log, end)
+        kind = answer.kind
+        check(kind == Kind.PASSED, f"{kind.value}: {answer.reason}")
+        # The guest's own count; an NMI in an NMI waits, a third one is lost.
+        counted = number(log_text(qemu), r"^# nmis (\d+)", "the self-test")
+        check(counted >= NMIS, f"only {counted} NMIs came before the end")
+        check(counted <= sent, f"{counted} NMIs were counted, {sent} sent")
+
+
+@boot_test
+def serial_input_faster_than_the_line(lab):
+    """A long line in one piece: what it echoes is what was sent."""
+    text = "".join(chr(97 + i % 26) for i in range(60))
+    with lab.prompt() as qemu:
+        for _ in range(5):
+            answer = command(qemu, "echo " + text)
+            check(text in answer, f"echo said {answer!r}")
+        overruns = number(
+            command(qemu, "irqs"), r"^COM1: \d+ bytes in, (\d+) over", "irqs"
+        )
+        check(overruns == 0, f"{overruns} overruns")
+
+
+@boot_test
+def storm_from_the_command_line(lab):
+    """In guest time the machine delivers what the timer was told: 10 kHz."""
+    with lab.boot("storm", memory="32M", more=GUEST_TIME) as qemu:
+        qemu.console.expect(r"storm: .*all invariants hold", 120)
+        text = qemu.console.text
+        asked = number(text, r"storm: asked (\d+) Hz", "storm")
+        ran = number(text, r"storm: asked \d+ Hz, ran at (\d+) Hz", "storm")
+        check(asked == 10000, f"it asked for {asked} Hz")
+        check(ran == 10000, f"it ran at {ran} Hz")
+        rate = number(text, r"interrupts \((\d+) %", "storm")
+        check(95 <= rate <= 105, f"{rate} % of 10 kHz were delivered")
+        qemu.console.expect("labyrinth> ")
+
+
+@boot_test
+def storm_ends_at_control_c(lab):
+    """At once in one of hours, and in the act without memory."""
+    with lab.prompt(memory="32M") as qemu:
+        for words, place in (
+            ("1000 10000000", "\\^C ends it"),
+            ("1000 4000", "Mem-Info:"),
+        ):
+            qemu.send(f"storm {words}\r")
+            qemu.console.expect(place, 60)
+            qemu.send("\x03")
+            qemu.console.expect(r"storm: ended by \^C; all invariants held", 60)
+            qemu.console.expect("labyrinth> ")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+
+
+@boot_test
+def dead_timer_is_a_message_and_no_hang(lab):
+    """No 8254: the prompt comes, the storm fails and says why."""
+    with lab.prompt(memory="32M", more=("-M", "pc,pit=off")) as qemu:
+        text = qemu.console.text
+        check("counter 2 does not count" in text, "the TSC was measured")
+        check("no interrupts come; time stands still" in text, "no message")
+        said = command(qemu, "storm 1000 100")
+        check("FAILED: no timer interrupt came" in said, f"storm: {said!r}")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+
+
+@boot_test
+def storm_without_a_keyboard_controller_says_so(lab):
+    off = ("-M", "pc,i8042=off", *GUEST_TIME)
+    with lab.prompt(memory="32M", more=off) as qemu:
+        said = command(qemu, "storm 1000 500")
+        check("hold" in said and "no keyboard controller" in said, said)
+        said = command(qemu, "recorder stop")
+        check("running" not in said, f"a line does not stop: {said!r}")
+
+
+@boot_test
+def selftest_without_a_keyboard_controller_skips_what_needs_one(lab):
+    off = ("-M", "pc,i8042=off", *GUEST_TIME)
+    with lab.boot("selftest", memory="32M", more=off) as qemu:
+        expect_selftest_passes(qemu)
+        cases = Log(qemu.console.text).cases
+        skipped = [case for case in cases if case.outcome == "skipped"]
+        check(len(skipped) >= 8, f"only {len(skipped)} cases were skipped")
+        for case in skipped:
+            check("i8042" in case.reason, f"{case.full_name}: {case.reason}")

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""What comes at any instruction: NMIs at rest and in panics, machine checks."""
+
+import re
+
+from boot_panic import as_written, last_screen
+from ktap import END_TIMEOUT
+from lab import boot_test, check, command, number
+from machine import Failure
+from qemu import GUEST_TIME
+
+# MCi_STATUS: valid, uncorrected, enabled, with an address; the processor's
+# context is corrupt.
+MACHINE_CHECK = "0xb600000000000000"
+
+
+def raise_machine_check(qemu):
+    qemu.monitor(f"mce 0 1 {MACHINE_CHECK} 0x5 0x1000 0x0")
+
+
+def screen_with(qemu, text, tries=200):
+    """The screen's text, once TEXT is in it."""
+    for _ in range(tries):
+        screen = as_written(qemu.screen_text())
+        if text in screen:
+            return screen
+    raise Failure(f"{text!r} is not on the screen")
+
+
+@boot_test
+def nmi_at_an_idle_prompt_is_in_the_log_at_once(lab):
+    """Nobody logs anything after it: the next tick shows its line."""
+    with lab.prompt() as qemu:
+        qemu.qmp("inject-nmi")
+        found = qemu.console.expect(r"NMI received at (\S+) \(1 so far\)", 20)
+        check("+0x" in found.group(1), f"no function: {found.group(1)}")
+        command(qemu, "echo still here")
+
+
+@boot_test
+def nmis_at_an_idle_cpu_change_nothing(lab):
+    """Each comes at a halt or beside it; then everything works as ever."""
+    with lab.prompt(more=GUEST_TIME) as qemu:
+        for _ in range(300):
+            qemu.qmp("inject-nmi")
+        command(qemu, "echo")
+        count = number(command(qemu, "irqs"), r"^NMI:\s+(\d+)", "irqs")
+        check(count > 0, "no NMI was counted")
+        answer = command(qemu, "storm 1000 100")
+        check("all invariants hold" in answer, f"storm said {answer!r}")
+
+
+@boot_test
+def nmi_after_a_panic_leaves_the_last_words(lab):
+    with lab.prompt() as qemu:
+        qemu.send("panic\r")
+        qemu.console.expect(r"The machine has stopped\.\r?\n", 30)
+        text, screen = qemu.console.text, last_screen(qemu)
+        for _ in range(5):
+            qemu.qmp("inject-nmi")
+        check(last_screen(qemu) == screen, "the screen has changed")
+        end = qemu.wait_end(1)
+        check(end.kind == END_TIMEOUT, f"it did not stand still: {end}")
+        check(qemu.console.text == text, "something was said after the end")
+
+
+@boot_test
+def machine_check_is_a_panic_that_names_its_bank(lab):
+    with lab.prompt() as qemu:
+        raise_machine_check(qemu)
+        qemu.console.expect(
+            rf"PANIC: machine check: bank 1, status {MACHINE_CHECK}, "
+            r"memory at 0x1000",
+            30,
+        )
+        qemu.console.expect(r"backtrace:", 30)
+        qemu.console.expect(r"The machine has stopped\.", 30)
+        end = qemu.wait_end(1)
+        check(end.kind == END_TIMEOUT, f"it did not stand still: {end}")
+
+
+@boot_test
+def panic_within_a_panic_names_both_on_both_consoles(lab):
+    """The second one is a machine check, which no halt keeps away."""
+    with lab.prompt() as qemu:
+        qemu.send("panic\r")
+        qemu.console.expect(r"The machine has stopped\.\r?\n", 30)
+        raise_machine_check(qemu)
+        second = r"panic within the panic: machine check: .* at \w"
+        first = r"the first one: asked for at the shell"
+        qemu.console.expect(second, 30)
+        qemu.console.expect(first, 30)
+        place = qemu.console.expect(r"in thread shell, .* at \w.*\+", 30)
+        screen = screen_with(qemu, place.group().rstrip())
+        check(re.search(second, screen), "the second is not on the screen")
+        check(re.search(first, screen), "the first is not on the screen")

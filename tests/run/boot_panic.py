@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Real faults on request: each panics with its cause, on both consoles."""
+
+import re
+
+from ktap import END_TIMEOUT
+from lab import boot_test, check, command, for_each
+from machine import Failure
+from qemu import COLUMNS
+
+SETTLE = 200  # looks at the screen
+SPARE_ROWS = 5  # a longer cause and longer names must fit, too
+LAST_WORDS = "The machine has stopped."
+
+# What a panic says, in this order.  A stamp precedes each line of the log, so
+# that part of a line is all that can be asked for.
+REGISTERS = (r"rip [0-9a-f]{16}", r"cr2 [0-9a-f]+")
+WALK = (r"page walk of [0-9a-fx]+:", r"level 4 PML4E [0-9a-f]{16} \w+")
+BACKTRACE = (r"backtrace:", r"[0-9a-f]{16} \w+[\w.]*\+(?:0x)?[0-9a-f]+")
+MEMORY = (r"accounting: adds up",)
+LOG = (r"the last log lines before:", r"  \[.*\] boot: \d+ microseconds")
+
+
+def expect_all(qemu, patterns):
+    for pattern in patterns:
+        qemu.console.expect(pattern, 30)
+
+
+def expect_report(qemu, walk):
+    """Everything that follows the cause."""
+    parts = REGISTERS + (WALK if walk else ()) + BACKTRACE + MEMORY + LOG
+    expect_all(qemu, parts)
+    expect_all(qemu, (r"-- in short:", r"PANIC: ", re.escape(LAST_WORDS)))
+
+
+def last_screen(qemu):
+    """The rows of the screen after the last words."""
+    for _ in range(SETTLE):
+        rows = qemu.screen_text()
+        # The line feed behind them is the last thing that is written.
+        if rows[-2].endswith(LAST_WORDS) and not rows[-1]:
+            return [row for row in rows if row]
+    raise Failure(f"the screen ends with {rows[-2:]}")
+
+
+def as_written(rows):
+    """A long line goes on in the next row: the rows without a break."""
+    return "".join(row.ljust(COLUMNS) for row in rows)
+
+
+def check_screen(qemu, cause):
+    """Who reads the screen alone learns what, where, and how it came there."""
+    rows = last_screen(qemu)
+    starts = [i for i, row in enumerate(rows) if "PANIC: " in row]
+    check(starts, f"no cause on the screen: {rows}")
+    short = rows[starts[-1] :]
+    check(len(short) + SPARE_ROWS <= 25, f"{len(short)} rows are too many")
+    said = as_written(short)
+    check(re.search(cause, said, re.IGNORECASE), f"{cause!r} not in {said!r}")
+    check(re.search(r"\] in .*, CPU 0, .* at \w", said), f"no place: {said!r}")
+    frames = re.findall(r"[0-9a-f]{16} [\w.]+\+", said)
+    check(3 <= len(frames) <= 7, f"{len(frames)} frames in {said!r}")
+
+
+@for_each(
+    by_the_shell=("", r"asked for at the shell", False),
+    by_a_null_pointer=("null", r"page fault: write of 0, .*NULL", True),
+    by_a_stack_overflow=("stack", r"double fault: .*stack has over", False),
+    by_a_write_to_code=("text", r"page fault: write of .*forbidden", True),
+    by_a_division=("divide", r"divide error", False),
+    by_an_opcode=("opcode", r"invalid opcode", False),
+    by_an_assertion=("assert", r"assertion failed: shell_is", False),
+)
+def panic(lab, what):
+    """The cause, registers, walk, backtrace, memory, log; then it stands."""
+    word, cause, walk = what
+    with lab.prompt() as qemu:
+        qemu.send(f"panic {word}\r")
+        qemu.console.expect(f"PANIC: .*{cause}", 30)
+        expect_report(qemu, walk)
+        check_screen(qemu, cause)
+        end = qemu.wait_end(1)
+        check(end.kind == END_TIMEOUT, f"it did not stand still: {end}")
+
+
+@boot_test
+def panic_in_an_interrupt_names_owner_and_intruder(lab):
+    """
+    A handler touches a page of the shell's: the cause names both, on both
+    consoles, and so do the context and the window that the walk finds closed.
+    """
+    cause = r"exclusive page of shell, touched by irq 0 timer"
+    with lab.prompt() as qemu:
+        qemu.send("panic handler\r")
+        qemu.console.expect(r"intrusion: page 0x\w+, owned by shell, ", 30)
+        qemu.console.expect(f"PANIC: page fault: write of .*{cause}", 30)
+        qemu.console.expect(r"\] in irq 0 timer, CPU 0, preempt_count 0x1", 30)
+        expect_all(qemu, REGISTERS + WALK)
+        qemu.console.expect(r"that is slot \d+ of window (\d+)", 30)
+        qemu.console.expect(r"window \d+ was open; .* its PDE was:", 30)
+        qemu.console.expect(r"level 2 PDE +[0-9a-f]{16} present writable", 30)
+        expect_all(qemu, BACKTRACE)
+        qemu.console.expect(r"-- vector 32, interrupt, at:", 30)
+        expect_all(qemu, MEMORY + LOG[:1] + (re.escape(LAST_WORDS),))
+        check_screen(qemu, cause)
+
+
+@boot_test
+def intruding_thread_is_ended_and_the_shell_goes_on(lab):
+    with lab.prompt() as qemu:
+        answer = command(qemu, "panic intrude")
+        check("was ended" in answer, f"it said {answer!r}")
+        command(qemu, "check")

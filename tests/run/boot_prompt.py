@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""The prompt comes: memory sizes, processors, maps, the menu, odd words."""
+
+import re
+
+from ktap import END_POWER_OFF, END_REBOOT
+from lab import boot_test, check, command, expect_end, expect_selftest_passes
+from lab import for_each, number
+from machine import PROMPT, Failure
+from qemu import GUEST_TIME
+
+LOW_AND_HIGH = ("-M", "pc,max-ram-below-4g=64M")
+
+
+@for_each(
+    at_4M=("qemu64", "4M", ()),
+    at_8M=("qemu64", "8M", ()),
+    at_17M=("max", "17M", ()),
+    at_64M=("max", "64M", ()),
+    at_1G=("qemu64", "1G", ()),
+    at_6G=("max", "6G", ()),
+    at_20G=("max", "20G", ()),
+    with_a_hole_from_64M_to_4G=("max", "256M", LOW_AND_HIGH),
+    on_q35=("max", "128M", ("-M", "q35")),
+)
+def prompt(lab, machine):
+    cpu, memory, more = machine
+    with lab.prompt(cpu=cpu, memory=memory, more=more) as qemu:
+        answer = command(qemu, "echo one two")
+        check("one two" in answer, f"echo said {answer!r}")
+        command(qemu, "check")
+        qemu.send("poweroff\r")
+        expect_end(qemu, END_POWER_OFF)
+
+
+@for_each(
+    unaligned=("cutmem 0x1234567 0x1238889", "cutmem 0x3000000 0x3000001"),
+    of_300_pieces=tuple(
+        f"cutmem {0x2000000 + i * 0x4000:#x} {0x2001000 + i * 0x4000:#x}"
+        for i in range(300)
+    ),
+    with_bad_ram=("badram 0x2345000,0xfffff000",),
+)
+def memory_map(lab, grub):
+    with lab.prompt(memory="128M", grub=grub) as qemu:
+        command(qemu, "check")
+        qemu.send("poweroff\r")
+        expect_end(qemu, END_POWER_OFF)
+
+
+@for_each(keyboard="keyboard", serial_port="serial")
+def menu_by(lab, where):
+    """The second entry of the released disc's menu, on 4 MB."""
+    with lab.insert(cpu="qemu64", memory="4M", more=GUEST_TIME) as qemu:
+        qemu.console.expect("Self-test")
+        if where == "keyboard":
+            qemu.press("down")
+            qemu.press("ret")
+        else:
+            qemu.send("\x1b[B\r")
+        expect_selftest_passes(qemu)
+
+
+@boot_test
+def menu_starts_its_first_entry_by_itself(lab):
+    with lab.insert(cpu="qemu64", memory="4M") as qemu:
+        qemu.console.expect(PROMPT)
+
+
+@boot_test
+def odd_words_are_named_and_ignored(lab):
+    words = "frobnicate hz=abc hz= =3 mem=\\ \"x' $y loglevel=7 " + "w" * 300
+    with lab.prompt(words) as qemu:
+        text = qemu.console.text
+        for word in ("frobnicate", "www", "$y"):
+            check(f"unknown word '{word}" in text, f"{word} is not reported")
+        check("bad value in 'hz=abc'" in text, "hz=abc is not reported")
+
+
+@boot_test
+def a_cpu_without_nx_is_a_message(lab):
+    with lab.prompt(cpu="max,-nx", memory="32M") as qemu:
+        text = qemu.console.text
+        check("this CPU has no NX" in text, "it is not reported")
+        check("both writable and executable" not in text, "it claims NX")
+        check("alive" in command(qemu, "echo alive"), "the shell is gone")
+
+
+@boot_test
+def a_cpu_without_long_mode_gets_a_sentence(lab):
+    with lab.boot(cpu="qemu32", memory="32M") as qemu:
+        qemu.console.expect(r"(?i)long mode|64-bit", 20)
+        screen = "\n".join(qemu.screen_text()).lower()
+        check("long mode" in screen or "64-bit" in screen, "not on the screen")
+
+
+@boot_test
+def mem_0_is_named_and_ignored(lab):
+    with lab.prompt("mem=0", memory="32M") as qemu:
+        check("bad value in 'mem=0'" in qemu.console.text, "not reported")
+
+
+@for_each(one=1, as_many_as_fit=64)
+def modules_are_reserved(lab, count):
+    """GRUB loads a file as a module: its frames are nobody's to take."""
+    grub = ["module2 /boot/extra"] * count
+    size = 5 * 4096 + 1
+    with lab.prompt(grub=grub, extra=b"module " * (size // 7)) as qemu:
+        found = re.findall(
+            r"module \d+ at (0x\w+)\.\.(0x\w+) stays reserved",
+            qemu.console.text,
+        )
+        check(len(found) == count, f"{len(found)} modules are reported")
+        for start, end in (found[0], found[-1]):
+            first, last = int(start, 16) // 4096, (int(end, 16) - 1) // 4096
+            check(last - first >= 4, f"{start}..{end} is too small")
+            for frame in (first, last):
+                said = command(qemu, f"owner {frame:#x}")
+                check(": reserved" in said, f"owner says {said!r}")
+        command(qemu, "drain GFP_ATOMIC|NOWARN", 120)
+        command(qemu, "free all", 120)
+        start = int(found[0][0], 16)
+        check(qemu.read_memory(start, 7) == b"module ", "it was overwritten")
+
+
+@boot_test
+def more_modules_than_can_be_kept_get_a_sentence(lab):
+    grub = ["module2 /boot/extra"] * 65
+    with lab.boot(grub=grub, extra=b"module") as qemu:
+        qemu.console.expect("65 modules: 64 are the most", 30)
+
+
+@for_each(for_the_tables="mem=16K", of_nothing="mem=4K")
+def too_little_memory_gets_a_sentence(lab, words):
+    with lab.boot(words, memory="32M") as qemu:
+        qemu.console.expect(r"(?i)not enough memory|no usable memory", 20)
+
+
+@boot_test
+def missing_keyboard_controller_is_a_message(lab):
+    with lab.prompt(more=("-M", "pc,i8042=off")) as qemu:
+        check("no controller" in qemu.console.text, "it is not reported")
+        check("alive" in command(qemu, "echo alive"), "the shell is gone")
+
+
+@for_each(at_19="19", at_100="100", at_10000="10000")
+def timer_interrupts_come(lab, rate):
+    with lab.prompt(f"hz={rate}", more=GUEST_TIME) as qemu:
+        for _ in range(200):
+            irqs = command(qemu, "irqs")
+            if number(irqs, r"^\s*0:\s+(\d+)", "irqs") >= 3:
+                return
+        raise Failure(f"no timer interrupts came: {irqs!r}")
+
+
+@for_each(too_low="hz=18", too_high="hz=10001", no_number="hz=1k")
+def rate_out_of_range_is_named_and_ignored(lab, word):
+    with lab.prompt(word) as qemu:
+        check(f"'{word}'" in qemu.console.text, f"{word} is not reported")
+
+
+@boot_test
+def poweroff_is_a_power_off(lab):
+    with lab.prompt() as qemu:
+        qemu.send("poweroff\r")
+        expect_end(qemu, END_POWER_OFF)
+
+
+@boot_test
+def reboot_is_a_reset_and_no_triple_fault(lab):
+    with lab.prompt() as qemu:
+        qemu.send("reboot\r")
+        expect_end(qemu, END_REBOOT)

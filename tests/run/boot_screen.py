@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""What is on the screen, in video memory and in the picture that QEMU draws."""
+
+import time
+
+from ktap import END_POWER_OFF
+from lab import boot_test, check, command, expect_end
+from machine import PROMPT, TIME_FACTOR, Failure
+
+
+def settled_screen(qemu, last_line, limit=20):
+    """The screen's text once its last line is LAST_LINE."""
+    deadline = time.monotonic() + limit * TIME_FACTOR
+    while time.monotonic() < deadline:
+        lines = qemu.screen_text()
+        written = [line for line in lines if line.strip()]
+        if written and written[-1].strip() == last_line.strip():
+            return lines
+    raise Failure(f"the screen ends with {written[-1:]}, not {last_line!r}")
+
+
+@boot_test
+def screen_shows_what_the_serial_port_says(lab):
+    """
+    The same words in video memory, and in the picture each of the 2000 cells
+    but the cursor's has the pixels of its character in the VGA's own font.
+    """
+    with lab.prompt() as qemu:
+        command(qemu, "echo the quick brown fox")
+        lines = settled_screen(qemu, PROMPT)
+        check("the quick brown fox" in lines, "the echo is not on the screen")
+        picture = qemu.screenshot(qemu.file("screen.png"))
+        size = (picture.width, picture.height)
+        check(size == (720, 400), f"the picture is {size}")
+        font = qemu.screen_font()
+        last = max(row for row in range(len(lines)) if lines[row])
+        wrong = picture.drawn_text_differs(lines, font, (last, len(PROMPT)))
+        check(wrong is None, f"the picture differs from the text at {wrong}")
+        row = lines.index("the quick brown fox")
+        lines[row] = "the quick brown fux"
+        wrong = picture.drawn_text_differs(lines, font, (last, len(PROMPT)))
+        check(wrong == (row, 17), "another letter in its place is not noticed")
+
+
+@boot_test
+def keyboard_types_into_the_same_shell(lab):
+    with lab.prompt() as qemu:
+        qemu.keys("echo Aa_|1!\n")
+        qemu.console.expect(r"\nAa_\|1!\r?\n", 20)
+
+
+@boot_test
+def page_up_shows_earlier_lines_and_page_down_the_last_ones(lab):
+    with lab.prompt() as qemu:
+        for i in range(40):
+            command(qemu, f"echo this is line {i}")
+        lines = settled_screen(qemu, PROMPT)
+        check("this is line 39" in lines, "the last line is not on the screen")
+        check("this is line 20" not in lines, "the screen is too long")
+        for _ in range(3):
+            qemu.press("pgup")
+        lines = screen_with(qemu, "this is line 10")
+        check("this is line 39" not in lines, "the last line is still there")
+        for _ in range(3):
+            qemu.press("pgdn")
+        check("this is line 39" in settled_screen(qemu, PROMPT), "it is gone")
+        qemu.press("pgup")
+        # What is written next brings the end back.
+        command(qemu, "echo the end")
+        check("the end" in settled_screen(qemu, PROMPT), "it stays back")
+
+
+def screen_with(qemu, line, limit=20):
+    """The screen's text once LINE is in it."""
+    deadline = time.monotonic() + limit * TIME_FACTOR
+    while time.monotonic() < deadline:
+        lines = qemu.screen_text()
+        if line in lines:
+            return lines
+    raise Failure(f"{line!r} does not come onto the screen: {lines}")
+
+
+@boot_test
+def machine_without_a_serial_port_has_its_prompt_on_the_screen(lab):
+    with lab.boot(serial_port=False) as qemu:
+        settled_screen(qemu, PROMPT, 60)
+        qemu.keys("echo Hello\n")
+        check("Hello" in settled_screen(qemu, PROMPT), "the shell is deaf")
+        check(qemu.console.text == "", "there is a serial port after all")
+        qemu.keys("poweroff\n")
+        expect_end(qemu, END_POWER_OFF)

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: MIT
+"""The shell: its reports in Linux's formats, help, editing; words at boot."""
+
+import re
+
+from ktap import Kind, Log, verdict
+from lab import boot_test, check, command, for_each, number
+from machine import PROMPT
+from qemu import GUEST_TIME
+
+UP, LEFT, BACKSPACE = "\x1b[A", "\x1b[D", "\x7f"
+
+
+def all_match(text, *patterns):
+    """Each line of TEXT matches one of PATTERNS, and each of them a line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    unused = set(patterns)
+    for line in lines:
+        fitting = [p for p in patterns if re.fullmatch(p, line)]
+        check(fitting, f"this line has an odd format: {line!r}")
+        unused -= set(fitting)
+    check(not unused, f"no line looks like {sorted(unused)} in {text!r}")
+
+
+# ---- Reports, by the formats of Linux's /proc ----
+
+
+@boot_test
+def buddyinfo_has_linuxs_format(lab):
+    """frag_show_print(): "Node %d, zone %8s ", then "%6lu " for each order."""
+    with lab.prompt() as qemu:
+        said = command(qemu, "buddyinfo")
+        all_match(
+            said,
+            r"Node 0, zone      DMA ( *\d+ ){11}",
+            r"Node 0, zone    DMA32 ( *\d+ ){11}",
+        )
+        for line in said.splitlines():
+            columns = line[len("Node 0, zone      DMA ") :]
+            check(len(columns) == 11 * 7, f"columns are not 7 wide: {line!r}")
+        free = sum(
+            int(count) << order
+            for line in said.splitlines()
+            for order, count in enumerate(line.split()[4:])
+        )
+        total = number(
+            command(qemu, "vmstat nr_free"), r"^nr_free_pages (\d+)", "vmstat"
+        )
+        check(free == total, f"{free} pages in buddyinfo, {total} in vmstat")
+
+
+@boot_test
+def zoneinfo_has_linuxs_format(lab):
+    """zoneinfo_show_print(): labels and widths."""
+    with lab.prompt() as qemu:
+        all_match(
+            command(qemu, "zoneinfo"),
+            r"Node 0, zone {1,8}(DMA|DMA32|Normal|Movable)",
+            r"  pages free     \d+",
+            r"        min      \d+",
+            r"        low      \d+",
+            r"        high     \d+",
+            r"        promo    \d+",
+            r"        spanned  \d+",
+            r"        present  \d+",
+            r"        managed  \d+",
+            r"        protection: \(\d+, \d+, \d+, \d+\)",
+            r"      nr_free_pages \d+",
+            r"      nr_\w+ +\d+",
+            r"  start_pfn:           \d+",
+        )
+
+
+@boot_test
+def meminfo_has_linuxs_format(lab):
+    """show_val_kb(): a label of 16 columns, then "%8lu kB"."""
+    with lab.prompt() as qemu:
+        said = command(qemu, "meminfo")
+        all_match(said, r"(?=.{27}$)\w+: +\d+ kB")
+        for label in ("MemTotal", "MemFree", "MemAvailable", "DirectMap4k"):
+            number(said, rf"^{label}: +(\d+) kB$", "meminfo")
+
+
+@boot_test
+def vmstat_has_linuxs_format(lab):
+    """One "name value" a line; a prefix picks."""
+    with lab.prompt() as qemu:
+        said = command(qemu, "vmstat")
+        all_match(said, r"[a-z]\w* \d+", r"pgalloc_dma32 \d+", r"pgfree \d+")
+        all_match(command(qemu, "vmstat pgalloc"), r"pgalloc_\w+ \d+")
+
+
+@boot_test
+def irqs_has_the_format_of_proc_interrupts(lab):
+    with lab.prompt() as qemu:
+        said = command(qemu, "irqs")
+        table = said.split("scan codes")[0]
+        all_match(
+            table,
+            r"           CPU0 *",
+            r" {0,2}\d+: [ \d]{9}\d {4}XT-PIC +\d+-edge {2}\w+",
+            r"  0: [ \d]{9}\d {4}XT-PIC   0-edge  timer",
+            r"  1: [ \d]{9}\d {4}XT-PIC   1-edge  keyboard",
+            r"(NMI|SPU|ERR): [ \d]{9}\d   [A-Z][\w -]+",
+        )
+
+
+# ---- Help, errors, editing ----
+
+
+@boot_test
+def help_knows_each_command(lab):
+    with lab.prompt() as qemu:
+        listed = command(qemu, "help")
+        names = re.findall(r"^  (\w+) .*$", listed, re.MULTILINE)
+        for name in ("alloc", "buddyinfo", "gfp", "owner", "storm", "help"):
+            check(name in names, f"help does not list {name}: {listed!r}")
+        for name in names:
+            said = command(qemu, f"help {name}").strip()
+            check(said in listed, f"help {name} says {said!r}")
+            check(len(said.split()) > 1, f"help {name} says nothing: {said!r}")
+        said = command(qemu, "help params")
+        for word in ("hz=", "mem=", "loglevel=", "seed=", "selftest", "storm"):
+            check(f"  {word}" in said, f"help params does not list {word}")
+
+
+@boot_test
+def nonsense_is_answered_and_changes_nothing(lab):
+    with lab.prompt() as qemu:
+        said = command(qemu, "frobnicate 1 2")
+        check("frobnicate: no such command" in said, f"it says {said!r}")
+        said = command(qemu, "help frobnicate")
+        check("no command 'frobnicate'" in said, f"it says {said!r}")
+        said = command(qemu, "meminfo now")
+        check("usage:\n  meminfo" in said, f"it says {said!r}")
+        said = command(qemu, "alloc FROBNICATE")
+        check("FROBNICATE" in said and "pfn" not in said, f"it says {said!r}")
+        said = command(qemu, "alloc GFP_KERNEL 11")
+        check("not in 0..10" in said, f"it says {said!r}")
+        said = command(qemu, "storm 20000")
+        check("not in 19..10000" in said, f"it says {said!r}")
+        said = command(qemu, "owner 0xfffffff")
+        check("no frame" in said, f"it says {said!r}")
+        said = command(qemu, "   ")
+        check(said.strip() == "", f"an empty line says {said!r}")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+
+
+def typed(qemu, keys, limit=30):
+    """Send KEYS and enter; what the line was in the end, and its answer."""
+    qemu.send(keys)
+    return command(qemu, "", limit)
+
+
+@boot_test
+def tab_completes_commands_and_flags(lab):
+    with lab.prompt() as qemu:
+        said = typed(qemu, "bud\t")
+        check("Node 0, zone" in said, f"bud<Tab> is not buddyinfo: {said!r}")
+        said = typed(qemu, "gfp GFP_ATO\t")
+        check("One page now?" in said, f"GFP_ATO<Tab>: {said!r}")
+        said = typed(qemu, "gfp GFP_ATOMIC|EXCL\t")
+        check("parked pool" in said, f"EXCL<Tab>: {said!r}")
+        # Twice: the candidates, then the same line again.
+        qemu.send("p\t\t")
+        qemu.console.expect(r"panic\s+.*", 30)
+        qemu.console.expect(PROMPT + "p", 30)
+        said = typed(qemu, "s\r" + "echo on")
+        check("thread" in said, f"ps says {said!r}")
+
+
+@boot_test
+def history_and_editing_over_the_serial_line(lab):
+    with lab.prompt() as qemu:
+        command(qemu, "echo first")
+        command(qemu, "echo second")
+        said = typed(qemu, UP)
+        check(said.strip() == "second", f"up recalls {said!r}")
+        said = typed(qemu, UP * 2)
+        check(said.strip() in ("first", "second"), f"up, up recalls {said!r}")
+        said = typed(qemu, "echo abd" + LEFT + "c")
+        check(said.strip() == "abcd", f"insert gives {said!r}")
+        said = typed(qemu, "echo abx" + BACKSPACE + "c")
+        check(said.strip() == "abc", f"backspace gives {said!r}")
+        said = typed(qemu, "frobnicate\x15echo new")
+        check(said.strip() == "new", f"^U gives {said!r}")
+        qemu.send("frobnicate\x03")
+        qemu.console.expect(PROMPT, 30)
+        said = command(qemu, "echo after")
+        check(said.strip() == "after", f"^C leaves {said!r}")
+
+
+# ---- Words of the command line that are understood ----
+
+
+@for_each(at_19="19", at_100="100", at_1000="1000")
+def hz_is_shown_and_obeyed(lab, rate):
+    """
+    The log says the rate; in guest time the interrupts come at it.  (At 10 kHz
+    a line on the screen takes longer than a tick, and ticks are lost: that is
+    for the storm, which prints nothing.)
+    """
+    with lab.prompt(f"hz={rate}", memory="32M", more=GUEST_TIME) as qemu:
+        said = number(qemu.console.text, r"pit: timer at (\d+) Hz", "the log")
+        check(said == int(rate), f"the timer is said to run at {said} Hz")
+        before = timer_and_time(qemu)
+        limit = before[1] + (1.0 if rate == "19" else 0.2)
+        after = before
+        while after[1] < limit:
+            after = timer_and_time(qemu)
+        ticks, seconds = after[0] - before[0], after[1] - before[1]
+        # The count and the time are read one after the other.
+        due = seconds * int(rate)
+        slack = 2 + 0.1 * due
+        check(abs(ticks - due) <= slack, f"{ticks} interrupts in {seconds} s")
+
+
+def timer_and_time(qemu):
+    """(timer interrupts, seconds since boot), as the guest counts both."""
+    irqs = command(qemu, "irqs")
+    # Refused by name, in a line of the log that has a time stamp.
+    command(qemu, "alloc DMA|DMA32")
+    log = command(qemu, "log 1")
+    found = re.findall(r"^\[ *(\d+\.\d+)\]", log, re.MULTILINE)
+    check(found, f"the log has no time: {log!r}")
+    return number(irqs, r"^\s*0:\s+(\d+)", "irqs"), float(found[-1])
+
+
+@boot_test
+def loglevel_4_silences_info_lines(lab):
+    with lab.prompt("loglevel=4 frobnicate") as qemu:
+        text = qemu.console.text
+        check("mm: zone" not in text, "an info line is on the console")
+        check("pit:" not in text, "an info line is on the console")
+        said = command(qemu, "log 100")
+        check("mm: zone" in said, f"the log has lost it: {said!r}")
+        check("unknown word 'frobnicate'" in said, f"no warning: {said!r}")
+
+
+@boot_test
+def mem_limits_memory(lab):
+    with lab.prompt("mem=32M", memory="128M") as qemu:
+        total = number(
+            command(qemu, "meminfo"), r"^MemTotal: +(\d+) kB", "meminfo"
+        )
+        check(24 << 10 < total < 32 << 10, f"{total} kB are managed")
+        said = command(qemu, f"owner {(32 << 20) // 4096:#x}")
+        check("no frame" in said, f"there is a frame at 32M: {said!r}")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+
+
+def selftest_log(lab, words):
+    with lab.boot(words, memory="32M", more=GUEST_TIME) as qemu:
+        end = qemu.wait_end(120)
+        log = Log(qemu.console.text)
+        answer = verdict(log, end)
+        kind = answer.kind
+        check(kind == Kind.PASSED, f"{kind.value}: {answer.reason}")
+        return log, qemu.console.text
+
+
+@boot_test
+def selftest_of_one_suite_runs_that_suite(lab):
+    log, _ = selftest_log(lab, "selftest=gfp")
+    suites = {case.suite for case in log.cases}
+    check(suites == {"gfp"}, f"it ran {sorted(suites)}")
+    check(len(log.cases) > 10, f"it ran {len(log.cases)} cases")
+
+
+@boot_test
+def selftest_of_one_case_runs_that_case(lab):
+    one = "buddy.random_takes_and_gives_keep_every_invariant"
+    log, _ = selftest_log(lab, f"selftest={one}")
+    check(log.names == [one], f"it ran {log.names}")
+
+
+@boot_test
+def seed_is_taken_and_said(lab):
+    _, text = selftest_log(lab, "selftest=buddy seed=0x1abc2def")
+    check("# seed 0x1abc2def" in text, "the seed is not in the log")

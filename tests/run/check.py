@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+usage: check.py [--verbose] [WORD]...
+
+Runs everything: the suites on the host, the judge's own tests, the self-test in
+QEMU and in Bochs, the boot tests.  Two machines at a time.  With WORDs, only
+what has one of them in its name ("host", "bochs", "menu").
+
+A line for each test as it ends: a suite with the number of its cases, and each
+case that failed or was skipped; --verbose shows each case.  What the machines
+said is in build/test/.  The last line is "N passed, N failed, N skipped", and
+the status is 0 if none failed and some passed.
+"""
+
+import concurrent.futures
+import filecmp
+import fnmatch
+import glob
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import lab
+from bochs import Bochs
+from ktap import Kind, Log, verdict, verdict_of_program
+from machine import BUILD, ISO, ROOT, Failure, end_all, end_on_signals
+from qemu import GUEST_TIME, Qemu
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MACHINES_AT_ONCE = 2
+
+# The machines that run the self-test: name, processor, memory.
+QEMU_SELFTESTS = (
+    ("qemu-qemu64-4M", "qemu64", "4M"),
+    ("qemu-max-64M", "max", "64M"),
+    ("qemu-max-128M", "max", "128M"),
+    ("qemu-qemu64-6G", "qemu64", "6G"),
+)
+BOCHS_SELFTESTS = (("bochs-128M", 128),)
+
+
+class Report:
+    """Counts, and the lines that people read."""
+
+    def __init__(self, verbose):
+        self.verbose = verbose
+        self.passed = self.failed = self.skipped = 0
+        self.names = {}
+        self._lock = threading.Lock()
+
+    def line(self, word, place, text):
+        print(f"{word:<5} {place:<16} {text}", flush=True)
+
+    def passes(self, place, name, seconds=None):
+        with self._lock:
+            self.passed += 1
+            took = f" ({seconds:.1f} s)" if seconds is not None else ""
+            self.line("ok", place, name + took)
+
+    def fails(self, place, name, reason):
+        with self._lock:
+            self.failed += 1
+            self.line("FAIL", place, f"{name}: {reason}")
+
+    def skips(self, place, name, reason):
+        with self._lock:
+            self.skipped += 1
+            self.line("skip", place, f"{name}: {reason}")
+
+    def log(self, place, log, answer):
+        """The cases of a self-test log, and the run itself unless it ended
+        as its cases say."""
+        with self._lock:
+            for suite in dict.fromkeys(case.suite for case in log.cases):
+                cases = [case for case in log.cases if case.suite == suite]
+                self._suite(place, suite, cases)
+        if answer.kind not in (Kind.PASSED, Kind.FAILED):
+            reason = f"{answer.kind.value}: {answer.reason}"
+            self.fails(place, "self-test", reason)
+        self.names[place] = log.names
+        self._check_skips(place, log)
+
+    def _suite(self, place, suite, cases):
+        counts = {"passed": 0, "failed": 0, "skipped": 0}
+        for case in cases:
+            counts[case.outcome] += 1
+            if case.outcome == "failed":
+                self.line("FAIL", place, f"{case.full_name}: {case.reason}")
+            elif case.outcome == "skipped":
+                self.line("skip", place, f"{case.full_name}: {case.reason}")
+            elif self.verbose:
+                self.line("ok", place, case.full_name)
+        self.passed += counts["passed"]
+        self.failed += counts["failed"]
+        self.skipped += counts["skipped"]
+        if counts["passed"] and not self.verbose:
+            self.line("ok", place, f"{suite}: {counts['passed']} cases")
+
+    def _check_skips(self, place, log):
+        skipped = {c.full_name for c in log.cases if c.outcome == "skipped"}
+        ran = set(log.names) - skipped
+        allowed = allowed_skips(place)
+        for name in sorted(skipped - allowed):
+            self.fails(place, name, "skipped, but not in skips.txt")
+        for name in sorted(ran & allowed):
+            self.fails(place, name, "in skips.txt, but it ran")
+
+
+def allowed_skips(place):
+    allowed = set()
+    with open(os.path.join(HERE, "skips.txt")) as lines:
+        for line in lines:
+            words = line.split("#")[0].split()
+            if len(words) >= 2 and fnmatch.fnmatch(place, words[0]):
+                allowed.add(words[1])
+    return allowed
+
+
+def run_judge(report):
+    """The tests of ktap.py."""
+    suite = unittest.defaultTestLoader.loadTestsFromName("test_ktap")
+    for case in suite:
+        for test in case:
+            result = unittest.TestResult()
+            test.run(result)
+            name = test.id().split(".", 1)[1]
+            wrong = result.failures + result.errors
+            if wrong:
+                report.fails("judge", name, wrong[0][1].splitlines()[-1])
+            else:
+                report.passed += 1
+                if report.verbose:
+                    report.line("ok", "judge", name)
+    if not report.verbose:
+        report.line("ok", "judge", f"{suite.countTestCases()} tests ran")
+
+
+def run_host(report):
+    directory = os.path.join(lab.TEST_DIRECTORY, "host")
+    os.makedirs(directory, exist_ok=True)
+    environment = dict(os.environ)
+    environment["ASAN_OPTIONS"] = "exitcode=99"
+    environment["UBSAN_OPTIONS"] = "exitcode=99:print_stacktrace=1"
+    program = os.path.join(BUILD, "host", "run-suites")
+    paths = [os.path.join(directory, n) for n in ("output.log", "errors.log")]
+    with open(paths[0], "wb") as output, open(paths[1], "wb") as errors:
+        try:
+            status = subprocess.call(
+                [program],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env=environment,
+                timeout=240,
+            )
+        except subprocess.TimeoutExpired:
+            status = -9
+    with open(paths[0], errors="replace") as output:
+        log = Log(output.read())
+    report.log("host", log, verdict_of_program(log, status))
+
+
+def run_example(report):
+    program = os.path.join(BUILD, "host", "example")
+    done = subprocess.run(
+        [program], stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+    )
+    if done.returncode == 0 and done.stdout:
+        report.passes("host", "the example program runs")
+    else:
+        report.fails("host", "example", f"status {done.returncode}")
+
+
+def run_disc(report):
+    """The released disc: size, no DWARF, the same bytes again elsewhere."""
+    size = os.path.getsize(ISO)
+    if size < 2 << 20:
+        report.passes("disc", f"is below 2 MB: {size} bytes")
+    else:
+        report.fails("disc", "size", f"{size} bytes")
+    kernel = os.path.join(BUILD, "iso", "labyrinth.elf")
+    sections = subprocess.run(
+        ["readelf", "-SW", kernel], capture_output=True, text=True, check=True
+    ).stdout
+    if ".debug" in sections or ".symtab" in sections:
+        report.fails("disc", "kernel", "carries .debug or .symtab")
+    else:
+        report.passes("disc", "carries a kernel without DWARF")
+    run_rebuild(report)
+
+
+def run_rebuild(report):
+    """Another directory, umask, date and time zone: the same disc."""
+    name = "has the same bytes when built elsewhere"
+    with tempfile.TemporaryDirectory(prefix="labyrinth-") as place:
+        copy = os.path.join(place, "elsewhere")
+        shutil.copytree(
+            ROOT, copy, ignore=shutil.ignore_patterns("build", ".git")
+        )
+        strip = ["find", copy, "-exec", "chmod", "go-rwx", "{}", "+"]
+        subprocess.run(strip, check=True)
+        command = "umask 077; exec make -j2 build-iso"
+        environment = dict(os.environ, TZ="Asia/Kathmandu")
+        for variable in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+            environment.pop(variable, None)
+        if "CC" in os.environ:
+            command += f" CC='{os.environ['CC']}'"
+        done = subprocess.run(
+            ["sh", "-c", command],
+            cwd=copy,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        again = os.path.join(copy, "build", "labyrinth.iso")
+        if done.returncode:
+            report.fails("disc", name, done.stderr.strip()[-200:])
+        elif not filecmp.cmp(again, ISO, shallow=False):
+            report.fails("disc", name, "the bytes differ")
+        else:
+            report.passes("disc", name)
+
+
+def selftest_in(machine, report):
+    with machine:
+        end = machine.wait_end(240)
+        log = Log(machine.console.text)
+        report.log(machine.name, log, verdict(log, end))
+
+
+def run_qemu_selftest(report, name, cpu, memory):
+    directory = os.path.join(lab.TEST_DIRECTORY, name)
+    iso = lab.make_iso("selftest")
+    machine = Qemu(name, directory, iso, cpu, memory, more=GUEST_TIME)
+    selftest_in(machine, report)
+
+
+def run_bochs_selftest(report, name, megs):
+    directory = os.path.join(lab.TEST_DIRECTORY, name)
+    iso = lab.make_iso("selftest")
+    selftest_in(Bochs(name, directory, iso, megs), report)
+
+
+def run_boot_test(report, name):
+    started = time.monotonic()
+    try:
+        lab.tests[name](lab.Lab(name))
+    except lab.Skip as reason:
+        report.skips("boot", name, str(reason))
+    except Failure as failure:
+        report.fails("boot", name, str(failure))
+    else:
+        report.passes("boot", name, time.monotonic() - started)
+
+
+def compare_names(report):
+    """Every machine ran the same cases in the same order."""
+    machines = [m for m in report.names if m != "host"]
+    if len(machines) < 2:
+        return
+    first = machines[0]
+    for machine in machines[1:]:
+        here, there = report.names[first], report.names[machine]
+        if here == there:
+            report.passes(machine, f"ran the same cases as {first}")
+        else:
+            odd = sorted(set(here) ^ set(there))[:3] or ["the order"]
+            report.fails(machine, "cases", f"not those of {first}: {odd}")
+
+
+def all_jobs():
+    """(name, function of the report), the longest first."""
+    jobs = []
+    for name, megs in BOCHS_SELFTESTS:
+        jobs.append((name, lambda r, a=(name, megs): run_bochs_selftest(r, *a)))
+    for name, cpu, memory in QEMU_SELFTESTS:
+        arguments = (name, cpu, memory)
+        jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
+    jobs.append(("disc", run_disc))
+    for path in sorted(glob.glob(os.path.join(HERE, "boot_*.py"))):
+        importlib.import_module(os.path.basename(path)[:-3])
+    for name in lab.tests:
+        jobs.append((f"boot {name}", lambda r, n=name: run_boot_test(r, n)))
+    return jobs
+
+
+def guarded(job, name, report):
+    """A job that breaks is a failed test, not a broken run."""
+    try:
+        job(report)
+    except Exception as error:  # whatever it is, it is reported
+        report.fails(name.split()[0], name, f"{type(error).__name__}: {error}")
+
+
+def run(words, report):
+    early = [("host", run_host), ("host example", run_example)]
+    early.append(("judge", run_judge))
+    wanted = lambda job: not words or any(word in job[0] for word in words)
+    for name, job in filter(wanted, early):
+        guarded(job, name, report)
+    jobs = list(filter(wanted, all_jobs()))
+    pool = concurrent.futures.ThreadPoolExecutor(MACHINES_AT_ONCE)
+    try:
+        futures = [pool.submit(guarded, j, n, report) for n, j in jobs]
+        for future in futures:
+            future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
+    pool.shutdown()
+    compare_names(report)
+
+
+def main(arguments):
+    verbose = "--verbose" in arguments
+    report = Report(verbose)
+    end_on_signals()
+    started = time.monotonic()
+    try:
+        run([a for a in arguments if not a.startswith("-")], report)
+    except KeyboardInterrupt:
+        report.fails("run", "interrupted", "not everything ran")
+        end_all()
+    print(f"It took {time.monotonic() - started:.0f} s; logs: {lab.TEST_DIRECTORY}")
+    print(
+        f"{report.passed} passed, {report.failed} failed, "
+        f"{report.skipped} skipped",
+        flush=True,
+    )
+    return 0 if report.passed and not report.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+usage: console.py [--bochs] [COMMAND LINE]
+
+`make run` and `make bochs`: boots the released disc, or with a command line
+(as arguments or in APPEND) a disc that boots at once with it, and puts the
+serial console into this terminal.
+
+In a terminal, keys go to the machine, ^C included; ^A x ends it.  With a display
+(DISPLAY or WAYLAND_DISPLAY) there is a window for the machine's screen too.
+
+When standard input is no terminal, each of its lines is typed at a prompt of
+the shell, and at its end the machine is powered off: `make run </dev/null`
+boots to the prompt and ends, `echo buddyinfo | make run` prints one report.
+
+MEM (128M), CPU (max) and QEMU_FLAGS change the machine.  The status is 0 after
+a power-off, a reboot, ^A x or a self-test that passed.
+"""
+
+import os
+import re
+import select
+import shlex
+import subprocess
+import sys
+import termios
+import threading
+import tty
+
+from bochs import LiveBochs
+from ktap import END_POWER_OFF, END_REBOOT, END_STATUS
+from lab import TEST_DIRECTORY, make_iso
+from machine import ISO, PROMPT, Failure, end_on_signals
+from qemu import Qemu
+
+DIRECTORY = os.path.join(os.path.dirname(TEST_DIRECTORY), "run")
+STATUS_PASSED = 33
+ESCAPE = 1  # ^A
+
+
+def memory():
+    return os.environ.get("MEM") or "128M"
+
+
+def cpu():
+    return os.environ.get("CPU") or "max"
+
+
+def qemu_flags():
+    return shlex.split(os.environ.get("QEMU_FLAGS", ""))
+
+
+def display():
+    """QEMU's name for a window on this machine; "none" if there is none."""
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "none"
+    known = subprocess.run(
+        ["qemu-system-x86_64", "-display", "help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    return next((name for name in ("gtk", "sdl") if name in known), "none")
+
+
+def say(sentence):
+    print(f"\n{sentence}", file=sys.stderr)
+
+
+def explain(status):
+    """What QEMU's status says about the machine; the status of this program."""
+    if status == STATUS_PASSED:
+        say("The self-test passed.")
+        return 0
+    if status in (35, 37):
+        say("The self-test failed." if status == 35 else "The kernel panicked.")
+        return 1
+    return status
+
+
+def qemu_in_terminal(iso):
+    window = display()
+    command = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg"]
+    command += ["-cpu", cpu(), "-m", memory(), "-net", "none", "-no-reboot"]
+    command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    command += ["-display", window, "-serial", "mon:stdio"]
+    command += ["-cdrom", iso, "-boot", "d", *qemu_flags()]
+    say("Serial console; ^A x ends the machine.")
+    status = subprocess.call(command)
+    if status == 1 and window != "none":
+        say("If it is the display that failed: env -u DISPLAY make run")
+    return explain(status)
+
+
+def type_lines(machine, source):
+    """Each line of SOURCE at a prompt, then the power off."""
+    for line in source:
+        machine.console.expect(PROMPT, 600)
+        machine.send(line.rstrip("\n") + "\r")
+        machine.console.expect("\n")
+    machine.console.expect(PROMPT, 600)
+    machine.send("poweroff\r")
+
+
+def judge(end, failure):
+    """END without a word of the guest's; FAILURE may be an end between lines."""
+    if end.kind in (END_POWER_OFF, END_REBOOT):
+        return 0
+    if failure:
+        say(str(failure))
+    say(f"The machine: {end}.")
+    return 1
+
+
+def qemu_from_input(iso):
+    more = qemu_flags()
+    with Qemu("run", DIRECTORY, iso, cpu(), memory(), more) as machine:
+        machine.console.echo = sys.stdout.buffer
+        failure = None
+        try:
+            type_lines(machine, sys.stdin)
+        except Failure as reason:
+            failure = reason
+        end = machine.wait_end(20)
+    if end.kind == END_STATUS:
+        return explain(end.status)
+    return judge(end, failure)
+
+
+def read_bochs(machine):
+    try:
+        while data := machine.serial.recv(65536):
+            machine.console.feed(data)
+    except OSError:
+        pass
+    machine.console.close()
+
+
+def bochs_keys(machine):
+    """From the terminal to the machine until ^A x or its end."""
+    escaped = False
+    while machine.process.poll() is None:
+        if not select.select([sys.stdin], [], [], 0.2)[0]:
+            continue
+        data = os.read(sys.stdin.fileno(), 256)
+        if not data:
+            return
+        for key in data:
+            if escaped and key == ord("x"):
+                return
+            escaped = key == ESCAPE and not escaped
+            if not escaped:
+                machine.serial.sendall(bytes([key]))
+
+
+def bochs_in_terminal(machine):
+    say("Serial console; ^A x ends the machine.")
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        tty.setraw(sys.stdin)
+        bochs_keys(machine)
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def bochs(iso):
+    megs = int(memory().rstrip("M"))
+    with LiveBochs(DIRECTORY, iso, megs) as machine:
+        machine.console.echo = sys.stdout.buffer
+        machine.send = lambda text: machine.serial.sendall(text.encode())
+        reader = threading.Thread(target=read_bochs, args=(machine,))
+        reader.daemon = True
+        reader.start()
+        if sys.stdin.isatty():
+            bochs_in_terminal(machine)
+            return 0
+        failure = None
+        try:
+            type_lines(machine, sys.stdin)
+        except Failure as reason:
+            failure = reason
+        end = machine.end_of(machine.wait_process(10 if failure else 60))
+    word = re.search(r"^EXIT (\d+)", machine.console.text, re.MULTILINE)
+    if word:
+        return explain(2 * int(word[1]) + 1)  # as QEMU's status says it
+    return judge(end, failure)
+
+
+def main(arguments):
+    in_bochs = arguments[:1] == ["--bochs"]
+    line = " ".join(arguments[in_bochs:]) or os.environ.get("APPEND", "")
+    iso = make_iso(line) if line else ISO
+    end_on_signals()
+    try:
+        if in_bochs:
+            return bochs(iso)
+        if sys.stdin.isatty():
+            return qemu_in_terminal(iso)
+        return qemu_from_input(iso)
+    except Failure as reason:
+        say(str(reason))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""
+What a boot test works with.
+
+A boot test is a function that takes a Lab, does something to a machine and
+raises Failure if the machine did something else than the function's name says.
+@boot_test enters it in the list; for_each() enters one for each value.
+"""
+
+import hashlib
+import os
+import re
+import subprocess
+import threading
+
+from ktap import Log, verdict
+from machine import BUILD, ISO, PROMPT, ROOT, Failure
+from qemu import Qemu
+
+TEST_DIRECTORY = os.path.join(BUILD, "test")
+
+tests = {}
+_iso_locks = {}
+_iso_locks_lock = threading.Lock()
+
+
+class Skip(Exception):
+    """The test cannot run here, and why."""
+
+
+def boot_test(function):
+    tests[function.__name__] = function
+    return function
+
+
+def for_each(**values):
+    """
+    Enter the function once for each of the named values:
+
+        @for_each(at_4M="4M", at_6G="6G")
+        def prompt(lab, memory):
+
+    makes prompt_at_4M and prompt_at_6G.
+    """
+
+    def enter(function):
+        for suffix, value in values.items():
+            name = f"{function.__name__}_{suffix}"
+            tests[name] = lambda lab, value=value: function(lab, value)
+        return function
+
+    return enter
+
+
+def check(condition, sentence):
+    if not condition:
+        raise Failure(sentence)
+
+
+def make_iso(command_line, grub=(), extra=b""):
+    """
+    A disc that boots at once with COMMAND_LINE, after the GRUB commands, and
+    carries the bytes EXTRA as /boot/extra; the same one for the same question.
+    """
+    words = "\0".join([command_line, *grub]).encode() + b"\0" + extra
+    name = hashlib.sha256(words).hexdigest()[:16] + ".iso"
+    path = os.path.join(TEST_DIRECTORY, "iso", name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with _iso_locks_lock:
+        lock = _iso_locks.setdefault(path, threading.Lock())
+    with lock:
+        if _is_older(path):
+            maker = os.path.join(ROOT, "iso", "mkiso")
+            command = [maker, path, command_line, *grub]
+            environment = dict(
+                os.environ,
+                KERNEL=os.path.join(BUILD, "iso", "labyrinth.elf"),
+                LOADER=os.path.join(BUILD, "iso", "eltorito.img"),
+            )
+            if extra:
+                environment["EXTRA"] = path + ".extra"
+                with open(environment["EXTRA"], "wb") as file:
+                    file.write(extra)
+            subprocess.run(command, check=True, env=environment)
+    return path
+
+
+def _is_older(path):
+    return not os.path.exists(path) or (
+        os.stat(path).st_mtime_ns <= os.stat(ISO).st_mtime_ns
+    )
+
+
+class Lab:
+    """Machines for one test, with its files in a directory of its own."""
+
+    def __init__(self, name):
+        self.name = name
+        self.directory = os.path.join(TEST_DIRECTORY, name)
+        self._count = 0
+
+    def boot(self, command_line="", grub=(), extra=b"", **options):
+        """A machine that boots at once with COMMAND_LINE."""
+        return self.insert(make_iso(command_line, grub, extra), **options)
+
+    def insert(self, iso=ISO, **options):
+        """A machine that boots ISO: the released one, with its menu."""
+        self._count += 1
+        directory = self.directory
+        if self._count > 1:
+            directory = os.path.join(directory, str(self._count))
+        return Qemu(self.name, directory, iso=iso, **options)
+
+    def prompt(self, command_line="", **options):
+        """A machine at its shell's prompt."""
+        machine = self.boot(command_line, **options)
+        try:
+            machine.console.expect(PROMPT)
+        except Failure:
+            machine.kill()
+            raise
+        return machine
+
+
+def command(machine, line, limit=60):
+    """Type LINE at the serial prompt.  Returns what it printed."""
+    machine.send(line + "\r")
+    # The line editor redraws as it goes; the last line feed ends the echo.
+    machine.console.expect(r"\n", limit)
+    start = machine.console.cursor
+    end = machine.console.expect(PROMPT, limit).start()
+    return machine.console.text[start:end].replace("\r", "")
+
+
+def number(text, pattern, what):
+    """The number that PATTERN's group finds in the answer of WHAT."""
+    found = re.search(pattern, text, re.MULTILINE)
+    check(found, f"{what} said {text!r}, without {pattern!r}")
+    return int(found.group(1))
+
+
+def expect_end(machine, kind, limit=60):
+    end = machine.wait_end(limit)
+    check(end.kind == kind, f"{end} instead of {kind}")
+
+
+def expect_selftest_passes(machine, limit=180):
+    end = machine.wait_end(limit)
+    answer = verdict(Log(machine.console.text), end)
+    kind = answer.kind.value
+    check(kind == "passed", f"{kind}: {answer.reason}")

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""
+A machine that runs in a process of its own: what QEMU and Bochs have in common.
+
+Its console is a growing text; expect() waits for a pattern behind the last one
+found.  Nothing here sleeps for a fixed time: each wait ends when what it waits
+for happens, when the machine ends, or at a time limit.  Limits are for broken
+machines and generous; LABYRINTH_TIME=3 makes all of them three times as long.
+
+Whatever happens to this process, the machine does not outlive it: end_all() is
+called at every exit, and where the system offers it, the kernel is asked to end
+the child with its parent.
+"""
+
+import atexit
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+TIME_FACTOR = float(os.environ.get("LABYRINTH_TIME", "1"))
+ROOT = os.path.dirname(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+)
+# Where make builds: B on its command line, absolute or from the root.
+BUILD = os.path.join(ROOT, os.environ.get("LABYRINTH_BUILD", "build"))
+ISO = os.path.join(BUILD, "labyrinth.iso")
+PROMPT = r"labyrinth> "
+
+_running = set()
+_running_lock = threading.Lock()
+
+
+class Failure(Exception):
+    """A test's own sentence about what went wrong."""
+
+
+class Console:
+    """Text that arrives, and waiting for some of it."""
+
+    def __init__(self, log_path):
+        self.text = ""
+        self.cursor = 0
+        self.closed = False
+        self.echo = None  # a binary file that gets everything too
+        self._changed = threading.Condition()
+        self._log = open(log_path, "wb")
+
+    def feed(self, data):
+        self._log.write(data)
+        self._log.flush()
+        if self.echo:
+            self.echo.write(data)
+            self.echo.flush()
+        with self._changed:
+            self.text += data.decode("utf-8", "replace")
+            self._changed.notify_all()
+
+    def close(self):
+        with self._changed:
+            if not self.closed:
+                self.closed = True
+                self._log.close()
+            self._changed.notify_all()
+
+    def expect(self, pattern, limit=60):
+        """
+        Wait for PATTERN behind what was found last.  Returns the match, and in
+        its group 0 the text found; raises Failure if the console closes or the
+        limit passes first.
+        """
+        pattern = re.compile(pattern)
+        deadline = time.monotonic() + limit * TIME_FACTOR
+        with self._changed:
+            while True:
+                found = pattern.search(self.text, self.cursor)
+                if found:
+                    self.cursor = found.end()
+                    return found
+                left = deadline - time.monotonic()
+                if self.closed or left <= 0:
+                    why = "the machine ended" if self.closed else "time limit"
+                    raise Failure(
+                        f"{why} waiting for {pattern.pattern!r}; "
+                        f"last: {self.last_line()!r}"
+                    )
+                self._changed.wait(left)
+
+    def last_line(self):
+        lines = [line for line in self.text.splitlines() if line.strip()]
+        return lines[-1].strip()[-100:] if lines else ""
+
+
+class Machine:
+    """A process with a name, a directory for its files and a console."""
+
+    def __init__(self, name, directory):
+        self.name = name
+        self.directory = directory
+        os.makedirs(directory, exist_ok=True)
+        self.console = Console(self.file("serial.log"))
+        self.process = None
+        self.started_at = None
+
+    def file(self, name):
+        return os.path.join(self.directory, name)
+
+    def launch(self, command, **options):
+        """Start COMMAND so that it cannot outlive this process."""
+        if shutil.which("setpriv"):
+            command = ["setpriv", "--pdeathsig", "KILL", *command]
+        with open(self.file("output.log"), "wb") as output:
+            self.started_at = time.monotonic()
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **options,
+            )
+        with _running_lock:
+            _running.add(self)
+
+    def output(self):
+        with open(self.file("output.log"), errors="replace") as file:
+            return file.read()
+
+    def wait_process(self, limit):
+        """The exit status, or None at the limit; the process is gone then."""
+        try:
+            return self.process.wait(limit * TIME_FACTOR)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            self.kill()
+
+    def kill(self):
+        """End the machine and whatever it started.  Harmless if it is over."""
+        if self.process is None:
+            return
+        try:
+            # The group is the session that launch() made for it alone.
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        self.process.wait()
+        with _running_lock:
+            _running.discard(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.kill()
+        return False
+
+
+def end_all():
+    with _running_lock:
+        machines = list(_running)
+    for machine in machines:
+        machine.kill()
+
+
+def end_on_signals():
+    """SIGTERM and SIGHUP end this program as ^C does."""
+
+    def stop(number, _frame):
+        raise KeyboardInterrupt(number)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+
+
+atexit.register(end_all)
