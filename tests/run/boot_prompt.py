@@ -3,10 +3,14 @@
 
 import re
 
+import os
+import subprocess
+import sys
+
 from ktap import END_POWER_OFF, END_REBOOT
 from lab import boot_test, check, command, expect_end, expect_selftest_passes
 from lab import for_each, number
-from machine import PROMPT, Failure
+from machine import PROMPT, ROOT, Failure
 from qemu import GUEST_TIME
 
 LOW_AND_HIGH = ("-M", "pc,max-ram-below-4g=64M")
@@ -157,6 +161,20 @@ def timer_interrupts_come(lab, rate):
 def rate_out_of_range_is_named_and_ignored(lab, word):
     with lab.prompt(word) as qemu:
         check(f"'{word}'" in qemu.console.text, f"{word} is not reported")
+
+
+@boot_test
+def run_without_a_terminal_boots_and_powers_off(lab):
+    """What `make run </dev/null` does, by the program behind it."""
+    console = os.path.join(ROOT, "tests", "run", "console.py")
+    done = subprocess.run(
+        [sys.executable, console],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+    check(done.returncode == 0, f"it ended with {done.returncode}")
+    check(b"labyrinth> " in done.stdout, "no prompt came")
 
 
 @boot_test

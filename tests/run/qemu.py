@@ -64,8 +64,8 @@ class Qemu(Machine):
         iso=ISO,
         cpu="max",
         memory="128M",
-        serial_port=True,
         more=(),
+        serial_port=True,
     ):
         super().__init__(name, directory)
         self.events = []
