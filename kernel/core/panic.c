@@ -121,7 +121,7 @@ static const char *format_place(char *buffer, size_t size, uintptr_t address,
 	const char *name = symbol_name(address - is_return, &offset);
 
 	if (name != NULL)
-		scnprintf(buffer, size, "%s+%#lx", name, offset + is_return);
+		scnprintf(buffer, size, "%s+0x%lx", name, offset + is_return);
 	else
 		scnprintf(buffer, size, "?");
 	return buffer;

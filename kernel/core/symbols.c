@@ -48,7 +48,7 @@ const char *symbol_format(char *buffer, size_t size, uintptr_t address)
 	const char *name = symbol_name(address, &offset);
 
 	if (name != NULL)
-		scnprintf(buffer, size, "%s+%#lx", name, offset);
+		scnprintf(buffer, size, "%s+0x%lx", name, offset);
 	else
 		scnprintf(buffer, size, "%#lx", (unsigned long)address);
 	return buffer;

@@ -502,3 +502,17 @@ CASE(boot, symbols_name_functions)
 	EXPECT(symbol_name(0x1000, &offset) == NULL);
 	return NULL;
 }
+
+CASE(boot, symbols_are_written_with_an_offset_also_at_the_first_byte)
+{
+	const uintptr_t start = (uintptr_t)alloc_pages;
+	char text[64];
+
+	symbol_format(text, sizeof(text), start);
+	EXPECT(strcmp(text, "alloc_pages+0x0") == 0);
+	symbol_format(text, sizeof(text), start + 31);
+	EXPECT(strcmp(text, "alloc_pages+0x1f") == 0);
+	symbol_format(text, sizeof(text), 0x1000);
+	EXPECT(strcmp(text, "0x1000") == 0);
+	return NULL;
+}
