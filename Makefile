@@ -25,6 +25,8 @@ export LABYRINTH_BUILD = $B
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+# More flags for the kernel, for builds that instrument it.
+KCFLAGS ?=
 NASM    ?= nasm
 NM      ?= nm
 OBJCOPY ?= objcopy
@@ -65,7 +67,7 @@ kernel_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	-fno-omit-frame-pointer -fno-optimize-sibling-calls \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-fno-stack-protector -fno-common -nostdinc \
-	-isystem $(compiler_include) -I. $(warnings)
+	-isystem $(compiler_include) -I. $(warnings) $(KCFLAGS)
 
 # Not part of the comparison below: the directory must not matter.
 prefix_map = -ffile-prefix-map=$(CURDIR)=.
