@@ -27,11 +27,14 @@
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/watchdog.h"
+#include "kernel/core/work.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
 #include "kernel/selftest.h"
 #include "kernel/shell.h"
 #include "kernel/storm.h"
+#include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
 #include "mm/exclusive.h"
@@ -244,6 +247,15 @@ static void begin_threads(void)
 	window_open(&main_thread.owner.window);
 }
 
+static void begin_service_threads(void)
+{
+	watchdog_register_threads(thread_visit);
+	refiller_start();
+	if (thread_create_priority("worker", PRIORITY_HIGH, work_thread,
+	                           NULL) == NULL)
+		panic("the worker thread cannot be started");
+}
+
 static void begin_devices(void)
 {
 	pic_init();
@@ -321,7 +333,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 
 	begin_threads();
 	begin_devices();
-	refiller_start();
+	begin_service_threads();
 	recorder_init();
 	serve_people();
 }

@@ -93,6 +93,7 @@ static struct line lines[RECORDER_LINES] = {
 };
 
 static struct thread *recorder_thread;
+static bool reading; /* the thread has taken a page */
 static struct wait_queue page_queue = WAIT_QUEUE_INIT(page_queue);
 
 /* ---- In the interrupt --------------------------------------------------- */
@@ -215,12 +216,15 @@ static void recorder_run(void *data)
 		struct record_page *page;
 
 		wait_event(&page_queue, page_is_waiting, data);
+		WRITE_ONCE(reading, true);
 		page = exclusive_accept();
-		if (page == NULL)
-			continue;
-		read_page(page);
-		if (exclusive_release(page) != 0)
-			panic("the recorder cannot release a page it owns");
+		if (page != NULL) {
+			read_page(page);
+			if (exclusive_release(page) != 0)
+				panic("the recorder cannot release a page it "
+				      "owns");
+		}
+		WRITE_ONCE(reading, false);
 	}
 }
 
@@ -305,7 +309,7 @@ int recorder_stop(void)
 		if (keyboard_error == 0)
 			keyboard_error = wait_for_stop(keyboard);
 	}
-	while (page_is_waiting(NULL))
+	while (page_is_waiting(NULL) || READ_ONCE(reading))
 		thread_yield();
 	return error != 0 ? error : keyboard_error;
 }

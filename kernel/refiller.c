@@ -18,6 +18,7 @@
 
 static struct wait_queue refiller_queue = WAIT_QUEUE_INIT(refiller_queue);
 static bool paused;
+static bool balancing;
 static unsigned long runs;
 
 static void wake_up_refiller(void)
@@ -34,7 +35,9 @@ static void refiller_run(void *node)
 {
 	for (;;) {
 		wait_event(&refiller_queue, has_work, node);
+		WRITE_ONCE(balancing, true);
 		exclusive_balance(node);
+		WRITE_ONCE(balancing, false);
 		runs++;
 	}
 }
@@ -63,6 +66,7 @@ unsigned long refiller_runs(void)
 
 void refiller_settle(void)
 {
-	while (has_work(page_alloc_node()))
+	/* While it works there may seem to be nothing left to do. */
+	while (has_work(page_alloc_node()) || READ_ONCE(balancing))
 		thread_yield();
 }

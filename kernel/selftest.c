@@ -31,6 +31,7 @@
 #include "kernel/core/console.h"
 #include "kernel/core/context.h"
 #include "kernel/core/fault.h"
+#include "kernel/core/lock_order.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
@@ -198,6 +199,9 @@ static const char *check_context(void)
 		                    "interrupts %s",
 		                    preempt_count(),
 		                    arch_irq_enabled() ? "on" : "off");
+	if (lock_order_take_reports() != 0)
+		return test_failure("locks were taken in an order that can "
+		                    "deadlock: see the log");
 	return NULL;
 }
 

@@ -5,9 +5,12 @@
 #include "drivers/keyboard.h"
 #include "drivers/power.h"
 #include "drivers/serial.h"
+#include "kernel/arch/arch.h"
 #include "kernel/arch/percpu.h"
+#include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/irq.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
 #include "kernel/shell_command.h"
@@ -65,6 +68,20 @@ static void print_devices(void)
 	               (unsigned long long)console_input_dropped());
 }
 
+/* Both read at one moment, so that one can be divided by the other. */
+static void print_uptime(void)
+{
+	bool enabled = arch_irq_save();
+	uint64_t ticks = clock_ticks();
+	uint64_t now = clock_microseconds();
+
+	arch_irq_restore(enabled);
+	console_printf("up %llu.%06llu s, %llu ticks\n",
+	               (unsigned long long)(now / 1000000),
+	               (unsigned long long)(now % 1000000),
+	               (unsigned long long)ticks);
+}
+
 static int run_irqs(int argc, char **argv __unused)
 {
 	uint64_t spurious = 0;
@@ -80,6 +97,7 @@ static int run_irqs(int argc, char **argv __unused)
 	console_printf("ERR: %10llu   Interrupts without a handler\n",
 	               (unsigned long long)unhandled);
 	print_devices();
+	print_uptime();
 	return 0;
 }
 
@@ -98,18 +116,35 @@ static const char *state_name(enum thread_state state)
 	return "?";
 }
 
-static void print_thread(const struct thread *thread, void *data)
+/* In the order of enum thread_priority. */
+static const char *const priority_names[PRIORITY_COUNT] = { "low", "normal",
+	                                                    "high" };
+
+static const char *what_it_waits_for(const struct thread *thread)
+{
+	const struct wait_queue *waits_on = READ_ONCE(thread->waits_on);
+
+	return waits_on == NULL ? "" : waits_on->name;
+}
+
+static void print_thread(struct thread *thread, void *data)
 {
 	const struct thread *shown = data;
+	struct thread *self = current_thread();
+	uint64_t time = thread->runtime;
 
 	if (thread == shown)
 		return;
-	console_printf("%6u %-24s %-9s %10llu %6u\n", thread->owner.id,
-	               thread->owner.name,
-	               thread == current_thread() ? "running"
-	                                          : state_name(thread->state),
+	if (thread == self)
+		time += clock_microseconds() - thread->began;
+	console_printf("%6u %-16s %-9s %-7s %8llu %9llu %9llu %6u  %s\n",
+	               thread->owner.id, thread->owner.name,
+	               thread == self ? "running" : state_name(thread->state),
+	               priority_names[thread->priority],
+	               (unsigned long long)(time / 1000),
 	               (unsigned long long)thread->switches,
-	               thread->owner.owned);
+	               (unsigned long long)thread->preempted,
+	               thread->owner.owned, what_it_waits_for(thread));
 }
 
 static int run_ps(int argc, char **argv __unused)
@@ -118,11 +153,39 @@ static int run_ps(int argc, char **argv __unused)
 
 	if (argc > 1)
 		return -EINVAL;
-	console_printf("%6s %-24s %-9s %10s %6s\n", "number", "thread", "state",
-	               "switches", "owned");
+	console_printf("%6s %-16s %-9s %-7s %8s %9s %9s %6s  %s\n", "number",
+	               "thread", "state", "prio", "ms", "switches", "preempted",
+	               "owned", "waits for");
 	/* The first thread was not created, and is not visited. */
 	print_thread(self, NULL);
 	thread_visit(print_thread, self);
+	console_printf("idle: %llu ms\n",
+	               (unsigned long long)(sched_idle() / 1000));
+	return 0;
+}
+
+/* ---- stacks ---------------------------------------------------------------- */
+
+static void print_stack(struct thread *thread, void *data)
+{
+	const struct thread *self = data;
+
+	if (thread == self)
+		return;
+	pr_warn("%s, %s%s%s:\n", thread->title, state_name(thread->state),
+	        *what_it_waits_for(thread) == '\0' ? "" : " for ",
+	        what_it_waits_for(thread));
+	/* This thread runs; the others have left their stacks. */
+	backtrace_print_stack(thread->stack_pointer);
+}
+
+static int run_stacks(int argc, char **argv __unused)
+{
+	struct thread *self = current_thread();
+
+	if (argc > 1)
+		return -EINVAL;
+	thread_visit(print_stack, self);
 	return 0;
 }
 
@@ -164,6 +227,8 @@ static int run_poweroff(int argc, char **argv __unused)
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("irqs", "", run_irqs, NULL, "interrupts by line"),
 	SHELL_COMMAND("ps", "", run_ps, NULL, "threads"),
+	SHELL_COMMAND("stacks", "", run_stacks, NULL,
+	              "where each thread waits (into the log)"),
 	SHELL_COMMAND("log", "[LINES]", run_log, NULL,
 	              "the end of the kernel log"),
 	SHELL_COMMAND("reboot", "", run_reboot, NULL, "start again"),

@@ -139,9 +139,13 @@ static void hoard_mask(gfp_t gfp)
 		hoard_order(gfp, (unsigned int)order);
 }
 
-static void hoard_exclusive(void)
+/* Exclusive pages until the pool has no more than LEFT frames. */
+static void hoard_exclusive(unsigned long left)
 {
-	while (hoard.exclusive_count < WINDOW_SLOTS) {
+	const struct exclusive_pool *pool = &page_alloc_node()->pool;
+
+	while (hoard.exclusive_count < WINDOW_SLOTS &&
+	       READ_ONCE(pool->count) > left) {
 		struct page *page =
 			alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE | __GFP_NOWARN);
 
@@ -156,7 +160,7 @@ static void hoard_all(void)
 {
 	hoard_mask(GFP_NOWAIT);
 	hoard_mask(GFP_ATOMIC);
-	hoard_exclusive();
+	hoard_exclusive(0);
 }
 
 static void give_hoard_back(void)
@@ -198,39 +202,74 @@ static bool told_to_end(void)
 
 static void drain_all(void)
 {
-	/* The pool first, so that the refiller has work while there is memory;
-	 * then everything. */
-	hoard_exclusive();
+	const struct exclusive_pool *pool = &page_alloc_node()->pool;
+
+	/* So that the refiller has work while there is memory.  A window must
+	 * have room left for what the recorder will release: not a whole pool,
+	 * and nothing that is refilled meanwhile. */
+	refiller_pause(true);
+	hoard_exclusive(pool->low / 2);
+	refiller_pause(false);
 	refiller_settle();
 	hoard_all();
 }
 
-/* After the drain, TICKS timer interrupts, with a keyboard interrupt whenever
- * the controller takes one.  Returns the samples dropped meanwhile. */
-static uint64_t act(unsigned int ticks, bool drain, struct storm_report *report)
+/*
+ * Let the other threads do what they have to: always, or, in the drained act,
+ * four times in all, at UNTIL and later.  There this thread is more urgent than
+ * they are: the recorder releases nothing while the lines fill the pages that
+ * they have, and so they come to ask for more when nothing is left.  What it
+ * does release is hoarded before the lines need it.
+ */
+static void let_others_run(bool drain, unsigned int ticks, uint64_t *until,
+                           unsigned int hz)
 {
-	uint8_t code = 0x90;
-	uint64_t before;
-	uint64_t limit;
-	uint64_t end;
+	if (!drain) {
+		thread_yield();
+		return;
+	}
+	if (interrupts(0) >= *until) {
+		thread_sleep(2 * SECOND / hz);
+		*until = interrupts(0) + ticks / 4;
+	}
+	hoard_all();
+}
 
-	if (drain && !report->ended)
-		drain_all();
-	before = dropped();
-	end = interrupts(0) + ticks;
-	limit = clock_microseconds() + SECOND + 4 * SECOND * ticks / report->hz;
+/* TICKS timer interrupts, with a keyboard interrupt whenever the controller
+ * takes one. */
+static void run_ticks(unsigned int ticks, bool drain,
+                      struct storm_report *report)
+{
+	uint64_t limit =
+		clock_microseconds() + SECOND + 4 * SECOND * ticks / report->hz;
+	uint64_t end = interrupts(0) + ticks;
+	uint64_t until = interrupts(0) + ticks / 4;
+	uint8_t code = 0x90;
+
 	while (interrupts(0) < end && clock_microseconds() < limit &&
 	       !report->ended) {
-		/* The recorder may have released a page: the drain wants it
-		 * before an interrupt gets it. */
-		thread_yield();
-		if (drain)
-			hoard_all();
+		let_others_run(drain, ticks, &until, report->hz);
 		/* Break codes of letters: they type nothing. */
 		if (i8042_raise(code) == 0)
 			code = code == 0x99 ? 0x90 : code + 1;
 		report->ended = told_to_end();
 	}
+}
+
+/* Returns the samples dropped after the drain. */
+static uint64_t act(unsigned int ticks, bool drain, struct storm_report *report)
+{
+	struct thread *self = current_thread();
+	enum thread_priority priority = self->priority;
+	uint64_t before;
+
+	if (drain && !report->ended) {
+		drain_all();
+		thread_set_priority(self, PRIORITY_HIGH);
+	}
+	before = dropped();
+	run_ticks(ticks, drain, report);
+	thread_set_priority(self, priority);
 	return dropped() - before;
 }
 

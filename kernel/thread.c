@@ -10,21 +10,29 @@
  * The stack's pages are allocated one by one and mapped there with
  * map_kernel_page(), which refuses an exclusive page as every second mapping.
  *
- * Locking: one CPU creates threads at a time; creation and joining happen in
- * thread context and do not yield while the table is touched.
+ * Locking: threads_lock guards which slots are taken.  What is in a slot belongs
+ * to who took it, until the thread starts, and after its end to who joins.
  */
 #include "kernel/thread.h"
 
 #include "kernel/arch/paging.h"
 #include "kernel/arch/switch.h"
+#include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 
+enum slot_state {
+	SLOT_FREE,
+	SLOT_TAKEN, /* a thread is being made, or taken apart */
+	SLOT_ALIVE,
+};
+
+static struct spinlock threads_lock = SPINLOCK_INIT("threads");
 static struct thread threads[STACK_SLOTS];
-static bool slot_used[STACK_SLOTS];
+static enum slot_state slots[STACK_SLOTS]; /* under threads_lock */
 
 static uintptr_t stack_base(unsigned int slot)
 {
@@ -91,17 +99,31 @@ static void thread_begin(void)
 	thread_exit(THREAD_END_RETURNED);
 }
 
-static int find_slot(void)
+static void set_slot(int slot, enum slot_state state)
 {
-	for (int slot = 0; slot < STACK_SLOTS; slot++) {
-		if (!slot_used[slot])
-			return slot;
+	spin_lock(&threads_lock);
+	slots[slot] = state;
+	spin_unlock(&threads_lock);
+}
+
+static int take_slot(void)
+{
+	int found = -ENOSPC;
+
+	spin_lock(&threads_lock);
+	for (int slot = 0; slot < STACK_SLOTS && found < 0; slot++) {
+		if (slots[slot] == SLOT_FREE)
+			found = slot;
 	}
-	return -ENOSPC;
+	if (found >= 0)
+		slots[found] = SLOT_TAKEN;
+	spin_unlock(&threads_lock);
+	return found;
 }
 
 static int prepare(struct thread *thread, const char *name,
-                   void (*function)(void *), void *argument)
+                   enum thread_priority priority, void (*function)(void *),
+                   void *argument)
 {
 	unsigned int slot = thread_slot(thread);
 	int error;
@@ -111,6 +133,7 @@ static int prepare(struct thread *thread, const char *name,
 		.argument = argument,
 		.stack = (void *)stack_base(slot),
 	};
+	sched_prepare(thread, name, priority);
 	error = alloc_stack(slot);
 	if (error != 0)
 		return error;
@@ -124,39 +147,53 @@ static int prepare(struct thread *thread, const char *name,
 	return 0;
 }
 
-struct thread *thread_create(const char *name, void (*function)(void *),
-                             void *argument)
+struct thread *thread_create_priority(const char *name,
+                                      enum thread_priority priority,
+                                      void (*function)(void *), void *argument)
 {
-	int slot = find_slot();
-	int error = slot < 0
-	                    ? slot
-	                    : prepare(&threads[slot], name, function, argument);
+	int slot = take_slot();
+	int error = slot;
 
+	if (slot >= 0)
+		error = prepare(&threads[slot], name, priority, function,
+		                argument);
 	if (error != 0) {
+		if (slot >= 0)
+			set_slot(slot, SLOT_FREE);
 		pr_err("thread %s cannot be created: error %d\n", name, -error);
 		return NULL;
 	}
-	slot_used[slot] = true;
+	set_slot(slot, SLOT_ALIVE);
 	sched_start(&threads[slot]);
 	return &threads[slot];
+}
+
+struct thread *thread_create(const char *name, void (*function)(void *),
+                             void *argument)
+{
+	return thread_create_priority(name, PRIORITY_NORMAL, function,
+	                              argument);
 }
 
 enum thread_end thread_join(struct thread *thread)
 {
 	unsigned int slot = thread_slot(thread);
+	enum thread_end end;
 
-	kassert(slot < STACK_SLOTS && slot_used[slot]);
+	kassert(slot < STACK_SLOTS && slots[slot] == SLOT_ALIVE);
 	wait_event(&thread_ended, thread_has_ended, thread);
+	end = thread->end;
+	set_slot((int)slot, SLOT_TAKEN);
 	free_stack(slot);
-	slot_used[slot] = false;
-	return thread->end;
+	set_slot((int)slot, SLOT_FREE);
+	return end;
 }
 
-void thread_visit(void (*visit)(const struct thread *thread, void *data),
-                  void *data)
+void thread_visit(void (*visit)(struct thread *thread, void *data), void *data)
 {
 	for (unsigned int slot = 0; slot < STACK_SLOTS; slot++) {
-		if (slot_used[slot] && threads[slot].state != THREAD_ENDED)
+		if (READ_ONCE(slots[slot]) == SLOT_ALIVE &&
+		    threads[slot].state != THREAD_ENDED)
 			visit(&threads[slot], data);
 	}
 }

@@ -14,10 +14,15 @@ struct page;
 
 /*
  * Start a thread that calls FUNCTION(ARGUMENT).  NAME is copied.  NULL: no
- * memory or no stack slot (64), said in the log.
+ * memory or no stack slot (64), said in the log.  Its priority is normal.
  */
 __must_check struct thread *
 thread_create(const char *name, void (*function)(void *), void *argument);
+
+/* The same with a priority. */
+__must_check struct thread *
+thread_create_priority(const char *name, enum thread_priority priority,
+                       void (*function)(void *), void *argument);
 
 /* Wait until THREAD has ended, give its stack back, and say how it ended.
  * THREAD is dead afterwards. */
@@ -31,8 +36,7 @@ enum thread_end thread_join(struct thread *thread);
 __must_check int map_kernel_page(uintptr_t address, struct page *page);
 void unmap_kernel_page(uintptr_t address);
 
-/* Visit all threads that are alive. */
-void thread_visit(void (*visit)(const struct thread *thread, void *data),
-                  void *data);
+/* Visit all threads that were created and are alive.  Any context. */
+void thread_visit(void (*visit)(struct thread *thread, void *data), void *data);
 
 #endif

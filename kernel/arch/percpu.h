@@ -30,6 +30,7 @@ struct cpu {
 	unsigned int preempt_count;  /* see kernel/core/context.h */
 	struct fault_expect *expect; /* see kernel/arch/trap.h */
 	struct thread *thread;       /* that runs here */
+	bool need_resched;           /* another thread should run soon */
 	struct owner *irq_owner;     /* innermost interrupt line that runs */
 	uint64_t irq_rip;            /* where the innermost interrupt came */
 	uint64_t nmi_count;

@@ -11,6 +11,12 @@
 
 #define SAVED_REGISTERS 6
 
+/* Five registers, then rbp, then the return address: a pair as in any frame. */
+uintptr_t arch_switched_frame(uint64_t stack_pointer)
+{
+	return stack_pointer + (SAVED_REGISTERS - 1) * sizeof(uint64_t);
+}
+
 uint64_t arch_prepare_stack(void *top, void (*entry)(void))
 {
 	uint64_t *stack = top;

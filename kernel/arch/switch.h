@@ -19,4 +19,10 @@ void arch_switch_stack(uint64_t *save, uint64_t load);
  */
 uint64_t arch_prepare_stack(void *top, void (*entry)(void));
 
+/*
+ * Where a backtrace of a stack begins that arch_switch_stack() left with
+ * STACK_POINTER: the address of a pair (outer frame, return address).
+ */
+uintptr_t arch_switched_frame(uint64_t stack_pointer);
+
 #endif

@@ -14,6 +14,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/watchdog.h"
 
 /* 10 GHz. */
 #define RATE_ASSUMED 10000
@@ -53,6 +54,7 @@ void clock_tick(void)
 	__atomic_fetch_add(&ticks, 1, __ATOMIC_RELAXED);
 	log_flush();
 	sched_tick();
+	watchdog_tick();
 }
 
 unsigned int clock_hz(void)

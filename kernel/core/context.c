@@ -15,11 +15,12 @@
 #include "kernel/arch/arch.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/core/lock.h"
+#include "kernel/core/lock_order.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
-#include "lib/format.h"
+#include "kernel/core/symbols.h"
 #include "lib/string.h"
 
 /* Far more wrong places than a kernel that works has; later ones only count. */
@@ -34,9 +35,6 @@ static struct spinlock places_lock = SPINLOCK_INIT("might_sleep places");
 static struct place places[PLACES_MAX]; /* under places_lock */
 static unsigned int places_known;       /* the same */
 static unsigned long violations;        /* atomic */
-
-/* "thread " and an owner's name. */
-static char thread_names[MAX_CPUS][8 + OWNER_NAME_SIZE];
 
 unsigned int preempt_count(void)
 {
@@ -60,6 +58,13 @@ void preempt_count_sub(unsigned int amount)
 	cpu->preempt_count -= amount;
 }
 
+void preempt_enable(void)
+{
+	preempt_count_sub(PREEMPT_ONE);
+	if (preempt_count() == 0)
+		sched_preempt();
+}
+
 bool may_sleep_here(void)
 {
 	return this_cpu()->thread != NULL && preempt_count() == 0 &&
@@ -79,6 +84,18 @@ static bool remember_place(const char *file, int line)
 	return true;
 }
 
+/* The other place: where this CPU took the lock that forbids sleeping. */
+static void report_held_lock(void)
+{
+	uintptr_t place;
+	const char *name = lock_order_innermost(&place);
+	char text[64];
+
+	if (name != NULL)
+		pr_err("  spinlock %s is held since %s\n", name,
+		       symbol_format(text, sizeof(text), place));
+}
+
 bool might_sleep_at(const char *file, int line)
 {
 	bool enabled;
@@ -92,11 +109,13 @@ bool might_sleep_at(const char *file, int line)
 		return false;
 	is_new = remember_place(file, line);
 	spin_unlock_irqrestore(&places_lock, enabled);
-	if (is_new)
+	if (is_new) {
 		pr_err("BUG: may sleep at %s:%d, called by %s with "
 		       "preempt_count %#x, interrupts %s\n",
 		       file, line, context_name(), preempt_count(),
 		       arch_irq_enabled() ? "on" : "off");
+		report_held_lock();
+	}
 	return false;
 }
 
@@ -108,7 +127,6 @@ unsigned long might_sleep_violations(void)
 const char *context_name(void)
 {
 	struct cpu *cpu = this_cpu();
-	char *name = thread_names[cpu->id];
 
 	if (in_nmi())
 		return "nmi";
@@ -118,7 +136,5 @@ const char *context_name(void)
 		return "interrupt";
 	if (cpu->thread == NULL)
 		return "boot";
-	scnprintf(name, sizeof(thread_names[0]), "thread %s",
-	          cpu->thread->owner.name);
-	return name;
+	return cpu->thread->title;
 }

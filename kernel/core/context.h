@@ -33,7 +33,12 @@ static inline void preempt_disable(void)
 	preempt_count_add(PREEMPT_ONE);
 }
 
-static inline void preempt_enable(void)
+/* The outermost one lets a thread run that was woken meanwhile and is more
+ * urgent, or whose turn it is. */
+void preempt_enable(void);
+
+/* The same, but whoever should run waits for the next occasion. */
+static inline void preempt_enable_no_resched(void)
 {
 	preempt_count_sub(PREEMPT_ONE);
 }

@@ -10,6 +10,8 @@
  *	run		the registration becomes the owner that runs, its window
  *			opens, the handler is called, all of it is put back
  *	leave		unmask the line, unless it was freed or masked meanwhile
+ *	resched		on top of a thread that may be preempted: let another
+ *			thread run, if one should
  *	stub		opens the interrupted window again
  *
  * The line is acknowledged before its handler runs, so that lines of a lower
@@ -29,10 +31,12 @@
 #include "kernel/core/irq.h"
 
 #include "kernel/arch/percpu.h"
+#include "kernel/arch/registers.h"
 #include "kernel/arch/trap.h"
 #include "kernel/core/context.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 
@@ -150,6 +154,9 @@ static void irq_dispatch(struct trap_frame *frame)
 	}
 	cpu->irq_rip = outer_rip;
 	preempt_count_sub(HARDIRQ_ONE);
+	/* What was interrupted: a place where a thread may be preempted? */
+	if ((frame->rflags & RFLAGS_IF) != 0)
+		sched_irq_exit();
 }
 
 uint64_t irq_interrupted_rip(void)

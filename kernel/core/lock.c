@@ -6,11 +6,12 @@
  * atomic compare-and-exchange takes it; a CPU that loses reads the word (a
  * shared cache line, no bus traffic) until it is 0 and tries again.
  *
- *	take		interrupts off, preemption off, then the word
- *	release		the word, then preemption, then interrupts
+ *	take		interrupts off (irqsave), preemption off, then the word
+ *	release		the word, then interrupts, then preemption, where a
+ *			thread that was woken meanwhile may take over
  *
  * Because the word names the holder, a CPU that would wait for itself is
- * recognised: with interrupts off nobody could ever release the lock.
+ * recognised: nobody could ever release the lock.
  *
  * In a panic nobody waits: a lock that is held is passed by, and only its
  * holder's release changes it.  In an NMI waiting is forbidden, since the NMI
@@ -24,14 +25,17 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/core/context.h"
+#include "kernel/core/lock_order.h"
 #include "kernel/core/panic.h"
+
+#define CALLER ((uintptr_t)__builtin_return_address(0))
 
 static uint32_t my_mark(void)
 {
 	return arch_cpu_id() + 1;
 }
 
-static bool take(struct spinlock *lock)
+static bool try_to_take(struct spinlock *lock)
 {
 	uint32_t nobody = 0;
 
@@ -45,14 +49,13 @@ bool spin_is_mine(const struct spinlock *lock)
 	return lock->held == my_mark();
 }
 
-bool spin_lock_irqsave(struct spinlock *lock)
+/* Preemption is off. */
+static void take(struct spinlock *lock, uintptr_t place)
 {
-	bool enabled = arch_irq_save();
-
 	if (in_nmi() && !panic_in_progress())
 		panic("spinlock %s: taken in an NMI", lock->name);
-	preempt_disable();
-	while (!take(lock)) {
+	lock_order_take(&lock->order_class, lock->name, place);
+	while (!try_to_take(lock)) {
 		if (panic_in_progress())
 			break;
 		if (spin_is_mine(lock))
@@ -62,17 +65,38 @@ bool spin_lock_irqsave(struct spinlock *lock)
 		       !panic_in_progress())
 			arch_relax();
 	}
-	return enabled;
 }
 
-void spin_unlock_irqrestore(struct spinlock *lock, bool enabled)
+static void release(struct spinlock *lock)
 {
+	lock_order_release(lock->order_class);
 	if (spin_is_mine(lock))
 		__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 	else if (!panic_in_progress())
 		panic("spinlock %s: released by CPU %u, held by %s", lock->name,
 		      arch_cpu_id(), lock->held == 0 ? "nobody" : "another");
+}
+
+bool spin_lock_irqsave(struct spinlock *lock)
+{
+	bool enabled = arch_irq_save();
+
+	preempt_disable();
+	take(lock, CALLER);
+	return enabled;
+}
+
+void spin_unlock_irqrestore(struct spinlock *lock, bool enabled)
+{
+	release(lock);
+	arch_irq_restore(enabled);
 	preempt_enable();
+}
+
+void spin_unlock_irqrestore_no_resched(struct spinlock *lock, bool enabled)
+{
+	release(lock);
+	preempt_enable_no_resched();
 	arch_irq_restore(enabled);
 }
 
@@ -81,11 +105,25 @@ bool spin_trylock_irqsave(struct spinlock *lock, bool *enabled)
 	bool before = arch_irq_save();
 
 	preempt_disable();
-	if (take(lock)) {
+	if (try_to_take(lock)) {
+		/* It did not wait, so it cannot have deadlocked. */
+		lock_order_note_held(&lock->order_class, lock->name, CALLER);
 		*enabled = before;
 		return true;
 	}
-	preempt_enable();
+	preempt_enable_no_resched();
 	arch_irq_restore(before);
 	return false;
+}
+
+void spin_lock(struct spinlock *lock)
+{
+	preempt_disable();
+	take(lock, CALLER);
+}
+
+void spin_unlock(struct spinlock *lock)
+{
+	release(lock);
+	preempt_enable();
 }

@@ -2,9 +2,14 @@
 /*
  * kernel/core/lock.h -- spinlocks.
  *
- * One form only: interrupts are off while a spinlock is held, so a lock may be
- * shared with interrupt handlers.  A lock that is taken by the CPU that already
- * holds it is a panic that names it.  Never in an NMI except spin_trylock.
+ * Two forms.  spin_lock_irqsave() is for locks that interrupt handlers take,
+ * too: interrupts are off while it is held.  spin_lock() is for locks that only
+ * threads take: interrupts stay as they are.  Either way preemption is off.
+ *
+ * A lock that is taken by the CPU that already holds it is a panic that names
+ * it; an order that can deadlock, and a lock that is taken in interrupts and
+ * elsewhere with interrupts on, are reported (kernel/core/lock_order.h).  Never
+ * in an NMI except spin_trylock_irqsave().
  */
 #ifndef KERNEL_CORE_LOCK_H
 #define KERNEL_CORE_LOCK_H
@@ -13,6 +18,7 @@
 
 struct spinlock {
 	volatile uint32_t held; /* 0, or 1 + the number of the CPU */
+	uint32_t order_class;   /* lock_order.c's; 0: not known yet */
 	const char *name;
 };
 
@@ -25,8 +31,15 @@ struct spinlock {
 __must_check bool spin_lock_irqsave(struct spinlock *lock);
 void spin_unlock_irqrestore(struct spinlock *lock, bool enabled);
 
+/* As the above; a thread that should run waits for the next occasion. */
+void spin_unlock_irqrestore_no_resched(struct spinlock *lock, bool enabled);
+
 /* True: the lock is held and interrupts are off; *ENABLED is for the unlock. */
 __must_check bool spin_trylock_irqsave(struct spinlock *lock, bool *enabled);
+
+/* Thread context. */
+void spin_lock(struct spinlock *lock);
+void spin_unlock(struct spinlock *lock);
 
 /* Held by this CPU? */
 bool spin_is_mine(const struct spinlock *lock);

@@ -35,6 +35,7 @@
 #include "kernel/arch/paging.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
+#include "kernel/arch/switch.h"
 #include "kernel/arch/trap.h"
 #include "kernel/arch/window.h"
 #include "kernel/core/console.h"
@@ -199,6 +200,12 @@ static void print_backtrace(const struct trap_frame *frame, uintptr_t rbp,
 void backtrace_print(const struct trap_frame *frame)
 {
 	print_backtrace(frame, (uintptr_t)__builtin_frame_address(0),
+	                BACKTRACE_FRAMES);
+}
+
+void backtrace_print_stack(uint64_t stack_pointer)
+{
+	print_backtrace(NULL, arch_switched_frame(stack_pointer),
 	                BACKTRACE_FRAMES);
 }
 

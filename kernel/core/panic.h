@@ -46,6 +46,9 @@ void panic_print_walk(uintptr_t address);
 /* Print the backtrace of the caller (or from FRAME), one line a frame. */
 void backtrace_print(const struct trap_frame *frame);
 
+/* The same of a stack that was left by a switch, with its STACK_POINTER. */
+void backtrace_print_stack(uint64_t stack_pointer);
+
 /* A caller's bug: panics with the text of the condition and its place. */
 #define kassert(condition)                                                     \
 	do {                                                                   \

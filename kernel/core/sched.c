@@ -1,28 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/core/sched.c -- cooperative threads.
+ * kernel/core/sched.c -- kernel threads: who runs, who waits.
  *
  *	            switch_to()
  *	 RUNNABLE ---------------> on a CPU ----------------> ENDED
  *	 (run queue)  <----------    |      thread_exit()
- *	     ^       thread_yield()  |
- *	     |                       | wait_event()
- *	     |      wake_up()        v
+ *	     ^       yield, or       |
+ *	     |       preempted       | wait_event()
+ *	     |                       v
  *	     +------------------- WAITING (wait queue)
+ *	            wake_up(), or the deadline
  *
  * Invariants, all under sched_lock:
  *
  *  S1  A thread with on_cpu set is the `thread` of exactly one CPU, and its
  *      registers and stack are in use there.
- *  S2  A thread is on the run queue if and only if it is RUNNABLE and not
- *      on_cpu.
- *  S3  A WAITING thread is on exactly one wait queue.
+ *  S2  A RUNNABLE thread is on the run queue of its priority if and only if it
+ *      is not on_cpu.
+ *  S3  A WAITING thread is on exactly one wait queue.  If it was preempted on
+ *      its way to the wait it is on the run queue as well.
  *
- * sched_lock guards the run queue and every wait queue.  It stays held while
+ * sched_lock guards the run queues and every wait queue.  It stays held while
  * the stack changes and is released by the thread that arrives, so no other CPU
  * can take a thread whose stack is not free yet.  A thread's first code
  * therefore is sched_begin().  The lock is the innermost of all: a wait_event()
  * condition is called without it and may take locks of its own.
+ *
+ * Preemption.  Whoever makes a thread runnable that is more urgent than the
+ * running one, and the tick at the end of a turn, set need_resched.  It is
+ * looked at in two places: where an interrupt returns to a thread with
+ * preemption on, and where a thread switches preemption on again.  The thread
+ * that must go keeps what it was: one that was preempted between begin_wait()
+ * and its last look at the condition is WAITING and still has to run, or its
+ * wake-up, which may be over already, would be lost.
+ *
+ * preempt_count belongs to the CPU, and to the thread while it runs: both sides
+ * of a switch hold sched_lock and nothing else, so it is the same on both.
+ * Windows: the entry stub keeps what was open on the stack of the interrupted
+ * thread (trap.asm).  That is an entry of the CPU's own directory, and so a
+ * preempted thread goes on where it was: threads do not change their CPU.
  *
  * No wake-up is lost.  A waiter is on its queue, and WAITING, before it looks
  * at the condition for the last time; a wake_up() between that look and the
@@ -30,7 +46,7 @@
  *
  * Idle.  A thread that must stop and finds no other halts the CPU on its own
  * stack, its window closed.  Interrupts are off between the last look at the
- * run queue and the `sti; hlt` that waits for one (Intel SDM vol. 2B, STI:
+ * run queues and the `sti; hlt` that waits for one (Intel SDM vol. 2B, STI:
  * interrupts are recognised after the next instruction), so a wake-up by an
  * interrupt of this CPU ends the halt; an NMI between the two is returned from
  * behind the halt (trap.c).  A wake-up by another CPU will need an
@@ -48,39 +64,68 @@
 #include "kernel/core/context.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
+#include "lib/format.h"
 
 static struct spinlock sched_lock = SPINLOCK_INIT("sched");
-static struct list run_queue = LIST_INIT(run_queue); /* under sched_lock */
+
+/* Under sched_lock. */
+static struct list run_queue[PRIORITY_COUNT] = {
+	LIST_INIT(run_queue[PRIORITY_LOW]),
+	LIST_INIT(run_queue[PRIORITY_NORMAL]),
+	LIST_INIT(run_queue[PRIORITY_HIGH]),
+};
+static struct list timers = LIST_INIT(timers); /* threads with a deadline */
+static uint64_t next_alarm = FOREVER;          /* the earliest deadline */
+static uint64_t idle_time;
+static uint64_t last_switch;
 
 struct wait_queue thread_ended = WAIT_QUEUE_INIT(thread_ended);
 
-/* Who sleeps, and the earliest time that one of them wants to wake. */
-static struct wait_queue sleepers = WAIT_QUEUE_INIT(sleepers);
-static uint64_t next_alarm = UINT64_MAX; /* written under sched_lock */
+/* Nobody ever wakes it. */
+static struct wait_queue sleep = WAIT_QUEUE_INIT(sleep);
 
 struct thread *current_thread(void)
 {
 	return this_cpu()->thread;
 }
 
+void wait_queue_init(struct wait_queue *queue, const char *name)
+{
+	list_init(&queue->waiters);
+	queue->name = name;
+}
+
 /* ---- Under sched_lock --------------------------------------------------- */
+
+/* Should THREAD, which can run now, take over? */
+static void ask_for_switch(const struct thread *thread)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->thread != NULL && thread->priority > cpu->thread->priority)
+		cpu->need_resched = true;
+}
 
 static void make_runnable(struct thread *thread)
 {
 	thread->state = THREAD_RUNNABLE;
-	if (!thread->on_cpu)
-		list_append(&run_queue, &thread->link);
+	thread->waits_on = NULL;
+	if (thread->on_cpu || list_is_linked(&thread->run_link))
+		return;
+	list_append(&run_queue[thread->priority], &thread->run_link);
+	ask_for_switch(thread);
+}
+
+static void wake(struct thread *thread)
+{
+	list_remove(&thread->link);
+	make_runnable(thread);
 }
 
 static void wake_all(struct wait_queue *queue)
 {
-	while (!list_empty(&queue->waiters)) {
-		struct thread *thread =
-			list_first(&queue->waiters, struct thread, link);
-
-		list_remove(&thread->link);
-		make_runnable(thread);
-	}
+	while (!list_empty(&queue->waiters))
+		wake(list_first(&queue->waiters, struct thread, link));
 }
 
 /* A thread at its end has given its window back. */
@@ -94,21 +139,37 @@ static void open_window_of(struct thread *thread)
 
 static void idle(void)
 {
+	uint64_t since = clock_microseconds();
 	bool enabled;
 
 	window_open(NULL);
-	spin_unlock_irqrestore(&sched_lock, false);
+	/* What comes now finds nothing that could be preempted. */
+	preempt_disable();
+	spin_unlock_irqrestore_no_resched(&sched_lock, false);
 	arch_wait_for_interrupt();
 	arch_irq_disable();
 	enabled = spin_lock_irqsave(&sched_lock);
+	preempt_enable_no_resched();
 	kassert(!enabled);
+	last_switch = clock_microseconds();
+	idle_time += last_switch - since;
 }
 
-/*
- * Who runs next: the first of the run queue (taken off it), or SELF if nobody
- * else can and it still may; waits until there is somebody.
- */
-static struct thread *take_next(struct thread *self)
+/* The next thread of at least priority LOWEST, or NULL; it stays queued. */
+static struct thread *first_runnable(enum thread_priority lowest)
+{
+	for (int at = PRIORITY_COUNT - 1; at >= (int)lowest; at--) {
+		struct thread *thread =
+			list_first(&run_queue[at], struct thread, run_link);
+
+		if (thread != NULL)
+			return thread;
+	}
+	return NULL;
+}
+
+/* Who runs after SELF, which cannot go on; waits until somebody can. */
+static struct thread *next_after(struct thread *self)
 {
 	for (;;) {
 		struct thread *next;
@@ -116,15 +177,28 @@ static struct thread *take_next(struct thread *self)
 		/* The stack of an ended thread is left under the lock. */
 		if (self->state == THREAD_ENDED)
 			wake_all(&thread_ended);
-		next = list_first(&run_queue, struct thread, link);
-		if (next != NULL) {
-			list_remove(&next->link);
-			return next;
+		next = first_runnable(PRIORITY_LOW);
+		if (self->state == THREAD_RUNNABLE) {
+			/* Woken while it stood by, perhaps with others. */
+			if (next == NULL)
+				return self;
+			list_append(&run_queue[self->priority],
+			            &self->run_link);
 		}
-		if (self->state == THREAD_RUNNABLE)
-			return self;
+		if (next != NULL)
+			return next;
 		idle();
 	}
+}
+
+/* Time passes from SELF to NEXT. */
+static void account(struct thread *self, struct thread *next)
+{
+	uint64_t now = clock_microseconds();
+
+	self->runtime += now - self->began;
+	next->began = now;
+	last_switch = now;
 }
 
 /* Go on as NEXT; returns when somebody switches back. */
@@ -134,12 +208,15 @@ static void switch_to(struct thread *next)
 	struct thread *self = cpu->thread;
 	struct fault_expect *expect = cpu->expect;
 
+	/* Nothing but sched_lock, and no interrupt. */
+	kassert(preempt_count() == PREEMPT_ONE);
+	cpu->need_resched = false;
 	open_window_of(next);
+	account(self, next);
 	if (next == self)
 		return;
 	self->on_cpu = false;
-	if (self->state == THREAD_RUNNABLE)
-		list_append(&run_queue, &self->link);
+	list_remove(&next->run_link);
 	next->on_cpu = true;
 	next->switches++;
 	cpu->thread = next;
@@ -149,23 +226,58 @@ static void switch_to(struct thread *next)
 	this_cpu()->expect = expect;
 }
 
-/* Let the next thread run.  No other lock is held, nor an interrupt active. */
-static void schedule(struct thread *self)
+/* Is the turn of the running thread over? */
+static bool turn_is_over(const struct thread *self)
 {
-	kassert(preempt_count() == PREEMPT_ONE);
-	switch_to(take_next(self));
+	return clock_microseconds() - self->began >= SCHED_SLICE;
+}
+
+/*
+ * Interrupts are off.  Whoever is more urgent, or whose turn it is, runs now;
+ * SELF goes back to the run queue in whatever state it is.
+ */
+static void preempt(struct thread *self)
+{
+	bool enabled = spin_lock_irqsave(&sched_lock);
+	bool over = turn_is_over(self);
+	struct thread *next = first_runnable(
+		over ? self->priority
+		     : (enum thread_priority)(self->priority + 1));
+
+	this_cpu()->need_resched = false;
+	if (next != NULL) {
+		struct list *queue = &run_queue[self->priority];
+
+		/* Or it is the next of its priority. */
+		if (over)
+			list_append(queue, &self->run_link);
+		else
+			list_push(queue, &self->run_link);
+		self->preempted++;
+		switch_to(next);
+	} else if (over) {
+		account(self, self);
+	}
+	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
 
 /* ---- On and off a wait queue -------------------------------------------- */
 
-static void begin_wait(struct thread *self, struct wait_queue *queue)
+static void begin_wait(struct thread *self, struct wait_queue *queue,
+                       uint64_t deadline)
 {
 	bool enabled = spin_lock_irqsave(&sched_lock);
 
-	kassert(!list_is_linked(&self->link));
+	if (!list_is_linked(&self->link))
+		list_append(&queue->waiters, &self->link);
 	self->state = THREAD_WAITING;
-	list_append(&queue->waiters, &self->link);
-	spin_unlock_irqrestore(&sched_lock, enabled);
+	self->waits_on = queue;
+	if (deadline != FOREVER && !list_is_linked(&self->timer)) {
+		self->deadline = deadline;
+		list_append(&timers, &self->timer);
+		WRITE_ONCE(next_alarm, min(next_alarm, deadline));
+	}
+	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
 
 /* Off the queue, unless a wake_up() was faster. */
@@ -174,22 +286,36 @@ static void end_wait(struct thread *self)
 	bool enabled = spin_lock_irqsave(&sched_lock);
 
 	self->state = THREAD_RUNNABLE;
+	self->waits_on = NULL;
 	list_remove(&self->link);
+	list_remove(&self->timer);
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
 
 /* ---- Threads ------------------------------------------------------------- */
 
+void sched_prepare(struct thread *thread, const char *name,
+                   enum thread_priority priority)
+{
+	list_init(&thread->run_link);
+	list_init(&thread->link);
+	list_init(&thread->timer);
+	thread->state = THREAD_RUNNABLE;
+	thread->priority = priority;
+	scnprintf(thread->title, sizeof(thread->title), "thread %s", name);
+}
+
 void sched_init(struct thread *main)
 {
-	bool enabled = spin_lock_irqsave(&sched_lock);
+	bool enabled;
 
-	list_init(&main->link);
-	main->state = THREAD_RUNNABLE;
+	sched_prepare(main, "shell", PRIORITY_NORMAL);
+	enabled = spin_lock_irqsave(&sched_lock);
 	main->on_cpu = true;
+	main->began = clock_microseconds();
 	this_cpu()->thread = main;
 	open_window_of(main);
-	spin_unlock_irqrestore(&sched_lock, enabled);
+	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
 
 void sched_begin(void)
@@ -209,12 +335,32 @@ void sched_start(struct thread *thread)
 void thread_yield(void)
 {
 	struct thread *self = current_thread();
+	struct thread *next;
 	bool enabled;
 
 	if (!might_sleep())
 		return;
 	enabled = spin_lock_irqsave(&sched_lock);
-	schedule(self);
+	next = first_runnable(self->priority);
+	if (next != NULL) {
+		list_append(&run_queue[self->priority], &self->run_link);
+		switch_to(next);
+	}
+	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
+}
+
+void thread_set_priority(struct thread *thread, enum thread_priority priority)
+{
+	bool enabled = spin_lock_irqsave(&sched_lock);
+
+	thread->priority = priority;
+	if (list_is_linked(&thread->run_link)) {
+		list_remove(&thread->run_link);
+		list_append(&run_queue[priority], &thread->run_link);
+		ask_for_switch(thread);
+	} else if (thread->on_cpu) {
+		this_cpu()->need_resched = true;
+	}
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
 
@@ -246,9 +392,32 @@ __noreturn void thread_exit(enum thread_end how)
 
 	enabled = spin_lock_irqsave(&sched_lock);
 	self->state = THREAD_ENDED;
-	schedule(self);
-	panic("thread %s runs after its end (interrupts were %s)",
-	      self->owner.name, enabled ? "on" : "off");
+	switch_to(next_after(self));
+	panic("%s runs after its end (interrupts were %s)", self->title,
+	      enabled ? "on" : "off");
+}
+
+/* ---- Preemption ----------------------------------------------------------- */
+
+static bool may_preempt(const struct cpu *cpu)
+{
+	return cpu->need_resched && cpu->thread != NULL &&
+	       preempt_count() == 0 && !panic_in_progress();
+}
+
+void sched_irq_exit(void)
+{
+	if (may_preempt(this_cpu()))
+		preempt(current_thread());
+}
+
+void sched_preempt(void)
+{
+	while (may_preempt(this_cpu()) && arch_irq_enabled()) {
+		arch_irq_disable();
+		preempt(current_thread());
+		arch_irq_enable();
+	}
 }
 
 /* ---- Waiting ------------------------------------------------------------- */
@@ -259,29 +428,40 @@ static void wait(struct thread *self)
 	bool enabled = spin_lock_irqsave(&sched_lock);
 
 	if (self->state == THREAD_WAITING)
-		schedule(self);
-	spin_unlock_irqrestore(&sched_lock, enabled);
+		switch_to(next_after(self));
+	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
 
-void wait_event(struct wait_queue *queue, bool (*condition)(void *data),
-                void *data)
+bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
+                        void *data, uint64_t microseconds)
 {
 	struct thread *self = current_thread();
+	uint64_t now = clock_microseconds();
+	uint64_t deadline = now + min(microseconds, FOREVER - now);
 	bool may_wait = might_sleep();
+	bool met;
 
 	if (condition(data))
-		return;
+		return true;
 	if (!may_wait)
 		panic("%s cannot wait (preempt_count %#x, interrupts %s)",
 		      context_name(), preempt_count(),
 		      arch_irq_enabled() ? "on" : "off");
 	for (;;) {
-		begin_wait(self, queue);
-		if (condition(data))
+		begin_wait(self, queue, deadline);
+		met = condition(data);
+		if (met || clock_microseconds() >= deadline)
 			break;
 		wait(self);
 	}
 	end_wait(self);
+	return met;
+}
+
+void wait_event(struct wait_queue *queue, bool (*condition)(void *data),
+                void *data)
+{
+	wait_event_timeout(queue, condition, data, FOREVER);
 }
 
 void wake_up(struct wait_queue *queue)
@@ -292,39 +472,59 @@ void wake_up(struct wait_queue *queue)
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
 
-/* ---- Sleeping ------------------------------------------------------------ */
-
-/* Has the time *DATA come?  If not, the timer is told to look out for it. */
-static bool is_past(void *data)
+static bool never(void *data __unused)
 {
-	uint64_t deadline = *(uint64_t *)data;
-	bool enabled;
-
-	if (clock_microseconds() >= deadline)
-		return true;
-	enabled = spin_lock_irqsave(&sched_lock);
-	if (deadline < next_alarm)
-		WRITE_ONCE(next_alarm, deadline);
-	spin_unlock_irqrestore(&sched_lock, enabled);
 	return false;
 }
 
 void thread_sleep(uint64_t microseconds)
 {
-	uint64_t now = clock_microseconds();
-	uint64_t deadline = now + min(microseconds, UINT64_MAX - now);
+	wait_event_timeout(&sleep, never, NULL, microseconds);
+}
 
-	wait_event(&sleepers, is_past, &deadline);
+/* ---- The tick ---------------------------------------------------------------- */
+
+/* Wake every thread whose deadline is over at NOW, and find the next one. */
+static void ring_alarms(uint64_t now)
+{
+	bool enabled = spin_lock_irqsave(&sched_lock);
+	uint64_t next = FOREVER;
+	struct list *at;
+	struct list *after;
+
+	list_for_each_safe(at, after, &timers)
+	{
+		struct thread *thread = container_of(at, struct thread, timer);
+
+		if (thread->deadline > now) {
+			next = min(next, thread->deadline);
+			continue;
+		}
+		list_remove(&thread->timer);
+		if (thread->state == THREAD_WAITING)
+			wake(thread);
+	}
+	WRITE_ONCE(next_alarm, next);
+	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
 
 void sched_tick(void)
 {
-	bool enabled;
+	struct cpu *cpu = this_cpu();
+	uint64_t now = clock_microseconds();
 
-	if (clock_microseconds() < READ_ONCE(next_alarm))
-		return;
-	enabled = spin_lock_irqsave(&sched_lock);
-	WRITE_ONCE(next_alarm, UINT64_MAX);
-	wake_all(&sleepers);
-	spin_unlock_irqrestore(&sched_lock, enabled);
+	if (now >= READ_ONCE(next_alarm))
+		ring_alarms(now);
+	if (cpu->thread != NULL && turn_is_over(cpu->thread))
+		cpu->need_resched = true;
+}
+
+uint64_t sched_idle(void)
+{
+	return READ_ONCE(idle_time);
+}
+
+uint64_t sched_last_switch(void)
+{
+	return READ_ONCE(last_switch);
 }

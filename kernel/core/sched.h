@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/core/sched.h -- cooperative kernel threads.
+ * kernel/core/sched.h -- kernel threads: who runs, who waits.
  *
- * A thread runs until it yields, waits or ends; interrupts wake waiting ones.
- * Round robin.  With nothing to run the CPU halts until an interrupt.  Threads
- * are created on floor 9 (kernel/thread.h); they run, wait and wake here.
+ * Preemptive.  The most urgent runnable thread runs; those of one priority take
+ * turns of SCHED_SLICE microseconds.  A thread is preempted when an interrupt
+ * returns to it, or when it enables preemption again, never in between.  With
+ * nothing to run the CPU halts until an interrupt.  Threads are created on
+ * floor 9 (kernel/thread.h); they run, wait and wake here.
  */
 #ifndef KERNEL_CORE_SCHED_H
 #define KERNEL_CORE_SCHED_H
 
+#include "kernel/core/lock_order.h"
 #include "kernel/core/owner.h"
 #include "lib/list.h"
 #include "lib/types.h"
@@ -25,34 +28,70 @@ enum thread_end {
 	THREAD_END_INTRUDED, /* ended for touching another's exclusive page */
 };
 
+/* From what runs when nothing else wants to, to what keeps others waiting. */
+enum thread_priority {
+	PRIORITY_LOW,
+	PRIORITY_NORMAL,
+	PRIORITY_HIGH,
+	PRIORITY_COUNT,
+};
+
+/* How long a thread runs before another of its priority does, microseconds. */
+#define SCHED_SLICE     10000
+
+/* Never: for deadlines and time limits. */
+#define FOREVER         UINT64_MAX
+
 #define THREAD_MEMALLOC 1U /* Linux's PF_MEMALLOC */
 
+struct wait_queue;
+
+/* Field locks: (s) sched_lock, (t) its own thread, (c) constant. */
 struct thread {
-	struct owner owner;     /* name, window, pages */
-	uint64_t stack_pointer; /* while it does not run */
-	bool on_cpu;            /* some CPU uses its registers and its stack */
-	enum thread_state state;
+	struct owner owner;              /* name, window, pages */
+	char title[8 + OWNER_NAME_SIZE]; /* (c) "thread " and the name */
+	uint64_t stack_pointer;          /* (s) while it does not run */
+	bool on_cpu;             /* (s) some CPU uses its registers and stack */
+	enum thread_state state; /* (s) */
+	enum thread_priority priority; /* (s) */
 	enum thread_end end;
-	unsigned int flags; /* THREAD_... */
-	void (*function)(void *);
-	void *argument;
-	struct list link;  /* on the run queue or a wait queue */
-	struct list all;   /* on the list of threads */
-	void *stack;       /* floor 9's business */
-	uint64_t switches; /* times it was switched to */
+	unsigned int flags;          /* (t) THREAD_... */
+	void (*function)(void *);    /* (c) */
+	void *argument;              /* (c) */
+	struct list run_link;        /* (s) on the run queue */
+	struct list link;            /* (s) on a wait queue */
+	struct list timer;           /* (s) among those with a deadline */
+	uint64_t deadline;           /* (s) */
+	struct wait_queue *waits_on; /* (s) */
+	uint64_t memory_wait;        /* (t) since when it waits for memory; 0 */
+	bool memory_wait_told;       /* watchdog.c's */
+	struct held_mutexes mutexes; /* (t) */
+	void *stack;                 /* floor 9's business */
+	uint64_t switches;           /* (s) times it was switched to */
+	uint64_t preempted;          /* (s) times it was switched away from
+	                                 * although it could have gone on */
+	uint64_t runtime; /* (s) microseconds, until it last stopped */
+	uint64_t began;   /* (s) when it last began to run */
 };
 
 /* Something to wait for.  Locks itself. */
 struct wait_queue {
 	struct list waiters;
+	const char *name; /* what one waits for, in `ps` */
 };
-#define WAIT_QUEUE_INIT(name)                                                  \
+#define WAIT_QUEUE_INIT(queue)                                                 \
 	{                                                                      \
-		LIST_INIT((name).waiters)                                      \
+		LIST_INIT((queue).waiters), #queue                             \
 	}
+void wait_queue_init(struct wait_queue *queue, const char *name);
 
 /* The caller becomes thread MAIN; from now on threads exist. */
 void sched_init(struct thread *main);
+
+/* Fill in what sched.c needs of a thread that will be started; NAME is what its
+ * owner is called. */
+void sched_prepare(struct thread *thread, const char *name,
+                   enum thread_priority priority);
 
 /* The running thread, NULL before sched_init().  Any context. */
 struct thread *current_thread(void);
@@ -66,12 +105,25 @@ void sched_start(struct thread *thread);
  */
 void sched_begin(void);
 
-/* Let others run.  Thread context. */
+/* Let others of the same or a higher priority run.  Thread context. */
 void thread_yield(void);
 
-/* Wait until *CONDITION(DATA) is true; checked before and after each wake. */
+void thread_set_priority(struct thread *thread, enum thread_priority priority);
+
+/* ---- Waiting ------------------------------------------------------------- */
+
+/*
+ * Wait until CONDITION(DATA) is true.  It is called in the waiting thread,
+ * before and after each wake-up, with no lock held, and may take what it waits
+ * for: it is not called again once it has said true.  Thread context.
+ */
 void wait_event(struct wait_queue *queue, bool (*condition)(void *data),
                 void *data);
+
+/* The same for at most MICROSECONDS.  False: they are over, and the condition
+ * was still false.  Needs the timer's interrupts. */
+bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
+                        void *data, uint64_t microseconds);
 
 /* Wake all waiters.  Any context but NMI. */
 void wake_up(struct wait_queue *queue);
@@ -80,8 +132,22 @@ void wake_up(struct wait_queue *queue);
  * timer's interrupts. */
 void thread_sleep(uint64_t microseconds);
 
-/* Wakes who has slept enough; clock_tick() calls it. */
+/* ---- What others call ------------------------------------------------------ */
+
+/* Wakes who has slept enough, and ends turns; clock_tick() calls it. */
 void sched_tick(void);
+
+/* An interrupt returns to a thread that may be preempted. */
+void sched_irq_exit(void);
+
+/* Preemption is on again: preempt_enable() calls it. */
+void sched_preempt(void);
+
+/* Microseconds in which the CPUs had nothing to do. */
+uint64_t sched_idle(void);
+
+/* When this CPU last switched threads or was idle, clock_microseconds(). */
+uint64_t sched_last_switch(void);
 
 /*
  * End the running thread: its owner ends (pages are scrubbed and parked), who

@@ -190,6 +190,11 @@ void preempt_count_sub(unsigned int amount)
 	check_preempt_count(cpu->preempt_count);
 }
 
+void preempt_enable(void)
+{
+	preempt_count_sub(PREEMPT_ONE);
+}
+
 bool may_sleep_here(void)
 {
 	const struct host_cpu *cpu = host_cpu();

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/mutex.c -- one thread at a time, and the others sleep.
+ *
+ * A mutex is the pointer to its holder.  Taking it is one compare-and-exchange
+ * from NULL; a thread that loses waits for "I have taken it" to become true,
+ * which the release makes possible and the waiters fight for.
+ */
+#include "kernel/core/mutex.h"
+
+#include "kernel/core/context.h"
+#include "kernel/core/panic.h"
+
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+
+void mutex_init(struct mutex *mutex, const char *name)
+{
+	*mutex = (struct mutex){ .name = name };
+	wait_queue_init(&mutex->queue, name);
+}
+
+static bool take(void *data)
+{
+	struct mutex *mutex = data;
+	struct thread *nobody = NULL;
+
+	return __atomic_compare_exchange_n(&mutex->holder, &nobody,
+	                                   current_thread(), false,
+	                                   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+bool mutex_is_mine(const struct mutex *mutex)
+{
+	return __atomic_load_n(&mutex->holder, __ATOMIC_RELAXED) ==
+	       current_thread();
+}
+
+void mutex_lock(struct mutex *mutex)
+{
+	struct thread *self = current_thread();
+
+	if (mutex_is_mine(mutex))
+		panic("mutex %s: taken twice by %s", mutex->name, self->title);
+	lock_order_take_mutex(&self->mutexes, &mutex->order_class, mutex->name,
+	                      CALLER);
+	wait_event(&mutex->queue, take, mutex);
+}
+
+bool mutex_trylock(struct mutex *mutex)
+{
+	struct thread *self = current_thread();
+
+	if (!may_sleep_here() || mutex_is_mine(mutex) || !take(mutex))
+		return false;
+	lock_order_take_mutex(&self->mutexes, &mutex->order_class, mutex->name,
+	                      CALLER);
+	return true;
+}
+
+void mutex_unlock(struct mutex *mutex)
+{
+	struct thread *self = current_thread();
+
+	if (!mutex_is_mine(mutex))
+		panic("mutex %s: released by %s, who does not hold it",
+		      mutex->name, context_name());
+	lock_order_release_mutex(&self->mutexes, mutex->order_class);
+	__atomic_store_n(&mutex->holder, NULL, __ATOMIC_RELEASE);
+	wake_up(&mutex->queue);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/semaphore.c -- counted permission, and something that happens.
+ *
+ * Taking one is the condition that wait_event() waits for: the count goes down
+ * by one if it is above zero, in one compare-and-exchange, and that is all that
+ * a waiter and somebody who does not wait can disagree about.
+ */
+#include "kernel/core/semaphore.h"
+
+#include "lib/errno.h"
+
+/* ---- Semaphores ------------------------------------------------------------- */
+
+void sema_init(struct semaphore *semaphore, int count)
+{
+	semaphore->count = count;
+	wait_queue_init(&semaphore->queue, "semaphore");
+}
+
+static bool take_one(void *data)
+{
+	struct semaphore *semaphore = data;
+	int count = __atomic_load_n(&semaphore->count, __ATOMIC_RELAXED);
+
+	while (count > 0) {
+		if (__atomic_compare_exchange_n(
+			    &semaphore->count, &count, count - 1, false,
+			    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+void down(struct semaphore *semaphore)
+{
+	wait_event(&semaphore->queue, take_one, semaphore);
+}
+
+int down_timeout(struct semaphore *semaphore, uint64_t microseconds)
+{
+	bool taken = wait_event_timeout(&semaphore->queue, take_one, semaphore,
+	                                microseconds);
+
+	return taken ? 0 : -ETIMEDOUT;
+}
+
+bool down_trylock(struct semaphore *semaphore)
+{
+	return take_one(semaphore);
+}
+
+void up(struct semaphore *semaphore)
+{
+	__atomic_fetch_add(&semaphore->count, 1, __ATOMIC_RELEASE);
+	wake_up(&semaphore->queue);
+}
+
+/* ---- Completions --------------------------------------------------------------- */
+
+void init_completion(struct completion *completion)
+{
+	completion->all = false;
+	sema_init(&completion->semaphore, 0);
+	completion->semaphore.queue.name = "completion";
+}
+
+static bool is_complete(void *data)
+{
+	struct completion *completion = data;
+
+	return __atomic_load_n(&completion->all, __ATOMIC_ACQUIRE) ||
+	       take_one(&completion->semaphore);
+}
+
+void complete(struct completion *completion)
+{
+	up(&completion->semaphore);
+}
+
+void complete_all(struct completion *completion)
+{
+	__atomic_store_n(&completion->all, true, __ATOMIC_RELEASE);
+	wake_up(&completion->semaphore.queue);
+}
+
+void wait_for_completion(struct completion *completion)
+{
+	wait_event(&completion->semaphore.queue, is_complete, completion);
+}
+
+int wait_for_completion_timeout(struct completion *completion,
+                                uint64_t microseconds)
+{
+	bool done = wait_event_timeout(&completion->semaphore.queue,
+	                               is_complete, completion, microseconds);
+
+	return done ? 0 : -ETIMEDOUT;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/watchdog.c -- a hung machine says so.
+ *
+ * The scheduler notes when a CPU last could have switched threads: in a switch,
+ * when it was idle, and whenever a tick found that the running thread may be
+ * preempted.  A CPU on which that is long ago runs with preemption off, in a
+ * spinlock or a loop in an interrupt handler that lets others nest.  A loop
+ * with interrupts off is out of reach: no tick comes.
+ *
+ * Threads that wait for memory are looked at once a second (or in half the
+ * limit); where they wait can
+ * be read from the stack that they left.
+ */
+#include "kernel/core/watchdog.h"
+
+#include "kernel/core/clock.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/params.h"
+#include "kernel/core/printk.h"
+#include "lib/errno.h"
+#include "lib/parse.h"
+
+#define MILLISECOND 1000ULL
+#define SECOND      1000000ULL
+#define MAX_SECONDS 3600
+
+static uint64_t limit = WATCHDOG_SECONDS * SECOND; /* 0: none */
+static uint64_t reported_switch = FOREVER; /* the one it was reported for */
+static uint64_t next_look;
+static unsigned long reports;
+static void (*visit_threads)(void (*each)(struct thread *thread, void *data),
+                             void *data);
+
+static int set_limit(const char *value)
+{
+	uint64_t seconds;
+	int error = value == NULL ? -EINVAL : parse_number(value, &seconds);
+
+	if (error != 0)
+		return error;
+	if (seconds > MAX_SECONDS)
+		return -ERANGE;
+	watchdog_set_limit(seconds * SECOND);
+	return 0;
+}
+
+PARAM(watchdog, "watchdog",
+      "=SECONDS: report what hangs longer than that; 0: nothing", set_limit);
+
+void watchdog_register_threads(void (*visit)(void (*each)(struct thread *thread,
+                                                          void *data),
+                                             void *data))
+{
+	visit_threads = visit;
+}
+
+static void check_cpu(uint64_t now)
+{
+	uint64_t last = sched_last_switch();
+
+	if (now < last + limit || last == reported_switch)
+		return;
+	reported_switch = last;
+	reports++;
+	pr_err("BUG: watchdog: %s has kept its CPU for %llu ms\n",
+	       current_thread()->title,
+	       (unsigned long long)((now - last) / MILLISECOND));
+	backtrace_print(NULL);
+}
+
+static void check_thread(struct thread *thread, void *data)
+{
+	uint64_t now = *(const uint64_t *)data;
+	uint64_t since = READ_ONCE(thread->memory_wait);
+
+	if (since == 0 || now < since + limit || thread->memory_wait_told)
+		return;
+	thread->memory_wait_told = true;
+	reports++;
+	pr_err("BUG: watchdog: %s has waited for memory for %llu ms\n",
+	       thread->title,
+	       (unsigned long long)((now - since) / MILLISECOND));
+	/* Perhaps the CPU halts on its stack, and the tick came on top. */
+	if (thread->on_cpu)
+		backtrace_print(NULL);
+	else
+		backtrace_print_stack(thread->stack_pointer);
+}
+
+void watchdog_tick(void)
+{
+	uint64_t now = clock_microseconds();
+
+	if (limit == 0 || current_thread() == NULL || panic_in_progress())
+		return;
+	check_cpu(now);
+	if (now < next_look)
+		return;
+	next_look = now + min(SECOND, limit / 2);
+	if (visit_threads != NULL)
+		visit_threads(check_thread, &now);
+}
+
+void memory_wait_begin(void)
+{
+	struct thread *self = current_thread();
+
+	self->memory_wait_told = false;
+	WRITE_ONCE(self->memory_wait, max(clock_microseconds(), 1ULL));
+}
+
+void memory_wait_end(void)
+{
+	WRITE_ONCE(current_thread()->memory_wait, 0);
+}
+
+uint64_t watchdog_limit(void)
+{
+	return limit;
+}
+
+void watchdog_set_limit(uint64_t microseconds)
+{
+	limit = microseconds;
+	next_look = 0;
+}
+
+unsigned long watchdog_reports(void)
+{
+	return reports;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/watchdog.h -- a hung machine says so.
+ *
+ * Looked after by the timer's interrupt: a CPU on which, for the time limit, no
+ * other thread could run although one wanted to; and a thread that has waited
+ * for memory for so long.  Each incident is reported once, with a backtrace.
+ */
+#ifndef KERNEL_CORE_WATCHDOG_H
+#define KERNEL_CORE_WATCHDOG_H
+
+#include "kernel/core/sched.h"
+
+/* The limit: kernel command line word watchdog=SECONDS (0: none); 20. */
+#define WATCHDOG_SECONDS 20
+
+/* clock_tick() calls it. */
+void watchdog_tick(void);
+
+/* Floor 9 tells how to visit the threads. */
+void watchdog_register_threads(void (*visit)(void (*each)(struct thread *thread,
+                                                          void *data),
+                                             void *data));
+
+/* The running thread begins to wait for memory; it has some, or gave up.  They
+ * do not nest. */
+void memory_wait_begin(void);
+void memory_wait_end(void);
+
+/* The limit in microseconds (0: none), and reports since boot. */
+uint64_t watchdog_limit(void);
+void watchdog_set_limit(uint64_t microseconds);
+unsigned long watchdog_reports(void);
+
+#endif

@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads that take turns, wait, and are kept waiting: preemption, priorities,
+ * time limits, mutexes, semaphores, completions, deferred work, the order of
+ * locks, the watchdog.
+ */
+#include "drivers/pit.h"
+#include "kernel/arch/arch.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/context.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/lock_order.h"
+#include "kernel/core/mutex.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "kernel/core/semaphore.h"
+#include "kernel/core/watchdog.h"
+#include "kernel/core/work.h"
+#include "kernel/thread.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/page_alloc.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(sched);
+SUITE(mutex);
+SUITE(semaphore);
+SUITE(work);
+SUITE(lock_order);
+SUITE(watchdog);
+
+#define MILLISECOND 1000ULL
+
+/* Guest time that something which works never needs. */
+#define LIMIT       (2000 * MILLISECOND)
+
+/* ---- Preemption ---------------------------------------------------------- */
+
+struct spinner {
+	volatile uint64_t rounds;
+	volatile bool stop;
+};
+
+/* Never yields, never waits. */
+static void spin(void *data)
+{
+	struct spinner *spinner = data;
+
+	while (!spinner->stop)
+		spinner->rounds++;
+}
+
+CASE(sched, threads_that_never_yield_share_the_cpu)
+{
+	struct spinner spinner[2] = { 0 };
+	struct thread *thread[2];
+	uint64_t deadline = clock_microseconds() + LIMIT;
+
+	for (int i = 0; i < 2; i++) {
+		thread[i] = thread_create("spinner", spin, &spinner[i]);
+		EXPECT(thread[i] != NULL);
+	}
+	/* This thread does not yield either. */
+	while ((spinner[0].rounds == 0 || spinner[1].rounds == 0) &&
+	       clock_microseconds() < deadline)
+		arch_relax();
+	spinner[0].stop = true;
+	spinner[1].stop = true;
+	for (int i = 0; i < 2; i++)
+		EXPECT(thread_join(thread[i]) == THREAD_END_RETURNED);
+	EXPECT(spinner[0].rounds > 0 && spinner[1].rounds > 0);
+	return NULL;
+}
+
+CASE(sched, nobody_runs_while_preemption_is_off)
+{
+	struct spinner spinner = { 0 };
+	struct thread *thread;
+	uint64_t end;
+
+	thread =
+		thread_create_priority("spinner", PRIORITY_LOW, spin, &spinner);
+	EXPECT(thread != NULL);
+	preempt_disable();
+	thread_set_priority(thread, PRIORITY_HIGH);
+	end = clock_microseconds() + 5 * SCHED_SLICE;
+	while (clock_microseconds() < end)
+		arch_relax();
+	EXPECT_EQUAL(spinner.rounds, 0);
+	spinner.stop = true;
+	/* Here it takes over, finds that it is to stop, and ends. */
+	preempt_enable();
+	EXPECT(thread->state == THREAD_ENDED);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	return NULL;
+}
+
+static void note_time(void *data)
+{
+	*(volatile uint64_t *)data = arch_cycles();
+}
+
+CASE(sched, more_urgent_thread_runs_at_once_and_less_urgent_one_last)
+{
+	volatile uint64_t at[3] = { 0 };
+	struct thread *low = thread_create_priority("low", PRIORITY_LOW,
+	                                            note_time, (void *)&at[0]);
+	struct thread *normal =
+		thread_create("normal", note_time, (void *)&at[1]);
+	struct thread *high = thread_create_priority("high", PRIORITY_HIGH,
+	                                             note_time, (void *)&at[2]);
+
+	EXPECT(low != NULL && normal != NULL && high != NULL);
+	/* It was more urgent than this thread, and is over. */
+	EXPECT(at[2] != 0);
+	EXPECT(thread_join(high) == THREAD_END_RETURNED);
+	EXPECT(thread_join(low) == THREAD_END_RETURNED);
+	EXPECT(thread_join(normal) == THREAD_END_RETURNED);
+	EXPECT(at[1] < at[0]);
+	return NULL;
+}
+
+/* An exclusive page of its own, written over and over; no yield. */
+struct keeper {
+	const char *wrong;
+	volatile bool stop;
+	uint64_t rounds;
+};
+
+static void keep_page(void *data)
+{
+	struct keeper *keeper = data;
+	volatile uint64_t *words =
+		labyrinth_void_alloc_page_gfp_atomic_exclusive();
+
+	if (words == NULL) {
+		keeper->wrong = "got no page";
+		return;
+	}
+	while (!keeper->stop) {
+		keeper->rounds++;
+		for (unsigned int i = 0; i < PAGE_SIZE / 8; i++)
+			words[i] = keeper->rounds * 1000 + i;
+		for (unsigned int i = 0; i < PAGE_SIZE / 8; i++) {
+			if (words[i] != keeper->rounds * 1000 + i)
+				keeper->wrong = "found something else";
+		}
+	}
+	if (exclusive_release((void *)words) != 0)
+		keeper->wrong = "could not release its page";
+}
+
+CASE(sched, preempted_threads_find_their_windows_as_they_left_them)
+{
+	struct keeper keeper[3] = { 0 };
+	struct thread *thread[3];
+
+	for (int i = 0; i < 3; i++) {
+		thread[i] = thread_create("keeper", keep_page, &keeper[i]);
+		EXPECT(thread[i] != NULL);
+	}
+	thread_sleep(10 * SCHED_SLICE);
+	for (int i = 0; i < 3; i++)
+		keeper[i].stop = true;
+	for (int i = 0; i < 3; i++) {
+		EXPECT(thread_join(thread[i]) == THREAD_END_RETURNED);
+		if (keeper[i].wrong != NULL)
+			return test_failure("keeper %d %s", i, keeper[i].wrong);
+		EXPECT(keeper[i].rounds > 0);
+	}
+	/* Or this has shown nothing. */
+	EXPECT(thread[0]->preempted + thread[1]->preempted +
+	               thread[2]->preempted >
+	       0);
+	return NULL;
+}
+
+/* ---- Time limits ------------------------------------------------------------ */
+
+static struct wait_queue queue = WAIT_QUEUE_INIT(queue);
+
+static bool is_set(void *data)
+{
+	return *(volatile bool *)data;
+}
+
+static void set_and_wake(void *data)
+{
+	*(volatile bool *)data = true;
+	wake_up(&queue);
+}
+
+CASE(sched, time_limit_ends_a_wait_that_nobody_ends)
+{
+	volatile bool flag = false;
+	uint64_t begin = clock_microseconds();
+
+	EXPECT(!wait_event_timeout(&queue, is_set, (void *)&flag,
+	                           20 * MILLISECOND));
+	EXPECT(clock_microseconds() - begin >= 20 * MILLISECOND);
+	EXPECT(list_empty(&queue.waiters));
+	return NULL;
+}
+
+CASE(sched, wake_up_in_an_interrupt_ends_a_wait_before_its_limit)
+{
+	volatile bool flag = false;
+	struct thread *thread;
+
+	thread = thread_create("waker", set_and_wake, (void *)&flag);
+	EXPECT(thread != NULL);
+	EXPECT(wait_event_timeout(&queue, is_set, (void *)&flag, LIMIT));
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	flag = false;
+	EXPECT(in_timer_interrupt(set_and_wake, (void *)&flag));
+	EXPECT(wait_event_timeout(&queue, is_set, (void *)&flag, LIMIT));
+	return NULL;
+}
+
+struct waiter {
+	volatile bool flag;
+	volatile unsigned int ticks;
+	bool met;
+};
+
+static void wait_for_flag(void *data)
+{
+	struct waiter *waiter = data;
+
+	waiter->met = wait_event_timeout(&queue, is_set, (void *)&waiter->flag,
+	                                 LIMIT);
+}
+
+/* By the third tick everybody waits, and the CPU halts. */
+static void set_both(void *data)
+{
+	struct waiter *waiter = data;
+
+	if (++waiter->ticks < 3)
+		return;
+	waiter[0].flag = true;
+	waiter[1].flag = true;
+	wake_up(&queue);
+}
+
+/* One of the two is the one on whose stack the CPU halts. */
+CASE(sched, two_threads_woken_by_one_interrupt_of_an_idle_cpu_both_run)
+{
+	struct waiter waiter[2] = { 0 };
+	struct thread *thread =
+		thread_create("waiter", wait_for_flag, &waiter[0]);
+
+	EXPECT(thread != NULL);
+	pit_set_listener(set_both, waiter);
+	wait_for_flag(&waiter[1]);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	pit_set_listener(NULL, NULL);
+	EXPECT(waiter[0].met && waiter[1].met);
+	return NULL;
+}
+
+struct slow {
+	unsigned int calls;
+	uint64_t preempted;
+	volatile bool done;
+};
+
+/* False at first; then, being WAITING by now, it is preempted before it can
+ * say that what it waits for has happened meanwhile. */
+static bool slow_condition(void *data)
+{
+	struct slow *slow = data;
+	struct thread *self = current_thread();
+	uint64_t deadline = clock_microseconds() + LIMIT;
+
+	if (slow->calls++ == 0)
+		return false;
+	slow->preempted = self->preempted;
+	while (READ_ONCE(self->preempted) == slow->preempted &&
+	       clock_microseconds() < deadline)
+		arch_relax();
+	return true;
+}
+
+static void wait_slowly(void *data)
+{
+	struct slow *slow = data;
+
+	wait_event(&queue, slow_condition, slow);
+	slow->done = true;
+}
+
+CASE(sched, thread_that_is_preempted_on_its_way_to_a_wait_still_looks)
+{
+	struct slow slow = { 0 };
+	uint64_t deadline = clock_microseconds() + LIMIT;
+	struct thread *thread = thread_create("slow", wait_slowly, &slow);
+
+	EXPECT(thread != NULL);
+	/* Nobody wakes it, and this thread wants the CPU, too. */
+	while (!slow.done && clock_microseconds() < deadline)
+		arch_relax();
+	EXPECT(slow.done);
+	EXPECT(thread->preempted > slow.preempted);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	return NULL;
+}
+
+/* ---- Mutexes ------------------------------------------------------------------ */
+
+static struct mutex test_mutex = MUTEX_INIT(test_mutex, "test mutex");
+
+struct counter {
+	unsigned long value;
+	unsigned long inside;
+	bool broken;
+};
+
+static void count_with_mutex(void *data)
+{
+	struct counter *counter = data;
+
+	for (int i = 0; i < 200; i++) {
+		unsigned long value;
+
+		mutex_lock(&test_mutex);
+		if (++counter->inside != 1)
+			counter->broken = true;
+		value = counter->value;
+		if (i % 8 == 0)
+			thread_yield();
+		counter->value = value + 1;
+		counter->inside--;
+		mutex_unlock(&test_mutex);
+	}
+}
+
+CASE(mutex, one_thread_at_a_time_is_inside)
+{
+	struct counter counter = { 0 };
+	struct thread *thread[4];
+
+	for (int i = 0; i < 4; i++) {
+		thread[i] =
+			thread_create("counter", count_with_mutex, &counter);
+		EXPECT(thread[i] != NULL);
+	}
+	for (int i = 0; i < 4; i++)
+		EXPECT(thread_join(thread[i]) == THREAD_END_RETURNED);
+	EXPECT(!counter.broken);
+	EXPECT_EQUAL(counter.value, 4 * 200);
+	return NULL;
+}
+
+static void try_mutex(void *data)
+{
+	*(bool *)data = mutex_trylock(&test_mutex);
+}
+
+CASE(mutex, trylock_of_a_mutex_that_is_held_fails_and_never_waits)
+{
+	bool taken = true;
+	struct thread *thread;
+
+	mutex_lock(&test_mutex);
+	EXPECT(mutex_is_mine(&test_mutex));
+	thread = thread_create("trier", try_mutex, &taken);
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT(!taken);
+	EXPECT(!mutex_trylock(&test_mutex));
+	mutex_unlock(&test_mutex);
+	EXPECT(mutex_trylock(&test_mutex));
+	mutex_unlock(&test_mutex);
+	EXPECT(!mutex_is_mine(&test_mutex));
+	return NULL;
+}
+
+/* ---- Semaphores and completions ------------------------------------------------- */
+
+struct buffer {
+	struct semaphore full;
+	struct semaphore empty;
+	unsigned int slot;
+	unsigned long sum;
+};
+
+static void consume(void *data)
+{
+	struct buffer *buffer = data;
+
+	for (int i = 0; i < 100; i++) {
+		down(&buffer->full);
+		buffer->sum += buffer->slot;
+		up(&buffer->empty);
+	}
+}
+
+CASE(semaphore, producer_and_consumer_take_turns)
+{
+	struct buffer buffer = { 0 };
+	struct thread *thread;
+
+	sema_init(&buffer.full, 0);
+	sema_init(&buffer.empty, 1);
+	thread = thread_create("consumer", consume, &buffer);
+	EXPECT(thread != NULL);
+	for (unsigned int i = 1; i <= 100; i++) {
+		EXPECT_EQUAL(down_timeout(&buffer.empty, LIMIT), 0);
+		buffer.slot = i;
+		up(&buffer.full);
+	}
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(buffer.sum, 100 * 101 / 2);
+	EXPECT(!down_trylock(&buffer.full));
+	EXPECT_EQUAL(down_timeout(&buffer.full, MILLISECOND),
+	             (unsigned long long)-ETIMEDOUT);
+	return NULL;
+}
+
+static void complete_it(void *data)
+{
+	complete(data);
+}
+
+CASE(semaphore, completion_by_an_interrupt_lets_one_waiter_go)
+{
+	struct completion done;
+
+	init_completion(&done);
+	EXPECT(wait_for_completion_timeout(&done, MILLISECOND) == -ETIMEDOUT);
+	EXPECT(in_timer_interrupt(complete_it, &done));
+	EXPECT_EQUAL(wait_for_completion_timeout(&done, LIMIT), 0);
+	EXPECT(wait_for_completion_timeout(&done, MILLISECOND) == -ETIMEDOUT);
+	complete_all(&done);
+	wait_for_completion(&done);
+	wait_for_completion(&done);
+	return NULL;
+}
+
+/* ---- Deferred work ------------------------------------------------------------------ */
+
+struct job {
+	struct work work;
+	unsigned int runs;
+	bool may_sleep;
+};
+
+static void run_job(struct work *work)
+{
+	struct job *job = container_of(work, struct job, work);
+
+	job->runs++;
+	job->may_sleep = may_sleep_here();
+	thread_sleep(MILLISECOND);
+}
+
+static void queue_job(void *data)
+{
+	struct job *job = data;
+
+	/* The second time it is pending already. */
+	queue_work(&job->work);
+	queue_work(&job->work);
+}
+
+CASE(work, interrupt_leaves_work_that_sleeps_to_a_thread)
+{
+	struct job job = { .runs = 0 };
+
+	work_init(&job.work, run_job);
+	EXPECT(in_timer_interrupt(queue_job, &job));
+	flush_work();
+	EXPECT_EQUAL(job.runs, 1);
+	EXPECT(job.may_sleep);
+	EXPECT(!job.work.pending);
+	return NULL;
+}
+
+/* ---- The order of locks ---------------------------------------------------------------- */
+
+static struct spinlock first = SPINLOCK_INIT("test first");
+static struct spinlock second = SPINLOCK_INIT("test second");
+static struct spinlock third = SPINLOCK_INIT("test third");
+
+static __noinline void take_in_order(struct spinlock *outer,
+                                     struct spinlock *inner)
+{
+	bool enabled = spin_lock_irqsave(outer);
+	bool also = spin_lock_irqsave(inner);
+
+	spin_unlock_irqrestore(inner, also);
+	spin_unlock_irqrestore(outer, enabled);
+}
+
+/* Is TEXT in one of the newest COUNT lines of the log? */
+struct search {
+	const char *text;
+	bool found;
+};
+
+static void search_line(const char *line, void *data)
+{
+	struct search *search = data;
+
+	for (; *line != '\0'; line++) {
+		if (strncmp(line, search->text, strlen(search->text)) == 0)
+			search->found = true;
+	}
+}
+
+static bool log_says(unsigned int count, const char *text)
+{
+	struct search search = { .text = text };
+
+	log_visit(count, search_line, &search);
+	return search.found;
+}
+
+CASE(lock_order, circle_over_three_locks_is_reported_once_with_both_places)
+{
+	take_in_order(&first, &second);
+	take_in_order(&second, &third);
+	EXPECT_EQUAL(lock_order_take_reports(), 0);
+	take_in_order(&third, &first);
+	/* The second run of this suite finds the circle known. */
+	if (lock_order_take_reports() == 1) {
+		EXPECT(log_says(6, "takes test first at take_in_order+"));
+		EXPECT(log_says(6, "holding test third since take_in_order+"));
+		EXPECT(log_says(6, "test second was taken under test first"));
+	}
+	take_in_order(&third, &first);
+	EXPECT_EQUAL(lock_order_take_reports(), 0);
+	return NULL;
+}
+
+static struct spinlock both = SPINLOCK_INIT("test both");
+
+static __noinline void take_both(void *data __unused)
+{
+	bool enabled = spin_lock_irqsave(&both);
+
+	spin_unlock_irqrestore(&both, enabled);
+}
+
+CASE(lock_order, lock_of_interrupts_held_with_interrupts_on_is_reported)
+{
+	EXPECT(in_timer_interrupt(take_both, NULL));
+	EXPECT_EQUAL(lock_order_take_reports(), 0);
+	spin_lock(&both);
+	EXPECT(arch_irq_enabled());
+	spin_unlock(&both);
+	if (lock_order_take_reports() == 1)
+		EXPECT(log_says(4, "lock test both is taken in interrupts, at "
+		                   "take_both+"));
+	return NULL;
+}
+
+static struct mutex inner_mutex = MUTEX_INIT(inner_mutex, "test inner mutex");
+
+CASE(lock_order, mutexes_taken_both_ways_round_are_reported)
+{
+	mutex_lock(&test_mutex);
+	mutex_lock(&inner_mutex);
+	mutex_unlock(&inner_mutex);
+	mutex_unlock(&test_mutex);
+	EXPECT_EQUAL(lock_order_take_reports(), 0);
+	mutex_lock(&inner_mutex);
+	mutex_lock(&test_mutex);
+	mutex_unlock(&test_mutex);
+	mutex_unlock(&inner_mutex);
+	if (lock_order_take_reports() == 1)
+		EXPECT(log_says(6, "takes test mutex at"));
+	return NULL;
+}
+
+CASE(lock_order, sleeping_under_a_spinlock_is_reported_with_both_places)
+{
+	unsigned long before = might_sleep_violations();
+	uint64_t mark = log_mark();
+	bool enabled = spin_lock_irqsave(&first);
+
+	thread_yield();
+	spin_unlock_irqrestore(&first, enabled);
+	EXPECT_EQUAL(might_sleep_violations(), before + 1);
+	/* Each place is told once since boot. */
+	if (log_mark() != mark) {
+		EXPECT(log_says(4, "may sleep at kernel/core/sched.c:"));
+		EXPECT(log_says(4, "spinlock test first is held since"));
+	}
+	return NULL;
+}
+
+/* ---- The watchdog -------------------------------------------------------------------------- */
+
+CASE(watchdog, cpu_that_cannot_switch_threads_is_reported_with_a_backtrace)
+{
+	unsigned long before = watchdog_reports();
+	uint64_t limit = watchdog_limit();
+	uint64_t end;
+
+	watchdog_set_limit(20 * MILLISECOND);
+	preempt_disable();
+	end = clock_microseconds() + 100 * MILLISECOND;
+	while (clock_microseconds() < end)
+		arch_relax();
+	preempt_enable();
+	watchdog_set_limit(limit);
+	EXPECT_EQUAL(watchdog_reports(), before + 1);
+	EXPECT(log_says(40, "has kept its CPU for"));
+	EXPECT(log_says(40, "selftest_try+"));
+	return NULL;
+}
+
+static void wait_for_memory(void *data)
+{
+	memory_wait_begin();
+	wait_event(&queue, is_set, data);
+	memory_wait_end();
+}
+
+CASE(watchdog, thread_that_waits_for_memory_is_reported_with_its_backtrace)
+{
+	unsigned long before = watchdog_reports();
+	uint64_t limit = watchdog_limit();
+	volatile bool flag = false;
+	struct thread *thread =
+		thread_create("poor", wait_for_memory, (void *)&flag);
+
+	EXPECT(thread != NULL);
+	watchdog_set_limit(20 * MILLISECOND);
+	thread_sleep(100 * MILLISECOND);
+	watchdog_set_limit(limit);
+	set_and_wake((void *)&flag);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(watchdog_reports(), before + 1);
+	EXPECT(log_says(40, "thread poor has waited for memory for"));
+	EXPECT(log_says(40, "wait_for_memory+"));
+	return NULL;
+}
