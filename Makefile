@@ -62,11 +62,19 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 # The compiler's own headers (stdint.h and the like) and no others.
 compiler_include := $(shell $(CC) -print-file-name=include 2>/dev/null)
 
+# Mistakes that the compiler can see happening, in every build: an overflow of
+# an array on the stack (kernel/arch/stack_protector.c), and undefined behaviour,
+# which becomes an invalid opcode.  Null pointers and divisions by zero are left
+# to the CPU, which reports them better, and for nothing.
+detectors := -fstack-protector-strong -mstack-protector-guard=global \
+	-fsanitize=undefined -fsanitize-undefined-trap-on-error \
+	-fno-sanitize=null,integer-divide-by-zero
+
 kernel_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-omit-frame-pointer -fno-optimize-sibling-calls \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing \
-	-fno-stack-protector -fno-common -nostdinc \
+	$(detectors) -fno-common -nostdinc \
 	-isystem $(compiler_include) -I. $(warnings) $(KCFLAGS)
 
 # Not part of the comparison below: the directory must not matter.

@@ -17,6 +17,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
+#include "kernel/arch/stack_protector.h"
 #include "kernel/arch/switch.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
@@ -303,6 +304,7 @@ static __noreturn void serve_people(void)
 
 void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 {
+	stack_protector_init(entry_cycles);
 	cpu_init();
 	clock_init(entry_cycles);
 	begin_to_speak();

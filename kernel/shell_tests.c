@@ -151,6 +151,29 @@ static void fault_opcode(void)
 	__builtin_trap();
 }
 
+/* The largest int, but the compiler does not know. */
+static volatile int largest = 0x7fffffff;
+
+static void fault_undefined(void)
+{
+	largest = largest + 1;
+}
+
+/* Write LENGTH bytes; who calls it says how many there are. */
+static __noinline void fill(volatile uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = 0x5a;
+}
+
+/* 16 bytes too many: over the guard, and not over the return address. */
+static void fault_smash(void)
+{
+	uint8_t array[24];
+
+	fill(array, sizeof(array) + 16 + zero);
+}
+
 static void fault_assert(void)
 {
 	volatile bool shell_is_careful = false;
@@ -205,10 +228,11 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } faults[] = {
-	{ "null", fault_null },       { "stack", fault_stack },
-	{ "text", fault_text },       { "divide", fault_divide },
-	{ "opcode", fault_opcode },   { "assert", fault_assert },
-	{ "intrude", fault_intrude }, { "handler", fault_handler },
+	{ "null", fault_null },           { "stack", fault_stack },
+	{ "text", fault_text },           { "divide", fault_divide },
+	{ "opcode", fault_opcode },       { "assert", fault_assert },
+	{ "intrude", fault_intrude },     { "handler", fault_handler },
+	{ "undefined", fault_undefined }, { "smash", fault_smash },
 };
 
 static const char *panic_candidate(const char *word __unused,
@@ -240,7 +264,8 @@ static const struct shell_command commands[] = {
 	SHELL_COMMAND("selftest", "[SUITE[.CASE]]", run_selftest, NULL,
 	              "run the suites; KTAP on the serial port"),
 	SHELL_COMMAND("panic", "[FAULT]", run_panic, panic_candidate,
-	              "null stack text divide opcode assert intrude handler"),
+	              "null stack text divide opcode assert intrude handler "
+	              "undefined smash"),
 };
 
 SHELL_TABLE(shell_test_commands, "Tests", commands);

@@ -56,6 +56,8 @@ global fault_catch_resume
 global arch_raise_irq_vector
 global arch_wait_for_interrupt
 global arch_halt
+global __stack_chk_fail
+global stack_chk_trap
 
 section .text
 
@@ -207,6 +209,17 @@ arch_halt:
 	hlt
 	pop rbp
 	ret
+
+; void __stack_chk_fail(void)
+;
+; The frame leads to the function that has called, whatever the compiler thinks
+; of frames in functions that do not return (kernel/arch/stack_protector.c).
+align 16
+__stack_chk_fail:
+	push rbp
+	mov rbp, rsp
+stack_chk_trap:
+	ud2
 
 ; void arch_raise_irq_vector(unsigned int irq)
 ;

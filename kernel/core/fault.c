@@ -28,9 +28,11 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/arch/cpu.h"
+#include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
+#include "kernel/arch/stack_protector.h"
 #include "kernel/core/context.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
@@ -38,6 +40,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/core/symbols.h"
 #include "lib/format.h"
+#include "lib/string.h"
 
 #define RESOLVERS  4
 #define TEXT_SIZE  192
@@ -205,6 +208,65 @@ static void format_selector(char *text, size_t size, uint64_t error)
 	          error & SELECTOR_EXT ? ", external event" : "");
 }
 
+/* What clang gives as the kind of undefined behaviour: its own numbers. */
+static const char *behaviour_name(uint8_t kind)
+{
+	static const char *const names[] = {
+		[0] = "overflow of an addition",
+		[1] = "unreachable code",
+		[3] = "overflow of a division",
+		[10] = "a value that its type does not have",
+		[11] = "a function without its return",
+		[12] = "overflow of a multiplication",
+		[13] = "overflow of a negation",
+		[18] = "index out of bounds",
+		[19] = "overflow of a pointer",
+		[20] = "shift out of bounds",
+		[21] = "overflow of a subtraction",
+		[22] = "a misaligned or too small object",
+		[24] = "an array without a positive size",
+	};
+
+	if (kind >= ARRAY_SIZE(names) || names[kind] == NULL)
+		return "another kind";
+	return names[kind];
+}
+
+/*
+ * The trap instructions of the two compilers: gcc has one for every purpose, in
+ * clang's the displacement of an operand that is never read tells the kind.
+ */
+static void format_opcode(char *text, size_t size, const struct fault *fault)
+{
+	static const uint8_t ud1[] = { 0x67, 0x0f, 0xb9, 0x40 };
+	static const uint8_t ud2[] = { 0x0f, 0x0b };
+	const uint8_t *code = (const uint8_t *)fault->frame->rip;
+	const char *name = trap_name(VECTOR_INVALID_OP);
+	char place[PLACE_SIZE];
+	uintptr_t caller;
+
+	if (stack_protector_trapped(fault->frame, &caller)) {
+		symbol_format(place, sizeof(place), caller);
+		scnprintf(text, size,
+		          "stack smashed: the guard in the frame of %s has "
+		          "changed",
+		          place);
+	} else if (!image_is_text((uintptr_t)code) ||
+	           !image_is_text((uintptr_t)code + sizeof(ud1))) {
+		scnprintf(text, size, "%s outside of the kernel's code", name);
+	} else if (memcmp(code, ud1, sizeof(ud1)) == 0) {
+		scnprintf(text, size, "%s: undefined behaviour: %s", name,
+		          behaviour_name(code[sizeof(ud1)]));
+	} else if (memcmp(code, ud2, sizeof(ud2)) == 0) {
+		scnprintf(text, size,
+		          "%s: ud2: undefined behaviour, or __builtin_trap()",
+		          name);
+	} else {
+		scnprintf(text, size, "%s (vector %u)", name,
+		          VECTOR_INVALID_OP);
+	}
+}
+
 static void format_fault(char *text, size_t size, const struct fault *fault)
 {
 	unsigned int vector = (unsigned int)fault->frame->vector;
@@ -215,6 +277,8 @@ static void format_fault(char *text, size_t size, const struct fault *fault)
 		format_page_fault(text, size, fault);
 	} else if (fault->kind == FAULT_GUARD) {
 		format_double_fault(text, size, fault);
+	} else if (vector == VECTOR_INVALID_OP) {
+		format_opcode(text, size, fault);
 	} else if (vector == VECTOR_MACHINE_CHECK) {
 		format_machine_check(text, size);
 	} else if ((SELECTOR_EXCEPTIONS >> vector & 1) && error != 0) {

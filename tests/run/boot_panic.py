@@ -69,6 +69,16 @@ def check_screen(qemu, cause):
     by_a_write_to_code=("text", r"page fault: write of .*forbidden", True),
     by_a_division=("divide", r"divide error", False),
     by_an_opcode=("opcode", r"invalid opcode", False),
+    by_undefined_behaviour=(
+        "undefined",
+        r"invalid opcode: (ud2: |)undefined behaviour",
+        False,
+    ),
+    by_a_smashed_stack=(
+        "smash",
+        r"stack smashed: the guard in the frame of fault_smash\+",
+        False,
+    ),
     by_an_assertion=("assert", r"assertion failed: shell_is", False),
 )
 def panic(lab, what):
