@@ -271,14 +271,17 @@ static void begin_devices(void)
 
 static void check_mappings(void)
 {
-	unsigned long violations = paging_count_violations();
+	struct paging_check check = paging_check();
 
-	if (violations != 0)
-		panic("%lu mappings are writable and executable, or open to "
-		      "user mode, or map page 0",
-		      violations);
+	if (check.wrong != 0)
+		panic("%lu of %lu mappings are wrong, the first at %#lx: %s",
+		      check.wrong, check.mappings, (unsigned long)check.address,
+		      check.what);
 	if (cpu_has(CPU_NX))
-		pr_info("paging: no page is both writable and executable\n");
+		pr_info("paging: no page is both writable and executable, "
+		        "open to user mode, page 0 or a guard: %lu mappings "
+		        "looked at\n",
+		        check.mappings);
 	else
 		pr_warn("paging: this CPU has no NX: data can be executed\n");
 }

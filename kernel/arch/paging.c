@@ -16,11 +16,12 @@
  * are at KERNEL_BASE + physical (so frames must lie below 1 GiB); afterwards
  * they are in the direct map.
  *
- * Invariants, which paging_count_violations() walks for:
+ * Invariants, which paging_check() walks for:
  *
  *  P1  No page is writable and executable.
  *  P2  No page is open to user mode.
  *  P3  Virtual page 0 is not mapped.
+ *  P4  No guard page is mapped.
  *
  * Locking: none.  The tables change during boot; then only through the
  * functions of direct_map.h, window.h and the two for stacks, each of which
@@ -286,6 +287,9 @@ uint64_t paging_unmap_stack_page(uintptr_t address)
 
 /* ---- Checking ------------------------------------------------------------------ */
 
+/* Bit 47 of an address, counted in pages. */
+#define HIGH_HALF_PAGE (1UL << (47 - PAGE_SHIFT))
+
 /* What all entries on the way to a page have in common. */
 struct rights {
 	bool writable;
@@ -311,58 +315,82 @@ static struct rights less(struct rights rights, uint64_t entry)
 	};
 }
 
-/* Without NX there is no telling what is executable: P1 cannot be kept. */
-static bool is_violation(struct rights rights, uint64_t virtual_page)
+/*
+ * What is wrong with a mapping at ADDRESS, or NULL.  Without NX there is no
+ * telling what is executable: P1 cannot be kept.
+ */
+static const char *wrong_with(struct rights rights, uintptr_t address)
 {
-	return (rights.writable && rights.executable && pte_nx() != 0) ||
-	       rights.user || virtual_page == 0;
+	if (rights.writable && rights.executable && pte_nx() != 0)
+		return "writable and executable";
+	if (rights.user)
+		return "open to user mode";
+	if (address == 0)
+		return "page 0";
+	return paging_is_guard(address) ? "a guard page" : NULL;
 }
 
-/* The first virtual page of what the walk stands at. */
-static uint64_t page_of(const struct walk *walk)
+/* The address of what the walk stands at, bit 47 copied to those above it. */
+static uintptr_t address_of(const struct walk *walk)
 {
 	uint64_t page = 0;
 
 	for (unsigned int level = ROOT_LEVEL; level >= walk->level; level--)
 		page |= (uint64_t)walk->index[level] << (9 * (level - 1));
-	return page;
+	if (page & HIGH_HALF_PAGE)
+		page |= ~(2 * HIGH_HALF_PAGE - 1);
+	return page << PAGE_SHIFT;
+}
+
+static void check_mapping(const struct walk *walk, struct rights rights,
+                          struct paging_check *check)
+{
+	uintptr_t address = address_of(walk);
+	const char *what = wrong_with(rights, address);
+
+	check->mappings++;
+	if (what == NULL)
+		return;
+	if (check->wrong == 0) {
+		check->address = address;
+		check->what = what;
+	}
+	check->wrong++;
 }
 
 /* Look at one entry; goes down a level if it leads there. */
-static bool step_is_violation(struct walk *walk)
+static void step(struct walk *walk, struct paging_check *check)
 {
 	unsigned int level = walk->level;
 	uint64_t entry = READ_ONCE(walk->table[level][walk->index[level]]);
 	struct rights rights = less(walk->rights[level + 1], entry);
-	bool violation;
 
 	if (level > 1 && leads_on(entry)) {
 		walk->rights[level] = rights;
 		walk->level = level - 1;
 		walk->table[level - 1] = page_table_of(entry);
 		walk->index[level - 1] = 0;
-		return false;
+		return;
 	}
-	violation = (entry & PTE_PRESENT) != 0 &&
-	            is_violation(rights, page_of(walk));
+	if (entry & PTE_PRESENT)
+		check_mapping(walk, rights, check);
 	walk->index[level]++;
-	return violation;
 }
 
-unsigned long paging_count_violations(void)
+struct paging_check paging_check(void)
 {
-	unsigned long violations = 0;
+	struct paging_check check = { 0 };
 	struct walk walk = { .level = ROOT_LEVEL };
 
 	walk.table[ROOT_LEVEL] = page_table_of(read_cr3());
 	walk.rights[ROOT_LEVEL + 1] = (struct rights){ true, true, true };
 	for (;;) {
 		if (walk.index[walk.level] < TABLE_ENTRIES) {
-			violations += step_is_violation(&walk);
+			step(&walk, &check);
 			continue;
 		}
 		if (walk.level == ROOT_LEVEL)
-			return violations;
+			return check;
 		walk.level++;
 		walk.index[walk.level]++;
 	}

@@ -78,10 +78,17 @@ uint64_t paging_lookup(uintptr_t address, unsigned int *level);
 bool paging_is_guard(uintptr_t address);
 
 /*
- * Walk everything: the number of mappings that are writable and executable,
- * or user-accessible, or that map virtual page 0.  0 is the only good answer.
+ * Walk all tables.  A mapping is an entry that maps memory, whatever its size;
+ * it is wrong if it is writable and executable, open to user mode, virtual page
+ * 0, or a guard page.  0 wrong ones is the only good answer.  Thread context.
  */
-unsigned long paging_count_violations(void);
+struct paging_check {
+	unsigned long mappings; /* that there are */
+	unsigned long wrong;
+	uintptr_t address; /* of the first that is wrong */
+	const char *what;  /* and what it is: "writable and executable" ... */
+};
+struct paging_check paging_check(void);
 
 /* Flush everything, global entries too, on this CPU. */
 void paging_flush_all(void);

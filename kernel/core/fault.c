@@ -233,38 +233,53 @@ static const char *behaviour_name(uint8_t kind)
 }
 
 /*
- * The trap instructions of the two compilers: gcc has one for every purpose, in
- * clang's the displacement of an operand that is never read tells the kind.
+ * The trap instructions of the two compilers.  gcc has one for every purpose:
+ * ud2.  clang's is ud1 with an operand in memory that is never read; what stands
+ * for its displacement is the kind, and a kind of 0 is left out.
  */
-static void format_opcode(char *text, size_t size, const struct fault *fault)
-{
-	static const uint8_t ud1[] = { 0x67, 0x0f, 0xb9, 0x40 };
-	static const uint8_t ud2[] = { 0x0f, 0x0b };
-	const uint8_t *code = (const uint8_t *)fault->frame->rip;
-	const char *name = trap_name(VECTOR_INVALID_OP);
-	char place[PLACE_SIZE];
-	uintptr_t caller;
+#define UD1_WITHOUT_KIND 0x00
+#define UD1_WITH_KIND    0x40
 
-	if (stack_protector_trapped(fault->frame, &caller)) {
-		symbol_format(place, sizeof(place), caller);
-		scnprintf(text, size,
-		          "stack smashed: the guard in the frame of %s has "
-		          "changed",
-		          place);
-	} else if (!image_is_text((uintptr_t)code) ||
-	           !image_is_text((uintptr_t)code + sizeof(ud1))) {
-		scnprintf(text, size, "%s outside of the kernel's code", name);
-	} else if (memcmp(code, ud1, sizeof(ud1)) == 0) {
-		scnprintf(text, size, "%s: undefined behaviour: %s", name,
-		          behaviour_name(code[sizeof(ud1)]));
-	} else if (memcmp(code, ud2, sizeof(ud2)) == 0) {
+static void format_code(char *text, size_t size, const uint8_t *code)
+{
+	static const uint8_t ud1[] = { 0x67, 0x0f, 0xb9 };
+	static const uint8_t ud2[] = { 0x0f, 0x0b };
+	const char *name = trap_name(VECTOR_INVALID_OP);
+	uint8_t operand = code[sizeof(ud1)];
+
+	if (memcmp(code, ud2, sizeof(ud2)) == 0)
 		scnprintf(text, size,
 		          "%s: ud2: undefined behaviour, or __builtin_trap()",
 		          name);
-	} else {
+	else if (memcmp(code, ud1, sizeof(ud1)) == 0 &&
+	         (operand == UD1_WITHOUT_KIND || operand == UD1_WITH_KIND))
+		scnprintf(text, size, "%s: undefined behaviour: %s", name,
+		          behaviour_name(operand == UD1_WITH_KIND
+		                                 ? code[sizeof(ud1) + 1]
+		                                 : 0));
+	else
 		scnprintf(text, size, "%s (vector %u)", name,
 		          VECTOR_INVALID_OP);
-	}
+}
+
+#define LONGEST_TRAP 5
+
+static void format_opcode(char *text, size_t size, const struct fault *fault)
+{
+	uintptr_t rip = fault->frame->rip;
+	char place[PLACE_SIZE];
+	uintptr_t caller;
+
+	if (stack_protector_trapped(fault->frame, &caller))
+		scnprintf(text, size,
+		          "stack smashed: the guard in the frame of %s has "
+		          "changed",
+		          symbol_format(place, sizeof(place), caller));
+	else if (image_is_text(rip) && image_is_text(rip + LONGEST_TRAP - 1))
+		format_code(text, size, (const uint8_t *)rip);
+	else
+		scnprintf(text, size, "%s (vector %u)",
+		          trap_name(VECTOR_INVALID_OP), VECTOR_INVALID_OP);
 }
 
 static void format_fault(char *text, size_t size, const struct fault *fault)

@@ -4,6 +4,7 @@
  */
 #include "kernel/arch/arch.h"
 #include "kernel/arch/image.h"
+#include "kernel/arch/page_table.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/core/clock.h"
@@ -90,7 +91,132 @@ static struct declared page_fault(const volatile void *address,
 
 CASE(paging, no_page_is_both_writable_and_executable)
 {
-	EXPECT_EQUAL(paging_count_violations(), 0);
+	struct paging_check check = paging_check();
+
+	if (check.wrong != 0)
+		return test_failure("%#lx is %s", (unsigned long)check.address,
+		                    check.what);
+	/* Four stacks, the image and the direct map, at the very least. */
+	EXPECT(check.mappings >
+	       (image_physical_end() - image_physical_start()) / PAGE_SIZE);
+	return NULL;
+}
+
+#define PRIVATE_TABLES 3 /* below the root, down to 4 KiB */
+
+/* A mapping of the test's own: PAGE at ADDRESS, which nothing maps. */
+struct private_mapping {
+	struct page *table[PRIVATE_TABLES];
+	uint64_t *root_entry;
+};
+
+static void unmap_private(struct private_mapping *mapping)
+{
+	if (mapping->root_entry != NULL)
+		WRITE_ONCE(*mapping->root_entry, 0);
+	paging_flush_all();
+	for (unsigned int i = 0; i < PRIVATE_TABLES; i++) {
+		if (mapping->table[i] != NULL)
+			__free_page(mapping->table[i]);
+	}
+}
+
+/* ENTRY maps the page, each table above it allows everything. */
+static bool map_private(struct private_mapping *mapping, uintptr_t address,
+                        uint64_t entry)
+{
+	const uint64_t all = PTE_PRESENT | PTE_WRITABLE | PTE_USER;
+
+	for (unsigned int i = 0; i < PRIVATE_TABLES; i++) {
+		mapping->table[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (mapping->table[i] == NULL)
+			return false;
+	}
+	for (unsigned int i = 0; i < PRIVATE_TABLES; i++) {
+		uint64_t *table = page_address(mapping->table[i]);
+		unsigned int level = PRIVATE_TABLES - i;
+		uint64_t below = entry;
+
+		if (level > 1)
+			below = page_to_pfn(mapping->table[i + 1])
+			                << PAGE_SHIFT |
+			        all;
+		table[level_index(address, level)] = below;
+	}
+	mapping->root_entry = page_table_entry(address, ROOT_LEVEL);
+	if (*mapping->root_entry != 0) {
+		mapping->root_entry = NULL;
+		return false;
+	}
+	WRITE_ONCE(*mapping->root_entry,
+	           page_to_pfn(mapping->table[0]) << PAGE_SHIFT | all);
+	return true;
+}
+
+/* With an ENTRY of these FLAGS at ADDRESS the check finds just that. */
+static const char *finds(uintptr_t address, uint64_t flags, const char *what)
+{
+	struct private_mapping mapping = { 0 };
+	struct page *page = alloc_page(GFP_KERNEL);
+	const unsigned long before = paging_check().mappings;
+	struct paging_check check = { 0 };
+	bool mapped;
+
+	EXPECT(page != NULL);
+	mapped = map_private(&mapping, address,
+	                     page_to_pfn(page) << PAGE_SHIFT | PTE_PRESENT |
+	                             flags);
+	if (mapped)
+		check = paging_check();
+	unmap_private(&mapping);
+	__free_page(page);
+	EXPECT(mapped);
+	EXPECT_EQUAL(check.mappings, before + 1);
+	EXPECT_EQUAL(check.wrong, what == NULL ? 0 : 1);
+	if (what != NULL) {
+		EXPECT_EQUAL(check.address, address);
+		EXPECT(strcmp(check.what, what) == 0);
+	}
+	EXPECT_EQUAL(paging_check().wrong, 0);
+	return NULL;
+}
+
+CASE(paging, check_finds_and_names_what_is_wrong)
+{
+	const uintptr_t low = 0x7000;
+	const uintptr_t high = 0xffff900000203000UL;
+	const uint64_t nx = pte_nx();
+	const char *sentence = finds(low, PTE_WRITABLE | nx, NULL);
+
+	if (sentence == NULL)
+		sentence = finds(low, 0, NULL);
+	if (sentence == NULL && nx != 0)
+		sentence = finds(low, PTE_WRITABLE, "writable and executable");
+	if (sentence == NULL && nx != 0)
+		sentence = finds(high, PTE_WRITABLE, "writable and executable");
+	if (sentence == NULL)
+		sentence = finds(high, PTE_USER | nx, "open to user mode");
+	if (sentence == NULL)
+		sentence = finds(0, nx, "page 0");
+	return sentence;
+}
+
+CASE(paging, check_finds_a_mapped_guard_page)
+{
+	const uintptr_t last = STACK_BASE + (STACK_SLOTS - 1) * STACK_SLOT_SIZE;
+	const uintptr_t guard = last + STACK_SLOT_SIZE - STACK_SIZE - PAGE_SIZE;
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct paging_check check;
+
+	EXPECT(page != NULL);
+	paging_map_stack_page(guard, page_to_pfn(page) << PAGE_SHIFT);
+	check = paging_check();
+	paging_unmap_stack_page(guard);
+	__free_page(page);
+	EXPECT_EQUAL(check.wrong, 1);
+	EXPECT_EQUAL(check.address, guard);
+	EXPECT(strcmp(check.what, "a guard page") == 0);
+	EXPECT_EQUAL(paging_check().wrong, 0);
 	return NULL;
 }
 

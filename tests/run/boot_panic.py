@@ -71,7 +71,8 @@ def check_screen(qemu, cause):
     by_an_opcode=("opcode", r"invalid opcode", False),
     by_undefined_behaviour=(
         "undefined",
-        r"invalid opcode: (ud2: |)undefined behaviour",
+        # gcc's trap, and clang's, which knows more.
+        r"invalid opcode: (ud2: )?undefined behaviour(, or|: overflow of an add)",
         False,
     ),
     by_a_smashed_stack=(
