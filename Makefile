@@ -7,6 +7,7 @@
 #	build/labyrinth.elf	the kernel, with everything gdb wants to know
 #	build/labyrinth.iso	the disc: a menu, GRUB, a stripped kernel
 #	build/host/		mm/ and lib/ as a library and as test programs
+#	build/checked/		the same kernel with traps for undefined behaviour
 #	build/test/		logs and discs of the last `make test`
 #
 # The kernel is linked twice.  The first link has an empty symbol table; the
@@ -27,6 +28,8 @@ CC := gcc
 endif
 # More flags for the kernel, for builds that instrument it.
 KCFLAGS ?=
+# 1: undefined behaviour traps.
+CHECKED ?=
 NASM    ?= nasm
 NM      ?= nm
 OBJCOPY ?= objcopy
@@ -62,13 +65,16 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 # The compiler's own headers (stdint.h and the like) and no others.
 compiler_include := $(shell $(CC) -print-file-name=include 2>/dev/null)
 
-# Mistakes that the compiler can see happening, in every build: an overflow of
-# an array on the stack (kernel/arch/stack_protector.c), and undefined behaviour,
+# Mistakes that the compiler can see happening: an overflow of an array on the
+# stack (kernel/arch/stack_protector.c); with CHECKED=1 undefined behaviour, too,
 # which becomes an invalid opcode.  Null pointers and divisions by zero are left
 # to the CPU, which reports them better, and for nothing.
-detectors := -fstack-protector-strong -mstack-protector-guard=global \
-	-fsanitize=undefined -fsanitize-undefined-trap-on-error \
+detectors := -fstack-protector-strong -mstack-protector-guard=global
+ifeq ($(CHECKED),1)
+detectors += -DCHECKED -fsanitize=undefined \
+	-fsanitize-undefined-trap-on-error \
 	-fno-sanitize=null,integer-divide-by-zero
+endif
 
 kernel_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
@@ -96,7 +102,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup iso run test bochs debug host lint fmt clean screenshot \
-	boottime build-iso build-host build-suites FORCE
+	boottime build-iso build-checked build-host build-suites FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -177,6 +183,10 @@ $B/compile_commands.json: $B/obj/link $B/obj/compile Makefile
 	$(foreach s,$(c_sources),$(call entry,$(s)) echo; )echo ']'; } >$@
 
 build-iso: $B/labyrinth.iso $B/compile_commands.json
+
+# The same kernel, and undefined behaviour traps; slower.
+build-checked:
+	@$(MAKE) B=$B/checked CHECKED=1 build-iso
 
 ## iso: build the disc, build/labyrinth.iso; build/labyrinth.elf is for gdb
 iso:
@@ -279,7 +289,7 @@ host:
 ## test: everything: the host, QEMU, Bochs; ONLY=words picks, V=1 says more
 test:
 	@tests/setup test
-	@$(MAKE) build-iso build-host build-suites
+	@$(MAKE) build-iso build-checked build-host build-suites
 	@python3 tests/run/check.py $(if $(V),--verbose) $(ONLY)
 
 # ------------------------------------------------------------------ care

@@ -6,6 +6,7 @@
 #include "drivers/power.h"
 #include "drivers/serial.h"
 #include "kernel/arch/arch.h"
+#include "kernel/arch/paging.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
@@ -137,14 +138,15 @@ static void print_thread(struct thread *thread, void *data)
 		return;
 	if (thread == self)
 		time += clock_microseconds() - thread->began;
-	console_printf("%6u %-16s %-9s %-7s %8llu %9llu %9llu %6u  %s\n",
+	console_printf("%6u %-16s %-9s %-7s %8llu %9llu %9llu %6u %6lu  %s\n",
 	               thread->owner.id, thread->owner.name,
 	               thread == self ? "running" : state_name(thread->state),
 	               priority_names[thread->priority],
 	               (unsigned long long)(time / 1000),
 	               (unsigned long long)thread->switches,
 	               (unsigned long long)thread->preempted,
-	               thread->owner.owned, what_it_waits_for(thread));
+	               thread->owner.owned, thread_stack_used(thread),
+	               what_it_waits_for(thread));
 }
 
 static int run_ps(int argc, char **argv __unused)
@@ -153,14 +155,17 @@ static int run_ps(int argc, char **argv __unused)
 
 	if (argc > 1)
 		return -EINVAL;
-	console_printf("%6s %-16s %-9s %-7s %8s %9s %9s %6s  %s\n", "number",
-	               "thread", "state", "prio", "ms", "switches", "preempted",
-	               "owned", "waits for");
+	console_printf("%6s %-16s %-9s %-7s %8s %9s %9s %6s %6s  %s\n",
+	               "number", "thread", "state", "prio", "ms", "switches",
+	               "preempted", "owned", "stack", "waits for");
 	/* The first thread was not created, and is not visited. */
 	print_thread(self, NULL);
 	thread_visit(print_thread, self);
 	console_printf("idle: %llu ms\n",
 	               (unsigned long long)(sched_idle() / 1000));
+	console_printf("stack: bytes written at the deepest, of %lu; double "
+	               "fault %lu, NMI %lu\n",
+	               STACK_SIZE, double_fault_stack_used(), nmi_stack_used());
 	return 0;
 }
 

@@ -151,14 +151,6 @@ static void fault_opcode(void)
 	__builtin_trap();
 }
 
-/* The largest int, but the compiler does not know. */
-static volatile int largest = 0x7fffffff;
-
-static void fault_undefined(void)
-{
-	largest = largest + 1;
-}
-
 /* Write LENGTH bytes; who calls it says how many there are. */
 static __noinline void fill(volatile uint8_t *bytes, size_t length)
 {
@@ -228,11 +220,11 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } faults[] = {
-	{ "null", fault_null },           { "stack", fault_stack },
-	{ "text", fault_text },           { "divide", fault_divide },
-	{ "opcode", fault_opcode },       { "assert", fault_assert },
-	{ "intrude", fault_intrude },     { "handler", fault_handler },
-	{ "undefined", fault_undefined }, { "smash", fault_smash },
+	{ "null", fault_null },       { "stack", fault_stack },
+	{ "text", fault_text },       { "divide", fault_divide },
+	{ "opcode", fault_opcode },   { "assert", fault_assert },
+	{ "intrude", fault_intrude }, { "handler", fault_handler },
+	{ "smash", fault_smash },
 };
 
 static const char *panic_candidate(const char *word __unused,
@@ -265,7 +257,7 @@ static const struct shell_command commands[] = {
 	              "run the suites; KTAP on the serial port"),
 	SHELL_COMMAND("panic", "[FAULT]", run_panic, panic_candidate,
 	              "null stack text divide opcode assert intrude handler "
-	              "undefined smash"),
+	              "smash"),
 };
 
 SHELL_TABLE(shell_test_commands, "Tests", commands);

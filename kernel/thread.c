@@ -15,6 +15,7 @@
  */
 #include "kernel/thread.h"
 
+#include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/switch.h"
 #include "kernel/core/lock.h"
@@ -196,4 +197,39 @@ void thread_visit(void (*visit)(struct thread *thread, void *data), void *data)
 		    threads[slot].state != THREAD_ENDED)
 			visit(&threads[slot], data);
 	}
+}
+
+/* ---- How deep? ------------------------------------------------------------- */
+
+static unsigned long used(uintptr_t bottom, uintptr_t top)
+{
+	uintptr_t at = bottom;
+
+	while (at < top && *(const volatile uint64_t *)at == 0)
+		at += sizeof(uint64_t);
+	return top - at;
+}
+
+static unsigned long used_above(const char *guard, const char *top)
+{
+	return used((uintptr_t)guard + PAGE_SIZE, (uintptr_t)top);
+}
+
+unsigned long thread_stack_used(const struct thread *thread)
+{
+	uintptr_t bottom = (uintptr_t)thread->stack;
+
+	if (bottom == 0)
+		return used_above(boot_stack_guard, boot_stack_top);
+	return used(bottom, bottom + STACK_SIZE);
+}
+
+unsigned long double_fault_stack_used(void)
+{
+	return used_above(double_fault_stack_guard, double_fault_stack_top);
+}
+
+unsigned long nmi_stack_used(void)
+{
+	return used_above(nmi_stack_guard, nmi_stack_top);
 }

@@ -39,4 +39,14 @@ void unmap_kernel_page(uintptr_t address);
 /* Visit all threads that were created and are alive.  Any context. */
 void thread_visit(void (*visit)(struct thread *thread, void *data), void *data);
 
+/*
+ * How many bytes of a stack have been written at the deepest.  A stack begins
+ * as zeroes, so it is the distance from the lowest word that is not 0 to the top:
+ * words written with 0 below it are not seen.  The thread is alive; the first
+ * thread has the boot stack.  Thread context.
+ */
+unsigned long thread_stack_used(const struct thread *thread);
+unsigned long double_fault_stack_used(void);
+unsigned long nmi_stack_used(void);
+
 #endif

@@ -28,8 +28,8 @@
 #define STIR     0x9e3779b97f4a7c15UL
 #define LOW_BYTE 0xffUL
 
-/* In trap.asm: the invalid opcode in __stack_chk_fail(). */
-extern const char stack_chk_trap[];
+/* In trap.asm: where in __stack_chk_fail() its invalid opcode is. */
+#define CHK_TRAP 32
 
 uint64_t __stack_chk_guard;
 
@@ -47,7 +47,7 @@ bool stack_protector_trapped(const struct trap_frame *frame, uintptr_t *caller)
 	const uintptr_t *link = (const uintptr_t *)frame->rbp;
 
 	if (frame->vector != VECTOR_INVALID_OP ||
-	    frame->rip != (uintptr_t)stack_chk_trap)
+	    frame->rip != (uintptr_t)__stack_chk_fail + CHK_TRAP)
 		return false;
 	/* The call was the last instruction of the function. */
 	*caller = link[1] - 1;

@@ -57,7 +57,6 @@ global arch_raise_irq_vector
 global arch_wait_for_interrupt
 global arch_halt
 global __stack_chk_fail
-global stack_chk_trap
 
 section .text
 
@@ -213,12 +212,25 @@ arch_halt:
 ; void __stack_chk_fail(void)
 ;
 ; The frame leads to the function that has called, whatever the compiler thinks
-; of frames in functions that do not return (kernel/arch/stack_protector.c).
-align 16
+; of frames in functions that do not return.  The registers that a function may
+; use for comparing are cleared: a report does not print the guard.  The trap is
+; where kernel/arch/stack_protector.c expects it.
+CHK_TRAP	equ 32
+
+align 32
 __stack_chk_fail:
 	push rbp
 	mov rbp, rsp
-stack_chk_trap:
+	xor eax, eax
+	xor ecx, ecx
+	xor edx, edx
+	xor esi, esi
+	xor edi, edi
+	xor r8d, r8d
+	xor r9d, r9d
+	xor r10d, r10d
+	xor r11d, r11d
+	times CHK_TRAP - ($ - __stack_chk_fail) nop
 	ud2
 
 ; void arch_raise_irq_vector(unsigned int irq)

@@ -342,8 +342,45 @@ CASE(contain, double_fault_handler_that_overflows_its_stack)
 	return NULL;
 }
 
+#define DEEP 8000
+
+static void write_deep(void *data)
+{
+	volatile uint8_t deep[DEEP];
+
+	deep[0] = RETURN_OPCODE;
+	deep[DEEP - 1] = deep[0];
+	*(unsigned long *)data = thread_stack_used(current_thread());
+}
+
+static void stay_shallow(void *data)
+{
+	*(unsigned long *)data = thread_stack_used(current_thread());
+}
+
+CASE(contain, deepest_use_of_a_stack_is_seen)
+{
+	unsigned long deep = 0;
+	unsigned long shallow = 0;
+	struct thread *thread = thread_create("deep", write_deep, &deep);
+
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	thread = thread_create("shallow", stay_shallow, &shallow);
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT(deep >= DEEP && deep < STACK_SIZE);
+	EXPECT(shallow > 0 && shallow < DEEP);
+	/* By the cases above. */
+	EXPECT_EQUAL(double_fault_stack_used(),
+	             (uintptr_t)double_fault_stack_top -
+	                     (uintptr_t)double_fault_stack_guard - PAGE_SIZE);
+	return NULL;
+}
+
 /* ---- What the compiler watches --------------------------------------------- */
 
+#ifdef CHECKED
 static volatile int largest = 0x7fffffff;
 static volatile int bits_of_int = 32;
 static volatile unsigned int four = 4;
@@ -379,6 +416,12 @@ CASE(contain, undefined_behaviour_traps)
 
 	return provoke_all(list, ARRAY_SIZE(list));
 }
+#else
+CASE(contain, undefined_behaviour_traps)
+{
+	SKIP("checked build");
+}
+#endif
 
 /* Write LENGTH bytes; who calls it says how many there are. */
 static __noinline void fill(volatile uint8_t *bytes, size_t length)

@@ -68,13 +68,7 @@ def check_screen(qemu, cause):
     by_a_stack_overflow=("stack", r"double fault: .*stack has over", False),
     by_a_write_to_code=("text", r"page fault: write of .*forbidden", True),
     by_a_division=("divide", r"divide error", False),
-    by_an_opcode=("opcode", r"invalid opcode", False),
-    by_undefined_behaviour=(
-        "undefined",
-        # gcc's trap, and clang's, which knows more.
-        r"invalid opcode: (ud2: )?undefined behaviour(, or|: overflow of an add)",
-        False,
-    ),
+    by_an_opcode=("opcode", r"invalid opcode: ud2: undefined", False),
     by_a_smashed_stack=(
         "smash",
         r"stack smashed: the guard in the frame of fault_smash\+",

@@ -168,6 +168,8 @@ def tab_completes_commands_and_flags(lab):
         qemu.console.expect(PROMPT + "p", 30)
         said = typed(qemu, "s\r" + "echo on")
         check("thread" in said, f"ps says {said!r}")
+        check(re.search(r"stack: bytes .* of 16384; double fault 0, NMI 0", said),
+              f"ps says {said!r}")
 
 
 @boot_test
@@ -180,7 +182,7 @@ def ps_and_stacks_show_what_threads_wait_for(lab):
             ("worker", "work_queue"),
             ("recorder", "page_queue"),
         ):
-            line = rf"\d+ {name} +\w+ +\w+ +\d+ +\d+ +\d+ +\d+ +{waits_for}"
+            line = rf"\d+ {name} +\w+ +\w+ +\d+ +\d+ +\d+ +\d+ +\d+ +{waits_for}"
             check(re.search(line, said), f"no {name} in {said!r}")
         check(re.search(r"idle: \d+ ms", said), f"no idle time: {said!r}")
         said = command(qemu, "stacks")

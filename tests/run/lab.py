@@ -57,25 +57,26 @@ def check(condition, sentence):
         raise Failure(sentence)
 
 
-def make_iso(command_line, grub=(), extra=b""):
+def make_iso(command_line, grub=(), extra=b"", build=BUILD):
     """
     A disc that boots at once with COMMAND_LINE, after the GRUB commands, and
     carries the bytes EXTRA as /boot/extra; the same one for the same question.
+    Kernel and loader are those of the directory BUILD.
     """
-    words = "\0".join([command_line, *grub]).encode() + b"\0" + extra
+    words = "\0".join([build, command_line, *grub]).encode() + b"\0" + extra
     name = hashlib.sha256(words).hexdigest()[:16] + ".iso"
     path = os.path.join(TEST_DIRECTORY, "iso", name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with _iso_locks_lock:
         lock = _iso_locks.setdefault(path, threading.Lock())
     with lock:
-        if _is_older(path):
+        if _is_older(path, os.path.join(build, "labyrinth.iso")):
             maker = os.path.join(ROOT, "iso", "mkiso")
             command = [maker, path, command_line, *grub]
             environment = dict(
                 os.environ,
-                KERNEL=os.path.join(BUILD, "iso", "labyrinth.elf"),
-                LOADER=os.path.join(BUILD, "iso", "eltorito.img"),
+                KERNEL=os.path.join(build, "iso", "labyrinth.elf"),
+                LOADER=os.path.join(build, "iso", "eltorito.img"),
             )
             if extra:
                 environment["EXTRA"] = path + ".extra"
@@ -85,9 +86,9 @@ def make_iso(command_line, grub=(), extra=b""):
     return path
 
 
-def _is_older(path):
+def _is_older(path, source):
     return not os.path.exists(path) or (
-        os.stat(path).st_mtime_ns <= os.stat(ISO).st_mtime_ns
+        os.stat(path).st_mtime_ns <= os.stat(source).st_mtime_ns
     )
 
 
