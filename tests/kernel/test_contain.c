@@ -344,12 +344,18 @@ CASE(contain, double_fault_handler_that_overflows_its_stack)
 
 #define DEEP 8000
 
+/* Write LENGTH bytes; who calls it says how many there are. */
+static __noinline void fill(volatile uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = RETURN_OPCODE;
+}
+
 static void write_deep(void *data)
 {
 	volatile uint8_t deep[DEEP];
 
-	deep[0] = RETURN_OPCODE;
-	deep[DEEP - 1] = deep[0];
+	fill(deep, sizeof(deep));
 	*(unsigned long *)data = thread_stack_used(current_thread());
 }
 
@@ -422,13 +428,6 @@ CASE(contain, undefined_behaviour_traps)
 	SKIP("checked build");
 }
 #endif
-
-/* Write LENGTH bytes; who calls it says how many there are. */
-static __noinline void fill(volatile uint8_t *bytes, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		bytes[i] = RETURN_OPCODE;
-}
 
 /* DATA: how many bytes too many. */
 static __noinline void write_past_an_array(void *data)
