@@ -58,6 +58,7 @@
 static fault_resolver resolvers[RESOLVERS];
 static unsigned int resolver_count;
 static bool resolving[MAX_CPUS];
+static bool in_double_fault[MAX_CPUS];
 
 void fault_register_resolver(fault_resolver resolver)
 {
@@ -346,6 +347,39 @@ static bool is_intruding_thread(const struct fault *fault)
 	       preempt_count() == 0 && !panic_in_progress();
 }
 
+/*
+ * The error code of a #DF is always 0.  An interrupt with the firmware's vector
+ * for line 0 pushes none: what looks like the error code is the address where
+ * it came, and all that follows is one word lower.
+ */
+static __noreturn void panic_of_stray_interrupt(const struct trap_frame *frame)
+{
+	struct trap_frame shifted;
+
+	/* There is no frame->ss: the stack ends before it. */
+	memcpy(&shifted, frame, offsetof(struct trap_frame, ss));
+	shifted.error = 0;
+	shifted.rip = frame->error;
+	shifted.cs = frame->rip;
+	shifted.rflags = frame->cs;
+	shifted.rsp = frame->rflags;
+	shifted.ss = frame->rsp;
+	panic_at(&shifted, "irq 0 as vector 8: the 8259 is not remapped");
+}
+
+/*
+ * Each #DF begins at the top of the same stack: one that comes before the last
+ * one's end overwrites it, and without this there would be no end of them.
+ */
+static void begin_double_fault(const struct trap_frame *frame)
+{
+	if (frame->error != 0)
+		panic_of_stray_interrupt(frame);
+	if (in_double_fault[arch_cpu_id()])
+		panic_at(frame, "a double fault within a double fault");
+	in_double_fault[arch_cpu_id()] = true;
+}
+
 static void exception(struct trap_frame *frame)
 {
 	struct cpu *cpu = this_cpu();
@@ -353,6 +387,8 @@ static void exception(struct trap_frame *frame)
 	struct fault fault;
 	char text[TEXT_SIZE];
 
+	if (frame->vector == VECTOR_DOUBLE_FAULT)
+		begin_double_fault(frame);
 	/* A fault from here on is not the context's. */
 	cpu->expect = NULL;
 	fault = describe(frame);
@@ -360,6 +396,7 @@ static void exception(struct trap_frame *frame)
 		struct fault_expect *found = find_catch(expect, &fault);
 
 		if (found != NULL) {
+			in_double_fault[arch_cpu_id()] = false;
 			fault_catch_resume_at(found, frame, fault.address);
 			return;
 		}
