@@ -20,10 +20,16 @@
 ; on; both are gone after paging_switch(), and all of this file but boot_high
 ; lies in frames that the page allocator gets then (see linker.ld).
 ;
-; A CPU that cannot gets a sentence on the screen and on COM1, and stops.
+; A CPU that cannot gets a sentence on the screen and on COM1, and stops.  A
+; fault gets one, too: boot/early.asm.  `crumb` says which step begins.
+;
+; The table behind one of the 2 MiB is made of 4 KiB entries, one of which is
+; empty: the guard page below the boot stack.
 ;
 ; Sources: Multiboot2 Specification 2.0, 3.1 "OS image format" and 3.3 "I386
 ; machine state"; Intel SDM vol. 3A, 9.8.5 "Initializing IA-32e Mode".
+
+%include "boot/early.inc"
 
 MAGIC_HEADER		equ 0xe85250d6
 MAGIC_LOADER		equ 0x36d76289
@@ -46,19 +52,32 @@ CPUID_TSC		equ 1 << 4	; leaf 1, edx
 CPUID_NX		equ 1 << 20	; leaf 80000001h, edx
 CPUID_LONG_MODE		equ 1 << 29	; the same
 
-SEGMENT_CODE64		equ 0x08
-
-VGA_TEXT		equ 0xb8000
-VGA_CELLS		equ 80 * 25
-VGA_WHITE		equ 0x0f
-COM1			equ 0x3f8
-COM1_POLLS		equ 100000	; then the port is taken for absent
+PAGE_BITS		equ 12
+LARGE_BITS		equ 21
 
 extern kmain
 extern boot_stack_top
 extern boot_stack_top_physical
+extern boot_stack_guard_physical
+extern boot_crumb
+extern early_begin
+extern early_crumb
+extern early_idt64
+extern early_stop
+extern early_tss64_load
 global boot_entry
 global boot_high
+
+; The step that begins now, for the debug console, COM1 and the sentence of a
+; fault.  Changes eax, ecx, edx, esi, edi.
+%macro crumb 1
+	mov esi, %%word
+	call early_crumb
+section .boot.rodata
+%%word:
+	db %1, 0
+section .boot.text
+%endmacro
 
 ; ---------------------------------------------------------------------------
 section .boot.header progbits alloc noexec nowrite align=8
@@ -83,17 +102,22 @@ boot_entry:
 	mov [loader_magic], eax
 	mov [loader_info], ebx
 
+	call early_begin
+	crumb "entry"
 	call check_cpuid
 	rdtsc
 	mov [entry_cycles], eax
 	mov [entry_cycles + 4], edx
 	cmp dword [loader_magic], MAGIC_LOADER
 	mov esi, text_no_loader
-	jne stop_with_text
+	jne early_stop
 	call check_long_mode
+	crumb "tables"
 	call make_tables
+	crumb "paging"
 	call enter_long_mode
-	lgdt [gdt_pointer]
+	call early_idt64
+	crumb "long"
 	jmp SEGMENT_CODE64:boot_long
 
 ; Stops if the CPU has no CPUID, or no time-stamp counter.
@@ -109,13 +133,13 @@ check_cpuid:
 	xor eax, ecx
 	test eax, FLAG_ID
 	mov esi, text_no_cpuid
-	jz stop_with_text
+	jz early_stop
 
 	mov eax, 1
 	cpuid
 	test edx, CPUID_TSC
 	mov esi, text_no_tsc
-	jz stop_with_text
+	jz early_stop
 	ret
 
 ; Stops if the CPU has no long mode; otherwise extended_features is filled in.
@@ -124,12 +148,12 @@ check_long_mode:
 	cpuid
 	cmp eax, 0x80000001
 	mov esi, text_no_long_mode
-	jb stop_with_text
+	jb early_stop
 	mov eax, 0x80000001
 	cpuid
 	mov [extended_features], edx
 	test edx, CPUID_LONG_MODE
-	jz stop_with_text
+	jz early_stop
 	ret
 
 make_tables:
@@ -152,6 +176,25 @@ make_tables:
 	inc ecx
 	cmp ecx, ENTRIES
 	jne .next
+
+	; The 2 MiB with the boot stack's guard page once more, without that page.
+	mov ecx, boot_stack_guard_physical
+	shr ecx, LARGE_BITS
+	mov dword [directory + ecx * 8], guard_table + PRESENT_WRITABLE
+	mov eax, ecx
+	shl eax, LARGE_BITS
+	or eax, PRESENT_WRITABLE
+	xor ecx, ecx
+.small:
+	mov [guard_table + ecx * 8], eax
+	add eax, 1 << PAGE_BITS
+	inc ecx
+	cmp ecx, ENTRIES
+	jne .small
+	mov ecx, boot_stack_guard_physical
+	shr ecx, PAGE_BITS
+	and ecx, ENTRIES - 1
+	mov dword [guard_table + ecx * 8], 0
 	ret
 
 ; Afterwards: compatibility mode, 32-bit code under 64-bit page tables.
@@ -176,81 +219,15 @@ enter_long_mode:
 	mov cr0, eax
 	ret
 
-; Write the text at esi in the first line of an empty screen and to COM1; stop.
-stop_with_text:
-	mov edi, VGA_TEXT
-	mov ecx, VGA_CELLS
-	mov eax, (VGA_WHITE << 8) | ' '
-	rep stosw
-	mov edi, VGA_TEXT
-	call prepare_com1
-.next:
-	lodsb
-	test al, al
-	jz .stop
-	cmp al, ' '
-	jb .serial_only			; line ends are for COM1
-	mov ah, VGA_WHITE
-	stosw
-.serial_only:
-	call write_com1
-	jmp .next
-.stop:
-	hlt
-	jmp .stop
-
-; 115200 baud, 8N1, no interrupts.
-prepare_com1:
-	push esi
-	mov esi, com1_settings
-	mov ecx, (com1_settings_end - com1_settings) / 2
-.next:
-	movzx edx, byte [esi]
-	add edx, COM1
-	mov al, [esi + 1]
-	out dx, al
-	add esi, 2
-	loop .next
-	pop esi
-	ret
-
-; The character al, as soon as the port takes it.
-write_com1:
-	mov ah, al
-	mov ecx, COM1_POLLS
-.wait:
-	mov dx, COM1 + 5
-	in al, dx
-	test al, 0x20
-	loopz .wait
-	mov dx, COM1
-	mov al, ah
-	out dx, al
-	ret
-
 bits 64
 
 boot_long:
+	call early_tss64_load
 	mov rax, boot_high
 	jmp rax
 
 ; ---------------------------------------------------------------------------
 section .boot.rodata progbits alloc noexec nowrite align=8
-
-; An empty descriptor and a 64-bit code segment: long mode ignores the rest.
-gdt:
-	dq 0
-	dq 0x00209a0000000000		; present, code, readable, long
-gdt_end:
-
-gdt_pointer:
-	dw gdt_end - gdt - 1
-	dq gdt
-
-; Pairs of register and value: no interrupts; divisor 1; 8N1; FIFO; DTR, RTS.
-com1_settings:
-	db 1, 0x00, 3, 0x80, 0, 0x01, 1, 0x00, 3, 0x03, 2, 0x07, 4, 0x03
-com1_settings_end:
 
 text_no_loader:
 	db "Labyrinth must be started by a multiboot2 loader such as GRUB."
@@ -272,6 +249,7 @@ pml4:		resb TABLE_BYTES
 pdpt_low:	resb TABLE_BYTES
 pdpt_high:	resb TABLE_BYTES
 directory:	resb TABLE_BYTES
+guard_table:	resb TABLE_BYTES
 tables_end:
 
 entry_cycles:	resq 1
@@ -294,8 +272,14 @@ boot_high:
 	xor ebp, ebp
 	push rbp
 	push rbp
+	mov rdi, word_high
+	call boot_crumb
 	mov edi, [abs loader_magic]
 	mov esi, [abs loader_info]
 	mov rdx, [abs entry_cycles]
 	call kmain
 	ud2
+
+section .rodata
+word_high:
+	db "high", 0

@@ -15,6 +15,7 @@
 #include "drivers/vga.h"
 #include "kernel/arch/arch.h"
 #include "kernel/arch/cpu.h"
+#include "kernel/arch/crumb.h"
 #include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/stack_protector.h"
@@ -234,6 +235,7 @@ static void report_memory(void)
 
 static void begin_to_speak(void)
 {
+	boot_crumb_leave_serial();
 	serial_early_init();
 	vga_init();
 	pr_notice("Labyrinth: a kernel whose memory manager is the real "
@@ -307,10 +309,13 @@ static __noreturn void serve_people(void)
 
 void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 {
+	boot_crumb("kmain");
 	stack_protector_init(entry_cycles);
 	cpu_init();
+	boot_crumb("voice");
 	clock_init(entry_cycles);
 	begin_to_speak();
+	boot_crumb("faults");
 	fault_init();
 
 	/* The loader's words, through the boot tables. */
@@ -318,27 +323,35 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 		panic("the boot information is out of reach: %#llx",
 		      (unsigned long long)info_physical);
 	pr_info("cpu: %s\n", cpu_description());
+	boot_crumb("information");
 	read_boot_info(magic, (const void *)(KERNEL_BASE + info_physical),
 	               BOOT_MAPPED - info_physical);
 	params_parse(boot.command_line);
 	selftest_prepare();
 
+	boot_crumb("memmap");
 	/* Which memory is there, and who has it? */
 	memmap_init(&memmap, &boot, mem_limit);
 	take_what_is_used(info_physical);
 	if (memmap_end_pfn(&memmap) == 0)
 		panic("the memory map has no usable memory");
+	boot_crumb("mapping");
 	map_memory();
 	vga_remap();
+	boot_crumb("mapped");
 	/* The same words again: their old address is gone. */
 	read_boot_info(magic, phys_to_virt(info_physical), boot.size);
+	boot_crumb("memory");
 	mm_init();
 	panic_register_reporter("memory", report_memory);
 	check_mappings();
 
+	boot_crumb("threads");
 	begin_threads();
+	boot_crumb("devices");
 	begin_devices();
 	begin_service_threads();
 	recorder_init();
+	boot_crumb("people");
 	serve_people();
 }

@@ -20,8 +20,8 @@ enum cpu_feature {
 /*
  * Descriptor tables, interrupt stacks, this CPU's struct cpu, and every
  * protection of the list above that the CPU has.  The first thing in kmain();
- * interrupts stay off.  Until others register handlers, an exception is one
- * line on COM1 and the end.
+ * interrupts stay off.  Until others register handlers, an exception is the
+ * sentence of boot/early.asm and the end.
  */
 void cpu_init(void);
 

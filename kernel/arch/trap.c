@@ -14,17 +14,10 @@
 #include "kernel/arch/trap.h"
 
 #include "kernel/arch/arch.h"
-#include "kernel/arch/io.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
-#include "lib/format.h"
 
-#define VECTORS     256
-
-#define COM1_DATA   0x3f8
-#define COM1_STATUS 0x3fd
-#define COM1_READY  0x20
-#define COM1_POLLS  100000
+#define VECTORS 256
 
 static_assert(sizeof(struct trap_frame) == 24 * sizeof(uint64_t), "trap.asm");
 static_assert(offsetof(struct trap_frame, vector) == 17 * sizeof(uint64_t),
@@ -40,33 +33,8 @@ extern const char arch_halt[];
 static trap_handler handlers[VECTORS];
 static trap_handler unhandled;
 
-static void write_com1(const char *text)
-{
-	for (; *text != '\0'; text++) {
-		for (unsigned int i = 0; i < COM1_POLLS; i++) {
-			if (inb(COM1_STATUS) & COM1_READY)
-				break;
-		}
-		outb((uint8_t)*text, COM1_DATA);
-	}
-}
-
-/* Nobody is there yet who could say it better. */
-static __noreturn void end_early(const struct trap_frame *frame)
-{
-	char line[128];
-
-	scnprintf(line, sizeof(line),
-	          "\r\nvector %llu (%s) too early, at %#llx, error %#llx, "
-	          "cr2 %#llx\r\n",
-	          (unsigned long long)frame->vector,
-	          trap_name((unsigned int)frame->vector),
-	          (unsigned long long)frame->rip,
-	          (unsigned long long)frame->error,
-	          (unsigned long long)read_cr2());
-	write_com1(line);
-	arch_halt_for_ever();
-}
+/* In boot/early.asm: the sentence of a boot that died, and the end. */
+extern __noreturn void early_end(uint64_t vector, uint64_t error, uint64_t ip);
 
 void trap_set_handler(unsigned int vector, trap_handler handler)
 {
@@ -85,7 +53,7 @@ static void call_handler(struct trap_frame *frame)
 	if (handler == NULL)
 		handler = unhandled;
 	if (handler == NULL)
-		end_early(frame);
+		early_end(frame->vector, frame->error, frame->rip);
 	handler(frame);
 }
 

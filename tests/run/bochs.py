@@ -44,6 +44,7 @@ clock: sync={sync}, time0=946684800
 speaker: enabled=0
 sound: driver=dummy
 mouse: enabled=0
+port_e9_hack: enabled=1
 """
 
 CPU = "corei7_haswell_4770"
@@ -78,6 +79,20 @@ class Bochs(Machine):
                 env=dict(os.environ, TERM="vt100"),
             )
 
+    def wait_for(self, pattern, limit):
+        """Until PATTERN is in the serial log, Bochs ends, or the limit."""
+        deadline = time.monotonic() + limit * TIME_FACTOR
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if re.search(pattern, self.serial_text()):
+                return
+            time.sleep(0.05)  # between looks: a file cannot be waited for
+
+    def serial_text(self):
+        if not os.path.exists(self.serial_path):
+            return ""
+        with open(self.serial_path, errors="replace") as file:
+            return file.read()
+
     def wait_end(self, limit=120):
         status = self.wait_process(limit)
         if os.path.exists(self.serial_path):
@@ -85,6 +100,15 @@ class Bochs(Machine):
                 self.console.feed(file.read())
         self.console.close()
         return self.end_of(status)
+
+    def crumbs(self):
+        """
+        What it wrote to port 0xE9: Bochs prints that among its own words, but
+        not if it is killed.  Then the line on COM1 has to do.
+        """
+        text = self.serial_text() + self.output()
+        found = re.findall(r"\bentry (?:[a-z]+ )*", text)
+        return found[-1] if found else ""
 
     def end_of(self, status):
         """STATUS is that of the process, or None if it had to be ended."""

@@ -85,6 +85,7 @@ class Qemu(Machine):
             *("-mon", "chardev=qmp,mode=control"),
             *("-chardev", f"socket,id=com1,fd={their_serial.fileno()}"),
             *("-serial", "chardev:com1" if serial_port else "none"),
+            *("-debugcon", "file:" + self.file("crumbs.log")),
             *("-d", "cpu_reset", "-D", self.file("qemu.log")),
             *("-cdrom", iso, "-boot", "d"),
             *more,
@@ -223,6 +224,11 @@ class Qemu(Machine):
             fault = self._triple_fault()
             return End(END_TRIPLE_FAULT if fault else END_REBOOT, 0)
         return End(END_QUIT, 0)
+
+    def crumbs(self):
+        """What it wrote to port 0xE9: the steps of its boot."""
+        with open(self.file("crumbs.log"), errors="replace") as log:
+            return log.read()
 
     def _triple_fault(self):
         with open(self.file("qemu.log"), errors="replace") as log:

@@ -1,0 +1,562 @@
+; SPDX-License-Identifier: MIT
+;
+; boot/early.asm -- a voice and ears before there is a kernel.
+;
+; A fault for which the CPU finds no handler resets the machine: the triple
+; fault, of which nothing remains.  So the first thing after the loader's jump
+; is early_begin, and until the kernel has handlers (kernel/core/fault.c) each
+; exception ends here, as one sentence:
+;
+;	boot died: vector 14 (#PF), error 0x10, ip 0xffffffff80108000,
+;	cr2 0xffffffff80108000, in the 64-bit phase, after "long"
+;
+; on COM1, on port 0xE9 (the debug console of QEMU and Bochs) and on the screen.
+; Then the CPU halts; nothing reboots.
+;
+; Breadcrumbs.  Each step of the boot says a word when it begins; the last word
+; tells what was going on.  The words go to port 0xE9 and to COM1, where they
+; are one line; when the serial driver takes COM1 over, port 0xE9 has them alone
+; (kernel/arch/crumb.c).
+;
+; One reporter, 32-bit code, serves every phase.  A fault in 64-bit code stores
+; what is known and goes down to compatibility mode, in which the same bytes run.
+;
+;	phase		IDT	gates			#DF
+;	32-bit		idt32	8 bytes, interrupt	a task gate: tss_fault
+;	64-bit		idt64	16 bytes, interrupt	IST1 of tss64
+;
+; A double fault gets a stack of its own, since the usual reason is that there is
+; no stack.  The 32-bit stack ends where the limit of its segment ends
+; (expand-down); the 64-bit one at a guard page.  What is not caught: a fault
+; between CR0.PG and the lidt behind it, and one before early_begin is through.
+;
+; A timer whose 8259 has not been remapped arrives as vector 8, too, but without
+; an error code.  The #DF's is always 0, so a word that is not 0 in its place is
+; an address, and the sentence says "irq 0".
+;
+; Sources: Intel SDM vol. 3A, 3.4.5 "Segment Descriptors", 6.11 "IDT
+; Descriptors", 6.12.2 "Interrupt Tasks", 6.14.5 "Interrupt Stack Table", 7.2
+; "Task Management Data Structures".
+
+%include "boot/early.inc"
+
+VECTORS			equ 32
+STUB_BYTES		equ 16
+VECTOR_DF		equ 8
+
+GATE_INTERRUPT		equ 0x8e00
+GATE_TASK		equ 0x8500
+IST_DF			equ 1
+
+TSS_BYTES		equ 104
+TSS_EIP			equ 32		; in a 32-bit TSS
+TSS_EFLAGS		equ 36
+TSS_ESP			equ 56
+TSS_ES			equ 72
+TSS_CS			equ 76
+TSS_SS			equ 80
+TSS_DS			equ 84
+TSS_IO_MAP		equ 102
+TSS64_IST1		equ 36
+EFLAGS_FIXED		equ 2		; the bit that is always 1
+
+EARLY_STACK_BYTES	equ 1024
+DEBUG_CONSOLE		equ 0xe9
+VGA_TEXT		equ 0xb8000
+VGA_CELLS		equ 80 * 25
+VGA_WHITE		equ 0x0f
+COM1			equ 0x3f8
+COM1_READY		equ 0x20
+COM1_POLLS		equ 100000	; then the port is taken for absent
+LOW_HALF		equ 0x7fffffff	; kernel addresses to physical ones
+
+extern boot_stack_bottom_physical
+extern boot_crumb_last_physical
+global early_begin
+global early_idt64
+global early_tss64_load
+global early_end
+global early_gdt_pointer
+global early_crumb
+global early_stop
+
+; ---------------------------------------------------------------------------
+section .boot.text progbits alloc exec nowrite align=16
+bits 32
+
+; A GDT, handlers for the exceptions of 32-bit code, and a serial port.  Called
+; first; returns on the same stack, whose segment has a limit now.
+early_begin:
+	mov eax, tss32
+	mov edi, gdt + SEGMENT_TSS32
+	call set_base
+	mov eax, tss_fault
+	mov edi, gdt + SEGMENT_TSS_FAULT
+	call set_base
+	mov eax, tss64
+	mov edi, gdt + SEGMENT_TSS64
+	call set_base
+	; Offsets above the limit are the valid ones.
+	mov eax, boot_stack_bottom_physical
+	shr eax, 12
+	dec eax
+	mov [gdt + SEGMENT_STACK32], ax
+
+	lgdt [early_gdt_pointer]
+	jmp SEGMENT_CODE32:.ours
+.ours:
+	mov eax, SEGMENT_DATA
+	mov ds, eax
+	mov es, eax
+	mov fs, eax
+	mov gs, eax
+	mov eax, SEGMENT_STACK32
+	mov ss, eax
+
+	call fill_tss
+	call fill_idt32
+	lidt [idt32_pointer]
+	mov eax, SEGMENT_TSS32
+	ltr ax
+	call fill_idt64
+	jmp prepare_com1
+
+; The base eax into the descriptor at edi.
+set_base:
+	mov [edi + 2], ax
+	shr eax, 16
+	mov [edi + 4], al
+	mov [edi + 7], ah
+	ret
+
+; tss32 receives the registers of whom the #DF interrupts, tss_fault has those
+; of double_fault32; tss64 has one stack.
+fill_tss:
+	mov edi, tss_begin
+	mov ecx, (tss_end - tss_begin) / 4
+	xor eax, eax
+	rep stosd
+	mov dword [tss_fault + TSS_EIP], double_fault32
+	mov dword [tss_fault + TSS_EFLAGS], EFLAGS_FIXED
+	mov dword [tss_fault + TSS_ESP], early_stack_top
+	mov dword [tss_fault + TSS_ES], SEGMENT_DATA
+	mov dword [tss_fault + TSS_CS], SEGMENT_CODE32
+	mov dword [tss_fault + TSS_SS], SEGMENT_DATA
+	mov dword [tss_fault + TSS_DS], SEGMENT_DATA
+	mov word [tss_fault + TSS_IO_MAP], TSS_BYTES
+	mov dword [tss64 + TSS64_IST1], early_stack_top
+	mov word [tss64 + TSS_IO_MAP], TSS_BYTES
+	ret
+
+fill_idt32:
+	mov edi, idt32
+	mov eax, stubs32
+.next:
+	mov edx, eax
+	and edx, 0xffff
+	or edx, SEGMENT_CODE32 << 16
+	mov [edi], edx
+	mov edx, eax
+	mov dx, GATE_INTERRUPT
+	mov [edi + 4], edx
+	add eax, STUB_BYTES
+	add edi, 8
+	cmp edi, idt32_end
+	jne .next
+	mov dword [idt32 + VECTOR_DF * 8], SEGMENT_TSS_FAULT << 16
+	mov dword [idt32 + VECTOR_DF * 8 + 4], GATE_TASK
+	ret
+
+fill_idt64:
+	mov edi, idt64
+	mov eax, stubs64
+.next:
+	mov edx, eax
+	and edx, 0xffff
+	or edx, SEGMENT_CODE64 << 16
+	mov [edi], edx
+	mov edx, eax
+	mov dx, GATE_INTERRUPT
+	mov [edi + 4], edx
+	mov dword [edi + 8], 0
+	mov dword [edi + 12], 0
+	add eax, STUB_BYTES
+	add edi, 16
+	cmp edi, idt64_end
+	jne .next
+	mov byte [idt64 + VECTOR_DF * 16 + 4], IST_DF
+	ret
+
+; The IDT of long mode, as soon as the CPU is there: still 32-bit code.
+early_idt64:
+	lidt [idt64_pointer]
+	ret
+
+; ---- Speaking --------------------------------------------------------------
+
+; 115200 baud, 8N1, no interrupts.
+prepare_com1:
+	mov esi, com1_settings
+	mov ecx, (com1_settings_end - com1_settings) / 2
+.next:
+	movzx edx, byte [esi]
+	add edx, COM1
+	mov al, [esi + 1]
+	out dx, al
+	add esi, 2
+	loop .next
+	ret
+
+; The word at esi, and a blank: the step that begins.
+early_crumb:
+	mov [boot_crumb_last_physical], esi
+	xor edi, edi
+	call put_text
+	mov al, ' '
+
+; The character al; with edi != 0 also there, on the screen.  Changes eax, ecx,
+; edx.
+put_char:
+	mov ah, al
+	out DEBUG_CONSOLE, al
+	mov ecx, COM1_POLLS
+.wait:
+	mov dx, COM1 + 5
+	in al, dx
+	test al, COM1_READY
+	loopz .wait
+	mov dx, COM1
+	mov al, ah
+	out dx, al
+	test edi, edi
+	jz .done
+	cmp al, ' '
+	jb .done			; line ends are for the others
+	mov ah, VGA_WHITE
+	stosw
+.done:
+	ret
+
+; The text at esi, which ends with a 0.
+put_text:
+	lodsb
+	test al, al
+	jz .done
+	call put_char
+	jmp put_text
+.done:
+	ret
+
+; The 64-bit number at ebx, hexadecimal, without zeros in front.
+put_hex:
+	push esi
+	mov esi, text_0x
+	call put_text
+	pop esi
+	mov ebp, 16			; digits to go
+	mov dword [digit_seen], 0
+.next:
+	dec ebp
+	mov eax, ebp
+	shr eax, 1
+	mov al, [ebx + eax]
+	test ebp, 1
+	jz .low
+	shr al, 4
+.low:
+	and eax, 0xf
+	or [digit_seen], eax
+	test ebp, ebp
+	jz .put				; the last one, whatever it is
+	cmp dword [digit_seen], 0
+	je .next
+.put:
+	mov al, [digits + eax]
+	call put_char
+	test ebp, ebp
+	jnz .next
+	ret
+
+; The number in eax, below 100, decimal.
+put_decimal:
+	xor edx, edx
+	mov ecx, 10
+	div ecx
+	push edx
+	test eax, eax
+	jz .low
+	add al, '0'
+	call put_char
+.low:
+	pop eax
+	add al, '0'
+	jmp put_char
+
+clear_screen:
+	mov edi, VGA_TEXT
+	mov ecx, VGA_CELLS
+	mov eax, (VGA_WHITE << 8) | ' '
+	rep stosw
+	mov edi, VGA_TEXT
+	ret
+
+; The text at esi on a screen of its own and on a line of its own; stop.
+early_stop:
+	push esi
+	call clear_screen
+	mov esi, text_line_end
+	call put_text
+	pop esi
+	call put_text
+stop:
+	cli
+	hlt
+	jmp stop
+
+; ---- Dying -------------------------------------------------------------------
+
+; Does the CPU push an error code for vector %1?  Intel SDM vol. 3A, table 6-1.
+%define PUSHES_ERROR(v) (v == 8 || (v >= 10 && v <= 14) || v == 17 || \
+	v == 21 || v == 29 || v == 30)
+
+; The doors: error code, if the CPU has none, and vector; on to %1.
+%macro stubs 1
+%assign vector 0
+%rep VECTORS
+	align STUB_BYTES
+%if !PUSHES_ERROR(vector)
+	push byte 0
+%endif
+	push byte vector
+	jmp near %1
+%assign vector vector + 1
+%endrep
+%endmacro
+
+align STUB_BYTES
+stubs32:
+	stubs fault32
+
+fault32:
+	pop dword [died_vector]
+	pop dword [died_error]
+	pop dword [died_ip]
+died32:
+	mov eax, cr2
+	mov [died_cr2], eax
+	mov esi, text_32
+	mov eax, SEGMENT_DATA
+	mov ss, eax
+	mov esp, early_stack_top
+	jmp report
+
+; The task of vector 8.  An interrupt leaves its stack empty.
+double_fault32:
+	mov eax, [tss32 + TSS_EIP]
+	mov [died_ip], eax
+	mov dword [died_vector], VECTOR_DF
+	cmp esp, early_stack_top
+	jne died32
+	mov [died_error], eax
+	jmp died32
+
+; Everything is known; esi is the name of the phase.
+report:
+	cmp dword [dying], 0
+	jne stop
+	mov dword [dying], 1
+	push esi
+	call clear_screen
+	mov esi, text_died
+	call put_text
+	cmp dword [died_vector], VECTOR_DF
+	jne .exception
+	cmp dword [died_error], 0
+	je .exception
+	mov esi, text_irq
+	call put_text
+	mov eax, [died_error]
+	mov edx, [died_error + 4]
+	mov [died_ip], eax
+	mov [died_ip + 4], edx
+	xor eax, eax
+	mov [died_error], eax
+	mov [died_error + 4], eax
+	jmp .registers
+.exception:
+	mov esi, text_vector
+	call put_text
+	mov eax, [died_vector]
+	call put_decimal
+	mov esi, [died_vector]
+	lea esi, [names + esi * 8]
+	call put_text
+.registers:
+	mov esi, text_error
+	mov ebx, died_error
+	call put_value
+	mov esi, text_ip
+	mov ebx, died_ip
+	call put_value
+	mov esi, text_cr2
+	mov ebx, died_cr2
+	call put_value
+	mov esi, text_in
+	call put_text
+	pop esi
+	call put_text
+	mov esi, text_after
+	call put_text
+	mov esi, [boot_crumb_last_physical]
+	and esi, LOW_HALF
+	call put_text
+	mov esi, text_end
+	call put_text
+	jmp stop
+
+; The text at esi and the number at ebx.
+put_value:
+	call put_text
+	jmp put_hex
+
+bits 64
+
+align STUB_BYTES
+stubs64:
+	stubs fault64
+
+fault64:
+	pop qword [abs died_vector]
+	pop qword [abs died_error]
+	pop qword [abs died_ip]
+	mov edi, text_64
+died64:
+	mov rax, cr2
+	mov [abs died_cr2], rax
+	lgdt [abs early_gdt_pointer]
+	mov eax, SEGMENT_DATA
+	mov ds, eax
+	mov es, eax
+	mov ss, eax
+	mov esp, early_stack_top
+	mov esi, edi
+	push qword SEGMENT_CODE32
+	push qword report
+	o64 retf
+
+; void early_end(uint64_t vector, uint64_t error, uint64_t ip): for kmain().
+early_end:
+	mov [abs died_vector], rdi
+	mov [abs died_error], rsi
+	mov [abs died_ip], rdx
+	mov edi, text_kmain
+	jmp died64
+
+; The TSS of long mode; 64-bit code only can load one.
+early_tss64_load:
+	mov eax, SEGMENT_TSS64
+	ltr ax
+	ret
+
+; ---------------------------------------------------------------------------
+section .boot.rodata progbits alloc noexec nowrite align=8
+
+idt32_pointer:
+	dw idt32_end - idt32 - 1
+	dd idt32
+idt64_pointer:
+	dw idt64_end - idt64 - 1
+	dq idt64
+early_gdt_pointer:
+	dw gdt_end - gdt - 1
+	dq gdt
+
+; Pairs of register and value: no interrupts; divisor 1; 8N1; FIFO; DTR, RTS.
+com1_settings:
+	db 1, 0x00, 3, 0x80, 0, 0x01, 1, 0x00, 3, 0x03, 2, 0x07, 4, 0x03
+com1_settings_end:
+
+text_line_end:	db 13, 10, 0
+text_died:	db 13, 10, "boot died: ", 0
+text_vector:	db "vector ", 0
+text_irq:	db "irq 0 as vector 8 (the 8259 is not remapped)", 0
+text_error:	db ", error ", 0
+text_ip:	db ", ip ", 0
+text_cr2:	db ", cr2 ", 0
+text_in:	db ", in ", 0
+text_32:	db "the 32-bit phase", 0
+text_64:	db "the 64-bit phase", 0
+text_kmain:	db "kmain", 0
+text_after:	db ', after "', 0
+text_end:	db '"', 13, 10, 0
+text_0x:	db "0x", 0
+digits:		db "0123456789abcdef"
+
+; A name and its end, in eight bytes.
+%macro name 1
+%%at:
+	db " (", %1, ")"
+	times 8 - ($ - %%at) db 0
+%endmacro
+
+names:
+	name "#DE"
+	name "#DB"
+	name "NMI"
+	name "#BP"
+	name "#OF"
+	name "#BR"
+	name "#UD"
+	name "#NM"
+	name "#DF"
+	name "9"
+	name "#TS"
+	name "#NP"
+	name "#SS"
+	name "#GP"
+	name "#PF"
+	name "15"
+	name "#MF"
+	name "#AC"
+	name "#MC"
+	name "#XM"
+	name "#VE"
+	name "#CP"
+	times (VECTORS - 22) * 8 db 0
+
+; ---------------------------------------------------------------------------
+section .boot.data progbits alloc noexec write align=8
+
+; The bases of the TSSs are filled in, and the CPU marks them busy.
+gdt:
+	dq 0
+	dq 0x00209b0000000000		; SEGMENT_CODE64: present, code, long
+	dq 0x00cf93000000ffff		; SEGMENT_DATA: 4 GiB, writable
+	dq 0x00cf9b000000ffff		; SEGMENT_CODE32: 4 GiB, readable
+	dq 0x00c0970000000000		; SEGMENT_STACK32: expand-down
+	dq 0x0000890000000000 | (TSS_BYTES - 1)
+	dq 0x0000890000000000 | (TSS_BYTES - 1)
+	dq 0x0000890000000000 | (TSS_BYTES - 1), 0
+gdt_end:
+
+dying:		dd 0
+digit_seen:	dd 0
+died_vector:	dq 0
+died_error:	dq 0
+died_ip:	dq 0
+died_cr2:	dq 0
+
+; ---------------------------------------------------------------------------
+section .boot.tables nobits alloc noexec write align=4096
+
+		resb EARLY_STACK_BYTES
+early_stack_top:
+idt32:		resq VECTORS
+idt32_end:
+idt64:		resq VECTORS * 2
+idt64_end:
+tss_begin:
+tss32:		resb TSS_BYTES
+tss_fault:	resb TSS_BYTES
+tss64:		resb TSS_BYTES
+tss_end:
