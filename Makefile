@@ -318,6 +318,7 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
 	$(Q)python3 tests/lint/floors.py
 	$(Q)python3 tests/lint/rules.py
 	$(Q)python3 tests/lint/references.py
+	$(Q)python3 tests/lint/patches.py
 	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
 	$(Q)if command -v shellcheck >/dev/null; then \
 		shellcheck $$(grep -lE '^#!/bin/sh' -r iso tests .ci); fi

@@ -287,6 +287,34 @@ def verdict(log, end):
     return Verdict(Kind.PASSED if passed else Kind.FAILED, _summary(log))
 
 
+_LAST_WORDS = re.compile(r"boot died: .*|Labyrinth (?:must|needs) .*")
+# The cause, and the context in the line behind it.
+_PANIC_WORDS = re.compile(r"(PANIC: .*)(?:\n(?:\[[^\]]*\] )?(in [^,]*),)?")
+
+
+def _last_words(text):
+    text = "\n".join(plain_lines(text))
+    panic, said = _PANIC_WORDS.search(text), _LAST_WORDS.search(text)
+    if panic:
+        return ", ".join(filter(None, panic.groups()))
+    return said.group().strip() if said else None
+
+
+def obituary(end, text, crumbs):
+    """
+    One sentence about a boot that did not get through: how the machine ended,
+    or that it stands, then the kernel's own words or its last breadcrumb.
+    """
+    words = crumbs.split("\n")[0].split()
+    last = f'after "{words[-1]}"' if words else "before the first step"
+    said = _last_words(text)
+    if end.kind == END_TIMEOUT and said:
+        return f"stopped {last}: {said}"
+    if end.kind == END_TIMEOUT:
+        return f"hang {last}"
+    return f"{end} {last}" + (f": {said}" if said else "")
+
+
 def verdict_of_program(log, status):
     """A host program that prints the same log and ends with 0 or 1."""
     if status not in (0, 1):

@@ -211,5 +211,34 @@ class Programs(unittest.TestCase):
         self.check(self.log[: self.log.index("ok 2 pool")], 0, Kind.INCOMPLETE)
 
 
+class Obituary(unittest.TestCase):
+    CRUMBS = "entry tables paging "
+
+    def expect(self, kind, text, crumbs, sentence):
+        self.assertEqual(ktap.obituary(End(kind), text, crumbs), sentence)
+
+    def test_a_triple_fault_has_its_last_breadcrumb(self):
+        said = 'triple fault after "paging"'
+        self.expect(ktap.END_TRIPLE_FAULT, "", self.CRUMBS, said)
+
+    def test_a_boot_that_never_began_has_none(self):
+        said = "triple fault before the first step"
+        self.expect(ktap.END_TRIPLE_FAULT, "GRUB\r\n", "", said)
+
+    def test_silence_is_a_hang(self):
+        self.expect(ktap.END_TIMEOUT, "", "entry ", 'hang after "entry"')
+
+    def test_last_words_are_told(self):
+        words = 'boot died: vector 6 (#UD), in kmain, after "entry"'
+        crumbs = f"entry \r\n{words}"
+        said = f'stopped after "entry": {words}'
+        self.expect(ktap.END_TIMEOUT, f"entry \r\n{words}\r\n", crumbs, said)
+
+    def test_a_panic_on_the_way_to_a_triple_fault_is_told(self):
+        said = 'triple fault after "entry": PANIC: double fault, in boot'
+        text = "[ 0.1] PANIC: double fault\r\n[ 0.2] in boot, CPU 0\r\n"
+        self.expect(ktap.END_TRIPLE_FAULT, text, "entry ", said)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""
+Boots that are broken on purpose: none of them dies in silence.
+
+Each patch in tests/broken/ breaks one step of the boot.  The machine is built
+with it and started; what the runner says about its end (ktap.py#obituary) must
+match the patch's Says.  A boot that died on its feet must say the same on the
+serial port, on port 0xE9 and on the screen.  Keys of the heading:
+
+    Title: what is broken
+    Says: regular expression of the runner's sentence
+    Limit: seconds, for a boot that hangs (20)
+    Bochs: regular expression of the sentence there; run there, too
+"""
+
+import glob
+import os
+import re
+import subprocess
+
+import lab
+from bochs import Bochs
+from ktap import End, END_TIMEOUT, obituary
+from lab import check
+from machine import BUILD, ROOT, Failure
+from patched import Patched, read_heading
+from qemu import Qemu
+
+# What is said last by a machine that stands.
+LAST_WORDS = r"(?:boot died: |The machine has stopped|Labyrinth must ).*\n"
+KERNEL = os.path.join("build", "iso", "labyrinth.elf")
+SCREEN_LOOKS = 200
+LIMIT = 20
+
+
+def build_disc(path, directory):
+    """The disc of the tree with the patch at PATH."""
+    iso = os.path.join(directory, "broken.iso")
+    tree_directory = os.path.join(directory, "tree")
+    with Patched(path, tree_directory) as tree:
+        tree.make(KERNEL)
+        environment = dict(
+            os.environ,
+            KERNEL=os.path.join(tree_directory, KERNEL),
+            LOADER=os.path.join(BUILD, "iso", "eltorito.img"),
+        )
+        maker = os.path.join(ROOT, "iso", "mkiso")
+        subprocess.run([maker, iso, ""], check=True, env=environment)
+    return iso
+
+
+def wait_death(machine, limit):
+    """How a machine ended; the time limit also for one that stands."""
+    try:
+        machine.console.expect(LAST_WORDS, limit)
+    except Failure:
+        if machine.console.closed:
+            return machine.wait_end(10)
+    return End(END_TIMEOUT)
+
+
+def check_everywhere(machine):
+    """The sentence on the serial port is on the screen and on port 0xE9."""
+    said = re.search(r"boot died: .*", machine.console.text)
+    if not said:
+        return
+    sentence = said.group().strip()
+    check(sentence in machine.crumbs(), "port 0xE9 did not get the sentence")
+    for _ in range(SCREEN_LOOKS):
+        screen = "".join(row.ljust(80) for row in machine.screen_text())
+        if screen.startswith(sentence):
+            return
+    raise Failure(f"the screen says {screen[:160]!r}")
+
+
+def broken_in_qemu(path, heading, iso, directory):
+    name = os.path.basename(directory)
+    with Qemu(name, directory, iso) as machine:
+        end = wait_death(machine, float(heading.get("Limit", LIMIT)))
+        if end.kind == END_TIMEOUT:
+            check_everywhere(machine)
+        said = obituary(end, machine.console.text, machine.crumbs())
+    check(re.fullmatch(heading["Says"], said), f"it said: {said}")
+
+
+def broken_in_bochs(heading, iso, directory):
+    """Its serial port is a file that is read when it is over."""
+    name = os.path.basename(directory)
+    with Bochs(name, os.path.join(directory, "bochs"), iso) as machine:
+        machine.wait_for(LAST_WORDS, LIMIT)
+        end = machine.wait_end(0)
+        said = obituary(end, machine.console.text, machine.crumbs())
+    check(re.fullmatch(heading["Bochs"], said), f"in Bochs it said: {said}")
+
+
+def broken(laboratory, path):
+    heading = read_heading(path)
+    directory = laboratory.directory
+    os.makedirs(directory, exist_ok=True)
+    iso = build_disc(path, directory)
+    broken_in_qemu(path, heading, iso, directory)
+    if "Bochs" in heading:
+        broken_in_bochs(heading, iso, directory)
+
+
+def enter_all():
+    for path in sorted(glob.glob(os.path.join(ROOT, "tests/broken/*.patch"))):
+        name = os.path.basename(path)[: -len(".patch")].replace("-", "_")
+        lab.tests[f"broken_{name}"] = lambda l, path=path: broken(l, path)
+
+
+enter_all()
