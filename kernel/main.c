@@ -25,6 +25,7 @@
 #include "kernel/core/fault.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/multiboot2.h"
+#include "kernel/core/nmi.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
@@ -317,6 +318,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	begin_to_speak();
 	boot_crumb("faults");
 	fault_init();
+	nmi_init();
 
 	/* The loader's words, through the boot tables. */
 	if (info_physical >= BOOT_MAPPED)

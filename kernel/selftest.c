@@ -26,12 +26,12 @@
 #include "drivers/power.h"
 #include "kernel/arch/arch.h"
 #include "kernel/arch/image.h"
-#include "kernel/arch/percpu.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/context.h"
 #include "kernel/core/fault.h"
 #include "kernel/core/lock_order.h"
+#include "kernel/core/nmi.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
@@ -461,15 +461,6 @@ void selftest_prepare(void)
 		panic_set_exit(end_after_panic);
 }
 
-static uint64_t count_nmis(void)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < MAX_CPUS; i++)
-		sum += cpus[i].nmi_count;
-	return sum;
-}
-
 void selftest_main(const char *filter)
 {
 	struct selftest_result result;
@@ -484,6 +475,6 @@ void selftest_main(const char *filter)
 	console_write_to("vga", line, (size_t)length);
 	tap("# %u passed, %u failed, %u skipped", result.passed, result.failed,
 	    result.skipped);
-	tap("# nmis %llu", (unsigned long long)count_nmis());
+	tap("# nmis %llu", (unsigned long long)nmi_count());
 	end_machine(result.failed == 0 ? EXIT_PASSED : EXIT_FAILED);
 }

@@ -12,6 +12,7 @@
 #include "kernel/core/console.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/nmi.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
 #include "kernel/shell_command.h"
@@ -38,15 +39,6 @@ static void print_lines(uint64_t *spurious, uint64_t *unhandled)
 		               (unsigned long long)line.taken, irq,
 		               line.name == NULL ? "-" : line.name);
 	}
-}
-
-static uint64_t count_nmis(void)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < MAX_CPUS; i++)
-		sum += cpus[i].nmi_count;
-	return sum;
 }
 
 static void print_devices(void)
@@ -92,7 +84,7 @@ static int run_irqs(int argc, char **argv __unused)
 		return -EINVAL;
 	print_lines(&spurious, &unhandled);
 	console_printf("NMI: %10llu   Non-maskable interrupts\n",
-	               (unsigned long long)count_nmis());
+	               (unsigned long long)nmi_count());
 	console_printf("SPU: %10llu   Spurious interrupts\n",
 	               (unsigned long long)spurious);
 	console_printf("ERR: %10llu   Interrupts without a handler\n",

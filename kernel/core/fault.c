@@ -409,27 +409,6 @@ static void exception(struct trap_frame *frame)
 	panic_at(frame, "%s", text);
 }
 
-/*
- * Nothing on this machine is known to send one; somebody pressed a button, or
- * memory is failing.  The log says so, the first times and then ever less often.
- * In a panic it is counted: the last words are others'.
- */
-static void nmi(struct trap_frame *frame)
-{
-	struct cpu *cpu = this_cpu();
-	char place[PLACE_SIZE];
-
-	cpu->nmi_count++;
-	if (panic_in_progress())
-		return;
-	cpu->preempt_count += NMI_ONE;
-	if ((cpu->nmi_count & (cpu->nmi_count - 1)) == 0)
-		pr_warn("NMI received at %s (%llu so far)\n",
-		        symbol_format(place, sizeof(place), frame->rip),
-		        (unsigned long long)cpu->nmi_count);
-	cpu->preempt_count -= NMI_ONE;
-}
-
 static void unexpected(struct trap_frame *frame)
 {
 	panic_at(frame, "unexpected interrupt, vector %llu",
@@ -440,6 +419,5 @@ void fault_init(void)
 {
 	for (unsigned int vector = 0; vector < VECTOR_IRQ_BASE; vector++)
 		trap_set_handler(vector, exception);
-	trap_set_handler(VECTOR_NMI, nmi);
 	trap_set_unhandled(unexpected);
 }

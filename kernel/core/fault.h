@@ -40,7 +40,7 @@ struct fault {
 typedef bool (*fault_resolver)(struct fault *fault);
 void fault_register_resolver(fault_resolver resolver);
 
-/* Install the handlers of the exceptions and the NMI. */
+/* Install the handlers of the exceptions. */
 void fault_init(void);
 
 #endif
