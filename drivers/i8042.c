@@ -10,12 +10,13 @@
  * OUTPUT_FULL is set.  The commands used here:
  *
  *	20 / 60 byte	read / write the configuration
- *	a7		mouse port off
+ *	a7 / a8		mouse port off / on
  *	aa		self-test: answers 55
  *	ab		test of the keyboard port: answers 00
  *	ad / ae		keyboard port off / on
  *	d2 byte		byte appears in the output buffer, with an interrupt,
  *			as if the keyboard had sent it
+ *	d3 byte		the same as if the mouse had sent it
  *	fe		pulse the CPU's reset line
  *
  * The keyboard itself answers each command byte: fa, "acknowledged", or fe, "send
@@ -43,11 +44,13 @@
 #define COMMAND_READ_CONFIG  0x20
 #define COMMAND_WRITE_CONFIG 0x60
 #define COMMAND_AUX_OFF      0xa7
+#define COMMAND_AUX_ON       0xa8
 #define COMMAND_SELF_TEST    0xaa
 #define COMMAND_PORT_TEST    0xab
 #define COMMAND_KEYBOARD_OFF 0xad
 #define COMMAND_KEYBOARD_ON  0xae
 #define COMMAND_WRITE_OUTPUT 0xd2
+#define COMMAND_WRITE_AUX    0xd3
 #define COMMAND_RESET_CPU    0xfe
 
 #define CONFIG_KEYBOARD_IRQ  0x01
@@ -73,6 +76,7 @@
 static struct {
 	struct spinlock lock;
 	bool present;
+	uint8_t config; /* as i8042_init() left it */
 } i8042 = { .lock = SPINLOCK_INIT("i8042") };
 
 /* See "Time limits" above. */
@@ -254,7 +258,9 @@ int i8042_init(void)
 		pr_notice("i8042: no keyboard answers");
 	flush_output();
 	config &= (uint8_t)~CONFIG_KEYBOARD_OFF;
-	error = write_config(config | CONFIG_KEYBOARD_IRQ);
+	config |= CONFIG_KEYBOARD_IRQ;
+	i8042.config = config;
+	error = write_config(config);
 	i8042.present = error == 0;
 	if (i8042.present)
 		pr_info("i8042: controller and keyboard port passed "
@@ -271,20 +277,20 @@ bool i8042_present(void)
  * One attempt, interrupts off: 0, -EBUSY (a byte still waits to be fetched) or
  * -ETIMEDOUT.
  */
-static int try_raise(uint8_t byte)
+static int try_raise(uint8_t command, uint8_t byte)
 {
 	int error = -EBUSY;
 	bool enabled = spin_lock_irqsave(&i8042.lock);
 
 	if ((inb(I8042_STATUS) & (I8042_OUTPUT_FULL | I8042_INPUT_FULL)) == 0) {
-		outb(COMMAND_WRITE_OUTPUT, I8042_STATUS);
+		outb(command, I8042_STATUS);
 		error = write_data(byte);
 	}
 	spin_unlock_irqrestore(&i8042.lock, enabled);
 	return error;
 }
 
-int i8042_raise(uint8_t byte)
+static int raise_by(uint8_t command, uint8_t byte)
 {
 	struct deadline deadline = deadline_in(LIMIT_RAISE);
 	int error;
@@ -292,13 +298,43 @@ int i8042_raise(uint8_t byte)
 	if (!i8042.present)
 		return -ENODEV;
 	for (;;) {
-		error = try_raise(byte);
+		error = try_raise(command, byte);
 		if (error != -EBUSY || deadline_passed(&deadline))
 			break;
 		arch_relax();
 	}
 	if (error == -EBUSY && (inb(I8042_STATUS) & I8042_INPUT_FULL))
 		return -ETIMEDOUT;
+	return error;
+}
+
+int i8042_raise(uint8_t byte)
+{
+	return raise_by(COMMAND_WRITE_OUTPUT, byte);
+}
+
+int i8042_raise_aux(uint8_t byte)
+{
+	return raise_by(COMMAND_WRITE_AUX, byte);
+}
+
+int i8042_enable_aux(bool on)
+{
+	uint8_t config = i8042.config;
+	bool enabled;
+	int error;
+
+	if (!i8042.present)
+		return -ENODEV;
+	if (on) {
+		config &= (uint8_t)~CONFIG_AUX_OFF;
+		config |= CONFIG_AUX_IRQ;
+	}
+	enabled = spin_lock_irqsave(&i8042.lock);
+	error = write_command(on ? COMMAND_AUX_ON : COMMAND_AUX_OFF);
+	if (error == 0)
+		error = write_config(config);
+	spin_unlock_irqrestore(&i8042.lock, enabled);
 	return error;
 }
 

@@ -38,6 +38,15 @@ bool i8042_present(void);
  */
 __must_check int i8042_raise(uint8_t byte);
 
+/*
+ * The mouse port and its line 12 on or off: 0, -ENODEV or -ETIMEDOUT.  Off is
+ * how i8042_init() leaves it; nothing listens to a mouse.  While it is on,
+ * i8042_raise_aux() does on line 12, with the mouse port's mark on the byte, what
+ * i8042_raise() does on line 1 (command 0xd3).  Thread context.
+ */
+__must_check int i8042_enable_aux(bool on);
+__must_check int i8042_raise_aux(uint8_t byte);
+
 /* Pulse the CPU's reset line.  Returns if that does not work.  Any context. */
 void i8042_reset_cpu(void);
 

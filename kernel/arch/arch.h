@@ -34,9 +34,9 @@ void arch_relax(void);
 uint64_t arch_cycles(void);
 
 /*
- * Enter the vector of line 7 or 15 by an INT instruction: to the entry code it
- * looks like a spurious interrupt, since the controller has none in service.
- * For tests.
+ * Enter the vector of line IRQ by an INT instruction.  The controller has none
+ * in service: on lines 7 and 15 that is what a spurious interrupt looks like, on
+ * another one the handler is called and finds nothing to do.  For tests.
  */
 void arch_raise_irq_vector(unsigned int irq);
 
