@@ -10,6 +10,7 @@ from qemu import GUEST_TIME
 
 KEYS = 2000
 NMIS = 200
+FLOOD = 300
 
 
 def keyboard_numbers(qemu):
@@ -66,6 +67,46 @@ def keys_2000_by_qmp_and_none_lost(lab):
         check(taken >= sent, f"the recorder counted {taken} for {sent} edges")
 
 
+def end_flooded_line(qemu):
+    """Return, behind all that is queued; again if the queue had no room."""
+    for _ in range(5):
+        qemu.monitor("sendkey ret 1")
+        try:
+            qemu.console.expect("no such command", 5)
+            qemu.console.expect("labyrinth> ", 5)
+            return
+        except Failure:
+            continue
+    raise Failure("Return does not get through")
+
+
+@boot_test
+def flood_by_sendkey_leaves_equations_and_keyboard_whole(lab):
+    """
+    Far more keys than the machine takes: QEMU's own queue and the keyboard's
+    overflow, and what is lost there no guest can see.  Of what arrives, each
+    interrupt is a scan code, each scan code is seen or counted as dropped, and
+    the next line that is typed is read right.
+    """
+    with lab.prompt() as qemu:
+        codes, _, old = keyboard_numbers(qemu)
+        for _ in range(FLOOD):
+            qemu.monitor("sendkey x 1")
+        end_flooded_line(qemu)
+        command(qemu, "recorder stop")
+        more, _, new = keyboard_numbers(qemu)
+        taken = new["taken"] - old["taken"]
+        check(taken > 100, f"the flood was {taken} interrupts")
+        check(
+            new["seen"] + new["dropped"] == new["taken"],
+            f"{new['seen']} + {new['dropped']} is not {new['taken']}",
+        )
+        check(new["errors"] == 0, f"the recorder found {new['errors']} errors")
+        check(taken >= more - codes - 1, f"{more - codes} codes, {taken} taken")
+        qemu.keys("echo whole\n")
+        qemu.console.expect(r"\nwhole\r?\n", 30)
+
+
 @boot_test
 def nmis_between_commands_are_counted(lab):
     with lab.prompt() as qemu:
@@ -106,6 +147,21 @@ def nmis_on_top_of_the_allocator_change_nothing(lab):
         counted = number(log_text(qemu), r"^# nmis (\d+)", "the self-test")
         check(counted >= NMIS, f"only {counted} NMIs came before the end")
         check(counted <= sent, f"{counted} NMIs were counted, {sent} sent")
+
+
+@boot_test
+def nmis_from_outside_meet_those_from_inside(lab):
+    """
+    The suite nmi raises its own and counts what its handler does; injected ones
+    come between, and the allocator is closed to both.
+    """
+    with lab.boot("selftest=nmi", more=GUEST_TIME) as qemu:
+        qemu.console.expect("KTAP version 1")
+        sent = inject_until_the_end(qemu, 100 * NMIS)
+        expect_selftest_passes(qemu)
+        counted = number(log_text(qemu), r"^# nmis (\d+)", "the self-test")
+        own = number(log_text(qemu), r"nmi: (\d+) NMIs", "the suite")
+        check(sent > 0 and counted >= own, f"{counted} counted, {own} its own")
 
 
 @boot_test
