@@ -76,7 +76,8 @@
 static struct {
 	struct spinlock lock;
 	bool present;
-	uint8_t config; /* as i8042_init() left it */
+	uint8_t config;   /* as i8042_init() left it */
+	uint64_t resends; /* atomic: times the keyboard said "again" */
 } i8042 = { .lock = SPINLOCK_INIT("i8042") };
 
 /* See "Time limits" above. */
@@ -217,21 +218,40 @@ static uint8_t keyboard_answer(void)
 	return 0;
 }
 
-/* A command to the keyboard itself, again while it asks for that.  A keyboard
- * that is not there is no error: it may be plugged in later, and i8042_raise()
- * needs none. */
-static bool keyboard_accepts(uint8_t command)
+/* A command to the keyboard itself, again while it asks for that: 0, -EIO (it
+ * never stopped asking) or -ETIMEDOUT. */
+static int command_keyboard(uint8_t command)
 {
 	for (unsigned int i = 0; i <= RESENDS; i++) {
+		int error = write_data(command);
 		uint8_t answer;
 
-		if (write_data(command) != 0)
-			return false;
+		if (error != 0)
+			return error;
 		answer = keyboard_answer();
 		if (answer != KEYBOARD_RESEND)
-			return answer == KEYBOARD_ACK;
+			return answer == KEYBOARD_ACK ? 0 : -ETIMEDOUT;
+		__atomic_fetch_add(&i8042.resends, 1, __ATOMIC_RELAXED);
 	}
-	return false;
+	return -EIO;
+}
+
+int i8042_command_keyboard(uint8_t command)
+{
+	bool enabled;
+	int error;
+
+	if (!i8042.present)
+		return -ENODEV;
+	enabled = spin_lock_irqsave(&i8042.lock);
+	error = command_keyboard(command);
+	spin_unlock_irqrestore(&i8042.lock, enabled);
+	return error;
+}
+
+uint64_t i8042_resends(void)
+{
+	return __atomic_load_n(&i8042.resends, __ATOMIC_RELAXED);
 }
 
 int i8042_init(void)
@@ -253,8 +273,10 @@ int i8042_init(void)
 		error = write_command(COMMAND_KEYBOARD_ON);
 	if (error != 0)
 		return error;
-	if (!keyboard_accepts(KEYBOARD_DEFAULTS) ||
-	    !keyboard_accepts(KEYBOARD_ENABLE))
+	/* A keyboard that is not there is no error: it may be plugged in later,
+	 * and i8042_raise() needs none. */
+	if (command_keyboard(KEYBOARD_DEFAULTS) != 0 ||
+	    command_keyboard(KEYBOARD_ENABLE) != 0)
 		pr_notice("i8042: no keyboard answers");
 	flush_output();
 	config &= (uint8_t)~CONFIG_KEYBOARD_OFF;

@@ -47,6 +47,18 @@ __must_check int i8042_raise(uint8_t byte);
 __must_check int i8042_enable_aux(bool on);
 __must_check int i8042_raise_aux(uint8_t byte);
 
+/*
+ * Send the keyboard itself COMMAND, up to three times more while it answers "send
+ * that again".  Returns 0 (acknowledged), -EIO (it asked a fourth time),
+ * -ETIMEDOUT (no such answer in 50 ms) or -ENODEV.  Answers are polled with
+ * interrupts off; an edge of line 1 that one leaves behind is an interrupt
+ * without a byte.  Thread context.
+ */
+__must_check int i8042_command_keyboard(uint8_t command);
+
+/* How often the keyboard has asked for that since boot. */
+uint64_t i8042_resends(void);
+
 /* Pulse the CPU's reset line.  Returns if that does not work.  Any context. */
 void i8042_reset_cpu(void);
 

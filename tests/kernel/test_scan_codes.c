@@ -10,6 +10,7 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/irq.h"
+#include "lib/errno.h"
 #include "lib/random.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
@@ -175,6 +176,33 @@ CASE(scan_codes, keys_beyond_the_consoles_ring_are_counted)
 	EXPECT_EQUAL(pressed, 400);
 	EXPECT(dropped > 0 && kept > 0);
 	EXPECT_EQUAL(kept + dropped, pressed);
+	EXPECT_EQUAL(stroke(CODE_A), 'a');
+	return NULL;
+}
+
+CASE(scan_codes, keyboard_that_asks_again_is_asked_four_times_at_most)
+{
+	uint64_t resends = i8042_resends();
+
+	NEEDS_I8042();
+	/* No such command: the keyboard says fe each time. */
+	EXPECT_EQUAL(i8042_command_keyboard(0x77), -EIO);
+	EXPECT_EQUAL(i8042_resends() - resends, 4);
+	EXPECT_EQUAL(i8042_command_keyboard(0xf4), 0);
+	EXPECT_EQUAL(i8042_resends() - resends, 4);
+	EXPECT_EQUAL(stroke(CODE_A), 'a');
+	return NULL;
+}
+
+CASE(scan_codes, wrong_answer_of_the_keyboard_is_a_timeout_and_no_hang)
+{
+	uint64_t begin = clock_microseconds();
+
+	NEEDS_I8042();
+	/* Echo is answered by ee, not by an acknowledgement. */
+	EXPECT_EQUAL(i8042_command_keyboard(0xee), -ETIMEDOUT);
+	EXPECT(clock_microseconds() - begin < SECOND);
+	EXPECT_EQUAL(i8042_command_keyboard(0xf4), 0);
 	EXPECT_EQUAL(stroke(CODE_A), 'a');
 	return NULL;
 }
