@@ -483,3 +483,49 @@ CASE(lines, every_line_still_comes_after_the_storm)
 	EXPECT_EQUAL(taken(SERIAL_IRQ) - before, 1);
 	return NULL;
 }
+
+/*
+ * A request that goes away between INT and its acknowledgement: line 12 is
+ * raised and masked while interrupts are off.  Then the second chip has nothing
+ * to say; the first one may have remembered it, which is a spurious 15, and the
+ * first one does wait for its end.
+ */
+CASE(lines, request_withdrawn_on_its_way_blocks_nothing)
+{
+	static struct tally tally;
+	struct irq_statistics before;
+	struct irq_statistics after;
+	uint64_t rtc;
+	bool enabled;
+	bool raised;
+	bool came;
+
+	NEEDS_I8042();
+	tally = (struct tally){ 0 };
+	EXPECT(lines_begin(storm_rtc, storm_mouse, &tally));
+	irq_statistics(15, &before);
+	enabled = arch_irq_save();
+	raised = i8042_raise_aux(0x08) == 0;
+	irq_mask(MOUSE_IRQ);
+	arch_irq_restore(enabled);
+	/* Masked, it must not come; unmasked, it does. */
+	raised = raised && tally.mouse == 0;
+	irq_statistics(15, &after);
+	rtc = taken(RTC_IRQ);
+	rtc_periodic(true);
+	came = wait_taken(RTC_IRQ, rtc);
+	rtc_periodic(false);
+	irq_unmask(MOUSE_IRQ);
+	for (uint64_t limit = clock_microseconds() + SECOND;
+	     READ_ONCE(tally.mouse) == 0 && clock_microseconds() < limit;)
+		arch_relax();
+	EXPECT(lines_end(&tally));
+	test_note("lines: %llu spurious 15",
+	          (unsigned long long)(after.spurious - before.spurious));
+	EXPECT(raised);
+	EXPECT(came);
+	EXPECT_EQUAL(tally.mouse, 1);
+	EXPECT_EQUAL(after.taken - before.taken,
+	             after.spurious - before.spurious);
+	return NULL;
+}
