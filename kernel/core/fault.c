@@ -369,15 +369,17 @@ static __noreturn void panic_of_stray_interrupt(const struct trap_frame *frame)
 
 /*
  * Each #DF begins at the top of the same stack: one that comes before the last
- * one's end overwrites it, and without this there would be no end of them.
+ * one's end overwrites it.  Unless a thread beneath has declared it, there would
+ * be no end of them.  Returns whether this is such a one.
  */
-static void begin_double_fault(const struct trap_frame *frame)
+static bool begin_double_fault(const struct trap_frame *frame)
 {
+	bool again = in_double_fault[arch_cpu_id()];
+
 	if (frame->error != 0)
 		panic_of_stray_interrupt(frame);
-	if (in_double_fault[arch_cpu_id()])
-		panic_at(frame, "a double fault within a double fault");
 	in_double_fault[arch_cpu_id()] = true;
+	return again;
 }
 
 static void exception(struct trap_frame *frame)
@@ -386,9 +388,9 @@ static void exception(struct trap_frame *frame)
 	struct fault_expect *expect = cpu->expect;
 	struct fault fault;
 	char text[TEXT_SIZE];
+	bool again = frame->vector == VECTOR_DOUBLE_FAULT &&
+	             begin_double_fault(frame);
 
-	if (frame->vector == VECTOR_DOUBLE_FAULT)
-		begin_double_fault(frame);
 	/* A fault from here on is not the context's. */
 	cpu->expect = NULL;
 	fault = describe(frame);
@@ -401,6 +403,8 @@ static void exception(struct trap_frame *frame)
 			return;
 		}
 	}
+	if (again)
+		panic_at(frame, "a double fault within a double fault");
 	if (fault.kind == FAULT_EXCLUSIVE)
 		report_intrusion(&fault);
 	if (is_intruding_thread(&fault))
