@@ -163,12 +163,12 @@ static struct page *free_block_around(const struct zone *zone,
 unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
                                 unsigned long last)
 {
-	for (unsigned long pfn = first; pfn <= last; pfn++) {
-		const struct page *page;
+	unsigned long end = min(last + 1, zone->start_pfn + zone->spanned);
 
-		if (!zone_contains(zone, pfn))
-			continue;
-		page = zone_page(zone, pfn);
+	for (unsigned long pfn = max(first, zone->start_pfn); pfn < end;
+	     pfn++) {
+		const struct page *page = zone_page(zone, pfn);
+
 		if (page->state == PAGE_FREE || page->state == PAGE_FREE_TAIL)
 			return pfn;
 	}
