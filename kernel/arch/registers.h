@@ -28,6 +28,10 @@
 #define RFLAGS_DF           (1UL << 10)
 #define RFLAGS_AC           (1UL << 18)
 
+/* Debug status: Intel SDM vol. 3B, 17.2.3.  BS: a single step. */
+#define DR6_BS              (1UL << 14)
+#define DR6_NONE            0xffff0ff0UL
+
 #define MSR_EFER            0xc0000080U
 #define MSR_GS_BASE         0xc0000101U
 #define EFER_NXE            (1UL << 11)
@@ -85,6 +89,19 @@ static inline uint64_t read_cr4(void)
 static inline void write_cr4(uint64_t value)
 {
 	__asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");
+}
+
+static inline uint64_t read_dr6(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("mov %%dr6, %0" : "=r"(value));
+	return value;
+}
+
+static inline void write_dr6(uint64_t value)
+{
+	__asm__ volatile("mov %0, %%dr6" : : "r"(value) : "memory");
 }
 
 static inline uint64_t read_msr(uint32_t msr)

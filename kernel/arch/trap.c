@@ -16,6 +16,8 @@
 #include "kernel/arch/arch.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
+#include "kernel/arch/step.h"
+#include "lib/format.h"
 
 #define VECTORS 256
 
@@ -74,6 +76,8 @@ void trap_dispatch(struct trap_frame *frame)
 {
 	struct fault_expect *expect;
 
+	if (frame->vector == VECTOR_DEBUG && step_trap(frame))
+		return;
 	if (is_exception(frame->vector)) {
 		call_handler(frame);
 		return;
