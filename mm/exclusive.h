@@ -104,6 +104,13 @@ unsigned long exclusive_tables_wanted(unsigned long pages);
 void exclusive_start(struct node *node);
 
 /*
+ * Owners that begin from now on belong to NODE; returns whose they were.  For
+ * tests that have a node of their own: until it is changed back, owners of the
+ * other node neither ask for pages nor end.  Thread context.
+ */
+struct node *exclusive_change_node(struct node *node);
+
+/*
  * Park frames until the pool holds TARGET, with exactly GFP_ATOMIC's right to
  * the reserve.  Returns how many were parked.
  */

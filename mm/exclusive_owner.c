@@ -263,21 +263,36 @@ static bool resolve_fault(struct fault *fault)
 	return true;
 }
 
+/* Give NODE a window to zero frames through. */
+static void make_scrub_window(struct node *node)
+{
+	void *table = take_table(node);
+	int error;
+
+	if (table == NULL)
+		panic("not enough memory for the scrub window");
+	error = window_create(&node->pool.scrub, table);
+	kassert(error == 0);
+}
+
+struct node *exclusive_change_node(struct node *node)
+{
+	struct node *before = owners_node;
+
+	if (node->pool.scrub.id == 0)
+		make_scrub_window(node);
+	owners_node = node;
+	return before;
+}
+
 void exclusive_start(struct node *node)
 {
 	static const struct owner_provider provider = {
 		.begin = begin_owner,
 		.end = end_owner,
 	};
-	void *table;
-	int error;
 
-	owners_node = node;
-	table = take_table(node);
-	if (table == NULL)
-		panic("not enough memory for the scrub window");
-	error = window_create(&node->pool.scrub, table);
-	kassert(error == 0);
+	exclusive_change_node(node);
 	owner_register_provider(&provider);
 	fault_register_resolver(resolve_fault);
 }
