@@ -1,0 +1,796 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An interrupt at every instruction of the allocator.
+ *
+ * A thread runs a path of the allocator under the trap flag
+ * (kernel/arch/step.h), again and again, until an interrupt has come at each
+ * boundary at which one could come.  Its handler takes a plain page and an
+ * exclusive page and *keeps* them; one that gave them back at once would hide a
+ * page that both were given.  Then owners are compared, everything goes back,
+ * and every page of the node is counted.
+ *
+ * A run has up to SHOTS interrupts.  After the first the path may be another
+ * than the one that was counted; an interrupt is meant for a number *and* an
+ * instruction, and where the two do not meet it is left to a run of its own.
+ *
+ * At each of these boundaries none of the allocator's locks may be held, either:
+ * a handler would wait for it for ever.
+ *
+ * What could make one machine's path longer than another's is pinned: the node
+ * is a private one, of 64 real frames, and so are its owners; the real lines are
+ * masked.  So the numbers of boundaries are the same everywhere, and
+ * tests/run/check.py compares them.
+ *
+ * Rounds: a loop over the words of a page is the same two thousand times.  Of an
+ * instruction that is met often, the first ROUNDS meetings are interrupted, and
+ * once memset() has been walked through it is stepped over.
+ */
+#include "kernel/arch/arch.h"
+#include "kernel/arch/direct_map.h"
+#include "kernel/arch/percpu.h"
+#include "kernel/arch/step.h"
+#include "kernel/arch/trap.h"
+#include "kernel/core/context.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/symbols.h"
+#include "kernel/refiller.h"
+#include "kernel/thread.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/page_alloc.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(step);
+
+#define ORDER      6
+#define FRAMES     (1UL << ORDER)
+#define PARKED     8
+/* Nothing on a PC's board has line 5; the test raises it. */
+#define LINE       5
+#define ROUNDS     3U
+#define BOUNDARIES 4096U
+#define SHOTS      6U
+/* Behind the first interrupt of a run, how far the next ones may be. */
+#define REACH      64UL
+/* What the line is given, and what it accepts. */
+#define KEPT       (SHOTS + 2U)
+
+/* What the handler does. */
+enum errand {
+	ERRAND_TAKE,
+	ERRAND_TAKE_AND_ACCEPT,
+	ERRAND_SEND, /* a page to the thread */
+	ERRAND_GIVE_BACK,
+};
+
+struct path {
+	const char *name;
+	void (*prepare)(void); /* not stepped */
+	void (*run)(void *);
+	/* NULL, or what is wrong; not stepped. */
+	const char *(*check)(void);
+	void (*finish)(void); /* gives back what the thread has */
+	enum errand errand;
+};
+
+static struct node node;
+static struct page pages[FRAMES];
+
+/* The buddy as the first walk found it: each begins there. */
+static struct {
+	struct zone zone;
+	struct page pages[FRAMES];
+} origin;
+
+/* The thread's side. */
+static struct page *page;
+static void *address;
+static unsigned long done;
+
+/* The line's side. */
+static struct {
+	enum errand errand;
+	struct owner *thread;
+	struct page *plain[SHOTS];
+	void *kept[KEPT];
+	unsigned int count;
+	unsigned int interrupts;
+	unsigned int empty; /* exclusive NULLs with an empty pool */
+	const char *failure;
+} line;
+
+/* The walk along one path. */
+static struct {
+	unsigned long target; /* 0: the first walk, which counts */
+	unsigned long boundaries;
+	unsigned long open;
+	unsigned long chosen;
+	unsigned int shots; /* in this run */
+	/* Boundaries inside the first memset(). */
+	unsigned long memset_first;
+	unsigned long memset_behind;
+	uint64_t memset_return;
+	/* By number: the instruction (its address's lower half), and whether an
+	 * interrupt is still to come there. */
+	uint32_t rip[BOUNDARIES];
+	bool due[BOUNDARIES];
+	/* By instruction, a hash table: how often it was met. */
+	uint32_t met_rip[BOUNDARIES];
+	uint8_t met[BOUNDARIES];
+	const char *failure;
+} walk;
+
+/* ---- The handler -------------------------------------------------------------- */
+
+static void keep(void *exclusive)
+{
+	*(uint64_t *)exclusive = (uint64_t)(uintptr_t)exclusive;
+	line.kept[line.count++] = exclusive;
+}
+
+static void take_plain(void)
+{
+	struct page *plain = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
+
+	line.plain[line.interrupts % SHOTS] = plain;
+	if (plain == NULL)
+		line.failure = test_failure(
+			"NULL for GFP_ATOMIC with %lu pages free, %lu in "
+			"flight",
+			node_free(&node), node.zone[ZONE_DMA].loose_pages);
+}
+
+static void take_exclusive(void)
+{
+	unsigned long parked = node.pool.count;
+	void *exclusive = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+
+	if (exclusive != NULL)
+		keep(exclusive);
+	else if (parked == 0)
+		line.empty++;
+	else
+		line.failure = test_failure(
+			"NULL for an exclusive page with %lu parked, %lu in "
+			"flight",
+			parked, node.zone[ZONE_DMA].loose_pages);
+}
+
+static void accept_all(void)
+{
+	void *incoming;
+
+	while (line.count < KEPT && (incoming = exclusive_accept()) != NULL)
+		keep(incoming);
+}
+
+static void send(void)
+{
+	void *exclusive = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+
+	if (exclusive == NULL ||
+	    exclusive_transfer(exclusive, line.thread) != 0)
+		line.failure = "the line cannot send a page";
+}
+
+static void give_back(void)
+{
+	accept_all();
+	while (line.count > 0) {
+		void *exclusive = line.kept[--line.count];
+
+		if (*(uint64_t *)exclusive != (uint64_t)(uintptr_t)exclusive)
+			line.failure = "somebody wrote to the line's page";
+		if (exclusive_release(exclusive) != 0)
+			line.failure = "the line's page is not the line's";
+	}
+	for (unsigned int i = 0; i < SHOTS; i++) {
+		if (line.plain[i] != NULL)
+			__free_page(line.plain[i]);
+		line.plain[i] = NULL;
+	}
+}
+
+static void on_line(int irq, void *dev_id)
+{
+	(void)irq;
+	(void)dev_id;
+	if (!in_hardirq() || current_owner() != irq_owner(LINE))
+		line.failure = "the handler is not run as an interrupt";
+	if (line.errand == ERRAND_TAKE_AND_ACCEPT)
+		accept_all();
+	if (line.errand == ERRAND_TAKE ||
+	    line.errand == ERRAND_TAKE_AND_ACCEPT) {
+		take_plain();
+		take_exclusive();
+	} else if (line.errand == ERRAND_SEND) {
+		send();
+	} else {
+		give_back();
+	}
+	line.interrupts++;
+}
+
+/* One interrupt of the line, for ERRAND, here and now. */
+static void raise_line(enum errand errand)
+{
+	line.errand = errand;
+	arch_raise_irq_vector(LINE);
+}
+
+/* ---- The walk ---------------------------------------------------------------- */
+
+static const char *held_lock(void)
+{
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (spin_is_mine(&node.zone[type].lock))
+			return node.zone[type].lock.name;
+	}
+	return spin_is_mine(&node.pool.lock) ? node.pool.lock.name : NULL;
+}
+
+static bool lock_is_open(const struct step_boundary *boundary)
+{
+	char place[64];
+	const char *lock = held_lock();
+
+	if (lock == NULL)
+		return false;
+	symbol_format(place, sizeof(place), boundary->frame->rip);
+	walk.failure = test_failure(
+		"interrupts are on while lock %s is held, at %s", lock, place);
+	return true;
+}
+
+/* How often was the instruction at RIP met before, up to ROUNDS? */
+static unsigned int meetings(uint32_t rip)
+{
+	unsigned int at = rip % BOUNDARIES;
+
+	while (walk.met_rip[at] != 0 && walk.met_rip[at] != rip)
+		at = (at + 1) % BOUNDARIES;
+	walk.met_rip[at] = rip;
+	return walk.met[at] == ROUNDS ? ROUNDS : walk.met[at]++;
+}
+
+/* Where does the first memset() begin, and where does it return to? */
+static void note_memset(const struct step_boundary *boundary)
+{
+	const struct trap_frame *frame = boundary->frame;
+
+	if (frame->rip == (uint64_t)(uintptr_t)memset &&
+	    walk.memset_first == 0) {
+		walk.memset_first = boundary->number;
+		walk.memset_return = *(uint64_t *)(uintptr_t)frame->rsp;
+	} else if (frame->rip == walk.memset_return && walk.memset_first != 0 &&
+	           walk.memset_behind == 0) {
+		walk.memset_behind = boundary->number;
+	}
+}
+
+static enum step_action count_boundary(const struct step_boundary *boundary,
+                                       void *data)
+{
+	uint32_t rip = (uint32_t)boundary->frame->rip;
+
+	(void)data;
+	walk.boundaries = boundary->number;
+	if (boundary->number >= BOUNDARIES) {
+		walk.failure = "the path is too long";
+		return STEP_END;
+	}
+	note_memset(boundary);
+	if (!boundary->open)
+		return STEP_ON;
+	walk.open++;
+	if (lock_is_open(boundary))
+		return STEP_END;
+	walk.rip[boundary->number] = rip;
+	walk.due[boundary->number] = meetings(rip) < ROUNDS;
+	walk.chosen += walk.due[boundary->number];
+	return STEP_ON;
+}
+
+/* Is an interrupt due here, at this very instruction? */
+static bool is_due(const struct step_boundary *boundary)
+{
+	return boundary->open && boundary->number < BOUNDARIES &&
+	       walk.due[boundary->number] &&
+	       walk.rip[boundary->number] == (uint32_t)boundary->frame->rip;
+}
+
+static enum step_action shoot(const struct step_boundary *boundary, void *data)
+{
+	(void)data;
+	if (boundary->number == walk.memset_first && walk.memset_behind != 0 &&
+	    walk.target >= walk.memset_behind)
+		step_over_call(boundary, walk.memset_behind);
+	if (boundary->number < walk.target)
+		return STEP_ON;
+	if (boundary->open && lock_is_open(boundary))
+		return STEP_END;
+	if (walk.shots < SHOTS && is_due(boundary)) {
+		walk.due[boundary->number] = false;
+		walk.shots++;
+		return STEP_INTERRUPT;
+	}
+	if (boundary->number == walk.target && walk.shots == 0)
+		walk.failure = "a path is not the same twice";
+	if (walk.failure != NULL || walk.shots == SHOTS ||
+	    boundary->number > walk.target + REACH)
+		return STEP_END;
+	return STEP_ON;
+}
+
+/* ---- Who has what ------------------------------------------------------------ */
+
+/* NULL, or why PAGE is not the plain page of OWNER. */
+static const char *check_plain(const struct page *plain,
+                               const struct owner *owner)
+{
+	if (plain == NULL)
+		return NULL;
+	if (plain->state != PAGE_USED || plain->refcount != 1 ||
+	    plain->taker != owner->id)
+		return test_failure(
+			"the page of %s is %s, taken by %s", owner->name,
+			page_state_name((enum page_state)plain->state),
+			owner_name(plain->taker));
+	return NULL;
+}
+
+static const char *check_line(void)
+{
+	const struct owner *owner = irq_owner(LINE);
+
+	if (line.failure != NULL)
+		return line.failure;
+	if (owner->owned != line.count)
+		return test_failure("the line owns %u pages, and was given %u",
+		                    owner->owned, line.count);
+	for (unsigned int i = 0; i < SHOTS; i++) {
+		const char *sentence = check_plain(line.plain[i], owner);
+
+		for (unsigned int j = 0; j < i && sentence == NULL; j++) {
+			if (line.plain[i] != NULL &&
+			    line.plain[i] == line.plain[j])
+				sentence = "the line was given a page twice";
+		}
+		if (sentence != NULL)
+			return sentence;
+	}
+	return NULL;
+}
+
+static const char *check_thread_plain(void)
+{
+	if (page == NULL)
+		return "the thread was told NULL";
+	for (unsigned int i = 0; i < SHOTS; i++) {
+		if (page == line.plain[i])
+			return "the thread and the line were given one page";
+	}
+	return check_plain(page, line.thread);
+}
+
+static const char *check_thread_owns(unsigned int expected)
+{
+	if (line.thread->owned != expected)
+		return test_failure("the thread owns %u pages, expected %u",
+		                    line.thread->owned, expected);
+	return NULL;
+}
+
+static const char *check_thread_exclusive(void)
+{
+	if (address == NULL)
+		return "the thread was told NULL";
+	if (*(uint64_t *)address != 0)
+		return "the thread's new page is not zeroed";
+	*(uint64_t *)address = 1;
+	return check_thread_owns(1);
+}
+
+static const char *check_nothing_owned(void)
+{
+	return check_thread_owns(0);
+}
+
+/* ---- One run ------------------------------------------------------------------- */
+
+/* Nothing is parked or owned.  The free lists get the order back that they had
+ * before, so that the same path is walked again. */
+static void begin_at_origin(void)
+{
+	struct zone *zone = &node.zone[ZONE_DMA];
+
+	exclusive_shrink(&node, 0);
+	if (walk.target == 0) {
+		origin.zone = *zone;
+		memcpy(origin.pages, pages, sizeof(pages));
+	} else {
+		*zone = origin.zone;
+		memcpy(pages, origin.pages, sizeof(pages));
+	}
+	exclusive_refill(&node, PARKED);
+}
+
+static void begin_run(const struct path *path)
+{
+	page = NULL;
+	address = NULL;
+	done = 0;
+	line.interrupts = 0;
+	line.failure = NULL;
+	walk.failure = NULL;
+	walk.shots = 0;
+	begin_at_origin();
+	node.pool.wake_pending = false;
+	path->prepare();
+	line.thread->next_slot = 0;
+	line.errand = path->errand;
+}
+
+/* After the stepped part: NULL, or what is wrong. */
+static const char *judge(const struct path *path)
+{
+	const char *sentence = walk.failure;
+
+	if (sentence == NULL)
+		sentence = check_line();
+	if (sentence == NULL && line.interrupts != walk.shots)
+		sentence = test_failure("%u interrupts came", line.interrupts);
+	if (sentence == NULL)
+		sentence = path->check();
+	return sentence;
+}
+
+/* Everything back: NULL, or what does not add up. */
+static const char *settle(const struct path *path)
+{
+	static char text[160];
+	struct page_columns total;
+	const char *broken;
+
+	path->finish();
+	raise_line(ERRAND_GIVE_BACK);
+	if (line.failure != NULL)
+		return line.failure;
+	broken = node_check(&node, &total, false, text, sizeof(text));
+	if (broken == NULL && (total.exclusive != 0 || total.loose != 0))
+		broken = "pages are left behind";
+	return broken;
+}
+
+static const char *run_once(const struct path *path, unsigned long target)
+{
+	unsigned long used = 0;
+	const char *sentence;
+
+	walk.target = target;
+	used = node.zone[ZONE_DMA].used_pages;
+	begin_run(path);
+	step_run(path->run, NULL, LINE, target == 0 ? count_boundary : shoot,
+	         NULL);
+	sentence = judge(path);
+	/* After a failure nothing is certain: everything stays as it is. */
+	if (sentence == NULL)
+		sentence = settle(path);
+	if (sentence == NULL && node.zone[ZONE_DMA].used_pages != used)
+		sentence = "a page is lost";
+	return sentence;
+}
+
+static const char *walk_path(const struct path *path)
+{
+	const char *sentence;
+
+	memset(&walk, 0, sizeof(walk));
+	line.empty = 0;
+	sentence = run_once(path, 0);
+	for (unsigned long i = 1; i < BOUNDARIES && sentence == NULL; i++) {
+		if (!walk.due[i])
+			continue;
+		sentence = run_once(path, i);
+		if (sentence != NULL)
+			test_note("step %s: at boundary %lu: %s", path->name, i,
+			          sentence);
+	}
+	test_note("step %s: %lu boundaries, %lu eligible, %lu interrupted, "
+	          "%u found the pool empty",
+	          path->name, walk.boundaries, walk.open, walk.chosen,
+	          line.empty);
+	if (sentence == NULL && walk.chosen == 0)
+		sentence = "no boundary was eligible";
+	return sentence;
+}
+
+/* ---- A world of its own ------------------------------------------------------- */
+
+static struct page *block;
+static struct node *real;
+static void *split_table;
+static uint16_t masked;
+
+/* The line that nobody has, and no other. */
+static void mask_real_lines(void)
+{
+	masked = 0;
+	for (unsigned int irq = 0; irq < IRQ_LINES; irq++) {
+		if (irq_owner(irq) == NULL)
+			continue;
+		irq_mask(irq);
+		masked |= (uint16_t)(1U << irq);
+	}
+}
+
+static void unmask_real_lines(void)
+{
+	for (unsigned int irq = 0; irq < IRQ_LINES; irq++) {
+		if (masked >> irq & 1)
+			irq_unmask(irq);
+	}
+}
+
+static void make_node(unsigned long first)
+{
+	struct zone *zone = &node.zone[ZONE_DMA];
+
+	node_init(&node, pages, first, FRAMES);
+	zone_add_present(zone, first, first + FRAMES);
+	zone_release(zone, first, first + FRAMES);
+	zone->watermark[WMARK_MIN] = 4;
+	zone->watermark[WMARK_LOW] = 5;
+	zone->watermark[WMARK_HIGH] = 6;
+	exclusive_pool_init(&node, NULL, 0);
+}
+
+/* 64 frames below 16 MiB become a node, whose region is split. */
+static bool begin_world(void)
+{
+	unsigned long first;
+
+	refiller_pause(true);
+	split_table = NULL;
+	block = alloc_pages(GFP_KERNEL | __GFP_DMA, ORDER);
+	if (block == NULL)
+		return false;
+	first = page_to_pfn(block);
+	if (!direct_map_is_split(first)) {
+		split_table = (void *)__get_free_pages(GFP_KERNEL, 0);
+		if (split_table == NULL)
+			return false;
+		direct_map_split(first, split_table);
+	}
+	make_node(first);
+	real = exclusive_change_node(&node);
+	page_alloc_start(&node);
+	mask_real_lines();
+	return true;
+}
+
+static void end_world(void)
+{
+	unmask_real_lines();
+	if (block != NULL && real != NULL) {
+		exclusive_shrink(&node, 0);
+		window_destroy(&node.pool.scrub);
+		exclusive_change_node(real);
+		page_alloc_start(real);
+	}
+	if (split_table != NULL) {
+		direct_map_join(page_to_pfn(block));
+		free_page((uintptr_t)split_table);
+	}
+	if (block != NULL)
+		__free_pages(block, ORDER);
+	block = NULL;
+	real = NULL;
+	refiller_pause(false);
+}
+
+struct walker {
+	const struct path *path;
+	const char *sentence;
+};
+
+static void walker_run(void *data)
+{
+	struct walker *walker = data;
+
+	line.thread = current_owner();
+	walker->sentence = walk_path(walker->path);
+}
+
+static const char *walk_in_world(struct walker *walker)
+{
+	struct thread *thread;
+
+	memset(&line, 0, sizeof(line));
+	if (request_irq(LINE, on_line, "step", &line) != 0)
+		return "line 5 is taken";
+	thread = thread_create("walker", walker_run, walker);
+	if (thread == NULL)
+		walker->sentence = "no thread";
+	else
+		thread_join(thread);
+	if (free_irq(LINE, &line) != 0)
+		return "line 5 cannot be freed";
+	return walker->sentence;
+}
+
+static const char *try_path(const struct path *path)
+{
+	struct walker walker = { path, "the walker did not walk" };
+	const char *sentence = "no 64 frames for a node";
+
+	if (begin_world())
+		sentence = walk_in_world(&walker);
+	end_world();
+	return sentence;
+}
+
+/* ---- The paths ------------------------------------------------------------------ */
+
+static void prepare_nothing(void)
+{
+}
+
+static void finish_nothing(void)
+{
+}
+
+static void finish_plain(void)
+{
+	__free_page(page);
+}
+
+static void finish_exclusive(void)
+{
+	exclusive_release(address);
+}
+
+static const char *check_nothing(void)
+{
+	return NULL;
+}
+
+static const char *check_done(void)
+{
+	return done != 0 ? NULL : "the path did nothing";
+}
+
+static const char *check_error(void)
+{
+	return done == 0 ? check_nothing_owned() : "the call was refused";
+}
+
+static void run_alloc_kernel(void *data)
+{
+	(void)data;
+	page = alloc_page(GFP_KERNEL);
+}
+
+static void run_alloc_atomic(void *data)
+{
+	(void)data;
+	page = alloc_page(GFP_ATOMIC);
+}
+
+static void prepare_page(void)
+{
+	page = alloc_page(GFP_KERNEL);
+}
+
+static void run_free(void *data)
+{
+	(void)data;
+	__free_pages(page, 0);
+}
+
+static void run_refill(void *data)
+{
+	(void)data;
+	done = exclusive_refill(&node, PARKED + 1);
+}
+
+static void prepare_empty(void)
+{
+	exclusive_shrink(&node, 0);
+}
+
+static void run_refill_one(void *data)
+{
+	(void)data;
+	done = exclusive_refill(&node, 1);
+}
+
+static void run_shrink(void *data)
+{
+	(void)data;
+	done = exclusive_shrink(&node, PARKED - 1);
+}
+
+static void run_take(void *data)
+{
+	(void)data;
+	address = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+}
+
+static void prepare_exclusive(void)
+{
+	address = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+}
+
+static void run_release(void *data)
+{
+	(void)data;
+	done = (unsigned long)exclusive_release(address);
+}
+
+static void run_transfer(void *data)
+{
+	(void)data;
+	done = (unsigned long)exclusive_transfer(address, irq_owner(LINE));
+}
+
+static void prepare_sent(void)
+{
+	prepare_exclusive();
+	exclusive_transfer(address, irq_owner(LINE));
+}
+
+static void run_cancel(void *data)
+{
+	(void)data;
+	done = (unsigned long)exclusive_cancel(address);
+}
+
+static const char *check_cancelled(void)
+{
+	return done == 0 ? check_thread_exclusive() : "the call was refused";
+}
+
+static void prepare_incoming(void)
+{
+	raise_line(ERRAND_SEND);
+	line.interrupts = 0;
+}
+
+static void run_accept(void *data)
+{
+	(void)data;
+	address = exclusive_accept();
+}
+
+#define PATH(id, ...)                                                          \
+	CASE(step, id##_with_an_interrupt_at_each_instruction)                 \
+	{                                                                      \
+		static const struct path path = { #id, __VA_ARGS__ };          \
+                                                                               \
+		return try_path(&path);                                        \
+	}
+
+PATH(alloc_page_gfp_kernel, prepare_nothing, run_alloc_kernel,
+     check_thread_plain, finish_plain, ERRAND_TAKE)
+PATH(alloc_page_gfp_atomic, prepare_nothing, run_alloc_atomic,
+     check_thread_plain, finish_plain, ERRAND_TAKE)
+PATH(free_pages, prepare_page, run_free, check_nothing, finish_nothing,
+     ERRAND_TAKE)
+PATH(refill, prepare_nothing, run_refill, check_done, finish_nothing,
+     ERRAND_TAKE)
+PATH(refill_of_an_empty_pool, prepare_empty, run_refill_one, check_done,
+     finish_nothing, ERRAND_TAKE)
+PATH(shrink, prepare_nothing, run_shrink, check_nothing, finish_nothing,
+     ERRAND_TAKE)
+PATH(take, prepare_nothing, run_take, check_thread_exclusive, finish_exclusive,
+     ERRAND_TAKE)
+PATH(release, prepare_exclusive, run_release, check_error, finish_nothing,
+     ERRAND_TAKE)
+PATH(transfer, prepare_exclusive, run_transfer, check_error, finish_nothing,
+     ERRAND_TAKE_AND_ACCEPT)
+PATH(accept, prepare_incoming, run_accept, check_thread_exclusive,
+     finish_exclusive, ERRAND_TAKE)
+PATH(cancel, prepare_sent, run_cancel, check_cancelled, finish_exclusive,
+     ERRAND_TAKE)
