@@ -570,11 +570,21 @@ static bool begin_world(void)
 	return true;
 }
 
+/* A path that failed may have lost pages out of the direct map. */
+static void show_all(unsigned long first)
+{
+	for (unsigned long pfn = first; pfn < first + FRAMES; pfn++) {
+		if (!direct_map_visible(pfn))
+			direct_map_show(pfn);
+	}
+}
+
 static void end_world(void)
 {
 	unmask_real_lines();
 	if (block != NULL && real != NULL) {
 		exclusive_shrink(&node, 0);
+		show_all(node.start_pfn);
 		window_destroy(&node.pool.scrub);
 		exclusive_change_node(real);
 		page_alloc_start(real);
