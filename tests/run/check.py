@@ -29,7 +29,7 @@ import unittest
 
 import lab
 from bochs import Bochs
-from ktap import Kind, Log, verdict, verdict_of_program
+from ktap import Kind, Log, plain_lines, verdict, verdict_of_program
 from machine import BUILD, ISO, ROOT, Failure, end_all, end_on_signals
 from qemu import GUEST_TIME, Qemu
 
@@ -57,6 +57,7 @@ class Report:
         self.verbose = verbose
         self.passed = self.failed = self.skipped = 0
         self.names = {}
+        self.steps = {}
         self._lock = threading.Lock()
 
     def line(self, word, place, text):
@@ -238,6 +239,7 @@ def selftest_in(machine, report):
         end = machine.wait_end(240)
         log = Log(machine.console.text)
         report.log(machine.name, log, verdict(log, end))
+        report.steps[machine.name] = step_counts(machine.console.text)
 
 
 def run_qemu_selftest(report, name, cpu, memory, build=BUILD):
@@ -263,6 +265,24 @@ def run_boot_test(report, name):
         report.fails("boot", name, str(failure))
     else:
         report.passes("boot", name, time.monotonic() - started)
+
+
+def step_counts(text):
+    """What the stepping suite has counted, path by path."""
+    return [line for line in plain_lines(text) if "# step " in line]
+
+
+def compare_steps(report):
+    """Every machine has the same instructions on the allocator's paths."""
+    machines = list(report.steps)
+    for machine in machines[1:]:
+        here, there = report.steps[machines[0]], report.steps[machine]
+        odd = sorted(set(here) ^ set(there))[:2]
+        if here and not odd:
+            name = f"counted the same boundaries as {machines[0]}"
+            report.passes(machine, name)
+        else:
+            report.fails(machine, "step", f"not as {machines[0]}: {odd}")
 
 
 def compare_names(report):
@@ -325,6 +345,7 @@ def run(words, report):
         raise
     pool.shutdown()
     compare_names(report)
+    compare_steps(report)
 
 
 def main(arguments):
