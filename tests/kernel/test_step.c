@@ -340,12 +340,36 @@ static const char *check_plain(const struct page *plain,
 	return NULL;
 }
 
+/* NULL, or which of the line's exclusive pages is not OWNED by it. */
+static const char *check_kept(const struct owner *owner)
+{
+	for (unsigned int i = 0; i < line.count; i++) {
+		unsigned int slot = 0;
+		const struct page *kept;
+
+		window_of_address((uintptr_t)line.kept[i], &slot);
+		kept = node_page(&node, window_frame(&owner->window, slot));
+		if (kept == NULL || kept->state != PAGE_OWNED ||
+		    kept->owner != owner)
+			return test_failure(
+				"an exclusive page of the line is %s",
+				kept == NULL
+					? "gone"
+					: page_state_name((enum page_state)
+			                                          kept->state));
+	}
+	return NULL;
+}
+
 static const char *check_line(void)
 {
 	const struct owner *owner = irq_owner(LINE);
+	const char *wrong = line.failure;
 
-	if (line.failure != NULL)
-		return line.failure;
+	if (wrong == NULL)
+		wrong = check_kept(owner);
+	if (wrong != NULL)
+		return wrong;
 	if (owner->owned != line.count)
 		return test_failure("the line owns %u pages, and was given %u",
 		                    owner->owned, line.count);
@@ -722,6 +746,17 @@ static void run_shrink(void *data)
 	done = exclusive_shrink(&node, PARKED - 1);
 }
 
+static void prepare_one(void)
+{
+	exclusive_shrink(&node, 1);
+}
+
+static void run_shrink_last(void *data)
+{
+	(void)data;
+	exclusive_shrink(&node, 0);
+}
+
 static void run_take(void *data)
 {
 	(void)data;
@@ -794,6 +829,8 @@ PATH(refill_of_an_empty_pool, prepare_empty, run_refill_one, check_done,
      finish_nothing, ERRAND_TAKE)
 PATH(shrink, prepare_nothing, run_shrink, check_nothing, finish_nothing,
      ERRAND_TAKE)
+PATH(shrink_of_the_last_page, prepare_one, run_shrink_last, check_nothing,
+     finish_nothing, ERRAND_TAKE)
 PATH(take, prepare_nothing, run_take, check_thread_exclusive, finish_exclusive,
      ERRAND_TAKE)
 PATH(release, prepare_exclusive, run_release, check_error, finish_nothing,
