@@ -88,6 +88,8 @@ static struct page *page;
 static void *address;
 static unsigned long done;
 
+static struct drained drained;
+
 /* The line's side. */
 static struct {
 	enum errand errand;
@@ -96,6 +98,7 @@ static struct {
 	void *kept[KEPT];
 	unsigned int count;
 	unsigned int interrupts;
+	unsigned int got;   /* plain pages */
 	unsigned int empty; /* exclusive NULLs with an empty pool */
 	const char *failure;
 } line;
@@ -131,10 +134,13 @@ static void keep(void *exclusive)
 
 static void take_plain(void)
 {
+	unsigned long allowed = allowed_by_rules(RESERVE_ATOMIC);
 	struct page *plain = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
 
 	line.plain[line.interrupts % SHOTS] = plain;
-	if (plain == NULL)
+	if (plain != NULL)
+		line.got++;
+	else if (allowed > 0)
 		line.failure = test_failure(
 			"NULL for GFP_ATOMIC with %lu pages free, %lu in "
 			"flight",
@@ -446,6 +452,7 @@ static void begin_run(const struct path *path)
 	address = NULL;
 	done = 0;
 	line.interrupts = 0;
+	line.got = 0;
 	line.failure = NULL;
 	walk.failure = NULL;
 	walk.shots = 0;
@@ -712,6 +719,41 @@ static void run_alloc_atomic(void *data)
 	page = alloc_page(GFP_ATOMIC);
 }
 
+/* One page is left to GFP_ATOMIC; what is above it is linked to `drained`. */
+static void prepare_last_page(void)
+{
+	struct page *last;
+
+	drained_init(&drained);
+	drain(&drained, GFP_ATOMIC | __GFP_NOWARN);
+	last = list_first(&drained.pages, struct page, link);
+	list_remove(&last->link);
+	__free_page(last);
+}
+
+static void run_alloc_quiet(void *data)
+{
+	(void)data;
+	page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
+}
+
+/* Somebody got the page, and nobody else. */
+static const char *check_last_page(void)
+{
+	if (line.got + (page != NULL) != 1)
+		return test_failure("the last page: %u times to the line, %u "
+		                    "to the thread",
+		                    line.got, page != NULL);
+	return page == NULL ? NULL : check_thread_plain();
+}
+
+static void finish_last_page(void)
+{
+	if (page != NULL)
+		__free_page(page);
+	drained_free(&drained);
+}
+
 static void prepare_page(void)
 {
 	page = alloc_page(GFP_KERNEL);
@@ -821,6 +863,8 @@ PATH(alloc_page_gfp_kernel, prepare_nothing, run_alloc_kernel,
      check_thread_plain, finish_plain, ERRAND_TAKE)
 PATH(alloc_page_gfp_atomic, prepare_nothing, run_alloc_atomic,
      check_thread_plain, finish_plain, ERRAND_TAKE)
+PATH(alloc_page_of_the_last_page, prepare_last_page, run_alloc_quiet,
+     check_last_page, finish_last_page, ERRAND_TAKE)
 PATH(free_pages, prepare_page, run_free, check_nothing, finish_nothing,
      ERRAND_TAKE)
 PATH(refill, prepare_nothing, run_refill, check_done, finish_nothing,
