@@ -49,7 +49,8 @@ SUITE(step);
 /* Nothing on a PC's board has line 5; the test raises it. */
 #define LINE       5
 #define ROUNDS     3U
-#define BOUNDARIES 4096U
+#define BOUNDARIES 8192U
+#define MEETINGS   4096U
 #define SHOTS      6U
 /* Behind the first interrupt of a run, how far the next ones may be. */
 #define REACH      64UL
@@ -119,8 +120,8 @@ static struct {
 	uint32_t rip[BOUNDARIES];
 	bool due[BOUNDARIES];
 	/* By instruction, a hash table: how often it was met. */
-	uint32_t met_rip[BOUNDARIES];
-	uint8_t met[BOUNDARIES];
+	uint32_t met_rip[MEETINGS];
+	uint8_t met[MEETINGS];
 	const char *failure;
 } walk;
 
@@ -252,10 +253,10 @@ static bool lock_is_open(const struct step_boundary *boundary)
 /* How often was the instruction at RIP met before, up to ROUNDS? */
 static unsigned int meetings(uint32_t rip)
 {
-	unsigned int at = rip % BOUNDARIES;
+	unsigned int at = rip % MEETINGS;
 
 	while (walk.met_rip[at] != 0 && walk.met_rip[at] != rip)
-		at = (at + 1) % BOUNDARIES;
+		at = (at + 1) % MEETINGS;
 	walk.met_rip[at] = rip;
 	return walk.met[at] == ROUNDS ? ROUNDS : walk.met[at]++;
 }
