@@ -17,7 +17,6 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
 #include "kernel/arch/step.h"
-#include "lib/format.h"
 
 #define VECTORS 256
 
