@@ -526,3 +526,18 @@ CASE(memmap, the_buddies_get_the_free_frames_and_the_rest_is_reserved)
 	}
 	return private_check(node);
 }
+
+CASE(memmap, frame_0_is_present_and_nobody_gets_it)
+{
+	struct node *node;
+
+	begin_map();
+	add(0, 16 * PAGE_SIZE, BOOT_MEMORY_USABLE);
+	memmap_init(&map, &boot, 0);
+	node = private_node_empty(0, FRAMES);
+	memmap_release_free(&map, node);
+	EXPECT_EQUAL(node->zone[ZONE_DMA].present, 16);
+	EXPECT_EQUAL(node_free(node), 15);
+	EXPECT_EQUAL(node_page(node, 0)->state, PAGE_RESERVED);
+	return private_check(node);
+}
