@@ -9,6 +9,7 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/printk.h"
+#include "kernel/refiller.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -79,6 +80,60 @@ CASE(exclusive, parked_page_faults_in_the_direct_map)
 	return expect_exclusive_fault(
 		phys_to_virt(page_to_pfn(page) << PAGE_SHIFT), false, NULL,
 		current_owner());
+}
+
+/*
+ * The refiller has just zeroed the frame through the direct map, so the TLB
+ * knows its address; with interrupts off nothing but the refiller's own flush
+ * makes the processor forget it.
+ */
+CASE(exclusive, frame_cannot_be_touched_right_after_it_is_parked)
+{
+	struct node *node = page_alloc_node();
+	const char *sentence;
+	struct page *page;
+	bool enabled;
+
+	refiller_settle();
+	exclusive_shrink(node, node->pool.count - 1);
+	enabled = arch_irq_save();
+	exclusive_refill(node, node->pool.count + 1);
+	page = list_first(&node->pool.parked, struct page, link);
+	sentence = expect_exclusive_fault(
+		phys_to_virt(page_to_pfn(page) << PAGE_SHIFT), false, NULL,
+		current_owner());
+	arch_irq_restore(enabled);
+	return sentence;
+}
+
+static bool window_seen_open;
+
+static bool look_at_own_window(const struct fault *fault, void *data)
+{
+	(void)data;
+	window_seen_open = window_is_open(&current_owner()->window);
+	return fault->frame->vector == VECTOR_INVALID_OP;
+}
+
+static void bad_opcode(void *data)
+{
+	(void)data;
+	__builtin_trap();
+}
+
+CASE(exclusive, exception_finds_the_window_closed_and_leaves_it_open)
+{
+	struct fault_expect expect = { .match = look_at_own_window };
+	const struct window *window = &current_owner()->window;
+	bool caught;
+
+	EXPECT(window_is_open(window));
+	window_seen_open = true;
+	caught = fault_catch(&expect, bad_opcode, NULL);
+	EXPECT(caught);
+	EXPECT(!window_seen_open);
+	EXPECT(window_is_open(window));
+	return NULL;
 }
 
 /* ---- Strangers ---------------------------------------------------------------- */

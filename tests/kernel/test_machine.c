@@ -11,14 +11,19 @@
 #include "kernel/core/context.h"
 #include "kernel/core/fault.h"
 #include "kernel/core/irq.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/symbols.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/exclusive.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
+
+/* A break code that no key has. */
+#define SCAN_CODE_NOTHING 0xd9
 
 SUITE(paging);
 SUITE(fault);
@@ -280,6 +285,34 @@ CASE(paging, data_and_direct_map_cannot_be_executed)
 	return NULL;
 }
 
+CASE(paging, exclusive_page_cannot_be_executed)
+{
+	void *page = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+	struct declared fetch =
+		page_fault(page, FAULT_EXCLUSIVE, PF_FETCH | PF_PRESENT);
+	bool caught;
+
+	EXPECT(page != NULL);
+	memset(page, 0xc3, PAGE_SIZE);
+	caught = faults(&fetch, call_target);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT(caught);
+	return NULL;
+}
+
+CASE(paging, frames_of_a_split_region_cannot_be_executed)
+{
+	struct node *node = page_alloc_node();
+	unsigned long wrong;
+
+	/* Hidden and shown again, so that the entries are written anew. */
+	exclusive_shrink(node, 0);
+	wrong = paging_check().wrong;
+	exclusive_balance(node);
+	EXPECT_EQUAL(wrong, 0);
+	return NULL;
+}
+
 /* ---- Faults ---------------------------------------------------------------------------- */
 
 static volatile int dividend = 1;
@@ -354,6 +387,27 @@ CASE(fault, catches_nest)
 
 	EXPECT(fault_catch(&outer, catch_inner_then_fault, &nested));
 	EXPECT(nested.inner_caught);
+	return NULL;
+}
+
+static void fault_where_nobody_may_sleep(void *data)
+{
+	(void)data;
+	preempt_disable();
+	__builtin_trap();
+}
+
+CASE(fault, catch_puts_preempt_count_back)
+{
+	struct declared opcode = { .vector = VECTOR_INVALID_OP,
+		                   .kind = FAULT_OTHER };
+	bool caught = faults(&opcode, fault_where_nobody_may_sleep);
+	unsigned int count = preempt_count();
+
+	if (count != 0)
+		preempt_count_sub(count);
+	EXPECT(caught);
+	EXPECT_EQUAL(count, 0);
 	return NULL;
 }
 
@@ -526,6 +580,23 @@ CASE(irq, spurious_interrupts_of_both_controllers_are_counted)
 	return NULL;
 }
 
+CASE(irq, raise_gives_up_while_a_byte_waits)
+{
+	bool enabled;
+	int first;
+	int second;
+
+	NEEDS_I8042();
+	/* Nobody fetches the first byte while interrupts are off. */
+	enabled = arch_irq_save();
+	first = i8042_raise(SCAN_CODE_NOTHING);
+	second = i8042_raise(SCAN_CODE_NOTHING);
+	arch_irq_restore(enabled);
+	EXPECT_EQUAL(first, 0);
+	EXPECT_EQUAL(second, -EBUSY);
+	return NULL;
+}
+
 /* ---- Threads ------------------------------------------------------------------------------- */
 
 static void add_one(void *data)
@@ -640,5 +711,36 @@ CASE(boot, symbols_are_written_with_an_offset_also_at_the_first_byte)
 	EXPECT(strcmp(text, "alloc_pages+0x1f") == 0);
 	symbol_format(text, sizeof(text), 0x1000);
 	EXPECT(strcmp(text, "0x1000") == 0);
+	return NULL;
+}
+
+/* Frames as a compiler makes them, one above the other: the next one's place,
+ * and where its call returns to. */
+#define FAKE_FRAMES 64UL
+
+static uint64_t fake_frame[FAKE_FRAMES + 1][2];
+
+static unsigned int count_backtrace(uint64_t *begin)
+{
+	const struct trap_frame at = { .rip = (uintptr_t)alloc_pages,
+		                       .rbp = (uintptr_t)begin };
+	enum log_level level = log_console_level();
+	uint64_t mark = log_mark();
+
+	log_set_console_level(LOG_ERR);
+	backtrace_print(&at);
+	log_set_console_level(level);
+	return log_count_since(mark, " alloc_pages+0x");
+}
+
+CASE(boot, backtraces_end_after_32_frames_and_in_a_circle)
+{
+	for (unsigned long i = 0; i < FAKE_FRAMES; i++) {
+		fake_frame[i][0] = (uintptr_t)fake_frame[i + 1];
+		fake_frame[i][1] = (uintptr_t)alloc_pages + 1;
+	}
+	EXPECT_EQUAL(count_backtrace(fake_frame[0]), 32);
+	fake_frame[4][0] = (uintptr_t)fake_frame[0];
+	EXPECT_EQUAL(count_backtrace(fake_frame[0]), 1 + 5);
 	return NULL;
 }
