@@ -175,6 +175,19 @@ CASE(checks, references_are_the_heads_and_more_than_0)
 	return check();
 }
 
+CASE(checks, a_single_page_has_one_too)
+{
+	struct page *page;
+
+	start();
+	page = alloc_page(GFP_KERNEL);
+	EXPECT(page != NULL);
+	EXPECT_SEEN(page->refcount, 0, "corrupt");
+	EXPECT_SEEN(page->order, 1, "corrupt");
+	__free_page(page);
+	return check();
+}
+
 CASE(checks, a_block_is_compound_as_a_whole_or_not_at_all)
 {
 	struct page *compound;

@@ -465,6 +465,16 @@ CASE(irq, handler_knows_that_it_is_in_an_interrupt)
 	return NULL;
 }
 
+CASE(irq, after_a_handler_the_thread_is_the_owner_again)
+{
+	struct context_seen seen = { 0 };
+
+	EXPECT(in_timer_interrupt(see_context, &seen));
+	EXPECT(seen.owner == timer_owner());
+	EXPECT(current_owner() == &current_thread()->owner);
+	return NULL;
+}
+
 struct nesting {
 	unsigned int depth;
 };
