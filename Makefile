@@ -103,8 +103,8 @@ compile_with := $(CC) $(kernel_cflags) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup iso run test bochs debug host lint fmt clean screenshot \
-	boottime build-iso build-checked build-host build-suites FORCE
+.PHONY: help setup iso run test mutants bochs debug host lint fmt clean \
+	screenshot boottime build-iso build-checked build-host build-suites FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -294,6 +294,12 @@ test:
 	@$(MAKE) build-iso build-checked build-host build-suites
 	@python3 tests/run/check.py $(if $(V),--verbose) $(ONLY)
 
+## mutants: a fault at a time, and a case must fail; ONLY=words picks
+mutants:
+	@tests/setup test
+	@$(MAKE) build-iso build-suites
+	@python3 tests/run/mutants.py $(ONLY)
+
 # ------------------------------------------------------------------ care
 
 c_files := $(sort $(shell find kernel mm drivers lib tests \
@@ -321,6 +327,7 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
 	$(Q)python3 tests/lint/rules.py
 	$(Q)python3 tests/lint/references.py
 	$(Q)python3 tests/lint/patches.py
+	$(Q)python3 tests/run/mutants.py --check
 	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
 	$(Q)if command -v shellcheck >/dev/null; then \
 		shellcheck $$(grep -lE '^#!/bin/sh' -r iso tests .ci); fi

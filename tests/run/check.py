@@ -4,8 +4,8 @@
 usage: check.py [--verbose] [WORD]...
 
 Runs everything: the suites on the host, the judge's own tests, the self-test in
-QEMU and in Bochs, the boot tests.  Two machines at a time.  With WORDs, only
-what has one of them in its name ("host", "bochs", "menu").
+QEMU and in Bochs, the boot tests, a few mutants.  Two machines at a time.  With
+WORDs, only what has one of them in its name ("host", "bochs", "menu").
 
 A line for each test as it ends: a suite with the number of its cases, and each
 case that failed or was skipped; --verbose shows each case.  What the machines
@@ -28,6 +28,7 @@ import time
 import unittest
 
 import lab
+import mutants
 from bochs import Bochs
 from ktap import Kind, Log, plain_lines, verdict, verdict_of_program
 from machine import BUILD, ISO, ROOT, Failure, end_all, end_on_signals
@@ -286,6 +287,23 @@ def compare_steps(report):
             report.fails(machine, "step", f"not as {machines[0]}: {odd}")
 
 
+def run_mutants(report):
+    """Are the mutants in order, and do the cases still kill a few of them?"""
+    every = mutants.all_mutants()
+    problems = mutants.check(every)
+    for problem in problems:
+        report.fails("mutants", "check", problem)
+    if not problems:
+        report.passes("mutants", f"{len(every)} apply and stand in the table")
+    for mutant in mutants.sample(every):
+        outcome = mutants.run_mutant(mutant)
+        if outcome.word == "killed":
+            name = f"{mutant.name} is killed by {mutant.killer}"
+            report.passes("mutants", name, outcome.seconds)
+        else:
+            report.fails("mutants", mutant.name, outcome.reason)
+
+
 def compare_names(report):
     """Every machine ran the same cases in the same order."""
     machines = [m for m in report.names if m != "host"]
@@ -313,6 +331,7 @@ def all_jobs():
         arguments = (name, cpu, memory, CHECKED)
         jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
     jobs.append(("disc", run_disc))
+    jobs.append(("mutants", run_mutants))
     for path in sorted(glob.glob(os.path.join(HERE, "boot_*.py"))):
         importlib.import_module(os.path.basename(path)[:-3])
     for name in lab.tests:

@@ -1,0 +1,337 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+usage: mutants.py [--check | --table | --all-failures] [WORD]...
+
+Faults on purpose.  Each patch in tests/mutants/ puts one fault into a copy of
+the tree; the copy is built, and the case that the patch names must fail.  A
+line for each mutant as it ends:
+
+    killed    the named case failed
+    SURVIVED  it did not: a test is missing, or the patch names the wrong one
+    STALE     the patch does not apply to the tree as it is
+    BROKEN    the copy does not build, or the run broke
+
+With WORDs, only the mutants whose name, files, or killer have one of them.  A
+run of all mutants in which all die writes docs/mutants.md, the table of them.
+Two mutants at a time; what the machines said is in build/mutants/.
+
+--check runs none: do all patches apply, are their headings complete, do the
+cases that they name exist, does the table list them?  --table writes the table
+without a run.  --all-failures names every case that failed, not only the one
+that was named.  The heading of a patch (tests/run/patched.py):
+
+    Title:      what the fault is
+    World:      "host", the suites in build/host/run-suites, or "kernel", QEMU
+    Killed-by:  suite.case, boot:test of boot_*.py, or "verdict hang" (or
+                another kind of verdict) where a self-test cannot end by itself
+    Run:        what runs, if it is not the suite of the case: suites or cases
+                on the host, one suite or case in the kernel
+"""
+
+import concurrent.futures
+import glob
+import importlib
+import os
+import re
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+import lab
+from ktap import Kind, Log, verdict, verdict_of_program
+from machine import BUILD, ROOT, Failure, end_all, end_on_signals
+from patched import Patched, read_heading
+from qemu import GUEST_TIME, Qemu
+
+FOLDER = os.path.join(ROOT, "tests", "mutants")
+TABLE = os.path.join(ROOT, "docs", "mutants.md")
+WORK = os.path.join(BUILD, "mutants")
+AT_ONCE = 2
+# Of the wall's clock: a case that hangs does so for ever, the others of one
+# suite need a few seconds.
+HOST_SECONDS = 60
+KERNEL_SECONDS = 60
+BOOT_SECONDS = 240
+SAMPLE = 4
+
+BOOT = "boot:"
+VERDICT = "verdict "
+SEED = "1"
+SANITIZER_STATUS = 99
+
+CASE = re.compile(r"\bCASE\w*\(\s*(\w+)\s*,\s*(\w+)\s*\)")
+CHANGED = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
+
+
+class Mutant:
+    """A patch and what its heading says."""
+
+    def __init__(self, path):
+        self.path = path
+        self.name = os.path.basename(path)[: -len(".patch")]
+        heading = read_heading(path)
+        self.title = heading.get("Title", "")
+        self.world = heading.get("World", "")
+        self.killer = heading.get("Killed-by", "")
+        self.run = heading.get("Run", self.killer.split(".")[0]).split()
+        with open(path) as patch:
+            self.files = CHANGED.findall(patch.read())
+
+    def matches(self, words):
+        texts = (self.name, self.world, self.killer, *self.files)
+        return not words or any(w in text for w in words for text in texts)
+
+    def problems(self, cases):
+        """What is wrong with the patch before it is run."""
+        keys = {"Title": self.title, "Killed-by": self.killer}
+        missing = [
+            f"{self.name}: no {key} in its heading"
+            for key, value in keys.items()
+            if not value
+        ]
+        if self.world not in ("host", "kernel"):
+            missing.append(f"{self.name}: World is neither host nor kernel")
+        if self.world == "kernel" and len(self.run) != 1:
+            missing.append(f"{self.name}: the kernel runs one suite or case")
+        if not self.killer.startswith(VERDICT) and self.killer not in cases:
+            missing.append(f"{self.name}: there is no {self.killer}")
+        command = ["patch", "-p1", "-s", "-F0", "--dry-run"]
+        with open(self.path) as patch:
+            done = subprocess.run(
+                command, cwd=ROOT, stdin=patch, capture_output=True
+            )
+        if done.returncode:
+            missing.append(f"{self.name}: does not apply any more")
+        return missing
+
+
+def all_mutants():
+    return [Mutant(path) for path in sorted(glob.glob(f"{FOLDER}/*.patch"))]
+
+
+def known_cases():
+    """All that can kill: cases of the suites, and boot tests."""
+    names = set()
+    for path in glob.glob(f"{ROOT}/tests/*/*.c"):
+        with open(path) as source:
+            names.update(".".join(m) for m in CASE.findall(source.read()))
+    here = os.path.dirname(os.path.abspath(__file__))
+    for path in glob.glob(f"{here}/boot_*.py"):
+        importlib.import_module(os.path.basename(path)[:-3])
+    names.update(BOOT + name for name in lab.tests)
+    return names
+
+
+# ---- Running one ------------------------------------------------------------
+
+
+class Outcome(NamedTuple):
+    word: str  # killed, SURVIVED, STALE, BROKEN
+    failed: list  # names of what failed
+    reason: str
+    seconds: float
+
+
+def run_on_host(mutant, tree):
+    """What failed, and the verdict in words."""
+    tree.make("build-suites")
+    program = os.path.join(tree.build, "host", "run-suites")
+    path = os.path.join(WORK, mutant.name + ".log")
+    exit_code = f"exitcode={SANITIZER_STATUS}"
+    environment = dict(os.environ, ASAN_OPTIONS=exit_code)
+    environment["UBSAN_OPTIONS"] = f"{exit_code}:print_stacktrace=1"
+    with open(path, "wb") as output:
+        try:
+            status = subprocess.call(
+                [program, "--seed", SEED, *mutant.run],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                timeout=HOST_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return [], Kind.HANG.value, "time limit"
+    with open(path, errors="replace") as output:
+        log = Log(output.read())
+    answer = verdict_of_program(log, status)
+    failed = [c.full_name for c in log.failed]
+    if status == SANITIZER_STATUS:
+        failed += case_in_backtrace(path, mutant.killer)
+    return failed, answer.kind.value, answer.reason
+
+
+def case_in_backtrace(path, killer):
+    """A sanitizer ends the program in the middle of a case: was it KILLER?"""
+    with open(path, errors="replace") as output:
+        found = f" in case_{killer.replace('.', '_')} " in output.read()
+    return [killer] if found else []
+
+
+def run_in_kernel(mutant, tree):
+    tree.make("build-iso")
+    if mutant.killer.startswith(BOOT):
+        return run_boot_test(mutant, tree)
+    iso = lab.make_iso(f"selftest={mutant.run[0]}", build=tree.build)
+    directory = os.path.join(WORK, mutant.name + ".machine")
+    machine = Qemu(
+        mutant.name, directory, iso, memory="64M", more=GUEST_TIME
+    )
+    with machine:
+        end = machine.wait_end(KERNEL_SECONDS)
+        log = Log(machine.console.text)
+    answer = verdict(log, end)
+    return [c.full_name for c in log.failed], answer.kind.value, answer.reason
+
+
+def run_boot_test(mutant, tree):
+    """The copy's own runner, for this test alone."""
+    name = mutant.killer[len(BOOT) :]
+    command = [sys.executable, "tests/run/check.py", f"boot {name}"]
+    environment = dict(os.environ)
+    environment.pop("LABYRINTH_BUILD", None)
+    done = subprocess.run(
+        command,
+        cwd=tree.directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BOOT_SECONDS,
+    )
+    with open(os.path.join(WORK, mutant.name + ".log"), "w") as log:
+        log.write(done.stdout + done.stderr)
+    fails = re.findall(r"^FAIL +boot +(\w+): (.*)", done.stdout, re.MULTILINE)
+    reason = fails[0][1] if fails else "the boot test passed"
+    return [BOOT + test for test, _ in fails], "boot test", reason
+
+
+def run_mutant(mutant):
+    started = time.monotonic()
+    os.makedirs(WORK, exist_ok=True)
+    run = run_on_host if mutant.world == "host" else run_in_kernel
+    failed, reason = [], ""
+    try:
+        tree = Patched(mutant.path, os.path.join(WORK, mutant.name))
+        with tree:
+            failed, kind, reason = run(mutant, tree)
+        dead = mutant.killer in failed or mutant.killer == VERDICT + kind
+        word = "killed" if dead else "SURVIVED"
+        reason = f"{kind}: {reason}"
+    except (Failure, OSError, subprocess.SubprocessError) as error:
+        reason = " ".join(str(error).split())
+        word = "STALE" if "does not apply" in reason else "BROKEN"
+    return Outcome(word, failed, reason, time.monotonic() - started)
+
+
+def sentence(mutant, outcome, all_failures=False):
+    text = f"{outcome.word:<8}  {mutant.name:<28} "
+    if outcome.word == "killed":
+        text += f"by {mutant.killer} in {outcome.seconds:.1f} s"
+    else:
+        text += f"{mutant.killer}: {outcome.reason}"
+    if all_failures:
+        text += "".join(f"\n\t\t{name}" for name in outcome.failed)
+    return text
+
+
+def run_all(mutants, show):
+    """SHOW(mutant, outcome) as each ends; their words, as MUTANTS has them."""
+
+    def job(mutant):
+        outcome = run_mutant(mutant)
+        show(mutant, outcome)
+        return outcome.word
+
+    pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+    try:
+        return list(pool.map(job, mutants))
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
+    finally:
+        pool.shutdown()
+
+
+# ---- The table --------------------------------------------------------------
+
+HEAD = """\
+# Mutants: who tests the tests?
+
+A test that passes proves nothing unless it can fail.  Here are {count}
+faults of the kind that people make.  `make mutants` puts each of them, alone,
+into a copy of the tree, builds it and runs a suite; the case in the last column
+must fail there, by name.  On the tree without the fault the same case passes, in
+every `make test`.
+
+This table is written by `tests/run/mutants.py` at the end of a run in which all
+of them die.  Chapter 8 says how to add one.
+
+| mutant | file | fault | world | killed by |
+|--------|------|-------|-------|-----------|
+"""
+
+
+def table(mutants):
+    rows = [
+        f"| [{m.name}](../tests/mutants/{m.name}.patch) "
+        f"| {', '.join(m.files)} | {m.title} | {m.world} | {m.killer} |\n"
+        for m in mutants
+    ]
+    return HEAD.format(count=len(mutants)) + "".join(rows)
+
+
+def write_table(mutants):
+    with open(TABLE, "w") as file:
+        file.write(table(mutants))
+
+
+def check(mutants):
+    """Sentences about what is wrong before anything is run."""
+    cases = known_cases()
+    problems = [p for mutant in mutants for p in mutant.problems(cases)]
+    with open(TABLE) as file:
+        if file.read() != table(mutants):
+            problems.append("docs/mutants.md is not their table: make mutants")
+    return problems
+
+
+def sample(mutants):
+    """A few for each `make test`: the same ones for the same tree."""
+    host = [mutant for mutant in mutants if mutant.world == "host"]
+    return host[:: max(1, len(host) // SAMPLE)][:SAMPLE]
+
+
+def main(arguments):
+    options = {word for word in arguments if word.startswith("--")}
+    words = [word for word in arguments if not word.startswith("--")]
+    mutants = all_mutants()
+    if "--table" in options:
+        write_table(mutants)
+        return 0
+    if "--check" in options:
+        problems = check(mutants)
+        print("\n".join(problems) or f"{len(mutants)} mutants, all in order")
+        return 1 if problems else 0
+    end_on_signals()
+    show_all = "--all-failures" in options
+    wanted = [mutant for mutant in mutants if mutant.matches(words)]
+    started = time.monotonic()
+    ended = run_all(
+        wanted, lambda m, o: print(sentence(m, o, show_all), flush=True)
+    )
+    killed = ended.count("killed")
+    if mutants == wanted and killed == len(wanted):
+        write_table(mutants)
+    print(
+        f"{killed} of {len(wanted)} mutants killed "
+        f"in {time.monotonic() - started:.0f} s"
+    )
+    return 0 if wanted and killed == len(wanted) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
