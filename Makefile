@@ -54,8 +54,8 @@ endif
 boot_sources   := $(sort $(wildcard boot/*.asm))
 kernel_sources := $(sort $(shell find kernel -name '*.c' -o -name '*.asm'))
 other_sources  := $(sort $(wildcard mm/*.c drivers/*.c lib/*.c))
-suite_sources  := $(sort $(foreach d,lib core mm drivers kernel, \
-		    $(wildcard tests/$(d)/*.c)))
+suite_sources  := $(sort tests/sequence.c $(foreach d, \
+		    lib core mm drivers kernel,$(wildcard tests/$(d)/*.c)))
 sources := $(boot_sources) $(kernel_sources) $(other_sources) $(suite_sources)
 objects := $(patsubst %,$B/obj/%.o,$(sources))
 
@@ -103,7 +103,7 @@ compile_with := $(CC) $(kernel_cflags) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup iso run test mutants bochs debug host lint fmt clean \
+.PHONY: help setup iso run test mutants states bochs debug host lint fmt clean \
 	screenshot boottime build-iso build-checked build-host build-suites FORCE
 FORCE:
 
@@ -236,17 +236,23 @@ host_extra := $(wildcard kernel/core/multiboot2.c kernel/core/params.c \
 	kernel/line.c drivers/keyboard_decoder.c drivers/ansi_keys.c)
 host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
 	tests/drivers/*.c tests/kernel/test_line.c tests/host/test_*.c \
-	tests/host/model*.c tests/host/main.c))
+	tests/host/model*.c tests/host/main.c tests/sequence.c))
+# Searches through all states: without sanitizers, which are for the suites.
+states_sources := $(sort $(wildcard tests/states/*.c) tests/host/main.c \
+	tests/mm/test_zone.c tests/sequence.c)
+replay_sources := tests/host/replay.c tests/mm/test_zone.c tests/sequence.c
 host_cflags := -std=gnu11 -g -I. -fno-omit-frame-pointer -fno-strict-aliasing \
 	-pthread $(warnings)
 host_sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
 host_ldflags := -pthread
 host_with := $(CC) $(host_cflags) $(host_sanitize) $(host_library) \
-	$(host_extra) $(host_suites)
+	$(host_extra) $(host_suites) $(states_sources) $(replay_sources)
 
 library_objects := $(patsubst %,$B/host/obj/%.o,$(host_library))
 suites_objects := $(patsubst %,$B/host/asan/%.o,$(host_library) \
 	$(host_extra) $(host_suites))
+states_objects := $(patsubst %,$B/host/obj/%.o,$(states_sources))
+replay_objects := $(patsubst %,$B/host/obj/%.o,$(replay_sources))
 
 $B/host/with: $(call same,$B/host/with,$(host_with))
 	@mkdir -p $(@D)
@@ -277,11 +283,18 @@ $B/host/run-suites: $(suites_objects) $(wildcard tests/host/*.ld) \
 	$(Q)$(CC) $(host_ldflags) -no-pie $(host_sanitize) -o $@ $(suites_objects) \
 		$(addprefix -T ,$(wildcard tests/host/*.ld))
 
+$B/host/run-states: $(states_objects) $B/host/libmm.a \
+		$(wildcard tests/host/*.ld)
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -o $@ $(states_objects) $B/host/libmm.a \
+		$(addprefix -T ,$(wildcard tests/host/*.ld))
+
 -include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
+	$(states_objects:.o=.d) $(replay_objects:.o=.d) \
 	$B/host/obj/tests/host/example.c.d
 
 build-host: $B/host/libmm.a $B/host/example
-build-suites: $B/host/run-suites
+build-suites: $B/host/run-suites $B/host/run-states
 
 ## host: build/host/libmm.a and build/host/example, which uses it
 host:
@@ -299,6 +312,13 @@ mutants:
 	@tests/setup test
 	@$(MAKE) build-iso build-suites
 	@python3 tests/run/mutants.py $(ONLY)
+
+## states: search all states of the small pools, the long searches included
+states:
+	@tests/setup build
+	@$(MAKE) $B/host/run-states
+	$(Q)$B/host/run-states buddy_states exclusive_states \
+		buddy_states_16 exclusive_states_3
 
 # ------------------------------------------------------------------ care
 

@@ -148,18 +148,19 @@ def run_judge(report):
         report.line("ok", "judge", f"{suite.countTestCases()} tests ran")
 
 
-def run_host(report):
-    directory = os.path.join(lab.TEST_DIRECTORY, "host")
+def run_program(report, place, program, words=()):
+    """A program of suites, with its log in the directory called PLACE."""
+    directory = os.path.join(lab.TEST_DIRECTORY, place)
     os.makedirs(directory, exist_ok=True)
     environment = dict(os.environ)
     environment["ASAN_OPTIONS"] = "exitcode=99"
     environment["UBSAN_OPTIONS"] = "exitcode=99:print_stacktrace=1"
-    program = os.path.join(BUILD, "host", "run-suites")
+    program = os.path.join(BUILD, "host", program)
     paths = [os.path.join(directory, n) for n in ("output.log", "errors.log")]
     with open(paths[0], "wb") as output, open(paths[1], "wb") as errors:
         try:
             status = subprocess.call(
-                [program],
+                [program, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -170,7 +171,16 @@ def run_host(report):
             status = -9
     with open(paths[0], errors="replace") as output:
         log = Log(output.read())
-    report.log("host", log, verdict_of_program(log, status))
+    report.log(place, log, verdict_of_program(log, status))
+
+
+def run_host(report):
+    run_program(report, "host", "run-suites")
+
+
+def run_states(report):
+    """Searches of a few seconds; `make states` does the long ones, too."""
+    run_program(report, "states", "run-states", ("buddy_states", "exclusive_states"))
 
 
 def run_example(report):
@@ -306,7 +316,7 @@ def run_mutants(report):
 
 def compare_names(report):
     """Every machine ran the same cases in the same order."""
-    machines = [m for m in report.names if m != "host"]
+    machines = [m for m in report.names if m not in ("host", "states")]
     if len(machines) < 2:
         return
     first = machines[0]
@@ -349,6 +359,7 @@ def guarded(job, name, report):
 
 def run(words, report):
     early = [("host", run_host), ("host example", run_example)]
+    early.append(("states", run_states))
     early.append(("judge", run_judge))
     wanted = lambda job: not words or any(word in job[0] for word in words)
     for name, job in filter(wanted, early):
