@@ -103,8 +103,9 @@ compile_with := $(CC) $(kernel_cflags) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup iso run test mutants states bochs debug host lint fmt clean \
-	screenshot boottime build-iso build-checked build-host build-suites FORCE
+.PHONY: help setup iso run test mutants states fuzz replay-calls bochs debug \
+	host lint fmt clean screenshot boottime build-iso build-checked \
+	build-host build-suites build-fuzz FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -240,7 +241,8 @@ host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
 # Searches through all states: without sanitizers, which are for the suites.
 states_sources := $(sort $(wildcard tests/states/*.c) tests/host/main.c \
 	tests/mm/test_zone.c tests/sequence.c)
-replay_sources := tests/host/replay.c tests/mm/test_zone.c tests/sequence.c
+replay_sources := tests/host/replay.c tests/host/no_runner.c \
+	tests/mm/test_zone.c tests/sequence.c
 host_cflags := -std=gnu11 -g -I. -fno-omit-frame-pointer -fno-strict-aliasing \
 	-pthread $(warnings)
 host_sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -289,12 +291,16 @@ $B/host/run-states: $(states_objects) $B/host/libmm.a \
 	$(Q)$(CC) $(host_ldflags) -o $@ $(states_objects) $B/host/libmm.a \
 		$(addprefix -T ,$(wildcard tests/host/*.ld))
 
+$B/host/replay: $(replay_objects) $B/host/libmm.a
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -o $@ $^
+
 -include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
 	$(states_objects:.o=.d) $(replay_objects:.o=.d) \
 	$B/host/obj/tests/host/example.c.d
 
 build-host: $B/host/libmm.a $B/host/example
-build-suites: $B/host/run-suites $B/host/run-states
+build-suites: $B/host/run-suites $B/host/run-states $B/host/replay
 
 ## host: build/host/libmm.a and build/host/example, which uses it
 host:
@@ -304,7 +310,7 @@ host:
 ## test: everything: the host, QEMU, Bochs; ONLY=words picks, V=1 says more
 test:
 	@tests/setup test
-	@$(MAKE) build-iso build-checked build-host build-suites
+	@$(MAKE) build-iso build-checked build-host build-suites build-fuzz
 	@python3 tests/run/check.py $(if $(V),--verbose) $(ONLY)
 
 ## mutants: a fault at a time, and a case must fail; ONLY=words picks
@@ -319,6 +325,46 @@ states:
 	@$(MAKE) $B/host/run-states
 	$(Q)$B/host/run-states buddy_states exclusive_states \
 		buddy_states_16 exclusive_states_3
+
+# libFuzzer is clang's.  Each target with all that the suites link.
+fuzz_targets := $(patsubst tests/fuzz/%.c,$B/fuzz/%, \
+	$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_common := $(host_library) $(host_extra) tests/host/no_runner.c \
+	tests/mm/test_zone.c tests/sequence.c
+fuzz_objects := $(patsubst %,$B/fuzz/obj/%.o,$(fuzz_common))
+fuzz_cflags := $(host_cflags) -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+FUZZ_SECONDS ?= 600
+
+$B/fuzz/obj/%.c.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(say) FUZZCC $<
+	$(Q)clang-14 $(fuzz_cflags) -MMD -MP -c -o $@ $<
+
+$(fuzz_targets): $B/fuzz/%: $B/fuzz/obj/tests/fuzz/%.c.o $(fuzz_objects)
+	$(say) LD $@
+	$(Q)clang-14 -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ \
+		$(addprefix -T ,$(wildcard tests/host/*.ld))
+
+-include $(fuzz_objects:.o=.d) \
+	$(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.d,$(fuzz_targets))
+
+build-fuzz: $(fuzz_targets)
+
+## fuzz: each fuzzer for FUZZ_SECONDS (600); what it finds is in build/fuzz/
+fuzz:
+	@tests/setup fuzz
+	@$(MAKE) build-fuzz
+	$(Q)cd $B/fuzz && for target in $(notdir $(fuzz_targets)); do \
+		mkdir -p new-$$target && ./$$target -print_final_stats=1 \
+		-max_total_time=$(FUZZ_SECONDS) -max_len=1024 new-$$target \
+		$(CURDIR)/tests/fuzz/corpus/$${target#fuzz_} || exit 1; done
+
+## replay-calls: run FILE=, a sequence of allocator calls, on the host and in QEMU
+replay-calls:
+	@tests/setup run
+	@$(MAKE) build-iso $B/host/replay
+	@python3 tests/run/replay_calls.py '$(FILE)'
 
 # ------------------------------------------------------------------ care
 
@@ -379,6 +425,6 @@ clean:
 ## help: this list
 help:
 	@echo "Labyrinth: make run, make test; all there is:"
-	@sed -n 's/^## \([a-z]*\): \(.*\)/  make \1	\2/p' Makefile | \
+	@sed -n 's/^## \([a-z-]*\): \(.*\)/  make \1	\2/p' Makefile | \
 		expand -t 20
 	@echo "V=1 shows commands; CC=clang-14 builds with clang."

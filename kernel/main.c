@@ -34,6 +34,7 @@
 #include "kernel/core/work.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
+#include "kernel/replay.h"
 #include "kernel/selftest.h"
 #include "kernel/shell.h"
 #include "kernel/storm.h"
@@ -289,6 +290,15 @@ static void check_mappings(void)
 		pr_warn("paging: this CPU has no NX: data can be executed\n");
 }
 
+static __noreturn void replay_module(void)
+{
+	const struct boot_range *module = &boot.module[0];
+
+	if (boot.modules == 0)
+		replay_main(NULL, 0);
+	replay_main(phys_to_virt(module->start), module->end - module->start);
+}
+
 static __noreturn void serve_people(void)
 {
 	const char *filter;
@@ -296,6 +306,8 @@ static __noreturn void serve_people(void)
 
 	if (selftest_wanted(&filter))
 		selftest_main(filter);
+	if (replay_wanted())
+		replay_module();
 	recorder_start();
 	if (storm_wanted()) {
 		storm_run(STORM_HZ, STORM_TICKS, &report);

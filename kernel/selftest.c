@@ -38,6 +38,7 @@
 #include "kernel/core/symbols.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
+#include "kernel/replay.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/parse.h"
@@ -450,6 +451,11 @@ static __noreturn void end_machine(int code)
 	machine_exit(code);
 }
 
+void selftest_end_machine(bool passed)
+{
+	end_machine(passed ? EXIT_PASSED : EXIT_FAILED);
+}
+
 static void end_after_panic(void)
 {
 	end_machine(EXIT_PANIC);
@@ -457,7 +463,7 @@ static void end_after_panic(void)
 
 void selftest_prepare(void)
 {
-	if (wanted)
+	if (wanted || replay_wanted())
 		panic_set_exit(end_after_panic);
 }
 
@@ -476,5 +482,5 @@ void selftest_main(const char *filter)
 	tap("# %u passed, %u failed, %u skipped", result.passed, result.failed,
 	    result.skipped);
 	tap("# nmis %llu", (unsigned long long)nmi_count());
-	end_machine(result.failed == 0 ? EXIT_PASSED : EXIT_FAILED);
+	selftest_end_machine(result.failed == 0);
 }

@@ -35,12 +35,15 @@ const char *selftest_try(const struct test_case *test);
 bool selftest_wanted(const char **filter);
 
 /*
- * If it was: a panic from now on, during the rest of the boot as well, prints
+ * If it was, or replay was: a panic from now on, during the rest of the boot as well, prints
  * EXIT 18 and ends the machine.
  */
 void selftest_prepare(void);
 
 /* Run, print EXIT 16 or EXIT 17, and end the machine. */
 __noreturn void selftest_main(const char *filter);
+
+/* Print EXIT 16 (PASSED) or EXIT 17, and end the machine with that status. */
+__noreturn void selftest_end_machine(bool passed);
 
 #endif

@@ -457,9 +457,19 @@ void sequence_run(const uint8_t *data, size_t size,
 		q.step = result->steps++;
 		result->wrong = run_step(data + 1 + i * SEQUENCE_STEP);
 	}
+	if (result->wrong != NULL)
+		return;
 	q.step = result->steps;
+	result->wrong = finish();
+}
+
+void sequence_verdict(const struct sequence_result *result, char *buffer,
+                      size_t size)
+{
 	if (result->wrong == NULL)
-		result->wrong = finish();
+		scnprintf(buffer, size, "%u steps hold", result->steps);
+	else
+		scnprintf(buffer, size, "step %u: %s", q.step, result->wrong);
 }
 
 /* ---- Writing ------------------------------------------------------------------------------ */

@@ -48,6 +48,10 @@ void sequence_run(const uint8_t *data, size_t size,
                   void (*tell)(unsigned int step, const char *text),
                   struct sequence_result *result);
 
+/* RESULT in words: "137 steps hold" or "step 12: why it is wrong". */
+void sequence_verdict(const struct sequence_result *result, char *buffer,
+                      size_t size);
+
 /* Write a step: a block of ORDER with GFP_KERNEL, a free of frame FRAME. */
 void sequence_alloc(uint8_t step[SEQUENCE_STEP], unsigned int order);
 void sequence_free(uint8_t step[SEQUENCE_STEP], unsigned int frame,

@@ -36,6 +36,7 @@ from qemu import GUEST_TIME, Qemu
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MACHINES_AT_ONCE = 2
+FUZZ_RUNS = 1500
 
 # The machines that run the self-test: name, processor, memory.
 QEMU_SELFTESTS = (
@@ -181,6 +182,31 @@ def run_host(report):
 def run_states(report):
     """Searches of a few seconds; `make states` does the long ones, too."""
     run_program(report, "states", "run-states", ("buddy_states", "exclusive_states"))
+
+
+def run_fuzzers(report):
+    """Each fuzzer over its corpus, and for FUZZ_RUNS inputs of its own."""
+    for program in sorted(glob.glob(os.path.join(BUILD, "fuzz", "fuzz_*"))):
+        name = os.path.basename(program)
+        kept = os.path.join(lab.TEST_DIRECTORY, name)
+        corpus = os.path.join(ROOT, "tests", "fuzz", "corpus", name[5:])
+        os.makedirs(kept, exist_ok=True)
+        seed = int(time.time())
+        command = [program, f"-seed={seed}", f"-runs={FUZZ_RUNS}"]
+        command += ["-max_len=256", f"-artifact_prefix={kept}/"]
+        # New inputs go nowhere: each run starts from the same corpus.
+        done = subprocess.run(
+            [*command, tempfile.mkdtemp(dir=kept), corpus],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if done.returncode == 0:
+            report.passes("fuzz", f"{name}: {FUZZ_RUNS} inputs, seed {seed}")
+        else:
+            last = done.stderr.strip().splitlines()[-1:]
+            report.fails("fuzz", name, f"seed {seed}: {last}")
 
 
 def run_example(report):
@@ -360,6 +386,7 @@ def guarded(job, name, report):
 def run(words, report):
     early = [("host", run_host), ("host example", run_example)]
     early.append(("states", run_states))
+    early.append(("fuzz", run_fuzzers))
     early.append(("judge", run_judge))
     wanted = lambda job: not words or any(word in job[0] for word in words)
     for name, job in filter(wanted, early):

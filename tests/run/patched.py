@@ -19,7 +19,7 @@ import subprocess
 from machine import BUILD, ROOT, Failure
 
 # What a build is made of, as far as a patch leaves it alone.
-SEEDS = ("obj", "host", "iso")
+SEEDS = ("obj", "host", "iso", "fuzz")
 
 
 def read_heading(path):
