@@ -323,8 +323,7 @@ mutants:
 states:
 	@tests/setup build
 	@$(MAKE) $B/host/run-states
-	$(Q)$B/host/run-states buddy_states exclusive_states \
-		buddy_states_16 exclusive_states_3
+	$(Q)$B/host/run-states buddy_states exclusive_states buddy_states_16
 
 # libFuzzer is clang's.  Each target with all that the suites link.
 fuzz_targets := $(patsubst tests/fuzz/%.c,$B/fuzz/%, \

@@ -57,14 +57,13 @@ static uint32_t *find(const struct search_key *key)
 	return &s.table[at];
 }
 
-/* Enter KEY, unless it is known; false: there is no room.  *IS_NEW says which. */
+/* Enter KEY, unless it is known; false: there is no room. */
 static bool enter(const struct search_key *key, unsigned long from,
-                  unsigned int call, bool *is_new)
+                  unsigned int call)
 {
 	uint32_t *place = find(key);
 
-	*is_new = *place == 0;
-	if (!*is_new)
+	if (*place != 0)
 		return true;
 	if (s.count == s.limit)
 		return false;
@@ -120,16 +119,27 @@ static void tell_path(unsigned long number, unsigned int call)
 	s.model->wrong = wrong;
 }
 
-/* The state that CALL led to from state NUMBER: known, or new and in order? */
+/* The state that CALL led to from state NUMBER is entered, and checked even if it
+ * was known: the key does not tell all that can be broken. */
 static const char *arrive(unsigned long number, unsigned int call)
 {
 	struct search_key key = { { 0 } };
-	bool is_new;
 
 	s.model->key(&key);
-	if (!enter(&key, number, call, &is_new))
+	if (!enter(&key, number, call))
 		return "more states than there can be";
-	return is_new ? s.model->check() : NULL;
+	return s.model->check();
+}
+
+/* Have state NUMBER once more, after a call that led away from it. */
+static void go_back(unsigned long number)
+{
+	if (s.model->restore != NULL) {
+		s.model->restore();
+		return;
+	}
+	walk_to(number, false);
+	s.model->save();
 }
 
 /* Try every call in state NUMBER. */
@@ -138,8 +148,7 @@ static const char *expand(unsigned long number)
 	struct search_model *model = s.model;
 
 	walk_to(number, false);
-	if (model->save != NULL)
-		model->save();
+	model->save();
 	for (unsigned int call = 0; call < model->calls; call++) {
 		enum search_step step = model->call(call);
 
@@ -154,10 +163,7 @@ static const char *expand(unsigned long number)
 			tell_path(number, call);
 			return model->wrong;
 		}
-		if (model->restore != NULL)
-			model->restore();
-		else
-			walk_to(number, false);
+		go_back(number);
 	}
 	return NULL;
 }

@@ -40,11 +40,10 @@ struct search_model {
 	enum search_step (*call)(unsigned int call);
 	/* Write the key of the state that there is now. */
 	void (*key)(struct search_key *key);
-	/* Is everything right in a state that was reached just now?  NULL or a
-	 * sentence. */
+	/* Is everything right after a call that moved?  NULL or a sentence. */
 	const char *(*check)(void);
-	/* Remember the state that there is, and bring it back; both NULL: the
-	 * search does the calls once more. */
+	/* Remember the state that there is, and bring it back; restore NULL:
+	 * the search does the calls once more. */
 	void (*save)(void);
 	void (*restore)(void);
 	/* CALL in words, as it would be in the state that there is. */
