@@ -120,6 +120,17 @@ static void begin_owner(int number)
 	x.last_base[number] = (char *)owner_number(number)->window.base;
 }
 
+/* Free memory is not clean: who parks a frame must zero it. */
+static void dirty_free_frames(void)
+{
+	for (unsigned long i = 0; i < x.node->page_count; i++) {
+		const struct page *page = &x.node->pages[i];
+
+		if (page->state == PAGE_FREE || page->state == PAGE_FREE_TAIL)
+			memset(machine_physical(i), 0xaa, PAGE_SIZE);
+	}
+}
+
 static void begin(void)
 {
 	unsigned int frames = x.frames;
@@ -135,6 +146,7 @@ static void begin(void)
 		begin_owner(i);
 		x.model.alive[i] = 1;
 	}
+	dirty_free_frames();
 }
 
 static bool is_there(int caller)
