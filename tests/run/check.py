@@ -194,14 +194,15 @@ def run_fuzzers(report):
         seed = int(time.time())
         command = [program, f"-seed={seed}", f"-runs={FUZZ_RUNS}"]
         command += ["-max_len=256", f"-artifact_prefix={kept}/"]
-        # New inputs go nowhere: each run starts from the same corpus.
-        done = subprocess.run(
-            [*command, tempfile.mkdtemp(dir=kept), corpus],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        # New inputs are not kept: each run starts from the same corpus.
+        with tempfile.TemporaryDirectory(dir=kept) as new:
+            done = subprocess.run(
+                [*command, new, corpus],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
         if done.returncode == 0:
             report.passes("fuzz", f"{name}: {FUZZ_RUNS} inputs, seed {seed}")
         else:
