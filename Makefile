@@ -8,6 +8,7 @@
 #	build/labyrinth.iso	the disc: a menu, GRUB, a stripped kernel
 #	build/host/		mm/ and lib/ as a library and as test programs
 #	build/checked/		the same kernel with traps for undefined behaviour
+#	build/fuzz/		fuzz targets, and what they found
 #	build/test/		logs and discs of the last `make test`
 #
 # The kernel is linked twice.  The first link has an empty symbol table; the
@@ -307,6 +308,51 @@ host:
 	@tests/setup build
 	@$(MAKE) build-host
 
+# Fuzz targets, by clang's libFuzzer: each tests/fuzz/fuzz_*.c is one.  The
+# archive gives a target what it asks for and no more, so that it may define a
+# function of its own in place of one of these.
+FUZZ_CC := clang-14
+fuzz_more := tests/host/no_runner.c tests/mm/test_zone.c tests/sequence.c
+fuzz_common := $(sort $(host_library) $(host_extra) $(fuzz_more))
+fuzz_targets := $(patsubst tests/fuzz/%.c,$B/fuzz/%, \
+	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+fuzz_objects := $(patsubst %,$B/fuzz/obj/%.o,$(fuzz_common))
+fuzz_sanitize := address,undefined -fno-sanitize-recover=all
+fuzz_with := $(FUZZ_CC) $(host_cflags) $(fuzz_sanitize) $(fuzz_common)
+
+$B/fuzz/with: $(call same,$B/fuzz/with,$(fuzz_with))
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(fuzz_with)' >$@
+
+$B/fuzz/obj/%.c.o: %.c $B/fuzz/with Makefile
+	@mkdir -p $(@D)
+	$(say) FUZZCC $<
+	$(Q)$(FUZZ_CC) $(host_cflags) -fno-pie -O1 \
+		-fsanitize=fuzzer-no-link,$(fuzz_sanitize) -MMD -MP -c -o $@ $<
+
+$B/fuzz/libfuzz.a: $(fuzz_objects) $B/fuzz/with
+	$(Q)rm -f $@ && ar rcsD $@ $(fuzz_objects)
+
+$(fuzz_targets): $B/fuzz/%: $B/fuzz/obj/tests/fuzz/%.c.o $B/fuzz/libfuzz.a \
+		$(wildcard tests/host/*.ld)
+	$(say) LD $@
+	$(Q)$(FUZZ_CC) $(host_ldflags) -no-pie \
+		-fsanitize=fuzzer,$(fuzz_sanitize) -o $@ \
+		$(filter %.o %.a,$^) $(addprefix -T ,$(wildcard tests/host/*.ld))
+
+.SECONDARY: $(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.o,$(fuzz_targets))
+
+-include $(fuzz_objects:.o=.d) \
+	$(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.d,$(fuzz_targets))
+
+build-fuzz: $(fuzz_targets)
+
+## fuzz: each fuzz target for FUZZ_SECONDS (60); findings are in build/fuzz/
+fuzz:
+	@tests/setup fuzz
+	@$(MAKE) build-fuzz
+	@python3 tests/run/fuzz.py $(ONLY)
+
 ## test: everything: the host, QEMU, Bochs; ONLY=words picks, V=1 says more
 test:
 	@tests/setup test
@@ -324,40 +370,6 @@ states:
 	@tests/setup build
 	@$(MAKE) $B/host/run-states
 	$(Q)$B/host/run-states buddy_states exclusive_states buddy_states_16
-
-# libFuzzer is clang's.  Each target with all that the suites link.
-fuzz_targets := $(patsubst tests/fuzz/%.c,$B/fuzz/%, \
-	$(wildcard tests/fuzz/fuzz_*.c))
-fuzz_common := $(host_library) $(host_extra) tests/host/no_runner.c \
-	tests/mm/test_zone.c tests/sequence.c
-fuzz_objects := $(patsubst %,$B/fuzz/obj/%.o,$(fuzz_common))
-fuzz_cflags := $(host_cflags) -O1 -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all
-FUZZ_SECONDS ?= 600
-
-$B/fuzz/obj/%.c.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(say) FUZZCC $<
-	$(Q)clang-14 $(fuzz_cflags) -MMD -MP -c -o $@ $<
-
-$(fuzz_targets): $B/fuzz/%: $B/fuzz/obj/tests/fuzz/%.c.o $(fuzz_objects)
-	$(say) LD $@
-	$(Q)clang-14 -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ \
-		$(addprefix -T ,$(wildcard tests/host/*.ld))
-
--include $(fuzz_objects:.o=.d) \
-	$(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.d,$(fuzz_targets))
-
-build-fuzz: $(fuzz_targets)
-
-## fuzz: each fuzzer for FUZZ_SECONDS (600); what it finds is in build/fuzz/
-fuzz:
-	@tests/setup fuzz
-	@$(MAKE) build-fuzz
-	$(Q)cd $B/fuzz && for target in $(notdir $(fuzz_targets)); do \
-		mkdir -p new-$$target && ./$$target -print_final_stats=1 \
-		-max_total_time=$(FUZZ_SECONDS) -max_len=1024 new-$$target \
-		$(CURDIR)/tests/fuzz/corpus/$${target#fuzz_} || exit 1; done
 
 ## replay-calls: run FILE=, a sequence of allocator calls, on the host and in QEMU
 replay-calls:

@@ -5,6 +5,8 @@
  * The bytes are a sequence (tests/sequence.h).  One that goes wrong ends the
  * program, and libFuzzer keeps its file; `make replay-calls FILE=...` runs that
  * file again, on the host and in the kernel.
+ *
+ * fuzz-runs: 1500
  */
 #include <stdlib.h>
 

@@ -4,8 +4,9 @@
 usage: check.py [--verbose] [WORD]...
 
 Runs everything: the suites on the host, the judge's own tests, the self-test in
-QEMU and in Bochs, the boot tests, a few mutants.  Two machines at a time.  With
-WORDs, only what has one of them in its name ("host", "bochs", "menu").
+QEMU and in Bochs, short runs of the fuzz targets, the boot tests, a few mutants.
+Two at a time.  With WORDs, only what has one of them in its name ("host",
+"bochs", "menu").
 
 A line for each test as it ends: a suite with the number of its cases, and each
 case that failed or was skipped; --verbose shows each case.  What the machines
@@ -27,6 +28,7 @@ import threading
 import time
 import unittest
 
+import fuzz
 import lab
 import mutants
 from bochs import Bochs
@@ -36,7 +38,6 @@ from qemu import GUEST_TIME, Qemu
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MACHINES_AT_ONCE = 2
-FUZZ_RUNS = 1500
 
 # The machines that run the self-test: name, processor, memory.
 QEMU_SELFTESTS = (
@@ -184,32 +185,6 @@ def run_states(report):
     run_program(report, "states", "run-states", ("buddy_states", "exclusive_states"))
 
 
-def run_fuzzers(report):
-    """Each fuzzer over its corpus, and for FUZZ_RUNS inputs of its own."""
-    for program in sorted(glob.glob(os.path.join(BUILD, "fuzz", "fuzz_*"))):
-        name = os.path.basename(program)
-        kept = os.path.join(lab.TEST_DIRECTORY, name)
-        corpus = os.path.join(ROOT, "tests", "fuzz", "corpus", name[5:])
-        os.makedirs(kept, exist_ok=True)
-        seed = int(time.time())
-        command = [program, f"-seed={seed}", f"-runs={FUZZ_RUNS}"]
-        command += ["-max_len=256", f"-artifact_prefix={kept}/"]
-        # New inputs are not kept: each run starts from the same corpus.
-        with tempfile.TemporaryDirectory(dir=kept) as new:
-            done = subprocess.run(
-                [*command, new, corpus],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
-        if done.returncode == 0:
-            report.passes("fuzz", f"{name}: {FUZZ_RUNS} inputs, seed {seed}")
-        else:
-            last = done.stderr.strip().splitlines()[-1:]
-            report.fails("fuzz", name, f"seed {seed}: {last}")
-
-
 def run_example(report):
     program = os.path.join(BUILD, "host", "example")
     done = subprocess.run(
@@ -219,6 +194,16 @@ def run_example(report):
         report.passes("host", "the example program runs")
     else:
         report.fails("host", "example", f"status {done.returncode}")
+
+
+def run_fuzz(report, name):
+    directory = os.path.join(lab.TEST_DIRECTORY, "fuzz", name)
+    started = time.monotonic()
+    wrong, done = fuzz.short_run(name, directory)
+    if wrong:
+        report.fails("fuzz", name, wrong)
+    else:
+        report.passes("fuzz", f"{name}: {done}", time.monotonic() - started)
 
 
 def run_disc(report):
@@ -369,6 +354,8 @@ def all_jobs():
         jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
     jobs.append(("disc", run_disc))
     jobs.append(("mutants", run_mutants))
+    for name in fuzz.targets():
+        jobs.append((f"fuzz {name}", lambda r, n=name: run_fuzz(r, n)))
     for path in sorted(glob.glob(os.path.join(HERE, "boot_*.py"))):
         importlib.import_module(os.path.basename(path)[:-3])
     for name in lab.tests:
@@ -387,7 +374,6 @@ def guarded(job, name, report):
 def run(words, report):
     early = [("host", run_host), ("host example", run_example)]
     early.append(("states", run_states))
-    early.append(("fuzz", run_fuzzers))
     early.append(("judge", run_judge))
     wanted = lambda job: not words or any(word in job[0] for word in words)
     for name, job in filter(wanted, early):
