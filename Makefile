@@ -312,7 +312,8 @@ host:
 # archive gives a target what it asks for and no more, so that it may define a
 # function of its own in place of one of these.
 FUZZ_CC := clang-14
-fuzz_more := tests/host/no_runner.c tests/mm/test_zone.c tests/sequence.c
+fuzz_more := kernel/shell.c tests/host/no_runner.c tests/mm/test_zone.c \
+	tests/sequence.c
 fuzz_common := $(sort $(host_library) $(host_extra) $(fuzz_more))
 fuzz_targets := $(patsubst tests/fuzz/%.c,$B/fuzz/%, \
 	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
