@@ -184,7 +184,7 @@ static void print_memory(void)
 	        node.page_count * sizeof(struct page) / KIB);
 }
 
-static void mm_init(void)
+static void mm_init(uint64_t info_physical)
 {
 	unsigned long pages = memmap_end_pfn(&memmap);
 	unsigned long tables = exclusive_tables_wanted(pages);
@@ -200,6 +200,8 @@ static void mm_init(void)
 	if (memmap_give(&memmap, boot_physical_start(), boot_physical_end()) !=
 	    0)
 		panic("too many reserved ranges");
+	/* GRUB may have put the boot information into a gap of it. */
+	must_take(info_physical, info_physical + boot.size);
 	/* Every frame that nobody has goes to the buddies. */
 	memmap_release_free(&memmap, &node);
 	/* The marks follow from what they got. */
@@ -356,7 +358,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	/* The same words again: their old address is gone. */
 	read_boot_info(magic, phys_to_virt(info_physical), boot.size);
 	boot_crumb("memory");
-	mm_init();
+	mm_init(info_physical);
 	panic_register_reporter("memory", report_memory);
 	check_mappings();
 
