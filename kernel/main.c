@@ -20,6 +20,7 @@
 #include "kernel/arch/paging.h"
 #include "kernel/arch/stack_protector.h"
 #include "kernel/arch/switch.h"
+#include "kernel/boot_map.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/fault.h"
@@ -96,6 +97,25 @@ static void must_take(uint64_t start, uint64_t end)
 {
 	if (memmap_take(&memmap, start, end) != 0)
 		panic("too many reserved ranges in the boot information");
+}
+
+/* As the loader gave it; for people who look for their memory. */
+static void print_map(void)
+{
+	for (uint32_t i = 0; i < boot.map_entries; i++) {
+		uint64_t base;
+		uint64_t length;
+		uint32_t type = boot_map_entry(&boot, i, &base, &length);
+
+		pr_debug("boot: map %#llx+%#llx type %u\n",
+		         (unsigned long long)base, (unsigned long long)length,
+		         type);
+	}
+}
+
+const struct memmap *boot_memmap(void)
+{
+	return &memmap;
 }
 
 /* Everything that lies in memory and is needed is taken; what the loader put
@@ -347,6 +367,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 
 	boot_crumb("memmap");
 	/* Which memory is there, and who has it? */
+	print_map();
 	memmap_init(&memmap, &boot, mem_limit);
 	take_what_is_used(info_physical);
 	if (memmap_end_pfn(&memmap) == 0)

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/test_boot_map.c -- real frames against the loader's real map.
+ *
+ * The rule is written out once more: a frame is memory if entries of type 1
+ * cover all of its bytes and no other entry touches it.  Loaders do not hand
+ * over overlaps of memory with memory, so that the bytes covered can be added.
+ * The cases mean most under maps with holes: tests/run/boot_maps.py.
+ */
+#include "kernel/boot_map.h"
+#include "mm/memmap.h"
+#include "mm/page_alloc.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(boot_map);
+
+static bool is_memory(unsigned long pfn)
+{
+	const struct memmap *map = boot_memmap();
+	uint64_t start = (uint64_t)pfn << PAGE_SHIFT;
+	uint64_t end = start + PAGE_SIZE;
+	uint64_t covered = 0;
+
+	if (end > map->limit)
+		return false;
+	for (uint32_t i = 0; i < map->boot->map_entries; i++) {
+		uint64_t base;
+		uint64_t length;
+		uint32_t type = boot_map_entry(map->boot, i, &base, &length);
+
+		if (base >= end || base + length <= start)
+			continue;
+		if (type != BOOT_MEMORY_USABLE)
+			return false;
+		covered += min(base + length, end) - max(base, start);
+	}
+	return covered >= PAGE_SIZE;
+}
+
+CASE(boot_map, every_frame_of_memory_is_present_and_no_other)
+{
+	const struct node *node = page_alloc_node();
+	unsigned long memory = 0;
+	unsigned long present = 0;
+
+	for (unsigned long i = 0; i < node->page_count; i++) {
+		bool ours = is_memory(node->start_pfn + i);
+
+		memory += ours;
+		if (!ours && node->pages[i].state != PAGE_RESERVED)
+			return test_failure("frame %#lx is in a hole",
+			                    node->start_pfn + i);
+	}
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		present += node->zone[type].present;
+	EXPECT_EQUAL(present, memory);
+	EXPECT(is_memory(node->start_pfn + node->page_count - 1));
+	return NULL;
+}
+
+static unsigned long in_holes(const struct drained *drained)
+{
+	unsigned long count = 0;
+	struct list *at;
+
+	list_for_each(at, &drained->pages) {
+		const struct page *page = container_of(at, struct page, link);
+		unsigned long pfn = page_to_pfn(page);
+
+		for (unsigned long i = 0; i < 1UL << page->order; i++)
+			count += !is_memory(pfn + i);
+	}
+	return count;
+}
+
+CASE(boot_map, no_page_of_a_hole_is_handed_out)
+{
+	struct node *node = page_alloc_node();
+	struct drained drained;
+	unsigned long holes;
+	unsigned long taken;
+	unsigned long left;
+
+	drained_init(&drained);
+	drain(&drained, GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN);
+	left = node_free(node);
+	holes = in_holes(&drained);
+	taken = drained.count;
+	drained_free(&drained);
+	EXPECT_EQUAL(holes, 0);
+	EXPECT_EQUAL(left, 0);
+	EXPECT(taken > 0);
+	return NULL;
+}
