@@ -31,6 +31,8 @@ endif
 KCFLAGS ?=
 # 1: undefined behaviour traps.
 CHECKED ?=
+# COVER=1 counts how often each line runs, see `make cover`.
+COVER ?=
 NASM    ?= nasm
 NM      ?= nm
 OBJCOPY ?= objcopy
@@ -57,6 +59,9 @@ kernel_sources := $(sort $(shell find kernel -name '*.c' -o -name '*.asm'))
 other_sources  := $(sort $(wildcard mm/*.c drivers/*.c lib/*.c))
 suite_sources  := $(sort tests/sequence.c $(foreach d, \
 		    lib core mm drivers kernel,$(wildcard tests/$(d)/*.c)))
+ifneq ($(COVER),)
+suite_sources  += tests/cover/dump.c
+endif
 sources := $(boot_sources) $(kernel_sources) $(other_sources) $(suite_sources)
 objects := $(patsubst %,$B/obj/%.o,$(sources))
 
@@ -94,14 +99,25 @@ nasm_flags := -f elf64 -g -F dwarf -w+all -Werror -I./
 kernel_ldflags := -m elf_x86_64 -nostdlib -static --build-id=none \
 	-z max-page-size=4096 -z noexecstack --fatal-warnings -T linker.ld
 
+# With COVER, every function stays one, so that it is counted by its own name;
+# gcc's records are found through a section of pointers instead of constructors.
+# The tests themselves are not counted.
+ifneq ($(COVER),)
+count := --coverage -fno-inline
+count_kernel = $(if $(filter tests/%,$<),,$(count) -fprofile-update=atomic \
+	-fprofile-info-section)
+count_host = $(if $(filter tests/%,$<),,$(count) -fprofile-update=single)
+kernel_libs := $(shell $(CC) -print-file-name=libgcov.a)
+endif
+
 # FORCE, unless file $(1) already says $(2): such a file changes when, and only
 # when, what it is about changes, so that other flags, another compiler or a
 # source that is gone cause a rebuild.
 same = $(if $(subst $(strip $(file <$(1))),,$(strip $(2)))$(subst \
 	$(strip $(2)),,$(strip $(file <$(1)))),FORCE)
 
-compile_with := $(CC) $(kernel_cflags) / $(NASM) $(nasm_flags)
-link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects)
+compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
+link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup iso run test mutants states fuzz replay-calls bochs debug \
@@ -120,7 +136,8 @@ $B/obj/link: $(call same,$B/obj/link,$(link_with))
 $B/obj/%.c.o: %.c $B/obj/compile Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(kernel_cflags) $(prefix_map) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(kernel_cflags) $(count_kernel) $(prefix_map) \
+		-MMD -MP -c -o $@ $<
 
 # NASM's table of address ranges covers less than its line table, about which
 # gdb complains at each address in between; without it gdb reads the lines.
@@ -143,12 +160,13 @@ $B/obj/symbols-2.c: $B/obj/labyrinth-1.elf iso/mksymbols
 
 $B/obj/labyrinth-1.elf: $B/obj/symbols-1.o $(objects) linker.ld \
 		$B/obj/link
-	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@ $(objects) $<
+	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@ $(objects) $< $(kernel_libs)
 
 $B/labyrinth.elf: $B/obj/symbols-2.o $(objects) linker.ld \
 		$B/obj/link
 	$(say) LD $@
-	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@.part $(objects) $<
+	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@.part $(objects) $< \
+		$(kernel_libs)
 	$(Q)iso/mksymbols $B/obj/labyrinth-1.elf >$B/obj/before
 	$(Q)iso/mksymbols $@.part >$B/obj/after
 	$(Q)cmp $B/obj/before $B/obj/after || { \
@@ -246,7 +264,12 @@ replay_sources := tests/host/replay.c tests/host/no_runner.c \
 	tests/mm/test_zone.c tests/sequence.c
 host_cflags := -std=gnu11 -g -I. -fno-omit-frame-pointer -fno-strict-aliasing \
 	-pthread $(warnings)
+ifeq ($(COVER),)
 host_sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
+else
+host_sanitize :=
+host_libs := --coverage
+endif
 host_ldflags := -pthread
 host_with := $(CC) $(host_cflags) $(host_sanitize) $(host_library) \
 	$(host_extra) $(host_suites) $(states_sources) $(replay_sources)
@@ -270,7 +293,7 @@ $B/host/asan/%.c.o: %.c $B/host/with Makefile
 	@mkdir -p $(@D)
 	$(say) ASAN $<
 	$(Q)$(CC) $(host_cflags) -fno-pie -O1 $(host_sanitize) \
-		-MMD -MP -c -o $@ $<
+		$(count_host) -MMD -MP -c -o $@ $<
 
 $B/host/libmm.a: $(library_objects) $B/host/with
 	$(say) AR $@
@@ -283,7 +306,8 @@ $B/host/example: $B/host/obj/tests/host/example.c.o $B/host/libmm.a
 $B/host/run-suites: $(suites_objects) $(wildcard tests/host/*.ld) \
 		$B/host/with
 	$(say) LD $@
-	$(Q)$(CC) $(host_ldflags) -no-pie $(host_sanitize) -o $@ $(suites_objects) \
+	$(Q)$(CC) $(host_ldflags) -no-pie $(host_sanitize) $(host_libs) -o $@ \
+		$(suites_objects) \
 		$(addprefix -T ,$(wildcard tests/host/*.ld))
 
 $B/host/run-states: $(states_objects) $B/host/libmm.a \
@@ -356,8 +380,9 @@ fuzz:
 
 ## test: everything: the host, QEMU, Bochs; ONLY=words picks, V=1 says more
 test:
-	@tests/setup test
-	@$(MAKE) build-iso build-checked build-host build-suites build-fuzz
+	@tests/setup test cover
+	@$(MAKE) build-iso build-checked build-host build-suites build-fuzz \
+		build-cover
 	@python3 tests/run/check.py $(if $(V),--verbose) $(ONLY)
 
 ## mutants: a fault at a time, and a case must fail; ONLY=words picks
@@ -377,6 +402,18 @@ replay-calls:
 	@tests/setup run
 	@$(MAKE) build-iso $B/host/replay
 	@python3 tests/run/replay_calls.py '$(FILE)'
+
+# gcc, whatever compiles the rest: the counters are its own.
+.PHONY: cover build-cover
+build-cover:
+	@$(MAKE) B=$B/cover COVER=1 CC=gcc build-suites
+
+## cover: which lines the tests run, build/cover/index.html
+cover:
+	@tests/setup cover
+	@$(MAKE) build-cover
+	@$(MAKE) B=$B/cover COVER=1 CC=gcc build-iso
+	@LABYRINTH_BUILD=$B/cover python3 tests/run/cover.py
 
 # ------------------------------------------------------------------ care
 

@@ -7,6 +7,7 @@
  * 16/20/24, a pool of 8.
  */
 #include "lib/string.h"
+#include "mm/buddy.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
 
@@ -408,5 +409,50 @@ CASE(checks, what_was_sent_is_counted)
 	send(&timer);
 	EXPECT_SEEN(me->sent, 0, "X5");
 	EXPECT_SEEN(me->sent, 2, "X5");
+	return check();
+}
+
+/* ---- Others that look ------------------------------------------------------- */
+
+CASE(checks, mm_check_looks_at_the_node_that_was_started)
+{
+	start();
+	EXPECT(mm_check() == NULL);
+	zone->free_pages++;
+	EXPECT(mm_check() != NULL);
+	zone->free_pages--;
+	return mm_check();
+}
+
+CASE(checks, a_lost_free_page_breaks_b5)
+{
+	char said[200];
+
+	start();
+	EXPECT(buddy_check(zone, said, sizeof(said)) == NULL);
+	zone->free_pages--;
+	EXPECT(buddy_check(zone, said, sizeof(said)) == said);
+	zone->free_pages++;
+	EXPECT(strncmp(said, "zone Normal: invariant B5 broken: ", 34) == 0);
+	return check();
+}
+
+/* A panic may come while somebody holds the lock. */
+CASE(checks, who_only_tries_the_lock_says_so_when_it_is_held)
+{
+	struct page_columns columns;
+	char said[200] = "";
+	const char *answer;
+	bool enabled;
+
+	start();
+	EXPECT(zone_check(zone, &columns, true, said, sizeof(said)) == NULL);
+	EXPECT_EQUAL(columns.free, zone->free_pages);
+	enabled = spin_lock_irqsave(&zone->lock);
+	answer = zone_check(zone, &columns, true, said, sizeof(said));
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	EXPECT(answer == said);
+	EXPECT(strcmp(said, "zone Normal: locked by somebody, not checked") ==
+	       0);
 	return check();
 }

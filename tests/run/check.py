@@ -206,6 +206,25 @@ def run_fuzz(report, name):
         report.passes("fuzz", f"{name}: {done}", time.monotonic() - started)
 
 
+def run_cover(report):
+    """On the host alone; `make cover` counts on the target, too."""
+    name = "the suites enter every function of mm/"
+    environment = dict(os.environ)
+    environment["LABYRINTH_BUILD"] = os.path.join(BUILD, "cover")
+    done = subprocess.run(
+        [sys.executable, os.path.join(HERE, "cover.py"), "--host"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=environment,
+    )
+    if done.returncode:
+        report.fails("cover", name, done.stderr.strip()[-400:])
+    else:
+        report.passes("cover", name)
+
+
 def run_disc(report):
     """The released disc: size, no DWARF, the same bytes again elsewhere."""
     size = os.path.getsize(ISO)
@@ -356,6 +375,7 @@ def all_jobs():
     jobs.append(("mutants", run_mutants))
     for name in fuzz.targets():
         jobs.append((f"fuzz {name}", lambda r, n=name: run_fuzz(r, n)))
+    jobs.append(("cover", run_cover))
     for path in sorted(glob.glob(os.path.join(HERE, "boot_*.py"))):
         importlib.import_module(os.path.basename(path)[:-3])
     for name in lab.tests:

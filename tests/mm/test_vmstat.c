@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/mm/test_vmstat.c -- the event counters: names, and what they count.
+ */
+#include "lib/string.h"
+#include "mm/vmstat.h"
+#include "tests/suite.h"
+
+SUITE(vmstat);
+
+CASE(vmstat, every_event_has_a_name_of_its_own_and_a_meaning)
+{
+	for (unsigned int a = 0; a < VMSTAT_COUNT; a++) {
+		const char *name = vmstat_name((enum vmstat_event)a);
+
+		EXPECT(strlen(name) > 1);
+		EXPECT(strlen(vmstat_meaning((enum vmstat_event)a)) > 1);
+		for (unsigned int b = 0; b < a; b++)
+			EXPECT(strcmp(name,
+			              vmstat_name((enum vmstat_event)b)) != 0);
+	}
+	return NULL;
+}
+
+CASE(vmstat, names_are_those_of_the_events)
+{
+	EXPECT(strcmp(vmstat_name(VMSTAT_pgalloc_dma), "pgalloc_dma") == 0);
+	EXPECT(strcmp(vmstat_name(VMSTAT_pgfree), "pgfree") == 0);
+	EXPECT(strcmp(vmstat_meaning(VMSTAT_pgfree), "pages freed") == 0);
+	return NULL;
+}
+
+CASE(vmstat, numbers_that_are_no_event_are_called_so)
+{
+	EXPECT(strcmp(vmstat_name(VMSTAT_COUNT), "?") == 0);
+	EXPECT(strcmp(vmstat_meaning(VMSTAT_COUNT), "?") == 0);
+	return NULL;
+}
+
+CASE(vmstat, a_counter_grows_alone)
+{
+	struct vmstat stat = { 0 };
+
+	vmstat_add(&stat, VMSTAT_pgfree, 3);
+	vmstat_add(&stat, VMSTAT_pgfree, 4);
+	for (unsigned int i = 0; i < VMSTAT_COUNT; i++)
+		EXPECT_EQUAL(vmstat_read(&stat, (enum vmstat_event)i),
+		             i == VMSTAT_pgfree ? 7 : 0);
+	return NULL;
+}
