@@ -120,9 +120,9 @@ compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup iso run test mutants states fuzz replay-calls bochs debug \
-	host lint fmt clean screenshot boottime build-iso build-checked \
-	build-host build-suites build-fuzz FORCE
+.PHONY: help setup iso run record replay test mutants states fuzz replay-calls \
+	bochs debug host lint fmt clean screenshot boottime build-iso \
+	build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -232,6 +232,17 @@ debug:
 	@tests/setup debug
 	@$(MAKE) build-iso
 	@tests/gdb/debug
+
+## record: a session that can be replayed; APPEND=, MEM=, CPU= as for run
+record:
+	@tests/setup run
+	@$(MAKE) build-iso
+	@python3 tests/run/replay.py record
+
+## replay: the same again, byte for byte; GDB=1 stops it at kmain under gdb
+replay:
+	@tests/setup $(if $(GDB),debug,run)
+	@python3 tests/run/replay.py $(if $(GDB),gdb $(GDBFLAGS),replay)
 
 ## screenshot: docs/screenshot.png, the screen at the prompt
 screenshot:

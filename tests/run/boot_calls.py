@@ -5,7 +5,7 @@ import glob
 import os
 import subprocess
 
-import replay
+import calls
 from lab import boot_test, check
 from machine import ROOT
 from patched import Patched

@@ -137,7 +137,7 @@ def read_bochs(machine):
     machine.console.close()
 
 
-def bochs_keys(machine):
+def forward_keys(machine):
     """From the terminal to the machine until ^A x or its end."""
     escaped = False
     while machine.process.poll() is None:
@@ -151,15 +151,15 @@ def bochs_keys(machine):
                 return
             escaped = key == ESCAPE and not escaped
             if not escaped:
-                machine.serial.sendall(bytes([key]))
+                machine.send_bytes(bytes([key]))
 
 
-def bochs_in_terminal(machine):
+def in_terminal(machine):
     say("Serial console; ^A x ends the machine.")
     before = termios.tcgetattr(sys.stdin)
     try:
         tty.setraw(sys.stdin)
-        bochs_keys(machine)
+        forward_keys(machine)
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
@@ -168,12 +168,13 @@ def bochs(iso):
     megs = int(memory().rstrip("M"))
     with LiveBochs(DIRECTORY, iso, megs) as machine:
         machine.console.echo = sys.stdout.buffer
-        machine.send = lambda text: machine.serial.sendall(text.encode())
+        machine.send_bytes = machine.serial.sendall
+        machine.send = lambda text: machine.send_bytes(text.encode())
         reader = threading.Thread(target=read_bochs, args=(machine,))
         reader.daemon = True
         reader.start()
         if sys.stdin.isatty():
-            bochs_in_terminal(machine)
+            in_terminal(machine)
             return 0
         failure = None
         try:

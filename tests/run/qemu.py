@@ -66,6 +66,7 @@ class Qemu(Machine):
         memory="128M",
         more=(),
         serial_port=True,
+        stopped=False,
     ):
         super().__init__(name, directory)
         self.events = []
@@ -73,7 +74,7 @@ class Qemu(Machine):
         self._qmp_lock = threading.Lock()
         self._readers = []
         ours, theirs = socket.socketpair()
-        serial, their_serial = socket.socketpair()
+        serial, their_serial = self.serial_line()
         self._qmp, self._serial = ours, serial
         command = [
             "qemu-system-x86_64",
@@ -87,7 +88,8 @@ class Qemu(Machine):
             *("-serial", "chardev:com1" if serial_port else "none"),
             *("-debugcon", "file:" + self.file("crumbs.log")),
             *("-d", "cpu_reset", "-D", self.file("qemu.log")),
-            *("-cdrom", iso, "-boot", "d"),
+            *self.drive(iso),
+            *("-boot", "d"),
             *more,
         ]
         fds = (theirs.fileno(), their_serial.fileno())
@@ -96,7 +98,16 @@ class Qemu(Machine):
         self._start_reader(self._read_serial)
         self._start_reader(self._read_qmp)
         self.qmp("qmp_capabilities")
-        self.qmp("cont")
+        if not stopped:
+            self.qmp("cont")
+
+    def serial_line(self):
+        """Both ends of what the serial port is connected to."""
+        return socket.socketpair()
+
+    def drive(self, iso):
+        """The options that put the disc ISO into the machine."""
+        return "-cdrom", iso
 
     def _start_reader(self, function):
         reader = threading.Thread(target=function, daemon=True)
@@ -145,7 +156,10 @@ class Qemu(Machine):
 
     def send(self, text):
         """Into the serial port, as fast as the guest reads."""
-        self._serial.sendall(text.encode())
+        self.send_bytes(text.encode())
+
+    def send_bytes(self, data):
+        self._serial.sendall(data)
 
     def keys(self, text):
         """Press and release the keys that write TEXT."""

@@ -11,7 +11,7 @@ where the host's differ.  The status is 0 if all steps hold in both.
 import os
 import sys
 
-import replay
+import calls
 from lab import TEST_DIRECTORY
 from machine import Failure, end_on_signals
 
