@@ -20,8 +20,8 @@ WRONG_STEP = "replay: step 4: an illegal free is not refused"
 
 
 def in_both(lab, path, **where):
-    kernel, status = replay.in_kernel(path, lab.directory, **where)
-    host = replay.on_host(path, **where)
+    kernel, status = calls.in_kernel(path, lab.directory, **where)
+    host = calls.on_host(path, **where)
     check(kernel == host, f"the kernel says {kernel[-1:]}, the host {host[-1:]}")
     check(kernel, "neither says anything")
     return kernel[-1], status

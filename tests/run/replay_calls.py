@@ -33,8 +33,8 @@ def main(arguments):
     end_on_signals()
     directory = os.path.join(TEST_DIRECTORY, "replay-calls")
     try:
-        host = replay.on_host(arguments[0])
-        kernel, status = replay.in_kernel(arguments[0], directory)
+        host = calls.on_host(arguments[0])
+        kernel, status = calls.in_kernel(arguments[0], directory)
     except Failure as reason:
         print(reason, file=sys.stderr)
         return 1
