@@ -852,37 +852,53 @@ static void run_accept(void *data)
 	address = exclusive_accept();
 }
 
-#define PATH(id, ...)                                                          \
-	CASE(step, id##_with_an_interrupt_at_each_instruction)                 \
+#define CASE_OF_PATH(suite, name, ...)                                         \
+	CASE(suite, name)                                                      \
 	{                                                                      \
-		static const struct path path = { #id, __VA_ARGS__ };          \
+		static const struct path path = { __VA_ARGS__ };               \
                                                                                \
 		return try_path(&path);                                        \
 	}
 
-PATH(alloc_page_gfp_kernel, prepare_nothing, run_alloc_kernel,
-     check_thread_plain, finish_plain, ERRAND_TAKE)
-PATH(alloc_page_gfp_atomic, prepare_nothing, run_alloc_atomic,
-     check_thread_plain, finish_plain, ERRAND_TAKE)
-PATH(alloc_page_of_the_last_page, prepare_last_page, run_alloc_quiet,
-     check_last_page, finish_last_page, ERRAND_TAKE)
-PATH(free_pages, prepare_page, run_free, check_nothing, finish_nothing,
-     ERRAND_TAKE)
-PATH(refill, prepare_nothing, run_refill, check_done, finish_nothing,
-     ERRAND_TAKE)
-PATH(refill_of_an_empty_pool, prepare_empty, run_refill_one, check_done,
-     finish_nothing, ERRAND_TAKE)
-PATH(shrink, prepare_nothing, run_shrink, check_nothing, finish_nothing,
-     ERRAND_TAKE)
-PATH(shrink_of_the_last_page, prepare_one, run_shrink_last, check_nothing,
-     finish_nothing, ERRAND_TAKE)
-PATH(take, prepare_nothing, run_take, check_thread_exclusive, finish_exclusive,
-     ERRAND_TAKE)
-PATH(release, prepare_exclusive, run_release, check_error, finish_nothing,
-     ERRAND_TAKE)
-PATH(transfer, prepare_exclusive, run_transfer, check_error, finish_nothing,
-     ERRAND_TAKE_AND_ACCEPT)
-PATH(accept, prepare_incoming, run_accept, check_thread_exclusive,
-     finish_exclusive, ERRAND_TAKE)
-PATH(cancel, prepare_sent, run_cancel, check_cancelled, finish_exclusive,
-     ERRAND_TAKE)
+CASE_OF_PATH(step, alloc_page_gfp_kernel_with_an_interrupt_at_each_instruction,
+             "alloc_page_gfp_kernel", prepare_nothing, run_alloc_kernel,
+             check_thread_plain, finish_plain, ERRAND_TAKE)
+CASE_OF_PATH(step, alloc_page_gfp_atomic_with_an_interrupt_at_each_instruction,
+             "alloc_page_gfp_atomic", prepare_nothing, run_alloc_atomic,
+             check_thread_plain, finish_plain, ERRAND_TAKE)
+CASE_OF_PATH(step,
+             alloc_page_of_the_last_page_with_an_interrupt_at_each_instruction,
+             "alloc_page_of_the_last_page", prepare_last_page, run_alloc_quiet,
+             check_last_page, finish_last_page, ERRAND_TAKE)
+CASE_OF_PATH(step, free_pages_with_an_interrupt_at_each_instruction,
+             "free_pages", prepare_page, run_free, check_nothing,
+             finish_nothing, ERRAND_TAKE)
+CASE_OF_PATH(step, refill_with_an_interrupt_at_each_instruction, "refill",
+             prepare_nothing, run_refill, check_done, finish_nothing,
+             ERRAND_TAKE)
+CASE_OF_PATH(step,
+             refill_of_an_empty_pool_with_an_interrupt_at_each_instruction,
+             "refill_of_an_empty_pool", prepare_empty, run_refill_one,
+             check_done, finish_nothing, ERRAND_TAKE)
+CASE_OF_PATH(step, shrink_with_an_interrupt_at_each_instruction, "shrink",
+             prepare_nothing, run_shrink, check_nothing, finish_nothing,
+             ERRAND_TAKE)
+CASE_OF_PATH(step,
+             shrink_of_the_last_page_with_an_interrupt_at_each_instruction,
+             "shrink_of_the_last_page", prepare_one, run_shrink_last,
+             check_nothing, finish_nothing, ERRAND_TAKE)
+CASE_OF_PATH(step, take_with_an_interrupt_at_each_instruction, "take",
+             prepare_nothing, run_take, check_thread_exclusive,
+             finish_exclusive, ERRAND_TAKE)
+CASE_OF_PATH(step, release_with_an_interrupt_at_each_instruction, "release",
+             prepare_exclusive, run_release, check_error, finish_nothing,
+             ERRAND_TAKE)
+CASE_OF_PATH(step, transfer_with_an_interrupt_at_each_instruction, "transfer",
+             prepare_exclusive, run_transfer, check_error, finish_nothing,
+             ERRAND_TAKE_AND_ACCEPT)
+CASE_OF_PATH(step, accept_with_an_interrupt_at_each_instruction, "accept",
+             prepare_incoming, run_accept, check_thread_exclusive,
+             finish_exclusive, ERRAND_TAKE)
+CASE_OF_PATH(step, cancel_with_an_interrupt_at_each_instruction, "cancel",
+             prepare_sent, run_cancel, check_cancelled, finish_exclusive,
+             ERRAND_TAKE)

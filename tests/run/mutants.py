@@ -61,7 +61,7 @@ VERDICT = "verdict "
 SEED = "1"
 SANITIZER_STATUS = 99
 
-CASE = re.compile(r"\bCASE\w*\(\s*(\w+)\s*,\s*(\w+)\s*\)")
+CASE = re.compile(r"\bCASE\w*\(\s*(\w+)\s*,\s*(\w+)\s*[,)]")
 CHANGED = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
 
 
