@@ -44,7 +44,7 @@ typedef uint32_t gfp_t;
 	X(NOWARN, 0x2000, WORKS, "no report on failure")                       \
 	X(RETRY_MAYFAIL, 0x4000, LATER, "try hard, then fail")                 \
 	X(NOFAIL, 0x8000, LATER, "never fail")                                 \
-	X(NORETRY, 0x10000, LATER, "one round of reclaim, then fail")          \
+	X(NORETRY, 0x10000, WORKS, "one round of reclaim, then fail")          \
 	X(MEMALLOC, 0x20000, WORKS, "no watermark: about to free memory")      \
 	X(COMP, 0x40000, WORKS, "a compound page")                             \
 	X(NOMEMALLOC, 0x80000, WORKS, "no access to the MEMALLOC reserve")     \
@@ -181,6 +181,13 @@ __must_check enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 bool gfp_is_exclusive(gfp_t mask);
 gfp_t gfp_without_highmem(gfp_t mask);
 gfp_t gfp_for_exact(gfp_t mask);
+
+/* What mempool_alloc() asks for in the end: without ZERO, and with what keeps
+ * the request short and the last reserve untouched. */
+gfp_t gfp_for_mempool(gfp_t mask);
+
+/* DIRECT_RECLAIM: may the caller sleep? */
+bool gfpflags_allow_blocking(gfp_t mask);
 
 /* The caller's context, from the machine.  Any context. */
 struct alloc_context gfp_context(void);

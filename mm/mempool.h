@@ -35,8 +35,7 @@ __must_check mempool_t *mempool_create(unsigned int min, mempool_alloc_t *alloc,
 __must_check mempool_t *mempool_create_page_pool(unsigned int min,
                                                  unsigned int order);
 
-/* All elements must be back: a report otherwise, and the pool is freed all the
- * same.  Thread context; nobody may use the pool any more. */
+/* All elements are back; nobody uses the pool any more.  Thread context. */
 void mempool_destroy(mempool_t *pool);
 
 /*

@@ -191,6 +191,21 @@ void machine_set_memalloc(bool memalloc);
 /* A context that cannot sleep: preempt_disable() .. preempt_enable(), or
  * arch_irq_disable() .. arch_irq_enable(). */
 
+/* ---- Waiting ----------------------------------------------------------------- */
+
+/*
+ * HOOK is called whenever the thread that runs would stop, on QUEUE, and does
+ * what another thread or an interrupt would do then; it says whether it did
+ * anything.  It is called again until the condition is true.  If it did nothing
+ * (or is NULL, the default) a wait with a time limit lasts until the clock is
+ * there, and one without is a panic: "everybody sleeps".  It must not wait.
+ */
+void machine_set_wait_hook(bool (*hook)(struct wait_queue *queue));
+
+/* How often the thread stopped, and how often wake_up() was called. */
+unsigned long machine_waits(void);
+unsigned long machine_wake_ups(void);
+
 /* ---- When it goes wrong -------------------------------------------------------- */
 
 enum machine_end {

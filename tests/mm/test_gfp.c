@@ -265,9 +265,9 @@ CASE(gfp, movable_and_reclaimable_together_are_refused_by_name)
 CASE(gfp, every_flag_that_is_not_supported_is_refused_by_name)
 {
 	static const struct value later[] = {
-		FLAG(WRITE, 0),   FLAG(RETRY_MAYFAIL, 0), FLAG(NOFAIL, 0),
-		FLAG(NORETRY, 0), FLAG(HARDWALL, 0),      FLAG(THISNODE, 0),
-		FLAG(ACCOUNT, 0), FLAG(ZEROTAGS, 0),
+		FLAG(WRITE, 0),    FLAG(RETRY_MAYFAIL, 0), FLAG(NOFAIL, 0),
+		FLAG(HARDWALL, 0), FLAG(THISNODE, 0),      FLAG(ACCOUNT, 0),
+		FLAG(ZEROTAGS, 0),
 	};
 	struct alloc_request request;
 

@@ -335,7 +335,6 @@ CASE(page_alloc, a_refused_mask_is_reported_and_changes_nothing)
 		__GFP_WRITE,
 		__GFP_RETRY_MAYFAIL,
 		__GFP_NOFAIL,
-		__GFP_NORETRY,
 		__GFP_HARDWALL,
 		__GFP_THISNODE,
 		__GFP_ACCOUNT,
