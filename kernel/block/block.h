@@ -112,7 +112,8 @@ struct block_ops {
 	/*
 	 * Begin BIO; SECTOR is counted on the whole disk.  Called with the
 	 * queue's lock, interrupts off, maybe in an interrupt.  0: it is under
-	 * way, and block_finish() will be called, or was; -errno: it has ended.
+	 * way, and block_finish() will be called, or was; -EIO: it has ended;
+	 * -ETIMEDOUT: the hardware hangs, the bio is to be given up.
 	 */
 	int (*start)(struct block_device *disk, struct bio *bio,
 	             uint64_t sector);
@@ -148,6 +149,12 @@ struct block_device *block_device_at(unsigned int index);
 
 struct block_statistics block_statistics(struct block_device *device);
 
+/* Fill the pool of bios, before the first bio_alloc().  Thread context. */
+void bio_init(void);
+
+/* Give the pool back; all bios are.  Thread context. */
+void bio_exit(void);
+
 /* ---- For drivers ---------------------------------------------------------------- */
 
 struct block_queue {
@@ -156,6 +163,7 @@ struct block_queue {
 	struct list ended;     /* end_io() still to be called */
 	struct bio *in_flight; /* or NULL */
 	uint64_t since;        /* it is in flight, clock_microseconds() */
+	bool hangs;            /* no need to wait for it any longer */
 	bool recovering;       /* nothing is started */
 	bool delivering;       /* somebody calls end_io() */
 	struct list link;
@@ -187,6 +195,10 @@ void block_run(struct block_queue *queue);
  * Thread context.
  */
 unsigned int block_give_up(struct block_queue *queue, uint64_t limit);
+
+/* No devices and no queues any more, whatever they were doing: for tests on
+ * the host, where machines come and go. */
+void block_forget_all(void);
 
 /* The function of the thread "block"; it never returns. */
 void block_thread(void *unused);
