@@ -198,6 +198,11 @@ static int set_ata(const char *value)
 PARAM(ata, "ata", "=pio|dma: how disks are read, DMA where there is a choice",
       set_ata);
 
+void ata_set_dma(bool on)
+{
+	WRITE_ONCE(want_dma, on);
+}
+
 /* ---- Ports -------------------------------------------------------------------- */
 
 static uint8_t read_port(const struct ata_channel *channel, unsigned int port)
@@ -396,7 +401,7 @@ static bool can_dma(const struct ata_disk *disk, const struct bio *bio)
 {
 	uint64_t end = virt_to_phys(page_address(bio->page)) + PAGE_SIZE;
 
-	return disk->dma && end <= 4 * GIB;
+	return want_dma && disk->dma && end <= 4 * GIB;
 }
 
 static void bus_master(const struct ata_channel *channel, unsigned int port,
@@ -652,7 +657,7 @@ static bool understand(struct ata_disk *disk, const uint16_t *words)
 	struct block_device *device = &disk->device;
 
 	disk->lba48 = (words[ID_FEATURES] & HAS_LBA48) != 0;
-	disk->dma = want_dma && disk->channel->bus_master != 0 &&
+	disk->dma = disk->channel->bus_master != 0 &&
 	            (words[ID_CAPABILITIES] & CAN_DMA) != 0;
 	read_model(disk->model, &words[ID_MODEL]);
 	device->name = disk->name;
@@ -668,7 +673,8 @@ static bool understand(struct ata_disk *disk, const uint16_t *words)
 	pr_info("%s: %s: %llu sectors, %llu MiB, LBA%s, %s\n", disk->name,
 	        disk->model, (unsigned long long)device->sectors,
 	        (unsigned long long)(device->sectors / (MIB / SECTOR_SIZE)),
-	        disk->lba48 ? "48" : "28", disk->dma ? "DMA" : "PIO");
+	        disk->lba48 ? "48" : "28",
+	        want_dma && disk->dma ? "DMA" : "PIO");
 	return true;
 }
 

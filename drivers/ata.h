@@ -21,4 +21,8 @@ unsigned int ata_init(void);
  * runs.  Thread context, once. */
 void ata_register(void);
 
+/* From the next request on: DMA where there is a choice, or never.  As ata= on
+ * the command line.  Any context. */
+void ata_set_dma(bool on);
+
 #endif

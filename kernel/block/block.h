@@ -69,11 +69,12 @@ void submit_bio(struct bio *bio);
 __must_check int submit_bio_wait(struct bio *bio);
 
 /*
- * A zeroed bio from a pool that has BIO_POOL_MIN in reserve.  With a mask that
- * may sleep never NULL: it waits until one is put back.  So do not hold more
- * than one while asking for another.  bio_put(): any context but NMI.
+ * A zeroed bio out of the BIO_COUNT that there are.  With a mask that may sleep
+ * never NULL: it waits until one is put back, so do not wait for another bio
+ * while holding one that is not submitted.  Otherwise NULL when all are out.
+ * bio_put(): any context but NMI, in end_io(), too.
  */
-#define BIO_POOL_MIN 16
+#define BIO_COUNT 32
 __must_check struct bio *bio_alloc(gfp_t gfp);
 void bio_put(struct bio *bio);
 
@@ -149,7 +150,7 @@ struct block_device *block_device_at(unsigned int index);
 
 struct block_statistics block_statistics(struct block_device *device);
 
-/* Fill the pool of bios, before the first bio_alloc().  Thread context. */
+/* Make the bios, before the first bio_alloc().  Thread context. */
 void bio_init(void);
 
 /* Give the pool back; all bios are.  Thread context. */
