@@ -22,6 +22,7 @@ static struct {
 	uint64_t fail_sector;
 	unsigned int fail_count;
 	int fail_error;
+	unsigned int hang;
 	int recovery;
 	unsigned long requests;
 	unsigned long recoveries;
@@ -66,6 +67,10 @@ static int start(struct block_device *device, struct bio *bio, uint64_t sector)
 	(void)device;
 	disk.requests++;
 	disk.held_sector = sector;
+	if (disk.hang > 0) {
+		disk.hang--;
+		return -ETIMEDOUT;
+	}
 	if (!disk.hold)
 		block_finish(&disk.queue, carry(bio, sector));
 	return 0;
@@ -121,6 +126,11 @@ void machine_disk_fail(bool write, uint64_t sector, unsigned int count,
 	disk.fail_sector = sector;
 	disk.fail_count = count;
 	disk.fail_error = error;
+}
+
+void machine_disk_hang(unsigned int count)
+{
+	disk.hang = count;
 }
 
 void machine_disk_hold(bool on)

@@ -32,6 +32,9 @@ void machine_disk_fail(bool write, uint64_t sector, unsigned int count,
 void machine_disk_hold(bool on);
 bool machine_disk_end_one(void);
 
+/* The next COUNT requests hang: start() says -ETIMEDOUT. */
+void machine_disk_hang(unsigned int count);
+
 /* The answer of the next recover(): 0, or -errno for a disk that is dead. */
 void machine_disk_set_recovery(int error);
 
