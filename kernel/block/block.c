@@ -24,9 +24,9 @@
  * already, and the outer one's loop does it.
  *
  * Time.  A disk that does not answer is given up by the thread "block", which
- * looks at all queues once a second.  It takes the bio away first and mends the
- * hardware afterwards, so that an interrupt that comes late finds nothing to
- * finish.
+ * looks at all queues once a second.  It takes the bio away first, so that an
+ * interrupt that comes late finds nothing to finish; then it mends the hardware;
+ * only then the bio ends, because a DMA that goes on would write to its page.
  *
  * Locking: queue->lock, shared with the driver, inside interrupts.  The list of
  * devices only grows, at boot, and is read without a lock.
@@ -322,50 +322,53 @@ int block_flush(struct block_device *device)
 
 /* ---- Giving up -------------------------------------------------------------------- */
 
-/* Take away what has been in flight for longer than LIMIT: its disk, or NULL. */
-static struct block_device *take_overdue(struct block_queue *queue,
-                                         uint64_t limit)
+/* Take away what has been in flight for longer than LIMIT, or NULL.  It has not
+ * ended yet: until the hardware has forgotten it, its page may be written to. */
+static struct bio *take_overdue(struct block_queue *queue, uint64_t limit)
 {
 	bool enabled = spin_lock_irqsave(&queue->lock);
 	struct bio *bio = queue->in_flight;
-	struct block_device *disk = NULL;
 
-	if (bio != NULL &&
-	    (queue->hangs || clock_microseconds() - queue->since >= limit)) {
-		disk = disk_of(bio->device);
+	if (bio != NULL && !queue->hangs &&
+	    clock_microseconds() - queue->since < limit)
+		bio = NULL;
+	if (bio != NULL) {
 		queue->recovering = true;
-		pr_err("%s: %s of sector %llu: no answer within %llu ms, given "
-		       "up\n",
-		       bio->device->name, bio->write ? "write" : "read",
-		       (unsigned long long)bio->sector,
-		       (unsigned long long)(limit / 1000));
-		block_finish(queue, -ETIMEDOUT);
+		queue->in_flight = NULL;
 	}
 	spin_unlock_irqrestore(&queue->lock, enabled);
-	return disk;
+	return bio;
 }
 
-static void end_recovery(struct block_queue *queue, struct block_device *disk,
-                         int error)
+static void end_recovery(struct block_queue *queue, struct bio *bio, int error)
 {
 	bool enabled = spin_lock_irqsave(&queue->lock);
 
 	queue->recovering = false;
-	disk->dead = error != 0;
+	disk_of(bio->device)->dead = error != 0;
+	end(queue, bio, -ETIMEDOUT);
 	spin_unlock_irqrestore(&queue->lock, enabled);
-	if (error != 0)
-		pr_err("%s: dead: does not answer after a reset\n", disk->name);
-	else
-		pr_notice("%s: answers again after a reset\n", disk->name);
 }
 
 unsigned int block_give_up(struct block_queue *queue, uint64_t limit)
 {
-	struct block_device *disk = take_overdue(queue, limit);
+	struct bio *bio = take_overdue(queue, limit);
+	struct block_device *disk;
+	int error;
 
-	if (disk == NULL)
+	if (bio == NULL)
 		return 0;
-	end_recovery(queue, disk, disk->ops->recover(disk));
+	disk = disk_of(bio->device);
+	pr_err("%s: %s of sector %llu: no answer within %llu ms, given up\n",
+	       bio->device->name, bio->write ? "write" : "read",
+	       (unsigned long long)bio->sector,
+	       (unsigned long long)(limit / 1000));
+	error = disk->ops->recover(disk);
+	if (error != 0)
+		pr_err("%s: dead: does not answer after a reset\n", disk->name);
+	else
+		pr_notice("%s: answers again after a reset\n", disk->name);
+	end_recovery(queue, bio, error);
 	block_run(queue);
 	return 1;
 }

@@ -119,8 +119,8 @@ struct block_ops {
 	int (*start)(struct block_device *disk, struct bio *bio,
 	             uint64_t sector);
 	/*
-	 * A bio on DISK took too long and was given up; nothing is in flight and
-	 * nothing will be started meanwhile.  Make the hardware forget it.
+	 * A bio on DISK took too long and was taken away; it ends when this has
+	 * returned, and nothing is started meanwhile.  Make the hardware forget it.
 	 * Returns 0, or -errno: it cannot be had back, the disk is dead.
 	 * Thread context.
 	 */

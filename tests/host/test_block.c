@@ -27,6 +27,7 @@ static struct bio bios[MANY];
 static unsigned int ended[MANY];
 static unsigned int order[2 * MANY];
 static unsigned int ends;
+static unsigned long recoveries; /* when the last bio ended */
 
 static bool begin(void)
 {
@@ -52,6 +53,7 @@ static void note_end(struct bio *bio)
 
 	ended[number]++;
 	order[ends++] = number;
+	recoveries = machine_disk_recoveries();
 }
 
 static void submit(unsigned int number, bool write)
@@ -153,6 +155,18 @@ CASE(block_queue, what_takes_too_long_is_given_up_and_the_next_begins)
 	EXPECT_EQUAL(bios[1].error, 0);
 	EXPECT_EQUAL(block_statistics(disk).timeouts, 1);
 	EXPECT_EQUAL(block_statistics(disk).errors, 0);
+	return end();
+}
+
+CASE(block_queue, a_request_ends_after_the_disk_has_forgotten_it)
+{
+	EXPECT(begin());
+	machine_disk_hold(true);
+	submit(0, false);
+	machine_advance(LIMIT);
+	EXPECT_EQUAL(block_give_up(disk->queue, LIMIT), 1);
+	EXPECT_EQUAL(ended[0], 1);
+	EXPECT_EQUAL(recoveries, 1);
 	return end();
 }
 
