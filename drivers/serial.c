@@ -23,8 +23,7 @@
 #include "drivers/serial.h"
 
 #include "drivers/ansi_keys.h"
-#include "kernel/arch/arch.h"
-#include "kernel/arch/io.h"
+#include "drivers/uart.h"
 #include "kernel/core/console.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/lock.h"
@@ -32,37 +31,10 @@
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
 
-#define SERIAL_IRQ     4
-#define PORT           0x3f8
+#define SERIAL_IRQ   4
+#define PORT         UART_COM1
 
-#define REG_DATA       0 /* with DLAB: divisor, low byte */
-#define REG_IER        1 /* with DLAB: divisor, high byte */
-#define REG_IIR        2 /* read; FCR when written */
-#define REG_FCR        2
-#define REG_LCR        3
-#define REG_MCR        4
-#define REG_LSR        5
-#define REG_MSR        6
-
-#define IER_RECEIVED   0x01
-#define IIR_NONE       0x01
-#define FCR_ENABLE     0xc7 /* on, both emptied, interrupt at 14 bytes */
-#define LCR_8N1        0x03
-#define LCR_DLAB       0x80
-#define MCR_NORMAL     0x0b /* DTR, RTS, OUT2: the gate of line 4 */
-#define MCR_LOOPBACK   0x1e
-#define LSR_DATA       0x01
-#define LSR_OVERRUN    0x02
-#define LSR_THR_EMPTY  0x20
-#define LSR_ALL_EMPTY  0x40
-#define DIVISOR_115200 1
-
-#define FIFO_BYTES     16
-#define LOOPBACK_BYTE  0xae
-/* A read of a port takes about a microsecond, a quarter at the very least. */
-#define POLLS_20_MS    80000U
-#define POLLS_STUCK    2000000U
-#define INPUT_ROUNDS   64U
+#define INPUT_ROUNDS 64U
 
 static struct {
 	struct spinlock lock;
@@ -73,41 +45,20 @@ static struct {
 	struct serial_statistics statistics;
 } serial = { .lock = SPINLOCK_INIT("serial") };
 
-static uint8_t read_register(unsigned int reg)
-{
-	return inb((uint16_t)(PORT + reg));
-}
-
-static void write_register(unsigned int reg, uint8_t value)
-{
-	outb(value, (uint16_t)(PORT + reg));
-}
-
-/* Wait until one of the bits BITS of LSR is set; false: not in time. */
-static bool wait_line_status(uint8_t bits, unsigned int polls)
-{
-	for (; polls > 0; polls--) {
-		if (read_register(REG_LSR) & bits)
-			return true;
-		arch_relax();
-	}
-	return false;
-}
-
 static void write_byte(uint8_t byte)
 {
 	if (serial.room == 0) {
-		unsigned int polls = serial.stuck ? 1 : POLLS_STUCK;
+		unsigned int polls = serial.stuck ? 1 : UART_POLLS_A_SECOND;
 
-		serial.stuck = !wait_line_status(LSR_THR_EMPTY, polls);
+		serial.stuck = !uart_wait(PORT, UART_LSR_THR_EMPTY, polls);
 		if (serial.stuck) {
 			serial.statistics.dropped++;
 			return;
 		}
-		serial.room = FIFO_BYTES;
+		serial.room = UART_FIFO_BYTES;
 	}
 	serial.room--;
-	write_register(REG_DATA, byte);
+	uart_write(PORT, UART_DATA, byte);
 }
 
 static void serial_write(const char *text, size_t size)
@@ -133,28 +84,9 @@ static struct console_sink serial_sink = {
 	.write = serial_write,
 };
 
-/* A byte sent in loopback mode comes back if there is a UART. */
-static bool loops_back(void)
-{
-	bool good;
-
-	write_register(REG_MCR, MCR_LOOPBACK);
-	write_register(REG_DATA, LOOPBACK_BYTE);
-	good = wait_line_status(LSR_DATA, POLLS_20_MS) &&
-	       read_register(REG_DATA) == LOOPBACK_BYTE;
-	write_register(REG_MCR, MCR_NORMAL);
-	return good;
-}
-
 int serial_early_init(void)
 {
-	write_register(REG_IER, 0);
-	write_register(REG_LCR, LCR_DLAB);
-	write_register(REG_DATA, DIVISOR_115200);
-	write_register(REG_IER, 0);
-	write_register(REG_LCR, LCR_8N1);
-	write_register(REG_FCR, FCR_ENABLE);
-	if (!loops_back()) {
+	if (!uart_init(PORT)) {
 		pr_notice("serial: no UART at 0x%x", PORT);
 		return -ENODEV;
 	}
@@ -165,21 +97,22 @@ int serial_early_init(void)
 
 static void receive(void)
 {
-	uint8_t status = read_register(REG_LSR);
+	uint8_t status = uart_read(PORT, UART_LSR);
 
 	/* 0xff: the port is gone. */
 	for (unsigned int i = 0; i < INPUT_ROUNDS && status != 0xff; i++) {
 		int key;
 
-		if (status & LSR_OVERRUN)
+		if (status & UART_LSR_OVERRUN)
 			serial.statistics.overruns++;
-		if (!(status & LSR_DATA))
+		if (!(status & UART_LSR_DATA))
 			return;
 		serial.statistics.received++;
-		key = ansi_keys_decode(&serial.keys, read_register(REG_DATA));
+		key = ansi_keys_decode(&serial.keys,
+		                       uart_read(PORT, UART_DATA));
 		if (key >= 0)
 			console_input(key);
-		status = read_register(REG_LSR);
+		status = uart_read(PORT, UART_LSR);
 	}
 }
 
@@ -188,12 +121,12 @@ static void serial_interrupt(int irq __unused, void *dev_id __unused)
 	for (unsigned int i = 0; i < INPUT_ROUNDS; i++) {
 		receive();
 		/* Reasons that were not asked for are cleared by reading. */
-		read_register(REG_MSR);
-		if (read_register(REG_IIR) & IIR_NONE)
+		uart_read(PORT, UART_MSR);
+		if (uart_read(PORT, UART_IIR) & UART_IIR_NONE)
 			return;
 	}
-	write_register(REG_IER, 0);
-	write_register(REG_IER, IER_RECEIVED);
+	uart_write(PORT, UART_IER, 0);
+	uart_write(PORT, UART_IER, UART_IER_RECEIVED);
 }
 
 int serial_init(void)
@@ -204,7 +137,7 @@ int serial_init(void)
 		return -ENODEV;
 	error = request_irq(SERIAL_IRQ, serial_interrupt, "serial", NULL);
 	if (error == 0)
-		write_register(REG_IER, IER_RECEIVED);
+		uart_write(PORT, UART_IER, UART_IER_RECEIVED);
 	else
 		pr_err("serial: no line %d: error %d; no input", SERIAL_IRQ,
 		       -error);
@@ -214,7 +147,7 @@ int serial_init(void)
 void serial_drain(void)
 {
 	if (serial.present)
-		wait_line_status(LSR_ALL_EMPTY, POLLS_20_MS);
+		uart_wait(PORT, UART_LSR_ALL_EMPTY, UART_POLLS_20_MS);
 }
 
 struct serial_statistics serial_statistics(void)

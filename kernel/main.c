@@ -42,6 +42,7 @@
 #include "kernel/shell.h"
 #include "kernel/storm.h"
 #include "kernel/thread.h"
+#include "kernel/tracer.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
 #include "mm/exclusive.h"
@@ -214,10 +215,14 @@ static void mm_init(uint64_t info_physical)
 		early_memory(pages * sizeof(struct page), "the page array");
 	void *table = early_memory(tables * PAGE_SIZE,
 	                           "tables that split the direct map");
+	uint64_t records = trace_records_wanted(pages);
+	void *ring = early_memory(records * sizeof(struct trace_record),
+	                          "the trace");
 	const char *broken;
 
 	/* Each frame gets a struct page; all are taken. */
 	node_init(&node, array, 0, pages);
+	trace_init(&node.trace, ring, records);
 	/* The boot code has done its work. */
 	if (memmap_give(&memmap, boot_physical_start(), boot_physical_end()) !=
 	    0)
@@ -403,6 +408,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	begin_service_threads();
 	begin_disks();
 	recorder_init();
+	tracer_start();
 	boot_crumb("people");
 	serve_people();
 }

@@ -149,6 +149,22 @@ static struct page *take_locked(struct node *node, struct owner *owner,
 	return page;
 }
 
+/* What a take came to, for the counters and the trace. */
+static void note_take(struct node *node, const struct page *page, bool empty)
+{
+	if (page != NULL) {
+		count(node, VMSTAT_exclusive_take);
+		trace_mm_exclusive_take(&node->trace, node_pfn(node, page),
+		                        page->slot);
+	} else if (empty) {
+		count(node, VMSTAT_exclusive_empty);
+		trace_mm_exclusive_empty(&node->trace,
+		                         READ_ONCE(node->pool.count));
+	} else {
+		count(node, VMSTAT_exclusive_window_full);
+	}
+}
+
 struct page *exclusive_take(struct node *node)
 {
 	struct exclusive_pool *pool = &node->pool;
@@ -167,12 +183,7 @@ struct page *exclusive_take(struct node *node)
 	if (empty || pool->count < pool->low)
 		wake = exclusive_request_wake(pool);
 	spin_unlock_irqrestore(&pool->lock, enabled);
-	if (page != NULL)
-		count(node, VMSTAT_exclusive_take);
-	else if (empty)
-		count(node, VMSTAT_exclusive_empty);
-	else
-		count(node, VMSTAT_exclusive_window_full);
+	note_take(node, page, empty);
 	if (wake)
 		exclusive_wake_refiller(node);
 	return page;
@@ -354,6 +365,7 @@ int exclusive_release(void *address)
 		return refuse(node, "exclusive_release", address, name,
 		              RETURN_ADDRESS(), error);
 	count(node, VMSTAT_exclusive_release);
+	trace_mm_exclusive_release(&node->trace, node_pfn(node, page));
 	if (wake)
 		exclusive_wake_refiller(node);
 	return 0;
@@ -408,6 +420,8 @@ int exclusive_transfer(void *address, struct owner *to)
 		               PAGE_HANDOVER);
 		page->receiver = to;
 		list_append(&to->incoming, &page->link);
+		trace_mm_exclusive_transfer(&node->trace, node_pfn(node, page),
+		                            page->owner->id, to->id);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (error != 0) {
@@ -462,6 +476,7 @@ void *exclusive_accept(void)
 		return NULL;
 	}
 	count(node, VMSTAT_exclusive_accept);
+	trace_mm_exclusive_accept(&node->trace, node_pfn(node, page), slot);
 	return slot_address(me, slot);
 }
 
@@ -501,6 +516,7 @@ int exclusive_cancel(void *address)
 		return refuse(node, "exclusive_cancel", address, name,
 		              RETURN_ADDRESS(), -ENOENT);
 	count(node, VMSTAT_exclusive_cancel);
+	trace_mm_exclusive_cancel(&node->trace, node_pfn(node, page), slot);
 	return 0;
 }
 

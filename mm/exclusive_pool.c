@@ -93,6 +93,7 @@ static void park_loose(struct node *node, struct page *page)
 	spin_unlock_irqrestore(&pool->lock, inner);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	count(node, VMSTAT_exclusive_park);
+	trace_mm_exclusive_park(&node->trace, node_pfn(node, page));
 }
 
 /* The oldest parked page, or NULL.  The answer may be old when it arrives. */
@@ -365,6 +366,7 @@ unsigned long exclusive_shrink(struct node *node, unsigned long target)
 		direct_map_show(node_pfn(node, page));
 		give_frame(node, page);
 		count(node, VMSTAT_exclusive_unpark);
+		trace_mm_exclusive_unpark(&node->trace, node_pfn(node, page));
 		given++;
 	}
 	join_regions(node);

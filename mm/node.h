@@ -8,6 +8,7 @@
 
 #include "kernel/core/printk.h"
 #include "mm/exclusive_pool.h"
+#include "mm/trace.h"
 #include "mm/vmstat.h"
 #include "mm/zone.h"
 
@@ -22,6 +23,7 @@ struct node {
 	unsigned long watermark_scale_factor;
 
 	struct vmstat stat;
+	struct trace trace;
 	struct exclusive_pool pool;
 	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
 	bool said_would_wait;

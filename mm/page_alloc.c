@@ -137,6 +137,8 @@ static void wake_kswapd(struct node *node, const struct alloc_request *request)
 	if (!request->wake_kswapd)
 		return;
 	count(node, VMSTAT_kswapd_wake_request);
+	trace_mm_vmscan_wakeup_kswapd(&node->trace, request->highest_zone,
+	                              request->order, request->gfp);
 	if (node->wake_kswapd != NULL)
 		node->wake_kswapd(node, request->order, request->highest_zone);
 }
@@ -175,6 +177,7 @@ static void dump_failure(struct node *node, const struct alloc_request *request)
 static struct page *fail(struct node *node, const struct alloc_request *request)
 {
 	count(node, VMSTAT_alloc_fail);
+	trace_mm_page_alloc_fail(&node->trace, request->order, request->gfp);
 	if (request->may_sleep) {
 		count(node, VMSTAT_alloc_would_wait);
 		if (!node->said_would_wait) {
@@ -290,6 +293,8 @@ static struct page *serve(struct node *node,
 	if (page == NULL)
 		return NULL;
 	note_taker(page, request, caller);
+	trace_mm_page_alloc(&node->trace, node_pfn(node, page), request->order,
+	                    request->migratetype, request->gfp);
 	if (request->zero)
 		zero_block(node, page, request->order);
 	return page;
@@ -542,6 +547,8 @@ static void finish_taken(struct node *node, struct list *taken,
 	while ((page = list_first(taken, struct page, link)) != NULL) {
 		list_remove(&page->link);
 		note_taker(page, request, caller);
+		trace_mm_page_alloc(&node->trace, node_pfn(node, page), 0,
+		                    request->migratetype, request->gfp);
 		if (request->zero)
 			zero_block(node, page, 0);
 	}

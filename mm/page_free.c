@@ -94,6 +94,7 @@ void page_give_block(struct node *node, struct zone *zone, struct page *page,
 	page->taker = current_owner_id();
 	buddy_give(zone, page, order);
 	vmstat_add(&node->stat, VMSTAT_pgfree, 1UL << order);
+	trace_mm_page_free(&node->trace, node_pfn(node, page), order);
 }
 
 /* References remain on the first page of a block that is not compound: free
