@@ -35,6 +35,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/core/watchdog.h"
 #include "kernel/core/work.h"
+#include "kernel/fail.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
 #include "kernel/replay.h"
@@ -409,6 +410,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	begin_disks();
 	recorder_init();
 	tracer_start();
+	fail_start();
 	boot_crumb("people");
 	serve_people();
 }

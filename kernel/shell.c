@@ -222,7 +222,7 @@ static int split(char *text, char **argv)
 	}
 }
 
-static void run_line(char *text)
+void shell_execute(char *text)
 {
 	const struct shell_command *command;
 	char *argv[SHELL_MAX_WORDS];
@@ -301,6 +301,6 @@ void shell_run(void)
 	console_printf("Type 'help' for the commands.\n");
 	for (;;) {
 		read_line();
-		run_line(line.text);
+		shell_execute(line.text);
 	}
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/shell_trace.c -- the trace at the shell.
+ * kernel/shell_trace.c -- the trace and fault injection at the shell.
  */
 #include "kernel/core/console.h"
+#include "kernel/fail.h"
 #include "kernel/line.h"
 #include "kernel/shell_command.h"
 #include "kernel/tracer.h"
@@ -154,10 +155,57 @@ static const char *trace_candidate(const char *word __unused,
 	               : NULL;
 }
 
+/* ---- fail -------------------------------------------------------------------- */
+
+static void print_setting(const char *name, long value)
+{
+	console_printf("  %-20s %ld\n", name, value);
+}
+
+static int run_fail(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "off") == 0) {
+		fail_reset();
+		return 0;
+	}
+	for (int i = 1; i < argc; i++) {
+		int error = fail_set(argv[i]);
+
+		if (error != 0) {
+			console_printf("fail: '%s' %s\n", argv[i],
+			               error == -ERANGE ? "is out of range"
+			                                : "makes no sense");
+			return 0;
+		}
+	}
+	if (argc > 1)
+		return 0;
+	fail_visit(print_setting);
+	console_printf(
+		"  %-20s %lu\n", "fault_injected",
+		vmstat_read(&page_alloc_node()->stat, VMSTAT_fault_injected));
+	return 0;
+}
+
+static const char *fail_candidate(const char *word __unused, unsigned int index)
+{
+	static const char *const name[] = {
+		"off",           "probability=", "interval=",
+		"times=",        "space=",       "verbose=",
+		"min-order=",    "task-filter=", "ignore-gfp-wait=",
+		"fail-nth=",     "seed=",        "ignore-gfp-highmem=",
+		"make-it-fail=",
+	};
+
+	return index < ARRAY_SIZE(name) ? name[index] : NULL;
+}
+
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("trace", "[on|off|show [N]|clear|stream on|EVENT ...]",
 	              run_trace, trace_candidate,
 	              "what the allocator did; COM2"),
+	SHELL_COMMAND("fail", "[off|NAME=VALUE ...]", run_fail, fail_candidate,
+	              "allocations fail on purpose"),
 };
 
 SHELL_TABLE(shell_trace_commands, "Tracing", commands);

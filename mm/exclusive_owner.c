@@ -41,6 +41,8 @@ struct node *exclusive_owners_node(void)
 /* One page for a window's table, with the right of GFP_KERNEL; NULL. */
 static void *take_table(struct node *node)
 {
+	if (should_fail_alloc_page(node, GFP_KERNEL, 0))
+		return NULL;
 	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
 		struct zone *zone = &node->zone[type];
 		bool enabled = spin_lock_irqsave(&zone->lock);

@@ -217,6 +217,8 @@ static struct page *take_from_zone(struct node *node, struct zone *zone,
 
 static struct page *take_frame(struct node *node, enum reserve_right right)
 {
+	if (should_fail_alloc_page(node, GFP_ATOMIC, 0))
+		return NULL;
 	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
 		struct page *page =
 			take_from_zone(node, &node->zone[type], right);

@@ -112,9 +112,24 @@ gfp_t gfp_for_mempool(gfp_t mask)
 	       __GFP_NOWARN;
 }
 
+bool gfp_is_nofail(gfp_t mask)
+{
+	return (mask & __GFP_NOFAIL) != 0;
+}
+
+bool gfp_is_highmem(gfp_t mask)
+{
+	return (mask & __GFP_HIGHMEM) != 0;
+}
+
 bool gfpflags_allow_blocking(gfp_t mask)
 {
 	return (mask & __GFP_DIRECT_RECLAIM) != 0;
+}
+
+bool gfp_is_silent(gfp_t mask)
+{
+	return (mask & __GFP_NOWARN) != 0;
 }
 
 struct alloc_context gfp_context(void)

@@ -189,6 +189,11 @@ gfp_t gfp_for_mempool(gfp_t mask);
 /* DIRECT_RECLAIM: may the caller sleep? */
 bool gfpflags_allow_blocking(gfp_t mask);
 
+/* For fault injection, which stands before the request is acted upon. */
+bool gfp_is_nofail(gfp_t mask);
+bool gfp_is_highmem(gfp_t mask);
+bool gfp_is_silent(gfp_t mask);
+
 /* The caller's context, from the machine.  Any context. */
 struct alloc_context gfp_context(void);
 

@@ -33,6 +33,7 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 	node->start_pfn = start_pfn;
 	node->page_count = count;
 	node->watermark_scale_factor = WATERMARK_SCALE_FACTOR;
+	fault_attr_init(&node->fail_page_alloc);
 	node->dump_limit.interval = DUMP_INTERVAL;
 	node->dump_limit.burst = 1;
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {

@@ -8,6 +8,7 @@
 
 #include "kernel/core/printk.h"
 #include "mm/exclusive_pool.h"
+#include "mm/fault_inject.h"
 #include "mm/trace.h"
 #include "mm/vmstat.h"
 #include "mm/zone.h"
@@ -24,6 +25,7 @@ struct node {
 
 	struct vmstat stat;
 	struct trace trace;
+	struct fault_attr fail_page_alloc;
 	struct exclusive_pool pool;
 	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
 	bool said_would_wait;

@@ -315,6 +315,8 @@ static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
 		report_verdict(node, verdict, &request, why, caller);
 		return NULL;
 	}
+	if (should_fail_alloc_page(node, gfp, order))
+		return NULL;
 	return serve(node, &request, caller);
 }
 
@@ -593,7 +595,7 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
 	}
 	if (verdict != GFP_OK)
 		report_verdict(node, verdict, &request, why, RETURN_ADDRESS());
-	else
+	else if (!should_fail_alloc_page(node, gfp, 0))
 		bulk_fill(node, &request, array, slots, RETURN_ADDRESS());
 	return verdict == GFP_IN_NMI ? 0 : count_filled(array, slots);
 }

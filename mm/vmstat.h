@@ -26,6 +26,7 @@
 	X(alloc_in_nmi, "entries of the allocator from an NMI, refused")       \
 	X(free_refused, "frees refused: double, wrong order, stranger ...")    \
 	X(bad_page, "pages found corrupt and leaked")                          \
+	X(fault_injected, "requests answered NULL on purpose")                 \
 	X(exclusive_park, "frames parked by a refill")                         \
 	X(exclusive_unpark, "frames given back by the pool")                   \
 	X(exclusive_take, "exclusive pages taken")                             \

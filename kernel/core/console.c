@@ -26,6 +26,7 @@
 #define PRINTF_MAX 512
 
 static struct spinlock sinks_lock = SPINLOCK_INIT("console sinks");
+static void (*diverted_to)(const char *text, size_t size);
 static struct console_sink *sinks; /* written under sinks_lock */
 static uint64_t write_dropped;     /* atomic */
 
@@ -89,8 +90,14 @@ void console_write_to(const char *name, const char *text, size_t size)
 	write_to(name, text, size);
 }
 
+void console_divert(void (*divert)(const char *text, size_t size))
+{
+	WRITE_ONCE(diverted_to, divert);
+}
+
 void console_printf(const char *format, ...)
 {
+	void (*to)(const char *, size_t);
 	char text[PRINTF_MAX];
 	va_list arguments;
 	int length;
@@ -98,7 +105,11 @@ void console_printf(const char *format, ...)
 	va_start(arguments, format);
 	length = vscnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	console_write(text, (size_t)length);
+	to = READ_ONCE(diverted_to);
+	if (to != NULL)
+		to(text, (size_t)length);
+	else
+		console_write(text, (size_t)length);
 }
 
 uint64_t console_write_dropped(void)

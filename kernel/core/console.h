@@ -38,6 +38,13 @@ uint64_t console_write_dropped(void);
 void console_printf(const char *format, ...) __printf(1, 2);
 
 /*
+ * From now on what console_printf() says goes to DIVERT and to no sink; NULL: to
+ * the sinks again.  So that a test can run a command of the shell.  Thread
+ * context.
+ */
+void console_divert(void (*divert)(const char *text, size_t size));
+
+/*
  * Write to the sink called NAME alone ("serial", "vga"): the self-test's KTAP
  * goes to the serial port, its coloured summary to the screen.
  */

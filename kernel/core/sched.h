@@ -65,6 +65,10 @@ struct thread {
 	struct wait_queue *waits_on; /* (s) */
 	uint64_t memory_wait;        /* (t) since when it waits for memory; 0 */
 	bool memory_wait_told;       /* watchdog.c's */
+	bool make_it_fail;           /* mm/fault_inject.c's; (t) these four */
+	bool fail_for_ever;
+	unsigned int fail_nth; /* requests until one fails; 0: none */
+	unsigned int fail_failed;
 	struct held_mutexes mutexes; /* (t) */
 	void *stack;                 /* floor 9's business */
 	uint64_t switches;           /* (s) times it was switched to */

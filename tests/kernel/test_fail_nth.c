@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every operation of the kernel that allocates, with its first, second, ...
+ * allocation failing, once and for ever, until none fails any more.
+ *
+ * An operation does something and undoes it.  It may fail, if it says so, and
+ * must leave nothing behind: after each attempt as many pages are free as
+ * before; after each case every page is counted, as after every other.  To have another one tried, add a row to the table
+ * and a CASE for it.
+ */
+#include "kernel/core/clock.h"
+#include "kernel/core/console.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "kernel/recorder.h"
+#include "kernel/refiller.h"
+#include "kernel/shell.h"
+#include "kernel/thread.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/fault_inject.h"
+#include "mm/page_alloc.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(fail_nth);
+
+/* A line that nobody has. */
+#define FREE_LINE 10
+
+/* More allocations than any operation of the table makes. */
+#define NTH_MAX   600U
+
+struct operation {
+	/* Do it and undo it.  False: it failed, and said so. */
+	bool (*run)(void);
+	unsigned int allocations; /* at least so many may fail */
+	unsigned int most;        /* and so many are tried; 0: all */
+};
+
+/* ---- The operations ----------------------------------------------------------- */
+
+static void do_nothing(void *data)
+{
+	(void)data;
+}
+
+static bool run_thread(void)
+{
+	struct thread *thread = thread_create("fail nth", do_nothing, NULL);
+
+	return thread != NULL && thread_join(thread) == THREAD_END_RETURNED;
+}
+
+static void handle_nothing(int irq, void *dev_id)
+{
+	(void)irq;
+	(void)dev_id;
+}
+
+static bool run_irq(void)
+{
+	static int id;
+
+	if (request_irq(FREE_LINE, handle_nothing, "fail nth", &id) != 0)
+		return false;
+	return free_irq(FREE_LINE, &id) == 0;
+}
+
+static bool run_owner(void)
+{
+	static struct owner owner;
+
+	if (owner_begin(&owner, OWNER_THREAD, "fail nth") != 0)
+		return false;
+	owner_end(&owner);
+	return true;
+}
+
+/* The pool is emptied first, so that the request must refill it by itself. */
+static bool run_exclusive(void)
+{
+	struct node *node = page_alloc_node();
+	struct page *page;
+	bool done;
+
+	refiller_pause(true);
+	exclusive_shrink(node, 0);
+	page = alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE);
+	done = page != NULL && exclusive_release(exclusive_address(page)) == 0;
+	refiller_pause(false);
+	return done;
+}
+
+/* What the refiller does, in this thread.  Half full is a failure. */
+static bool run_refill(void)
+{
+	struct node *node = page_alloc_node();
+	bool done;
+
+	refiller_pause(true);
+	exclusive_shrink(node, 0);
+	exclusive_balance(node);
+	done = node->pool.count == node->pool.high;
+	refiller_pause(false);
+	return done;
+}
+
+static bool run_exact(void)
+{
+	void *memory = alloc_pages_exact(5 * PAGE_SIZE, GFP_KERNEL);
+
+	if (memory == NULL)
+		return false;
+	free_pages_exact(memory, 5 * PAGE_SIZE);
+	return true;
+}
+
+static bool run_bulk(void)
+{
+	struct page *page[20] = { 0 };
+	unsigned long got =
+		alloc_pages_bulk(GFP_KERNEL, ARRAY_SIZE(page), page);
+
+	for (unsigned long i = 0; i < ARRAY_SIZE(page); i++) {
+		if (page[i] != NULL)
+			__free_page(page[i]);
+	}
+	return got == ARRAY_SIZE(page);
+}
+
+/* ---- Commands of the shell ---------------------------------------------------- */
+
+static bool said_null;
+
+/* What a command says if it has got no memory. */
+static void listen(const char *text, size_t size)
+{
+	static const char *const words[] = { "NULL", "no exclusive page",
+		                             "no memory" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t length = strlen(words[i]);
+
+		for (size_t at = 0; at + length <= size; at++)
+			said_null |= strncmp(text + at, words[i], length) == 0;
+	}
+}
+
+/* Run LINE at the shell, then give back what it took.  A command that says
+ * nothing of a failure has not failed, or has told the log. */
+static bool run_command(const char *line)
+{
+	char text[80];
+
+	said_null = false;
+	console_divert(listen);
+	scnprintf(text, sizeof(text), "%s", line);
+	shell_execute(text);
+	scnprintf(text, sizeof(text), "free all");
+	shell_execute(text);
+	console_divert(NULL);
+	return !said_null;
+}
+
+static bool run_alloc(void)
+{
+	return run_command("alloc GFP_KERNEL 2");
+}
+
+static bool run_alloc_exclusive(void)
+{
+	return run_command("alloc GFP_ATOMIC|__GFP_EXCLUSIVE");
+}
+
+static bool run_drain(void)
+{
+	run_command("drain GFP_NOWAIT");
+	/* It ends with the first NULL, injected or not. */
+	return true;
+}
+
+static bool run_benchmark(void)
+{
+	return run_command("bench");
+}
+
+static bool run_intruder(void)
+{
+	uint64_t mark = log_mark();
+
+	return run_command("panic intrude") &&
+	       !log_contains_since(mark, "cannot be created");
+}
+
+/* ---- Trying -------------------------------------------------------------------- */
+
+static unsigned long not_free(void)
+{
+	const struct node *node = page_alloc_node();
+	unsigned long pages = 0;
+
+	refiller_settle();
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node->zone[type];
+
+		pages += zone->used_pages + zone->exclusive_pages +
+		         zone->bad_pages + zone->loose_pages;
+	}
+	return pages;
+}
+
+/* Does run() with the NTH allocation failing; *HIT: one did fail. */
+static const char *attempt(const struct operation *operation, unsigned int nth,
+                           bool for_ever, bool *hit)
+{
+	struct thread *self = current_thread();
+	unsigned long before = not_free();
+	bool done;
+
+	fail_nth_set(self, nth, for_ever);
+	done = operation->run();
+	*hit = fail_nth_failed(self) > 0;
+	fail_nth_set(self, 0, false);
+	if (!*hit && !done)
+		return test_failure("it fails although no allocation did");
+	if (not_free() != before)
+		return test_failure("allocation %u fails%s: %lu pages not free "
+		                    "before, %lu afterwards",
+		                    nth, for_ever ? " for ever" : "", before,
+		                    not_free());
+	return NULL;
+}
+
+/* Until none fails.  *COUNT: how many allocations could fail. */
+static const char *sweep(const struct operation *operation, bool for_ever,
+                         unsigned int *count)
+{
+	unsigned int last = operation->most == 0 ? NTH_MAX : operation->most;
+	bool hit = true;
+
+	for (*count = 0; *count < last; (*count)++) {
+		const char *broken =
+			attempt(operation, *count + 1, for_ever, &hit);
+
+		if (broken != NULL)
+			return broken;
+		if (!hit)
+			return NULL;
+	}
+	return operation->most == 0 ? "it allocates without end" : NULL;
+}
+
+static const char *try(const struct operation *operation)
+{
+	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
+	unsigned int verbose = attr->verbose;
+	unsigned int count[2];
+	const char *broken;
+
+	attr->verbose = 0;
+	broken = sweep(operation, false, &count[0]);
+	if (broken == NULL)
+		broken = sweep(operation, true, &count[1]);
+	attr->verbose = verbose;
+	if (broken != NULL)
+		return broken;
+	if (count[0] < operation->allocations)
+		return test_failure("%u allocations failed, expected %u",
+		                    count[0], operation->allocations);
+	return NULL;
+}
+
+#define OPERATION(name, function, at_least, at_most)                           \
+	CASE(fail_nth, name)                                                   \
+	{                                                                      \
+		static const struct operation operation = {                    \
+			.run = (function),                                     \
+			.allocations = (at_least),                             \
+			.most = (at_most),                                     \
+		};                                                             \
+		return try(&operation);                                        \
+	}
+
+/* A stack of four pages and the table of a window. */
+OPERATION(thread_create_survives, run_thread, 5, 0)
+OPERATION(request_irq_survives, run_irq, 1, 0)
+OPERATION(owner_begin_survives, run_owner, 1, 0)
+OPERATION(exclusive_refill_by_a_waiter_survives, run_exclusive, 2, 0)
+OPERATION(refiller_survives, run_refill, 8, 16)
+OPERATION(alloc_pages_exact_survives, run_exact, 1, 0)
+OPERATION(alloc_pages_bulk_survives, run_bulk, 1, 0)
+OPERATION(shell_alloc_survives, run_alloc, 1, 0)
+OPERATION(shell_alloc_exclusive_survives, run_alloc_exclusive, 1, 0)
+OPERATION(shell_drain_survives, run_drain, 8, 8)
+OPERATION(shell_bench_survives, run_benchmark, 3, 3)
+OPERATION(shell_panic_intrude_survives, run_intruder, 6, 0)
+
+/* ---- Interrupts ------------------------------------------------------------------ */
+
+static void take_and_give(void *data)
+{
+	struct page *page = alloc_page(GFP_ATOMIC);
+
+	*(bool *)data = page != NULL;
+	if (page != NULL)
+		__free_page(page);
+}
+
+CASE(fail_nth, what_an_interrupt_asks_for_is_not_counted)
+{
+	struct thread *self = current_thread();
+	bool got = false;
+	unsigned int left;
+	bool came;
+
+	fail_nth_set(self, 1, true);
+	came = in_timer_interrupt(take_and_give, &got);
+	left = fail_nth_failed(self);
+	fail_nth_set(self, 0, false);
+	EXPECT(came);
+	EXPECT(got);
+	EXPECT_EQUAL(left, 0);
+	return NULL;
+}
+
+/* Each take of an interrupt fails: its samples are dropped, and counted. */
+CASE(fail_nth, recorder_counts_what_injected_failures_cost)
+{
+	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
+	struct recorder_statistics timer;
+	uint64_t end = clock_ticks() + 30;
+	int stopped;
+
+	NEEDS_I8042();
+	fault_attr_init(attr);
+	attr->verbose = 0;
+	attr->min_order = 0;
+	attr->times = FAULT_TIMES_ALL;
+	attr->probability = 100;
+	recorder_start();
+	while (clock_ticks() < end)
+		thread_yield();
+	stopped = recorder_stop();
+	fault_attr_init(attr);
+	recorder_statistics(RECORDER_TIMER, &timer);
+	EXPECT_EQUAL(stopped, 0);
+	EXPECT(timer.taken >= 30);
+	EXPECT_EQUAL(timer.dropped, timer.taken);
+	EXPECT_EQUAL(timer.errors, 0);
+	return NULL;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/mm/test_fault_inject.c -- allocations that fail on request, on a private
+ * node of 256 pages.
+ */
+#include "kernel/core/context.h"
+#include "kernel/core/sched.h"
+#include "mm/fault_inject.h"
+#include "mm/page_alloc.h"
+#include "tests/mm/private_node.h"
+#include "tests/suite.h"
+
+SUITE(fault_inject);
+
+static struct node *node;
+
+/* A node whose fail_page_alloc is Linux's default but for PROBABILITY; it says
+ * nothing. */
+static struct fault_attr *begin(unsigned int probability, int times)
+{
+	static const unsigned long pages[ZONE_COUNT] = { 0, 256, 0, 0 };
+
+	node = private_node_full(0, pages);
+	node->fail_page_alloc.probability = probability;
+	node->fail_page_alloc.times = times;
+	node->fail_page_alloc.verbose = 0;
+	return &node->fail_page_alloc;
+}
+
+/* How many of COUNT requests fail. */
+static unsigned int failures(gfp_t gfp, unsigned int order, unsigned int count)
+{
+	unsigned int failed = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		struct page *page = alloc_pages_node(node, gfp, order);
+
+		if (page == NULL)
+			failed++;
+		else
+			free_pages_node(node, page, order, 0);
+	}
+	return failed;
+}
+
+static unsigned long injected(void)
+{
+	return vmstat_read(&node->stat, VMSTAT_fault_injected);
+}
+
+CASE(fault_inject, nothing_fails_by_default)
+{
+	begin(0, 1);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 20), 0);
+	EXPECT_EQUAL(failures(GFP_KERNEL, 0, 20), 0);
+	EXPECT_EQUAL(injected(), 0);
+	return NULL;
+}
+
+CASE(fault_inject, atomic_order_1_fails_exactly_three_times)
+{
+	begin(100, 3);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 0, 20), 0);
+	EXPECT_EQUAL(failures(GFP_KERNEL, 0, 20), 0);
+	EXPECT_EQUAL(failures(GFP_KERNEL, 3, 20), 0);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 20), 3);
+	EXPECT_EQUAL(injected(), 3);
+	EXPECT_EQUAL(node->fail_page_alloc.times, 0);
+	return NULL;
+}
+
+CASE(fault_inject, failure_touches_nothing_but_its_counter)
+{
+	unsigned long free;
+
+	begin(100, FAULT_TIMES_ALL);
+	free = node_free(node);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 5), 5);
+	EXPECT_EQUAL(node_free(node), free);
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_freelist_pass), 0);
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_alloc_fail), 0);
+	EXPECT_EQUAL(injected(), 5);
+	return NULL;
+}
+
+CASE(fault_inject, min_order_spares_smaller_requests)
+{
+	begin(100, FAULT_TIMES_ALL)->min_order = 3;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 5), 0);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 3, 5), 5);
+	node->fail_page_alloc.min_order = 0;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 0, 5), 5);
+	return NULL;
+}
+
+CASE(fault_inject, ignore_flags_spare_waiters_and_high_memory)
+{
+	struct fault_attr *attr = begin(100, FAULT_TIMES_ALL);
+
+	EXPECT_EQUAL(failures(GFP_KERNEL, 1, 5), 0);
+	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_HIGHMEM, 1, 5), 0);
+	attr->ignore_gfp_wait = false;
+	EXPECT_EQUAL(failures(GFP_KERNEL, 1, 5), 5);
+	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_HIGHMEM, 1, 5), 0);
+	attr->ignore_gfp_highmem = false;
+	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_HIGHMEM, 1, 5), 5);
+	return NULL;
+}
+
+/* What is asked is the question itself: a mask with NOFAIL need not work yet. */
+CASE(fault_inject, nofail_never_fails)
+{
+	struct fault_attr *attr = begin(100, FAULT_TIMES_ALL);
+	bool failed;
+
+	attr->min_order = 0;
+	attr->ignore_gfp_wait = false;
+	EXPECT(should_fail_alloc_page(node, GFP_KERNEL, 0));
+	EXPECT(!should_fail_alloc_page(node, GFP_KERNEL | __GFP_NOFAIL, 0));
+	fail_nth_set(current_thread(), 1, true);
+	failed = should_fail_alloc_page(node, GFP_KERNEL | __GFP_NOFAIL, 0);
+	fail_nth_set(current_thread(), 0, false);
+	EXPECT(!failed);
+	return NULL;
+}
+
+CASE(fault_inject, space_spares_that_many_pages_first)
+{
+	begin(100, FAULT_TIMES_ALL)->space = 9;
+	/* As Linux: 9 > 4, 5 > 4, and 1 is not. */
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 2), 0);
+	EXPECT_EQUAL(node->fail_page_alloc.space, 1);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 3), 3);
+	EXPECT_EQUAL(node->fail_page_alloc.space, 1);
+	return NULL;
+}
+
+CASE(fault_inject, interval_fails_each_nth_and_is_asked_behind_space)
+{
+	struct fault_attr *attr = begin(100, FAULT_TIMES_ALL);
+
+	attr->interval = 4;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 3), 0);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 1), 1);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 40), 10);
+	attr->space = 1000;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 40), 0);
+	EXPECT_EQUAL(attr->count, 44);
+	return NULL;
+}
+
+CASE(fault_inject, times_is_asked_before_space)
+{
+	begin(100, 0)->space = 100;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 10), 0);
+	EXPECT_EQUAL(node->fail_page_alloc.space, 100);
+	return NULL;
+}
+
+CASE(fault_inject, probability_is_met_and_the_seed_repeats_it)
+{
+	struct fault_attr *attr = begin(30, FAULT_TIMES_ALL);
+	unsigned int failed;
+
+	attr->seed = test_seed();
+	failed = failures(GFP_ATOMIC, 1, 2000);
+	/* 600, and five standard deviations of 20.5. */
+	EXPECT(failed > 497 && failed < 703);
+	attr->count = 0;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 2000), failed);
+	return NULL;
+}
+
+CASE(fault_inject, task_filter_spares_threads_that_are_not_marked)
+{
+	struct thread *thread = current_thread();
+	unsigned int marked;
+
+	begin(100, FAULT_TIMES_ALL)->task_filter = true;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 5), 0);
+	thread->make_it_fail = true;
+	marked = failures(GFP_ATOMIC, 1, 5);
+	thread->make_it_fail = false;
+	EXPECT_EQUAL(marked, 5);
+	return NULL;
+}
+
+CASE(fault_inject, illegal_requests_are_refused_and_not_failed)
+{
+	begin(100, FAULT_TIMES_ALL);
+	EXPECT(alloc_pages_node(node, GFP_ATOMIC, MAX_ORDER + 1) == NULL);
+	EXPECT(alloc_pages_node(node, GFP_ATOMIC | 0x3, 1) == NULL);
+	EXPECT_EQUAL(injected(), 0);
+	return NULL;
+}
+
+/* ---- fail_nth ------------------------------------------------------------------ */
+
+static unsigned int failures_of_nth(unsigned int nth, bool for_ever,
+                                    unsigned int count)
+{
+	unsigned int failed;
+
+	fail_nth_set(current_thread(), nth, for_ever);
+	failed = failures(GFP_KERNEL, 0, count);
+	fail_nth_set(current_thread(), 0, false);
+	return failed;
+}
+
+CASE(fault_inject, nth_request_fails_once_whatever_its_mask)
+{
+	struct thread *thread = current_thread();
+	struct page *page[4];
+
+	begin(0, 1);
+	fail_nth_set(thread, 3, false);
+	for (unsigned int i = 0; i < 4; i++)
+		page[i] = alloc_pages_node(node, GFP_KERNEL, 0);
+	fail_nth_set(thread, thread->fail_nth, false);
+	EXPECT_EQUAL(thread->fail_nth, 0);
+	EXPECT(page[0] != NULL && page[1] != NULL);
+	EXPECT(page[2] == NULL && page[3] != NULL);
+	EXPECT_EQUAL(injected(), 1);
+	return NULL;
+}
+
+CASE(fault_inject, for_ever_fails_from_the_nth_on)
+{
+	begin(0, 1);
+	EXPECT_EQUAL(failures_of_nth(4, true, 10), 7);
+	EXPECT_EQUAL(failures_of_nth(4, false, 10), 1);
+	EXPECT_EQUAL(failures_of_nth(11, true, 10), 0);
+	EXPECT_EQUAL(failures(GFP_KERNEL, 0, 10), 0);
+	return NULL;
+}
+
+CASE(fault_inject, nth_counts_its_failures)
+{
+	begin(0, 1);
+	fail_nth_set(current_thread(), 2, true);
+	failures(GFP_KERNEL, 0, 5);
+	EXPECT_EQUAL(fail_nth_failed(current_thread()), 4);
+	fail_nth_set(current_thread(), 0, false);
+	EXPECT_EQUAL(fail_nth_failed(current_thread()), 0);
+	return NULL;
+}
+
+CASE(fault_inject, while_nth_counts_the_attributes_are_not_asked)
+{
+	unsigned int failed;
+
+	begin(100, FAULT_TIMES_ALL);
+	fail_nth_set(current_thread(), 3, false);
+	failed = failures(GFP_ATOMIC, 1, 3);
+	EXPECT_EQUAL(failed, 1);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 3), 3);
+	return NULL;
+}
