@@ -42,6 +42,7 @@
 #include "kernel/selftest.h"
 #include "kernel/shell.h"
 #include "kernel/storm.h"
+#include "kernel/sysctl.h"
 #include "kernel/thread.h"
 #include "kernel/tracer.h"
 #include "lib/errno.h"
@@ -240,6 +241,8 @@ static void mm_init(uint64_t info_physical)
 	/* From here on alloc_pages() works. */
 	page_alloc_start(&node);
 	exclusive_start(&node);
+	/* The command line knows better. */
+	sysctl_start(&node);
 	broken = mm_check();
 	if (broken != NULL)
 		panic("memory does not add up at boot: %s", broken);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/shell_trace.c -- the trace and fault injection at the shell.
+ * kernel/shell_trace.c -- the trace, fault injection and the knobs.
  */
 #include "kernel/core/console.h"
 #include "kernel/fail.h"
 #include "kernel/line.h"
 #include "kernel/shell_command.h"
+#include "kernel/sysctl.h"
 #include "kernel/tracer.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -200,12 +201,80 @@ static const char *fail_candidate(const char *word __unused, unsigned int index)
 	return index < ARRAY_SIZE(name) ? name[index] : NULL;
 }
 
+/* ---- sysctl -------------------------------------------------------------------- */
+
+static void print_knob(const struct sysctl *knob)
+{
+	console_printf("%s =", knob->name);
+	for (unsigned int i = 0; i < knob->count; i++)
+		console_printf(" %lld",
+		               (long long)knob->get(page_alloc_node(), i));
+	console_printf("\n");
+}
+
+static void set_knob(const struct sysctl *knob, const char *text)
+{
+	int error = sysctl_set(knob, page_alloc_node(), text);
+
+	if (error == 0)
+		print_knob(knob);
+	else
+		console_printf("sysctl: %s: %s: it takes %u of %lld..%lld\n",
+		               knob->name,
+		               error == -ERANGE ? "out of range"
+		                                : "not as many numbers",
+		               knob->count, (long long)knob->low,
+		               (long long)knob->high);
+}
+
+static void print_knobs(void)
+{
+	const struct sysctl *knob;
+
+	for (unsigned int i = 0; (knob = sysctl_at(i)) != NULL; i++)
+		print_knob(knob);
+}
+
+static int run_sysctl(int argc, char **argv)
+{
+	const struct sysctl *knob;
+	char text[LINE_SIZE];
+	const char *equals;
+	size_t length;
+
+	if (argc == 1) {
+		print_knobs();
+		return 0;
+	}
+	shell_join(text, sizeof(text), argv, 1, argc);
+	equals = strchr(text, '=');
+	length = equals == NULL ? strlen(text) : (size_t)(equals - text);
+	knob = sysctl_find(text, length);
+	if (knob == NULL)
+		console_printf("sysctl: there is no '%s'\n", text);
+	else if (equals == NULL)
+		print_knob(knob);
+	else
+		set_knob(knob, equals + 1);
+	return 0;
+}
+
+static const char *sysctl_candidate(const char *word __unused,
+                                    unsigned int index)
+{
+	const struct sysctl *knob = sysctl_at(index);
+
+	return knob == NULL ? NULL : knob->name;
+}
+
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("trace", "[on|off|show [N]|clear|stream on|EVENT ...]",
 	              run_trace, trace_candidate,
 	              "what the allocator did; COM2"),
 	SHELL_COMMAND("fail", "[off|NAME=VALUE ...]", run_fail, fail_candidate,
 	              "allocations fail on purpose"),
+	SHELL_COMMAND("sysctl", "[NAME[=VALUE ...]]", run_sysctl,
+	              sysctl_candidate, "marks, reserves, swappiness"),
 };
 
-SHELL_TABLE(shell_trace_commands, "Tracing", commands);
+SHELL_TABLE(shell_trace_commands, "Tracing and knobs", commands);

@@ -16,6 +16,9 @@
 /* One dump of a failed request in ten seconds, as Linux. */
 #define DUMP_INTERVAL 10000000ULL
 
+/* Linux's default. */
+#define SWAPPINESS    60
+
 void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
                unsigned long count)
 {
@@ -33,6 +36,10 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 	node->start_pfn = start_pfn;
 	node->page_count = count;
 	node->watermark_scale_factor = WATERMARK_SCALE_FACTOR;
+	node->swappiness = SWAPPINESS;
+	node->lowmem_reserve_ratio[ZONE_DMA] = LOWMEM_RATIO_DMA;
+	node->lowmem_reserve_ratio[ZONE_DMA32] = LOWMEM_RATIO_DMA32;
+	node->lowmem_reserve_ratio[ZONE_NORMAL] = LOWMEM_RATIO_NORMAL;
 	fault_attr_init(&node->fail_page_alloc);
 	node->dump_limit.interval = DUMP_INTERVAL;
 	node->dump_limit.burst = 1;

@@ -22,6 +22,8 @@ struct node {
 	/* Tunables; watermark_setup() makes marks of them. */
 	unsigned long min_free_kbytes;
 	unsigned long watermark_scale_factor;
+	unsigned long swappiness; /* 0..200: how gladly anon is reclaimed */
+	unsigned long lowmem_reserve_ratio[ZONE_COUNT]; /* 0: no reserve */
 
 	struct vmstat stat;
 	struct trace trace;

@@ -25,9 +25,6 @@
 #include "mm/buddy.h"
 #include "mm/node.h"
 
-#define MIN_FREE_KBYTES_MIN 128UL
-#define MIN_FREE_KBYTES_MAX 262144UL
-
 /* The marks of MOVABLE (and of high memory) do not follow min_free_kbytes. */
 #define MOVABLE_MIN_DIVISOR 1024
 #define MOVABLE_MIN_LOWEST  32UL
@@ -57,12 +54,7 @@ static void setup_marks(struct zone *zone, unsigned long pages_min,
 
 static void setup_lowmem_reserve(struct node *node, enum zone_type type)
 {
-	static const unsigned long ratio[ZONE_COUNT] = {
-		[ZONE_DMA] = LOWMEM_RATIO_DMA,
-		[ZONE_DMA32] = LOWMEM_RATIO_DMA32,
-		[ZONE_NORMAL] = LOWMEM_RATIO_NORMAL,
-		[ZONE_MOVABLE] = 0,
-	};
+	const unsigned long ratio = node->lowmem_reserve_ratio[type];
 	struct zone *zone = &node->zone[type];
 	unsigned long above = 0;
 
@@ -71,8 +63,8 @@ static void setup_lowmem_reserve(struct node *node, enum zone_type type)
 		if (j <= type)
 			continue;
 		above += node->zone[j].managed;
-		if (ratio[type] != 0 && zone->managed != 0)
-			zone->lowmem_reserve[j] = above / ratio[type];
+		if (ratio != 0 && zone->managed != 0)
+			zone->lowmem_reserve[j] = above / ratio;
 	}
 }
 
@@ -83,9 +75,13 @@ void watermark_setup(struct node *node)
 	for (unsigned int type = 0; type <= ZONE_NORMAL; type++)
 		lowmem += node->zone[type].managed;
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		setup_marks(&node->zone[type], node->min_free_kbytes / 4,
-		            lowmem, node->watermark_scale_factor);
+		struct zone *zone = &node->zone[type];
+		bool enabled = spin_lock_irqsave(&zone->lock);
+
+		setup_marks(zone, node->min_free_kbytes / 4, lowmem,
+		            node->watermark_scale_factor);
 		setup_lowmem_reserve(node, (enum zone_type)type);
+		spin_unlock_irqrestore(&zone->lock, enabled);
 	}
 }
 

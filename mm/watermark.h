@@ -19,6 +19,10 @@ struct node;
 #define LOWMEM_RATIO_DMA32     256
 #define LOWMEM_RATIO_NORMAL    32
 
+/* What min_free_kbytes may be. */
+#define MIN_FREE_KBYTES_MIN    128UL
+#define MIN_FREE_KBYTES_MAX    262144UL
+
 /*
  * min_free_kbytes for LOWMEM_KB kilobytes of managed memory:
  * clamp(floor(sqrt(16 * lowmem_kb)), 128, 262144).
@@ -27,7 +31,8 @@ unsigned long watermark_min_free_kbytes(unsigned long lowmem_kb);
 
 /*
  * Set watermark[] and lowmem_reserve[] of every zone of NODE from its
- * managed_pages and NODE->min_free_kbytes / watermark_scale_factor.
+ * managed_pages and NODE->min_free_kbytes / watermark_scale_factor /
+ * lowmem_reserve_ratio.  At any time; takes each zone->lock.
  */
 void watermark_setup(struct node *node);
 

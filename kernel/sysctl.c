@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/sysctl.c -- the knobs of the memory manager.
+ *
+ *	min_free_kbytes          ---+
+ *	watermark_scale_factor   ---+--> watermark_setup(): marks and reserves
+ *	lowmem_reserve_ratio     ---+    of every zone, anew
+ *	swappiness               ------> read by reclaim
+ *
+ * A mark that comes down sets pages free for the refiller, which is told.
+ *
+ * Limits are Linux's (kernel/sysctl.c, mm/page_alloc.c), with one difference:
+ * Linux takes any min_free_kbytes and lets the machine die of it.  Here it is
+ * what the kernel would choose itself on some machine, 128..262144, and at most
+ * half of this one's memory.
+ *
+ * Locking: who sets knobs is one thread at a time (the shell, a test);
+ * watermark_setup() takes the zones' locks.
+ */
+#include "kernel/sysctl.h"
+
+#include "kernel/core/params.h"
+#include "kernel/core/printk.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/parse.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/node.h"
+#include "mm/watermark.h"
+
+/* ---- The knobs -------------------------------------------------------------- */
+
+static void recompute(struct node *node)
+{
+	watermark_setup(node);
+	exclusive_memory_freed(node);
+}
+
+static int64_t get_min_free(const struct node *node,
+                            unsigned int index __unused)
+{
+	return (int64_t)node->min_free_kbytes;
+}
+
+static int set_min_free(struct node *node, const int64_t *values)
+{
+	unsigned long half = node_managed(node) / 2 * (PAGE_SIZE / KIB);
+
+	if ((unsigned long)values[0] > half)
+		return -ERANGE;
+	node->min_free_kbytes = (unsigned long)values[0];
+	recompute(node);
+	return 0;
+}
+
+static int64_t get_scale(const struct node *node, unsigned int index __unused)
+{
+	return (int64_t)node->watermark_scale_factor;
+}
+
+static int set_scale(struct node *node, const int64_t *values)
+{
+	node->watermark_scale_factor = (unsigned long)values[0];
+	recompute(node);
+	return 0;
+}
+
+static int64_t get_ratio(const struct node *node, unsigned int index)
+{
+	return (int64_t)node->lowmem_reserve_ratio[index];
+}
+
+static int set_ratio(struct node *node, const int64_t *values)
+{
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		node->lowmem_reserve_ratio[type] = (unsigned long)values[type];
+	recompute(node);
+	return 0;
+}
+
+static int64_t get_swappiness(const struct node *node,
+                              unsigned int index __unused)
+{
+	return (int64_t)node->swappiness;
+}
+
+static int set_swappiness(struct node *node, const int64_t *values)
+{
+	WRITE_ONCE(node->swappiness, (unsigned long)values[0]);
+	return 0;
+}
+
+static const struct sysctl knobs[] = {
+	{ "vm.min_free_kbytes", 1, MIN_FREE_KBYTES_MIN, MIN_FREE_KBYTES_MAX,
+	  get_min_free, set_min_free },
+	{ "vm.watermark_scale_factor", 1, 1, 3000, get_scale, set_scale },
+	{ "vm.lowmem_reserve_ratio", ZONE_COUNT, 0, INT32_MAX, get_ratio,
+	  set_ratio },
+	{ "vm.swappiness", 1, 0, 200, get_swappiness, set_swappiness },
+};
+
+static_assert(ZONE_COUNT <= SYSCTL_VALUES, "lowmem_reserve_ratio");
+
+const struct sysctl *sysctl_at(unsigned int index)
+{
+	return index < ARRAY_SIZE(knobs) ? &knobs[index] : NULL;
+}
+
+static bool is_called(const char *knob, const char *name, size_t length)
+{
+	return strlen(knob) == length && strncmp(knob, name, length) == 0;
+}
+
+const struct sysctl *sysctl_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
+		const char *knob = knobs[i].name;
+
+		if (is_called(knob, name, length) ||
+		    is_called(strchr(knob, '.') + 1, name, length))
+			return &knobs[i];
+	}
+	return NULL;
+}
+
+/* ---- Setting ------------------------------------------------------------------ */
+
+static bool is_separator(char c)
+{
+	return c == ',' || c == ' ' || c == '\t';
+}
+
+/* A number, perhaps below 0. */
+static int parse_signed(const char *word, int64_t *value)
+{
+	bool negative = *word == '-';
+	uint64_t number;
+	int error = parse_number(word + negative, &number);
+
+	if (error == 0 && number > INT64_MAX)
+		error = -ERANGE;
+	if (error == 0)
+		*value = negative ? -(int64_t)number : (int64_t)number;
+	return error;
+}
+
+/* The next number of *TEXT, *TEXT behind it.  -ENOENT: there is none. */
+static int next_value(const char **text, int64_t *value)
+{
+	const char *at = *text;
+	char word[24];
+	size_t length = 0;
+
+	while (is_separator(*at))
+		at++;
+	if (*at == '\0')
+		return -ENOENT;
+	for (; *at != '\0' && !is_separator(*at); at++) {
+		if (length == sizeof(word) - 1)
+			return -EINVAL;
+		word[length++] = *at;
+	}
+	word[length] = '\0';
+	*text = at;
+	return parse_signed(word, value);
+}
+
+/* The numbers in TEXT, which must be as many as KNOB has, and within its
+ * limits. */
+static int parse_values(const struct sysctl *knob, const char *text,
+                        int64_t *values)
+{
+	int64_t more;
+
+	for (unsigned int i = 0; i < knob->count; i++) {
+		int error = next_value(&text, &values[i]);
+
+		if (error != 0)
+			return error == -ENOENT ? -EINVAL : error;
+		if (values[i] < knob->low || values[i] > knob->high)
+			return -ERANGE;
+	}
+	return next_value(&text, &more) == -ENOENT ? 0 : -EINVAL;
+}
+
+int sysctl_set(const struct sysctl *knob, struct node *node, const char *text)
+{
+	int64_t values[SYSCTL_VALUES];
+	int error = parse_values(knob, text, values);
+
+	return error == 0 ? knob->set(node, values) : error;
+}
+
+/* ---- The command line ----------------------------------------------------------- */
+
+/* What it said of each knob, until there is a node; NULL: nothing. */
+static const char *wanted[ARRAY_SIZE(knobs)];
+
+static int remember(const char *name, const char *value)
+{
+	const struct sysctl *knob = sysctl_find(name, strlen(name));
+	int64_t values[SYSCTL_VALUES];
+	int error;
+
+	if (knob == NULL || value == NULL)
+		return -EINVAL;
+	error = parse_values(knob, value, values);
+	if (error == 0)
+		wanted[knob - knobs] = value;
+	return error;
+}
+
+#define SYSCTL_PARAM(name, help)                                               \
+	static int set_param_##name(const char *value)                         \
+	{                                                                      \
+		return remember(#name, value);                                 \
+	}                                                                      \
+	PARAM(name, #name, help, set_param_##name)
+
+SYSCTL_PARAM(min_free_kbytes, "N: the marks' sum, 128..262144");
+SYSCTL_PARAM(watermark_scale_factor, "N: their distance, 1..3000 / 10000");
+SYSCTL_PARAM(lowmem_reserve_ratio, "A,B,C,D: for each zone; 0: no reserve");
+SYSCTL_PARAM(swappiness, "N: how gladly anonymous pages go, 0..200");
+
+void sysctl_start(struct node *node)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
+		if (wanted[i] != NULL &&
+		    sysctl_set(&knobs[i], node, wanted[i]) != 0)
+			pr_warn("sysctl: %s=%s is too much for this machine\n",
+			        knobs[i].name, wanted[i]);
+	}
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The knobs of the kernel's own node.  Each case puts back what it found.
+ */
+#include "kernel/refiller.h"
+#include "kernel/sysctl.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/page_alloc.h"
+#include "mm/watermark.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(sysctl);
+
+static const struct sysctl *find(const char *name)
+{
+	return sysctl_find(name, strlen(name));
+}
+
+static int set(const char *name, const char *text)
+{
+	return sysctl_set(find(name), page_alloc_node(), text);
+}
+
+static int set_number(const char *name, unsigned long value)
+{
+	char text[24];
+
+	scnprintf(text, sizeof(text), "%lu", value);
+	return set(name, text);
+}
+
+/* The four tunables and what follows from them. */
+struct knobs {
+	unsigned long min_free_kbytes;
+	unsigned long scale;
+	unsigned long swappiness;
+	unsigned long ratio[ZONE_COUNT];
+	unsigned long watermark[ZONE_COUNT][WMARK_COUNT];
+	unsigned long reserve[ZONE_COUNT][ZONE_COUNT];
+};
+
+static void read_knobs(struct knobs *knobs)
+{
+	const struct node *node = page_alloc_node();
+
+	memset(knobs, 0, sizeof(*knobs));
+	knobs->min_free_kbytes = node->min_free_kbytes;
+	knobs->scale = node->watermark_scale_factor;
+	knobs->swappiness = node->swappiness;
+	memcpy(knobs->ratio, node->lowmem_reserve_ratio, sizeof(knobs->ratio));
+	for (unsigned int i = 0; i < ZONE_COUNT; i++) {
+		memcpy(knobs->watermark[i], node->zone[i].watermark,
+		       sizeof(knobs->watermark[i]));
+		memcpy(knobs->reserve[i], node->zone[i].lowmem_reserve,
+		       sizeof(knobs->reserve[i]));
+	}
+}
+
+static void restore(const struct knobs *knobs)
+{
+	struct node *node = page_alloc_node();
+
+	node->min_free_kbytes = knobs->min_free_kbytes;
+	node->watermark_scale_factor = knobs->scale;
+	node->swappiness = knobs->swappiness;
+	memcpy(node->lowmem_reserve_ratio, knobs->ratio, sizeof(knobs->ratio));
+	watermark_setup(node);
+}
+
+static bool same(const struct knobs *a, const struct knobs *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+CASE(sysctl, every_knob_has_a_value_within_its_limits)
+{
+	const struct sysctl *knob;
+	unsigned int count;
+
+	for (count = 0; (knob = sysctl_at(count)) != NULL; count++) {
+		for (unsigned int i = 0; i < knob->count; i++) {
+			int64_t value = knob->get(page_alloc_node(), i);
+
+			EXPECT(value >= knob->low && value <= knob->high);
+		}
+		EXPECT(find(knob->name) == knob);
+		EXPECT(find(strchr(knob->name, '.') + 1) == knob);
+	}
+	EXPECT(count >= 4);
+	EXPECT(find("vm.frobnicate") == NULL);
+	EXPECT(find("") == NULL);
+	return NULL;
+}
+
+CASE(sysctl, what_is_refused_changes_nothing)
+{
+	static const struct {
+		const char *name;
+		const char *text;
+		int error;
+	} refused[] = {
+		{ "vm.min_free_kbytes", "127", -ERANGE },
+		{ "vm.min_free_kbytes", "262145", -ERANGE },
+		{ "vm.min_free_kbytes", "", -EINVAL },
+		{ "vm.min_free_kbytes", "many", -EINVAL },
+		{ "vm.min_free_kbytes", "1000 1000", -EINVAL },
+		{ "vm.min_free_kbytes", "-1", -ERANGE },
+		{ "vm.min_free_kbytes", "99999999999999999999999", -ERANGE },
+		{ "watermark_scale_factor", "0", -ERANGE },
+		{ "watermark_scale_factor", "3001", -ERANGE },
+		{ "lowmem_reserve_ratio", "256 256 32", -EINVAL },
+		{ "lowmem_reserve_ratio", "256 256 32 0 0", -EINVAL },
+		{ "lowmem_reserve_ratio", "256 256 32 -1", -ERANGE },
+		{ "swappiness", "201", -ERANGE },
+		{ "swappiness", "-1", -ERANGE },
+		{ "swappiness", "6x", -EINVAL },
+	};
+	struct knobs before;
+	struct knobs after;
+
+	read_knobs(&before);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		int error = set(refused[i].name, refused[i].text);
+
+		if (error != refused[i].error)
+			return test_failure("%s=%s gives %d", refused[i].name,
+			                    refused[i].text, error);
+	}
+	read_knobs(&after);
+	EXPECT(same(&before, &after));
+	return NULL;
+}
+
+CASE(sysctl, min_free_kbytes_is_at_most_half_of_memory)
+{
+	unsigned long half =
+		node_managed(page_alloc_node()) / 2 * (PAGE_SIZE / KIB);
+	struct knobs before;
+	struct knobs after;
+	int error;
+
+	read_knobs(&before);
+	error = set_number("min_free_kbytes", half + 1);
+	read_knobs(&after);
+	restore(&before);
+	EXPECT_EQUAL(error, -ERANGE);
+	EXPECT(same(&before, &after));
+	return NULL;
+}
+
+/* What the marks must be, by the formula and not by watermark.c. */
+static const char *check_marks(const struct node *node)
+{
+	unsigned long lowmem = node_managed(node);
+
+	for (unsigned int type = 0; type < ZONE_MOVABLE; type++) {
+		const struct zone *zone = &node->zone[type];
+		unsigned long lowest =
+			node->min_free_kbytes / 4 * zone->managed / lowmem;
+		unsigned long gap = max(
+			lowest / 4,
+			zone->managed * node->watermark_scale_factor / 10000);
+
+		EXPECT_EQUAL(zone->watermark[WMARK_MIN], lowest);
+		EXPECT_EQUAL(zone->watermark[WMARK_LOW], lowest + gap);
+		EXPECT_EQUAL(zone->watermark[WMARK_HIGH], lowest + 2 * gap);
+	}
+	return NULL;
+}
+
+CASE(sysctl, marks_follow_at_once)
+{
+	struct node *node = page_alloc_node();
+	struct knobs before;
+	const char *broken[3];
+	int error[3];
+
+	read_knobs(&before);
+	error[0] = set("min_free_kbytes", "200");
+	broken[0] = check_marks(node);
+	error[1] = set("watermark_scale_factor", "777");
+	broken[1] = check_marks(node);
+	error[2] = set("min_free_kbytes", "1024");
+	broken[2] = check_marks(node);
+	restore(&before);
+	for (unsigned int i = 0; i < ARRAY_SIZE(error); i++) {
+		EXPECT_EQUAL(error[i], 0);
+		if (broken[i] != NULL)
+			return broken[i];
+	}
+	return NULL;
+}
+
+CASE(sysctl, reserve_of_lower_zones_follows_their_ratio)
+{
+	struct node *node = page_alloc_node();
+	struct zone *dma = &node->zone[ZONE_DMA];
+	unsigned long above = node->zone[ZONE_DMA32].managed;
+	struct knobs before;
+	unsigned long reserve[2];
+	int error[2];
+
+	read_knobs(&before);
+	error[0] = set("lowmem_reserve_ratio", "10,256,32,0");
+	reserve[0] = dma->lowmem_reserve[ZONE_DMA32];
+	error[1] = set("vm.lowmem_reserve_ratio", "0 256 32 0");
+	reserve[1] = dma->lowmem_reserve[ZONE_DMA32];
+	restore(&before);
+	EXPECT(error[0] == 0 && error[1] == 0);
+	EXPECT_EQUAL(reserve[0], above / 10);
+	EXPECT_EQUAL(reserve[1], 0);
+	return NULL;
+}
+
+CASE(sysctl, swappiness_is_kept)
+{
+	struct node *node = page_alloc_node();
+	struct knobs before;
+	unsigned long kept;
+	int error;
+
+	read_knobs(&before);
+	error = set("swappiness", "0xc8");
+	kept = node->swappiness;
+	restore(&before);
+	EXPECT_EQUAL(error, 0);
+	EXPECT_EQUAL(kept, 200);
+	return NULL;
+}
+
+/* Twice min_free_kbytes: a request without rights leaves twice as much. */
+CASE(sysctl, raised_marks_hold_for_the_next_request)
+{
+	struct knobs before;
+	struct drained drained;
+	unsigned long allowed;
+	unsigned long usual;
+	unsigned long got;
+	int error;
+
+	refiller_pause(true);
+	read_knobs(&before);
+	usual = allowed_by_rules(RESERVE_NONE);
+	error = set_number("min_free_kbytes", before.min_free_kbytes * 2);
+	allowed = allowed_by_rules(RESERVE_NONE);
+	drained_init(&drained);
+	drain(&drained, GFP_NOWAIT);
+	got = drained.count;
+	drained_free(&drained);
+	restore(&before);
+	refiller_pause(false);
+	EXPECT_EQUAL(error, 0);
+	EXPECT(allowed < usual);
+	EXPECT_EQUAL(got, allowed);
+	return NULL;
+}
+
+/* The pool is empty and the refiller has found no frame above its floor; the
+ * floor comes down, and it does not wait for somebody to free a page. */
+CASE(sysctl, lowered_marks_feed_a_starved_refiller)
+{
+	struct node *node = page_alloc_node();
+	struct knobs before;
+	struct drained drained;
+	unsigned long starved;
+	unsigned long fed;
+	int error[2];
+
+	read_knobs(&before);
+	error[0] = set_number("min_free_kbytes", before.min_free_kbytes * 2);
+	refiller_pause(true);
+	exclusive_shrink(node, 0);
+	drained_init(&drained);
+	drain(&drained, GFP_ATOMIC | __GFP_NOWARN);
+	refiller_pause(false);
+	exclusive_balance(node);
+	refiller_settle();
+	starved = node->pool.count;
+	error[1] = set_number("min_free_kbytes", before.min_free_kbytes);
+	refiller_settle();
+	fed = node->pool.count;
+	drained_free(&drained);
+	restore(&before);
+	EXPECT(error[0] == 0 && error[1] == 0);
+	EXPECT_EQUAL(starved, 0);
+	EXPECT(fed > 0);
+	return NULL;
+}

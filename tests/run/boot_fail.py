@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Allocations that fail on request, from the command line and the shell."""
+
+from lab import boot_test, check, command, number
+
+
+def answers(qemu, flags, count):
+    said = [command(qemu, f"alloc {flags}") for _ in range(count)]
+    return ["NULL" in answer for answer in said]
+
+
+def injected(qemu):
+    return number(command(qemu, "vmstat fault"), r"injected (\d+)", "vmstat")
+
+
+@boot_test
+def fail_page_alloc_takes_linuxs_four_numbers(lab):
+    """
+    interval 2, probability 100, space 0, times 3: each second request of
+    GFP_ATOMIC and order 1 fails, three times; others never.
+    """
+    with lab.prompt("fail_page_alloc=2,100,0,3") as qemu:
+        check(not any(answers(qemu, "ATOMIC 0", 4)), "order 0 fails")
+        check(not any(answers(qemu, "KERNEL 1", 4)), "GFP_KERNEL fails")
+        failed = answers(qemu, "ATOMIC 1", 10)
+        due = [at in (1, 3, 5) for at in range(10)]
+        check(failed == due, f"they failed so: {failed}")
+        check(injected(qemu) == 3, f"{injected(qemu)} are counted")
+        log = command(qemu, "log 60")
+        check("FAULT_INJECTION: forcing a failure" in log, "the log is silent")
+
+
+@boot_test
+def fail_nth_fails_what_the_shell_asks_for(lab):
+    with lab.prompt("fail_nth=2") as qemu:
+        failed = answers(qemu, "KERNEL", 4)
+        check(failed == [False, True, False, False], f"first: {failed}")
+        command(qemu, "fail fail-nth=3,forever")
+        failed = answers(qemu, "KERNEL", 5)
+        check(failed == [False] * 2 + [True] * 3, f"for ever: {failed}")
+        command(qemu, "fail off")
+        check(not any(answers(qemu, "KERNEL", 3)), "it goes on failing")
+        check(injected(qemu) == 4, f"{injected(qemu)} are counted")
+        said = command(qemu, "fail probability=101")
+        check("out of range" in said, f"101 %: {said!r}")
+        said = command(qemu, "fail frobnicate=1")
+        check("makes no sense" in said, f"frobnicate: {said!r}")
