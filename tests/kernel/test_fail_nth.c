@@ -5,8 +5,8 @@
  *
  * An operation does something and undoes it.  It may fail, if it says so, and
  * must leave nothing behind: after each attempt as many pages are free as
- * before; after each case every page is counted, as after every other.  To have another one tried, add a row to the table
- * and a CASE for it.
+ * before; after each case every page is counted, as after every other.  To have
+ * another one tried, add a function and a CASE.
  */
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
@@ -30,15 +30,11 @@ SUITE(fail_nth);
 /* A line that nobody has. */
 #define FREE_LINE 10
 
-/* More allocations than any operation of the table makes. */
-#define NTH_MAX   600U
+/* More allocations than any operation makes. */
+#define ALL       600U
 
-struct operation {
-	/* Do it and undo it.  False: it failed, and said so. */
-	bool (*run)(void);
-	unsigned int allocations; /* at least so many may fail */
-	unsigned int most;        /* and so many are tried; 0: all */
-};
+/* Do it and undo it.  False: it failed, and said so. */
+typedef bool (*operation)(void);
 
 /* ---- The operations ----------------------------------------------------------- */
 
@@ -213,15 +209,15 @@ static unsigned long not_free(void)
 }
 
 /* Does run() with the NTH allocation failing; *HIT: one did fail. */
-static const char *attempt(const struct operation *operation, unsigned int nth,
-                           bool for_ever, bool *hit)
+static const char *attempt(operation run, unsigned int nth, bool for_ever,
+                           bool *hit)
 {
 	struct thread *self = current_thread();
 	unsigned long before = not_free();
 	bool done;
 
 	fail_nth_set(self, nth, for_ever);
-	done = operation->run();
+	done = run();
 	*hit = fail_nth_failed(self) > 0;
 	fail_nth_set(self, 0, false);
 	if (!*hit && !done)
@@ -234,26 +230,25 @@ static const char *attempt(const struct operation *operation, unsigned int nth,
 	return NULL;
 }
 
-/* Until none fails.  *COUNT: how many allocations could fail. */
-static const char *sweep(const struct operation *operation, bool for_ever,
+/* Until none fails, or MOST have.  *COUNT: how many allocations could fail. */
+static const char *sweep(operation run, unsigned int most, bool for_ever,
                          unsigned int *count)
 {
-	unsigned int last = operation->most == 0 ? NTH_MAX : operation->most;
 	bool hit = true;
 
-	for (*count = 0; *count < last; (*count)++) {
-		const char *broken =
-			attempt(operation, *count + 1, for_ever, &hit);
+	for (*count = 0; *count < most; (*count)++) {
+		const char *broken = attempt(run, *count + 1, for_ever, &hit);
 
 		if (broken != NULL)
 			return broken;
 		if (!hit)
 			return NULL;
 	}
-	return operation->most == 0 ? "it allocates without end" : NULL;
+	return most == ALL ? "it allocates without end" : NULL;
 }
 
-static const char *try(const struct operation *operation)
+/* At least LEAST allocations of run() can be made to fail, and it survives. */
+static const char *try(operation run, unsigned int least, unsigned int most)
 {
 	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
 	unsigned int verbose = attr->verbose;
@@ -261,42 +256,78 @@ static const char *try(const struct operation *operation)
 	const char *broken;
 
 	attr->verbose = 0;
-	broken = sweep(operation, false, &count[0]);
+	broken = sweep(run, most, false, &count[0]);
 	if (broken == NULL)
-		broken = sweep(operation, true, &count[1]);
+		broken = sweep(run, most, true, &count[1]);
 	attr->verbose = verbose;
 	if (broken != NULL)
 		return broken;
-	if (count[0] < operation->allocations)
+	if (count[0] < least)
 		return test_failure("%u allocations failed, expected %u",
-		                    count[0], operation->allocations);
+		                    count[0], least);
 	return NULL;
 }
 
-#define OPERATION(name, function, at_least, at_most)                           \
-	CASE(fail_nth, name)                                                   \
-	{                                                                      \
-		static const struct operation operation = {                    \
-			.run = (function),                                     \
-			.allocations = (at_least),                             \
-			.most = (at_most),                                     \
-		};                                                             \
-		return try(&operation);                                        \
-	}
-
 /* A stack of four pages and the table of a window. */
-OPERATION(thread_create_survives, run_thread, 5, 0)
-OPERATION(request_irq_survives, run_irq, 1, 0)
-OPERATION(owner_begin_survives, run_owner, 1, 0)
-OPERATION(exclusive_refill_by_a_waiter_survives, run_exclusive, 2, 0)
-OPERATION(refiller_survives, run_refill, 8, 16)
-OPERATION(alloc_pages_exact_survives, run_exact, 1, 0)
-OPERATION(alloc_pages_bulk_survives, run_bulk, 1, 0)
-OPERATION(shell_alloc_survives, run_alloc, 1, 0)
-OPERATION(shell_alloc_exclusive_survives, run_alloc_exclusive, 1, 0)
-OPERATION(shell_drain_survives, run_drain, 8, 8)
-OPERATION(shell_bench_survives, run_benchmark, 3, 3)
-OPERATION(shell_panic_intrude_survives, run_intruder, 6, 0)
+CASE(fail_nth, thread_create_survives)
+{
+	return try(run_thread, 5, ALL);
+}
+
+CASE(fail_nth, request_irq_survives)
+{
+	return try(run_irq, 1, ALL);
+}
+
+CASE(fail_nth, owner_begin_survives)
+{
+	return try(run_owner, 1, ALL);
+}
+
+CASE(fail_nth, exclusive_refill_by_a_waiter_survives)
+{
+	return try(run_exclusive, 2, ALL);
+}
+
+CASE(fail_nth, refiller_survives)
+{
+	return try(run_refill, 8, 16);
+}
+
+CASE(fail_nth, alloc_pages_exact_survives)
+{
+	return try(run_exact, 1, ALL);
+}
+
+CASE(fail_nth, alloc_pages_bulk_survives)
+{
+	return try(run_bulk, 1, ALL);
+}
+
+CASE(fail_nth, shell_alloc_survives)
+{
+	return try(run_alloc, 1, ALL);
+}
+
+CASE(fail_nth, shell_alloc_exclusive_survives)
+{
+	return try(run_alloc_exclusive, 1, ALL);
+}
+
+CASE(fail_nth, shell_drain_survives)
+{
+	return try(run_drain, 8, 8);
+}
+
+CASE(fail_nth, shell_bench_survives)
+{
+	return try(run_benchmark, 3, 3);
+}
+
+CASE(fail_nth, shell_panic_intrude_survives)
+{
+	return try(run_intruder, 6, ALL);
+}
 
 /* ---- Interrupts ------------------------------------------------------------------ */
 
