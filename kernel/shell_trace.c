@@ -268,9 +268,9 @@ static const char *sysctl_candidate(const char *word __unused,
 }
 
 static const struct shell_command commands[] = {
-	SHELL_COMMAND("trace", "[on|off|show [N]|clear|stream on|EVENT ...]",
-	              run_trace, trace_candidate,
-	              "what the allocator did; COM2"),
+	SHELL_COMMAND("trace", "[on|off|show|clear|EVENT]", run_trace,
+	              trace_candidate,
+	              "what the allocator did; stream: over COM2"),
 	SHELL_COMMAND("fail", "[off|NAME=VALUE ...]", run_fail, fail_candidate,
 	              "allocations fail on purpose"),
 	SHELL_COMMAND("sysctl", "[NAME[=VALUE ...]]", run_sysctl,

@@ -218,7 +218,7 @@ static int remember(const char *name, const char *value)
 	}                                                                      \
 	PARAM(name, #name, help, set_param_##name)
 
-SYSCTL_PARAM(min_free_kbytes, "N: the marks' sum, 128..262144");
+SYSCTL_PARAM(min_free_kbytes, "N: the min marks together, 128..262144");
 SYSCTL_PARAM(watermark_scale_factor, "N: their distance, 1..3000 / 10000");
 SYSCTL_PARAM(lowmem_reserve_ratio, "A,B,C,D: for each zone; 0: no reserve");
 SYSCTL_PARAM(swappiness, "N: how gladly anonymous pages go, 0..200");

@@ -96,7 +96,7 @@ static int set_stream(const char *value)
 }
 
 PARAM(trace, "trace", "=EVENT,...: record these events (all)", set_trace);
-PARAM(trace_stream, "trace_stream", ": and send them over COM2", set_stream);
+PARAM(trace_stream, "trace_stream", ": send the trace over COM2", set_stream);
 
 /* ---- The stream --------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import threading
 
 from lab import boot_test, check, command, number
 
@@ -33,7 +34,10 @@ def read_stream(path):
     """Each line parsed; the numbers of each line follow those of the one
     before."""
     with open(path) as file:
-        lines = file.read().splitlines()
+        return parse_stream(file.read().splitlines())
+
+
+def parse_stream(lines):
     events = []
     for at, line in enumerate(lines):
         try:
@@ -154,3 +158,58 @@ def trace_of_the_boot_is_asked_for_on_the_command_line(lab):
     sent = [r["pfn"] for r in records if r["event"] == "mm_exclusive_transfer"]
     got = [r["pfn"] for r in records if r["event"] == "mm_exclusive_accept"]
     check(sent and sent == got, f"sent {sent}, accepted {got}")
+
+
+@boot_test
+def traced_code_does_not_wait_for_a_reader_that_sleeps(lab):
+    """
+    Nobody reads the other end of COM2: the port is full, the thread that sends
+    waits, and everybody else goes on.  When it is read at last, everything is
+    there, as a record or as lost.
+    """
+    os.makedirs(lab.directory, exist_ok=True)
+    path = os.path.join(lab.directory, "com2")
+    for name in (path + ".in", path + ".out"):
+        if os.path.exists(name):
+            os.unlink(name)
+        os.mkfifo(name)
+    end = os.open(path + ".out", os.O_RDONLY | os.O_NONBLOCK)
+    with lab.prompt(more=("-serial", "pipe:" + path)) as qemu:
+        command(qemu, "recorder stop")
+        command(qemu, "trace stream on")
+        before = vmstat(qemu)
+        command(qemu, "trace mm_page_alloc")
+        command(qemu, "drain NOWAIT")
+        command(qemu, "trace off")
+        after = vmstat(qemu)
+        command(qemu, "trace stream off")
+        said = command(qemu, "trace")
+        check("stream to COM2: on" in said, f"it was read: {said!r}")
+        command(qemu, "free all")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+        os.set_blocking(end, True)
+        lines = []
+        with os.fdopen(end, errors="replace") as pipe:
+            reader = threading.Thread(
+                target=lambda: lines.extend(pipe.read().splitlines())
+            )
+            reader.start()
+            end_stream(qemu)
+            qemu.kill()
+            reader.join(30)
+    records, lost = parse_stream(lines)
+    check(lost > 0, "nothing was lost: this was no test")
+    total = len(records) + lost
+    check(
+        total == allocated(before, after),
+        f"{total} records for {allocated(before, after)} pages",
+    )
+
+
+@boot_test
+def stream_without_a_port_is_refused(lab):
+    with lab.prompt("trace_stream", memory="32M") as qemu:
+        check("trace: not possible" in qemu.console.text, "no word of it")
+        said = command(qemu, "trace stream on")
+        check("no UART answers at COM2" in said, f"it says {said!r}")
