@@ -212,6 +212,8 @@ static bool page_is_waiting(void *data)
 
 static void recorder_run(void *data)
 {
+	/* It may run before thread_create() has returned to recorder_init(). */
+	recorder_thread = current_thread();
 	for (;;) {
 		struct record_page *page;
 
