@@ -43,7 +43,7 @@ static int parse_digits(const char *text, size_t length, unsigned int base,
 
 static int parse_prefixed(const char *text, size_t length, uint64_t *number)
 {
-	if (length >= 2 && text[0] == '0' && text[1] == 'x')
+	if (length >= 2 && text[0] == '0' && (text[1] | 0x20) == 'x')
 		return parse_digits(text + 2, length - 2, 16, number);
 	return parse_digits(text, length, 10, number);
 }

@@ -10,8 +10,8 @@
 #include "lib/types.h"
 
 /*
- * A whole unsigned number: decimal, or hexadecimal behind 0x.  Returns 0,
- * -EINVAL (empty, or a character that is no digit) or -ERANGE (above 2^64-1).
+ * A whole unsigned number: decimal, or hexadecimal behind 0x or 0X.  Returns
+ * 0, -EINVAL (empty, or a character that is no digit) or -ERANGE (above 2^64-1).
  */
 __must_check int parse_number(const char *text, uint64_t *number);
 

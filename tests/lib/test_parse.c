@@ -53,6 +53,7 @@ CASE(parse, reads_decimal_and_hexadecimal_up_to_64_bits)
 		{ "18446744073709551615", 0, UINT64_MAX },
 		{ "0x0", 0, 0 },
 		{ "0xdeadBEEF", 0, 0xdeadbeef },
+		{ "0X1F", 0, 0x1f },
 		{ "0xffffffffffffffff", 0, UINT64_MAX },
 		{ "0x000000000000000000001", 0, 1 },
 	};
