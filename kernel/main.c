@@ -98,9 +98,9 @@ static void read_boot_info(uint32_t magic, const void *info, uint64_t limit)
 		panic("the boot information has no memory map");
 }
 
-static void must_take(uint64_t start, uint64_t end)
+static void must(int error)
 {
-	if (memmap_take(&memmap, start, end) != 0)
+	if (error != 0)
 		panic("too many reserved ranges in the boot information");
 }
 
@@ -127,19 +127,18 @@ const struct memmap *boot_memmap(void)
  * there and nobody reads (sections of the image's file) is not. */
 static void take_what_is_used(uint64_t info_physical)
 {
-	must_take(0, PAGE_SIZE);
-	must_take(image_physical_start(), image_physical_end());
-	must_take(info_physical, info_physical + boot.size);
+	must(memmap_take(&memmap, 0, PAGE_SIZE));
+	must(memmap_take(&memmap, image_physical_start(),
+	                 image_physical_end()));
 	if (boot.modules_dropped > 0)
 		panic("%u modules: %u are the most that can be kept from the "
 		      "allocator",
 		      boot.modules + boot.modules_dropped, BOOT_MAX_MODULES);
-	for (unsigned int i = 0; i < boot.modules; i++) {
-		must_take(boot.module[i].start, boot.module[i].end);
+	must(memmap_take_loaded(&memmap, info_physical));
+	for (unsigned int i = 0; i < boot.modules; i++)
 		pr_info("boot: module %u at %#llx..%#llx stays reserved\n", i,
 		        (unsigned long long)boot.module[i].start,
 		        (unsigned long long)boot.module[i].end);
-	}
 	if (boot.sections > 0)
 		pr_debug("boot: %u sections of the image's file are not "
 		         "needed: released\n",
@@ -226,11 +225,10 @@ static void mm_init(uint64_t info_physical)
 	node_init(&node, array, 0, pages);
 	trace_init(&node.trace, ring, records);
 	/* The boot code has done its work. */
-	if (memmap_give(&memmap, boot_physical_start(), boot_physical_end()) !=
-	    0)
-		panic("too many reserved ranges");
-	/* GRUB may have put the boot information into a gap of it. */
-	must_take(info_physical, info_physical + boot.size);
+	must(memmap_give(&memmap, boot_physical_start(), boot_physical_end()));
+	/* GRUB may have put the boot information into a gap of it, another
+	 * loader a module over it. */
+	must(memmap_take_loaded(&memmap, info_physical));
 	/* Every frame that nobody has goes to the buddies. */
 	memmap_release_free(&memmap, &node);
 	/* The marks follow from what they got. */

@@ -177,6 +177,17 @@ int memmap_take(struct memmap *map, uint64_t start, uint64_t end)
 	return 0;
 }
 
+int memmap_take_loaded(struct memmap *map, uint64_t info)
+{
+	const struct boot_info *boot = map->boot;
+	int error = memmap_take(map, info, info + boot->size);
+
+	for (unsigned int i = 0; i < boot->modules && error == 0; i++)
+		error = memmap_take(map, boot->module[i].start,
+		                    boot->module[i].end);
+	return error;
+}
+
 int memmap_give(struct memmap *map, uint64_t start, uint64_t end)
 {
 	start = ALIGN_UP(start, PAGE_SIZE);

@@ -65,6 +65,13 @@ unsigned long memmap_end_pfn(const struct memmap *map);
  */
 __must_check int memmap_take(struct memmap *map, uint64_t start, uint64_t end);
 
+/*
+ * Take what the loader put into memory: the boot information, which lies at
+ * INFO, and the modules.  They may overlap each other, the image, what was
+ * taken already, and what is no memory.  0 or -ENOSPC.
+ */
+__must_check int memmap_take_loaded(struct memmap *map, uint64_t info);
+
 /* Give the whole frames inside START..END back.  0 or -ENOSPC. */
 __must_check int memmap_give(struct memmap *map, uint64_t start, uint64_t end);
 

@@ -410,6 +410,61 @@ CASE(memmap, a_full_table_of_taken_ranges_says_so_and_loses_nothing)
 	return compare_free();
 }
 
+/* Paint the frames that START..END touches. */
+static void paint_taken(uint64_t start, uint64_t end)
+{
+	for (unsigned long frame = 0; frame < FRAMES; frame++) {
+		uint64_t at = frame * PAGE_SIZE;
+
+		if (start < end && at < end && at + PAGE_SIZE > start)
+			taken[frame] = true;
+	}
+}
+
+/*
+ * The image is frames 0x20 to 0x2f, its first four are given back, as those of
+ * the boot code are.
+ */
+CASE(memmap, what_was_loaded_is_kept_wherever_it_lies)
+{
+	static const struct boot_range modules[] = {
+		{ 0x10000, 0x10001 },       /* alone */
+		{ 0x1f800, 0x20001 },       /* into the boot code */
+		{ 0x22100, 0x22200 },       /* in it */
+		{ 0x23fff, 0x24001 },       /* boot code and image */
+		{ 0x28000, 0x29000 },       /* in the image */
+		{ 0x2ffff, 0x40010 },       /* out of it, over the next ones */
+		{ 0x31000, 0x33000 },       /* twice the same */
+		{ 0x31000, 0x33000 },       /* ... */
+		{ 0x3f000, 0x41001 },       /* over the boot information */
+		{ 0x7ff00, 0x90000 },       /* memory and a hole */
+		{ 0x82000, 0x83000 },       /* in the hole */
+		{ 0xff000, 0x180000 },      /* past the end of memory */
+		{ 0xc0000000, 0xffffffff }, /* none there */
+	};
+	const uint64_t info = 0x40ff8;
+
+	begin_map();
+	add(0, 0x80000, BOOT_MEMORY_USABLE);
+	add(0x84000, FRAMES * PAGE_SIZE - 0x84000, BOOT_MEMORY_USABLE);
+	memcpy(boot.module, modules, sizeof(modules));
+	boot.modules = ARRAY_SIZE(modules);
+	boot.size = 16;
+	memmap_init(&map, &boot, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
+		paint_taken(modules[i].start, modules[i].end);
+	paint_taken(info, info + boot.size);
+
+	/* Alone, and with the image, before and after the boot code is gone. */
+	EXPECT_EQUAL(memmap_take_loaded(&map, info), 0);
+	EXPECT(compare_free() == NULL);
+	EXPECT_EQUAL(memmap_take(&map, 0x20000, 0x30000), 0);
+	EXPECT_EQUAL(memmap_give(&map, 0x20000, 0x24000), 0);
+	EXPECT_EQUAL(memmap_take_loaded(&map, info), 0);
+	paint_taken(0x24000, 0x30000);
+	return compare_free();
+}
+
 /* The address that memmap_alloc() should give: every one is tried. */
 static uint64_t painted_alloc(unsigned long frames, unsigned long align,
                               unsigned long below, bool highest)
@@ -462,11 +517,11 @@ static const char *random_take_or_give(struct random *random, bool take)
 	EXPECT_EQUAL(take ? memmap_take(&map, start, end)
 	                  : memmap_give(&map, start, end),
 	             0);
+	if (take)
+		paint_taken(start, end);
 	for (unsigned long frame = 0; frame < FRAMES; frame++) {
 		uint64_t at = frame * PAGE_SIZE;
 
-		if (take && start < end && at < end && at + PAGE_SIZE > start)
-			taken[frame] = true;
 		if (!take && start <= at && at + PAGE_SIZE <= end)
 			taken[frame] = false;
 	}
