@@ -15,27 +15,62 @@
 
 SUITE(boot_map);
 
-static bool is_memory(unsigned long pfn)
+/* Frames START..END that the map says the same of. */
+struct stretch {
+	unsigned long start;
+	unsigned long end;
+	bool memory;
+};
+
+/* If an entry begins or ends at byte AT, what is said of PFN holds no further:
+ * the frame of that byte is another matter, and so is the next one. */
+static void cut_at(struct stretch *stretch, unsigned long pfn, uint64_t at)
+{
+	unsigned long frame = at >> PAGE_SHIFT;
+
+	if (frame > pfn)
+		stretch->end = min(stretch->end, frame);
+	else if (frame == pfn)
+		stretch->end = pfn + 1;
+}
+
+/* The stretch that begins at frame PFN. */
+static struct stretch stretch_at(unsigned long pfn)
 {
 	const struct memmap *map = boot_memmap();
+	struct stretch stretch = { pfn, ~0UL, false };
 	uint64_t start = (uint64_t)pfn << PAGE_SHIFT;
 	uint64_t end = start + PAGE_SIZE;
 	uint64_t covered = 0;
+	bool other = end > map->limit;
 
-	if (end > map->limit)
-		return false;
+	cut_at(&stretch, pfn, map->limit);
 	for (uint32_t i = 0; i < map->boot->map_entries; i++) {
 		uint64_t base;
 		uint64_t length;
 		uint32_t type = boot_map_entry(map->boot, i, &base, &length);
 
+		cut_at(&stretch, pfn, base);
+		cut_at(&stretch, pfn, base + length);
 		if (base >= end || base + length <= start)
 			continue;
 		if (type != BOOT_MEMORY_USABLE)
-			return false;
+			other = true;
 		covered += min(base + length, end) - max(base, start);
 	}
-	return covered >= PAGE_SIZE;
+	stretch.memory = !other && covered >= PAGE_SIZE;
+	return stretch;
+}
+
+/* Frames are mostly asked for in order: the entries are looked at once for
+ * each stretch, and not for each frame. */
+static bool is_memory(unsigned long pfn)
+{
+	static struct stretch last;
+
+	if (pfn < last.start || pfn >= last.end)
+		last = stretch_at(pfn);
+	return last.memory;
 }
 
 CASE(boot_map, every_frame_of_memory_is_present_and_no_other)
