@@ -25,13 +25,22 @@ BIOS_TOP = 256 * KIB
 
 
 def cut(*holes):
-    return [f"cutmem {start:#x} {end:#x}" for start, end in holes], holes
+    """GRUB's cutmem reads numbers of 32 bits, but K multiplies in 64."""
+
+    def word(number):
+        return hex(number) if number < 4 * GIB else f"{number // KIB}K"
+
+    return [f"cutmem {word(start)} {word(end)}" for start, end in holes], holes
 
 
 def bad(address, mask):
-    """badram's notation: what agrees with ADDRESS in the 32 bits of MASK; below
-    4 GiB one run of frames."""
-    size = (mask ^ 0xFFFFFFFF) + 1
+    """
+    badram's notation: what agrees with ADDRESS in the bits of MASK.  GRUB looks
+    for the first such address with a search that never ends if there is none
+    above some entry of the map, so a bit above all memory is left open: 32 bits
+    name one run of frames below 4 GiB, bits 0 to 62 one anywhere.
+    """
+    size = (mask & -mask)
     start = address & mask
     return [f"badram {address:#x},{mask:#x}"], ((start, start + size),)
 
@@ -42,9 +51,12 @@ def pieces(first, step, size, count):
 
 WHOLE = ([], ())
 FRAME = 0xFFFFF000
+FRAME_ANYWHERE = 0x7FFFFFFFFFFFF000
 
-# Name: memory, what is cut, more for QEMU.  GRUB's cutmem reads numbers of 32
-# bits, so no hole is above 4 GiB.
+# 64 MiB at 0, 192 MiB at 4 GiB.
+TWO_PARTS = ("-M", "pc,max-ram-below-4g=64M")
+
+# Name: memory, what is cut, more for QEMU.
 MAPS = {
     "of_8M": ("8M", WHOLE, ()),
     "of_17M": ("17M", WHOLE, ()),
@@ -61,20 +73,28 @@ MAPS = {
         cut((0x2000000, 0x2100000), (0x2080001, 0x2180001)),
         (),
     ),
-    "of_300_pieces": ("40M", pieces(0x2000000, 0x4000, 0x1000, 300), ()),
     "of_300_odd_pieces": ("40M", pieces(0x2000801, 0x4001, 0x7FF, 300), ()),
     "of_single_frames": ("32M", pieces(0x1801000, 0x2000, 0x1000, 100), ()),
     "with_a_bad_frame": ("64M", bad(0x2345000, FRAME), ()),
     "with_bad_64K": ("64M", bad(0x2340000, 0xFFFF0000), ()),
-    "with_little_below_4G": (
-        "256M",
-        WHOLE,
-        ("-M", "pc,max-ram-below-4g=64M"),
-    ),
+    "with_little_below_4G": ("256M", WHOLE, TWO_PARTS),
     "with_a_hole_and_little_below_4G": (
         "256M",
         cut((0x3F00FFF, 0x3F01001)),
-        ("-M", "pc,max-ram-below-4g=64M"),
+        TWO_PARTS,
+    ),
+    "with_odd_holes_above_4G": (
+        "256M",
+        cut(
+            (4 * GIB + 8193 * KIB, 4 * GIB + 8194 * KIB),
+            (4 * GIB + 64 * MIB + 3 * KIB, 4 * GIB + 66 * MIB + KIB),
+        ),
+        TWO_PARTS,
+    ),
+    "with_a_bad_frame_above_4G": (
+        "256M",
+        bad(4 * GIB + 0x2345000, FRAME_ANYWHERE),
+        TWO_PARTS,
     ),
     "of_6G": ("6G", cut((2 * GIB + 7, 2 * GIB + 9)), ()),
     "of_20G": ("20G", WHOLE, ()),

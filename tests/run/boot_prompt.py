@@ -17,6 +17,7 @@ LOW_AND_HIGH = ("-M", "pc,max-ram-below-4g=64M")
 
 
 @for_each(
+    at_3500K=("qemu64", "3500K", ()),
     at_4M=("qemu64", "4M", ()),
     at_8M=("qemu64", "8M", ()),
     at_17M=("max", "17M", ()),
@@ -32,21 +33,6 @@ def prompt(lab, machine):
     with lab.prompt(cpu=cpu, memory=memory, more=more) as qemu:
         answer = command(qemu, "echo one two")
         check("one two" in answer, f"echo said {answer!r}")
-        command(qemu, "check")
-        qemu.send("poweroff\r")
-        expect_end(qemu, END_POWER_OFF)
-
-
-@for_each(
-    unaligned=("cutmem 0x1234567 0x1238889", "cutmem 0x3000000 0x3000001"),
-    of_300_pieces=tuple(
-        f"cutmem {0x2000000 + i * 0x4000:#x} {0x2001000 + i * 0x4000:#x}"
-        for i in range(300)
-    ),
-    with_bad_ram=("badram 0x2345000,0xfffff000",),
-)
-def memory_map(lab, grub):
-    with lab.prompt(memory="128M", grub=grub) as qemu:
         command(qemu, "check")
         qemu.send("poweroff\r")
         expect_end(qemu, END_POWER_OFF)
@@ -132,6 +118,19 @@ def more_modules_than_can_be_kept_get_a_sentence(lab):
     grub = ["module2 /boot/extra"] * 65
     with lab.boot(grub=grub, extra=b"module") as qemu:
         qemu.console.expect("65 modules: 64 are the most", 30)
+
+
+@for_each(at_2M="2M", at_3M="3M")
+def grub_says_that_memory_is_too_small(lab, memory):
+    """GRUB has no room for the kernel's file: it says so, and waits."""
+    speak = ("serial --unit=0 --speed=115200", "terminal_output serial")
+    with lab.boot(grub=speak, cpu="qemu64", memory=memory) as qemu:
+        qemu.console.expect("error: out of memory")
+        qemu.console.expect("error: you need to load the kernel first")
+        qemu.console.expect("grub>")
+        check(qemu.crumbs() == "", f"the kernel said {qemu.crumbs()!r}")
+        # A reset would have ended it.
+        check(qemu.qmp("query-status")["running"], "the machine has ended")
 
 
 @for_each(for_the_tables="mem=16K", of_nothing="mem=4K")
