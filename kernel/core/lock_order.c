@@ -21,7 +21,8 @@
  * Locking: the matrix only gains bits, each with one atomic OR, so readers need
  * no lock; `busy` is a word of its own for the rare insertions (a spinlock
  * would ask this file about itself).  What a CPU holds is its own: preemption
- * is off, and an interrupt removes what it added.
+ * is off, and an interrupt removes what it added.  It adds where the
+ * interrupted code was adding, so the list changes with interrupts off.
  *
  * Places are kept as 32 bits: the image lies in the last 2 GiB.
  */
@@ -257,15 +258,33 @@ static struct held_spinlocks *my_spinlocks(void)
 static void note_held(uint32_t order_class, uint32_t place)
 {
 	struct held_spinlocks *held = my_spinlocks();
+	bool enabled;
 
 	if (held->count == HELD_MAX) {
 		if (panic_in_progress())
 			return;
 		panic("more than %d spinlocks are held", HELD_MAX);
 	}
+	enabled = arch_irq_save();
 	held->order_class[held->count] = (uint8_t)order_class;
 	held->place[held->count] = place;
 	held->count++;
+	arch_irq_restore(enabled);
+}
+
+/* Interrupts are off. */
+static void forget_held(struct held_spinlocks *held, uint32_t order_class)
+{
+	for (unsigned int i = held->count; i-- > 0;) {
+		if (held->order_class[i] != order_class)
+			continue;
+		held->count--;
+		for (; i < held->count; i++) {
+			held->order_class[i] = held->order_class[i + 1];
+			held->place[i] = held->place[i + 1];
+		}
+		return;
+	}
 }
 
 void lock_order_take(uint32_t *order_class, const char *name, uintptr_t place)
@@ -291,21 +310,14 @@ void lock_order_note_held(uint32_t *order_class, const char *name,
 
 void lock_order_release(uint32_t order_class)
 {
-	struct held_spinlocks *held = my_spinlocks();
+	bool enabled;
 
 	/* In an NMI nothing was noted: these are the interrupted one's. */
 	if (in_nmi())
 		return;
-	for (unsigned int i = held->count; i-- > 0;) {
-		if (held->order_class[i] != order_class)
-			continue;
-		held->count--;
-		for (; i < held->count; i++) {
-			held->order_class[i] = held->order_class[i + 1];
-			held->place[i] = held->place[i + 1];
-		}
-		return;
-	}
+	enabled = arch_irq_save();
+	forget_held(my_spinlocks(), order_class);
+	arch_irq_restore(enabled);
 }
 
 const char *lock_order_innermost(uintptr_t *place)

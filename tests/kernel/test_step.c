@@ -32,6 +32,8 @@
 #include "kernel/arch/trap.h"
 #include "kernel/core/context.h"
 #include "kernel/core/irq.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/lock_order.h"
 #include "kernel/core/symbols.h"
 #include "kernel/refiller.h"
 #include "kernel/thread.h"
@@ -840,6 +842,37 @@ static const char *check_cancelled(void)
 	return done == 0 ? check_thread_exclusive() : "the call was refused";
 }
 
+/* A lock that no handler takes, with interrupts on; the handler takes others. */
+static struct spinlock own_lock = SPINLOCK_INIT("step");
+static const char *innermost;
+
+static void run_lock(void *data)
+{
+	uintptr_t place;
+
+	(void)data;
+	spin_lock(&own_lock);
+	innermost = lock_order_innermost(&place);
+	spin_unlock(&own_lock);
+}
+
+/* The first time, the lock's class is learnt. */
+static void prepare_lock(void)
+{
+	run_lock(NULL);
+}
+
+static const char *check_innermost(void)
+{
+	uintptr_t place;
+
+	if (innermost == NULL || strcmp(innermost, own_lock.name) != 0)
+		return test_failure("%s is held instead",
+		                    innermost == NULL ? "nothing" : innermost);
+	innermost = lock_order_innermost(&place);
+	return innermost == NULL ? NULL : "something is still held";
+}
+
 static void prepare_incoming(void)
 {
 	raise_line(ERRAND_SEND);
@@ -902,3 +935,6 @@ CASE_OF_PATH(step, accept_with_an_interrupt_at_each_instruction, "accept",
 CASE_OF_PATH(step, cancel_with_an_interrupt_at_each_instruction, "cancel",
              prepare_sent, run_cancel, check_cancelled, finish_exclusive,
              ERRAND_TAKE)
+CASE_OF_PATH(step, held_locks_are_right_with_an_interrupt_at_each_instruction,
+             "spin_lock", prepare_lock, run_lock, check_innermost,
+             finish_nothing, ERRAND_TAKE)
