@@ -405,11 +405,14 @@ fuzz:
 	@$(MAKE) build-fuzz
 	@python3 tests/run/fuzz.py $(ONLY)
 
+# Two jobs, unless it was said how many.
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
+
 ## test: everything: the host, QEMU, Bochs; ONLY=words picks, V=1 says more
 test:
 	@tests/setup test cover
-	@$(MAKE) build-iso build-disk build-checked build-host build-suites \
-		build-fuzz build-cover
+	@$(MAKE) $(jobs) build-iso build-disk build-checked build-host \
+		build-suites build-fuzz build-cover
 	@python3 tests/run/check.py $(if $(V),--verbose) $(ONLY)
 
 ## mutants: a fault at a time, and a case must fail; ONLY=words picks

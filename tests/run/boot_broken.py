@@ -23,7 +23,7 @@ from bochs import Bochs
 from ktap import End, END_TIMEOUT, obituary
 from lab import check
 from machine import BUILD, ROOT, Failure
-from patched import Patched, read_heading
+from patched import KERNEL_SEEDS, Patched, read_heading
 from qemu import Qemu
 
 # What is said last by a machine that stands.
@@ -37,7 +37,7 @@ def build_disc(path, directory):
     """The disc of the tree with the patch at PATH."""
     iso = os.path.join(directory, "broken.iso")
     tree_directory = os.path.join(directory, "tree")
-    with Patched(path, tree_directory) as tree:
+    with Patched(path, tree_directory, KERNEL_SEEDS) as tree:
         tree.make(KERNEL)
         environment = dict(
             os.environ,

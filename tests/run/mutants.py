@@ -42,7 +42,7 @@ from typing import NamedTuple
 import lab
 from ktap import Kind, Log, verdict, verdict_of_program
 from machine import BUILD, ROOT, Failure, end_all, end_on_signals
-from patched import Patched, read_heading
+from patched import KERNEL_SEEDS, SEEDS, Patched, read_heading
 from qemu import GUEST_TIME, Qemu
 
 FOLDER = os.path.join(ROOT, "tests", "mutants")
@@ -214,7 +214,8 @@ def run_mutant(mutant):
     run = run_on_host if mutant.world == "host" else run_in_kernel
     failed, reason = [], ""
     try:
-        tree = Patched(mutant.path, os.path.join(WORK, mutant.name))
+        seeds = SEEDS if mutant.world == "host" else KERNEL_SEEDS
+        tree = Patched(mutant.path, os.path.join(WORK, mutant.name), seeds)
         with tree:
             failed, kind, reason = run(mutant, tree)
         dead = mutant.killer in failed or mutant.killer == VERDICT + kind

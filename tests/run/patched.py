@@ -18,8 +18,10 @@ import subprocess
 
 from machine import BUILD, ROOT, Failure
 
-# What a build is made of, as far as a patch leaves it alone.
-SEEDS = ("obj", "host", "iso", "fuzz")
+# What a build is made of, as far as a patch leaves it alone: for the disc, and
+# for the programs on the host.
+KERNEL_SEEDS = ("obj", "iso")
+SEEDS = KERNEL_SEEDS + ("host", "fuzz")
 
 
 def read_heading(path):
@@ -40,12 +42,16 @@ def read_heading(path):
 
 
 class Patched:
-    """The tree in DIRECTORY with the patch at PATH, for a `with`."""
+    """
+    The tree in DIRECTORY with the patch at PATH, for a `with`; SEEDS of the
+    build are there.
+    """
 
-    def __init__(self, path, directory):
+    def __init__(self, path, directory, seeds=SEEDS):
         self.path = path
         self.heading = read_heading(path)
         self.directory = directory
+        self.seeds = seeds
         self.build = os.path.join(directory, "build")
 
     def __enter__(self):
@@ -83,7 +89,7 @@ class Patched:
 
     def _seed(self):
         os.makedirs(self.build, exist_ok=True)
-        for name in SEEDS:
+        for name in self.seeds:
             seed = os.path.join(BUILD, name)
             if os.path.isdir(seed):
                 target = os.path.join(self.build, name)
