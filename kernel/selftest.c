@@ -52,7 +52,7 @@
 #define EXIT_PANIC  18
 
 static bool wanted;
-static char wanted_filter[64];
+static char wanted_filter[SELFTEST_FILTER_SIZE];
 static uint64_t seed;
 static char failure[256];
 

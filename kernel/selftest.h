@@ -11,6 +11,9 @@
 
 #include "lib/types.h"
 
+/* Of a filter on the command line, with its NUL: the longest suite.case. */
+#define SELFTEST_FILTER_SIZE 128
+
 struct selftest_result {
 	unsigned int passed;
 	unsigned int failed;

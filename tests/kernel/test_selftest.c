@@ -5,6 +5,7 @@
  */
 #include "drivers/pit.h"
 #include "kernel/arch/arch.h"
+#include "kernel/arch/image.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/sched.h"
 #include "kernel/refiller.h"
@@ -96,6 +97,22 @@ CASE(selftest, interrupts_left_off_are_a_failure_and_put_on)
 {
 	EXPECT(says(attempt(leaves_interrupts_off), "interrupts off"));
 	EXPECT(arch_irq_enabled());
+	return NULL;
+}
+
+CASE(selftest, each_case_can_be_asked_for_on_the_command_line)
+{
+	const struct test_case *end = (const struct test_case *)suites_end;
+
+	for (const struct test_case *at =
+	             (const struct test_case *)suites_begin;
+	     at < end; at++) {
+		size_t length = strlen(at->suite) + 1 + strlen(at->name);
+
+		if (length >= SELFTEST_FILTER_SIZE)
+			return test_failure("%s.%s is too long", at->suite,
+			                    at->name);
+	}
 	return NULL;
 }
 
