@@ -17,13 +17,13 @@
  * a handler would wait for it for ever.
  *
  * What could make one machine's path longer than another's is pinned: the node
- * is a private one, of 64 real frames, and so are its owners; the real lines are
+ * is a private one, of 128 real frames, and so are its owners; the real lines are
  * masked.  So the numbers of boundaries are the same everywhere, and
  * tests/run/check.py compares them.
  *
- * Rounds: a loop over the words of a page is the same two thousand times.  Of an
- * instruction that is met often, the first ROUNDS meetings are interrupted, and
- * once memset() has been walked through it is stepped over.
+ * A run goes step by step near its interrupts only.  The first walk notes where
+ * each function begins and where it has returned; one that has returned before
+ * the boundary in question is run at full speed.
  */
 #include "kernel/arch/arch.h"
 #include "kernel/arch/direct_map.h"
@@ -34,9 +34,12 @@
 #include "kernel/core/irq.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/lock_order.h"
+#include "kernel/core/params.h"
 #include "kernel/core/symbols.h"
 #include "kernel/refiller.h"
 #include "kernel/thread.h"
+#include "lib/errno.h"
+#include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/exclusive.h"
 #include "mm/page_alloc.h"
@@ -45,19 +48,20 @@
 
 SUITE(step);
 
-#define ORDER      6
-#define FRAMES     (1UL << ORDER)
-#define PARKED     8
+#define ORDER        7
+#define FRAMES       (1UL << ORDER)
+#define PARKED       26
 /* Nothing on a PC's board has line 5; the test raises it. */
-#define LINE       5
-#define ROUNDS     3U
-#define BOUNDARIES 8192U
-#define MEETINGS   4096U
-#define SHOTS      6U
+#define LINE         5
+#define BOUNDARIES   8192U
+#define DEPTH        32U
+#define LONGEST_CALL 7U /* bytes of the instruction */
+#define SHOTS        24U
 /* Behind the first interrupt of a run, how far the next ones may be. */
-#define REACH      64UL
+#define REACH        64UL
 /* What the line is given, and what it accepts. */
-#define KEPT       (SHOTS + 2U)
+#define KEPT         (SHOTS + 2U)
+#define DRAINED      (GFP_ATOMIC | __GFP_NOWARN)
 
 /* What the handler does. */
 enum errand {
@@ -76,6 +80,24 @@ struct path {
 	void (*finish)(void); /* gives back what the thread has */
 	enum errand errand;
 };
+
+static unsigned int shots_of_a_run = SHOTS;
+
+static int set_shots(const char *value)
+{
+	uint64_t shots;
+	int error = value == NULL ? -EINVAL : parse_number(value, &shots);
+
+	if (error != 0)
+		return error;
+	if (shots < 1 || shots > SHOTS)
+		return -ERANGE;
+	shots_of_a_run = (unsigned int)shots;
+	return 0;
+}
+
+PARAM(step, "step", "=N: interrupts in each run of the suite step, 1..24",
+      set_shots);
 
 static struct node node;
 static struct page pages[FRAMES];
@@ -106,24 +128,31 @@ static struct {
 	const char *failure;
 } line;
 
+/* A call on the way: where, the stack pointer, and what it points to. */
+struct call {
+	unsigned long number;
+	uint64_t sp;
+	uint64_t back;
+};
+
 /* The walk along one path. */
 static struct {
 	unsigned long target; /* 0: the first walk, which counts */
 	unsigned long boundaries;
 	unsigned long open;
-	unsigned long chosen;
-	unsigned int shots; /* in this run */
-	/* Boundaries inside the first memset(). */
-	unsigned long memset_first;
-	unsigned long memset_behind;
-	uint64_t memset_return;
+	unsigned long interrupted; /* in all runs */
+	unsigned int shots;        /* in this run */
 	/* By number: the instruction (its address's lower half), and whether an
 	 * interrupt is still to come there. */
 	uint32_t rip[BOUNDARIES];
 	bool due[BOUNDARIES];
-	/* By instruction, a hash table: how often it was met. */
-	uint32_t met_rip[MEETINGS];
-	uint8_t met[MEETINGS];
+	/* By number: if a function begins there, where it has returned; else 0. */
+	uint16_t behind[BOUNDARIES];
+	/* While they are counted: the calls that have not returned, from 1 on. */
+	struct call call[DEPTH];
+	unsigned int depth;
+	uint64_t last_rip;
+	uint64_t last_rsp;
 	const char *failure;
 } walk;
 
@@ -252,30 +281,35 @@ static bool lock_is_open(const struct step_boundary *boundary)
 	return true;
 }
 
-/* How often was the instruction at RIP met before, up to ROUNDS? */
-static unsigned int meetings(uint32_t rip)
+/* Was the last instruction a call, that left its return address on the stack? */
+static bool is_called(const struct trap_frame *frame)
 {
-	unsigned int at = rip % MEETINGS;
+	uint64_t top = *(const uint64_t *)(uintptr_t)frame->rsp;
 
-	while (walk.met_rip[at] != 0 && walk.met_rip[at] != rip)
-		at = (at + 1) % MEETINGS;
-	walk.met_rip[at] = rip;
-	return walk.met[at] == ROUNDS ? ROUNDS : walk.met[at]++;
+	return frame->rsp == walk.last_rsp - sizeof(uint64_t) &&
+	       top > walk.last_rip && top <= walk.last_rip + LONGEST_CALL;
 }
 
-/* Where does the first memset() begin, and where does it return to? */
-static void note_memset(const struct step_boundary *boundary)
+/* At which boundary does each function begin, and at which has it returned? */
+static void note_calls(const struct step_boundary *boundary)
 {
 	const struct trap_frame *frame = boundary->frame;
+	struct call *call = &walk.call[walk.depth];
 
-	if (frame->rip == (uint64_t)(uintptr_t)memset &&
-	    walk.memset_first == 0) {
-		walk.memset_first = boundary->number;
-		walk.memset_return = *(uint64_t *)(uintptr_t)frame->rsp;
-	} else if (frame->rip == walk.memset_return && walk.memset_first != 0 &&
-	           walk.memset_behind == 0) {
-		walk.memset_behind = boundary->number;
+	if (is_called(frame) && walk.depth + 1 < DEPTH) {
+		walk.depth++;
+		call[1] = (struct call){
+			.number = boundary->number,
+			.sp = frame->rsp,
+			.back = *(const uint64_t *)(uintptr_t)frame->rsp,
+		};
+	} else if (walk.depth > 0 && frame->rip == call->back &&
+	           frame->rsp == call->sp + sizeof(uint64_t)) {
+		walk.behind[call->number] = (uint16_t)boundary->number;
+		walk.depth--;
 	}
+	walk.last_rip = frame->rip;
+	walk.last_rsp = frame->rsp;
 }
 
 static enum step_action count_boundary(const struct step_boundary *boundary,
@@ -289,15 +323,14 @@ static enum step_action count_boundary(const struct step_boundary *boundary,
 		walk.failure = "the path is too long";
 		return STEP_END;
 	}
-	note_memset(boundary);
+	note_calls(boundary);
 	if (!boundary->open)
 		return STEP_ON;
 	walk.open++;
 	if (lock_is_open(boundary))
 		return STEP_END;
 	walk.rip[boundary->number] = rip;
-	walk.due[boundary->number] = meetings(rip) < ROUNDS;
-	walk.chosen += walk.due[boundary->number];
+	walk.due[boundary->number] = true;
 	return STEP_ON;
 }
 
@@ -309,24 +342,31 @@ static bool is_due(const struct step_boundary *boundary)
 	       walk.rip[boundary->number] == (uint32_t)boundary->frame->rip;
 }
 
+/* Does a function begin here that has returned when the target is reached? */
+static bool may_step_over(const struct step_boundary *boundary)
+{
+	return boundary->number < walk.target &&
+	       walk.behind[boundary->number] != 0 &&
+	       walk.behind[boundary->number] <= walk.target;
+}
+
 static enum step_action shoot(const struct step_boundary *boundary, void *data)
 {
 	(void)data;
-	if (boundary->number == walk.memset_first && walk.memset_behind != 0 &&
-	    walk.target >= walk.memset_behind)
-		step_over_call(boundary, walk.memset_behind);
+	if (may_step_over(boundary))
+		step_over_call(boundary, walk.behind[boundary->number]);
 	if (boundary->number < walk.target)
 		return STEP_ON;
 	if (boundary->open && lock_is_open(boundary))
 		return STEP_END;
-	if (walk.shots < SHOTS && is_due(boundary)) {
+	if (walk.shots < shots_of_a_run && is_due(boundary)) {
 		walk.due[boundary->number] = false;
 		walk.shots++;
 		return STEP_INTERRUPT;
 	}
 	if (boundary->number == walk.target && walk.shots == 0)
 		walk.failure = "a path is not the same twice";
-	if (walk.failure != NULL || walk.shots == SHOTS ||
+	if (walk.failure != NULL || walk.shots == shots_of_a_run ||
 	    boundary->number > walk.target + REACH)
 		return STEP_END;
 	return STEP_ON;
@@ -513,6 +553,7 @@ static const char *run_once(const struct path *path, unsigned long target)
 		sentence = settle(path);
 	if (sentence == NULL && node.zone[ZONE_DMA].used_pages != used)
 		sentence = "a page is lost";
+	walk.interrupted += walk.shots;
 	return sentence;
 }
 
@@ -533,10 +574,12 @@ static const char *walk_path(const struct path *path)
 	}
 	test_note("step %s: %lu boundaries, %lu eligible, %lu interrupted, "
 	          "%u found the pool empty",
-	          path->name, walk.boundaries, walk.open, walk.chosen,
+	          path->name, walk.boundaries, walk.open, walk.interrupted,
 	          line.empty);
-	if (sentence == NULL && walk.chosen == 0)
+	if (sentence == NULL && walk.open == 0)
 		sentence = "no boundary was eligible";
+	if (sentence == NULL && walk.interrupted != walk.open)
+		sentence = "not every eligible boundary was interrupted";
 	return sentence;
 }
 
@@ -580,7 +623,7 @@ static void make_node(unsigned long first)
 	exclusive_pool_init(&node, NULL, 0);
 }
 
-/* 64 frames below 16 MiB become a node, whose region is split. */
+/* 128 frames below 16 MiB become a node, whose region is split. */
 static bool begin_world(void)
 {
 	unsigned long first;
@@ -667,7 +710,7 @@ static const char *walk_in_world(struct walker *walker)
 static const char *try_path(const struct path *path)
 {
 	struct walker walker = { path, "the walker did not walk" };
-	const char *sentence = "no 64 frames for a node";
+	const char *sentence = "no 128 frames for a node";
 
 	if (begin_world())
 		sentence = walk_in_world(&walker);
@@ -728,7 +771,7 @@ static void prepare_last_page(void)
 	struct page *last;
 
 	drained_init(&drained);
-	drain(&drained, GFP_ATOMIC | __GFP_NOWARN);
+	drain(&drained, DRAINED);
 	last = list_first(&drained.pages, struct page, link);
 	list_remove(&last->link);
 	__free_page(last);
@@ -757,6 +800,22 @@ static void finish_last_page(void)
 	drained_free(&drained);
 }
 
+/* Nothing is left to GFP_ATOMIC. */
+static void prepare_drained(void)
+{
+	drained_init(&drained);
+	drain(&drained, DRAINED);
+}
+
+static const char *check_no_page(void)
+{
+	if (page != NULL || line.got != 0)
+		return test_failure("of no page, %u came to the line, %u to "
+		                    "the thread",
+		                    line.got, page != NULL);
+	return NULL;
+}
+
 static void prepare_page(void)
 {
 	page = alloc_page(GFP_KERNEL);
@@ -777,6 +836,20 @@ static void run_refill(void *data)
 static void prepare_empty(void)
 {
 	exclusive_shrink(&node, 0);
+}
+
+/* No page is free for GFP_ATOMIC, and none is parked. */
+static void prepare_nothing_left(void)
+{
+	prepare_empty();
+	prepare_drained();
+}
+
+static const char *check_not_done(void)
+{
+	if (done != 0)
+		return test_failure("%lu frames were parked, of none", done);
+	return check_no_page();
 }
 
 static void run_refill_one(void *data)
@@ -806,6 +879,27 @@ static void run_take(void *data)
 {
 	(void)data;
 	address = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+}
+
+/* Nobody is parked, and the refiller has been told. */
+static void prepare_told(void)
+{
+	prepare_empty();
+	node.pool.wake_pending = true;
+}
+
+/* Without the report, which is as long as the machine's memory is large. */
+static void run_take_quiet(void *data)
+{
+	(void)data;
+	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE | __GFP_NOWARN);
+}
+
+static const char *check_no_address(void)
+{
+	if (page != NULL || address != NULL)
+		return "the thread was given a page where there is none";
+	return check_nothing_owned();
 }
 
 static void prepare_exclusive(void)
@@ -903,6 +997,10 @@ CASE_OF_PATH(step,
              alloc_page_of_the_last_page_with_an_interrupt_at_each_instruction,
              "alloc_page_of_the_last_page", prepare_last_page, run_alloc_quiet,
              check_last_page, finish_last_page, ERRAND_TAKE)
+CASE_OF_PATH(step,
+             alloc_page_of_an_empty_zone_with_an_interrupt_at_each_instruction,
+             "alloc_page_of_an_empty_zone", prepare_drained, run_alloc_quiet,
+             check_no_page, finish_last_page, ERRAND_TAKE)
 CASE_OF_PATH(step, free_pages_with_an_interrupt_at_each_instruction,
              "free_pages", prepare_page, run_free, check_nothing,
              finish_nothing, ERRAND_TAKE)
@@ -913,6 +1011,10 @@ CASE_OF_PATH(step,
              refill_of_an_empty_pool_with_an_interrupt_at_each_instruction,
              "refill_of_an_empty_pool", prepare_empty, run_refill_one,
              check_done, finish_nothing, ERRAND_TAKE)
+CASE_OF_PATH(step,
+             refill_without_a_free_page_with_an_interrupt_at_each_instruction,
+             "refill_without_a_free_page", prepare_nothing_left, run_refill_one,
+             check_not_done, finish_last_page, ERRAND_TAKE)
 CASE_OF_PATH(step, shrink_with_an_interrupt_at_each_instruction, "shrink",
              prepare_nothing, run_shrink, check_nothing, finish_nothing,
              ERRAND_TAKE)
@@ -923,6 +1025,10 @@ CASE_OF_PATH(step,
 CASE_OF_PATH(step, take_with_an_interrupt_at_each_instruction, "take",
              prepare_nothing, run_take, check_thread_exclusive,
              finish_exclusive, ERRAND_TAKE)
+CASE_OF_PATH(step,
+             take_from_an_empty_pool_with_an_interrupt_at_each_instruction,
+             "take_from_an_empty_pool", prepare_told, run_take_quiet,
+             check_no_address, finish_nothing, ERRAND_TAKE)
 CASE_OF_PATH(step, release_with_an_interrupt_at_each_instruction, "release",
              prepare_exclusive, run_release, check_error, finish_nothing,
              ERRAND_TAKE)
@@ -932,6 +1038,9 @@ CASE_OF_PATH(step, transfer_with_an_interrupt_at_each_instruction, "transfer",
 CASE_OF_PATH(step, accept_with_an_interrupt_at_each_instruction, "accept",
              prepare_incoming, run_accept, check_thread_exclusive,
              finish_exclusive, ERRAND_TAKE)
+CASE_OF_PATH(step, accept_of_nothing_with_an_interrupt_at_each_instruction,
+             "accept_of_nothing", prepare_nothing, run_accept, check_no_address,
+             finish_nothing, ERRAND_TAKE)
 CASE_OF_PATH(step, cancel_with_an_interrupt_at_each_instruction, "cancel",
              prepare_sent, run_cancel, check_cancelled, finish_exclusive,
              ERRAND_TAKE)
