@@ -238,7 +238,8 @@ def storm_without_a_keyboard_controller_says_so(lab):
 def selftest_without_a_keyboard_controller_skips_what_needs_one(lab):
     off = ("-M", "pc,i8042=off", *GUEST_TIME)
     disk = disk_copy(lab.directory)
-    with lab.boot("selftest", memory="32M", more=off, disk=disk) as qemu:
+    words = "selftest disk_timeout=600"
+    with lab.boot(words, memory="32M", more=off, disk=disk) as qemu:
         expect_selftest_passes(qemu)
         cases = Log(qemu.console.text).cases
         skipped = [
