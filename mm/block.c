@@ -15,6 +15,7 @@
 #include "kernel/core/symbols.h"
 #include "mm/buddy.h"
 #include "mm/node.h"
+#include "mm/page_bits.h"
 #include "mm/page_state.h"
 
 /* ---- Blocks: claim and unclaim are each other's mirror ----------------- */
@@ -66,12 +67,12 @@ void block_halve(struct page *page)
 
 /* ---- Corrupt pages ------------------------------------------------------- */
 
-/* A free page has no references, flags or owner; anything else was written by
- * somebody who does not own it. */
+/* A free page has no references, flags, bits or owner; anything else was
+ * written by somebody who does not own it, or was left by its last user. */
 static bool page_is_clean(const struct page *page)
 {
-	return page->refcount == 0 && page->flags == 0 && page->owner == NULL &&
-	       page->receiver == NULL;
+	return page->refcount == 0 && page->flags == 0 && page->bits == 0 &&
+	       page->owner == NULL && page->receiver == NULL;
 }
 
 /* Leak the LOOSE block on purpose.  zone->lock held. */
@@ -83,10 +84,11 @@ static void make_bad(struct node *node, struct zone *zone, struct page *page,
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		if (!page_is_clean(&page[i]))
 			pr_err("BUG: Bad page state: pfn %#lx refcount:%d "
-			       "flags:%#x owner:%p, last touched by %s at %s; "
-			       "leaked\n",
+			       "flags:%#x bits:%#x mapping:%p, last touched by "
+			       "%s at %s; leaked\n",
 			       node_pfn(node, &page[i]), page[i].refcount,
-			       page[i].flags, (void *)page[i].owner,
+			       page[i].flags, page[i].bits,
+			       (void *)page[i].mapping,
 			       owner_name(page[i].taker),
 			       symbol_format(place, sizeof(place),
 			                     page[i].caller));
@@ -130,4 +132,33 @@ struct page *block_take_within(struct node *node, struct zone *zone,
 		make_bad(node, zone, page, 0);
 	}
 	return NULL;
+}
+
+/* ---- Freeing -------------------------------------------------------------- */
+
+/* What only its user cared for; what must not be left stays and is found. */
+static void forget_use(struct page *page, unsigned int order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		page[i].bits &= PAGE_BITS_AT_FREE;
+		page[i].index = 0;
+	}
+}
+
+void page_give_block(struct node *node, struct zone *zone, struct page *page,
+                     unsigned int order, uintptr_t caller)
+{
+	const struct owner *owner = current_owner();
+
+	block_unclaim(zone, page, order);
+	page->caller = caller;
+	page->taker = owner == NULL ? 0 : owner->id;
+	forget_use(page, order);
+	if (!block_is_clean(page, order)) {
+		make_bad(node, zone, page, order);
+		return;
+	}
+	buddy_give(zone, page, order);
+	vmstat_add(&node->stat, VMSTAT_pgfree, 1UL << order);
+	trace_mm_page_free(&node->trace, node_pfn(node, page), order);
 }

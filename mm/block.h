@@ -16,6 +16,14 @@ void block_claim(struct zone *zone, struct page *page,
 /* The USED block becomes LOOSE. */
 void block_unclaim(struct zone *zone, struct page *page, unsigned int order);
 
+/*
+ * Give a USED block whose references are gone to the buddy, on behalf of
+ * CALLER.  If one of its pages is somebody's still (a mapping, or one of
+ * PAGE_BITS_AT_FREE), the block is BAD: reported, leaked, not free.
+ */
+void page_give_block(struct node *node, struct zone *zone, struct page *page,
+                     unsigned int order, uintptr_t caller);
+
 /* A USED block that is not compound becomes two of the next smaller order; the
  * upper one has no reference. */
 void block_halve(struct page *page);

@@ -29,6 +29,7 @@
 #include "lib/types.h"
 
 struct owner;
+struct address_space;
 
 enum page_state {
 	PAGE_RESERVED,  /* firmware, kernel image, hole: never the buddy's */
@@ -51,6 +52,27 @@ enum page_flag {
 };
 
 /*
+ * What a page cache or an anonymous object says about a USED page, in
+ * page->bits, Linux's names; mm/page_bits.h changes them.
+ */
+enum page_bit {
+	PG_locked,      /* somebody works on it: mm/page_lock.h */
+	PG_referenced,  /* used since reclaim looked at it last */
+	PG_uptodate,    /* holds what the disk holds, or newer */
+	PG_dirty,       /* newer than the disk */
+	PG_lru,         /* on a list of its zone's lru, by page->link */
+	PG_active,      /* belongs on an active list */
+	PG_writeback,   /* on its way to the disk */
+	PG_swapbacked,  /* anonymous: its place on disk is in a swap area */
+	PG_swapcache,   /* has such a place */
+	PG_reclaim,     /* reclaim wants it as soon as it is written */
+	PG_error,       /* the last read or write failed */
+	PG_unevictable, /* never reclaimed */
+	PG_isolated,    /* taken off the lru by reclaim, which looks at it */
+	PG_BIT_COUNT,
+};
+
+/*
  * Field locks: (z) its zone's lock while the page is FREE or LOOSE; the
  * holder of the block while it is USED; (x) the exclusive pool's lock while it
  * is PARKED, OWNED or HANDOVER.
@@ -62,17 +84,27 @@ struct page {
 	uint8_t zone;        /* constant: enum zone_type */
 	uint8_t migratetype; /* enum migratetype it was taken as */
 	uint8_t flags;       /* enum page_flag */
-	uint8_t unused[3];
-	int32_t refcount;    /* 0 unless USED head; atomic */
-	uint32_t taker;      /* owner number that took it last; owner_name() */
-	uint32_t gfp;        /* mask it was taken with */
-	uint32_t slot;       /* (x) of the owner's window */
-	struct owner *owner; /* (x) OWNED: it; HANDOVER: the sender or NULL */
-	struct owner *receiver; /* (x) HANDOVER */
-	uintptr_t caller;       /* who took or gave it last */
+	uint8_t unused;
+	uint16_t bits;    /* 1 << enum page_bit; atomic; 0 unless USED */
+	int32_t refcount; /* 0 unless USED head; atomic */
+	uint32_t taker;   /* owner number that took it last; owner_name() */
+	uint32_t gfp;     /* mask it was taken with */
+	uint32_t slot;    /* (x) of the owner's window */
+	union {
+		/* (x) OWNED: it; HANDOVER: the sender or NULL */
+		struct owner *owner;
+		/* USED: whose page it is, mm/address_space.h; PG_locked */
+		struct address_space *mapping;
+	};
+	union {
+		struct owner *receiver; /* (x) HANDOVER */
+		unsigned long index;    /* USED: its number in the mapping */
+	};
+	uintptr_t caller; /* who took or gave it last */
 };
 
 static_assert(sizeof(struct page) == 64, "1/64 of memory; docs say so");
+static_assert((int)PG_BIT_COUNT <= 16, "they fit into page->bits");
 
 /* "free", "owned" ... */
 const char *page_state_name(enum page_state state);

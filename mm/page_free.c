@@ -18,7 +18,6 @@
 #include "kernel/core/symbols.h"
 #include "lib/errno.h"
 #include "mm/block.h"
-#include "mm/buddy.h"
 #include "mm/exclusive.h"
 #include "mm/page_internal.h"
 
@@ -83,18 +82,6 @@ void page_report_free(struct node *node, const struct page *page,
 	       node_pfn(node, page), order, context_name(), now, why,
 	       page_state_name((enum page_state)page->state), page->order,
 	       owner_name(page->taker), then);
-}
-
-/* Give a USED block whose references are gone to the buddy.  zone->lock held. */
-void page_give_block(struct node *node, struct zone *zone, struct page *page,
-                     unsigned int order, uintptr_t caller)
-{
-	block_unclaim(zone, page, order);
-	page->caller = caller;
-	page->taker = current_owner_id();
-	buddy_give(zone, page, order);
-	vmstat_add(&node->stat, VMSTAT_pgfree, 1UL << order);
-	trace_mm_page_free(&node->trace, node_pfn(node, page), order);
 }
 
 /* References remain on the first page of a block that is not compound: free

@@ -32,9 +32,4 @@ bool page_is_of(const struct node *node, const struct page *page);
 void page_report_free(struct node *node, const struct page *page,
                       unsigned int order, uintptr_t caller, const char *why);
 
-/* Give a USED block whose references are gone to the buddy.  zone->lock held.
- */
-void page_give_block(struct node *node, struct zone *zone, struct page *page,
-                     unsigned int order, uintptr_t caller);
-
 #endif

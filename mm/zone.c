@@ -221,7 +221,7 @@ static bool used_block_is_sound(const struct zone *zone,
 /* May a page that is neither USED nor BAD look like this? */
 static bool idle_page_is_sound(const struct page *page)
 {
-	return page->refcount == 0 && page->flags == 0 &&
+	return page->refcount == 0 && page->flags == 0 && page->bits == 0 &&
 	       (page_is_exclusive(page) ||
 	        (page->owner == NULL && page->receiver == NULL));
 }

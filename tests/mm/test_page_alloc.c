@@ -8,6 +8,7 @@
 #include "kernel/core/context.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bits.h"
 #include "mm/watermark.h"
 #include "tests/mm/private_node.h"
 #include "tests/suite.h"
@@ -698,7 +699,7 @@ CASE(page_alloc, free_of_a_page_without_a_reference_is_refused)
 
 CASE(page_alloc, what_is_written_to_a_free_page_makes_it_bad)
 {
-	for (unsigned int field = 0; field < 4; field++) {
+	for (unsigned int field = 0; field < 5; field++) {
 		struct node *node = small_node();
 		struct page *page = node_page(node, 5);
 		uint64_t mark = log_mark();
@@ -710,6 +711,8 @@ CASE(page_alloc, what_is_written_to_a_free_page_makes_it_bad)
 			page->flags = PAGE_COMPOUND;
 		else if (field == 2)
 			page->owner = (struct owner *)node;
+		else if (field == 3)
+			page->bits = 1 << PG_locked;
 		else
 			page->receiver = (struct owner *)node;
 		/* The block of 8 with page 5 in it goes as a whole. */
@@ -721,6 +724,32 @@ CASE(page_alloc, what_is_written_to_a_free_page_makes_it_bad)
 		EXPECT_EQUAL(small_zone(node)->bad_pages, 8);
 		free_pages_node(node, got, 3, RETURN_ADDRESS());
 		EXPECT_EQUAL(node_free(node), 248);
+		EXPECT(private_check(node) == NULL);
+	}
+	return NULL;
+}
+
+CASE(page_alloc, freed_with_a_mapping_or_a_bit_that_must_not_be_it_is_bad)
+{
+	for (unsigned int bit = 0; bit <= PG_BIT_COUNT; bit++) {
+		bool leaks = bit == PG_BIT_COUNT ||
+		             (PAGE_BITS_AT_FREE & (1U << bit)) != 0;
+		struct node *node = small_node();
+		struct page *page = alloc_pages_node(node, GFP_NOWAIT, 0);
+		uint64_t mark = log_mark();
+
+		EXPECT(page != NULL);
+		page->index = 77;
+		if (bit == PG_BIT_COUNT)
+			page->mapping = (struct address_space *)node;
+		else
+			page_set(page, (enum page_bit)bit);
+		free_pages_node(node, page, 0, RETURN_ADDRESS());
+		EXPECT_EQUAL(log_count_since(mark, "Bad page state: pfn"),
+		             leaks);
+		EXPECT_EQUAL(node_free(node), leaks ? 255 : 256);
+		EXPECT_EQUAL(small_zone(node)->bad_pages, leaks);
+		EXPECT_EQUAL(stat(node, VMSTAT_pgfree), !leaks);
 		EXPECT(private_check(node) == NULL);
 	}
 	return NULL;

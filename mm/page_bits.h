@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/page_bits.h -- the bits of a page that somebody uses.
+ *
+ * Each is changed by one locked instruction, so in any context and without a
+ * lock; what a bit means together with others is said where it is used.  The
+ * page is USED, and the caller has a reference of it.
+ */
+#ifndef MM_PAGE_BITS_H
+#define MM_PAGE_BITS_H
+
+#include "mm/page.h"
+
+static inline uint16_t page_mask(enum page_bit bit)
+{
+	return (uint16_t)(1U << bit);
+}
+
+static inline bool page_has(const struct page *page, enum page_bit bit)
+{
+	return (READ_ONCE(page->bits) & page_mask(bit)) != 0;
+}
+
+static inline void page_set(struct page *page, enum page_bit bit)
+{
+	__atomic_fetch_or(&page->bits, page_mask(bit), __ATOMIC_SEQ_CST);
+}
+
+static inline void page_clear(struct page *page, enum page_bit bit)
+{
+	__atomic_fetch_and(&page->bits, (uint16_t)~page_mask(bit),
+	                   __ATOMIC_SEQ_CST);
+}
+
+/* Both return what the bit was. */
+static inline bool page_test_and_set(struct page *page, enum page_bit bit)
+{
+	return (__atomic_fetch_or(&page->bits, page_mask(bit),
+	                          __ATOMIC_SEQ_CST) &
+	        page_mask(bit)) != 0;
+}
+
+static inline bool page_test_and_clear(struct page *page, enum page_bit bit)
+{
+	return (__atomic_fetch_and(&page->bits, (uint16_t)~page_mask(bit),
+	                           __ATOMIC_SEQ_CST) &
+	        page_mask(bit)) != 0;
+}
+
+/* A page that is freed with one of these is somebody's still. */
+#define PAGE_BITS_AT_FREE                                                      \
+	((1U << PG_locked) | (1U << PG_dirty) | (1U << PG_lru) |               \
+	 (1U << PG_active) | (1U << PG_writeback) | (1U << PG_swapcache) |     \
+	 (1U << PG_unevictable) | (1U << PG_isolated))
+
+#endif
