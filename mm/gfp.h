@@ -188,6 +188,9 @@ gfp_t gfp_for_mempool(gfp_t mask);
 
 /* DIRECT_RECLAIM: may the caller sleep? */
 bool gfpflags_allow_blocking(gfp_t mask);
+/* For shrinkers: may a reclaim with MASK enter a file system, start I/O? */
+bool gfp_may_fs(gfp_t mask);
+bool gfp_may_io(gfp_t mask);
 
 /* For fault injection, which stands before the request is acted upon. */
 bool gfp_is_nofail(gfp_t mask);

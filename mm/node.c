@@ -19,6 +19,30 @@
 /* Linux's default. */
 #define SWAPPINESS    60
 
+static struct node *the_main_node;
+
+struct node *main_node(void)
+{
+	return the_main_node;
+}
+
+void set_main_node(struct node *node)
+{
+	the_main_node = node;
+}
+
+static void init_reclaim(struct reclaim_state *reclaim)
+{
+	reclaim->lock.name = "shrinkers";
+	list_init(&reclaim->shrinkers);
+	wait_queue_init(&reclaim->unregister, "shrinker_in_use");
+	wait_queue_init(&reclaim->kswapd_wait, "kswapd_wait");
+	wait_queue_init(&reclaim->pfmemalloc_wait, "pfmemalloc_wait");
+	wait_queue_init(&reclaim->writeback_wait, "reclaim_writeback");
+	wait_queue_init(&reclaim->isolated_wait, "reclaim_isolated");
+	reclaim->kswapd_highest = KSWAPD_NO_ZONE;
+}
+
 void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
                unsigned long count)
 {
@@ -53,6 +77,7 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 		pfn = end;
 	}
 	exclusive_pool_init(node, NULL, 0);
+	init_reclaim(&node->reclaim);
 }
 
 unsigned long node_managed(const struct node *node)

@@ -36,7 +36,8 @@ struct node {
 	uint8_t said_nofail; /* enum nofail_doubt, a bit each */
 
 	struct recovery_ops recovery; /* zeroed: nothing there */
-	bool oom_busy;                /* atomic: somebody is at the OOM rung */
+	struct reclaim_state reclaim;
+	bool oom_busy; /* atomic: somebody is at the OOM rung */
 
 	/* Asked to wake kswapd for a request; NULL: nobody listens. */
 	void (*wake_kswapd)(struct node *node, unsigned int order,
@@ -49,6 +50,11 @@ struct node {
  */
 void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
                unsigned long count);
+
+/* The node of functions that are told of a page only: the kernel's, or the one
+ * of a host's machine.  NULL: none yet. */
+struct node *main_node(void);
+void set_main_node(struct node *node);
 
 /* Sum over the zones. */
 unsigned long node_managed(const struct node *node);

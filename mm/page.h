@@ -84,12 +84,12 @@ struct page {
 	uint8_t zone;        /* constant: enum zone_type */
 	uint8_t migratetype; /* enum migratetype it was taken as */
 	uint8_t flags;       /* enum page_flag */
-	uint8_t unused;
-	uint16_t bits;    /* 1 << enum page_bit; atomic; 0 unless USED */
-	int32_t refcount; /* 0 unless USED head; atomic */
-	uint32_t taker;   /* owner number that took it last; owner_name() */
-	uint32_t gfp;     /* mask it was taken with */
-	uint32_t slot;    /* (x) of the owner's window */
+	uint8_t lru;         /* enum lru_list, while PG_lru; its lock */
+	uint16_t bits;       /* 1 << enum page_bit; atomic; 0 unless USED */
+	int32_t refcount;    /* 0 unless USED head; atomic */
+	uint32_t taker;      /* owner number that took it last; owner_name() */
+	uint32_t gfp;        /* mask it was taken with */
+	uint32_t slot;       /* (x) of the owner's window */
 	union {
 		/* (x) OWNED: it; HANDOVER: the sender or NULL */
 		struct owner *owner;

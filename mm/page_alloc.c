@@ -40,6 +40,7 @@ static struct node *the_node;
 void page_alloc_start(struct node *node)
 {
 	the_node = node;
+	set_main_node(node);
 }
 
 struct node *page_alloc_node(void)

@@ -39,6 +39,29 @@
 	X(exclusive_refused, "calls on exclusive pages refused")               \
 	X(exclusive_wake, "wake-ups of the refiller")                          \
 	X(exclusive_fault, "faults on exclusive pages by others")              \
+	X(pgscan_kswapd, "pages that kswapd looked at")                        \
+	X(pgscan_direct, "pages that direct reclaim looked at")                \
+	X(pgscan_direct_throttle, "times direct reclaim was throttled")        \
+	X(pgscan_anon, "of both: anonymous pages")                             \
+	X(pgscan_file, "of both: pages of files")                              \
+	X(pgsteal_kswapd, "pages that kswapd reclaimed")                       \
+	X(pgsteal_direct, "pages that direct reclaim reclaimed")               \
+	X(pgsteal_anon, "of both: anonymous pages")                            \
+	X(pgsteal_file, "of both: pages of files")                             \
+	X(pgrefill, "pages of active lists looked at")                         \
+	X(pgactivate, "pages to an active list")                               \
+	X(pgdeactivate, "pages from an active list to an inactive one")        \
+	X(pgrotated, "pages to the back of a list when they were written")     \
+	X(nr_vmscan_write, "pages that reclaim began to write")                \
+	X(nr_vmscan_immediate_reclaim, "dirty pages left for kswapd")          \
+	X(slabs_scanned, "objects that shrinkers were asked to look at")       \
+	X(pageoutrun, "runs of kswapd")                                        \
+	X(kswapd_low_wmark_hit_quickly, "times kswapd was woken from a nap")   \
+	X(kswapd_high_wmark_hit_quickly, "times kswapd could not even nap")    \
+	X(allocstall_dma, "direct reclaims for ZONE_DMA")                      \
+	X(allocstall_dma32, "direct reclaims for ZONE_DMA32")                  \
+	X(allocstall_normal, "direct reclaims for ZONE_NORMAL")                \
+	X(allocstall_movable, "direct reclaims for ZONE_MOVABLE")              \
 	X(direct_map_level2_splits, "2 MiB entries split")                     \
 	X(direct_map_level2_joins, "2 MiB entries joined again")
 

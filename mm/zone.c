@@ -74,6 +74,13 @@ void page_set_state(struct zone *zone, struct page *page, enum page_state from,
 	page->state = (uint8_t)to;
 }
 
+static void lru_init(struct lru *lru)
+{
+	lru->lock.name = "lru";
+	for (unsigned int list = 0; list < LRU_COUNT; list++)
+		list_init(&lru->pages[list]);
+}
+
 void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
                unsigned long start_pfn, unsigned long count)
 {
@@ -87,6 +94,7 @@ void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
 	};
 	for (unsigned int order = 0; order <= MAX_ORDER; order++)
 		list_init(&zone->free_area[order].blocks);
+	lru_init(&zone->lru);
 	for (unsigned long i = 0; i < count; i++) {
 		pages[i] = (struct page){
 			.state = PAGE_RESERVED,

@@ -21,6 +21,7 @@
 #include "kernel/core/lock.h"
 #include "lib/list.h"
 #include "mm/gfp.h"
+#include "mm/lru_state.h"
 #include "mm/page.h"
 
 /* First frame number behind DMA and DMA32. */
@@ -64,6 +65,8 @@ struct zone {
 	unsigned long exclusive_pages;             /* (z) OWNED and HANDOVER */
 	unsigned long bad_pages;                   /* (z) */
 	unsigned long loose_pages;                 /* (z) in flight */
+
+	struct lru lru; /* which of the used pages can be reclaimed */
 };
 
 /* The columns of the accounting, in pages. */

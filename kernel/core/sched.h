@@ -51,6 +51,7 @@ enum thread_flag {
 	THREAD_KILLED = 1 << 4,        /* to end as soon as it notices */
 	THREAD_OOM_VICTIM = 1 << 5,    /* chosen by the OOM killer */
 	THREAD_OOM_REAPED = 1 << 6,    /* its memory is gone, or out of reach */
+	THREAD_SERVICE = 1 << 7,       /* others wait for what it does */
 };
 
 /* The smallest oom_score_adj: never chosen. */
@@ -71,6 +72,7 @@ struct thread {
 	short oom_score_adj;         /* -1000 (immune) .. 1000 */
 	unsigned long rss;           /* atomic: pages of its anonymous memory */
 	unsigned long swapents;      /* atomic: and those on swap */
+	unsigned long reclaimed;     /* (t) pages that its shrinkers freed */
 	void (*function)(void *);    /* (c) */
 	void *argument;              /* (c) */
 	struct list run_link;        /* (s) on the run queue */

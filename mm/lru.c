@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/lru.c -- used pages that can be reclaimed, in the order of their last use.
+ *
+ * The order of use is not known: nobody is told when memory is read.  What is
+ * known is whether a page was used since somebody looked at it, so there are two
+ * lists, a clock in two halves:
+ *
+ *	   new                                used twice
+ *	    |                  +-----------------------------------+
+ *	    v                  |                                   v
+ *	  front [ inactive ] back --> reclaimed      front [ active ] back
+ *	    ^                                                      |
+ *	    +------------------------------------------------------+
+ *	             when the inactive list is the shorter one
+ *
+ * A page that is used once (a file read from end to end) passes through the
+ * inactive list and is gone; it takes a second use to get among the pages that
+ * are protected.
+ *
+ * Invariants, checked by lru_check():
+ *
+ *  L1  A page has PG_lru if and only if it is on the list that page->lru names.
+ *  L2  A page with PG_lru is in use, of order 0, with a reference, and not
+ *      PG_isolated.
+ *  L3  It is on the list that PG_unevictable, PG_swapbacked and PG_active name.
+ *  L4  count[] is the length of each list; dirty and writeback are the numbers
+ *      of pages of the zone with these bits.
+ *
+ * Locking: zone->lru.lock, a leaf, interrupts off: end_page_writeback() comes
+ * from interrupts.  PG_lru, PG_isolated, PG_active and PG_unevictable of a page
+ * on a list change under it.
+ *
+ * Further reading: Linux mm/swap.c and mm/vmscan.c; Gorman, Understanding the
+ * Linux Virtual Memory Manager, chapter 10; Babaoglu, Joy, "Converting a
+ * Swap-Based System to do Paging", SOSP 1981 (the clock).
+ */
+#include "mm/lru.h"
+
+#include "kernel/core/panic.h"
+#include "lib/format.h"
+#include "mm/page_bits.h"
+
+const char *lru_list_name(enum lru_list list)
+{
+	static const char *const name[LRU_COUNT] = {
+		[LRU_INACTIVE_ANON] = "inactive_anon",
+		[LRU_ACTIVE_ANON] = "active_anon",
+		[LRU_INACTIVE_FILE] = "inactive_file",
+		[LRU_ACTIVE_FILE] = "active_file",
+		[LRU_UNEVICTABLE] = "unevictable",
+	};
+
+	return (unsigned int)list < LRU_COUNT ? name[list] : "?";
+}
+
+/* ---- Under the lock -------------------------------------------------------- */
+
+static enum lru_list list_by_bits(const struct page *page)
+{
+	unsigned int list = LRU_INACTIVE_FILE;
+
+	if (page_has(page, PG_unevictable))
+		return LRU_UNEVICTABLE;
+	if (page_has(page, PG_swapbacked))
+		list = LRU_INACTIVE_ANON;
+	return (enum lru_list)(list + page_has(page, PG_active));
+}
+
+static void link_page(struct zone *zone, struct page *page, bool at_back)
+{
+	enum lru_list list = list_by_bits(page);
+	struct list *pages = &zone->lru.pages[list];
+
+	page->lru = (uint8_t)list;
+	page_set(page, PG_lru);
+	if (at_back)
+		list_append(pages, &page->link);
+	else
+		list_push(pages, &page->link);
+	zone->lru.count[list]++;
+}
+
+static void unlink_page(struct zone *zone, struct page *page)
+{
+	list_remove(&page->link);
+	page_clear(page, PG_lru);
+	zone->lru.count[page->lru]--;
+}
+
+static void count(struct zone *zone, enum vmstat_event event)
+{
+	vmstat_add(&zone->node->stat, event, 1);
+}
+
+/* ---- What owners call --------------------------------------------------------- */
+
+void lru_add(struct node *node, struct page *page)
+{
+	struct zone *zone = page_zone(node, page);
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+
+	kassert(page->state == PAGE_USED && page->order == 0);
+	kassert(!page_has(page, PG_lru) && !page_has(page, PG_isolated));
+	link_page(zone, page, false);
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+}
+
+void lru_remove(struct node *node, struct page *page)
+{
+	struct zone *zone = page_zone(node, page);
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+
+	if (page_has(page, PG_lru))
+		unlink_page(zone, page);
+	page_clear(page, PG_isolated);
+	page_clear(page, PG_active);
+	page_clear(page, PG_unevictable);
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+}
+
+void lru_set_unevictable(struct node *node, struct page *page, bool unevictable)
+{
+	struct zone *zone = page_zone(node, page);
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+	bool listed = page_has(page, PG_lru);
+
+	if (listed)
+		unlink_page(zone, page);
+	if (unevictable)
+		page_set(page, PG_unevictable);
+	else
+		page_clear(page, PG_unevictable);
+	if (listed)
+		link_page(zone, page, false);
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+}
+
+void lru_activate(struct node *node, struct page *page)
+{
+	struct zone *zone = page_zone(node, page);
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+	bool listed = page_has(page, PG_lru);
+
+	if ((listed || page_has(page, PG_isolated)) &&
+	    !page_has(page, PG_active)) {
+		if (listed)
+			unlink_page(zone, page);
+		page_set(page, PG_active);
+		if (listed)
+			link_page(zone, page, false);
+		count(zone, VMSTAT_pgactivate);
+	}
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+}
+
+void mark_page_accessed(struct page *page)
+{
+	if (!page_test_and_set(page, PG_referenced))
+		return;
+	if (page_has(page, PG_active) || page_has(page, PG_unevictable))
+		return;
+	lru_activate(main_node(), page);
+	page_clear(page, PG_referenced);
+}
+
+void lru_rotate(struct node *node, struct page *page)
+{
+	struct zone *zone = page_zone(node, page);
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+
+	if (page_has(page, PG_lru) && !page_has(page, PG_locked) &&
+	    !page_has(page, PG_dirty) && !page_has(page, PG_unevictable)) {
+		unlink_page(zone, page);
+		page_clear(page, PG_active);
+		link_page(zone, page, true);
+		count(zone, VMSTAT_pgrotated);
+	}
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+}
+
+/* ---- What reclaim calls --------------------------------------------------------- */
+
+/* Its owner's reference lasts as long as it is on a list. */
+static void get_listed(struct page *page)
+{
+	int32_t before =
+		__atomic_fetch_add(&page->refcount, 1, __ATOMIC_ACQ_REL);
+
+	kassert(before > 0);
+}
+
+unsigned long lru_isolate(struct zone *zone, enum lru_list list,
+                          unsigned long nr, struct list *pages)
+{
+	struct list *from = &zone->lru.pages[list];
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+	unsigned long taken = 0;
+
+	for (; taken < nr && !list_empty(from); taken++) {
+		struct page *page = container_of(from->prev, struct page, link);
+
+		get_listed(page);
+		unlink_page(zone, page);
+		page_set(page, PG_isolated);
+		list_append(pages, &page->link);
+	}
+	zone->lru.isolated[lru_kind_of(list)] += taken;
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+	return taken;
+}
+
+void lru_putback(struct zone *zone, struct page *page, enum lru_kind kind,
+                 bool keep)
+{
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+
+	/* Without the bit its owner has taken it back. */
+	if (page_test_and_clear(page, PG_isolated) && keep)
+		link_page(zone, page, false);
+	else
+		page_clear(page, PG_active);
+	zone->lru.isolated[kind]--;
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+}
+
+/* ---- Numbers -------------------------------------------------------------------- */
+
+unsigned long node_lru_count(const struct node *node, enum lru_list list)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		sum += READ_ONCE(node->zone[type].lru.count[list]);
+	return sum;
+}
+
+unsigned long node_dirty(const struct node *node)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		sum += READ_ONCE(node->zone[type].lru.dirty);
+	return sum;
+}
+
+unsigned long node_writeback(const struct node *node)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		sum += READ_ONCE(node->zone[type].lru.writeback);
+	return sum;
+}
+
+/* ---- Checking ------------------------------------------------------------------- */
+
+/* The invariant that a page on LIST breaks, or NULL. */
+static const char *check_listed(const struct page *page, enum lru_list list)
+{
+	if (!page_has(page, PG_lru) || page->lru != list)
+		return "L1";
+	if (page->state != PAGE_USED || page->order != 0 ||
+	    READ_ONCE(page->refcount) <= 0 || page_has(page, PG_isolated))
+		return "L2";
+	return list_by_bits(page) == list ? NULL : "L3";
+}
+
+static const char *check_list(const struct zone *zone, enum lru_list list)
+{
+	unsigned long found = 0;
+	struct list *at;
+
+	list_for_each(at, &zone->lru.pages[list]) {
+		const char *broken =
+			check_listed(container_of(at, struct page, link), list);
+
+		if (broken != NULL)
+			return broken;
+		if (++found > zone->lru.count[list])
+			break;
+	}
+	return found == zone->lru.count[list] ? NULL : "L4";
+}
+
+static const char *check_bits(const struct zone *zone)
+{
+	unsigned long listed = 0;
+	unsigned long counted = 0;
+	unsigned long dirty = 0;
+	unsigned long writeback = 0;
+
+	for (unsigned int list = 0; list < LRU_COUNT; list++)
+		counted += zone->lru.count[list];
+	for (unsigned long i = 0; i < zone->spanned; i++) {
+		listed += page_has(&zone->pages[i], PG_lru);
+		dirty += page_has(&zone->pages[i], PG_dirty);
+		writeback += page_has(&zone->pages[i], PG_writeback);
+	}
+	if (listed != counted)
+		return "L1";
+	return dirty == zone->lru.dirty && writeback == zone->lru.writeback
+	               ? NULL
+	               : "L4";
+}
+
+static const char *check_zone(struct zone *zone)
+{
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+	const char *broken = NULL;
+
+	for (unsigned int list = 0; list < LRU_COUNT && broken == NULL; list++)
+		broken = check_list(zone, (enum lru_list)list);
+	if (broken == NULL)
+		broken = check_bits(zone);
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+	return broken;
+}
+
+const char *lru_check(struct node *node, char *buffer, size_t size)
+{
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const char *broken = check_zone(&node->zone[type]);
+
+		if (broken == NULL)
+			continue;
+		scnprintf(buffer, size, "zone %s: invariant %s of the lru",
+		          node->zone[type].name, broken);
+		return buffer;
+	}
+	return NULL;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/lru_state.h -- the data of reclaim: a part of each zone, and one of the
+ * node.  What is done with it: mm/lru.h, mm/reclaim.h, mm/kswapd.h.
+ */
+#ifndef MM_LRU_STATE_H
+#define MM_LRU_STATE_H
+
+#include "kernel/core/lock.h"
+#include "kernel/core/sched.h"
+#include "lib/list.h"
+#include "mm/gfp.h"
+
+/* Linux's names and order: active is inactive + 1, file is anon + 2. */
+enum lru_list {
+	LRU_INACTIVE_ANON,
+	LRU_ACTIVE_ANON,
+	LRU_INACTIVE_FILE,
+	LRU_ACTIVE_FILE,
+	LRU_UNEVICTABLE,
+	LRU_COUNT,
+};
+
+/* Where the contents of a page are when it is not in memory. */
+enum lru_kind {
+	LRU_ANON, /* on swap */
+	LRU_FILE, /* in a file */
+	LRU_KINDS,
+};
+
+static inline enum lru_kind lru_kind_of(enum lru_list list)
+{
+	return list < LRU_INACTIVE_FILE ? LRU_ANON : LRU_FILE;
+}
+
+static inline bool lru_is_active(enum lru_list list)
+{
+	return list == LRU_ACTIVE_ANON || list == LRU_ACTIVE_FILE;
+}
+
+/* The newest page is at the front, the next to go at the back. */
+struct lru {
+	struct spinlock lock;              /* a leaf */
+	struct list pages[LRU_COUNT];      /* (lock) by page->link */
+	unsigned long count[LRU_COUNT];    /* (lock) */
+	unsigned long isolated[LRU_KINDS]; /* (lock) reclaim looks at them */
+	unsigned long dirty;               /* atomic: pages with PG_dirty */
+	unsigned long writeback;           /* atomic: with PG_writeback */
+};
+
+/* kswapd_highest when nobody has asked. */
+#define KSWAPD_NO_ZONE      ZONE_COUNT
+
+/* After so many runs without a page reclaimed the node is hopeless, and left to
+ * direct reclaim. */
+#define MAX_RECLAIM_RETRIES 16
+
+struct reclaim_state {
+	struct spinlock lock;          /* shrinkers; a leaf */
+	struct list shrinkers;         /* (lock) by shrinker->link */
+	struct wait_queue unregister;  /* a shrinker is not in use any more */
+	unsigned long cost[LRU_KINDS]; /* atomic: of reclaiming each kind */
+
+	/* Free slots in swap areas; NULL: there is no swap. */
+	unsigned long (*free_swap)(void);
+
+	struct wait_queue kswapd_wait; /* kswapd sleeps here */
+	bool kswapd_sleeps;            /* atomic */
+	bool kswapd_called;            /* atomic: a wake-up for it */
+	unsigned int kswapd_order;     /* atomic: the largest asked for */
+	enum zone_type kswapd_highest; /* atomic: the highest asked for */
+	unsigned int kswapd_failures;  /* atomic: runs without progress */
+	struct wait_queue
+		pfmemalloc_wait; /* direct reclaim that is throttled */
+
+	bool writeback_flood;  /* kswapd meets nothing but PG_writeback */
+	unsigned long written; /* atomic: writes that reclaim wanted, done */
+	struct wait_queue writeback_wait; /* until some of them are */
+	struct wait_queue isolated_wait;  /* until fewer pages are isolated */
+};
+
+#endif
