@@ -48,8 +48,10 @@
 #include "lib/errno.h"
 #include "lib/parse.h"
 #include "mm/exclusive.h"
+#include "mm/kswapd.h"
 #include "mm/memmap.h"
 #include "mm/page_alloc.h"
+#include "mm/reclaim.h"
 #include "mm/watermark.h"
 
 __noreturn void kmain(uint32_t magic, uint64_t info_physical,
@@ -283,6 +285,17 @@ static void begin_threads(void)
 	window_open(&main_thread.owner.window);
 }
 
+/* From here on the front door has whom to ask for memory. */
+static void begin_reclaim(void)
+{
+	node.recovery.reclaim = reclaim_try_to_free_pages;
+	node.recovery.reclaimable = zone_reclaimable_pages;
+	node.recovery.throttle = throttle_direct_reclaim;
+	node.wake_kswapd = wakeup_kswapd;
+	if (thread_create("kswapd0", kswapd_run, &node) == NULL)
+		panic("kswapd cannot be started");
+}
+
 static void begin_service_threads(void)
 {
 	watchdog_register_threads(thread_visit);
@@ -290,6 +303,7 @@ static void begin_service_threads(void)
 	if (thread_create_priority("worker", PRIORITY_HIGH, work_thread,
 	                           NULL) == NULL)
 		panic("the worker thread cannot be started");
+	begin_reclaim();
 }
 
 static void begin_devices(void)

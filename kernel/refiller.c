@@ -5,6 +5,10 @@
  *	interrupt: pool below low, or empty -> wake() -> this thread
  *	this thread: exclusive_balance(): fill up, or shrink, to the high mark
  *
+ * Under memory pressure reclaim asks for frames that are parked above the low
+ * mark (a shrinker).  They are given back in the thread that reclaims: by what
+ * the refiller calls to give some back, and one of the two at a time.
+ *
  * mm/ says when there is work (exclusive_wants_balance()) and does it
  * (exclusive_balance()); this file only supplies the thread, which mm/ never
  * creates by itself.
@@ -15,10 +19,11 @@
 #include "kernel/thread.h"
 #include "mm/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/shrinker.h"
 
 static struct wait_queue refiller_queue = WAIT_QUEUE_INIT(refiller_queue);
 static bool paused;
-static bool balancing;
+static unsigned int balancing; /* atomic: threads at it */
 static unsigned long runs;
 
 static void wake_up_refiller(void)
@@ -31,13 +36,60 @@ static bool has_work(void *node)
 	return !READ_ONCE(paused) && exclusive_wants_balance(node);
 }
 
+static void begin_balancing(void)
+{
+	__atomic_fetch_add(&balancing, 1, __ATOMIC_ACQ_REL);
+}
+
+static void end_balancing(void)
+{
+	__atomic_fetch_sub(&balancing, 1, __ATOMIC_ACQ_REL);
+}
+
+/* ---- Under pressure ------------------------------------------------------ */
+
+static unsigned long count_parked(struct shrinker *shrinker __unused,
+                                  gfp_t mask __unused)
+{
+	const struct exclusive_pool *pool = &page_alloc_node()->pool;
+	unsigned long parked = READ_ONCE(pool->count);
+
+	if (READ_ONCE(paused) || parked <= pool->low)
+		return 0;
+	return parked - pool->low;
+}
+
+static unsigned long scan_parked(struct shrinker *shrinker, gfp_t mask,
+                                 unsigned long nr)
+{
+	struct node *node = page_alloc_node();
+	unsigned long spare = count_parked(shrinker, mask);
+	unsigned long given;
+
+	begin_balancing();
+	given = exclusive_shrink(node, node->pool.low + spare - min(spare, nr));
+	end_balancing();
+	mm_account_reclaimed_pages(given);
+	return given > 0 ? given : SHRINK_STOP;
+}
+
+static struct shrinker parked_shrinker = {
+	.name = "parked frames",
+	.count_objects = count_parked,
+	.scan_objects = scan_parked,
+	.seeks = DEFAULT_SEEKS,
+};
+
+/* ---- The thread ------------------------------------------------------------ */
+
 static void refiller_run(void *node)
 {
+	thread_set_flags(current_thread(), THREAD_SERVICE);
 	for (;;) {
 		wait_event(&refiller_queue, has_work, node);
-		WRITE_ONCE(balancing, true);
+		begin_balancing();
 		exclusive_balance(node);
-		WRITE_ONCE(balancing, false);
+		end_balancing();
 		runs++;
 	}
 }
@@ -50,6 +102,7 @@ void refiller_start(void)
 	node->pool.wake = wake_up_refiller;
 	if (thread_create("refiller", refiller_run, node) == NULL)
 		panic("the refiller cannot be started");
+	register_shrinker(&parked_shrinker);
 }
 
 void refiller_pause(bool on)
@@ -67,6 +120,6 @@ unsigned long refiller_runs(void)
 void refiller_settle(void)
 {
 	/* While it works there may seem to be nothing left to do. */
-	while (has_work(page_alloc_node()) || READ_ONCE(balancing))
+	while (has_work(page_alloc_node()) || READ_ONCE(balancing) > 0)
 		thread_yield();
 }

@@ -13,7 +13,9 @@
 #include "kernel/core/console.h"
 #include "kernel/shell_command.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/string.h"
+#include "mm/lru.h"
 #include "mm/page_alloc.h"
 
 /* A zone's numbers at one moment. */
@@ -25,7 +27,24 @@ struct zone_copy {
 	unsigned long bad;
 	unsigned long loose;
 	unsigned long blocks[MAX_ORDER + 1];
+	unsigned long lru[LRU_COUNT];
+	unsigned long isolated[LRU_KINDS];
+	unsigned long dirty;
+	unsigned long writeback;
 };
+
+static void copy_lru(struct zone *zone, struct zone_copy *copy)
+{
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+
+	for (unsigned int list = 0; list < LRU_COUNT; list++)
+		copy->lru[list] = zone->lru.count[list];
+	for (unsigned int kind = 0; kind < LRU_KINDS; kind++)
+		copy->isolated[kind] = zone->lru.isolated[kind];
+	copy->dirty = READ_ONCE(zone->lru.dirty);
+	copy->writeback = READ_ONCE(zone->lru.writeback);
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+}
 
 static struct zone_copy copy_zone(struct zone *zone)
 {
@@ -42,6 +61,7 @@ static struct zone_copy copy_zone(struct zone *zone)
 	for (unsigned int order = 0; order <= MAX_ORDER; order++)
 		copy.blocks[order] = zone->free_area[order].count;
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	copy_lru(zone, &copy);
 	return copy;
 }
 
@@ -59,6 +79,12 @@ static struct zone_copy copy_all(struct node *node)
 		sum.exclusive += copy.exclusive;
 		sum.bad += copy.bad;
 		sum.loose += copy.loose;
+		for (unsigned int list = 0; list < LRU_COUNT; list++)
+			sum.lru[list] += copy.lru[list];
+		for (unsigned int kind = 0; kind < LRU_KINDS; kind++)
+			sum.isolated[kind] += copy.isolated[kind];
+		sum.dirty += copy.dirty;
+		sum.writeback += copy.writeback;
 	}
 	return sum;
 }
@@ -108,15 +134,20 @@ static void print_zone(struct zone *zone)
 	               zone->lowmem_reserve[ZONE_MOVABLE]);
 	if (zone->present == 0)
 		return;
-	console_printf("      nr_free_pages %lu\n"
+	console_printf("      nr_free_pages %lu\n", copy.free);
+	for (unsigned int list = 0; list < LRU_COUNT; list++)
+		console_printf("      nr_zone_%s %lu\n",
+		               lru_list_name((enum lru_list)list),
+		               copy.lru[list]);
+	console_printf("      nr_zone_write_pending %lu\n"
 	               "      nr_used_pages %lu\n"
 	               "      nr_parked    %lu\n"
 	               "      nr_exclusive %lu\n"
 	               "      nr_bad       %lu\n"
 	               "      nr_in_flight %lu\n"
 	               "  start_pfn:           %lu\n",
-	               copy.free, copy.used, copy.parked, copy.exclusive,
-	               copy.bad, copy.loose, zone->start_pfn);
+	               copy.dirty + copy.writeback, copy.used, copy.parked,
+	               copy.exclusive, copy.bad, copy.loose, zone->start_pfn);
 }
 
 static int run_zoneinfo(int argc, char **argv __unused)
@@ -176,6 +207,23 @@ static void count_direct_map(const struct node *node, unsigned long *small,
 	}
 }
 
+/* Linux's lines about the lists. */
+static void print_lru(const struct zone_copy *sum)
+{
+	const unsigned long *lru = sum->lru;
+
+	print_kilobytes("Active:", lru[LRU_ACTIVE_ANON] + lru[LRU_ACTIVE_FILE]);
+	print_kilobytes("Inactive:",
+	                lru[LRU_INACTIVE_ANON] + lru[LRU_INACTIVE_FILE]);
+	print_kilobytes("Active(anon):", lru[LRU_ACTIVE_ANON]);
+	print_kilobytes("Inactive(anon):", lru[LRU_INACTIVE_ANON]);
+	print_kilobytes("Active(file):", lru[LRU_ACTIVE_FILE]);
+	print_kilobytes("Inactive(file):", lru[LRU_INACTIVE_FILE]);
+	print_kilobytes("Unevictable:", lru[LRU_UNEVICTABLE]);
+	print_kilobytes("Dirty:", sum->dirty);
+	print_kilobytes("Writeback:", sum->writeback);
+}
+
 static int run_meminfo(int argc, char **argv __unused)
 {
 	struct node *node = page_alloc_node();
@@ -191,6 +239,7 @@ static int run_meminfo(int argc, char **argv __unused)
 	print_kilobytes("MemFree:", sum.free);
 	print_kilobytes("MemAvailable:",
 	                sum.free > reserve ? sum.free - reserve : 0);
+	print_lru(&sum);
 	print_kilobytes("Used:", sum.used);
 	print_kilobytes("Parked:", sum.parked);
 	print_kilobytes("Exclusive:", sum.exclusive);
@@ -208,6 +257,21 @@ static void print_count(const char *prefix, const char *name,
 		console_printf("%s %lu\n", name, count);
 }
 
+static void print_lru_counts(const char *prefix, const struct zone_copy *sum)
+{
+	char name[24];
+
+	for (unsigned int list = 0; list < LRU_COUNT; list++) {
+		scnprintf(name, sizeof(name), "nr_%s",
+		          lru_list_name((enum lru_list)list));
+		print_count(prefix, name, sum->lru[list]);
+	}
+	print_count(prefix, "nr_isolated_anon", sum->isolated[LRU_ANON]);
+	print_count(prefix, "nr_isolated_file", sum->isolated[LRU_FILE]);
+	print_count(prefix, "nr_dirty", sum->dirty);
+	print_count(prefix, "nr_writeback", sum->writeback);
+}
+
 static int run_vmstat(int argc, char **argv)
 {
 	struct node *node = page_alloc_node();
@@ -217,6 +281,7 @@ static int run_vmstat(int argc, char **argv)
 	if (argc > 2)
 		return -EINVAL;
 	print_count(prefix, "nr_free_pages", sum.free);
+	print_lru_counts(prefix, &sum);
 	for (unsigned int i = 0; i < VMSTAT_COUNT; i++) {
 		enum vmstat_event event = (enum vmstat_event)i;
 

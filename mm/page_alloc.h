@@ -95,7 +95,7 @@ struct page *virt_to_page(const void *address);
 struct zone *alloc_would_take_from(struct node *node,
                                    const struct alloc_request *request);
 
-/* Check everything: see node_check().  NULL, or a sentence. */
+/* Check everything: node_check() and lru_check().  NULL, or a sentence. */
 const char *mm_check(void);
 
 /* Linux's memory report (show_mem) into the log.  TRY_LOCK: from a panic. */

@@ -8,16 +8,37 @@
  */
 #include "kernel/core/printk.h"
 #include "lib/format.h"
+#include "mm/lru.h"
 #include "mm/page_alloc.h"
 
 const char *mm_check(void)
 {
 	static char sentence[160];
 
-	return page_alloc_node() == NULL
-	               ? NULL
-	               : node_check(page_alloc_node(), NULL, false, sentence,
-	                            sizeof(sentence));
+	struct node *node = page_alloc_node();
+	const char *broken;
+
+	if (node == NULL)
+		return NULL;
+	broken = node_check(node, NULL, false, sentence, sizeof(sentence));
+	if (broken == NULL)
+		broken = lru_check(node, sentence, sizeof(sentence));
+	return broken;
+}
+
+/* Linux's first line. */
+static void show_lists(const struct node *node)
+{
+	pr_warn("active_anon:%lu inactive_anon:%lu active_file:%lu "
+	        "inactive_file:%lu unevictable:%lu dirty:%lu writeback:%lu\n",
+	        node_lru_count(node, LRU_ACTIVE_ANON),
+	        node_lru_count(node, LRU_INACTIVE_ANON),
+	        node_lru_count(node, LRU_ACTIVE_FILE),
+	        node_lru_count(node, LRU_INACTIVE_FILE),
+	        node_lru_count(node, LRU_UNEVICTABLE), node_dirty(node),
+	        node_writeback(node));
+	if (READ_ONCE(node->reclaim.kswapd_failures) >= MAX_RECLAIM_RETRIES)
+		pr_warn("all_unreclaimable? yes\n");
 }
 
 /* "Normal: 3*4kB (U) 1*8kB ... = 1234kB" */
@@ -58,6 +79,7 @@ static void show_zone(const struct zone *zone)
 void show_mem(struct node *node)
 {
 	pr_warn("Mem-Info:\n");
+	show_lists(node);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		if (node->zone[type].managed > 0)
 			show_zone(&node->zone[type]);

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/test_reclaim.c -- reclaim with real threads: kswapd against a
+ * thread that reads a file which is larger than memory, and interrupts on top.
+ *
+ * Most of memory is taken first, so that a few hundred pages of a file fill what
+ * is left, on every machine.
+ */
+#include "drivers/pit.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/semaphore.h"
+#include "kernel/refiller.h"
+#include "kernel/thread.h"
+#include "mm/exclusive.h"
+#include "mm/kswapd.h"
+#include "mm/lru.h"
+#include "mm/page_alloc.h"
+#include "mm/page_lock.h"
+#include "mm/reclaim.h"
+#include "mm/shrinker.h"
+#include "mm/watermark.h"
+#include "tests/kernel/bench.h"
+#include "tests/mm/space.h"
+#include "tests/suite.h"
+
+SUITE(reclaim);
+
+#define PATIENCE   10000000ULL /* microseconds */
+
+/* Pages of the file in all, and those that fit into memory, about. */
+#define FILE_PAGES 1200UL
+#define ROOM       300UL
+
+static struct space file;
+static struct drained drained;
+
+static unsigned long event(enum vmstat_event which)
+{
+	return vmstat_read(&page_alloc_node()->stat, which);
+}
+
+/* ---- A small memory ------------------------------------------------------------ */
+
+static struct alloc_request request_of(gfp_t mask)
+{
+	const struct alloc_context context = gfp_context();
+	struct alloc_request request;
+	char why[160];
+
+	if (gfp_decode(mask, 0, &context, &request, why, sizeof(why)) != GFP_OK)
+		pr_err("%s\n", why);
+	return request;
+}
+
+static unsigned long reclaim_directly(void)
+{
+	struct alloc_request request = request_of(GFP_KERNEL);
+
+	return reclaim_try_to_free_pages(page_alloc_node(), &request);
+}
+
+/* Earlier cases may have made the node hopeless; a page ends that. */
+static bool give_hope(void)
+{
+	return space_fill(&file, GFP_KERNEL, 40) == 40 &&
+	       reclaim_directly() > 0;
+}
+
+/* Take all of memory down to the min marks, waking nobody, and give ROOM pages
+ * back. */
+static void leave_room(unsigned long room)
+{
+	unsigned long given = 0;
+
+	refiller_pause(true);
+	drained_init(&drained);
+	drain(&drained, 0);
+	while (given < room && !list_empty(&drained.pages)) {
+		struct page *page =
+			list_first(&drained.pages, struct page, link);
+
+		given += 1UL << page->order;
+		list_remove(&page->link);
+		__free_pages(page, page->order);
+	}
+}
+
+/* Marks of a small machine, 16/24/32 pages in each zone, and no reserves: every
+ * machine is then as large as what leave_room() leaves. */
+static void set_small_marks(void)
+{
+	struct node *node = page_alloc_node();
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		struct zone *zone = &node->zone[type];
+
+		for (unsigned int mark = 0; mark < WMARK_COUNT; mark++)
+			zone->watermark[mark] = 16 + mark * 8;
+		for (unsigned int i = 0; i < ZONE_COUNT; i++)
+			zone->lowmem_reserve[i] = 0;
+	}
+}
+
+static bool prepare(void)
+{
+	set_small_marks();
+	space_init(&file, SPACE_FILE);
+	return give_hope();
+}
+
+static void clear_away(void)
+{
+	space_clear(&file);
+	drained_free(&drained);
+	watermark_setup(page_alloc_node());
+	refiller_pause(false);
+}
+
+/* Let others run until CONDITION; false: it took too long. */
+static bool others_until(bool (*condition)(void))
+{
+	uint64_t limit = clock_microseconds() + PATIENCE;
+
+	while (!condition()) {
+		if (clock_microseconds() > limit)
+			return false;
+		thread_yield();
+	}
+	return true;
+}
+
+static bool kswapd_sleeps_above_high(void)
+{
+	struct node *node = page_alloc_node();
+
+	return READ_ONCE(node->reclaim.kswapd_sleeps) &&
+	       node_is_balanced(node, 0, ZONE_NORMAL);
+}
+
+static bool could_add_a_page(void)
+{
+	return space_add(&file, GFP_NOWAIT) != NULL;
+}
+
+/* Read COUNT pages of the file, waiting for kswapd where memory is out. */
+static bool read_file(unsigned long count)
+{
+	while (count-- > 0) {
+		if (!others_until(could_add_a_page))
+			return false;
+	}
+	return true;
+}
+
+CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
+{
+	unsigned long runs = event(VMSTAT_pageoutrun);
+	unsigned long stolen;
+	unsigned long by_kswapd = 0;
+	bool balanced;
+	bool hope = prepare();
+	bool all;
+
+	leave_room(ROOM);
+	stolen = event(VMSTAT_pgsteal_kswapd);
+	file.releases = 0;
+	all = read_file(FILE_PAGES);
+	balanced = others_until(kswapd_sleeps_above_high);
+	by_kswapd = event(VMSTAT_pgsteal_kswapd) - stolen;
+	clear_away();
+	test_note("%lu pages read, %lu taken back by kswapd in %lu runs",
+	          FILE_PAGES, by_kswapd, event(VMSTAT_pageoutrun) - runs);
+	EXPECT(hope && all && balanced);
+	EXPECT_EQUAL(file.releases, by_kswapd);
+	EXPECT(by_kswapd > FILE_PAGES / 4);
+	EXPECT(event(VMSTAT_pageoutrun) > runs);
+	return NULL;
+}
+
+CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
+{
+	struct node *node = page_alloc_node();
+	unsigned long stolen = event(VMSTAT_pgsteal_kswapd);
+	unsigned long direct;
+	unsigned long reclaimed;
+	unsigned long stalls = event(VMSTAT_allocstall_normal);
+	bool hope = prepare();
+	struct page *page;
+
+	leave_room(ROOM);
+	WRITE_ONCE(node->reclaim.kswapd_failures, MAX_RECLAIM_RETRIES);
+	while (space_add(&file, GFP_NOWAIT) != NULL)
+		;
+	direct = event(VMSTAT_pgsteal_direct);
+	reclaimed = reclaim_directly();
+	direct = event(VMSTAT_pgsteal_direct) - direct;
+	page = alloc_page(GFP_KERNEL);
+	if (page != NULL)
+		__free_page(page);
+	clear_away();
+	EXPECT(hope);
+	EXPECT(reclaimed >= SWAP_CLUSTER_MAX);
+	EXPECT_EQUAL(direct, reclaimed);
+	EXPECT(page != NULL);
+	EXPECT(event(VMSTAT_allocstall_normal) >= stalls + 2);
+	EXPECT_EQUAL(event(VMSTAT_pgsteal_kswapd), stolen);
+	EXPECT_EQUAL(node->reclaim.kswapd_failures, 0);
+	return NULL;
+}
+
+/* ---- Interrupts meanwhile ---------------------------------------------------------- */
+
+static struct {
+	struct page *page;
+	unsigned long taken;
+	unsigned long nothing;
+} ticker;
+
+/* At each tick a page, in the place of the last one. */
+static void take_in_tick(void *data)
+{
+	struct page *page = alloc_page(GFP_ATOMIC);
+
+	(void)data;
+	if (page == NULL) {
+		ticker.nothing++;
+		return;
+	}
+	ticker.taken++;
+	if (ticker.page != NULL)
+		__free_page(ticker.page);
+	ticker.page = page;
+}
+
+CASE(reclaim, atomic_allocations_in_interrupts_go_on_under_pressure)
+{
+	uint64_t until;
+	bool hope = prepare();
+	bool all = true;
+
+	leave_room(ROOM);
+	ticker.page = NULL;
+	ticker.taken = 0;
+	ticker.nothing = 0;
+	pit_set_listener(take_in_tick, NULL);
+	until = clock_microseconds() + 300000;
+	while (all && clock_microseconds() < until)
+		all = read_file(50);
+	pit_set_listener(NULL, NULL);
+	if (ticker.page != NULL)
+		__free_page(ticker.page);
+	clear_away();
+	EXPECT(hope && all);
+	EXPECT(ticker.taken > 0);
+	EXPECT_EQUAL(ticker.nothing, 0);
+	return NULL;
+}
+
+/* ---- Throttling ---------------------------------------------------------------------- */
+
+static struct completion go;
+
+static void wait_and_be_throttled(void *data)
+{
+	struct alloc_request request = request_of(GFP_KERNEL);
+
+	(void)data;
+	wait_for_completion(&go);
+	throttle_direct_reclaim(page_alloc_node(), &request);
+}
+
+CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
+{
+	unsigned long throttled = event(VMSTAT_pgscan_direct_throttle);
+	unsigned long stolen;
+	struct drained rest;
+	struct thread *thread;
+	bool hope = prepare();
+
+	init_completion(&go);
+	drained_init(&rest);
+	thread = thread_create("throttled", wait_and_be_throttled, NULL);
+	leave_room(ROOM);
+	space_fill(&file, 0, ROOM);
+	drain(&rest, __GFP_MEMALLOC);
+	stolen = event(VMSTAT_pgsteal_kswapd);
+	complete(&go);
+	if (thread != NULL)
+		thread_join(thread);
+	stolen = event(VMSTAT_pgsteal_kswapd) - stolen;
+	drained_free(&rest);
+	clear_away();
+	EXPECT(hope && thread != NULL);
+	EXPECT_EQUAL(event(VMSTAT_pgscan_direct_throttle), throttled + 1);
+	EXPECT(stolen > 0);
+	return NULL;
+}
+
+/* ---- A shrinker ------------------------------------------------------------------------ */
+
+CASE(reclaim, frames_parked_above_low_are_given_back_under_pressure)
+{
+	struct node *node = page_alloc_node();
+	unsigned long before;
+	unsigned long parked;
+	unsigned long freed;
+	unsigned long paused;
+
+	exclusive_balance(node);
+	before = node->pool.count;
+	refiller_pause(true);
+	paused = shrink_slab(node, GFP_KERNEL, 0);
+	refiller_pause(false);
+	freed = shrink_slab(node, GFP_KERNEL, 0);
+	parked = node->pool.count;
+	exclusive_balance(node);
+	test_note("%lu parked, %lu given back, low is %lu", before, freed,
+	          node->pool.low);
+	EXPECT(before > node->pool.low);
+	EXPECT_EQUAL(paused, 0);
+	EXPECT_EQUAL(freed, before - node->pool.low);
+	EXPECT_EQUAL(parked, node->pool.low);
+	return NULL;
+}
+
+/* ---- Locks of pages ----------------------------------------------------------------------- */
+
+static bool got_it;
+
+static void lock_and_unlock(void *data)
+{
+	lock_page(data);
+	WRITE_ONCE(got_it, true);
+	unlock_page(data);
+}
+
+CASE(reclaim, page_lock_keeps_another_thread_out_until_it_is_released)
+{
+	struct thread *thread;
+	struct page *page;
+	bool early;
+
+	space_init(&file, SPACE_PLAIN);
+	page = space_add(&file, GFP_KERNEL);
+	EXPECT(page != NULL);
+	lock_page(page);
+	got_it = false;
+	thread = thread_create("locker", lock_and_unlock, page);
+	for (unsigned int i = 0; i < 10; i++)
+		thread_yield();
+	early = READ_ONCE(got_it);
+	unlock_page(page);
+	if (thread != NULL)
+		thread_join(thread);
+	space_clear(&file);
+	EXPECT(thread != NULL && !early && got_it);
+	return NULL;
+}
+
+static void end_write(void *data)
+{
+	end_page_writeback(data);
+}
+
+static void write_and_wait(void *data)
+{
+	wait_on_page_writeback(data);
+	WRITE_ONCE(got_it, true);
+}
+
+CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
+{
+	struct thread *thread;
+	struct page *page;
+	bool early;
+	bool came;
+
+	space_init(&file, SPACE_PLAIN);
+	page = space_add(&file, GFP_KERNEL);
+	EXPECT(page != NULL);
+	lock_page(page);
+	set_page_writeback(page);
+	unlock_page(page);
+	got_it = false;
+	thread = thread_create("waiter", write_and_wait, page);
+	for (unsigned int i = 0; i < 10; i++)
+		thread_yield();
+	early = READ_ONCE(got_it);
+	came = in_timer_interrupt(end_write, page);
+	if (thread != NULL)
+		thread_join(thread);
+	space_clear(&file);
+	EXPECT(thread != NULL && !early && came && got_it);
+	return NULL;
+}
