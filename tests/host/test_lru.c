@@ -102,6 +102,7 @@ CASE(lru, unevictable_pages_have_a_list_of_their_own)
 	page = space_add(&file, GFP_KERNEL);
 	lru_set_unevictable(node, page, true);
 	EXPECT_EQUAL(zone->lru.count[LRU_UNEVICTABLE], 1);
+	EXPECT(strcmp(lru_list_name(LRU_UNEVICTABLE), "unevictable") == 0);
 	EXPECT_EQUAL(zone->lru.count[LRU_INACTIVE_FILE], 0);
 	mark_page_accessed(page);
 	mark_page_accessed(page);
@@ -388,7 +389,11 @@ CASE(page_lock, a_second_locker_waits_until_the_first_unlocks)
 	EXPECT_EQUAL(rounds, 3);
 	EXPECT_EQUAL(machine_waits(), 1);
 	EXPECT(page_has(waited_for, PG_locked));
-	unlock_page(waited_for);
+	/* Who only waits does not get it. */
+	rounds = 0;
+	wait_on_page_locked(waited_for);
+	EXPECT_EQUAL(rounds, 3);
+	EXPECT(!page_has(waited_for, PG_locked));
 	return finish();
 }
 

@@ -7,6 +7,7 @@
  */
 #include "kernel/core/clock.h"
 #include "lib/random.h"
+#include "lib/string.h"
 #include "mm/kswapd.h"
 #include "mm/lru.h"
 #include "mm/page_lock.h"
@@ -843,6 +844,24 @@ CASE(kswapd, woken_from_its_nap_of_100_ms_it_counts_low_hit_quickly)
 	EXPECT_EQUAL(clock_microseconds(), before + 100000);
 	EXPECT_EQUAL(stat(VMSTAT_kswapd_low_wmark_hit_quickly), 1);
 	return finish_kswapd();
+}
+
+CASE(kswapd, with_nothing_to_do_it_naps_and_then_sleeps_for_ever)
+{
+	unsigned int flags;
+	char text[300];
+
+	start();
+	EXPECT(machine_try(kswapd_run, node, text, sizeof(text)) ==
+	       MACHINE_PANICKED);
+	flags = current_thread()->flags;
+	EXPECT(strcmp(text, "everybody sleeps: thread main waits for "
+	                    "kswapd_wait") == 0);
+	EXPECT_EQUAL(machine_waits(), 2);
+	EXPECT_EQUAL(flags, THREAD_MEMALLOC | THREAD_KSWAPD);
+	EXPECT_EQUAL(stat(VMSTAT_pageoutrun), 0);
+	start();
+	return finish();
 }
 
 CASE(kswapd, does_not_sleep_while_there_is_work)
