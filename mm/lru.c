@@ -224,35 +224,6 @@ void lru_putback(struct zone *zone, struct page *page, enum lru_kind kind,
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 }
 
-/* ---- Numbers -------------------------------------------------------------------- */
-
-unsigned long node_lru_count(const struct node *node, enum lru_list list)
-{
-	unsigned long sum = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		sum += READ_ONCE(node->zone[type].lru.count[list]);
-	return sum;
-}
-
-unsigned long node_dirty(const struct node *node)
-{
-	unsigned long sum = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		sum += READ_ONCE(node->zone[type].lru.dirty);
-	return sum;
-}
-
-unsigned long node_writeback(const struct node *node)
-{
-	unsigned long sum = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		sum += READ_ONCE(node->zone[type].lru.writeback);
-	return sum;
-}
-
 /* ---- Checking ------------------------------------------------------------------- */
 
 /* The invariant that a page on LIST breaks, or NULL. */

@@ -38,11 +38,6 @@ void lru_set_unevictable(struct node *node, struct page *page,
  */
 void mark_page_accessed(struct page *page);
 
-/* Pages on LIST in all zones, dirty ones, those under writeback. */
-unsigned long node_lru_count(const struct node *node, enum lru_list list);
-unsigned long node_dirty(const struct node *node);
-unsigned long node_writeback(const struct node *node);
-
 /* "inactive_anon" ... "unevictable" */
 const char *lru_list_name(enum lru_list list);
 

@@ -98,6 +98,33 @@ unsigned long node_free(const struct node *node)
 	return free;
 }
 
+unsigned long node_lru_count(const struct node *node, enum lru_list list)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		sum += READ_ONCE(node->zone[type].lru.count[list]);
+	return sum;
+}
+
+unsigned long node_dirty(const struct node *node)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		sum += READ_ONCE(node->zone[type].lru.dirty);
+	return sum;
+}
+
+unsigned long node_writeback(const struct node *node)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		sum += READ_ONCE(node->zone[type].lru.writeback);
+	return sum;
+}
+
 struct page *node_page(const struct node *node, unsigned long pfn)
 {
 	if (pfn - node->start_pfn >= node->page_count)

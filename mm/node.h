@@ -60,6 +60,11 @@ void set_main_node(struct node *node);
 unsigned long node_managed(const struct node *node);
 unsigned long node_free(const struct node *node);
 
+/* Pages on LIST in all zones, dirty ones, those under writeback. */
+unsigned long node_lru_count(const struct node *node, enum lru_list list);
+unsigned long node_dirty(const struct node *node);
+unsigned long node_writeback(const struct node *node);
+
 /* The page of PFN, or NULL if the node has no such frame.  Any context. */
 struct page *node_page(const struct node *node, unsigned long pfn);
 unsigned long node_pfn(const struct node *node, const struct page *page);
