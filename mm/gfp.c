@@ -125,6 +125,8 @@ bool gfp_is_highmem(gfp_t mask)
 bool gfpflags_allow_blocking(gfp_t mask)
 {
 	return (mask & __GFP_DIRECT_RECLAIM) != 0;
+}
+
 bool gfp_may_fs(gfp_t mask)
 {
 	return (mask & __GFP_FS) != 0;

@@ -188,6 +188,7 @@ gfp_t gfp_for_mempool(gfp_t mask);
 
 /* DIRECT_RECLAIM: may the caller sleep? */
 bool gfpflags_allow_blocking(gfp_t mask);
+
 /* For shrinkers: may a reclaim with MASK enter a file system, start I/O? */
 bool gfp_may_fs(gfp_t mask);
 bool gfp_may_io(gfp_t mask);
