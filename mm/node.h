@@ -8,6 +8,7 @@
 
 #include "kernel/core/printk.h"
 #include "mm/exclusive_pool.h"
+#include "mm/recovery.h"
 #include "mm/vmstat.h"
 #include "mm/zone.h"
 
@@ -26,6 +27,10 @@ struct node {
 	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
 	bool said_would_wait;
 	bool said_order;
+	uint8_t said_nofail; /* enum nofail_doubt, a bit each */
+
+	struct recovery_ops recovery; /* zeroed: nothing there */
+	bool oom_busy;                /* atomic: somebody is at the OOM rung */
 
 	/* Asked to wake kswapd for a request; NULL: nobody listens. */
 	void (*wake_kswapd)(struct node *node, unsigned int order,

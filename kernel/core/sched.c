@@ -472,6 +472,17 @@ void wake_up(struct wait_queue *queue)
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
 
+void thread_kill(struct thread *thread)
+{
+	bool enabled;
+
+	thread_set_flags(thread, THREAD_KILLED);
+	enabled = spin_lock_irqsave(&sched_lock);
+	if (thread->state == THREAD_WAITING)
+		wake(thread);
+	spin_unlock_irqrestore(&sched_lock, enabled);
+}
+
 static bool never(void *data __unused)
 {
 	return false;

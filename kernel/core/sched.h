@@ -37,12 +37,24 @@ enum thread_priority {
 };
 
 /* How long a thread runs before another of its priority does, microseconds. */
-#define SCHED_SLICE     10000
+#define SCHED_SLICE 10000
 
 /* Never: for deadlines and time limits. */
-#define FOREVER         UINT64_MAX
+#define FOREVER     UINT64_MAX
 
-#define THREAD_MEMALLOC 1U /* Linux's PF_MEMALLOC */
+/* thread->flags: what a thread may ask of memory, and what becomes of it. */
+enum thread_flag {
+	THREAD_MEMALLOC = 1 << 0,      /* Linux's PF_MEMALLOC */
+	THREAD_MEMALLOC_NOIO = 1 << 1, /* mm/scope.h */
+	THREAD_MEMALLOC_NOFS = 1 << 2, /* mm/scope.h */
+	THREAD_KSWAPD = 1 << 3,        /* it is kswapd */
+	THREAD_KILLED = 1 << 4,        /* to end as soon as it notices */
+	THREAD_OOM_VICTIM = 1 << 5,    /* chosen by the OOM killer */
+	THREAD_OOM_REAPED = 1 << 6,    /* its memory is gone, or out of reach */
+};
+
+/* The smallest oom_score_adj: never chosen. */
+#define OOM_SCORE_ADJ_MIN (-1000)
 
 struct wait_queue;
 
@@ -55,7 +67,10 @@ struct thread {
 	enum thread_state state; /* (s) */
 	enum thread_priority priority; /* (s) */
 	enum thread_end end;
-	unsigned int flags;          /* (t) THREAD_... */
+	unsigned int flags;          /* atomic: THREAD_... */
+	short oom_score_adj;         /* -1000 (immune) .. 1000 */
+	unsigned long rss;           /* atomic: pages of its anonymous memory */
+	unsigned long swapents;      /* atomic: and those on swap */
 	void (*function)(void *);    /* (c) */
 	void *argument;              /* (c) */
 	struct list run_link;        /* (s) on the run queue */
@@ -107,6 +122,33 @@ void sched_begin(void);
 
 /* Let others of the same or a higher priority run.  Thread context. */
 void thread_yield(void);
+
+/* Set FLAGS of THREAD, and say which of them were not set.  Any context. */
+static inline unsigned int thread_set_flags(struct thread *thread,
+                                            unsigned int flags)
+{
+	return flags &
+	       ~__atomic_fetch_or(&thread->flags, flags, __ATOMIC_ACQ_REL);
+}
+
+static inline void thread_clear_flags(struct thread *thread, unsigned int flags)
+{
+	__atomic_fetch_and(&thread->flags, ~flags, __ATOMIC_ACQ_REL);
+}
+
+/* Any of FLAGS? */
+static inline bool thread_has_flags(const struct thread *thread,
+                                    unsigned int flags)
+{
+	return (READ_ONCE(thread->flags) & flags) != 0;
+}
+
+/*
+ * THREAD is to end: it is woken, and finds THREAD_KILLED set.  What it does
+ * about that is its own business; a condition of wait_event() that does not look
+ * at the flag goes on waiting.  Any context but NMI.
+ */
+void thread_kill(struct thread *thread);
 
 void thread_set_priority(struct thread *thread, enum thread_priority priority);
 

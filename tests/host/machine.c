@@ -314,9 +314,9 @@ void machine_set_memalloc(bool memalloc)
 	struct thread *thread = host_cpu()->thread;
 
 	if (memalloc)
-		thread->flags |= THREAD_MEMALLOC;
+		thread_set_flags(thread, THREAD_MEMALLOC);
 	else
-		thread->flags &= ~THREAD_MEMALLOC;
+		thread_clear_flags(thread, THREAD_MEMALLOC);
 }
 
 /* ---- Locks ---------------------------------------------------------------------- */

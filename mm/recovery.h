@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/recovery.h -- what the front door asks for when there is no page.
+ *
+ * Lower files than the front door bring memory back, and the front door decides
+ * when which of them is asked (mm/slow_path.c).  Each may be absent (NULL):
+ * then there is nothing to be had on that rung, and a node of which nothing is
+ * set fails a request that may wait, at once.
+ *
+ * All are called in the thread that asks, which may sleep, with no lock held.
+ */
+#ifndef MM_RECOVERY_H
+#define MM_RECOVERY_H
+
+#include "mm/gfp.h"
+
+struct node;
+struct zone;
+
+/* From the most thorough to the quickest (Linux's COMPACT_PRIO_...). */
+enum compact_priority {
+	COMPACT_SYNC_FULL,
+	COMPACT_SYNC_LIGHT,
+	COMPACT_ASYNC,
+};
+
+enum compact_result {
+	COMPACT_SKIPPED,  /* not tried: too few free pages to move others to */
+	COMPACT_DEFERRED, /* not tried: it has failed too often lately */
+	COMPACT_FAILED,   /* tried all there is */
+	COMPACT_SUCCESS,  /* there was a block of the order wanted */
+};
+
+struct recovery_ops {
+	/* Reclaim pages as REQUEST allows, 32 if possible; how many it was. */
+	unsigned long (*reclaim)(struct node *node,
+	                         const struct alloc_request *request);
+	/* How many pages of ZONE reclaim could still find. */
+	unsigned long (*reclaimable)(struct node *node, struct zone *zone);
+	/* Move pages until a block of request->order is free. */
+	enum compact_result (*compact)(struct node *node,
+	                               const struct alloc_request *request,
+	                               enum compact_priority priority);
+	/* Kill somebody for his memory.  True: memory is on its way, from a
+	 * victim of this call or of an earlier one. */
+	bool (*oom)(struct node *node, const struct alloc_request *request);
+	/* Let the caller wait if reclaim is in a bad way. */
+	void (*throttle)(struct node *node,
+	                 const struct alloc_request *request);
+	/* Has the node as many dirty pages as it may? */
+	bool (*too_dirty)(struct node *node);
+};
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/scope.h -- rights that a thread gives up, or takes, for a while.
+ *
+ * A file system that holds a lock which reclaim would need may not let reclaim
+ * call it back.  Instead of handing GFP_NOFS down through every function it says
+ * so once, for all that the thread allocates until it takes it back:
+ *
+ *	unsigned int scope = memalloc_nofs_save();
+ *	...				GFP_KERNEL means GFP_NOFS here
+ *	memalloc_nofs_restore(scope);
+ *
+ * save() returns the flags that it has newly set and restore() clears just
+ * those, so scopes nest: an inner one that finds its flag set already leaves it
+ * set.  NOIO takes FS as well: it is the stronger one.  noreclaim is Linux's
+ * PF_MEMALLOC: every page, no mark, no reclaim; for who is about to free memory.
+ *
+ * Thread context.  Source: Linux include/linux/sched/mm.h.
+ */
+#ifndef MM_SCOPE_H
+#define MM_SCOPE_H
+
+#include "kernel/core/sched.h"
+
+static inline unsigned int memalloc_noio_save(void)
+{
+	return thread_set_flags(current_thread(), THREAD_MEMALLOC_NOIO);
+}
+
+static inline void memalloc_noio_restore(unsigned int newly_set)
+{
+	thread_clear_flags(current_thread(), newly_set);
+}
+
+static inline unsigned int memalloc_nofs_save(void)
+{
+	return thread_set_flags(current_thread(), THREAD_MEMALLOC_NOFS);
+}
+
+static inline void memalloc_nofs_restore(unsigned int newly_set)
+{
+	thread_clear_flags(current_thread(), newly_set);
+}
+
+static inline unsigned int memalloc_noreclaim_save(void)
+{
+	return thread_set_flags(current_thread(), THREAD_MEMALLOC);
+}
+
+static inline void memalloc_noreclaim_restore(unsigned int newly_set)
+{
+	thread_clear_flags(current_thread(), newly_set);
+}
+
+#endif
