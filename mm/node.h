@@ -27,7 +27,7 @@ struct node {
 	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
 	bool said_would_wait;
 	bool said_order;
-	uint8_t said_nofail; /* enum nofail_doubt, a bit each */
+	uint8_t said_nofail; /* a bit for each doubt about NOFAIL */
 
 	struct recovery_ops recovery; /* zeroed: nothing there */
 	bool oom_busy;                /* atomic: somebody is at the OOM rung */

@@ -174,6 +174,9 @@ void wake_up(struct wait_queue *queue);
  * timer's interrupts. */
 void thread_sleep(uint64_t microseconds);
 
+/* The shortest sleep: the next tick ends it. */
+#define UNTIL_NEXT_TICK 1
+
 /* ---- What others call ------------------------------------------------------ */
 
 /* Wakes who has slept enough, and ends turns; clock_tick() calls it. */

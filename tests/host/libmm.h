@@ -35,10 +35,10 @@
  * contexts left in another order than they were entered.  A panic outside of
  * machine_try() prints its text and ends the program.
  *
- * Hooks that exist: a request asks for kswapd (machine_set_kswapd_hook()), and
- * the refiller of the parked pool has work (machine_set_refiller_hook()).
- * Reclaim, compaction and the OOM killer do not exist in mm/ yet; their hooks
- * come with these parts.
+ * Hooks: a request asks for kswapd (machine_set_kswapd_hook()), the refiller of
+ * the parked pool has work (machine_set_refiller_hook()), a request that may
+ * wait asks for reclaim, compaction or the OOM killer (machine_set_reclaim_hook()
+ * and so on), or it sleeps (machine_set_sleep_hook()).
  *
  * A CPU is a thread of the host; the caller of machine_start() is CPU 0.  All
  * CPUs share one address space here, so a window that is open on one of them
@@ -136,6 +136,41 @@ void machine_set_kswapd_hook(struct node *node,
                              void (*hook)(struct node *node, unsigned int order,
                                           enum zone_type highest));
 void machine_set_refiller_hook(struct node *node, void (*hook)(void));
+
+/*
+ * What a request that may wait finds on its rungs (mm/recovery.h says what each
+ * is asked and answers); NULL: nothing there, as at the beginning.  Called in
+ * the context of the request, with no lock held.
+ */
+void machine_set_reclaim_hook(
+	struct node *node,
+	unsigned long (*reclaim)(struct node *node,
+                                 const struct alloc_request *request),
+	unsigned long (*reclaimable)(struct node *node, struct zone *zone));
+void machine_set_compact_hook(
+	struct node *node,
+	enum compact_result (*hook)(struct node *node,
+                                    const struct alloc_request *request,
+                                    enum compact_priority priority));
+void machine_set_oom_hook(struct node *node,
+                          bool (*hook)(struct node *node,
+                                       const struct alloc_request *request));
+void machine_set_throttle_hook(
+	struct node *node,
+	void (*hook)(struct node *node, const struct alloc_request *request));
+
+/*
+ * HOOK is called when the running thread sleeps for a while or lets others run:
+ * it does what another thread, or an interrupt, would do meanwhile, and says
+ * whether that was anything.  A thread that sleeps MACHINE_PATIENCE times in a
+ * row while nobody does anything waits for ever: panic "everybody sleeps".
+ * A sleep lasts MACHINE_TICK microseconds at least.
+ */
+#define MACHINE_TICK     1000
+#define MACHINE_PATIENCE 100
+void machine_set_sleep_hook(bool (*hook)(void));
+unsigned long machine_sleeps(void); /* since machine_start() */
+unsigned long machine_yields(void);
 
 /*
  * Prepare NODE's parked pool with TABLES tables for splitting (at most

@@ -56,6 +56,9 @@ unsigned long host_frames(void);
 void host_log_start(void);
 uint64_t host_now(void);
 
+/* Sleeping and waiting for memory. */
+void host_recovery_start(void);
+
 /* A panic or fault ends here: to machine_try(), or the program ends. */
 __noreturn void host_die(enum machine_end how, const char *text);
 
