@@ -38,7 +38,7 @@
  * Hooks: a request asks for kswapd (machine_set_kswapd_hook()), the refiller of
  * the parked pool has work (machine_set_refiller_hook()), a request that may
  * wait asks for reclaim, compaction or the OOM killer (machine_set_reclaim_hook()
- * and so on), or it sleeps (machine_set_sleep_hook()).
+ * and so on), or it sleeps (machine_set_wait_hook()).
  *
  * A CPU is a thread of the host; the caller of machine_start() is CPU 0.  All
  * CPUs share one address space here, so a window that is open on one of them
@@ -160,19 +160,6 @@ void machine_set_throttle_hook(
 	void (*hook)(struct node *node, const struct alloc_request *request));
 
 /*
- * HOOK is called when the running thread sleeps for a while or lets others run:
- * it does what another thread, or an interrupt, would do meanwhile, and says
- * whether that was anything.  A thread that sleeps MACHINE_PATIENCE times in a
- * row while nobody does anything waits for ever: panic "everybody sleeps".
- * A sleep lasts MACHINE_TICK microseconds at least.
- */
-#define MACHINE_TICK     1000
-#define MACHINE_PATIENCE 100
-void machine_set_sleep_hook(bool (*hook)(void));
-unsigned long machine_sleeps(void); /* since machine_start() */
-unsigned long machine_yields(void);
-
-/*
  * Prepare NODE's parked pool with TABLES tables for splitting (at most
  * MACHINE_TABLES; they lie behind the machine's memory), and give thread main
  * its window.  NODE is from now on also what alloc_pages() works on.
@@ -225,6 +212,24 @@ void machine_set_memalloc(bool memalloc);
 
 /* A context that cannot sleep: preempt_disable() .. preempt_enable(), or
  * arch_irq_disable() .. arch_irq_enable(). */
+
+/* ---- Waiting ----------------------------------------------------------------- */
+
+/*
+ * HOOK is called whenever the thread that runs would stop, on QUEUE, and does
+ * what another thread or an interrupt would do then; it says whether it did
+ * anything.  It is called again until the condition is true.  If it did nothing
+ * (or is NULL, the default) a wait with a time limit lasts until the clock is
+ * there, and one without is a panic: "everybody sleeps".  So is the rest number
+ * MACHINE_PATIENCE + 1 in a row (a sleep, a yield: queues "sleep" and "yield")
+ * during which nobody did anything.  It must not wait.
+ */
+#define MACHINE_PATIENCE 100
+void machine_set_wait_hook(bool (*hook)(struct wait_queue *queue));
+
+/* How often the thread stopped, and how often wake_up() was called. */
+unsigned long machine_waits(void);
+unsigned long machine_wake_ups(void);
 
 /* ---- When it goes wrong -------------------------------------------------------- */
 

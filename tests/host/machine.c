@@ -548,7 +548,7 @@ void machine_start(unsigned long frames)
 	scnprintf(machine.main.owner.name, OWNER_NAME_SIZE, "main");
 	host_cpu();
 	host_log_start();
-	host_recovery_start();
+	host_wait_start();
 	host_memory_start(frames);
 	page_alloc_start(NULL);
 }

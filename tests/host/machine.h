@@ -56,8 +56,8 @@ unsigned long host_frames(void);
 void host_log_start(void);
 uint64_t host_now(void);
 
-/* Sleeping and waiting for memory. */
-void host_recovery_start(void);
+/* Waiting. */
+void host_wait_start(void);
 
 /* A panic or fault ends here: to machine_try(), or the program ends. */
 __noreturn void host_die(enum machine_end how, const char *text);

@@ -40,6 +40,8 @@ static struct {
 	struct alloc_request asked;
 	struct page *nested; /* what reclaim's own request got */
 	bool nests;
+	bool rested;
+	unsigned long slept, yielded;
 	bool waited; /* the watchdog knew during reclaim */
 	char story[STORY_MAX];
 	size_t length;
@@ -126,15 +128,21 @@ static void on_throttle(struct node *node __unused,
 	write_down('t');
 }
 
-static bool on_rest(void)
+/* Called once more in a sleep in which something was done. */
+static bool on_rest(struct wait_queue *queue)
 {
-	static unsigned long yields;
+	bool again = script.rested;
 
-	write_down(machine_yields() != yields ? 'y' : 's');
-	yields = machine_yields();
+	script.rested = false;
+	if (again)
+		return false;
+	script.slept += queue->name[0] == 's';
+	script.yielded += queue->name[0] == 'y';
+	write_down(queue->name[0]);
 	if (++script.rests != script.sleep_gives_at)
 		return false;
 	pile_give(&pile, script.sleep_gives);
+	script.rested = queue->name[0] == 's';
 	return true;
 }
 
@@ -154,7 +162,7 @@ static struct node *begin(unsigned long free)
 	machine_set_reclaim_hook(node, on_reclaim, on_reclaimable);
 	machine_set_oom_hook(node, on_oom);
 	machine_set_throttle_hook(node, on_throttle);
-	machine_set_sleep_hook(on_rest);
+	machine_set_wait_hook(on_rest);
 	return node;
 }
 
@@ -225,7 +233,7 @@ CASE(slow_path, a_round_that_reclaimed_passes_at_once_and_lets_others_run)
 	script.gives = 400;
 	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
 	EXPECT(story_is("pwpwptrpywptrpywptrp"));
-	EXPECT_EQUAL(machine_sleeps(), 0);
+	EXPECT_EQUAL(script.slept, 0);
 	return finish();
 }
 
@@ -255,7 +263,7 @@ CASE(slow_path, who_cannot_wait_has_3_passes_2_wakes_and_no_other_rung)
 		begin(180);
 		EXPECT(ask(masks[i], 0) == NULL);
 		EXPECT(story_is("pwpwp"));
-		EXPECT_EQUAL(machine_sleeps() + machine_yields(), 0);
+		EXPECT_EQUAL(script.slept + script.yielded, 0);
 		finish();
 	}
 	return NULL;
@@ -541,7 +549,7 @@ CASE(slow_path, noretry_reclaims_once_and_kills_nobody)
 	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims, 1);
 	EXPECT_EQUAL(script.ooms, 0);
-	EXPECT_EQUAL(machine_sleeps(), 0);
+	EXPECT_EQUAL(script.slept, 0);
 	return finish();
 }
 
@@ -580,7 +588,7 @@ CASE(slow_path, pages_that_look_reclaimable_and_never_come_17_reclaims_1_oom)
 	EXPECT(ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims, 17);
 	EXPECT_EQUAL(script.ooms, 1);
-	EXPECT_EQUAL(machine_sleeps(), 16);
+	EXPECT_EQUAL(script.slept, 16);
 	EXPECT_EQUAL(stat(VMSTAT_reclaim_retry), 16);
 	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 17);
 	return finish();
@@ -868,7 +876,7 @@ CASE(slow_path, nofail_inside_reclaim_only_waits)
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
 	machine_set_memalloc(false);
 	EXPECT_EQUAL(script.reclaims, 0);
-	EXPECT_EQUAL(machine_sleeps(), 4);
+	EXPECT_EQUAL(script.slept, 4);
 	EXPECT_EQUAL(log_count_since(mark, "inside reclaim"), 1);
 	return finish();
 }
@@ -882,7 +890,7 @@ CASE(slow_path, nofail_without_direct_reclaim_warns_once_and_may_get_null)
 	EXPECT(ask(GFP_ATOMIC | __GFP_NOFAIL, 0) == NULL);
 	EXPECT(ask(GFP_ATOMIC | __GFP_NOFAIL, 0) == NULL);
 	EXPECT_EQUAL(log_count_since(mark, "without __GFP_DIRECT_RECLAIM"), 1);
-	EXPECT_EQUAL(machine_sleeps() + machine_yields(), 0);
+	EXPECT_EQUAL(script.slept + script.yielded, 0);
 	return finish();
 }
 
@@ -928,7 +936,7 @@ CASE(slow_path, where_nothing_can_be_reclaimed_a_request_fails_at_once)
 	node->recovery = (struct recovery_ops){ 0 };
 	EXPECT(ask(GFP_KERNEL, 0) == NULL);
 	EXPECT(ask(GFP_NOFS, 0) == NULL);
-	EXPECT_EQUAL(machine_sleeps() + machine_yields(), 0);
+	EXPECT_EQUAL(script.slept + script.yielded, 0);
 	EXPECT_EQUAL(stat(VMSTAT_alloc_would_wait), 2);
 	return finish();
 }
@@ -1082,10 +1090,11 @@ CASE(slow_path, exclusive_waits_for_no_memory_where_memory_is_not_missing)
 	return finish();
 }
 
-static bool refiller_is_done(void)
+static bool refiller_is_done(struct wait_queue *queue __unused)
 {
+	script.rests++;
 	pile.node->pool.busy = false;
-	return true;
+	return false;
 }
 
 CASE(slow_path, exclusive_waits_for_another_that_refills)
@@ -1094,10 +1103,10 @@ CASE(slow_path, exclusive_waits_for_another_that_refills)
 	struct page *page;
 
 	node->pool.busy = true;
-	machine_set_sleep_hook(refiller_is_done);
+	machine_set_wait_hook(refiller_is_done);
 	page = ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
 	EXPECT(page != NULL);
-	EXPECT_EQUAL(machine_sleeps(), 1);
+	EXPECT_EQUAL(script.rests, 1);
 	EXPECT_EQUAL(script.reclaims, 0);
 	EXPECT_EQUAL(exclusive_release(exclusive_address(page)), 0);
 	return finish();
