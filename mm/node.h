@@ -25,6 +25,7 @@ struct node {
 	struct vmstat stat;
 	struct exclusive_pool pool;
 	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
+	struct ratelimit oom_limit;  /* reports of the OOM killer: 10 in 5 s */
 	bool said_would_wait;
 	bool said_order;
 	uint8_t said_nofail; /* a bit for each doubt about NOFAIL */

@@ -40,6 +40,16 @@ struct node *page_alloc_node(void)
 	return the_node;
 }
 
+const char *mm_check(void)
+{
+	static char sentence[160];
+
+	return page_alloc_node() == NULL
+	               ? NULL
+	               : node_check(page_alloc_node(), NULL, false, sentence,
+	                            sizeof(sentence));
+}
+
 static void count(struct node *node, enum vmstat_event event)
 {
 	vmstat_add(&node->stat, event, 1);

@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/show_mem.c -- the memory report, and the check of everything.
+ * mm/show_mem.c -- the memory report.
  *
  * The report has the shape of Linux's (mm/show_mem.c), with the columns that
  * Labyrinth has and Linux has not.  It reads without locks: a number may be old
  * when it is printed.
  */
+#include "mm/show_mem.h"
+
 #include "kernel/core/printk.h"
 #include "lib/format.h"
-#include "mm/page_alloc.h"
-
-const char *mm_check(void)
-{
-	static char sentence[160];
-
-	return page_alloc_node() == NULL
-	               ? NULL
-	               : node_check(page_alloc_node(), NULL, false, sentence,
-	                            sizeof(sentence));
-}
+#include "mm/node.h"
 
 /* "Normal: 3*4kB (U) 1*8kB ... = 1234kB" */
 static void show_free_lists(const struct zone *zone)

@@ -71,6 +71,7 @@ struct thread {
 	short oom_score_adj;         /* -1000 (immune) .. 1000 */
 	unsigned long rss;           /* atomic: pages of its anonymous memory */
 	unsigned long swapents;      /* atomic: and those on swap */
+	uint64_t oom_since;          /* when it became a victim, microseconds */
 	void (*function)(void *);    /* (c) */
 	void *argument;              /* (c) */
 	struct list run_link;        /* (s) on the run queue */
