@@ -44,6 +44,7 @@
 #include "lib/parse.h"
 #include "mm/exclusive.h"
 #include "mm/memmap.h"
+#include "mm/oom.h"
 #include "mm/page_alloc.h"
 #include "mm/watermark.h"
 
@@ -274,6 +275,24 @@ static void begin_threads(void)
 	window_open(&main_thread.owner.window);
 }
 
+/* The first thread was not created by anybody. */
+static void visit_all_threads(void (*each)(struct thread *thread, void *data),
+                              void *data)
+{
+	each(&main_thread, data);
+	thread_visit(each, data);
+}
+
+/* From here on a request that may wait is worth somebody's life. */
+static void begin_recovery(void)
+{
+	oom_register_threads(visit_all_threads);
+	if (thread_create_priority("oom_reaper", PRIORITY_HIGH, oom_reaper_run,
+	                           NULL) == NULL)
+		panic("the OOM reaper cannot be started");
+	node.recovery.oom = out_of_memory;
+}
+
 static void begin_service_threads(void)
 {
 	watchdog_register_threads(thread_visit);
@@ -388,6 +407,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	boot_crumb("devices");
 	begin_devices();
 	begin_service_threads();
+	begin_recovery();
 	recorder_init();
 	boot_crumb("people");
 	serve_people();
