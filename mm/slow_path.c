@@ -234,18 +234,6 @@ static void begin_waiting(struct climb *climb)
 
 /* ---- 6: reclaim ------------------------------------------------------------ */
 
-static void count_stall(const struct climb *climb)
-{
-	static const enum vmstat_event event[ZONE_COUNT] = {
-		[ZONE_DMA] = VMSTAT_allocstall_dma,
-		[ZONE_DMA32] = VMSTAT_allocstall_dma32,
-		[ZONE_NORMAL] = VMSTAT_allocstall_normal,
-		[ZONE_MOVABLE] = VMSTAT_allocstall_movable,
-	};
-
-	count(climb, event[climb->request->highest_zone]);
-}
-
 /* Whatever reclaim allocates comes from the reserve, without reclaim. */
 static bool direct_reclaim(struct climb *climb)
 {
@@ -257,7 +245,6 @@ static bool direct_reclaim(struct climb *climb)
 		return false;
 	if (recovery->throttle != NULL)
 		recovery->throttle(climb->node, climb->request);
-	count_stall(climb);
 	scope = memalloc_noreclaim_save();
 	climb->reclaimed = recovery->reclaim(climb->node, climb->request);
 	memalloc_noreclaim_restore(scope);

@@ -20,10 +20,6 @@
 	X(freelist_pass, "walks over the zones of a request")                  \
 	X(kswapd_wake_request, "times a request asked for kswapd")             \
 	X(alloc_fail, "requests answered NULL for lack of memory")             \
-	X(allocstall_dma, "direct reclaims for ZONE_DMA and below")            \
-	X(allocstall_dma32, "direct reclaims for ZONE_DMA32 and below")        \
-	X(allocstall_normal, "direct reclaims for ZONE_NORMAL and below")      \
-	X(allocstall_movable, "direct reclaims for ZONE_MOVABLE and below")    \
 	X(reclaim_retry, "rounds begun because reclaim could still help")      \
 	X(compact_stall, "direct compactions")                                 \
 	X(compact_success, "of these: gave the block")                         \

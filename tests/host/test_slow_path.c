@@ -371,22 +371,6 @@ CASE(slow_path, what_reclaim_allocates_never_reclaims_and_has_no_mark)
 	return finish();
 }
 
-CASE(slow_path, stalls_are_counted_by_the_highest_zone)
-{
-	begin(200);
-	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
-	EXPECT(ask(GFP_KERNEL | __GFP_DMA32 | __GFP_NORETRY, 0) == NULL);
-	EXPECT(ask(GFP_KERNEL | __GFP_DMA | __GFP_NORETRY, 0) == NULL);
-	EXPECT(ask(GFP_KERNEL | __GFP_HIGHMEM | __GFP_MOVABLE | __GFP_NORETRY,
-	           0) == NULL);
-	EXPECT(ask(GFP_NOWAIT, 0) == NULL);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_dma32), 1);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_dma), 1);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_movable), 1);
-	return finish();
-}
-
 CASE(slow_path, the_watchdog_knows_who_waits_and_since_when)
 {
 	begin(200);
@@ -590,7 +574,6 @@ CASE(slow_path, pages_that_look_reclaimable_and_never_come_17_reclaims_1_oom)
 	EXPECT_EQUAL(script.ooms, 1);
 	EXPECT_EQUAL(script.slept, 16);
 	EXPECT_EQUAL(stat(VMSTAT_reclaim_retry), 16);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 17);
 	return finish();
 }
 
