@@ -82,6 +82,7 @@ static unsigned long on_reclaim(struct node *node,
 	script.asked = *request;
 	script.waited = machine_main()->memory_wait != 0;
 	if (script.nests) {
+		script.nests = false;
 		script.nested = alloc_pages_node(node, GFP_KERNEL, 0);
 		script.passes = stat(VMSTAT_freelist_pass);
 	}
