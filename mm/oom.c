@@ -37,6 +37,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
 #include "mm/show_mem.h"
+#include "mm/watermark.h"
 
 #define KB_OF_PAGE (PAGE_SIZE / KIB)
 
@@ -188,6 +189,26 @@ static bool caller_will_end(void)
 	return true;
 }
 
+/*
+ * Would the request be served now?  A victim may have ended between the look at
+ * HIGH and the choice: whoever is not seen alive any more has given everything
+ * back before, so this is asked after the choice.
+ */
+static bool memory_is_back(const struct node *node,
+                           const struct alloc_request *request)
+{
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		const struct zone *zone = &node->zone[type];
+
+		if (zone->managed > 0 &&
+		    watermark_ok(zone, request->order,
+		                 zone->watermark[WMARK_MIN],
+		                 request->highest_zone, request->right))
+			return true;
+	}
+	return false;
+}
+
 bool out_of_memory(struct node *node, const struct alloc_request *request)
 {
 	struct choice choice = {
@@ -202,6 +223,8 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 		return true;
 	visit(consider, &choice);
 	if (choice.blocked)
+		return true;
+	if (memory_is_back(node, request))
 		return true;
 	report(node, request);
 	if (choice.chosen == NULL)

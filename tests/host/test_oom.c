@@ -17,6 +17,7 @@ static struct pile pile;
 static struct thread thread[THREADS];
 static unsigned long rests;
 static unsigned long reclaims;
+static bool last_victim_ends; /* while the killer looks around */
 
 /* What the reaper of the test does. */
 static struct {
@@ -29,8 +30,10 @@ static void visit_all(void (*each)(struct thread *thread, void *data),
                       void *data)
 {
 	each(machine_main(), data);
+	if (last_victim_ends)
+		pile_give(&pile, 281);
 	for (unsigned int i = 0; i < THREADS; i++) {
-		if (thread[i].state != THREAD_ENDED)
+		if (thread[i].state != THREAD_ENDED && !last_victim_ends)
 			each(&thread[i], data);
 	}
 }
@@ -80,6 +83,7 @@ static struct node *begin(unsigned long free)
 	memset(&reaping, 0, sizeof(reaping));
 	rests = 0;
 	reclaims = 0;
+	last_victim_ends = false;
 	oom_register_threads(visit_all);
 	if (reaper.link.next == NULL)
 		list_init(&reaper.link);
@@ -252,6 +256,17 @@ CASE(oom, a_caller_that_was_killed_already_needs_no_other_victim)
 	thread_set_flags(machine_main(), THREAD_OOM_REAPED);
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT(is_victim(3));
+	return finish();
+}
+
+CASE(oom, a_victim_that_ends_during_the_choice_saves_all_others)
+{
+	begin(200);
+	last_victim_ends = true;
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT_EQUAL(kills(), 0);
+	EXPECT_EQUAL(node_free(pile.node), 481);
+	last_victim_ends = false;
 	return finish();
 }
 
