@@ -6,6 +6,7 @@
 #	build/obj/		the kernel's objects
 #	build/labyrinth.elf	the kernel, with everything gdb wants to know
 #	build/labyrinth.iso	the disc: a menu, GRUB, a stripped kernel
+#	build/disk.img		a disk for it: a file system, swap, room for tests
 #	build/host/		mm/ and lib/ as a library and as test programs
 #	build/checked/		the same kernel with traps for undefined behaviour
 #	build/fuzz/		fuzz targets, and what they found
@@ -120,9 +121,9 @@ compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup iso run record replay test mutants states fuzz replay-calls \
-	bochs debug host lint fmt clean screenshot boottime build-iso \
-	build-checked build-host build-suites build-fuzz FORCE
+.PHONY: help setup disk iso run record replay test mutants states fuzz \
+	replay-calls bochs debug host lint fmt clean screenshot boottime build-iso \
+	build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -206,9 +207,23 @@ $B/compile_commands.json: $B/obj/link $B/obj/compile Makefile
 
 build-iso: $B/labyrinth.iso $B/compile_commands.json
 
+# Not remade because of docs/: somebody may have written to it.
+$B/disk.img: iso/mkdisk
+	@mkdir -p $(@D)
+	$(say) DISK $@
+	$(Q)iso/mkdisk $@
+
+build-disk: $B/disk.img
+
 # The same kernel, and undefined behaviour traps; slower.
 build-checked:
 	@$(MAKE) B=$B/checked CHECKED=1 build-iso
+
+## disk: make build/disk.img, the disk of make run, anew
+disk:
+	@tests/setup build
+	@rm -f $B/disk.img
+	@$(MAKE) build-disk
 
 ## iso: build the disc, build/labyrinth.iso; build/labyrinth.elf is for gdb
 iso:
@@ -218,13 +233,13 @@ iso:
 ## run: boot in QEMU, serial console in the terminal; APPEND=words, MEM=, CPU=
 run:
 	@tests/setup run
-	@$(MAKE) build-iso
+	@$(MAKE) build-iso build-disk
 	@python3 tests/run/console.py
 
 ## bochs: boot it in Bochs; MODE=selftest runs the self-test there
 bochs:
 	@tests/setup bochs
-	@$(MAKE) build-iso
+	@$(MAKE) build-iso build-disk
 	@python3 tests/run/console.py --bochs $(MODE)
 
 ## debug: QEMU stopped at kmain, gdb attached, symbols and printers loaded
@@ -264,7 +279,8 @@ host_library := $(sort $(wildcard mm/*.c tests/host/machine*.c) \
 	$(filter-out lib/string.c,$(wildcard lib/*.c)))
 # Parts of other floors that need no machine, for their suites.
 host_extra := $(wildcard kernel/core/multiboot2.c kernel/core/params.c \
-	kernel/line.c drivers/keyboard_decoder.c drivers/ansi_keys.c)
+	kernel/line.c kernel/block/block.c kernel/block/bio.c kernel/block/mbr.c \
+	drivers/keyboard_decoder.c drivers/ansi_keys.c)
 host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
 	tests/drivers/*.c tests/kernel/test_line.c tests/host/test_*.c \
 	tests/host/model*.c tests/host/main.c tests/sequence.c))
@@ -392,8 +408,8 @@ fuzz:
 ## test: everything: the host, QEMU, Bochs; ONLY=words picks, V=1 says more
 test:
 	@tests/setup test cover
-	@$(MAKE) build-iso build-checked build-host build-suites build-fuzz \
-		build-cover
+	@$(MAKE) build-iso build-disk build-checked build-host build-suites \
+		build-fuzz build-cover
 	@python3 tests/run/check.py $(if $(V),--verbose) $(ONLY)
 
 ## mutants: a fault at a time, and a case must fail; ONLY=words picks

@@ -22,11 +22,6 @@
  * The keyboard itself answers each command byte: fa, "acknowledged", or fe, "send
  * it again", which it may say when the byte came garbled.
  *
- * Time limits.  A wait ends when both the clock and a number of port reads say
- * so, or when four times that number of reads is used up.  So neither a TSC
- * that runs too fast can end it early, nor one that stands still make it last.
- * A read of an ISA port takes about a microsecond, in an emulator less.
- *
  * Locking: i8042.lock keeps a command and its byte together.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and
@@ -34,6 +29,7 @@
  */
 #include "drivers/i8042.h"
 
+#include "drivers/deadline.h"
 #include "kernel/arch/arch.h"
 #include "kernel/arch/io.h"
 #include "kernel/core/clock.h"
@@ -79,27 +75,6 @@ static struct {
 	uint8_t config;   /* as i8042_init() left it */
 	uint64_t resends; /* atomic: times the keyboard said "again" */
 } i8042 = { .lock = SPINLOCK_INIT("i8042") };
-
-/* See "Time limits" above. */
-struct deadline {
-	uint64_t begin;
-	uint64_t micros;
-	uint64_t polls;
-};
-
-static struct deadline deadline_in(uint64_t micros)
-{
-	return (struct deadline){ clock_microseconds(), micros, 0 };
-}
-
-static bool deadline_passed(struct deadline *deadline)
-{
-	deadline->polls++;
-	if (deadline->polls > 4 * deadline->micros)
-		return true;
-	return deadline->polls > deadline->micros / 16 &&
-	       clock_microseconds() - deadline->begin > deadline->micros;
-}
 
 /* Wait until the status bits MASK are VALUE. */
 static int wait_status(uint8_t mask, uint8_t value, uint64_t micros)

@@ -7,6 +7,7 @@
  * the order in which one thing needs another: a voice, ears for faults, the
  * words of the command line, memory, time, threads, devices, people.
  */
+#include "drivers/ata.h"
 #include "drivers/i8042.h"
 #include "drivers/keyboard.h"
 #include "drivers/pic.h"
@@ -20,6 +21,7 @@
 #include "kernel/arch/paging.h"
 #include "kernel/arch/stack_protector.h"
 #include "kernel/arch/switch.h"
+#include "kernel/block/block.h"
 #include "kernel/boot_map.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
@@ -314,6 +316,17 @@ static void begin_devices(void)
 	pit_check();
 }
 
+/* Disks need threads that wait, and the timer. */
+static void begin_disks(void)
+{
+	bio_init();
+	if (ata_init() == 0)
+		return;
+	if (thread_create("block", block_thread, NULL) == NULL)
+		panic("the block thread cannot be started");
+	ata_register();
+}
+
 static void check_mappings(void)
 {
 	struct paging_check check = paging_check();
@@ -407,6 +420,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	boot_crumb("devices");
 	begin_devices();
 	begin_service_threads();
+	begin_disks();
 	begin_recovery();
 	recorder_init();
 	boot_crumb("people");

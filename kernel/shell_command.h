@@ -50,6 +50,7 @@ extern const struct shell_table shell_page_commands;
 extern const struct shell_table shell_system_commands;
 extern const struct shell_table shell_test_commands;
 extern const struct shell_table shell_bench_commands;
+extern const struct shell_table shell_disk_commands;
 
 /* ARGV[FROM] .. ARGV[TO-1], a blank between them, cut at SIZE.  Returns
  * BUFFER. */

@@ -109,6 +109,17 @@ gfp_t gfp_for_exact(gfp_t mask)
 	return mask & ~(gfp_t)(__GFP_HIGHMEM | __GFP_COMP);
 }
 
+gfp_t gfp_for_mempool(gfp_t mask)
+{
+	return (mask & ~(gfp_t)__GFP_ZERO) | __GFP_NOMEMALLOC | __GFP_NORETRY |
+	       __GFP_NOWARN;
+}
+
+bool gfpflags_allow_blocking(gfp_t mask)
+{
+	return (mask & __GFP_DIRECT_RECLAIM) != 0;
+}
+
 /* A scope is the thread's: an interrupt on top of it has none. */
 gfp_t gfp_in_scope(gfp_t mask, const struct alloc_context *context)
 {

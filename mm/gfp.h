@@ -204,6 +204,13 @@ gfp_t gfp_for_exact(gfp_t mask);
 /* MASK as the scopes of CONTEXT leave it: NOIO takes IO and FS, NOFS takes FS. */
 gfp_t gfp_in_scope(gfp_t mask, const struct alloc_context *context);
 
+/* What mempool_alloc() asks for in the end: without ZERO, and with what keeps
+ * the request short and the last reserve untouched. */
+gfp_t gfp_for_mempool(gfp_t mask);
+
+/* DIRECT_RECLAIM: may the caller sleep? */
+bool gfpflags_allow_blocking(gfp_t mask);
+
 /* The caller's context, from the machine.  Any context. */
 struct alloc_context gfp_context(void);
 

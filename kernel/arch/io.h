@@ -47,6 +47,23 @@ static inline void outl(uint32_t value, uint16_t port)
 	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
+/* COUNT words, one after the other, from PORT into memory or the other way. */
+static inline void insw(uint16_t port, void *to, size_t count)
+{
+	__asm__ volatile("rep insw"
+	                 : "+D"(to), "+c"(count)
+	                 : "d"(port)
+	                 : "memory");
+}
+
+static inline void outsw(uint16_t port, const void *from, size_t count)
+{
+	__asm__ volatile("rep outsw"
+	                 : "+S"(from), "+c"(count)
+	                 : "d"(port)
+	                 : "memory");
+}
+
 /*
  * Give an old device a microsecond: a write to port 0x80, which the BIOS uses
  * for its progress codes and nobody reads.

@@ -314,6 +314,7 @@ const struct shell_table shell_page_commands = { "A", no_commands, 0 };
 const struct shell_table shell_test_commands = { "B", no_commands, 0 };
 const struct shell_table shell_system_commands = { "C", no_commands, 0 };
 const struct shell_table shell_bench_commands = { "D", no_commands, 0 };
+const struct shell_table shell_disk_commands = { "E", no_commands, 0 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -52,6 +52,9 @@ void host_memory_start(unsigned long frames);
 void host_memory_stop(void);
 unsigned long host_frames(void);
 
+/* Waiting: no hook. */
+void host_wait_start(void);
+
 /* Log and panic. */
 void host_log_start(void);
 uint64_t host_now(void);

@@ -33,7 +33,7 @@ ignore_bad_msrs=1
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
-ata0-master: type=cdrom, path="{iso}", status=inserted
+{drives}
 boot: cdrom
 com1: enabled=1, {com1}
 log: {log}
@@ -47,20 +47,35 @@ mouse: enabled=0
 port_e9_hack: enabled=1
 """
 
+_CD = 'type=cdrom, path="{iso}", status=inserted'
+_DISK = "type=disk, path={disk}, mode=flat, status=inserted"
+_SECOND = "ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15\n"
+
 CPU = "corei7_haswell_4770"
+
+
+def drives(iso, disk):
+    """The lines of the drives: the CD alone, or behind the disk."""
+    iso = _CD.format(iso=os.path.abspath(iso))
+    if not disk:
+        return "ata0-master: " + iso
+    disk = _DISK.format(disk=os.path.abspath(disk))
+    return f"ata0-master: {disk}\n{_SECOND}ata1-master: {iso}"
 
 
 class Bochs(Machine):
     """A headless run; the serial port is a file, read when it is over."""
 
-    def __init__(self, name, directory, iso=ISO, megs=128, cpu=CPU):
+    def __init__(
+        self, name, directory, iso=ISO, megs=128, cpu=CPU, disk=None
+    ):
         super().__init__(name, directory)
         self.serial_path = self.file("com1")
         self.start(
             display="term",
             megs=megs,
             cpu=cpu,
-            iso=os.path.abspath(iso),
+            drives=drives(iso, disk),
             com1=f"mode=file, dev={self.serial_path}",
             log=self.file("bochs.log"),
             sync="none",
@@ -130,7 +145,7 @@ class Bochs(Machine):
 class LiveBochs(Bochs):
     """For people: the serial port is a socket that a terminal is put on."""
 
-    def __init__(self, directory, iso=ISO, megs=128, cpu=CPU):
+    def __init__(self, directory, iso=ISO, megs=128, cpu=CPU, disk=None):
         Machine.__init__(self, "bochs", directory)
         windows = bool(os.environ.get("DISPLAY"))
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -139,7 +154,7 @@ class LiveBochs(Bochs):
                 display="x" if windows else "term",
                 megs=megs,
                 cpu=cpu,
-                iso=os.path.abspath(iso),
+                drives=drives(iso, disk),
                 com1=f"mode=socket-client, dev=127.0.0.1:{port}",
                 log=self.file("bochs.log"),
                 sync="slowdown",

@@ -4,7 +4,8 @@
 import re
 
 from ktap import Kind, Log, verdict
-from lab import boot_test, check, command, expect_selftest_passes, number
+from lab import boot_test, check, command, disk_copy
+from lab import expect_selftest_passes, number
 from machine import Failure
 from qemu import GUEST_TIME
 
@@ -236,7 +237,8 @@ def storm_without_a_keyboard_controller_says_so(lab):
 @boot_test
 def selftest_without_a_keyboard_controller_skips_what_needs_one(lab):
     off = ("-M", "pc,i8042=off", *GUEST_TIME)
-    with lab.boot("selftest", memory="32M", more=off) as qemu:
+    disk = disk_copy(lab.directory)
+    with lab.boot("selftest", memory="32M", more=off, disk=disk) as qemu:
         expect_selftest_passes(qemu)
         cases = Log(qemu.console.text).cases
         skipped = [

@@ -287,14 +287,18 @@ def selftest_in(machine, report):
 def run_qemu_selftest(report, name, cpu, memory, build=BUILD):
     directory = os.path.join(lab.TEST_DIRECTORY, name)
     iso = lab.make_iso("selftest", build=build)
-    machine = Qemu(name, directory, iso, cpu, memory, more=GUEST_TIME)
+    disk = lab.disk_copy(directory)
+    machine = Qemu(
+        name, directory, iso, cpu, memory, more=GUEST_TIME, disk=disk
+    )
     selftest_in(machine, report)
 
 
 def run_bochs_selftest(report, name, megs):
     directory = os.path.join(lab.TEST_DIRECTORY, name)
     iso = lab.make_iso("selftest")
-    selftest_in(Bochs(name, directory, iso, megs), report)
+    disk = lab.disk_copy(directory)
+    selftest_in(Bochs(name, directory, iso, megs, disk=disk), report)
 
 
 def run_boot_test(report, name):

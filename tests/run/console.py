@@ -14,7 +14,8 @@ When standard input is no terminal, each of its lines is typed at a prompt of
 the shell, and at its end the machine is powered off: `make run </dev/null`
 boots to the prompt and ends, `echo buddyinfo | make run` prints one report.
 
-MEM (128M), CPU (max) and QEMU_FLAGS change the machine.  The status is 0 after
+MEM (128M), CPU (max), QEMU_FLAGS and DISK (build/disk.img; none) change the
+machine.  The status is 0 after
 a power-off, a reboot, ^A x or a self-test that passed.
 """
 
@@ -31,8 +32,8 @@ import tty
 from bochs import LiveBochs
 from ktap import END_POWER_OFF, END_REBOOT, END_STATUS
 from lab import TEST_DIRECTORY, make_iso
-from machine import ISO, PROMPT, Failure, end_on_signals
-from qemu import Qemu
+from machine import DISK, ISO, PROMPT, Failure, end_on_signals
+from qemu import Qemu, disk_options
 
 DIRECTORY = os.path.join(os.path.dirname(TEST_DIRECTORY), "run")
 STATUS_PASSED = 33
@@ -64,6 +65,13 @@ def display():
     return next((name for name in ("gtk", "sdl") if name in known), "none")
 
 
+def disk():
+    """The image of the disk, or None: DISK= in the environment, none for no
+    disk; without that build/disk.img, if it has been made."""
+    path = os.environ.get("DISK") or DISK
+    return path if path != "none" and os.path.exists(path) else None
+
+
 def say(sentence):
     print(f"\n{sentence}", file=sys.stderr)
 
@@ -85,7 +93,8 @@ def qemu_in_terminal(iso):
     command += ["-cpu", cpu(), "-m", memory(), "-net", "none", "-no-reboot"]
     command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     command += ["-display", window, "-serial", "mon:stdio"]
-    command += ["-cdrom", iso, "-boot", "d", *qemu_flags()]
+    command += ["-cdrom", iso, "-boot", "d"]
+    command += [*(disk_options(disk()) if disk() else ()), *qemu_flags()]
     say("Serial console; ^A x ends the machine.")
     status = subprocess.call(command)
     if status == 1 and window != "none":
@@ -115,7 +124,10 @@ def judge(end, failure):
 
 def qemu_from_input(iso):
     more = qemu_flags()
-    with Qemu("run", DIRECTORY, iso, cpu(), memory(), more) as machine:
+    machine = Qemu(
+        "run", DIRECTORY, iso, cpu(), memory(), more, disk=disk()
+    )
+    with machine:
         machine.console.echo = sys.stdout.buffer
         failure = None
         try:
@@ -166,7 +178,7 @@ def in_terminal(machine):
 
 def bochs(iso):
     megs = int(memory().rstrip("M"))
-    with LiveBochs(DIRECTORY, iso, megs) as machine:
+    with LiveBochs(DIRECTORY, iso, megs, disk=disk()) as machine:
         machine.console.echo = sys.stdout.buffer
         machine.send_bytes = machine.serial.sendall
         machine.send = lambda text: machine.send_bytes(text.encode())

@@ -14,7 +14,7 @@ import subprocess
 import threading
 
 from ktap import Log, verdict
-from machine import BUILD, ISO, PROMPT, ROOT, Failure
+from machine import BUILD, DISK, ISO, PROMPT, ROOT, Failure
 from qemu import Qemu
 
 TEST_DIRECTORY = os.path.join(BUILD, "test")
@@ -90,6 +90,14 @@ def _is_older(path, source):
     return not os.path.exists(path) or (
         os.stat(path).st_mtime_ns <= os.stat(source).st_mtime_ns
     )
+
+
+def disk_copy(directory):
+    """A copy of the disk image, holes as holes, in DIRECTORY: its path."""
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, "disk.img")
+    subprocess.run(["cp", "--sparse=always", DISK, path], check=True)
+    return path
 
 
 class Lab:

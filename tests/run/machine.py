@@ -28,6 +28,7 @@ ROOT = os.path.dirname(
 # Where make builds: B on its command line, absolute or from the root.
 BUILD = os.path.join(ROOT, os.environ.get("LABYRINTH_BUILD", "build"))
 ISO = os.path.join(BUILD, "labyrinth.iso")
+DISK = os.path.join(BUILD, "disk.img")
 PROMPT = r"labyrinth> "
 
 _running = set()

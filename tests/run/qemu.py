@@ -56,7 +56,18 @@ def key_of(character):
 GUEST_TIME = ("-icount", "shift=3,sleep=off")
 
 
+def disk_options(path):
+    """The image at PATH as the first IDE disk."""
+    drive = f"file={path},format=raw,if=ide,index=0,cache=unsafe"
+    return ("-drive", drive)
+
+
 class Qemu(Machine):
+    """
+    DISK is the path of an image, the first IDE disk.  What is written to it is
+    not flushed to the host's own disk: an image of a test needs no more.
+    """
+
     def __init__(
         self,
         name,
@@ -67,6 +78,7 @@ class Qemu(Machine):
         more=(),
         serial_port=True,
         stopped=False,
+        disk=None,
     ):
         super().__init__(name, directory)
         self.events = []
@@ -90,6 +102,7 @@ class Qemu(Machine):
             *("-d", "cpu_reset", "-D", self.file("qemu.log")),
             *self.drive(iso),
             *("-boot", "d"),
+            *(disk_options(disk) if disk else ()),
             *more,
         ]
         fds = (theirs.fileno(), their_serial.fileno())

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/mempool.c -- asking, in the order that keeps a machine going.
+ *
+ *	1  the allocator, without DIRECT_RECLAIM and IO: cheap, never waits
+ *	2  the reserve
+ *	3  the allocator, with all of the caller's mask
+ *	4  the reserve
+ *	5  may not sleep: NULL.  May: wait for mempool_free(), then from 3
+ *
+ * Waiting ends because the elements in use are requests under way, and those
+ * end by themselves.  A caller that holds elements and asks for another one
+ * breaks this promise: with all elements in the hands of such callers,
+ * everybody waits for ever.  Who gives back serves the pool first, so the
+ * reserve is full again before the allocator sees anything.
+ *
+ * NOMEMALLOC keeps the allocator's last reserve for others: this pool is the
+ * caller's reserve.  The 5 seconds are Linux's, too: the allocator may have
+ * memory again while no element comes back.
+ *
+ * An element in the reserve that can be written to without being noticed is a
+ * bug that shows up much later, so pages are poisoned there: 0x6b, and
+ * 0xa5 at the end.
+ *
+ * Invariants: 0 <= count <= minimum; element[0..count-1] are the reserve; count
+ * is minimum whenever all elements are back.
+ *
+ * Locking: pool->lock for the reserve.  The callbacks are called without it.
+ *
+ * Source: the behaviour of Linux 6.12, mm/mempool.c.
+ */
+#include "mm/mempool.h"
+
+#include "kernel/core/context.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "lib/string.h"
+#include "mm/page_alloc.h"
+
+#define POLL_MICROSECONDS 5000000ULL
+
+#define POISON            0x6b
+#define POISON_END        0xa5
+
+/* Field locks: (p) lock, (c) constant, (a) atomic. */
+struct mempool {
+	struct spinlock lock;
+	unsigned int minimum;   /* (c) */
+	unsigned int count;     /* (p) in the reserve */
+	unsigned int waiters;   /* (a) */
+	mempool_alloc_t *alloc; /* (c) */
+	mempool_free_t *free;   /* (c) */
+	void *data;             /* (c) */
+	struct wait_queue queue;
+	void *element[MEMPOOL_MAX]; /* (p) */
+};
+
+static_assert(sizeof(struct mempool) <= PAGE_SIZE, "a pool is one page");
+
+/* ---- Pages as elements ------------------------------------------------------- */
+
+static unsigned int order_of(const void *data)
+{
+	return (unsigned int)(uintptr_t)data;
+}
+
+static void *alloc_element_pages(gfp_t gfp, void *data)
+{
+	return alloc_pages(gfp, order_of(data));
+}
+
+static void free_element_pages(void *element, void *data)
+{
+	__free_pages(element, order_of(data));
+}
+
+/* Bytes of an element that can be poisoned: its last, or 0 for none. */
+static size_t poison_size(const mempool_t *pool)
+{
+	if (pool->alloc != alloc_element_pages)
+		return 0;
+	return PAGE_SIZE << order_of(pool->data);
+}
+
+static void poison(const mempool_t *pool, void *element)
+{
+	size_t size = poison_size(pool);
+	uint8_t *bytes;
+
+	if (size == 0)
+		return;
+	bytes = page_address(element);
+	memset(bytes, POISON, size - 1);
+	bytes[size - 1] = POISON_END;
+}
+
+static void check_poison(const mempool_t *pool, void *element)
+{
+	size_t size = poison_size(pool);
+	const uint8_t *bytes = size == 0 ? NULL : page_address(element);
+
+	for (size_t i = 0; i < size; i++) {
+		uint8_t expected = i == size - 1 ? POISON_END : POISON;
+
+		if (bytes[i] == expected)
+			continue;
+		pr_err("BUG: mempool: pfn %lu was written to in the reserve: "
+		       "0x%02x instead of 0x%02x at offset %lu\n",
+		       page_to_pfn(element), bytes[i], expected,
+		       (unsigned long)i);
+		return;
+	}
+}
+
+/* ---- The reserve ------------------------------------------------------------------ */
+
+/* False: it is full. */
+static bool push(mempool_t *pool, void *element)
+{
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	bool room = pool->count < pool->minimum;
+
+	if (room) {
+		poison(pool, element);
+		pool->element[pool->count++] = element;
+	}
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return room;
+}
+
+/* NULL: it is empty. */
+static void *pop(mempool_t *pool)
+{
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	void *element = NULL;
+
+	if (pool->count > 0)
+		element = pool->element[--pool->count];
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	if (element != NULL)
+		check_poison(pool, element);
+	return element;
+}
+
+/* ---- Making and ending a pool ------------------------------------------------------ */
+
+mempool_t *mempool_create(unsigned int min, mempool_alloc_t *alloc,
+                          mempool_free_t *free, void *data)
+{
+	mempool_t *pool;
+
+	if (min == 0 || min > MEMPOOL_MAX)
+		return NULL;
+	pool = (mempool_t *)get_zeroed_page(GFP_KERNEL);
+	if (pool == NULL)
+		return NULL;
+	pool->lock = (struct spinlock)SPINLOCK_INIT("mempool");
+	wait_queue_init(&pool->queue, "mempool");
+	pool->minimum = min;
+	pool->alloc = alloc;
+	pool->free = free;
+	pool->data = data;
+	while (pool->count < min) {
+		void *element = alloc(GFP_KERNEL, data);
+
+		if (element == NULL) {
+			mempool_destroy(pool);
+			return NULL;
+		}
+		push(pool, element);
+	}
+	return pool;
+}
+
+mempool_t *mempool_create_page_pool(unsigned int min, unsigned int order)
+{
+	return mempool_create(min, alloc_element_pages, free_element_pages,
+	                      (void *)(uintptr_t)order);
+}
+
+void mempool_destroy(mempool_t *pool)
+{
+	void *element;
+
+	while ((element = pop(pool)) != NULL)
+		pool->free(element, pool->data);
+	free_page((uintptr_t)pool);
+}
+
+/* ---- Taking ----------------------------------------------------------------------------- */
+
+static void report_misuse(const char *what, gfp_t gfp)
+{
+	static struct ratelimit limit = { .interval = 10000000, .burst = 5 };
+	char names[96];
+
+	if (ratelimit_pass(&limit))
+		pr_err("BUG: mempool_alloc(%s) by %s: %s\n",
+		       gfp_format(names, sizeof(names), gfp), context_name(),
+		       what);
+}
+
+/* The mask that ALLOC is to see in the end: what cannot be had is reported and
+ * taken away. */
+static gfp_t allowed_mask(gfp_t gfp)
+{
+	gfp_t mask = gfp_for_mempool(gfp);
+
+	if ((mask | gfp) != mask)
+		report_misuse("elements of a reserve are not zeroed", gfp);
+	if (gfpflags_allow_blocking(mask) && !may_sleep_here()) {
+		report_misuse("cannot wait here", gfp);
+		mask &= ~(gfp_t)__GFP_DIRECT_RECLAIM;
+	}
+	return mask;
+}
+
+static void *ask(mempool_t *pool, gfp_t mask)
+{
+	void *element = pool->alloc(mask, pool->data);
+
+	return element != NULL ? element : pop(pool);
+}
+
+static bool has_element(void *data)
+{
+	return READ_ONCE(((mempool_t *)data)->count) > 0;
+}
+
+static void wait_for_element(mempool_t *pool)
+{
+	__atomic_fetch_add(&pool->waiters, 1, __ATOMIC_RELAXED);
+	/* Element or no element: the allocator is asked again. */
+	(void)wait_event_timeout(&pool->queue, has_element, pool,
+	                         POLL_MICROSECONDS);
+	__atomic_fetch_sub(&pool->waiters, 1, __ATOMIC_RELAXED);
+}
+
+void *mempool_alloc(mempool_t *pool, gfp_t gfp)
+{
+	gfp_t mask;
+	gfp_t first;
+	void *element;
+
+	if (in_nmi())
+		return NULL;
+	mask = allowed_mask(gfp);
+	first = mask & ~(gfp_t)(__GFP_DIRECT_RECLAIM | __GFP_IO);
+	element = ask(pool, first);
+	if (element == NULL && first != mask)
+		element = ask(pool, mask);
+	while (element == NULL && gfpflags_allow_blocking(mask)) {
+		wait_for_element(pool);
+		element = ask(pool, mask);
+	}
+	return element;
+}
+
+void *mempool_alloc_preallocated(mempool_t *pool)
+{
+	return pop(pool);
+}
+
+/* ---- Giving back ---------------------------------------------------------------------- */
+
+void mempool_free(void *element, mempool_t *pool)
+{
+	if (element == NULL)
+		return;
+	if (push(pool, element))
+		wake_up(&pool->queue);
+	else
+		pool->free(element, pool->data);
+}
+
+unsigned int mempool_reserve(const mempool_t *pool)
+{
+	return READ_ONCE(pool->count);
+}
+
+unsigned int mempool_waiters(const mempool_t *pool)
+{
+	return __atomic_load_n(&pool->waiters, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/test_mempool.c -- Linux's rules of a mempool, one by one.
+ *
+ * The allocator beneath is a recorder: it notes each mask, and has as many
+ * elements as the case allows it.
+ */
+#include "kernel/core/clock.h"
+#include "lib/random.h"
+#include "lib/string.h"
+#include "mm/mempool.h"
+#include "tests/host/pile.h"
+#include "tests/suite.h"
+
+SUITE(mempool_rules);
+
+#define MIN          4
+#define ELEMENTS     64
+#define CALLS        64
+#define POOL_ADDS    (__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
+#define FIVE_SECONDS 5000000ULL
+
+static struct {
+	gfp_t mask[CALLS];
+	unsigned int calls;
+	unsigned int have;  /* elements that it still gives */
+	gfp_t only_with;    /* ... to masks with one of these; 0: to all */
+	unsigned int freed; /* times free was called */
+	unsigned int next;
+	char element[ELEMENTS];
+} backing;
+
+static mempool_t *pool;
+
+static void *backing_alloc(gfp_t gfp, void *data)
+{
+	if (data != &backing)
+		panic("the pool's data is %p", data);
+	backing.mask[backing.calls++ % CALLS] = gfp;
+	if (backing.have == 0)
+		return NULL;
+	if (backing.only_with != 0 && (gfp & backing.only_with) == 0)
+		return NULL;
+	backing.have--;
+	return &backing.element[backing.next++ % ELEMENTS];
+}
+
+static void backing_free(void *element, void *data)
+{
+	if (element == NULL || data != &backing)
+		panic("free of %p with %p", element, data);
+	backing.freed++;
+}
+
+/* A pool whose reserve is full, over an allocator that has HAVE more. */
+static bool begin(unsigned int have)
+{
+	static struct node *node;
+
+	machine_start(64);
+	node = machine_one_zone(ZONE_NORMAL, 64);
+	page_alloc_start(node);
+	memset(&backing, 0, sizeof(backing));
+	backing.have = MIN;
+	pool = mempool_create(MIN, backing_alloc, backing_free, &backing);
+	backing.calls = 0;
+	backing.have = have;
+	return pool != NULL;
+}
+
+static const char *end(void)
+{
+	mempool_destroy(pool);
+	return NULL;
+}
+
+/* Take COUNT elements with MASK into ELEMENT; how many came. */
+static unsigned int take(void **element, unsigned int count, gfp_t mask)
+{
+	unsigned int got = 0;
+
+	while (got < count) {
+		element[got] = mempool_alloc(pool, mask);
+		if (element[got] == NULL)
+			break;
+		got++;
+	}
+	return got;
+}
+
+static void give(void **element, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		mempool_free(element[i], pool);
+}
+
+/* ---- What the allocator is asked ----------------------------------------------- */
+
+CASE(mempool_rules, the_reserve_is_filled_with_gfp_kernel)
+{
+	machine_start(64);
+	page_alloc_start(machine_one_zone(ZONE_NORMAL, 64));
+	memset(&backing, 0, sizeof(backing));
+	backing.have = MIN;
+	pool = mempool_create(MIN, backing_alloc, backing_free, &backing);
+	EXPECT(pool != NULL);
+	EXPECT_EQUAL(backing.calls, MIN);
+	EXPECT_EQUAL(backing.mask[0], GFP_KERNEL);
+	EXPECT_EQUAL(mempool_reserve(pool), MIN);
+	return end();
+}
+
+CASE(mempool_rules, the_first_try_neither_sleeps_nor_starts_io)
+{
+	static const gfp_t masks[] = { GFP_KERNEL, GFP_NOFS, GFP_NOIO,
+		                       GFP_ATOMIC, GFP_NOWAIT };
+	void *element;
+
+	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
+		gfp_t first = (masks[i] | POOL_ADDS) &
+		              ~(gfp_t)(__GFP_DIRECT_RECLAIM | __GFP_IO);
+
+		EXPECT(begin(1));
+		EXPECT_EQUAL(take(&element, 1, masks[i]), 1);
+		EXPECT_EQUAL(backing.calls, 1);
+		EXPECT_EQUAL(backing.mask[0], first);
+		EXPECT_EQUAL(mempool_reserve(pool), MIN);
+		give(&element, 1);
+		end();
+	}
+	return NULL;
+}
+
+CASE(mempool_rules, the_reserve_comes_before_sleeping_in_the_allocator)
+{
+	void *element;
+
+	EXPECT(begin(1));
+	backing.only_with = __GFP_DIRECT_RECLAIM;
+	EXPECT_EQUAL(take(&element, 1, GFP_KERNEL), 1);
+	EXPECT_EQUAL(backing.calls, 1);
+	EXPECT_EQUAL(mempool_reserve(pool), MIN - 1);
+	give(&element, 1);
+	return end();
+}
+
+CASE(mempool_rules, the_second_try_has_all_of_the_mask)
+{
+	void *element[MIN + 1];
+
+	EXPECT(begin(1));
+	backing.only_with = __GFP_DIRECT_RECLAIM;
+	EXPECT_EQUAL(take(element, MIN, GFP_KERNEL), MIN);
+	backing.calls = 0;
+	EXPECT_EQUAL(take(&element[MIN], 1, GFP_NOFS), 1);
+	EXPECT_EQUAL(backing.calls, 2);
+	EXPECT_EQUAL(backing.mask[1], GFP_NOFS | POOL_ADDS);
+	EXPECT_EQUAL(machine_waits(), 0);
+	give(element, MIN + 1);
+	return end();
+}
+
+CASE(mempool_rules, a_mask_without_sleep_and_io_is_tried_once)
+{
+	void *element[MIN + 1];
+
+	EXPECT(begin(0));
+	EXPECT_EQUAL(take(element, MIN, GFP_ATOMIC), MIN);
+	backing.calls = 0;
+	EXPECT_EQUAL(take(&element[MIN], 1, GFP_ATOMIC), 0);
+	EXPECT_EQUAL(backing.calls, 1);
+	give(element, MIN);
+	return end();
+}
+
+/* ---- Empty -------------------------------------------------------------------------- */
+
+CASE(mempool_rules, four_atomic_succeed_and_the_fifth_is_null_without_sleep)
+{
+	void *element[MIN + 1];
+
+	EXPECT(begin(0));
+	EXPECT_EQUAL(take(element, MIN + 1, GFP_ATOMIC), MIN);
+	EXPECT_EQUAL(mempool_reserve(pool), 0);
+	EXPECT_EQUAL(machine_waits(), 0);
+	give(element, MIN);
+	EXPECT_EQUAL(mempool_reserve(pool), MIN);
+	return end();
+}
+
+static void *held[MIN];
+
+static bool one_comes_back(struct wait_queue *queue)
+{
+	if (held[0] == NULL || strcmp(queue->name, "mempool") != 0)
+		return false;
+	if (mempool_waiters(pool) != 1)
+		panic("%u wait, not one", mempool_waiters(pool));
+	mempool_free(held[0], pool);
+	held[0] = NULL;
+	return true;
+}
+
+CASE(mempool_rules, a_kernel_waiter_wakes_on_free)
+{
+	void *expected;
+	void *element;
+	uint64_t start;
+
+	EXPECT(begin(0));
+	EXPECT_EQUAL(take(held, MIN, GFP_ATOMIC), MIN);
+	expected = held[0];
+	start = clock_microseconds();
+	machine_set_wait_hook(one_comes_back);
+	element = mempool_alloc(pool, GFP_KERNEL);
+	EXPECT(element == expected);
+	EXPECT_EQUAL(machine_waits(), 1);
+	EXPECT(machine_wake_ups() >= 1);
+	EXPECT_EQUAL(clock_microseconds(), start);
+	EXPECT_EQUAL(mempool_waiters(pool), 0);
+	give(&held[1], MIN - 1);
+	give(&element, 1);
+	return end();
+}
+
+static unsigned int quiet_rounds;
+
+/* Nobody gives back; the allocator has memory again in the third round. */
+static bool memory_comes_back(struct wait_queue *queue)
+{
+	(void)queue;
+	if (++quiet_rounds == 3)
+		backing.have = 1;
+	return false;
+}
+
+CASE(mempool_rules, a_waiter_asks_the_allocator_again_each_five_seconds)
+{
+	void *element[MIN + 1];
+	uint64_t start;
+
+	EXPECT(begin(0));
+	EXPECT_EQUAL(take(element, MIN, GFP_ATOMIC), MIN);
+	quiet_rounds = 0;
+	start = clock_microseconds();
+	backing.calls = 0;
+	machine_set_wait_hook(memory_comes_back);
+	element[MIN] = mempool_alloc(pool, GFP_NOIO);
+	EXPECT(element[MIN] != NULL);
+	EXPECT_EQUAL(clock_microseconds() - start, 3 * FIVE_SECONDS);
+	/* Twice at first, then once a round, with all of the mask. */
+	EXPECT_EQUAL(backing.calls, 2 + 3);
+	EXPECT_EQUAL(backing.mask[4], GFP_NOIO | POOL_ADDS);
+	give(element, MIN + 1);
+	return end();
+}
+
+CASE(mempool_rules, preallocated_is_the_reserve_and_nothing_else)
+{
+	void *element[MIN];
+
+	EXPECT(begin(8));
+	for (unsigned int i = 0; i < MIN; i++) {
+		element[i] = mempool_alloc_preallocated(pool);
+		EXPECT(element[i] != NULL);
+	}
+	EXPECT(mempool_alloc_preallocated(pool) == NULL);
+	EXPECT_EQUAL(backing.calls, 0);
+	give(element, MIN);
+	return end();
+}
+
+/* ---- Giving back ----------------------------------------------------------------------- */
+
+CASE(mempool_rules, free_fills_the_reserve_first_and_then_the_allocator)
+{
+	void *element[MIN + 2];
+
+	EXPECT(begin(2));
+	EXPECT_EQUAL(take(element, MIN + 2, GFP_ATOMIC), MIN + 2);
+	give(element, MIN);
+	EXPECT_EQUAL(backing.freed, 0);
+	EXPECT_EQUAL(mempool_reserve(pool), MIN);
+	give(&element[MIN], 2);
+	EXPECT_EQUAL(backing.freed, 2);
+	EXPECT_EQUAL(mempool_reserve(pool), MIN);
+	mempool_free(NULL, pool);
+	EXPECT_EQUAL(backing.freed, 2);
+	end();
+	EXPECT_EQUAL(backing.freed, 2 + MIN);
+	return NULL;
+}
+
+/* ---- Misuse -------------------------------------------------------------------------------- */
+
+CASE(mempool_rules, zero_is_reported_and_not_asked_for)
+{
+	uint64_t mark;
+	void *element;
+
+	EXPECT(begin(1));
+	mark = log_mark();
+	EXPECT_EQUAL(take(&element, 1, GFP_KERNEL | __GFP_ZERO), 1);
+	EXPECT(log_contains_since(mark, "not zeroed"));
+	EXPECT((backing.mask[0] & __GFP_ZERO) == 0);
+	give(&element, 1);
+	return end();
+}
+
+CASE(mempool_rules, a_mask_that_may_sleep_is_refused_the_wait_in_an_interrupt)
+{
+	void *element[MIN + 1];
+	uint64_t mark;
+
+	EXPECT(begin(0));
+	mark = log_mark();
+	machine_enter_irq(NULL);
+	EXPECT_EQUAL(take(element, MIN + 1, GFP_KERNEL), MIN);
+	machine_leave_irq();
+	EXPECT(log_contains_since(mark, "cannot wait here"));
+	EXPECT_EQUAL(machine_waits(), 0);
+	for (unsigned int i = 0; i < backing.calls; i++)
+		EXPECT((backing.mask[i] & __GFP_DIRECT_RECLAIM) == 0);
+	give(element, MIN);
+	return end();
+}
+
+CASE(mempool_rules, an_nmi_gets_nothing_and_touches_nothing)
+{
+	void *element;
+
+	EXPECT(begin(1));
+	machine_enter_nmi();
+	element = mempool_alloc(pool, GFP_ATOMIC);
+	machine_leave_nmi();
+	EXPECT(element == NULL);
+	EXPECT_EQUAL(backing.calls, 0);
+	EXPECT_EQUAL(mempool_reserve(pool), MIN);
+	return end();
+}
+
+CASE(mempool_rules, a_pool_that_cannot_be_filled_gives_everything_back)
+{
+	EXPECT(begin(0));
+	end();
+	backing.freed = 0;
+	backing.have = MIN - 1;
+	EXPECT(mempool_create(MIN, backing_alloc, backing_free, &backing) ==
+	       NULL);
+	EXPECT_EQUAL(backing.freed, MIN - 1);
+	EXPECT(mempool_create(0, backing_alloc, backing_free, &backing) ==
+	       NULL);
+	EXPECT(mempool_create(MEMPOOL_MAX + 1, backing_alloc, backing_free,
+	                      &backing) == NULL);
+	return NULL;
+}
+
+/* ---- Pages ------------------------------------------------------------------------------- */
+
+static struct pile pile;
+
+static mempool_t *page_pool(unsigned int min, unsigned int order)
+{
+	machine_start(256);
+	pile.node = machine_one_zone(ZONE_NORMAL, 256);
+	pile.count = 0;
+	machine_set_marks(&pile.node->zone[ZONE_NORMAL], 16, 20, 24);
+	page_alloc_start(pile.node);
+	return mempool_create_page_pool(min, order);
+}
+
+CASE(mempool_rules, pages_are_there_when_the_zone_has_none)
+{
+	void *element[3];
+
+	pool = page_pool(2, 1);
+	EXPECT(pool != NULL);
+	pile_drain(&pile, __GFP_MEMALLOC, PILE_PAGES);
+	EXPECT_EQUAL(node_free(pile.node), 0);
+	EXPECT_EQUAL(take(element, 3, GFP_ATOMIC), 2);
+	memset(page_address(element[0]), 1, 2 * PAGE_SIZE);
+	give(element, 2);
+	pile_give(&pile, PILE_PAGES);
+	return end();
+}
+
+CASE(mempool_rules, the_last_reserve_is_for_others_even_under_memalloc)
+{
+	void *element;
+
+	pool = page_pool(1, 0);
+	EXPECT(pool != NULL);
+	pile_leave(&pile, 4);
+	machine_set_memalloc(true);
+	EXPECT_EQUAL(take(&element, 1, GFP_NOIO), 1);
+	machine_set_memalloc(false);
+	EXPECT_EQUAL(node_free(pile.node), 4);
+	EXPECT_EQUAL(mempool_reserve(pool), 0);
+	give(&element, 1);
+	pile_give(&pile, PILE_PAGES);
+	return end();
+}
+
+/* A byte that is written at OFFSET of a page in the reserve is told. */
+static const char *spoil(size_t offset)
+{
+	uint64_t mark;
+	struct page *page;
+	uint8_t *bytes;
+
+	pool = page_pool(1, 0);
+	page = mempool_alloc_preallocated(pool);
+	bytes = page_address(page);
+	mempool_free(page, pool);
+	EXPECT_EQUAL(bytes[0], 0x6b);
+	EXPECT_EQUAL(bytes[PAGE_SIZE - 1], 0xa5);
+	mark = log_mark();
+	EXPECT(mempool_alloc_preallocated(pool) == page);
+	EXPECT(!log_contains_since(mark, "written to"));
+	mempool_free(page, pool);
+	bytes[offset] ^= 1;
+	EXPECT(mempool_alloc_preallocated(pool) == page);
+	EXPECT_EQUAL(log_count_since(mark, "written to in the reserve"), 1);
+	mempool_free(page, pool);
+	return end();
+}
+
+CASE(mempool_rules, a_write_to_the_reserve_is_noticed)
+{
+	static const size_t offsets[] = { 0, 1, 2048, PAGE_SIZE - 2,
+		                          PAGE_SIZE - 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		const char *answer = spoil(offsets[i]);
+
+		if (answer != NULL)
+			return answer;
+	}
+	return NULL;
+}
+
+/* ---- Against a model ---------------------------------------------------------------------- */
+
+CASE(mempool_rules, random_takes_and_gives_do_what_two_numbers_do)
+{
+	struct random random = { .state = test_seed() };
+	void *out[ELEMENTS];
+	unsigned int taken = 0;
+	unsigned int reserve = MIN;
+
+	EXPECT(begin(0));
+	for (unsigned int step = 0; step < 20000; step++) {
+		unsigned int freed = backing.freed;
+
+		backing.have = (unsigned int)random_below(&random, 2);
+		if (random_below(&random, 2) == 0 && taken < 32) {
+			bool wanted = backing.have > 0 || reserve > 0;
+			bool from_reserve = backing.have == 0 && reserve > 0;
+
+			EXPECT_EQUAL(take(&out[taken], 1, GFP_ATOMIC), wanted);
+			taken += wanted;
+			reserve -= from_reserve;
+		} else if (taken > 0) {
+			mempool_free(out[--taken], pool);
+			EXPECT_EQUAL(backing.freed - freed, reserve == MIN);
+			reserve += reserve < MIN;
+		}
+		EXPECT_EQUAL(mempool_reserve(pool), reserve);
+	}
+	give(out, taken);
+	return end();
+}
