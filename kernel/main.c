@@ -50,6 +50,7 @@
 #include "mm/exclusive.h"
 #include "mm/kswapd.h"
 #include "mm/memmap.h"
+#include "mm/oom.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim.h"
 #include "mm/watermark.h"
@@ -285,8 +286,17 @@ static void begin_threads(void)
 	window_open(&main_thread.owner.window);
 }
 
-/* From here on the front door has whom to ask for memory. */
-static void begin_reclaim(void)
+/* The first thread was not created by anybody. */
+static void visit_all_threads(void (*each)(struct thread *thread, void *data),
+                              void *data)
+{
+	each(&main_thread, data);
+	thread_visit(each, data);
+}
+
+/* From here on the front door has whom to ask for memory, and a request that may
+ * wait is worth somebody's life. */
+static void begin_recovery(void)
 {
 	node.recovery.reclaim = reclaim_try_to_free_pages;
 	node.recovery.reclaimable = zone_reclaimable_pages;
@@ -294,6 +304,11 @@ static void begin_reclaim(void)
 	node.wake_kswapd = wakeup_kswapd;
 	if (thread_create("kswapd0", kswapd_run, &node) == NULL)
 		panic("kswapd cannot be started");
+	oom_register_threads(visit_all_threads);
+	if (thread_create_priority("oom_reaper", PRIORITY_HIGH, oom_reaper_run,
+	                           NULL) == NULL)
+		panic("the OOM reaper cannot be started");
+	node.recovery.oom = out_of_memory;
 }
 
 static void begin_service_threads(void)
@@ -303,7 +318,7 @@ static void begin_service_threads(void)
 	if (thread_create_priority("worker", PRIORITY_HIGH, work_thread,
 	                           NULL) == NULL)
 		panic("the worker thread cannot be started");
-	begin_reclaim();
+	begin_recovery();
 }
 
 static void begin_devices(void)

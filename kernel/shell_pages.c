@@ -6,10 +6,15 @@
  * context, and its exclusive pages are in its own window.  Ordinary blocks are
  * kept on a list through page->link, which is the holder's while the block is
  * USED; exclusive pages are on the list of their owner.
+ *
+ * The blocks count as memory of the shell's thread, so that it can be chosen by
+ * the OOM killer.  It does not end then: it loses what it held (the reaper may
+ * take it), says so, and begins anew.
  */
 #include "kernel/arch/direct_map.h"
 #include "kernel/arch/paging.h"
 #include "kernel/core/console.h"
+#include "kernel/core/lock.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/sched.h"
 #include "kernel/core/symbols.h"
@@ -19,13 +24,90 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/exclusive.h"
+#include "mm/oom.h"
 #include "mm/page_alloc.h"
 #include "mm/watermark.h"
 
 #define OWNERS_SHOWN 32
 
-/* Blocks that `alloc` took, through page->link. */
+/* Blocks that `alloc` took, through page->link; the reaper takes them, too. */
 static struct list held = LIST_INIT(held);
+static struct spinlock held_lock = SPINLOCK_INIT("shell's blocks");
+static struct thread *holder; /* the shell's */
+
+/* ---- What the shell holds -------------------------------------------------- */
+
+static void hold(struct page *page)
+{
+	holder = current_thread();
+	__atomic_fetch_add(&holder->rss, 1UL << page->order, __ATOMIC_RELAXED);
+	spin_lock(&held_lock);
+	list_append(&held, &page->link);
+	spin_unlock(&held_lock);
+}
+
+/* PAGE, or if it is NULL any block: no longer held.  NULL: it was not. */
+static struct page *let_go(struct page *page)
+{
+	struct page *found = NULL;
+	struct list *at;
+
+	spin_lock(&held_lock);
+	list_for_each(at, &held) {
+		found = container_of(at, struct page, link);
+		if (page == NULL || found == page)
+			break;
+		found = NULL;
+	}
+	if (found != NULL)
+		list_remove(&found->link);
+	spin_unlock(&held_lock);
+	if (found != NULL)
+		__atomic_fetch_sub(&holder->rss, 1UL << found->order,
+		                   __ATOMIC_RELAXED);
+	return found;
+}
+
+static unsigned long free_all_blocks(void)
+{
+	unsigned long blocks = 0;
+	struct page *page;
+
+	while ((page = let_go(NULL)) != NULL) {
+		__free_pages(page, page->order);
+		blocks++;
+	}
+	return blocks;
+}
+
+static bool reap_shell(struct thread *thread)
+{
+	if (thread == holder)
+		free_all_blocks();
+	return true;
+}
+
+static struct oom_reaper shell_reaper = {
+	.reap = reap_shell,
+	.link = LIST_INIT(shell_reaper.link),
+};
+
+/* Has the OOM killer chosen the shell?  Then it has nothing any more. */
+static bool was_killed(void)
+{
+	struct thread *self = current_thread();
+	unsigned long blocks;
+
+	oom_register_reaper(&shell_reaper);
+	if (!thread_has_flags(self, THREAD_KILLED))
+		return false;
+	blocks = free_all_blocks();
+	oom_pardon(self);
+	console_printf("Killed for its memory: the shell gives back all that "
+	               "it held (%lu blocks) and begins anew\n",
+	               blocks);
+	return true;
+}
 
 /* ---- Masks ---------------------------------------------------------------- */
 
@@ -82,6 +164,8 @@ static void print_request(const struct alloc_request *request)
 	print_may("kswapd", request->wake_kswapd);
 	print_may("io", request->may_io);
 	print_may("fs", request->may_fs);
+	print_may("kill", request->may_sleep && request->may_fs &&
+	                          request->may_kill && !request->one_round);
 	print_may("zero", request->zero);
 	print_may("report", request->warn);
 }
@@ -117,6 +201,25 @@ static void print_pool(struct node *node)
 	               counts.parked);
 }
 
+/* What an order-0 request does that may wait and finds no page at once. */
+static const char *what_then(const struct alloc_request *request)
+{
+	if (request->in_reclaim)
+		return "no, NULL: it is reclaim that asks";
+	if (request->exclusive &&
+	    !exclusive_memory_would_help(page_alloc_node()))
+		return "no, NULL: it is not memory that is missing";
+	if (request->never_fail)
+		return "waits: for ever, if it must";
+	if (request->one_round)
+		return "waits: one round of reclaim, then NULL";
+	if (!request->may_kill)
+		return "waits: 16 fruitless rounds of reclaim, then NULL";
+	if (!request->may_fs)
+		return "waits: kills nobody, until others bring memory";
+	return "waits: 16 fruitless rounds of reclaim, then the OOM killer";
+}
+
 /* What an order-0 request would be told in CONTEXT, by the functions that
  * decide about real ones. */
 static void print_answer(const char *where, gfp_t mask,
@@ -132,7 +235,9 @@ static void print_answer(const char *where, gfp_t mask,
 		return;
 	}
 	zone = alloc_would_take_from(page_alloc_node(), &request);
-	if (zone == NULL)
+	if (zone == NULL && request.may_sleep)
+		console_printf("%s: %s\n", where, what_then(&request));
+	else if (zone == NULL)
 		console_printf("%s: no, NULL\n", where);
 	else
 		console_printf("%s: yes, from zone %s\n", where, zone->name);
@@ -214,13 +319,14 @@ static int run_alloc(int argc, char **argv)
 	if (parse_mask(argv, has_order ? argc - 1 : argc, &mask) != 0)
 		return 0;
 	page = alloc_pages(mask, (unsigned int)order);
-	if (page == NULL) {
-		explain_null(mask, (unsigned int)order);
+	if (page != NULL && !page_is_exclusive(page))
+		hold(page);
+	if (was_killed())
 		return 0;
-	}
-	if (!page_is_exclusive(page))
-		list_append(&held, &page->link);
-	print_block(page, (unsigned int)order);
+	if (page == NULL)
+		explain_null(mask, (unsigned int)order);
+	else
+		print_block(page, (unsigned int)order);
 	return 0;
 }
 
@@ -237,35 +343,27 @@ static int run_drain(int argc, char **argv)
 		return 0;
 	while ((page = alloc_page(mask)) != NULL) {
 		if (!page_is_exclusive(page))
-			list_append(&held, &page->link);
+			hold(page);
 		pages++;
 		if (pages % 256 == 0)
 			thread_yield();
 	}
+	if (was_killed())
+		return 0;
 	console_printf("%lu pages taken, %lu free; 'free all' gives them "
 	               "back\n",
 	               pages, node_free(page_alloc_node()));
 	return 0;
 }
 
-static void free_held(struct page *page)
-{
-	list_remove(&page->link);
-	__free_pages(page, page->order);
-}
-
 /* Free all blocks and all exclusive pages of the shell's thread. */
 static void free_all(void)
 {
 	const struct owner *owner = current_owner();
-	unsigned long blocks = 0;
+	unsigned long blocks = free_all_blocks();
 	unsigned long pages = 0;
 	struct page *page;
 
-	while ((page = list_first(&held, struct page, link)) != NULL) {
-		free_held(page);
-		blocks++;
-	}
 	/* Only the owner takes pages off its own list. */
 	while ((page = list_first(&owner->pages, struct page, link)) != NULL) {
 		if (exclusive_release(exclusive_address(page)) != 0)
@@ -274,17 +372,6 @@ static void free_all(void)
 	}
 	console_printf("%lu blocks and %lu exclusive pages given back\n",
 	               blocks, pages);
-}
-
-static bool is_held(const struct page *page)
-{
-	const struct list *at;
-
-	list_for_each(at, &held) {
-		if (at == &page->link)
-			return true;
-	}
-	return false;
 }
 
 /* The page that ARGV[1] names, or a message and NULL. */
@@ -308,6 +395,8 @@ static int run_free(int argc, char **argv)
 
 	if (argc != 2)
 		return -EINVAL;
+	if (was_killed())
+		return 0;
 	if (strcmp(argv[1], "all") == 0) {
 		free_all();
 		return 0;
@@ -315,8 +404,8 @@ static int run_free(int argc, char **argv)
 	page = find_page(argv);
 	if (page == NULL)
 		return 0;
-	if (is_held(page))
-		free_held(page);
+	if (let_go(page) != NULL)
+		__free_pages(page, page->order);
 	else if (page->state == PAGE_OWNED && page->owner == current_owner())
 		exclusive_release(exclusive_address(page));
 	else

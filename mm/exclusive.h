@@ -118,10 +118,15 @@ unsigned long exclusive_refill(struct node *node, unsigned long target);
 
 /*
  * The same for a request that may sleep and found the pool empty: one frame,
- * with the request's own right to the reserve (MEMALLOC included).
+ * with the request's own RIGHT at MARK (MEMALLOC included); waits while another
+ * refills or shrinks.  Is there a parked page now?
  */
-unsigned long exclusive_refill_for(struct node *node,
-                                   const struct alloc_request *request);
+bool exclusive_refill_for(struct node *node, enum watermark mark,
+                          enum reserve_right right);
+
+/* Is it for lack of memory that the running owner gets no page?  Not if its
+ * window is full, and hardly if no region can be split any more. */
+bool exclusive_memory_would_help(struct node *node);
 
 /* Give frames back until the pool holds TARGET or less. */
 unsigned long exclusive_shrink(struct node *node, unsigned long target);

@@ -25,6 +25,7 @@
 
 #include "kernel/arch/direct_map.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/sched.h"
 #include "lib/string.h"
 #include "mm/block.h"
 #include "mm/buddy.h"
@@ -166,10 +167,10 @@ static bool may_split(const struct exclusive_pool *pool)
 	return pool->tables_left > 0 && pool->regions < EXCLUSIVE_MAX_REGIONS;
 }
 
-static bool right_allows(const struct zone *zone, enum reserve_right right)
+static bool right_allows(const struct zone *zone, enum watermark mark,
+                         enum reserve_right right)
 {
-	return watermark_ok(zone, 0, zone->watermark[WMARK_MIN], ZONE_NORMAL,
-	                    right);
+	return watermark_ok(zone, 0, zone->watermark[mark], ZONE_NORMAL, right);
 }
 
 /* Has ZONE a free page in a region that is split already? */
@@ -192,21 +193,23 @@ bool exclusive_frame_available(struct node *node, struct zone *zone,
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	bool available =
-		right_allows(zone, right) &&
+		right_allows(zone, WMARK_MIN, right) &&
 		(may_split(&node->pool) || has_split_region(node, zone));
 
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	return available;
 }
 
-/* One page of ZONE, LOOSE, if RIGHT allows; its region is split or can be. */
+/* One page of ZONE, LOOSE, if RIGHT at MARK allows; its region is split or can
+ * be. */
 static struct page *take_from_zone(struct node *node, struct zone *zone,
+                                   enum watermark mark,
                                    enum reserve_right right)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
 
-	if (right_allows(zone, right)) {
+	if (right_allows(zone, mark, right)) {
 		page = take_from_split_region(node, zone);
 		if (page == NULL && may_split(&node->pool))
 			page = block_take(node, zone, 0);
@@ -215,13 +218,14 @@ static struct page *take_from_zone(struct node *node, struct zone *zone,
 	return page;
 }
 
-static struct page *take_frame(struct node *node, enum reserve_right right)
+static struct page *take_frame(struct node *node, enum watermark mark,
+                               enum reserve_right right)
 {
 	if (should_fail_alloc_page(node, GFP_ATOMIC, 0))
 		return NULL;
 	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
 		struct page *page =
-			take_from_zone(node, &node->zone[type], right);
+			take_from_zone(node, &node->zone[type], mark, right);
 
 		if (page != NULL)
 			return page;
@@ -310,10 +314,11 @@ static void end_busy(struct exclusive_pool *pool)
 	spin_unlock_irqrestore(&pool->lock, enabled);
 }
 
-/* Park one more frame with RIGHT; false if none may be taken. */
-static bool park_one(struct node *node, enum reserve_right right)
+/* Park one more frame with RIGHT at MARK; false if none may be taken. */
+static bool park_one(struct node *node, enum watermark mark,
+                     enum reserve_right right)
 {
-	struct page *page = take_frame(node, right);
+	struct page *page = take_frame(node, mark, right);
 	unsigned long pfn;
 
 	if (page == NULL)
@@ -326,29 +331,36 @@ static bool park_one(struct node *node, enum reserve_right right)
 	return true;
 }
 
-static unsigned long refill(struct node *node, unsigned long target,
-                            enum reserve_right right)
+unsigned long exclusive_refill(struct node *node, unsigned long target)
 {
 	struct exclusive_pool *pool = &node->pool;
 	unsigned long parked = 0;
 
 	if (!begin_busy(pool))
 		return 0;
-	while (READ_ONCE(pool->count) < target && park_one(node, right))
+	while (READ_ONCE(pool->count) < target &&
+	       park_one(node, WMARK_MIN, RESERVE_ATOMIC))
 		parked++;
 	end_busy(pool);
 	return parked;
 }
 
-unsigned long exclusive_refill(struct node *node, unsigned long target)
+bool exclusive_refill_for(struct node *node, enum watermark mark,
+                          enum reserve_right right)
 {
-	return refill(node, target, RESERVE_ATOMIC);
+	struct exclusive_pool *pool = &node->pool;
+	bool some;
+
+	while (!begin_busy(pool))
+		thread_sleep(UNTIL_NEXT_TICK);
+	some = READ_ONCE(pool->count) > 0 || park_one(node, mark, right);
+	end_busy(pool);
+	return some;
 }
 
-unsigned long exclusive_refill_for(struct node *node,
-                                   const struct alloc_request *request)
+bool exclusive_memory_would_help(struct node *node)
 {
-	return refill(node, 1, request->last_right);
+	return exclusive_can_take(node) && may_split(&node->pool);
 }
 
 unsigned long exclusive_shrink(struct node *node, unsigned long target)

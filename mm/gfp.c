@@ -15,6 +15,8 @@
  *	__GFP_MEMALLOC, PF_MEMALLOC       on the last pass: everything
  *	  ... with __GFP_NOMEMALLOC       nothing: it beats both
  *	PF_MEMALLOC in a hard interrupt   does not count
+ *	an OOM victim                     on the last pass: half of min instead
+ *	  ... with __GFP_NOMEMALLOC       what it had
  *
  * All functions but gfp_context() are pure.
  */
@@ -31,6 +33,7 @@
 enum gfp_status {
 	WORKS,
 	LATER,
+	KEPT,
 	NOTHING,
 };
 
@@ -142,6 +145,18 @@ bool gfp_is_silent(gfp_t mask)
 	return (mask & __GFP_NOWARN) != 0;
 }
 
+/* A scope is the thread's: an interrupt on top of it has none. */
+gfp_t gfp_in_scope(gfp_t mask, const struct alloc_context *context)
+{
+	if (context->in_interrupt)
+		return mask;
+	if (context->noio)
+		return mask & ~(gfp_t)(__GFP_IO | __GFP_FS);
+	if (context->nofs)
+		return mask & ~(gfp_t)__GFP_FS;
+	return mask;
+}
+
 struct alloc_context gfp_context(void)
 {
 	const struct thread *thread = current_thread();
@@ -151,7 +166,11 @@ struct alloc_context gfp_context(void)
 		.in_interrupt = in_hardirq(),
 		.in_nmi = in_nmi(),
 		.memalloc = thread != NULL &&
-		            (thread->flags & THREAD_MEMALLOC) != 0,
+		            thread_has_flags(thread, THREAD_MEMALLOC),
+		.noio = thread != NULL &&
+		        thread_has_flags(thread, THREAD_MEMALLOC_NOIO),
+		.nofs = thread != NULL &&
+		        thread_has_flags(thread, THREAD_MEMALLOC_NOFS),
 	};
 }
 
@@ -167,6 +186,7 @@ static const struct {
 	  "the parked pool is not sorted by zone" },
 	{ __GFP_MEMALLOC | __GFP_NOMEMALLOC,
 	  "the parked pool has a reserve right of its own" },
+	{ __GFP_NOFAIL, "an owner's window can be full" },
 };
 
 /* NULL, or why an exclusive request is refused; the blamed flags in *BLAMED. */
@@ -191,7 +211,7 @@ static const char *mask_refusal(gfp_t mask, unsigned int order, gfp_t *blamed)
 	bool bad_zone;
 
 	*blamed = mask & ~(flags_with(WORKS) | flags_with(LATER) |
-	                   flags_with(NOTHING));
+	                   flags_with(KEPT) | flags_with(NOTHING));
 	if (*blamed != 0)
 		return "no such flag";
 	*blamed = mask & flags_with(LATER);
@@ -230,15 +250,40 @@ static enum reserve_right mask_right(gfp_t mask)
 	return RESERVE_ATOMIC;
 }
 
+static bool is_in_reclaim(const struct alloc_context *context)
+{
+	return context->memalloc && !context->in_interrupt;
+}
+
 static enum reserve_right mask_last_right(gfp_t mask,
                                           const struct alloc_context *context)
 {
-	bool memalloc = (mask & __GFP_MEMALLOC) ||
-	                (context->memalloc && !context->in_interrupt);
+	bool memalloc = (mask & __GFP_MEMALLOC) || is_in_reclaim(context);
 
 	if (memalloc && !(mask & __GFP_NOMEMALLOC))
 		return RESERVE_ALL;
 	return mask_right(mask);
+}
+
+/* The right of an OOM victim replaces what it had, unless that is all. */
+static enum reserve_right mask_victim_right(gfp_t mask,
+                                            const struct alloc_context *context)
+{
+	enum reserve_right right = mask_last_right(mask, context);
+
+	if (right == RESERVE_ALL || (mask & __GFP_NOMEMALLOC))
+		return right;
+	return RESERVE_HALF;
+}
+
+/* Linux's __alloc_pages_may_oom(), less what is asked about the machine. */
+static bool mask_may_kill(gfp_t mask, unsigned int order)
+{
+	bool bad_zone;
+
+	return order <= PAGE_ALLOC_COSTLY_ORDER &&
+	       !(mask & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)) &&
+	       gfp_zone(mask, &bad_zone) >= ZONE_NORMAL;
 }
 
 static void fill_request(struct alloc_request *request, gfp_t mask,
@@ -247,6 +292,7 @@ static void fill_request(struct alloc_request *request, gfp_t mask,
 {
 	bool bad_zone;
 
+	mask = gfp_in_scope(mask, context);
 	*request = (struct alloc_request){
 		.gfp = mask,
 		.order = order,
@@ -254,10 +300,19 @@ static void fill_request(struct alloc_request *request, gfp_t mask,
 		.migratetype = mask_migratetype(mask),
 		.right = mask_right(mask),
 		.last_right = mask_last_right(mask, context),
+		.victim_right = mask_victim_right(mask, context),
 		.may_sleep = (mask & __GFP_DIRECT_RECLAIM) != 0,
 		.wake_kswapd = (mask & __GFP_KSWAPD_RECLAIM) != 0,
 		.may_io = (mask & __GFP_IO) != 0,
 		.may_fs = (mask & __GFP_FS) != 0,
+		.in_reclaim = is_in_reclaim(context),
+		.will_write = (mask & __GFP_WRITE) != 0,
+		.one_round = (mask & __GFP_NORETRY) != 0,
+		.retry_costly = (mask & __GFP_RETRY_MAYFAIL) != 0,
+		.may_kill = mask_may_kill(mask, order),
+		.never_fail = (mask & __GFP_NOFAIL) != 0,
+		.only_here = (mask & __GFP_THISNODE) != 0,
+		.spare_reserve = (mask & __GFP_NOMEMALLOC) != 0,
 		.zero = (mask & __GFP_ZERO) != 0,
 		.compound = (mask & __GFP_COMP) != 0,
 		.warn = (mask & __GFP_NOWARN) == 0,

@@ -24,6 +24,7 @@ typedef uint32_t gfp_t;
  *	WORKS	decoded and acted upon
  *	LATER	a request with it is refused by name: what it asks for does not
  *		exist yet
+ *	KEPT	accepted: on this machine the promise cannot be broken
  *	NOTHING	means nothing on this machine; refused by name, or, where the
  *		mask is 0 as in Linux without the feature, not even visible
  */
@@ -40,16 +41,19 @@ typedef uint32_t gfp_t;
 	X(ZERO, 0x100, WORKS, "zeroed memory")                                 \
 	X(DIRECT_RECLAIM, 0x400, WORKS, "may sleep and reclaim by itself")     \
 	X(KSWAPD_RECLAIM, 0x800, WORKS, "may wake kswapd")                     \
-	X(WRITE, 0x1000, LATER, "the page will be dirtied: page cache")        \
+	X(WRITE, 0x1000, WORKS,                                                \
+	  "will be dirtied: no fast pass on a node with too many dirty pages") \
 	X(NOWARN, 0x2000, WORKS, "no report on failure")                       \
-	X(RETRY_MAYFAIL, 0x4000, LATER, "try hard, then fail")                 \
-	X(NOFAIL, 0x8000, LATER, "never fail")                                 \
+	X(RETRY_MAYFAIL, 0x4000, WORKS, "try hard, kill nobody, then fail")    \
+	X(NOFAIL, 0x8000, WORKS, "never fail: wait for ever")                  \
 	X(NORETRY, 0x10000, WORKS, "one round of reclaim, then fail")          \
 	X(MEMALLOC, 0x20000, WORKS, "no watermark: about to free memory")      \
 	X(COMP, 0x40000, WORKS, "a compound page")                             \
 	X(NOMEMALLOC, 0x80000, WORKS, "no access to the MEMALLOC reserve")     \
-	X(HARDWALL, 0x100000, LATER, "enforce the cpuset")                     \
-	X(THISNODE, 0x200000, LATER, "no other NUMA node")                     \
+	X(HARDWALL, 0x100000, KEPT,                                            \
+	  "enforce the cpuset: there is one, of all memory")                   \
+	X(THISNODE, 0x200000, WORKS,                                           \
+	  "no other NUMA node (there is none), and kill nobody")               \
 	X(ACCOUNT, 0x400000, LATER, "charge to the memory cgroup")             \
 	X(ZEROTAGS, 0x800000, NOTHING, "zero the memory tags: no tags on x86") \
 	X(SKIP_ZERO, 0x0, NOTHING, "skip zeroing: needs hardware tags")        \
@@ -100,7 +104,10 @@ static_assert(GFP_KERNEL == 0xcc0 && GFP_NOFS == 0xc40, "Linux's values");
 static_assert(GFP_TRANSHUGE == 0x1c24ca, "Linux's values");
 
 /* The largest block: 2^10 frames, 4 MiB. */
-#define MAX_ORDER 10
+#define MAX_ORDER               10
+
+/* Orders above it are costly: nobody is killed for them, and they may fail. */
+#define PAGE_ALLOC_COSTLY_ORDER 3
 
 enum zone_type {
 	ZONE_DMA,
@@ -134,20 +141,32 @@ struct alloc_context {
 	bool in_interrupt; /* hard interrupt */
 	bool in_nmi;
 	bool memalloc; /* a thread with THREAD_MEMALLOC (PF_MEMALLOC) */
+	bool noio;     /* inside memalloc_noio_save() .. restore() */
+	bool nofs;     /* inside memalloc_nofs_save() .. restore() */
 };
 
 /* A mask, decoded: nothing behind gfp_decode() looks at gfp again. */
 struct alloc_request {
-	gfp_t gfp; /* for reports only */
+	gfp_t gfp; /* for reports only; without what a scope takes away */
 	unsigned int order;
 	enum zone_type highest_zone;
 	enum migratetype migratetype;
 	enum reserve_right right;      /* at the MIN mark, first pass */
 	enum reserve_right last_right; /* at the MIN mark, second pass */
-	bool may_sleep;                /* DIRECT_RECLAIM */
+	/* In the place of last_right, if an OOM victim asks. */
+	enum reserve_right victim_right;
+	bool may_sleep; /* DIRECT_RECLAIM */
 	bool wake_kswapd;
-	bool may_io;
-	bool may_fs;
+	bool may_io;        /* reclaim may write, and memory be compacted */
+	bool may_fs;        /* reclaim may enter a file system */
+	bool in_reclaim;    /* PF_MEMALLOC: it may not reclaim once more */
+	bool will_write;    /* WRITE */
+	bool one_round;     /* NORETRY */
+	bool retry_costly;  /* RETRY_MAYFAIL: orders above 3 go on, too */
+	bool may_kill;      /* the OOM killer may be asked for it */
+	bool never_fail;    /* NOFAIL */
+	bool only_here;     /* THISNODE */
+	bool spare_reserve; /* NOMEMALLOC */
 	bool zero;
 	bool compound;
 	bool warn; /* report a failure */
@@ -181,6 +200,9 @@ __must_check enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 bool gfp_is_exclusive(gfp_t mask);
 gfp_t gfp_without_highmem(gfp_t mask);
 gfp_t gfp_for_exact(gfp_t mask);
+
+/* MASK as the scopes of CONTEXT leave it: NOIO takes IO and FS, NOFS takes FS. */
+gfp_t gfp_in_scope(gfp_t mask, const struct alloc_context *context);
 
 /* What mempool_alloc() asks for in the end: without ZERO, and with what keeps
  * the request short and the last reserve untouched. */
@@ -229,7 +251,8 @@ __must_check int gfp_parse(const char *text, gfp_t *mask, char *bad,
 struct gfp_name {
 	const char *name; /* "__GFP_HIGH", "GFP_ATOMIC" */
 	gfp_t mask;
-	const char *status; /* "WORKS", "LATER", "NOTHING"; composites "mask" */
+	const char *
+		status; /* "WORKS", "LATER", "KEPT", "NOTHING"; composites "mask" */
 	const char *meaning;
 };
 const struct gfp_name *gfp_name_at(unsigned int index);

@@ -14,7 +14,11 @@
 #include "mm/watermark.h"
 
 /* One dump of a failed request in ten seconds, as Linux. */
-#define DUMP_INTERVAL 10000000ULL
+#define DUMP_INTERVAL       10000000ULL
+
+/* Linux's default rate limit. */
+#define OOM_REPORT_INTERVAL 5000000ULL
+#define OOM_REPORT_BURST    10
 
 /* Linux's default. */
 #define SWAPPINESS    60
@@ -67,6 +71,8 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 	fault_attr_init(&node->fail_page_alloc);
 	node->dump_limit.interval = DUMP_INTERVAL;
 	node->dump_limit.burst = 1;
+	node->oom_limit.interval = OOM_REPORT_INTERVAL;
+	node->oom_limit.burst = OOM_REPORT_BURST;
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		unsigned long end =
 			clamp(zone_end[type], pfn, start_pfn + count);

@@ -31,6 +31,7 @@ struct node {
 	struct fault_attr fail_page_alloc;
 	struct exclusive_pool pool;
 	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
+	struct ratelimit oom_limit;  /* reports of the OOM killer: 10 in 5 s */
 	bool said_would_wait;
 	bool said_order;
 	uint8_t said_nofail; /* enum nofail_doubt, a bit each */

@@ -8,14 +8,7 @@
  *
  *	gfp_decode()		what does the caller want, and may it?
  *	fast_pass()		zones above their LOW mark
- *	wake_kswapd()		if the mask allows
- *	min_pass()		zones above MIN, less the request's right
- *	wake_kswapd()
- *	last_pass()		again, with the last right (MEMALLOC: no mark)
- *	fail()			report, NULL
- *
- * A request with the right to wait fails on the same rung: nothing can be
- * reclaimed yet.  The log says so once.
+ *	alloc_slow_path()	everything else: mm/slow_path.c
  *
  * The way back is in mm/page_free.c.
  *
@@ -31,6 +24,7 @@
 #include "lib/string.h"
 #include "mm/block.h"
 #include "mm/exclusive.h"
+#include "mm/lru.h"
 #include "mm/page_internal.h"
 #include "mm/watermark.h"
 
@@ -46,6 +40,21 @@ void page_alloc_start(struct node *node)
 struct node *page_alloc_node(void)
 {
 	return the_node;
+}
+
+const char *mm_check(void)
+{
+	static char sentence[160];
+
+	struct node *node = page_alloc_node();
+	const char *broken;
+
+	if (node == NULL)
+		return NULL;
+	broken = node_check(node, NULL, false, sentence, sizeof(sentence));
+	if (broken == NULL)
+		broken = lru_check(node, sentence, sizeof(sentence));
+	return broken;
 }
 
 static void count(struct node *node, enum vmstat_event event)
@@ -100,11 +109,23 @@ static struct page *take_from_zone(struct node *node, struct zone *zone,
 	return page;
 }
 
-/* One walk over the zones, from the highest the request may use downwards. */
-static struct page *pass(struct node *node, const struct alloc_request *request,
-                         enum watermark mark, enum reserve_right right)
+/* An exclusive page comes from the parked pool and nowhere else; the pass puts
+ * a frame into it. */
+static struct page *exclusive_pass(struct node *node, enum watermark mark,
+                                   enum reserve_right right)
+{
+	if (!exclusive_can_take(node) ||
+	    !exclusive_refill_for(node, mark, right))
+		return NULL;
+	return exclusive_take(node);
+}
+
+struct page *page_pass(struct node *node, const struct alloc_request *request,
+                       enum watermark mark, enum reserve_right right)
 {
 	count(node, VMSTAT_freelist_pass);
+	if (request->exclusive)
+		return exclusive_pass(node, mark, right);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
 		struct page *page = take_from_zone(node, &node->zone[type],
 		                                   request, mark, right);
@@ -115,109 +136,17 @@ static struct page *pass(struct node *node, const struct alloc_request *request,
 	return NULL;
 }
 
+/* A page that will be dirtied: not at once from a node that has as many dirty
+ * pages as it may. */
 static struct page *fast_pass(struct node *node,
                               const struct alloc_request *request)
 {
-	return pass(node, request, WMARK_LOW, RESERVE_NONE);
-}
-
-static struct page *min_pass(struct node *node,
-                             const struct alloc_request *request)
-{
-	return pass(node, request, WMARK_MIN, request->right);
-}
-
-static struct page *last_pass(struct node *node,
-                              const struct alloc_request *request)
-{
-	return pass(node, request, WMARK_MIN, request->last_right);
-}
-
-static void wake_kswapd(struct node *node, const struct alloc_request *request)
-{
-	if (!request->wake_kswapd)
-		return;
-	count(node, VMSTAT_kswapd_wake_request);
-	trace_mm_vmscan_wakeup_kswapd(&node->trace, request->highest_zone,
-	                              request->order, request->gfp);
-	if (node->wake_kswapd != NULL)
-		node->wake_kswapd(node, request->order, request->highest_zone);
-}
-
-/* An exclusive page comes from the parked pool and nowhere else; who may sleep
- * refills it first, with a right of its own, and tries again. */
-static struct page *exclusive_pass(struct node *node,
-                                   const struct alloc_request *request)
-{
-	struct page *page = exclusive_take(node);
-
-	if (page == NULL && request->may_sleep && exclusive_can_take(node)) {
-		exclusive_refill_for(node, request);
-		page = exclusive_take(node);
-	}
-	return page;
-}
-
-/* ---- Failure ------------------------------------------------------------------ */
-
-/* The dump of a failed request, in Linux's shape (warn_alloc()). */
-static void dump_failure(struct node *node, const struct alloc_request *request)
-{
-	char names[160];
-
-	if (!ratelimit_pass(&node->dump_limit))
-		return;
-	gfp_format(names, sizeof(names), request->gfp);
-	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
-	        "nodemask=(null)\n",
-	        context_name(), request->order, request->gfp, names);
-	backtrace_print(NULL);
-	show_mem(node);
-}
-
-static struct page *fail(struct node *node, const struct alloc_request *request)
-{
-	count(node, VMSTAT_alloc_fail);
-	trace_mm_page_alloc_fail(&node->trace, request->order, request->gfp);
-	if (request->may_sleep) {
-		count(node, VMSTAT_alloc_would_wait);
-		if (!node->said_would_wait) {
-			node->said_would_wait = true;
-			pr_notice("page_alloc: a request that may wait fails: "
-			          "there is nothing to reclaim yet (said "
-			          "once)\n");
-		}
-	}
-	if (request->warn)
-		dump_failure(node, request);
-	return NULL;
-}
-
-/* Is a request of this kind without memory in its zone silent?  Linux: a
- * machine without DMA memory. */
-static bool zone_is_absent(const struct node *node,
-                           const struct alloc_request *request)
-{
-	return request->highest_zone == ZONE_DMA &&
-	       node->zone[ZONE_DMA].managed == 0;
-}
-
-static struct page *slow_path(struct node *node,
-                              const struct alloc_request *request)
-{
-	struct alloc_request silent = *request;
-	struct page *page;
-
-	wake_kswapd(node, request);
-	page = min_pass(node, request);
-	if (page != NULL)
-		return page;
-	wake_kswapd(node, request);
-	page = last_pass(node, request);
-	if (page != NULL)
-		return page;
-	silent.warn = request->warn && !zone_is_absent(node, request);
-	return fail(node, &silent);
+	if (request->exclusive)
+		return exclusive_take(node);
+	if (request->will_write && node->recovery.too_dirty != NULL &&
+	    node->recovery.too_dirty(node))
+		return NULL;
+	return page_pass(node, request, WMARK_LOW, RESERVE_NONE);
 }
 
 /* ---- Refused requests ------------------------------------------------------------ */
@@ -260,6 +189,34 @@ static void report_verdict(struct node *node, enum gfp_verdict verdict,
 	       request->gfp, request->order, context_name(), place, why);
 }
 
+/* What NOFAIL cannot promise, or should not: each said once.  Linux warns of the
+ * same three. */
+static void report_nofail_doubts(struct node *node,
+                                 const struct alloc_request *request,
+                                 uintptr_t caller)
+{
+	const struct {
+		bool holds;
+		const char *why;
+	} doubt[] = {
+		{ !request->may_sleep,
+		  "without __GFP_DIRECT_RECLAIM: it may get NULL" },
+		{ request->in_reclaim, "inside reclaim: it can only wait" },
+		{ request->order > 1, "for a large block: it may wait long" },
+	};
+	char place[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(doubt); i++) {
+		if (!doubt[i].holds || (node->said_nofail & (1U << i)))
+			continue;
+		node->said_nofail |= (uint8_t)(1U << i);
+		symbol_format(place, sizeof(place), caller);
+		pr_warn("BUG: page_alloc: __GFP_NOFAIL by %s at %s, order %u, "
+		        "%s (said once)\n",
+		        context_name(), place, request->order, doubt[i].why);
+	}
+}
+
 /* ---- Allocating -------------------------------------------------------------------- */
 
 static void zero_block(struct node *node, struct page *page, unsigned int order)
@@ -279,24 +236,17 @@ static void note_taker(struct page *page, const struct alloc_request *request,
 static struct page *serve(struct node *node,
                           const struct alloc_request *request, uintptr_t caller)
 {
-	struct page *page;
+	struct page *page = fast_pass(node, request);
 
-	if (request->exclusive) {
-		page = exclusive_pass(node, request);
-		if (page == NULL)
-			return fail(node, request);
-		note_taker(page, request, caller);
-		return page;
-	}
-	page = fast_pass(node, request);
 	if (page == NULL)
-		page = slow_path(node, request);
+		page = alloc_slow_path(node, request);
 	if (page == NULL)
 		return NULL;
 	note_taker(page, request, caller);
 	trace_mm_page_alloc(&node->trace, node_pfn(node, page), request->order,
 	                    request->migratetype, request->gfp);
-	if (request->zero)
+	/* A parked frame is zeroed already. */
+	if (request->zero && !request->exclusive)
 		zero_block(node, page, request->order);
 	return page;
 }
@@ -318,6 +268,8 @@ static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
 	}
 	if (should_fail_alloc_page(node, gfp, order))
 		return NULL;
+	if (request.never_fail)
+		report_nofail_doubts(node, &request, caller);
 	return serve(node, &request, caller);
 }
 

@@ -15,6 +15,7 @@
 #define MM_PAGE_ALLOC_H
 
 #include "mm/node.h"
+#include "mm/show_mem.h"
 
 /* From now on alloc_pages() works, on NODE. */
 void page_alloc_start(struct node *node);
@@ -97,8 +98,5 @@ struct zone *alloc_would_take_from(struct node *node,
 
 /* Check everything: node_check() and lru_check().  NULL, or a sentence. */
 const char *mm_check(void);
-
-/* Linux's memory report (show_mem) into the log.  TRY_LOCK: from a panic. */
-void show_mem(struct node *node);
 
 #endif

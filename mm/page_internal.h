@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/page_internal.h -- what page_alloc.c and page_free.c share.
+ * mm/page_internal.h -- what page_alloc.c, slow_path.c and page_free.c share.
  */
 #ifndef MM_PAGE_INTERNAL_H
 #define MM_PAGE_INTERNAL_H
@@ -20,6 +20,20 @@ static inline void *page_memory(struct node *node, const struct page *page)
 {
 	return (void *)(direct_map_base + (node_pfn(node, page) << PAGE_SHIFT));
 }
+
+/*
+ * One walk over the zones, from the highest the request may use downwards: a
+ * block of the first that keeps MARK, less RIGHT, or NULL.  (An exclusive
+ * request, which may sleep then: the same for one frame of the parked pool.)
+ */
+__must_check struct page *page_pass(struct node *node,
+                                    const struct alloc_request *request,
+                                    enum watermark mark,
+                                    enum reserve_right right);
+
+/* The fast pass found nothing: a page after all, or NULL, with the report. */
+__must_check struct page *alloc_slow_path(struct node *node,
+                                          const struct alloc_request *request);
 
 /* Drop a reference: __free_pages() (WHOLE) and put_page() (not). */
 void page_drop(struct node *node, struct page *page, unsigned int order,

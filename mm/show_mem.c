@@ -1,32 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/show_mem.c -- the memory report, and the check of everything.
+ * mm/show_mem.c -- the memory report.
  *
  * The report has the shape of Linux's (mm/show_mem.c), with the columns that
  * Labyrinth has and Linux has not.  It reads without locks: a number may be old
  * when it is printed.
  */
+#include "mm/show_mem.h"
+
 #include "kernel/core/printk.h"
 #include "lib/format.h"
 #include "mm/lru.h"
-#include "mm/page_alloc.h"
+#include "mm/node.h"
 
-const char *mm_check(void)
-{
-	static char sentence[160];
-
-	struct node *node = page_alloc_node();
-	const char *broken;
-
-	if (node == NULL)
-		return NULL;
-	broken = node_check(node, NULL, false, sentence, sizeof(sentence));
-	if (broken == NULL)
-		broken = lru_check(node, sentence, sizeof(sentence));
-	return broken;
-}
-
-/* Linux's first line. */
+/* The lists of reclaim: Linux prints the first line of these. */
 static void show_lists(const struct node *node)
 {
 	pr_warn("active_anon:%lu inactive_anon:%lu active_file:%lu "

@@ -20,7 +20,16 @@
 	X(freelist_pass, "walks over the zones of a request")                  \
 	X(kswapd_wake_request, "times a request asked for kswapd")             \
 	X(alloc_fail, "requests answered NULL for lack of memory")             \
-	X(alloc_would_wait, "of these: requests that had the right to wait")   \
+	X(reclaim_retry, "rounds begun because reclaim could still help")      \
+	X(compact_stall, "direct compactions")                                 \
+	X(compact_success, "of these: gave the block")                         \
+	X(compact_fail, "of these: did not")                                   \
+	X(compact_retry, "rounds begun because compaction could still help")   \
+	X(oom_kill, "threads killed for their memory")                         \
+	X(oom_retry, "rounds begun because of a kill, or somebody else's")     \
+	X(nofail_retry, "rounds begun because NOFAIL may not fail")            \
+	X(alloc_would_wait,                                                    \
+	  "of alloc_fail: requests that had the right to wait")                \
 	X(alloc_refused, "requests refused: illegal or unsupported mask")      \
 	X(alloc_must_not_sleep, "DIRECT_RECLAIM where sleeping is impossible") \
 	X(alloc_in_nmi, "entries of the allocator from an NMI, refused")       \

@@ -112,16 +112,32 @@ static unsigned long pages_to_leave(const struct zone *zone, unsigned long mark,
 	return watermark_floor(mark, right) + zone->lowmem_reserve[highest];
 }
 
-bool watermark_ok(const struct zone *zone, unsigned int order,
-                  unsigned long mark, enum zone_type highest,
-                  enum reserve_right right)
+/* Would 2^ORDER pages out of FREE leave enough? */
+static bool leaves_enough(const struct zone *zone, unsigned long free,
+                          unsigned int order, unsigned long mark,
+                          enum zone_type highest, enum reserve_right right)
 {
 	unsigned long leave = pages_to_leave(zone, mark, highest, right);
 	unsigned long beyond_first = (1UL << order) - 1;
 
-	if (right != RESERVE_ALL && zone->free_pages <= leave + beyond_first)
-		return false;
-	return buddy_has_block(zone, order);
+	return right == RESERVE_ALL || free > leave + beyond_first;
+}
+
+bool watermark_would_pass(const struct zone *zone, unsigned long free,
+                          unsigned int order, unsigned long mark,
+                          enum zone_type highest, enum reserve_right right)
+{
+	return leaves_enough(zone, free, order, mark, highest, right) &&
+	       (order == 0 || buddy_has_block(zone, order));
+}
+
+bool watermark_ok(const struct zone *zone, unsigned int order,
+                  unsigned long mark, enum zone_type highest,
+                  enum reserve_right right)
+{
+	return leaves_enough(zone, zone->free_pages, order, mark, highest,
+	                     right) &&
+	       buddy_has_block(zone, order);
 }
 
 unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,

@@ -53,6 +53,12 @@ bool watermark_ok(const struct zone *zone, unsigned int order,
                   unsigned long mark, enum zone_type highest,
                   enum reserve_right right);
 
+/* The same if FREE pages were free.  Any page makes a block of order 0; for a
+ * higher order a block must be there now, as in Linux. */
+bool watermark_would_pass(const struct zone *zone, unsigned long free,
+                          unsigned int order, unsigned long mark,
+                          enum zone_type highest, enum reserve_right right);
+
 /*
  * How many order-0 requests would pass now, one after the other:
  * max(0, free - floor - reserve).

@@ -73,7 +73,7 @@ static const struct {
 	  true, true },
 	{ GFP_KERNEL | __GFP_MOVABLE | __GFP_RECLAIMABLE, ZONE_NORMAL,
 	  FLOOR_MIN, FLOOR_MIN, true, true },
-	{ GFP_KERNEL | __GFP_NOFAIL, ZONE_NORMAL, FLOOR_MIN, FLOOR_MIN, true,
+	{ GFP_KERNEL | __GFP_ACCOUNT, ZONE_NORMAL, FLOOR_MIN, FLOOR_MIN, true,
 	  true },
 	{ GFP_ATOMIC | 0x200, ZONE_NORMAL, FLOOR_MIN, FLOOR_MIN, false, true },
 };

@@ -73,6 +73,7 @@ struct thread {
 	unsigned long rss;           /* atomic: pages of its anonymous memory */
 	unsigned long swapents;      /* atomic: and those on swap */
 	unsigned long reclaimed;     /* (t) pages that its shrinkers freed */
+	uint64_t oom_since;          /* when it became a victim, microseconds */
 	void (*function)(void *);    /* (c) */
 	void *argument;              /* (c) */
 	struct list run_link;        /* (s) on the run queue */
@@ -179,6 +180,9 @@ void wake_up(struct wait_queue *queue);
 /* Wait at least MICROSECONDS; other threads run.  Thread context.  Needs the
  * timer's interrupts. */
 void thread_sleep(uint64_t microseconds);
+
+/* The shortest sleep: the next tick ends it. */
+#define UNTIL_NEXT_TICK 1
 
 /* ---- What others call ------------------------------------------------------ */
 

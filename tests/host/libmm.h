@@ -35,10 +35,10 @@
  * contexts left in another order than they were entered.  A panic outside of
  * machine_try() prints its text and ends the program.
  *
- * Hooks that exist: a request asks for kswapd (machine_set_kswapd_hook()), and
- * the refiller of the parked pool has work (machine_set_refiller_hook()).
- * Reclaim, compaction and the OOM killer do not exist in mm/ yet; their hooks
- * come with these parts.
+ * Hooks: a request asks for kswapd (machine_set_kswapd_hook()), the refiller of
+ * the parked pool has work (machine_set_refiller_hook()), a request that may
+ * wait asks for reclaim, compaction or the OOM killer (machine_set_reclaim_hook()
+ * and so on), or it sleeps (machine_set_wait_hook()).
  *
  * A CPU is a thread of the host; the caller of machine_start() is CPU 0.  All
  * CPUs share one address space here, so a window that is open on one of them
@@ -138,6 +138,28 @@ void machine_set_kswapd_hook(struct node *node,
 void machine_set_refiller_hook(struct node *node, void (*hook)(void));
 
 /*
+ * What a request that may wait finds on its rungs (mm/recovery.h says what each
+ * is asked and answers); NULL: nothing there, as at the beginning.  Called in
+ * the context of the request, with no lock held.
+ */
+void machine_set_reclaim_hook(
+	struct node *node,
+	unsigned long (*reclaim)(struct node *node,
+                                 const struct alloc_request *request),
+	unsigned long (*reclaimable)(struct node *node, struct zone *zone));
+void machine_set_compact_hook(
+	struct node *node,
+	enum compact_result (*hook)(struct node *node,
+                                    const struct alloc_request *request,
+                                    enum compact_priority priority));
+void machine_set_oom_hook(struct node *node,
+                          bool (*hook)(struct node *node,
+                                       const struct alloc_request *request));
+void machine_set_throttle_hook(
+	struct node *node,
+	void (*hook)(struct node *node, const struct alloc_request *request));
+
+/*
  * Prepare NODE's parked pool with TABLES tables for splitting (at most
  * MACHINE_TABLES; they lie behind the machine's memory), and give thread main
  * its window.  NODE is from now on also what alloc_pages() works on.
@@ -198,8 +220,11 @@ void machine_set_memalloc(bool memalloc);
  * what another thread or an interrupt would do then; it says whether it did
  * anything.  It is called again until the condition is true.  If it did nothing
  * (or is NULL, the default) a wait with a time limit lasts until the clock is
- * there, and one without is a panic: "everybody sleeps".  It must not wait.
+ * there, and one without is a panic: "everybody sleeps".  So is the rest number
+ * MACHINE_PATIENCE + 1 in a row (a sleep, a yield: queues "sleep" and "yield")
+ * during which nobody did anything.  It must not wait.
  */
+#define MACHINE_PATIENCE 100
 void machine_set_wait_hook(bool (*hook)(struct wait_queue *queue));
 
 /* How often the thread stopped, and how often wake_up() was called. */

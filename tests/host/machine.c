@@ -666,6 +666,8 @@ static const char *check_contexts(char *buffer, size_t size)
 		scnprintf(buffer, size, "interrupts are off");
 	else if (cpu->thread != &machine.main || machine.main.flags != 0)
 		scnprintf(buffer, size, "thread main does not run as it began");
+	else if (machine.main.memory_wait != 0)
+		scnprintf(buffer, size, "thread main still waits for memory");
 	else if (cpu->expect != NULL)
 		scnprintf(buffer, size, "a fault is still expected");
 	else

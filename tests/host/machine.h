@@ -59,6 +59,9 @@ void host_wait_start(void);
 void host_log_start(void);
 uint64_t host_now(void);
 
+/* Waiting. */
+void host_wait_start(void);
+
 /* A panic or fault ends here: to machine_try(), or the program ends. */
 __noreturn void host_die(enum machine_end how, const char *text);
 

@@ -8,7 +8,9 @@
  * A wait that nothing can end any more is a panic, "everybody sleeps".
  *
  * Time passes only where a wait has a limit and nobody ends it earlier: then the
- * clock goes to that limit.  So a script runs the same way each time.
+ * clock goes to that limit.  So a script runs the same way each time.  A thread
+ * that sleeps for a time, or yields, MACHINE_PATIENCE times in a row while nobody
+ * does anything is a panic as well.
  */
 #include "kernel/core/clock.h"
 #include "lib/errno.h"
@@ -18,6 +20,7 @@ static struct {
 	bool (*hook)(struct wait_queue *queue);
 	unsigned long waits;
 	unsigned long wake_ups;
+	unsigned int idle; /* rests in a row in which nobody did anything */
 } script;
 
 void host_wait_start(void)
@@ -25,6 +28,7 @@ void host_wait_start(void)
 	script.hook = NULL;
 	script.waits = 0;
 	script.wake_ups = 0;
+	script.idle = 0;
 }
 
 void machine_set_wait_hook(bool (*hook)(struct wait_queue *queue))
@@ -50,7 +54,21 @@ void wait_queue_init(struct wait_queue *queue, const char *name)
 
 static bool run_hook(struct wait_queue *queue)
 {
-	return script.hook != NULL && script.hook(queue);
+	bool done = script.hook != NULL && script.hook(queue);
+
+	if (done)
+		script.idle = 0;
+	return done;
+}
+
+/* A thread that rests again and again while nobody does anything waits for
+ * ever, too. */
+static void check_patience(void)
+{
+	if (++script.idle > MACHINE_PATIENCE)
+		panic("everybody sleeps: %s has rested %u times and nobody "
+		      "does anything",
+		      context_name(), script.idle);
 }
 
 /* The clock goes to DEADLINE, unless the script has let more time pass. */
@@ -108,6 +126,7 @@ void thread_sleep(uint64_t microseconds)
 {
 	struct wait_queue sleep = WAIT_QUEUE_INIT(sleep);
 
+	check_patience();
 	wait_event_timeout(&sleep, never, NULL, microseconds);
 }
 
@@ -117,5 +136,6 @@ void thread_yield(void)
 	struct wait_queue yield = WAIT_QUEUE_INIT(yield);
 
 	might_sleep();
+	check_patience();
 	run_hook(&yield);
 }

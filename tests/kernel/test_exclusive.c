@@ -453,8 +453,8 @@ CASE(exclusive, full_window_gives_null_and_counts)
 
 	/* A machine that has no 512 frames to park cannot fill a window. */
 	while (taken < WINDOW_SLOTS) {
-		struct page *frame =
-			alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE | __GFP_NOWARN);
+		struct page *frame = alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE |
+		                                __GFP_NORETRY | __GFP_NOWARN);
 
 		if (frame == NULL)
 			break;

@@ -265,8 +265,7 @@ CASE(gfp, movable_and_reclaimable_together_are_refused_by_name)
 CASE(gfp, every_flag_that_is_not_supported_is_refused_by_name)
 {
 	static const struct value later[] = {
-		FLAG(WRITE, 0),    FLAG(RETRY_MAYFAIL, 0), FLAG(NOFAIL, 0),
-		FLAG(HARDWALL, 0), FLAG(THISNODE, 0),      FLAG(ACCOUNT, 0),
+		FLAG(ACCOUNT, 0),
 		FLAG(ZEROTAGS, 0),
 	};
 	struct alloc_request request;
@@ -324,6 +323,12 @@ CASE(gfp, every_working_flag_is_accepted_alone)
 		__GFP_COMP,
 		__GFP_NOMEMALLOC,
 		__GFP_EXCLUSIVE,
+		__GFP_WRITE,
+		__GFP_RETRY_MAYFAIL,
+		__GFP_NOFAIL,
+		__GFP_NORETRY,
+		__GFP_HARDWALL,
+		__GFP_THISNODE,
 	};
 	struct alloc_request request;
 
@@ -340,7 +345,7 @@ CASE(gfp, exclusive_contradictions_are_refused_with_both_names)
 	static const struct value conflict[] = {
 		FLAG(MOVABLE, 0),  FLAG(RECLAIMABLE, 0), FLAG(COMP, 0),
 		FLAG(DMA, 0),      FLAG(DMA32, 0),       FLAG(HIGHMEM, 0),
-		FLAG(MEMALLOC, 0), FLAG(NOMEMALLOC, 0),
+		FLAG(MEMALLOC, 0), FLAG(NOMEMALLOC, 0),  FLAG(NOFAIL, 0),
 	};
 	const gfp_t mask = GFP_ATOMIC | __GFP_EXCLUSIVE;
 	struct alloc_request request;

@@ -333,11 +333,6 @@ CASE(page_alloc, counters_count_base_pages)
 CASE(page_alloc, a_refused_mask_is_reported_and_changes_nothing)
 {
 	static const gfp_t refused[] = {
-		__GFP_WRITE,
-		__GFP_RETRY_MAYFAIL,
-		__GFP_NOFAIL,
-		__GFP_HARDWALL,
-		__GFP_THISNODE,
 		__GFP_ACCOUNT,
 		__GFP_ZEROTAGS,
 		0x200,
@@ -347,6 +342,7 @@ CASE(page_alloc, a_refused_mask_is_reported_and_changes_nothing)
 		__GFP_DMA32 | __GFP_HIGHMEM,
 		__GFP_MOVABLE | __GFP_RECLAIMABLE,
 		__GFP_EXCLUSIVE | __GFP_MOVABLE,
+		__GFP_EXCLUSIVE | __GFP_NOFAIL,
 	};
 	struct node *node = small_node();
 	uint64_t before = fingerprint(node);

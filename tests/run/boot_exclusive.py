@@ -81,7 +81,11 @@ def owned_frame_is_in_its_window_or_nowhere(lab):
 
 @boot_test
 def gfp_answers_what_a_real_request_is_told(lab):
-    """At three levels of memory, for each mask: ask, then do it."""
+    """
+    At three levels of memory, for each mask: ask, then do it.  Who would wait
+    gets a page after all, NULL, or is killed; who would wait for ever is left
+    alone.
+    """
     masks = (
         "GFP_KERNEL",
         "GFP_ATOMIC",
@@ -94,10 +98,13 @@ def gfp_answers_what_a_real_request_is_told(lab):
         "GFP_KERNEL|MEMALLOC",
         "GFP_USER",
         "GFP_KERNEL|NOFAIL",
+        "GFP_KERNEL|NORETRY",
+        "GFP_KERNEL|RETRY_MAYFAIL",
         "GFP_KERNEL|MOVABLE|RECLAIMABLE",
         EXCLUSIVE,
         "GFP_KERNEL|EXCLUSIVE",
     )
+    waited = kills = 0
     with lab.prompt(memory="8M") as qemu:
         for level in (None, "GFP_NOWAIT", "GFP_ATOMIC|NOWARN"):
             if level:
@@ -107,10 +114,27 @@ def gfp_answers_what_a_real_request_is_told(lab):
                 # the machine has changed under the question.
                 for _ in range(5):
                     said = command(qemu, f"gfp {mask}")
-                    answer = re.search(r"in this thread: (yes|no|refused)", said)
+                    answer = re.search(r"in this thread: (yes|no|refused|waits)(.*)", said)
                     check(answer, f"gfp {mask} says {said!r}")
+                    if "for ever" in answer[2] or "until others" in answer[2]:
+                        break
                     done = command(qemu, f"alloc {mask}")
                     got = "pfn" in done and "NULL" not in done
+                    if answer[1] == "waits":
+                        waited += 1
+                        killed = "Killed for its memory" in done
+                        check(
+                            killed or got or "NULL" in done,
+                            f"alloc {mask} after draining {level}: {done!r}",
+                        )
+                        check(
+                            not killed or "then the OOM killer" in answer[2],
+                            f"{mask} kills, and gfp says {said!r}",
+                        )
+                        if killed and level:
+                            kills += 1
+                            command(qemu, f"drain {level}", 120)
+                        break
                     if got == (answer[1] == "yes"):
                         break
                 else:
@@ -118,6 +142,7 @@ def gfp_answers_what_a_real_request_is_told(lab):
                         f"{mask} after draining {level}: gfp says "
                         f"{answer[1]}, alloc says {done!r}"
                     )
+        check(waited > 0 and kills > 0, f"{waited} waited, {kills} kills")
         command(qemu, "free all", 120)
         said = command(qemu, "check")
         check("exactly one column" in said, f"check says {said!r}")

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/oom.c -- who is killed when there is no memory left.
+ *
+ *	request: nothing free above HIGH, nothing to reclaim
+ *	   |
+ *	   v
+ *	out_of_memory()	--> no FS: wait, kill nobody
+ *	   |		--> a victim is alive and not reaped: wait for it
+ *	   |  badness = rss + swapents + page tables + adj * total / 1000
+ *	   v
+ *	kill: THREAD_KILLED, THREAD_OOM_VICTIM, woken --> it ends by itself
+ *	   |  after 2 s
+ *	   v
+ *	reaper: frees its memory without it, 10 times, 100 ms apart
+ *	   |
+ *	   v
+ *	THREAD_OOM_REAPED: it no longer keeps others from being killed
+ *
+ * A victim may take half of the reserve, and then gets NULL (mm/slow_path.c,
+ * rungs 4 and 12): so it notices, gives everything back and ends.  One that
+ * waits for a lock that the killing request holds cannot; for that there is the
+ * reaper.
+ *
+ * Invariant: at most one thread is a victim that is not reaped, but for threads
+ * that were killed for another reason and asked for memory on their way out.
+ *
+ * Locking: out_of_memory() is called by one thread at a time (node->oom_busy);
+ * flags of threads are atomic.  A thread that ends is not visited any more;
+ * until it is found again, the reaper keeps its number, not its pointer.
+ *
+ * Source: Linux 6.12, mm/oom_kill.c.
+ */
+#include "mm/oom.h"
+
+#include "kernel/core/clock.h"
+#include "kernel/core/context.h"
+#include "kernel/core/panic.h"
+#include "mm/show_mem.h"
+#include "mm/watermark.h"
+
+#define KB_OF_PAGE (PAGE_SIZE / KIB)
+
+static void (*visit_threads)(void (*each)(struct thread *thread, void *data),
+                             void *data);
+static unsigned long (*swap_pages)(void);
+static struct list reapers = LIST_INIT(reapers);
+static struct wait_queue oom_reaper_queue = WAIT_QUEUE_INIT(oom_reaper_queue);
+
+void oom_register_threads(void (*visit)(void (*each)(struct thread *thread,
+                                                     void *data),
+                                        void *data))
+{
+	visit_threads = visit;
+}
+
+void oom_register_reaper(struct oom_reaper *reaper)
+{
+	if (!list_is_linked(&reaper->link))
+		list_append(&reapers, &reaper->link);
+}
+
+void oom_register_swap(unsigned long (*pages)(void))
+{
+	swap_pages = pages;
+}
+
+static void visit(void (*each)(struct thread *thread, void *data), void *data)
+{
+	if (visit_threads != NULL)
+		visit_threads(each, data);
+}
+
+/* ---- Whom? ------------------------------------------------------------------ */
+
+/* A kernel thread has no page table of its own but its window's. */
+static unsigned long table_pages(const struct thread *thread)
+{
+	return thread->owner.window.id != 0 ? 1 : 0;
+}
+
+int64_t oom_badness(const struct thread *thread, unsigned long total)
+{
+	unsigned long pages =
+		READ_ONCE(thread->rss) + READ_ONCE(thread->swapents);
+
+	if (pages == 0 || thread->oom_score_adj == OOM_SCORE_ADJ_MIN)
+		return OOM_NEVER;
+	return (int64_t)(pages + table_pages(thread)) +
+	       (int64_t)thread->oom_score_adj * (int64_t)(total / 1000);
+}
+
+static bool is_unreaped_victim(const struct thread *thread)
+{
+	return thread_has_flags(thread, THREAD_OOM_VICTIM) &&
+	       !thread_has_flags(thread, THREAD_OOM_REAPED);
+}
+
+struct choice {
+	unsigned long total;
+	struct thread *chosen;
+	int64_t points;
+	bool blocked; /* a victim is on its way out */
+};
+
+static void consider(struct thread *thread, void *data)
+{
+	struct choice *choice = data;
+	int64_t points;
+
+	if (is_unreaped_victim(thread))
+		choice->blocked = true;
+	if (thread_has_flags(thread, THREAD_OOM_VICTIM))
+		return;
+	points = oom_badness(thread, choice->total);
+	/* Of two that are equal the later one. */
+	if (points == OOM_NEVER || points < choice->points)
+		return;
+	choice->chosen = thread;
+	choice->points = points;
+}
+
+/* ---- The report --------------------------------------------------------------- */
+
+static void print_thread(struct thread *thread, void *data)
+{
+	if (thread->rss + thread->swapents == 0)
+		return;
+	++*(unsigned int *)data;
+	pr_warn("[%8u] %8lu %8lu %8lu %13d %s\n", thread->owner.id, thread->rss,
+	        table_pages(thread), thread->swapents, thread->oom_score_adj,
+	        thread->owner.name);
+}
+
+static void report(struct node *node, const struct alloc_request *request)
+{
+	unsigned int candidates = 0;
+	char names[160];
+
+	if (!ratelimit_pass(&node->oom_limit))
+		return;
+	gfp_format(names, sizeof(names), request->gfp);
+	pr_warn("%s invoked oom-killer: gfp_mask=%#x(%s), order=%u, "
+	        "oom_score_adj=%d\n",
+	        context_name(), request->gfp, names, request->order,
+	        current_thread()->oom_score_adj);
+	backtrace_print(NULL);
+	show_mem(node);
+	pr_warn("Tasks state (memory values in pages):\n");
+	pr_warn("[ number ]      rss pgtables swapents oom_score_adj name\n");
+	visit(print_thread, &candidates);
+	if (candidates == 0)
+		pr_warn("(no thread has anonymous memory)\n");
+}
+
+/* ---- The kill ------------------------------------------------------------------- */
+
+/* It is to end, and may use the reserve for that. */
+static void mark_victim(struct thread *thread)
+{
+	thread->oom_since = clock_microseconds();
+	thread_set_flags(thread, THREAD_OOM_VICTIM);
+	wake_up(&oom_reaper_queue);
+}
+
+static void kill(struct node *node, struct thread *victim)
+{
+	pr_err("Out of memory: Killed thread %u (%s) anon-rss:%lukB, "
+	       "swapents:%lukB, pgtables:%lukB oom_score_adj:%d\n",
+	       victim->owner.id, victim->owner.name, victim->rss * KB_OF_PAGE,
+	       victim->swapents * KB_OF_PAGE, table_pages(victim) * KB_OF_PAGE,
+	       victim->oom_score_adj);
+	vmstat_add(&node->stat, VMSTAT_oom_kill, 1);
+	mark_victim(victim);
+	thread_kill(victim);
+}
+
+/* The caller was killed already and is on its way out: it needs no other victim,
+ * but perhaps the reserve. */
+static bool caller_will_end(void)
+{
+	struct thread *self = current_thread();
+
+	if (!thread_has_flags(self, THREAD_KILLED) ||
+	    thread_has_flags(self, THREAD_OOM_REAPED))
+		return false;
+	if (!thread_has_flags(self, THREAD_OOM_VICTIM))
+		mark_victim(self);
+	return true;
+}
+
+/*
+ * Would the request be served now?  A victim may have ended between the look at
+ * HIGH and the choice: whoever is not seen alive any more has given everything
+ * back before, so this is asked after the choice.
+ */
+static bool memory_is_back(const struct node *node,
+                           const struct alloc_request *request)
+{
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		const struct zone *zone = &node->zone[type];
+
+		if (zone->managed > 0 &&
+		    watermark_ok(zone, request->order,
+		                 zone->watermark[WMARK_MIN],
+		                 request->highest_zone, request->right))
+			return true;
+	}
+	return false;
+}
+
+bool out_of_memory(struct node *node, const struct alloc_request *request)
+{
+	struct choice choice = {
+		.total = node_managed(node) +
+		         (swap_pages == NULL ? 0 : swap_pages()),
+		.points = OOM_NEVER,
+	};
+
+	if (caller_will_end())
+		return true;
+	if (!request->may_fs)
+		return true;
+	visit(consider, &choice);
+	if (choice.blocked)
+		return true;
+	if (memory_is_back(node, request))
+		return true;
+	report(node, request);
+	if (choice.chosen == NULL)
+		panic("Out of memory: no thread is left that could be killed");
+	kill(node, choice.chosen);
+	return true;
+}
+
+/* ---- The reaper --------------------------------------------------------------------- */
+
+struct victim {
+	struct thread *thread;
+	uint32_t number; /* 0: whichever comes first */
+};
+
+static void find_victim(struct thread *thread, void *data)
+{
+	struct victim *victim = data;
+
+	if (!is_unreaped_victim(thread) || victim->thread != NULL)
+		return;
+	if (victim->number == 0 || victim->number == thread->owner.id)
+		victim->thread = thread;
+}
+
+/* The victim of that NUMBER (0: any), if it is alive and not reaped. */
+static struct victim victim_of(uint32_t number)
+{
+	struct victim victim = { NULL, number };
+
+	visit(find_victim, &victim);
+	if (victim.thread != NULL)
+		victim.number = victim.thread->owner.id;
+	return victim;
+}
+
+static bool any_victim(void *unused __unused)
+{
+	return victim_of(0).thread != NULL;
+}
+
+/* All who keep anything of THREAD are asked. */
+static bool reap(struct thread *thread)
+{
+	bool all = true;
+	struct list *at;
+
+	list_for_each(at, &reapers) {
+		all &= container_of(at, struct oom_reaper, link)->reap(thread);
+	}
+	return all && READ_ONCE(thread->rss) + READ_ONCE(thread->swapents) == 0;
+}
+
+/* Reaped, or out of reach: the others do not wait for it any longer. */
+static void give_up(struct thread *thread, bool reaped)
+{
+	pr_info("oom_reaper: %s thread %u (%s), now anon-rss:%lukB\n",
+	        reaped ? "reaped" : "unable to reap", thread->owner.id,
+	        thread->owner.name, READ_ONCE(thread->rss) * KB_OF_PAGE);
+	thread_set_flags(thread, THREAD_OOM_REAPED);
+}
+
+bool oom_reap_one(void)
+{
+	struct victim victim = victim_of(0);
+	uint64_t now = clock_microseconds();
+	uint64_t due;
+
+	if (victim.thread == NULL)
+		return false;
+	due = victim.thread->oom_since + OOM_REAPER_DELAY;
+	if (due > now)
+		thread_sleep(due - now);
+	for (unsigned int tries = 1;; tries++) {
+		bool reaped;
+
+		victim = victim_of(victim.number);
+		if (victim.thread == NULL)
+			return true;
+		reaped = reap(victim.thread);
+		if (reaped || tries == OOM_REAPER_TRIES) {
+			give_up(victim.thread, reaped);
+			return true;
+		}
+		thread_sleep(OOM_REAPER_PAUSE);
+	}
+}
+
+void oom_reaper_run(void *unused __unused)
+{
+	for (;;) {
+		wait_event(&oom_reaper_queue, any_victim, NULL);
+		oom_reap_one();
+	}
+}
+
+void oom_pardon(struct thread *thread)
+{
+	thread_clear_flags(thread, THREAD_KILLED | THREAD_OOM_VICTIM |
+	                                   THREAD_OOM_REAPED);
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/slow_path.c -- what a request does when there is no page at once.
+ *
+ * A ladder, climbed from the top; the first rung that finds pages ends it, and
+ * each rung is a function:
+ *
+ *	first_wake()	 1  ask for kswapd
+ *	min_pass()	 2  zones above MIN, less the request's right
+ *	early_compact()	 3  for large blocks: move pages before reclaiming any
+ *   +->again_pass()	 4  kswapd again; the last right (MEMALLOC: no mark)
+ *   |	may_wait()	 5  who may not wait, or reclaims already: down to 13
+ *   |	direct_reclaim() 6  take pages from those who can do without
+ *   |	direct_compact() 7  move pages
+ *   |	one_round_only() 8  NORETRY, and costly blocks: down to 13
+ *   +--reclaim_retry()	 9  could reclaim find more?  At most 16 fruitless rounds
+ *   +--compact_retry()	10  could compaction?
+ *   |	kill_somebody()	11  the OOM killer
+ *   +--kill_retry()	12  somebody was killed; but not for a victim
+ *   +--never_fail()	13  NOFAIL: half of the reserve, and from the start
+ *	fail()		    report, NULL
+ *
+ * So a request that may wait, of order 3 or less, without NORETRY, RETRY_MAYFAIL
+ * and THISNODE, practically never fails: it waits, or kills.  And one without FS
+ * kills nobody and waits until somebody else brings memory.
+ *
+ * What is below the rungs 6, 7, 9 and 11 is the node's (mm/recovery.h).  Linux
+ * also empties its per-CPU lists and gives back blocks kept for high-order
+ * atomic requests; Labyrinth keeps no pages aside but the parked ones, which
+ * are not given to anybody else.
+ *
+ * Waiting.  A round that reclaimed something lets others run.  A fruitless one
+ * sleeps until the next tick: priorities are strict here, so a thread that only
+ * yields would keep a less urgent one, who may be about to free memory, from
+ * running.  Memory that is waited for too long is the watchdog's business.
+ *
+ * Locking: none is held between the rungs.  node->oom_busy admits one thread at
+ * a time to rung 11.
+ *
+ * Source: Linux 6.12, mm/page_alloc.c, __alloc_pages_slowpath() and what it
+ * calls.
+ */
+#include "kernel/core/context.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/sched.h"
+#include "kernel/core/watchdog.h"
+#include "mm/exclusive.h"
+#include "mm/page_internal.h"
+#include "mm/scope.h"
+#include "mm/watermark.h"
+
+#define MAX_RECLAIM_RETRIES 16 /* fruitless rounds */
+#define MAX_COMPACT_RETRIES 16 /* rounds in which somebody else was faster */
+
+/* A request on the ladder. */
+struct climb {
+	struct node *node;
+	const struct alloc_request *request;
+	struct page *page;
+	enum reserve_right right; /* of this round */
+	bool as_victim;           /* it is that of an OOM victim */
+	unsigned long reclaimed;  /* in this round */
+	unsigned int no_progress; /* fruitless rounds so far */
+	enum compact_priority priority;
+	enum compact_result compacted; /* what the last compaction said */
+	unsigned int compact_retries;
+	bool killed; /* rung 11 says that memory is on its way */
+	bool waits;  /* the watchdog has been told */
+};
+
+enum step {
+	GOT_PAGE,
+	START_AGAIN,
+	GIVE_UP,
+};
+
+static void count(const struct climb *climb, enum vmstat_event event)
+{
+	vmstat_add(&climb->node->stat, event, 1);
+}
+
+static bool is_costly(const struct alloc_request *request)
+{
+	return request->order > PAGE_ALLOC_COSTLY_ORDER;
+}
+
+static bool pass(struct climb *climb, enum watermark mark,
+                 enum reserve_right right)
+{
+	climb->page = page_pass(climb->node, climb->request, mark, right);
+	return climb->page != NULL;
+}
+
+static void wake_kswapd(struct node *node, const struct alloc_request *request)
+{
+	if (!request->wake_kswapd)
+		return;
+	vmstat_add(&node->stat, VMSTAT_kswapd_wake_request, 1);
+	trace_mm_vmscan_wakeup_kswapd(&node->trace, request->highest_zone,
+	                              request->order, request->gfp);
+	if (node->wake_kswapd != NULL)
+		node->wake_kswapd(node, request->order, request->highest_zone);
+}
+
+/* Is the running thread to die for its memory?  It may be chosen while it
+ * waits here. */
+static bool is_victim(void)
+{
+	const struct thread *thread = current_thread();
+
+	return thread != NULL && !in_interrupt() &&
+	       thread_has_flags(thread, THREAD_OOM_VICTIM);
+}
+
+static void let_others_run(const struct climb *climb)
+{
+	if (climb->reclaimed > 0)
+		thread_yield();
+	else
+		thread_sleep(UNTIL_NEXT_TICK);
+}
+
+/* An exclusive page comes from the parked pool: who may not fill it, and who has
+ * no place for one more page, stops where it is empty. */
+static bool may_climb(const struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	return !request->exclusive ||
+	       (request->may_sleep && exclusive_can_take(climb->node));
+}
+
+/* ---- 1, 2: before anything is done for the request ------------------------ */
+
+static void first_wake(const struct climb *climb)
+{
+	wake_kswapd(climb->node, climb->request);
+}
+
+static bool min_pass(struct climb *climb)
+{
+	return pass(climb, WMARK_MIN, climb->request->right);
+}
+
+/* ---- 3, 7: compaction ----------------------------------------------------- */
+
+static bool may_compact(const struct climb *climb)
+{
+	return climb->request->may_sleep && climb->request->may_io &&
+	       climb->request->order > 0 &&
+	       climb->node->recovery.compact != NULL;
+}
+
+/* The compactor allocates, too, and may not come back here. */
+static bool compact(struct climb *climb, enum compact_priority priority)
+{
+	unsigned int scope = memalloc_noreclaim_save();
+	bool found;
+
+	climb->compacted = climb->node->recovery.compact(
+		climb->node, climb->request, priority);
+	memalloc_noreclaim_restore(scope);
+	if (climb->compacted == COMPACT_SKIPPED)
+		return false;
+	count(climb, VMSTAT_compact_stall);
+	found = pass(climb, WMARK_MIN, climb->right);
+	count(climb, found ? VMSTAT_compact_success : VMSTAT_compact_fail);
+	return found;
+}
+
+/* Has it a right to the reserve that others have not: of MEMALLOC, or of a
+ * victim? */
+static bool has_full_right(const struct alloc_request *request)
+{
+	return request->last_right == RESERVE_ALL ||
+	       (is_victim() && !request->spare_reserve);
+}
+
+/* GIVE_UP: a costly block that is not worth reclaiming for. */
+static enum step early_compact(struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+	bool large =
+		is_costly(request) || request->migratetype != MIGRATE_MOVABLE;
+
+	climb->right = request->right;
+	if (!may_compact(climb) || !large || has_full_right(request))
+		return START_AGAIN;
+	if (compact(climb, COMPACT_ASYNC))
+		return GOT_PAGE;
+	if (!is_costly(request) || !request->one_round)
+		return START_AGAIN;
+	if (climb->compacted == COMPACT_SKIPPED ||
+	    climb->compacted == COMPACT_DEFERRED || request->only_here)
+		return GIVE_UP;
+	climb->priority = COMPACT_ASYNC;
+	return START_AGAIN;
+}
+
+static bool direct_compact(struct climb *climb)
+{
+	return may_compact(climb) && compact(climb, climb->priority);
+}
+
+/* ---- 4, 5: once more, and who stops here ---------------------------------- */
+
+static bool again_pass(struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	wake_kswapd(climb->node, request);
+	climb->as_victim = is_victim();
+	climb->right =
+		climb->as_victim ? request->victim_right : request->last_right;
+	return pass(climb, WMARK_MIN, climb->right);
+}
+
+/* Not for an exclusive page that is missing for another reason. */
+static bool may_wait(struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	if (!request->may_sleep || request->in_reclaim)
+		return false;
+	return !request->exclusive || exclusive_memory_would_help(climb->node);
+}
+
+/* The watchdog counts from here; a thread that waits already goes on. */
+static void begin_waiting(struct climb *climb)
+{
+	if (current_thread()->memory_wait != 0)
+		return;
+	climb->waits = true;
+	memory_wait_begin();
+}
+
+/* ---- 6: reclaim ------------------------------------------------------------ */
+
+/* Whatever reclaim allocates comes from the reserve, without reclaim. */
+static bool direct_reclaim(struct climb *climb)
+{
+	const struct recovery_ops *recovery = &climb->node->recovery;
+	unsigned int scope;
+
+	climb->reclaimed = 0;
+	if (recovery->reclaim == NULL)
+		return false;
+	if (recovery->throttle != NULL)
+		recovery->throttle(climb->node, climb->request);
+	scope = memalloc_noreclaim_save();
+	climb->reclaimed = recovery->reclaim(climb->node, climb->request);
+	memalloc_noreclaim_restore(scope);
+	return climb->reclaimed > 0 && pass(climb, WMARK_MIN, climb->right);
+}
+
+/* ---- 8 to 10: once more? ---------------------------------------------------- */
+
+static bool one_round_only(const struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	if (request->one_round)
+		return true;
+	return is_costly(request) &&
+	       !(request->retry_costly && may_compact(climb));
+}
+
+static unsigned long reclaimable_pages(struct node *node, struct zone *zone)
+{
+	return node->recovery.reclaimable == NULL
+	               ? 0
+	               : node->recovery.reclaimable(node, zone);
+}
+
+/* Would some zone serve the request if all that is reclaimable were free?  Who
+ * needs no mark has no page at all, and is judged by the whole of MIN. */
+static bool reclaim_could_help(const struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+	enum reserve_right right =
+		climb->right == RESERVE_ALL ? RESERVE_NONE : climb->right;
+
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		struct zone *zone = &climb->node->zone[type];
+		unsigned long pages = READ_ONCE(zone->free_pages) +
+		                      reclaimable_pages(climb->node, zone);
+
+		if (zone->managed > 0 &&
+		    watermark_would_pass(zone, pages, request->order,
+		                         zone->watermark[WMARK_MIN],
+		                         request->highest_zone, right))
+			return true;
+	}
+	return false;
+}
+
+static bool reclaim_retry(struct climb *climb)
+{
+	if (climb->reclaimed > 0 && !is_costly(climb->request))
+		climb->no_progress = 0;
+	else
+		climb->no_progress++;
+	if (climb->no_progress > MAX_RECLAIM_RETRIES ||
+	    !reclaim_could_help(climb))
+		return false;
+	count(climb, VMSTAT_reclaim_retry);
+	return true;
+}
+
+/* Would there be room enough to move pages to, if reclaim went on?  Linux's
+ * compaction_zonelist_suitable(): a share of what is reclaimable, and a gap of
+ * twice the block above the mark. */
+static bool room_to_compact(const struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+	enum watermark mark = is_costly(request) ? WMARK_LOW : WMARK_MIN;
+
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		struct zone *zone = &climb->node->zone[type];
+		unsigned long pages =
+			READ_ONCE(zone->free_pages) +
+			reclaimable_pages(climb->node, zone) / request->order;
+
+		if (zone->managed > 0 &&
+		    watermark_would_pass(zone, pages, 0,
+		                         zone->watermark[mark] +
+		                                 (2UL << request->order),
+		                         request->highest_zone, RESERVE_NONE))
+			return true;
+	}
+	return false;
+}
+
+/* Compaction made a block and somebody else took it: how often may that be? */
+static bool lost_race_retry(struct climb *climb)
+{
+	unsigned int most = is_costly(climb->request) ? MAX_COMPACT_RETRIES / 4
+	                                              : MAX_COMPACT_RETRIES;
+
+	return climb->compacted == COMPACT_SUCCESS &&
+	       ++climb->compact_retries <= most;
+}
+
+static bool more_thorough_retry(struct climb *climb)
+{
+	enum compact_priority most = is_costly(climb->request)
+	                                     ? COMPACT_SYNC_LIGHT
+	                                     : COMPACT_SYNC_FULL;
+
+	if (climb->priority <= most)
+		return false;
+	climb->priority--;
+	climb->compact_retries = 0;
+	return true;
+}
+
+static bool compact_retry(struct climb *climb)
+{
+	bool again;
+
+	if (climb->reclaimed == 0 || !may_compact(climb))
+		return false;
+	if (climb->compacted == COMPACT_SKIPPED)
+		again = room_to_compact(climb);
+	else
+		again = lost_race_retry(climb) || more_thorough_retry(climb);
+	if (again)
+		count(climb, VMSTAT_compact_retry);
+	return again;
+}
+
+/* ---- 11, 12: the OOM killer -------------------------------------------------- */
+
+static bool oom_begin(struct node *node)
+{
+	return !__atomic_test_and_set(&node->oom_busy, __ATOMIC_ACQUIRE);
+}
+
+static void oom_end(struct node *node)
+{
+	__atomic_clear(&node->oom_busy, __ATOMIC_RELEASE);
+}
+
+/* Alone on this rung.  Perhaps there is memory again, and plenty of it: who
+ * kills looks at HIGH. */
+static bool kill_unless_recovered(struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	if (pass(climb, WMARK_HIGH, RESERVE_NONE))
+		return true;
+	if (!request->may_kill)
+		return false;
+	climb->killed = climb->node->recovery.oom(climb->node, request);
+	return climb->killed && request->never_fail &&
+	       pass(climb, WMARK_MIN, RESERVE_ALL);
+}
+
+static bool kill_somebody(struct climb *climb)
+{
+	bool found;
+
+	climb->killed = false;
+	if (climb->node->recovery.oom == NULL)
+		return false;
+	if (!oom_begin(climb->node)) {
+		/* By the next tick there may be news: let_others_run(). */
+		climb->reclaimed = 0;
+		climb->killed = true;
+		return false;
+	}
+	found = kill_unless_recovered(climb);
+	oom_end(climb->node);
+	return found;
+}
+
+/* A victim has had its share of the reserve, or wants none. */
+static bool kill_retry(struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	if (is_victim() && (climb->as_victim || request->spare_reserve))
+		return false;
+	if (!climb->killed)
+		return false;
+	climb->no_progress = 0;
+	count(climb, VMSTAT_oom_retry);
+	return true;
+}
+
+/* ---- 13: the end ---------------------------------------------------------------- */
+
+static enum step never_fail(struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	if (!request->never_fail || !request->may_sleep)
+		return GIVE_UP;
+	if (pass(climb, WMARK_MIN, RESERVE_HALF))
+		return GOT_PAGE;
+	begin_waiting(climb);
+	count(climb, VMSTAT_nofail_retry);
+	return START_AGAIN;
+}
+
+/* The dump of a failed request, in Linux's shape (warn_alloc()). */
+static void dump_failure(struct node *node, const struct alloc_request *request)
+{
+	char names[160];
+
+	if (!ratelimit_pass(&node->dump_limit))
+		return;
+	gfp_format(names, sizeof(names), request->gfp);
+	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
+	        "nodemask=(null)\n",
+	        context_name(), request->order, request->gfp, names);
+	backtrace_print(NULL);
+	show_mem(node);
+}
+
+static void say_nothing_to_wait_for(struct node *node)
+{
+	if (node->recovery.reclaim != NULL || node->said_would_wait)
+		return;
+	node->said_would_wait = true;
+	pr_notice("page_alloc: a request that may wait fails: there is nothing "
+	          "to reclaim yet (said once)\n");
+}
+
+/* Is a request of this kind without memory in its zone silent?  Linux: a
+ * machine without DMA memory. */
+static bool zone_is_absent(const struct node *node,
+                           const struct alloc_request *request)
+{
+	return request->highest_zone == ZONE_DMA &&
+	       node->zone[ZONE_DMA].managed == 0;
+}
+
+static void fail(const struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	count(climb, VMSTAT_alloc_fail);
+	trace_mm_page_alloc_fail(&climb->node->trace, request->order,
+	                         request->gfp);
+	if (request->may_sleep) {
+		count(climb, VMSTAT_alloc_would_wait);
+		say_nothing_to_wait_for(climb->node);
+	}
+	if (request->warn && !zone_is_absent(climb->node, request))
+		dump_failure(climb->node, request);
+}
+
+/* ---- The ladder -------------------------------------------------------------- */
+
+/* Rungs 4 to 12. */
+static enum step one_round(struct climb *climb)
+{
+	if (again_pass(climb))
+		return GOT_PAGE;
+	if (!may_wait(climb))
+		return GIVE_UP;
+	begin_waiting(climb);
+	if (direct_reclaim(climb) || direct_compact(climb))
+		return GOT_PAGE;
+	if (one_round_only(climb))
+		return GIVE_UP;
+	if (reclaim_retry(climb) || compact_retry(climb))
+		return START_AGAIN;
+	if (kill_somebody(climb))
+		return GOT_PAGE;
+	return kill_retry(climb) ? START_AGAIN : GIVE_UP;
+}
+
+static void climb_on(struct climb *climb, enum step step)
+{
+	while (step != GOT_PAGE) {
+		if (step == START_AGAIN)
+			step = one_round(climb);
+		if (step == GIVE_UP)
+			step = never_fail(climb);
+		if (step == GIVE_UP)
+			return;
+		if (step == START_AGAIN)
+			let_others_run(climb);
+	}
+}
+
+struct page *alloc_slow_path(struct node *node,
+                             const struct alloc_request *request)
+{
+	struct climb climb = {
+		.node = node,
+		.request = request,
+		.priority = COMPACT_SYNC_LIGHT,
+	};
+
+	if (!may_climb(&climb)) {
+		fail(&climb);
+		return NULL;
+	}
+	first_wake(&climb);
+	if (!min_pass(&climb))
+		climb_on(&climb, early_compact(&climb));
+	if (climb.waits)
+		memory_wait_end();
+	if (climb.page == NULL)
+		fail(&climb);
+	return climb.page;
+}

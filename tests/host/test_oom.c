@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/test_oom.c -- who is killed, on zone Z with threads that own so
+ * many pages, and the slow path above it.
+ */
+#include "lib/string.h"
+#include "mm/oom.h"
+#include "tests/host/pile.h"
+#include "tests/suite.h"
+
+SUITE(oom);
+
+#define ZONE    ZONE_DMA32
+#define THREADS 4
+
+static struct pile pile;
+static struct thread thread[THREADS];
+static unsigned long rests;
+static unsigned long reclaims;
+static bool last_victim_ends; /* while the killer looks around */
+
+/* What the reaper of the test does. */
+static struct {
+	unsigned long asked;
+	unsigned long works_at; /* in this try; 0: never */
+	unsigned long ends_at;  /* in this one the victim ends by itself */
+} reaping;
+
+static void visit_all(void (*each)(struct thread *thread, void *data),
+                      void *data)
+{
+	each(machine_main(), data);
+	if (last_victim_ends)
+		pile_give(&pile, 281);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		if (thread[i].state != THREAD_ENDED && !last_victim_ends)
+			each(&thread[i], data);
+	}
+}
+
+static bool reap(struct thread *victim)
+{
+	reaping.asked++;
+	if (reaping.asked == reaping.ends_at)
+		victim->state = THREAD_ENDED;
+	if (reaping.asked != reaping.works_at)
+		return false;
+	victim->rss = 0;
+	victim->swapents = 0;
+	return true;
+}
+
+static struct oom_reaper reaper = { .reap = reap };
+
+static unsigned long find_nothing(struct node *node __unused,
+                                  const struct alloc_request *request __unused)
+{
+	reclaims++;
+	return 0;
+}
+
+static unsigned long swap_of_1000(void)
+{
+	return 1000;
+}
+
+/* Zone Z with FREE pages free; thread I owns 100 * (I + 1) pages. */
+static struct node *begin(unsigned long free)
+{
+	struct node *node;
+
+	machine_start(61440);
+	node = machine_one_zone(ZONE, 61440);
+	machine_set_marks(&node->zone[ZONE], 480, 600, 720);
+	pile.node = node;
+	pile.count = 0;
+	pile_leave(&pile, free);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		thread[i] = (struct thread){ .rss = 100UL * (i + 1) };
+		thread[i].owner.id = i + 1;
+		thread[i].owner.name[0] = (char)('A' + i);
+	}
+	memset(&reaping, 0, sizeof(reaping));
+	rests = 0;
+	reclaims = 0;
+	last_victim_ends = false;
+	oom_register_threads(visit_all);
+	if (reaper.link.next == NULL)
+		list_init(&reaper.link);
+	oom_register_reaper(&reaper);
+	oom_register_swap(NULL);
+	machine_set_reclaim_hook(node, find_nothing, NULL);
+	machine_set_oom_hook(node, out_of_memory);
+	return node;
+}
+
+static const char *finish(void)
+{
+	oom_pardon(machine_main());
+	machine_main()->rss = 0;
+	pile_give(&pile, PILE_PAGES);
+	return NULL;
+}
+
+static unsigned long kills(void)
+{
+	return vmstat_read(&pile.node->stat, VMSTAT_oom_kill);
+}
+
+/* Call the killer for a mask, as the slow path does. */
+static bool kill_for(gfp_t mask)
+{
+	const struct alloc_context here = gfp_context();
+	struct alloc_request request;
+	char why[256];
+
+	return gfp_decode(mask, 0, &here, &request, why, sizeof(why)) ==
+	               GFP_OK &&
+	       out_of_memory(pile.node, &request);
+}
+
+static bool is_victim(unsigned int i)
+{
+	return thread_has_flags(&thread[i], THREAD_OOM_VICTIM);
+}
+
+/* ---- Badness ------------------------------------------------------------------- */
+
+CASE(oom, badness_is_rss_and_swap_and_tables_and_adj_thousandths)
+{
+	struct thread one = { .rss = 300, .swapents = 40 };
+
+	EXPECT_EQUAL(oom_badness(&one, 61440), 340);
+	one.owner.window.id = 7;
+	EXPECT_EQUAL(oom_badness(&one, 61440), 341);
+	one.oom_score_adj = 500;
+	EXPECT_EQUAL(oom_badness(&one, 61440), 341 + 500 * 61);
+	one.oom_score_adj = 1000;
+	EXPECT_EQUAL(oom_badness(&one, 61999), 341 + 1000 * 61);
+	one.oom_score_adj = -999;
+	EXPECT(oom_badness(&one, 61440) == 341 - 999 * 61);
+	one.oom_score_adj = -1000;
+	EXPECT(oom_badness(&one, 61440) == OOM_NEVER);
+	return NULL;
+}
+
+CASE(oom, a_thread_without_anonymous_memory_is_no_candidate)
+{
+	struct thread one = { .oom_score_adj = 1000 };
+
+	one.owner.window.id = 7;
+	EXPECT(oom_badness(&one, 61440) == OOM_NEVER);
+	one.swapents = 1;
+	EXPECT(oom_badness(&one, 61440) > 0);
+	return NULL;
+}
+
+/* ---- The choice ------------------------------------------------------------------ */
+
+CASE(oom, the_one_with_most_is_killed_and_the_line_says_so)
+{
+	uint64_t mark;
+
+	begin(200);
+	mark = log_mark();
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(3));
+	EXPECT(thread_has_flags(&thread[3], THREAD_KILLED));
+	EXPECT(!is_victim(0) && !is_victim(1) && !is_victim(2));
+	EXPECT_EQUAL(kills(), 1);
+	EXPECT_EQUAL(log_count_since(mark, "invoked oom-killer"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "Mem-Info"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "[       4]      400"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "[       1]      100"), 1);
+	EXPECT_EQUAL(
+		log_count_since(mark, "Killed thread 4 (D) anon-rss:1600kB"),
+		1);
+	return finish();
+}
+
+CASE(oom, adj_makes_a_small_one_the_worst_and_a_large_one_immune)
+{
+	begin(200);
+	thread[0].oom_score_adj = 10;
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(0));
+	finish();
+	begin(200);
+	thread[3].oom_score_adj = -1000;
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(2) && !is_victim(3));
+	return finish();
+}
+
+CASE(oom, swap_counts_in_what_a_thousandth_is)
+{
+	begin(200);
+	/* 61 a thousandth: 300 + 122 > 400; with 1000 pages of swap 62. */
+	thread[2].oom_score_adj = 1;
+	thread[3].rss = 362;
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(3));
+	finish();
+	begin(200);
+	thread[2].oom_score_adj = 1;
+	thread[3].rss = 361;
+	oom_register_swap(swap_of_1000);
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(2));
+	return finish();
+}
+
+CASE(oom, of_two_equals_the_later_one_is_killed)
+{
+	begin(200);
+	thread[0].rss = 400;
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(3) && !is_victim(0));
+	return finish();
+}
+
+CASE(oom, a_living_victim_that_is_not_reaped_keeps_all_others_alive)
+{
+	begin(200);
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT_EQUAL(kills(), 1);
+	thread[3].state = THREAD_ENDED;
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(2));
+	EXPECT_EQUAL(kills(), 2);
+	thread_set_flags(&thread[2], THREAD_OOM_REAPED);
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(1));
+	EXPECT_EQUAL(kills(), 3);
+	return finish();
+}
+
+CASE(oom, without_fs_nobody_is_killed_and_it_counts_as_progress)
+{
+	begin(200);
+	EXPECT(kill_for(GFP_NOFS));
+	EXPECT(kill_for(GFP_NOIO));
+	EXPECT_EQUAL(kills(), 0);
+	return finish();
+}
+
+CASE(oom, a_caller_that_was_killed_already_needs_no_other_victim)
+{
+	begin(200);
+	thread_kill(machine_main());
+	EXPECT(kill_for(GFP_NOFS));
+	EXPECT(thread_has_flags(machine_main(), THREAD_OOM_VICTIM));
+	EXPECT_EQUAL(kills(), 0);
+	/* Once it is reaped it is like others. */
+	thread_set_flags(machine_main(), THREAD_OOM_REAPED);
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(3));
+	return finish();
+}
+
+CASE(oom, a_victim_that_ends_during_the_choice_saves_all_others)
+{
+	begin(200);
+	last_victim_ends = true;
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT_EQUAL(kills(), 0);
+	EXPECT_EQUAL(node_free(pile.node), 481);
+	last_victim_ends = false;
+	return finish();
+}
+
+static void kill_without_candidate(void *unused __unused)
+{
+	kill_for(GFP_KERNEL);
+}
+
+CASE(oom, without_a_candidate_it_is_a_panic_with_the_report)
+{
+	char text[200];
+	uint64_t mark;
+
+	begin(200);
+	mark = log_mark();
+	for (unsigned int i = 0; i < THREADS; i++)
+		thread[i].oom_score_adj = -1000;
+	EXPECT_EQUAL(
+		machine_try(kill_without_candidate, NULL, text, sizeof(text)),
+		MACHINE_PANICKED);
+	EXPECT(strncmp(text, "Out of memory: no thread", 24) == 0);
+	EXPECT(log_contains_since(mark, "invoked oom-killer"));
+	machine_start(16);
+	return NULL;
+}
+
+/* ---- With the slow path above it --------------------------------------------------- */
+
+/* The victim notices, gives its pages back and ends. */
+static bool victims_end(struct wait_queue *queue __unused)
+{
+	rests++;
+	for (unsigned int i = 0; i < THREADS; i++) {
+		if (!is_victim(i) || thread[i].state == THREAD_ENDED)
+			continue;
+		thread[i].state = THREAD_ENDED;
+		pile_give(&pile, thread[i].rss);
+		return true;
+	}
+	return false;
+}
+
+CASE(oom, a_kernel_request_kills_and_gets_the_page_of_the_victim)
+{
+	begin(200);
+	machine_set_wait_hook(victims_end);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
+	EXPECT_EQUAL(kills(), 1);
+	EXPECT(is_victim(3));
+	EXPECT_EQUAL(reclaims, 1);
+	return finish();
+}
+
+CASE(oom, as_many_are_killed_as_are_needed_and_no_more)
+{
+	begin(0);
+	machine_set_wait_hook(victims_end);
+	/* 400, and 300 more. */
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
+	EXPECT_EQUAL(kills(), 2);
+	EXPECT(is_victim(3) && is_victim(2) && !is_victim(1));
+	return finish();
+}
+
+static bool give_281_at_last(struct wait_queue *queue __unused)
+{
+	if (++rests != 60)
+		return false;
+	pile_give(&pile, 281);
+	return false;
+}
+
+CASE(oom, nofs_exhausted_kills_nobody_and_goes_on_once_481_are_free)
+{
+	begin(200);
+	machine_set_wait_hook(give_281_at_last);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOFS, 1), 1);
+	EXPECT_EQUAL(rests, 60);
+	EXPECT_EQUAL(kills(), 0);
+	EXPECT_EQUAL(node_free(pile.node), 480);
+	return finish();
+}
+
+CASE(oom, dma_exhausted_kills_nobody_and_gets_null)
+{
+	begin(200);
+	EXPECT(alloc_pages_node(pile.node, GFP_KERNEL | __GFP_DMA, 0) == NULL);
+	EXPECT(alloc_pages_node(pile.node, GFP_KERNEL | __GFP_DMA32, 0) ==
+	       NULL);
+	EXPECT_EQUAL(kills(), 0);
+	return finish();
+}
+
+CASE(oom, who_is_killed_for_its_own_request_gets_half_of_min_and_null)
+{
+	begin(300);
+	machine_main()->rss = 5000;
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, PILE_PAGES), 60);
+	EXPECT_EQUAL(kills(), 1);
+	EXPECT(thread_has_flags(machine_main(), THREAD_KILLED));
+	return finish();
+}
+
+/* ---- The reaper ------------------------------------------------------------------------- */
+
+CASE(oom, the_reaper_begins_after_2_seconds_and_frees_at_once)
+{
+	uint64_t before;
+
+	begin(200);
+	EXPECT(!oom_reap_one());
+	kill_for(GFP_KERNEL);
+	before = thread[3].oom_since;
+	reaping.works_at = 1;
+	EXPECT(oom_reap_one());
+	EXPECT_EQUAL(thread[3].oom_since, before);
+	EXPECT_EQUAL(reaping.asked, 1);
+	EXPECT_EQUAL(thread[3].rss, 0);
+	EXPECT(thread_has_flags(&thread[3], THREAD_OOM_REAPED));
+	EXPECT(!oom_reap_one());
+	return finish();
+}
+
+CASE(oom, the_reaper_tries_10_times_100_ms_apart_and_gives_up)
+{
+	uint64_t mark;
+
+	begin(200);
+	kill_for(GFP_KERNEL);
+	mark = log_mark();
+	EXPECT(oom_reap_one());
+	EXPECT_EQUAL(reaping.asked, 10);
+	EXPECT_EQUAL(log_count_since(mark, "unable to reap thread 4 (D)"), 1);
+	/* 2 s, and 9 pauses. */
+	EXPECT_EQUAL(machine_waits(), 1 + 9);
+	/* It does not keep others alive any longer. */
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT(is_victim(2));
+	return finish();
+}
+
+CASE(oom, a_victim_that_ends_by_itself_is_left_alone)
+{
+	begin(200);
+	kill_for(GFP_KERNEL);
+	reaping.ends_at = 3;
+	EXPECT(oom_reap_one());
+	EXPECT_EQUAL(reaping.asked, 3);
+	EXPECT(!thread_has_flags(&thread[3], THREAD_OOM_REAPED));
+	return finish();
+}
+
+CASE(oom, a_kill_wakes_the_reaper)
+{
+	unsigned long before;
+
+	begin(200);
+	before = machine_wake_ups();
+	kill_for(GFP_KERNEL);
+	EXPECT_EQUAL(machine_wake_ups(), before + 1);
+	return finish();
+}

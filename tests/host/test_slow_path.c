@@ -1,0 +1,1097 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/test_slow_path.c -- every rung of the slow path, on zone Z (61440
+ * pages, marks 480/600/720), with reclaim, compaction and the OOM killer
+ * scripted, and the order of all calls written down:
+ *
+ *	w  asked for kswapd		p  a pass over the zones
+ *	t  throttled			r  reclaim
+ *	a, l, f  compaction: async, sync-light, sync-full
+ *	o  the OOM killer		s  slept	y  let others run
+ */
+#include "kernel/core/watchdog.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/scope.h"
+#include "tests/host/pile.h"
+#include "tests/suite.h"
+
+SUITE(slow_path);
+
+#define ZONE      ZONE_DMA32
+#define STORY_MAX 800
+
+static struct pile pile;
+
+/* What the hooks answer, and what they saw. */
+static struct {
+	unsigned long reclaimed;   /* what reclaim says it found */
+	unsigned long reclaimable; /* what it says it could find */
+	unsigned long gives_at;    /* in this reclaim it frees ... */
+	unsigned long gives;       /* ... so many pages */
+	enum compact_result compacted;
+	bool kills;
+	unsigned long kill_gives; /* pages that a kill frees */
+	unsigned long sleep_gives_at;
+	unsigned long sleep_gives;
+
+	unsigned long wakes, reclaims, compacts, ooms, rests;
+	unsigned long passes; /* in the story so far */
+	struct alloc_request asked;
+	struct page *nested; /* what reclaim's own request got */
+	bool nests;
+	bool rested;
+	unsigned long slept, yielded;
+	bool waited; /* the watchdog knew during reclaim */
+	char story[STORY_MAX];
+	size_t length;
+} script;
+
+static unsigned long stat(enum vmstat_event event)
+{
+	return vmstat_read(&pile.node->stat, event);
+}
+
+static void write_down(char letter)
+{
+	for (; script.passes < stat(VMSTAT_freelist_pass); script.passes++) {
+		if (script.length < STORY_MAX - 1)
+			script.story[script.length++] = 'p';
+	}
+	if (letter != '\0' && script.length < STORY_MAX - 1)
+		script.story[script.length++] = letter;
+}
+
+static bool story_is(const char *expected)
+{
+	write_down('\0');
+	return strcmp(script.story, expected) == 0;
+}
+
+static void on_wake(struct node *node __unused, unsigned int order __unused,
+                    enum zone_type highest __unused)
+{
+	script.wakes++;
+	write_down('w');
+}
+
+static unsigned long on_reclaim(struct node *node,
+                                const struct alloc_request *request)
+{
+	write_down('r');
+	script.asked = *request;
+	script.waited = machine_main()->memory_wait != 0;
+	if (script.nests) {
+		script.nests = false;
+		script.nested = alloc_pages_node(node, GFP_KERNEL, 0);
+		script.passes = stat(VMSTAT_freelist_pass);
+	}
+	if (++script.reclaims == script.gives_at)
+		pile_give(&pile, script.gives);
+	return script.reclaimed;
+}
+
+static unsigned long on_reclaimable(struct node *node __unused,
+                                    struct zone *zone)
+{
+	return zone->type == ZONE ? script.reclaimable : 0;
+}
+
+static enum compact_result on_compact(struct node *node __unused,
+                                      const struct alloc_request *request,
+                                      enum compact_priority priority)
+{
+	static const char letter[] = {
+		[COMPACT_SYNC_FULL] = 'f',
+		[COMPACT_SYNC_LIGHT] = 'l',
+		[COMPACT_ASYNC] = 'a',
+	};
+
+	write_down(letter[priority]);
+	script.asked = *request;
+	script.compacts++;
+	return script.compacted;
+}
+
+static bool on_oom(struct node *node __unused,
+                   const struct alloc_request *request)
+{
+	write_down('o');
+	script.asked = *request;
+	script.ooms++;
+	pile_give(&pile, script.kill_gives);
+	return script.kills;
+}
+
+static void on_throttle(struct node *node __unused,
+                        const struct alloc_request *request __unused)
+{
+	write_down('t');
+}
+
+/* Called once more in a sleep in which something was done. */
+static bool on_rest(struct wait_queue *queue)
+{
+	bool again = script.rested;
+
+	script.rested = false;
+	if (again)
+		return false;
+	script.slept += queue->name[0] == 's';
+	script.yielded += queue->name[0] == 'y';
+	write_down(queue->name[0]);
+	if (++script.rests != script.sleep_gives_at)
+		return false;
+	pile_give(&pile, script.sleep_gives);
+	script.rested = queue->name[0] == 's';
+	return true;
+}
+
+/* Zone Z with FREE pages free and all hooks but that of compaction. */
+static struct node *begin(unsigned long free)
+{
+	struct node *node;
+
+	machine_start(61440);
+	node = machine_one_zone(ZONE, 61440);
+	machine_set_marks(&node->zone[ZONE], 480, 600, 720);
+	pile.node = node;
+	pile.count = 0;
+	pile_leave(&pile, free);
+	memset(&script, 0, sizeof(script));
+	machine_set_kswapd_hook(node, on_wake);
+	machine_set_reclaim_hook(node, on_reclaim, on_reclaimable);
+	machine_set_oom_hook(node, on_oom);
+	machine_set_throttle_hook(node, on_throttle);
+	machine_set_wait_hook(on_rest);
+	return node;
+}
+
+/* The same without two free pages side by side. */
+static struct node *begin_scattered(unsigned long free)
+{
+	struct node *node = begin(0);
+
+	for (unsigned long i = pile.count; i-- > 0 && node_free(node) < free;) {
+		struct page *page = pile.page[i];
+
+		if (node_pfn(node, page) % 2 != 0)
+			continue;
+		pile.page[i] = pile.page[--pile.count];
+		free_pages_node(node, page, 0, RETURN_ADDRESS());
+	}
+	script.passes = 0;
+	node->stat = (struct vmstat){ 0 };
+	return node;
+}
+
+static const char *finish(void)
+{
+	pile_give(&pile, PILE_PAGES);
+	return NULL;
+}
+
+static struct page *ask(gfp_t mask, unsigned int order)
+{
+	return alloc_pages_node(pile.node, mask, order);
+}
+
+static void give(struct page *page, unsigned int order)
+{
+	free_pages_node(pile.node, page, order, RETURN_ADDRESS());
+}
+
+/* ---- The order of the rungs --------------------------------------------------- */
+
+CASE(slow_path, rungs_of_a_kernel_request_come_in_linuxs_order)
+{
+	begin(200);
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	/* 0, 1 2, 4, 6, 9 stops, 11: looks at HIGH, then kills; nobody. */
+	EXPECT(story_is("pwpwptrpo"));
+	return finish();
+}
+
+CASE(slow_path, a_fruitless_round_sleeps_and_begins_again_at_rung_4)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	script.gives_at = 2;
+	script.gives = 400;
+	script.reclaimed = 0;
+	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
+	EXPECT(story_is("pwpwptrswptrswp"));
+	EXPECT_EQUAL(stat(VMSTAT_reclaim_retry), 2);
+	return finish();
+}
+
+CASE(slow_path, a_round_that_reclaimed_passes_at_once_and_lets_others_run)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	script.reclaimed = 32;
+	script.gives_at = 3;
+	script.gives = 400;
+	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
+	EXPECT(story_is("pwpwptrpywptrpywptrp"));
+	EXPECT_EQUAL(script.slept, 0);
+	return finish();
+}
+
+CASE(slow_path, rungs_of_a_block_come_in_linuxs_order)
+{
+	struct node *node = begin(200);
+
+	machine_set_compact_hook(node, on_compact);
+	script.compacted = COMPACT_FAILED;
+	script.reclaimed = 32;
+	/* 3: async; 7: light; 10: thorough; then nothing but a kill. */
+	EXPECT(ask(GFP_KERNEL, 2) == NULL);
+	EXPECT(story_is("pwpapwptrplpywptrpfppo"));
+	EXPECT_EQUAL(stat(VMSTAT_compact_retry), 1);
+	EXPECT_EQUAL(stat(VMSTAT_compact_stall), 3);
+	EXPECT_EQUAL(stat(VMSTAT_compact_fail), 3);
+	return finish();
+}
+
+CASE(slow_path, who_cannot_wait_has_3_passes_2_wakes_and_no_other_rung)
+{
+	static const gfp_t masks[] = { GFP_NOWAIT, GFP_ATOMIC,
+		                       GFP_ATOMIC | __GFP_RETRY_MAYFAIL,
+		                       GFP_NOWAIT | __GFP_NORETRY };
+
+	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
+		begin(180);
+		EXPECT(ask(masks[i], 0) == NULL);
+		EXPECT(story_is("pwpwp"));
+		EXPECT_EQUAL(script.slept + script.yielded, 0);
+		finish();
+	}
+	return NULL;
+}
+
+CASE(slow_path, order_11_moves_no_counter)
+{
+	struct node *node = begin(200);
+	struct vmstat before = node->stat;
+
+	EXPECT(ask(GFP_KERNEL, 11) == NULL);
+	EXPECT(ask(GFP_KERNEL | __GFP_NOFAIL, 11) == NULL);
+	EXPECT(memcmp(&before, &node->stat, sizeof(before)) == 0);
+	EXPECT(story_is(""));
+	return finish();
+}
+
+/* ---- 1 to 5: wake-ups, rights, and who stops --------------------------------- */
+
+CASE(slow_path, kswapd_is_asked_for_at_entry_and_in_each_round)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT_EQUAL(script.wakes, 1 + 17);
+	EXPECT_EQUAL(stat(VMSTAT_kswapd_wake_request), 1 + 17);
+	finish();
+	begin(200);
+	script.reclaimable = 1000;
+	EXPECT(ask(GFP_KERNEL & ~__GFP_KSWAPD_RECLAIM, 0) == NULL);
+	EXPECT_EQUAL(script.wakes, 0);
+	EXPECT_EQUAL(script.reclaims, 17);
+	return finish();
+}
+
+CASE(slow_path, pf_memalloc_reclaims_nothing_and_marks_its_page)
+{
+	struct page *page;
+
+	begin(1);
+	machine_set_memalloc(true);
+	page = ask(GFP_KERNEL, 0);
+	EXPECT(page != NULL && (page->flags & PAGE_PFMEMALLOC));
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	machine_set_memalloc(false);
+	EXPECT_EQUAL(script.reclaims, 0);
+	EXPECT_EQUAL(script.ooms, 0);
+	give(page, 0);
+	pile_give(&pile, 1000);
+	page = ask(GFP_KERNEL, 0);
+	EXPECT(page != NULL && !(page->flags & PAGE_PFMEMALLOC));
+	give(page, 0);
+	return finish();
+}
+
+CASE(slow_path, memalloc_gets_the_last_page_and_then_reclaims)
+{
+	struct page *page;
+
+	begin(1);
+	page = ask(GFP_KERNEL | __GFP_MEMALLOC, 0);
+	EXPECT(page != NULL && (page->flags & PAGE_PFMEMALLOC));
+	EXPECT(ask(GFP_KERNEL | __GFP_MEMALLOC, 0) == NULL);
+	EXPECT_EQUAL(script.reclaims, 1);
+	give(page, 0);
+	return finish();
+}
+
+/* ---- 6: reclaim ----------------------------------------------------------------- */
+
+CASE(slow_path, reclaim_is_told_what_the_mask_allows)
+{
+	static const struct {
+		gfp_t mask;
+		bool io, fs;
+	} row[] = {
+		{ GFP_KERNEL, true, true },
+		{ GFP_NOFS, true, false },
+		{ GFP_NOIO, false, false },
+		{ GFP_NOIO | __GFP_FS, false, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		begin(200);
+		EXPECT(ask(row[i].mask | __GFP_NORETRY, 0) == NULL);
+		EXPECT_EQUAL(script.reclaims, 1);
+		EXPECT_EQUAL(script.asked.may_io, row[i].io);
+		EXPECT_EQUAL(script.asked.may_fs, row[i].fs);
+		EXPECT_EQUAL(script.asked.gfp, row[i].mask | __GFP_NORETRY);
+		finish();
+	}
+	return NULL;
+}
+
+CASE(slow_path, what_reclaim_allocates_never_reclaims_and_has_no_mark)
+{
+	begin(200);
+	script.nests = true;
+	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT_EQUAL(script.reclaims, 1);
+	EXPECT(script.nested != NULL);
+	EXPECT(script.nested->flags & PAGE_PFMEMALLOC);
+	EXPECT_EQUAL(machine_main()->flags, 0);
+	give(script.nested, 0);
+	return finish();
+}
+
+CASE(slow_path, the_watchdog_knows_who_waits_and_since_when)
+{
+	begin(200);
+	EXPECT(ask(GFP_NOWAIT, 0) == NULL);
+	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT(script.waited);
+	EXPECT_EQUAL(machine_main()->memory_wait, 0);
+	/* Who waits already goes on waiting. */
+	memory_wait_begin();
+	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT(machine_main()->memory_wait != 0);
+	memory_wait_end();
+	return finish();
+}
+
+/* ---- 7, 10: compaction ------------------------------------------------------------- */
+
+CASE(slow_path, noio_order_2_never_compacts)
+{
+	struct node *node = begin(200);
+
+	machine_set_compact_hook(node, on_compact);
+	script.reclaimed = 32;
+	EXPECT(ask(GFP_NOIO, 2) == NULL);
+	EXPECT_EQUAL(script.compacts, 0);
+	EXPECT_EQUAL(stat(VMSTAT_compact_stall), 0);
+	return finish();
+}
+
+CASE(slow_path, order_0_never_compacts)
+{
+	struct node *node = begin(200);
+
+	machine_set_compact_hook(node, on_compact);
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT_EQUAL(script.compacts, 0);
+	return finish();
+}
+
+CASE(slow_path, movable_blocks_up_to_order_3_reclaim_first)
+{
+	struct node *node = begin(200);
+
+	machine_set_compact_hook(node, on_compact);
+	script.compacted = COMPACT_FAILED;
+	EXPECT(ask(GFP_KERNEL | __GFP_MOVABLE, 2) == NULL);
+	EXPECT(story_is("pwpwptrlppo"));
+	finish();
+	node = begin(200);
+	machine_set_compact_hook(node, on_compact);
+	script.compacted = COMPACT_FAILED;
+	EXPECT(ask(GFP_KERNEL | __GFP_MOVABLE, 4) == NULL);
+	EXPECT(story_is("pwpapwptrlp"));
+	return finish();
+}
+
+CASE(slow_path, memalloc_does_not_compact_before_its_right_is_used)
+{
+	struct node *node = begin(200);
+	struct page *page;
+
+	machine_set_compact_hook(node, on_compact);
+	page = ask(GFP_KERNEL | __GFP_MEMALLOC, 2);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(script.compacts, 0);
+	give(page, 2);
+	return finish();
+}
+
+CASE(slow_path, costly_noretry_ends_where_compaction_is_not_tried)
+{
+	static const struct {
+		enum compact_result compacted;
+		gfp_t more;
+		const char *story;
+	} row[] = {
+		{ COMPACT_SKIPPED, 0, "pwpa" },
+		{ COMPACT_DEFERRED, 0, "pwpap" },
+		{ COMPACT_FAILED, __GFP_THISNODE, "pwpap" },
+		/* Else one round, and asynchronous again. */
+		{ COMPACT_FAILED, 0, "pwpapwptrap" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct node *node = begin(200);
+
+		machine_set_compact_hook(node, on_compact);
+		script.compacted = row[i].compacted;
+		EXPECT(ask(GFP_KERNEL | __GFP_NORETRY | row[i].more, 4) ==
+		       NULL);
+		if (!story_is(row[i].story))
+			return test_failure("row %d: %s, expected %s", (int)i,
+			                    script.story, row[i].story);
+		finish();
+	}
+	return NULL;
+}
+
+/* How often did compaction succeed, and another thread take the block? */
+static unsigned long lost_races(gfp_t mask, unsigned int order)
+{
+	struct node *node = begin(200);
+
+	machine_set_compact_hook(node, on_compact);
+	script.compacted = COMPACT_SUCCESS;
+	script.reclaimed = 32;
+	if (ask(mask, order) != NULL)
+		return 0;
+	finish();
+	return stat(VMSTAT_compact_retry);
+}
+
+CASE(slow_path, a_block_lost_to_another_is_tried_for_16_times_a_costly_one_4)
+{
+	/* 16, one step more thorough, 16 again. */
+	EXPECT_EQUAL(lost_races(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2),
+	             16 + 1 + 16);
+	EXPECT_EQUAL(lost_races(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4), 4);
+	return NULL;
+}
+
+CASE(slow_path, skipped_compaction_is_retried_while_reclaim_could_make_room)
+{
+	struct node *node = begin_scattered(200);
+
+	/* Order 2 needs more than 480 + 8: 200 + 576 / 2 is not enough. */
+	machine_set_compact_hook(node, on_compact);
+	script.reclaimed = 32;
+	script.reclaimable = 576;
+	EXPECT(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2) == NULL);
+	EXPECT_EQUAL(stat(VMSTAT_compact_retry), 0);
+	finish();
+	node = begin_scattered(200);
+	machine_set_compact_hook(node, on_compact);
+	script.reclaimed = 32;
+	script.reclaimable = 578;
+	script.gives_at = 5;
+	script.gives = 1000;
+	give(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2), 2);
+	EXPECT_EQUAL(stat(VMSTAT_compact_retry), 4);
+	EXPECT_EQUAL(stat(VMSTAT_compact_stall), 0);
+	return finish();
+}
+
+CASE(slow_path, a_zone_without_a_block_is_not_retried_for_its_pages)
+{
+	begin_scattered(200);
+	script.reclaimable = 1000;
+	EXPECT(ask(GFP_KERNEL, 1) == NULL);
+	EXPECT_EQUAL(script.reclaims, 1);
+	return finish();
+}
+
+/* ---- 8, 9: how often? ---------------------------------------------------------------- */
+
+CASE(slow_path, noretry_reclaims_once_and_kills_nobody)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT_EQUAL(script.reclaims, 1);
+	EXPECT_EQUAL(script.ooms, 0);
+	EXPECT_EQUAL(script.slept, 0);
+	return finish();
+}
+
+CASE(slow_path, costly_orders_fail_after_one_round)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	script.reclaimed = 32;
+	EXPECT(ask(GFP_KERNEL, 4) == NULL);
+	EXPECT(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4) == NULL);
+	EXPECT_EQUAL(script.reclaims, 2);
+	EXPECT_EQUAL(script.ooms, 0);
+	return finish();
+}
+
+CASE(slow_path, costly_retry_mayfail_goes_on_where_there_is_compaction)
+{
+	struct node *node = begin(200);
+
+	/* A block of order 4 is there, and too few pages beside it. */
+	machine_set_compact_hook(node, on_compact);
+	script.compacted = COMPACT_FAILED;
+	script.reclaimable = 1000;
+	script.reclaimed = 32;
+	EXPECT(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4) == NULL);
+	/* Progress does not count for costly orders. */
+	EXPECT_EQUAL(script.reclaims, 17);
+	EXPECT_EQUAL(script.ooms, 0);
+	return finish();
+}
+
+CASE(slow_path, pages_that_look_reclaimable_and_never_come_17_reclaims_1_oom)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT_EQUAL(script.reclaims, 17);
+	EXPECT_EQUAL(script.ooms, 1);
+	EXPECT_EQUAL(script.slept, 16);
+	EXPECT_EQUAL(stat(VMSTAT_reclaim_retry), 16);
+	return finish();
+}
+
+CASE(slow_path, free_200_and_nothing_reclaimable_1_reclaim_1_oom)
+{
+	begin(200);
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT_EQUAL(script.reclaims, 1);
+	EXPECT_EQUAL(script.ooms, 1);
+	return finish();
+}
+
+CASE(slow_path, retry_wants_free_and_reclaimable_above_min_less_the_right)
+{
+	static const struct {
+		gfp_t mask;
+		unsigned long reclaimable, reclaims;
+	} row[] = {
+		{ GFP_KERNEL, 280, 1 },
+		{ GFP_KERNEL, 281, 17 },
+		{ GFP_KERNEL | __GFP_HIGH, 40, 1 },
+		{ GFP_KERNEL | __GFP_HIGH, 41, 17 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		begin(200);
+		script.reclaimable = row[i].reclaimable;
+		EXPECT(ask(row[i].mask, 0) == NULL);
+		if (script.reclaims != row[i].reclaims)
+			return test_failure(
+				"row %d: %lu reclaims, expected %lu", (int)i,
+				script.reclaims, row[i].reclaims);
+		finish();
+	}
+	return NULL;
+}
+
+CASE(slow_path, progress_starts_the_count_of_fruitless_rounds_anew)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	script.reclaimed = 1;
+	script.gives_at = 90;
+	script.gives = 400;
+	/* Each page that is reclaimed is taken by somebody else. */
+	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
+	EXPECT_EQUAL(script.reclaims, 90);
+	EXPECT_EQUAL(script.ooms, 0);
+	return finish();
+}
+
+CASE(slow_path, retry_mayfail_tries_17_times_and_kills_nobody)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	script.kills = true;
+	EXPECT(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 0) == NULL);
+	EXPECT_EQUAL(script.reclaims, 17);
+	EXPECT_EQUAL(script.ooms, 0);
+	return finish();
+}
+
+/* ---- 11, 12: the OOM killer --------------------------------------------------------------- */
+
+CASE(slow_path, nobody_is_killed_for_large_or_low_or_local_requests)
+{
+	static const struct {
+		gfp_t mask;
+		unsigned int order;
+	} row[] = {
+		{ GFP_KERNEL, 4 },
+		{ GFP_KERNEL | __GFP_DMA, 0 },
+		{ GFP_KERNEL | __GFP_DMA32, 0 },
+		{ GFP_KERNEL | __GFP_THISNODE, 0 },
+		{ GFP_KERNEL | __GFP_RETRY_MAYFAIL, 0 },
+		{ GFP_KERNEL | __GFP_NORETRY, 0 },
+		{ GFP_NOWAIT, 0 },
+		{ GFP_ATOMIC, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		begin(0);
+		script.kills = true;
+		EXPECT(ask(row[i].mask, row[i].order) == NULL);
+		if (script.ooms != 0)
+			return test_failure("row %d kills", (int)i);
+		finish();
+	}
+	return NULL;
+}
+
+CASE(slow_path, a_kill_begins_a_new_round_with_a_new_count)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	script.kills = true;
+	script.kill_gives = 281;
+	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
+	EXPECT_EQUAL(script.reclaims, 17);
+	EXPECT_EQUAL(script.ooms, 1);
+	EXPECT_EQUAL(stat(VMSTAT_oom_retry), 1);
+	finish();
+	begin(200);
+	script.reclaimable = 1000;
+	script.kills = true;
+	script.gives_at = 40;
+	script.gives = 281;
+	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
+	EXPECT_EQUAL(script.ooms, 2);
+	return finish();
+}
+
+CASE(slow_path, before_a_kill_it_looks_at_high_once_more)
+{
+	begin(200);
+	script.reclaimable = 1000;
+	script.gives_at = 17;
+	script.gives = 721 - 200;
+	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
+	EXPECT_EQUAL(script.ooms, 0);
+	finish();
+	begin(200);
+	script.reclaimable = 1000;
+	script.gives_at = 17;
+	script.gives = 720 - 200;
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT_EQUAL(script.ooms, 1);
+	return finish();
+}
+
+CASE(slow_path, while_another_kills_it_sleeps_a_tick_and_tries_again)
+{
+	struct node *node = begin(200);
+
+	node->oom_busy = true;
+	script.sleep_gives_at = 3;
+	script.sleep_gives = 281;
+	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
+	EXPECT(story_is("pwpwptrswptrswptrswp"));
+	EXPECT_EQUAL(script.ooms, 0);
+	EXPECT(node->oom_busy);
+	return finish();
+}
+
+CASE(slow_path, one_request_at_a_time_is_on_the_rung_of_the_killer)
+{
+	struct node *node = begin(200);
+
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(!node->oom_busy);
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT_EQUAL(script.ooms, 2);
+	return finish();
+}
+
+CASE(slow_path, a_victim_may_take_half_of_min_and_then_gets_null)
+{
+	begin(242);
+	script.kills = true;
+	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, PILE_PAGES), 2);
+	EXPECT_EQUAL(node_free(pile.node), 240);
+	/* It does not wait for others, either. */
+	EXPECT_EQUAL(script.ooms, 1);
+	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
+	return finish();
+}
+
+CASE(slow_path, a_victim_right_replaces_that_of_atomic_and_not_that_of_memalloc)
+{
+	begin(242);
+	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
+	/* The pass before it is at 180. */
+	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC, PILE_PAGES), 62);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, PILE_PAGES), 0);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT | __GFP_MEMALLOC, PILE_PAGES),
+	             180);
+	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
+	return finish();
+}
+
+CASE(slow_path, nomemalloc_keeps_a_victim_from_the_reserve)
+{
+	begin(242);
+	script.kills = true;
+	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
+	EXPECT(ask(GFP_KERNEL | __GFP_NOMEMALLOC, 0) == NULL);
+	EXPECT_EQUAL(script.ooms, 1);
+	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
+	return finish();
+}
+
+CASE(slow_path, an_interrupt_on_top_of_a_victim_is_none)
+{
+	begin(242);
+	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
+	machine_enter_irq(NULL);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, PILE_PAGES), 0);
+	machine_leave_irq();
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, PILE_PAGES), 2);
+	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
+	return finish();
+}
+
+static bool victim_of_its_own(struct node *node __unused,
+                              const struct alloc_request *request __unused)
+{
+	script.ooms++;
+	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
+	return true;
+}
+
+CASE(slow_path, who_is_chosen_while_it_waits_has_one_round_as_a_victim)
+{
+	struct node *node = begin(242);
+
+	machine_set_oom_hook(node, victim_of_its_own);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
+	EXPECT_EQUAL(script.ooms, 1);
+	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
+	finish();
+	node = begin(240);
+	machine_set_oom_hook(node, victim_of_its_own);
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT_EQUAL(script.ooms, 2);
+	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
+	return finish();
+}
+
+/* ---- 13: NOFAIL ------------------------------------------------------------------------------ */
+
+CASE(slow_path, nofail_takes_half_of_min_and_then_waits)
+{
+	begin(241);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
+	EXPECT(story_is("pwpwptrpop"));
+	finish();
+	begin(240);
+	script.sleep_gives_at = 2;
+	script.sleep_gives = 1;
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
+	EXPECT(story_is("pwpwptrpopswptrpopswptrpop"));
+	EXPECT_EQUAL(stat(VMSTAT_nofail_retry), 2);
+	return finish();
+}
+
+CASE(slow_path, nofail_takes_the_last_page_if_the_killer_says_yes)
+{
+	begin(1);
+	script.kills = true;
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
+	EXPECT(story_is("pwpwptrpop"));
+	EXPECT(pile.page[pile.count - 1]->flags & PAGE_PFMEMALLOC);
+	return finish();
+}
+
+CASE(slow_path, nofail_beats_noretry_and_retry_mayfail)
+{
+	static const gfp_t more[] = { __GFP_NORETRY, __GFP_RETRY_MAYFAIL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		begin(100);
+		script.sleep_gives_at = 5;
+		script.sleep_gives = 400;
+		EXPECT_EQUAL(pile_drain(&pile,
+		                        GFP_KERNEL | __GFP_NOFAIL | more[i], 1),
+		             1);
+		EXPECT_EQUAL(script.ooms, 0);
+		finish();
+	}
+	return NULL;
+}
+
+CASE(slow_path, nofail_inside_reclaim_only_waits)
+{
+	uint64_t mark;
+
+	begin(0);
+	mark = log_mark();
+	script.sleep_gives_at = 4;
+	script.sleep_gives = 1;
+	machine_set_memalloc(true);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
+	machine_set_memalloc(false);
+	EXPECT_EQUAL(script.reclaims, 0);
+	EXPECT_EQUAL(script.slept, 4);
+	EXPECT_EQUAL(log_count_since(mark, "inside reclaim"), 1);
+	return finish();
+}
+
+CASE(slow_path, nofail_without_direct_reclaim_warns_once_and_may_get_null)
+{
+	uint64_t mark;
+
+	begin(180);
+	mark = log_mark();
+	EXPECT(ask(GFP_ATOMIC | __GFP_NOFAIL, 0) == NULL);
+	EXPECT(ask(GFP_ATOMIC | __GFP_NOFAIL, 0) == NULL);
+	EXPECT_EQUAL(log_count_since(mark, "without __GFP_DIRECT_RECLAIM"), 1);
+	EXPECT_EQUAL(script.slept + script.yielded, 0);
+	return finish();
+}
+
+CASE(slow_path, nofail_of_order_2_warns_order_1_does_not)
+{
+	uint64_t mark;
+
+	begin(61440);
+	mark = log_mark();
+	give(ask(GFP_KERNEL | __GFP_NOFAIL, 1), 1);
+	EXPECT_EQUAL(log_count_since(mark, "__GFP_NOFAIL"), 0);
+	give(ask(GFP_KERNEL | __GFP_NOFAIL, 2), 2);
+	give(ask(GFP_KERNEL | __GFP_NOFAIL, 2), 2);
+	EXPECT_EQUAL(log_count_since(mark, "large block"), 1);
+	return finish();
+}
+
+static void wait_for_nobody(void *unused __unused)
+{
+	struct page *page = ask(GFP_KERNEL | __GFP_NOFAIL, 0);
+
+	panic("page %p", (void *)page);
+}
+
+CASE(slow_path, nofail_with_nobody_left_to_free_waits_for_ever)
+{
+	char text[200];
+
+	begin(0);
+	EXPECT_EQUAL(machine_try(wait_for_nobody, NULL, text, sizeof(text)),
+	             MACHINE_PANICKED);
+	EXPECT(strncmp(text, "everybody sleeps", 16) == 0);
+	machine_start(16);
+	return NULL;
+}
+
+/* ---- Failure ---------------------------------------------------------------------------------------- */
+
+CASE(slow_path, where_nothing_can_be_reclaimed_a_request_fails_at_once)
+{
+	struct node *node = begin(480);
+
+	node->recovery = (struct recovery_ops){ 0 };
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(ask(GFP_NOFS, 0) == NULL);
+	EXPECT_EQUAL(script.slept + script.yielded, 0);
+	EXPECT_EQUAL(stat(VMSTAT_alloc_would_wait), 2);
+	return finish();
+}
+
+CASE(slow_path, nowarn_is_silent_and_others_dump_once_in_ten_seconds)
+{
+	uint64_t mark;
+
+	begin(200);
+	mark = log_mark();
+	EXPECT(ask(GFP_KERNEL | __GFP_NOWARN, 0) == NULL);
+	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 0);
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 1);
+	return finish();
+}
+
+/* ---- WRITE, scopes ------------------------------------------------------------------------------------ */
+
+static bool dirty;
+
+static bool too_dirty(struct node *node __unused)
+{
+	return dirty;
+}
+
+CASE(slow_path, write_has_no_fast_pass_on_a_node_that_is_too_dirty)
+{
+	struct node *node = begin(61440);
+
+	node->recovery.too_dirty = too_dirty;
+	dirty = true;
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_WRITE, 1), 1);
+	EXPECT(story_is("wp"));
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
+	EXPECT_EQUAL(script.wakes, 1);
+	dirty = false;
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_WRITE, 1), 1);
+	EXPECT_EQUAL(script.wakes, 1);
+	return finish();
+}
+
+/* What mask does a GFP_KERNEL request have here? */
+static gfp_t kernel_means(void)
+{
+	struct page *page = ask(GFP_KERNEL, 0);
+	gfp_t mask = page->gfp;
+
+	give(page, 0);
+	return mask;
+}
+
+CASE(slow_path, scopes_nest_and_noio_is_the_stronger_one)
+{
+	unsigned int noio, nofs, inner, noreclaim;
+
+	begin(61440);
+	nofs = memalloc_nofs_save();
+	EXPECT_EQUAL(kernel_means(), 0xc40);
+	noio = memalloc_noio_save();
+	EXPECT_EQUAL(kernel_means(), 0xc00);
+	inner = memalloc_nofs_save();
+	EXPECT_EQUAL(inner, 0);
+	memalloc_nofs_restore(inner);
+	EXPECT_EQUAL(kernel_means(), 0xc00);
+	memalloc_noio_restore(noio);
+	EXPECT_EQUAL(kernel_means(), 0xc40);
+	memalloc_nofs_restore(nofs);
+	EXPECT_EQUAL(kernel_means(), 0xcc0);
+	noio = memalloc_noio_save();
+	nofs = memalloc_nofs_save();
+	EXPECT_EQUAL(kernel_means(), 0xc00);
+	memalloc_nofs_restore(nofs);
+	EXPECT_EQUAL(kernel_means(), 0xc00);
+	memalloc_noio_restore(noio);
+	noreclaim = memalloc_noreclaim_save();
+	EXPECT_EQUAL(noreclaim, THREAD_MEMALLOC);
+	EXPECT_EQUAL(memalloc_noreclaim_save(), 0);
+	memalloc_noreclaim_restore(noreclaim);
+	EXPECT_EQUAL(machine_main()->flags, 0);
+	return finish();
+}
+
+CASE(slow_path, reclaim_sees_the_scope_and_an_interrupt_does_not)
+{
+	unsigned int scope;
+	struct page *page;
+
+	begin(200);
+	scope = memalloc_noio_save();
+	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT(!script.asked.may_io && !script.asked.may_fs);
+	machine_enter_irq(NULL);
+	page = ask(GFP_ATOMIC | __GFP_IO, 0);
+	EXPECT(page != NULL && page->gfp == (GFP_ATOMIC | __GFP_IO));
+	machine_leave_irq();
+	memalloc_noio_restore(scope);
+	give(page, 0);
+	return finish();
+}
+
+/* ---- Exclusive pages ------------------------------------------------------------------------------------- */
+
+static struct node *begin_exclusive(unsigned long free, unsigned long tables)
+{
+	struct node *node = begin(61440);
+
+	machine_start_exclusive(node, tables);
+	pile_leave(&pile, free);
+	script.passes = 0;
+	return node;
+}
+
+CASE(slow_path, exclusive_without_atomic_refills_the_pool_and_waits)
+{
+	struct page *page;
+
+	begin_exclusive(200, 4);
+	script.reclaimable = 1000;
+	script.gives_at = 3;
+	script.gives = 281;
+	page = ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
+	EXPECT(page != NULL && page->state == PAGE_OWNED);
+	EXPECT(story_is("wpwptrswptrswptrswp"));
+	EXPECT_EQUAL(exclusive_release(exclusive_address(page)), 0);
+	return finish();
+}
+
+CASE(slow_path, exclusive_kills_for_its_frame_like_others)
+{
+	struct page *page;
+
+	begin_exclusive(200, 4);
+	script.kills = true;
+	script.kill_gives = 400;
+	page = ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(script.ooms, 1);
+	EXPECT_EQUAL(exclusive_release(exclusive_address(page)), 0);
+	return finish();
+}
+
+CASE(slow_path, exclusive_waits_for_no_memory_where_memory_is_not_missing)
+{
+	begin_exclusive(61000, 0);
+	script.kills = true;
+	script.reclaimable = 1000;
+	EXPECT(ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0) == NULL);
+	EXPECT_EQUAL(script.reclaims + script.ooms, 0);
+	return finish();
+}
+
+static bool refiller_is_done(struct wait_queue *queue __unused)
+{
+	script.rests++;
+	pile.node->pool.busy = false;
+	return false;
+}
+
+CASE(slow_path, exclusive_waits_for_another_that_refills)
+{
+	struct node *node = begin_exclusive(61000, 4);
+	struct page *page;
+
+	node->pool.busy = true;
+	machine_set_wait_hook(refiller_is_done);
+	page = ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(script.rests, 1);
+	EXPECT_EQUAL(script.reclaims, 0);
+	EXPECT_EQUAL(exclusive_release(exclusive_address(page)), 0);
+	return finish();
+}
