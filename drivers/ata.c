@@ -554,6 +554,7 @@ static void ata_interrupt(int irq __unused, void *data)
  * off afterwards.  0 or -ETIMEDOUT. */
 static int reset(const struct ata_channel *channel)
 {
+	struct deadline settle;
 	struct deadline deadline = deadline_in(LIMIT_RESET);
 
 	if (channel->bus_master != 0)
@@ -562,8 +563,11 @@ static int reset(const struct ata_channel *channel)
 	for (unsigned int i = 0; i < 10; i++)
 		io_wait();
 	outb(CONTROL_NIEN, channel->control);
-	/* The disks need 2 ms before their status can be believed. */
-	thread_sleep(2000);
+	/* The disks need 2 ms before their status can be believed.  Not asleep:
+	 * a machine without a timer would never wake up. */
+	settle = deadline_in(2000);
+	while (!deadline_passed(&settle))
+		arch_relax();
 	while (other_status(channel) & STATUS_BSY) {
 		if (deadline_passed(&deadline))
 			return -ETIMEDOUT;

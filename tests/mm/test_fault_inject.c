@@ -4,6 +4,7 @@
  * node of 256 pages.
  */
 #include "kernel/core/context.h"
+#include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
 #include "mm/fault_inject.h"
 #include "mm/page_alloc.h"
@@ -80,6 +81,19 @@ CASE(fault_inject, failure_touches_nothing_but_its_counter)
 	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_freelist_pass), 0);
 	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_alloc_fail), 0);
 	EXPECT_EQUAL(injected(), 5);
+	return NULL;
+}
+
+CASE(fault_inject, failure_is_told_unless_the_request_is_silent)
+{
+	uint64_t mark;
+
+	begin(100, FAULT_TIMES_ALL)->verbose = 1;
+	mark = log_mark();
+	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_NOWARN, 1, 1), 1);
+	EXPECT_EQUAL(log_mark(), mark);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 1), 1);
+	EXPECT(log_mark() > mark);
 	return NULL;
 }
 
