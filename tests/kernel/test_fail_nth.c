@@ -84,7 +84,7 @@ static bool run_exclusive(void)
 
 	refiller_pause(true);
 	exclusive_shrink(node, 0);
-	page = alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE);
+	page = alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_EXCLUSIVE);
 	done = page != NULL && exclusive_release(exclusive_address(page)) == 0;
 	refiller_pause(false);
 	return done;
