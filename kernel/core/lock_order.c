@@ -10,7 +10,7 @@
  *	        A -> B at vga_write+0x1c      (known)
  *	   new: B -> A at log_flush+0x40      circle: reported, not added
  *
- * The search is a flood fill over a bit matrix of 32 classes, and happens once
+ * The search is a flood fill over a bit matrix of 64 classes, and happens once
  * for an edge.  A second lock of a class that is held already is an edge from a
  * class to itself: a circle, too.
  *
@@ -35,13 +35,13 @@
 #include "kernel/core/symbols.h"
 #include "lib/string.h"
 
-#define CLASSES   32 /* bits of a row */
+#define CLASSES   64 /* bits of a row */
 #define HELD_MAX  16
 #define TEXT_SIZE 64
 
 struct lock_class {
 	const char *name;
-	uint32_t after; /* atomic bits: classes taken while it is held */
+	uint64_t after; /* atomic bits: classes taken while it is held */
 	uint32_t place[CLASSES]; /* where, for each bit of `after` */
 	uint32_t in_irq;         /* where it was first taken in an interrupt */
 	uint32_t irqs_on;        /* where, first, with interrupts on */
@@ -118,15 +118,15 @@ static uint32_t learn_class(uint32_t *order_class, const char *name)
 /* ---- The graph ----------------------------------------------------------- */
 
 /* Every class that can be reached from class FROM. */
-static uint32_t reachable(uint32_t from)
+static uint64_t reachable(uint32_t from)
 {
-	uint32_t found = classes[from].after;
-	uint32_t done = 0;
+	uint64_t found = classes[from].after;
+	uint64_t done = 0;
 
 	while ((found & ~done) != 0) {
-		uint32_t next = (uint32_t)__builtin_ctz(found & ~done);
+		uint32_t next = (uint32_t)__builtin_ctzll(found & ~done);
 
-		done |= 1U << next;
+		done |= 1ULL << next;
 		found |= classes[next].after;
 	}
 	return found;
@@ -136,8 +136,8 @@ static uint32_t reachable(uint32_t from)
 static uint32_t first_step(uint32_t from, uint32_t to)
 {
 	for (uint32_t step = 1; step < class_count; step++) {
-		if ((classes[from].after & (1U << step)) != 0 &&
-		    (step == to || (reachable(step) & (1U << to)) != 0))
+		if ((classes[from].after & (1ULL << step)) != 0 &&
+		    (step == to || (reachable(step) & (1ULL << to)) != 0))
 			return step;
 	}
 	return to;
@@ -182,14 +182,14 @@ static bool add_edge(struct circle *circle)
 {
 	struct lock_class *outer = &classes[circle->outer];
 	struct lock_class *inner = &classes[circle->inner];
-	uint32_t bit = 1U << circle->inner;
+	uint64_t bit = 1ULL << circle->inner;
 	bool enabled = enter();
 	bool closed = false;
 
 	if ((outer->after & bit) == 0) {
-		closed =
-			circle->outer == circle->inner ||
-			(reachable(circle->inner) & (1U << circle->outer)) != 0;
+		closed = circle->outer == circle->inner ||
+		         (reachable(circle->inner) & (1ULL << circle->outer)) !=
+		                 0;
 		circle->step = first_step(circle->inner, circle->outer);
 		circle->step_place = inner->place[circle->step];
 		outer->place[circle->inner] = circle->inner_place;
@@ -210,7 +210,7 @@ static void check_edge(uint32_t outer, uint32_t outer_place, uint32_t inner,
 		.inner_place = place,
 	};
 
-	if ((READ_ONCE(classes[outer].after) & (1U << inner)) != 0)
+	if ((READ_ONCE(classes[outer].after) & (1ULL << inner)) != 0)
 		return;
 	if (add_edge(&circle))
 		report_circle(&circle);
