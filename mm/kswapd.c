@@ -222,14 +222,20 @@ static void try_to_sleep(struct node *node, const struct kswapd *kswapd)
 void kswapd_step(struct node *node, struct kswapd *kswapd)
 {
 	struct reclaim_state *reclaim = &node->reclaim;
+	unsigned long stolen;
 
 	try_to_sleep(node, kswapd);
 	kswapd->highest = highest_asked(node, kswapd->highest);
 	kswapd->asked_order = __atomic_exchange_n(&reclaim->kswapd_order, 0,
 	                                          __ATOMIC_SEQ_CST);
 	WRITE_ONCE(reclaim->kswapd_highest, KSWAPD_NO_ZONE);
+	trace_mm_vmscan_kswapd_wake(&node->trace, kswapd->highest,
+	                            kswapd->asked_order);
+	stolen = vmstat_read(&node->stat, VMSTAT_pgsteal_kswapd);
 	kswapd->reached_order =
 		kswapd_balance(node, kswapd->asked_order, kswapd->highest);
+	stolen = vmstat_read(&node->stat, VMSTAT_pgsteal_kswapd) - stolen;
+	trace_mm_vmscan_kswapd_sleep(&node->trace, stolen);
 	/* Gave up on the order: do not sleep for that of another request
 	 * before somebody asks again. */
 	if (kswapd->reached_order < kswapd->asked_order)

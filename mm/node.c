@@ -21,7 +21,7 @@
 #define OOM_REPORT_BURST    10
 
 /* Linux's default. */
-#define SWAPPINESS    60
+#define SWAPPINESS          60
 
 static struct node *the_main_node;
 

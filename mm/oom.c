@@ -163,7 +163,7 @@ static void mark_victim(struct thread *thread)
 	wake_up(&oom_reaper_queue);
 }
 
-static void kill(struct node *node, struct thread *victim)
+static void kill(struct node *node, struct thread *victim, int64_t points)
 {
 	pr_err("Out of memory: Killed thread %u (%s) anon-rss:%lukB, "
 	       "swapents:%lukB, pgtables:%lukB oom_score_adj:%d\n",
@@ -171,6 +171,8 @@ static void kill(struct node *node, struct thread *victim)
 	       victim->swapents * KB_OF_PAGE, table_pages(victim) * KB_OF_PAGE,
 	       victim->oom_score_adj);
 	vmstat_add(&node->stat, VMSTAT_oom_kill, 1);
+	trace_mark_victim(&node->trace, victim->owner.id, (unsigned long)points,
+	                  victim->oom_score_adj);
 	mark_victim(victim);
 	thread_kill(victim);
 }
@@ -217,6 +219,7 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 		.points = OOM_NEVER,
 	};
 
+	trace_oom_begin(&node->trace, request->order, request->gfp);
 	if (caller_will_end())
 		return true;
 	if (!request->may_fs)
@@ -229,7 +232,7 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 	report(node, request);
 	if (choice.chosen == NULL)
 		panic("Out of memory: no thread is left that could be killed");
-	kill(node, choice.chosen);
+	kill(node, choice.chosen, choice.points);
 	return true;
 }
 

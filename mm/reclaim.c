@@ -222,6 +222,9 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 	scan->scanned += taken;
 	scan->reclaimed += reclaimed;
 	count_inactive(scan, kind, taken, reclaimed);
+	trace_mm_vmscan_lru_shrink_inactive(&scan->node->trace, taken,
+	                                    reclaimed, scan->priority,
+	                                    kind == LRU_FILE);
 	note_cost(scan->node, kind, scan->paged_out - writes,
 	          taken - reclaimed);
 	wake_up(&scan->node->reclaim.isolated_wait);

@@ -152,6 +152,8 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 	page_set(page, PG_reclaim);
 	count(scan, VMSTAT_nr_vmscan_write);
 	scan->paged_out++;
+	trace_mm_vmscan_write_folio(&scan->node->trace,
+	                            node_pfn(scan->node, page));
 	/* An error leaves the page dirty: after_write() sees it. */
 	(void)ops->writepage(page);
 	return after_write(page);

@@ -247,9 +247,14 @@ static bool direct_reclaim(struct climb *climb)
 		return false;
 	if (recovery->throttle != NULL)
 		recovery->throttle(climb->node, climb->request);
+	trace_mm_vmscan_direct_reclaim_begin(&climb->node->trace,
+	                                     climb->request->order,
+	                                     climb->request->gfp);
 	scope = memalloc_noreclaim_save();
 	climb->reclaimed = recovery->reclaim(climb->node, climb->request);
 	memalloc_noreclaim_restore(scope);
+	trace_mm_vmscan_direct_reclaim_end(&climb->node->trace,
+	                                   climb->reclaimed);
 	return climb->reclaimed > 0 && pass(climb, WMARK_MIN, climb->right);
 }
 
@@ -282,9 +287,13 @@ static bool reclaim_could_help(const struct climb *climb)
 
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
 		struct zone *zone = &climb->node->zone[type];
-		unsigned long pages = READ_ONCE(zone->free_pages) +
-		                      reclaimable_pages(climb->node, zone);
+		unsigned long reclaimable =
+			reclaimable_pages(climb->node, zone);
+		unsigned long pages = READ_ONCE(zone->free_pages) + reclaimable;
 
+		trace_reclaim_retry_zone(
+			&climb->node->trace, (enum zone_type)type,
+			request->order, reclaimable, pages, climb->no_progress);
 		if (zone->managed > 0 &&
 		    watermark_would_pass(zone, pages, request->order,
 		                         zone->watermark[WMARK_MIN],
