@@ -7,6 +7,7 @@ raises Failure if the machine did something else than the function's name says.
 @boot_test enters it in the list; for_each() enters one for each value.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -96,6 +97,9 @@ def disk_copy(directory):
     """A copy of the disk image, holes as holes, in DIRECTORY: its path."""
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, "disk.img")
+    # A Bochs that was killed leaves its lock behind, and the next one stops.
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path + ".lock")
     subprocess.run(["cp", "--sparse=always", DISK, path], check=True)
     return path
 
