@@ -610,7 +610,7 @@ static int identify(const struct ata_channel *channel, unsigned int unit,
 static int ata_recover(struct block_device *device)
 {
 	struct ata_disk *disk = device->driver;
-	uint16_t words[ID_WORDS];
+	uint16_t words[ID_WORDS] = { 0 };
 	int error = reset(disk->channel);
 
 	if (error == 0)
@@ -632,8 +632,8 @@ static void read_model(char *model, const uint16_t *words)
 	unsigned int length = 2 * ID_MODEL_WORDS;
 
 	for (unsigned int i = 0; i < ID_MODEL_WORDS; i++) {
-		model[2 * i] = (char)(words[i] >> 8);
-		model[2 * i + 1] = (char)(words[i] & 0xff);
+		model[2UL * i] = (char)(words[i] >> 8);
+		model[2UL * i + 1] = (char)(words[i] & 0xff);
 	}
 	while (length > 0 && model[length - 1] == ' ')
 		length--;
@@ -694,7 +694,7 @@ static bool probe_unit(struct ata_channel *channel, unsigned int unit)
 {
 	struct ata_disk *disk = &channel->disk[unit];
 	unsigned int number = (unsigned int)(channel - channels) * UNITS + unit;
-	uint16_t words[ID_WORDS];
+	uint16_t words[ID_WORDS] = { 0 };
 	int error;
 
 	scnprintf(disk->name, sizeof(disk->name), "hd%c", 'a' + (int)number);

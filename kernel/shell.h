@@ -10,7 +10,7 @@
 /* Read a line, run it, for ever.  Thread context. */
 __noreturn void shell_run(void);
 
-/* Run LINE, as if typed; it is cut into words in place.  Thread context. */
-void shell_execute(char *line);
+/* Run TEXT, as if typed; it is cut into words in place.  Thread context. */
+void shell_execute(char *text);
 
 #endif

@@ -77,8 +77,9 @@ static void dump_line(const uint8_t *bytes, uint64_t address)
 	console_printf("%010llx ", (unsigned long long)address);
 	for (unsigned int i = 0; i < LINE; i++) {
 		console_printf(" %02x", bytes[i]);
-		text[i] = bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i]
-		                                             : '.';
+		text[i] = '.';
+		if (bytes[i] >= ' ' && bytes[i] <= '~')
+			text[i] = (char)bytes[i];
 	}
 	text[LINE] = '\0';
 	console_printf("  |%s|\n", text);

@@ -5,7 +5,7 @@
  *	min_free_kbytes          ---+
  *	watermark_scale_factor   ---+--> watermark_setup(): marks and reserves
  *	lowmem_reserve_ratio     ---+    of every zone, anew
- *	swappiness               ------> read by reclaim
+ *	swappiness               ------> kept for reclaim, to come
  *
  * A mark that comes down sets pages free for the refiller, which is told.
  *
@@ -221,7 +221,8 @@ static int remember(const char *name, const char *value)
 SYSCTL_PARAM(min_free_kbytes, "N: the min marks together, 128..262144");
 SYSCTL_PARAM(watermark_scale_factor, "N: their distance, 1..3000 / 10000");
 SYSCTL_PARAM(lowmem_reserve_ratio, "A,B,C,D: for each zone; 0: no reserve");
-SYSCTL_PARAM(swappiness, "N: how gladly anonymous pages go, 0..200");
+SYSCTL_PARAM(swappiness,
+             "N: how gladly anonymous pages go, 0..200; no reclaim yet");
 
 void sysctl_start(struct node *node)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kernel/tracer.h -- the kernel's trace: where its ring is, and the thread that
- * sends it over COM2 as JSON lines (docs/15-tracing-and-fault-injection.md).
+ * sends it over COM2 as JSON lines (docs/11-tracing-and-fault-injection.md).
  */
 #ifndef KERNEL_TRACER_H
 #define KERNEL_TRACER_H

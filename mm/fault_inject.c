@@ -71,23 +71,24 @@ static bool nth_is_due(struct thread *thread)
 
 /* ---- fail_page_alloc ---------------------------------------------------------- */
 
-/* Take AMOUNT from *BUDGET if there is more than that: the request is spared. */
-static bool spend(int *budget, int amount)
+/* Take AMOUNT from the space if there is more than that: the request is
+ * spared. */
+static bool spend_space(struct fault_attr *attr, int amount)
 {
-	if (__atomic_load_n(budget, __ATOMIC_RELAXED) <= amount)
+	if (__atomic_load_n(&attr->space, __ATOMIC_RELAXED) <= amount)
 		return false;
-	__atomic_fetch_sub(budget, amount, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&attr->space, amount, __ATOMIC_RELAXED);
 	return true;
 }
 
 /* One failure less is left, unless any number is allowed, or none is left. */
-static void use_up(int *times)
+static void use_up_times(struct fault_attr *attr)
 {
-	int seen = __atomic_load_n(times, __ATOMIC_RELAXED);
+	int seen = __atomic_load_n(&attr->times, __ATOMIC_RELAXED);
 
 	while (seen > 0) {
-		if (__atomic_compare_exchange_n(times, &seen, seen - 1, false,
-		                                __ATOMIC_RELAXED,
+		if (__atomic_compare_exchange_n(&attr->times, &seen, seen - 1,
+		                                false, __ATOMIC_RELAXED,
 		                                __ATOMIC_RELAXED))
 			return;
 	}
@@ -122,14 +123,14 @@ static bool attr_is_due(struct fault_attr *attr, unsigned int order)
 
 	if (attr->probability == 0 || spared_by_thread(attr))
 		return false;
-	if (READ_ONCE(attr->times) == 0 || spend(&attr->space, 1 << order))
+	if (READ_ONCE(attr->times) == 0 || spend_space(attr, 1 << order))
 		return false;
 	count = __atomic_add_fetch(&attr->count, 1, __ATOMIC_RELAXED);
 	if (attr->interval > 1 && count % attr->interval != 0)
 		return false;
 	if (!chance(attr, count))
 		return false;
-	use_up(&attr->times);
+	use_up_times(attr);
 	return true;
 }
 

@@ -20,7 +20,7 @@ struct node;
 struct thread;
 
 /* Any number of failures. */
-#define FAULT_TIMES_ALL -1
+#define FAULT_TIMES_ALL (-1)
 
 /* Linux's attributes and defaults: fail_page_alloc in debugfs.  May be changed
  * at any time. */

@@ -215,7 +215,7 @@ uint32_t trace_events_like(const char *name);
 const char *trace_format(char *buffer, size_t size,
                          const struct trace_record *record);
 
-/* A JSON object, without newline: docs/15-tracing-and-fault-injection.md. */
+/* A JSON object, without newline: docs/11-tracing-and-fault-injection.md. */
 const char *trace_format_json(char *buffer, size_t size, uint64_t number,
                               const struct trace_record *record);
 

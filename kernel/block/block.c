@@ -173,21 +173,23 @@ static void start(struct block_queue *queue, struct bio *bio)
 		block_finish(queue, error);
 }
 
-static bool may_start(const struct block_queue *queue)
+/* Whose turn it is, NULL if nobody's.  Queue's lock held. */
+static struct bio *next_to_start(const struct block_queue *queue)
 {
-	return queue->in_flight == NULL && !queue->recovering &&
-	       !list_empty(&queue->waiting);
+	if (queue->in_flight != NULL || queue->recovering)
+		return NULL;
+	return list_first(&queue->waiting, struct bio, link);
 }
 
 void block_run(struct block_queue *queue)
 {
 	bool enabled = spin_lock_irqsave(&queue->lock);
+	struct bio *bio;
 
-	while (may_start(queue) ||
+	while ((bio = next_to_start(queue)) != NULL ||
 	       (!list_empty(&queue->ended) && !queue->delivering)) {
-		if (may_start(queue))
-			start(queue,
-			      list_first(&queue->waiting, struct bio, link));
+		if (bio != NULL)
+			start(queue, bio);
 		else
 			enabled = deliver(queue, enabled);
 	}

@@ -107,6 +107,6 @@ void mbr_read(const uint8_t *sector, uint64_t sectors, struct mbr_table *table)
 		return;
 	}
 	for (unsigned int i = 0; i < MBR_ENTRIES; i++)
-		read_entry(sector + TABLE + i * ENTRY_SIZE, i + 1, sectors,
-		           table);
+		read_entry(sector + TABLE + (size_t)i * ENTRY_SIZE, i + 1,
+		           sectors, table);
 }

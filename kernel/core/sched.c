@@ -124,8 +124,11 @@ static void wake(struct thread *thread)
 
 static void wake_all(struct wait_queue *queue)
 {
-	while (!list_empty(&queue->waiters))
-		wake(list_first(&queue->waiters, struct thread, link));
+	struct thread *thread;
+
+	while ((thread = list_first(&queue->waiters, struct thread, link)) !=
+	       NULL)
+		wake(thread);
 }
 
 /* A thread at its end has given its window back. */

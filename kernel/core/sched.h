@@ -37,7 +37,7 @@ enum thread_priority {
 };
 
 /* How long a thread runs before another of its priority does, microseconds. */
-#define SCHED_SLICE 10000
+#define SCHED_SLICE 10000ULL
 
 /* Never: for deadlines and time limits. */
 #define FOREVER     UINT64_MAX
@@ -64,9 +64,8 @@ struct thread {
 	struct owner owner;              /* name, window, pages */
 	char title[8 + OWNER_NAME_SIZE]; /* (c) "thread " and the name */
 	uint64_t stack_pointer;          /* (s) while it does not run */
-	bool on_cpu;             /* (s) some CPU uses its registers and stack */
-	enum thread_state state; /* (s) */
-	enum thread_priority priority; /* (s) */
+	enum thread_state state;         /* (s) */
+	enum thread_priority priority;   /* (s) */
 	enum thread_end end;
 	unsigned int flags;          /* atomic: THREAD_... */
 	short oom_score_adj;         /* -1000 (immune) .. 1000 */
@@ -82,8 +81,9 @@ struct thread {
 	uint64_t deadline;           /* (s) */
 	struct wait_queue *waits_on; /* (s) */
 	uint64_t memory_wait;        /* (t) since when it waits for memory; 0 */
-	bool memory_wait_told;       /* watchdog.c's */
-	bool make_it_fail;           /* mm/fault_inject.c's; (t) these four */
+	bool on_cpu;           /* (s) some CPU uses its registers and stack */
+	bool memory_wait_told; /* watchdog.c's */
+	bool make_it_fail;     /* mm/fault_inject.c's; (t) these four */
 	bool fail_for_ever;
 	unsigned int fail_nth; /* requests until one fails; 0: none */
 	unsigned int fail_failed;

@@ -30,7 +30,7 @@ static void put32(uint8_t *at, uint32_t value)
 static void entry(unsigned int number, uint8_t type, uint32_t first,
                   uint32_t sectors)
 {
-	uint8_t *at = sector + 446 + 16 * (number - 1);
+	uint8_t *at = sector + 446 + 16UL * (number - 1);
 
 	at[4] = type;
 	put32(at + 8, first);

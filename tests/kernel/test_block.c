@@ -125,7 +125,7 @@ static const char *write_each_part(struct block_device *device,
 			fill(pair->out, PAGE_SIZE, from * 8 + n);
 			EXPECT_EQUAL(
 				block_write_page(device, 16, pair->page[0]), 0);
-			memset(pair->out + at, 0x5a, n * SECTOR_SIZE);
+			memset(pair->out + at, 0x5a, (size_t)n * SECTOR_SIZE);
 			EXPECT_EQUAL(block_write(device, 16 + from,
 			                         pair->page[0], at,
 			                         n * SECTOR_SIZE),
@@ -256,7 +256,7 @@ CASE(block, requests_end_once_each_in_the_order_of_submission)
 	for (unsigned int i = 0; i < MANY; i++) {
 		many.bio[i] = (struct bio){
 			.device = device,
-			.sector = (MANY - i) * 100,
+			.sector = (uint64_t)(MANY - i) * 100,
 			.write = i % 2 == 0,
 			.page = pair.page[i % 2],
 			.bytes = PAGE_SIZE,
@@ -341,7 +341,7 @@ CASE(block, threads_that_use_a_disk_together_get_their_own_data)
 
 	NEEDS_DISK(device);
 	for (unsigned int i = 0; i < 3; i++) {
-		hand[i] = (struct hand){ device, i * 64, NULL };
+		hand[i] = (struct hand){ device, i * 64UL, NULL };
 		thread[i] = thread_create("reader", use_disk, &hand[i]);
 	}
 	for (unsigned int i = 0; i < 3; i++) {

@@ -746,7 +746,7 @@ CASE(boot, symbols_are_written_with_an_offset_also_at_the_first_byte)
 
 static uint64_t fake_frame[FAKE_FRAMES + 1][2];
 
-static unsigned int count_backtrace(uint64_t *begin)
+static unsigned int count_backtrace(const uint64_t *begin)
 {
 	const struct trap_frame at = { .rip = (uintptr_t)alloc_pages,
 		                       .rbp = (uintptr_t)begin };
