@@ -234,17 +234,19 @@ static struct thread *start_hog(unsigned long limit, bool deaf)
 	return hog.thread;
 }
 
-/* Large machines are drained first: of what is left the hog takes all that it
- * may have. */
+/* Large machines are drained first, and so many pages come back for the hog and
+ * its stack. */
 #define HOG_PAGES 2048
 
 static void leave_for_hog(struct drained *drained)
 {
+	unsigned long enough;
 	struct page *page;
 
 	drained_init(drained);
 	drain(drained, GFP_NOWAIT);
-	while (node_free(page_alloc_node()) < HOG_PAGES) {
+	enough = node_free(page_alloc_node()) + HOG_PAGES;
+	while (node_free(page_alloc_node()) < enough) {
 		page = list_first(&drained->pages, struct page, link);
 		if (page == NULL)
 			break;
