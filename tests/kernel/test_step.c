@@ -53,7 +53,7 @@ SUITE(step);
 #define PARKED       26
 /* Nothing on a PC's board has line 5; the test raises it. */
 #define LINE         5
-#define BOUNDARIES   8192U
+#define BOUNDARIES   16384U
 #define DEPTH        32U
 #define LONGEST_CALL 7U /* bytes of the instruction */
 #define SHOTS        24U
