@@ -429,3 +429,19 @@ CASE(oom, a_kill_wakes_the_reaper)
 	EXPECT_EQUAL(machine_wake_ups(), before + 1);
 	return finish();
 }
+
+CASE(oom, the_reaper_reaps_whoever_is_killed_and_sleeps_again)
+{
+	char text[200];
+
+	begin(200);
+	kill_for(GFP_KERNEL);
+	reaping.works_at = 1;
+	EXPECT_EQUAL(machine_try(oom_reaper_run, NULL, text, sizeof(text)),
+	             MACHINE_PANICKED);
+	EXPECT(strncmp(text, "everybody sleeps", 16) == 0);
+	EXPECT_EQUAL(reaping.asked, 1);
+	EXPECT(thread_has_flags(&thread[3], THREAD_OOM_REAPED));
+	machine_start(16);
+	return NULL;
+}
