@@ -16,6 +16,7 @@
 #include "kernel/arch/trap.h"
 
 #define OPCODE_STI 0xfb
+#define PREFIX_REP 0xf3
 
 /* In step.asm. */
 void arch_step_call(void (*function)(void *), void *argument);
@@ -59,6 +60,14 @@ static bool number_boundary(const struct trap_frame *frame)
 	return behind_sti && !left_out;
 }
 
+/* A string instruction traps after each round.  An emulator that traps once more,
+ * with nothing left to repeat, has passed no boundary by that. */
+static bool is_spent_repeat(const struct trap_frame *frame)
+{
+	return frame->rip == step.rip && frame->rcx == 0 &&
+	       *(const uint8_t *)(uintptr_t)frame->rip == PREFIX_REP;
+}
+
 static void take_interrupt(struct trap_frame *frame)
 {
 	frame->vector = VECTOR_IRQ_BASE + step.line;
@@ -75,7 +84,7 @@ bool step_trap(struct trap_frame *frame)
 	if (step.hook == NULL || (read_dr6() & DR6_BS) == 0)
 		return false;
 	write_dr6(DR6_NONE);
-	if (is_around(frame->rip))
+	if (is_around(frame->rip) || is_spent_repeat(frame))
 		return true;
 	boundary.open = !number_boundary(frame) && enabled;
 	boundary.number = step.number;
