@@ -243,10 +243,12 @@ static struct page *serve(struct node *node,
 	if (page == NULL)
 		return NULL;
 	note_taker(page, request, caller);
+	/* A parked frame has events of its own, and is zeroed already. */
+	if (request->exclusive)
+		return page;
 	trace_mm_page_alloc(&node->trace, node_pfn(node, page), request->order,
 	                    request->migratetype, request->gfp);
-	/* A parked frame is zeroed already. */
-	if (request->zero && !request->exclusive)
+	if (request->zero)
 		zero_block(node, page, request->order);
 	return page;
 }
