@@ -207,11 +207,16 @@ $B/compile_commands.json: $B/obj/link $B/obj/compile Makefile
 
 build-iso: $B/labyrinth.iso $B/compile_commands.json
 
-# Not remade because of docs/: somebody may have written to it.
-$B/disk.img: iso/mkdisk
+# As it is made, for tests to copy.
+$B/obj/disk.img: iso/mkdisk
 	@mkdir -p $(@D)
 	$(say) DISK $@
 	$(Q)iso/mkdisk $@
+
+# The disk of make run.  Not remade because of docs/: somebody may have written
+# to it.
+$B/disk.img: $B/obj/disk.img
+	$(Q)cp --sparse=always $< $@
 
 build-disk: $B/disk.img
 
@@ -222,7 +227,7 @@ build-checked:
 ## disk: make build/disk.img, the disk of make run, anew
 disk:
 	@tests/setup build
-	@rm -f $B/disk.img
+	@rm -f $B/disk.img $B/obj/disk.img
 	@$(MAKE) build-disk
 
 ## iso: build the disc, build/labyrinth.iso; build/labyrinth.elf is for gdb

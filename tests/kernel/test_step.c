@@ -135,8 +135,9 @@ struct call {
 	uint64_t back;
 };
 
-/* The walk along one path. */
-static struct {
+/* The walk along one path; in a block of its own, for a kernel with such an array
+ * would not fit into 4 MB. */
+struct walk {
 	unsigned long target; /* 0: the first walk, which counts */
 	unsigned long boundaries;
 	unsigned long open;
@@ -154,7 +155,13 @@ static struct {
 	uint64_t last_rip;
 	uint64_t last_rsp;
 	const char *failure;
-} walk;
+};
+
+static struct walk *walk;
+
+#define WALK_ORDER 5
+_Static_assert(sizeof(struct walk) <= PAGE_SIZE << WALK_ORDER,
+               "a walk has room in its block");
 
 /* ---- The handler -------------------------------------------------------------- */
 
@@ -276,7 +283,7 @@ static bool lock_is_open(const struct step_boundary *boundary)
 	if (lock == NULL)
 		return false;
 	symbol_format(place, sizeof(place), boundary->frame->rip);
-	walk.failure = test_failure(
+	walk->failure = test_failure(
 		"interrupts are on while lock %s is held, at %s", lock, place);
 	return true;
 }
@@ -286,30 +293,30 @@ static bool is_called(const struct trap_frame *frame)
 {
 	uint64_t top = *(const uint64_t *)(uintptr_t)frame->rsp;
 
-	return frame->rsp == walk.last_rsp - sizeof(uint64_t) &&
-	       top > walk.last_rip && top <= walk.last_rip + LONGEST_CALL;
+	return frame->rsp == walk->last_rsp - sizeof(uint64_t) &&
+	       top > walk->last_rip && top <= walk->last_rip + LONGEST_CALL;
 }
 
 /* At which boundary does each function begin, and at which has it returned? */
 static void note_calls(const struct step_boundary *boundary)
 {
 	const struct trap_frame *frame = boundary->frame;
-	struct call *call = &walk.call[walk.depth];
+	struct call *call = &walk->call[walk->depth];
 
-	if (is_called(frame) && walk.depth + 1 < DEPTH) {
-		walk.depth++;
+	if (is_called(frame) && walk->depth + 1 < DEPTH) {
+		walk->depth++;
 		call[1] = (struct call){
 			.number = boundary->number,
 			.sp = frame->rsp,
 			.back = *(const uint64_t *)(uintptr_t)frame->rsp,
 		};
-	} else if (walk.depth > 0 && frame->rip == call->back &&
+	} else if (walk->depth > 0 && frame->rip == call->back &&
 	           frame->rsp == call->sp + sizeof(uint64_t)) {
-		walk.behind[call->number] = (uint16_t)boundary->number;
-		walk.depth--;
+		walk->behind[call->number] = (uint16_t)boundary->number;
+		walk->depth--;
 	}
-	walk.last_rip = frame->rip;
-	walk.last_rsp = frame->rsp;
+	walk->last_rip = frame->rip;
+	walk->last_rsp = frame->rsp;
 }
 
 static enum step_action count_boundary(const struct step_boundary *boundary,
@@ -318,19 +325,19 @@ static enum step_action count_boundary(const struct step_boundary *boundary,
 	uint32_t rip = (uint32_t)boundary->frame->rip;
 
 	(void)data;
-	walk.boundaries = boundary->number;
+	walk->boundaries = boundary->number;
 	if (boundary->number >= BOUNDARIES) {
-		walk.failure = "the path is too long";
+		walk->failure = "the path is too long";
 		return STEP_END;
 	}
 	note_calls(boundary);
 	if (!boundary->open)
 		return STEP_ON;
-	walk.open++;
+	walk->open++;
 	if (lock_is_open(boundary))
 		return STEP_END;
-	walk.rip[boundary->number] = rip;
-	walk.due[boundary->number] = true;
+	walk->rip[boundary->number] = rip;
+	walk->due[boundary->number] = true;
 	return STEP_ON;
 }
 
@@ -338,36 +345,36 @@ static enum step_action count_boundary(const struct step_boundary *boundary,
 static bool is_due(const struct step_boundary *boundary)
 {
 	return boundary->open && boundary->number < BOUNDARIES &&
-	       walk.due[boundary->number] &&
-	       walk.rip[boundary->number] == (uint32_t)boundary->frame->rip;
+	       walk->due[boundary->number] &&
+	       walk->rip[boundary->number] == (uint32_t)boundary->frame->rip;
 }
 
 /* Does a function begin here that has returned when the target is reached? */
 static bool may_step_over(const struct step_boundary *boundary)
 {
-	return boundary->number < walk.target &&
-	       walk.behind[boundary->number] != 0 &&
-	       walk.behind[boundary->number] <= walk.target;
+	return boundary->number < walk->target &&
+	       walk->behind[boundary->number] != 0 &&
+	       walk->behind[boundary->number] <= walk->target;
 }
 
 static enum step_action shoot(const struct step_boundary *boundary, void *data)
 {
 	(void)data;
 	if (may_step_over(boundary))
-		step_over_call(boundary, walk.behind[boundary->number]);
-	if (boundary->number < walk.target)
+		step_over_call(boundary, walk->behind[boundary->number]);
+	if (boundary->number < walk->target)
 		return STEP_ON;
 	if (boundary->open && lock_is_open(boundary))
 		return STEP_END;
-	if (walk.shots < shots_of_a_run && is_due(boundary)) {
-		walk.due[boundary->number] = false;
-		walk.shots++;
+	if (walk->shots < shots_of_a_run && is_due(boundary)) {
+		walk->due[boundary->number] = false;
+		walk->shots++;
 		return STEP_INTERRUPT;
 	}
-	if (boundary->number == walk.target && walk.shots == 0)
-		walk.failure = "a path is not the same twice";
-	if (walk.failure != NULL || walk.shots == shots_of_a_run ||
-	    boundary->number > walk.target + REACH)
+	if (boundary->number == walk->target && walk->shots == 0)
+		walk->failure = "a path is not the same twice";
+	if (walk->failure != NULL || walk->shots == shots_of_a_run ||
+	    boundary->number > walk->target + REACH)
 		return STEP_END;
 	return STEP_ON;
 }
@@ -479,7 +486,7 @@ static void begin_at_origin(void)
 	struct zone *zone = &node.zone[ZONE_DMA];
 
 	exclusive_shrink(&node, 0);
-	if (walk.target == 0) {
+	if (walk->target == 0) {
 		origin.zone = *zone;
 		memcpy(origin.pages, pages, sizeof(pages));
 	} else {
@@ -497,8 +504,8 @@ static void begin_run(const struct path *path)
 	line.interrupts = 0;
 	line.got = 0;
 	line.failure = NULL;
-	walk.failure = NULL;
-	walk.shots = 0;
+	walk->failure = NULL;
+	walk->shots = 0;
 	begin_at_origin();
 	node.pool.wake_pending = false;
 	path->prepare();
@@ -509,11 +516,11 @@ static void begin_run(const struct path *path)
 /* After the stepped part: NULL, or what is wrong. */
 static const char *judge(const struct path *path)
 {
-	const char *sentence = walk.failure;
+	const char *sentence = walk->failure;
 
 	if (sentence == NULL)
 		sentence = check_line();
-	if (sentence == NULL && line.interrupts != walk.shots)
+	if (sentence == NULL && line.interrupts != walk->shots)
 		sentence = test_failure("%u interrupts came", line.interrupts);
 	if (sentence == NULL)
 		sentence = path->check();
@@ -542,7 +549,7 @@ static const char *run_once(const struct path *path, unsigned long target)
 	unsigned long used = 0;
 	const char *sentence;
 
-	walk.target = target;
+	walk->target = target;
 	used = node.zone[ZONE_DMA].used_pages;
 	begin_run(path);
 	step_run(path->run, NULL, LINE, target == 0 ? count_boundary : shoot,
@@ -553,19 +560,18 @@ static const char *run_once(const struct path *path, unsigned long target)
 		sentence = settle(path);
 	if (sentence == NULL && node.zone[ZONE_DMA].used_pages != used)
 		sentence = "a page is lost";
-	walk.interrupted += walk.shots;
+	walk->interrupted += walk->shots;
 	return sentence;
 }
 
-static const char *walk_path(const struct path *path)
+static const char *walk_along(const struct path *path)
 {
 	const char *sentence;
 
-	memset(&walk, 0, sizeof(walk));
 	line.empty = 0;
 	sentence = run_once(path, 0);
 	for (unsigned long i = 1; i < BOUNDARIES && sentence == NULL; i++) {
-		if (!walk.due[i])
+		if (!walk->due[i])
 			continue;
 		sentence = run_once(path, i);
 		if (sentence != NULL)
@@ -574,12 +580,25 @@ static const char *walk_path(const struct path *path)
 	}
 	test_note("step %s: %lu boundaries, %lu eligible, %lu interrupted, "
 	          "%u found the pool empty",
-	          path->name, walk.boundaries, walk.open, walk.interrupted,
+	          path->name, walk->boundaries, walk->open, walk->interrupted,
 	          line.empty);
-	if (sentence == NULL && walk.open == 0)
+	if (sentence == NULL && walk->open == 0)
 		sentence = "no boundary was eligible";
-	if (sentence == NULL && walk.interrupted != walk.open)
+	if (sentence == NULL && walk->interrupted != walk->open)
 		sentence = "not every eligible boundary was interrupted";
+	return sentence;
+}
+
+static const char *walk_path(const struct path *path)
+{
+	struct page *memory = alloc_pages(GFP_KERNEL | __GFP_ZERO, WALK_ORDER);
+	const char *sentence;
+
+	if (memory == NULL)
+		return "there is no block for the walk";
+	walk = page_address(memory);
+	sentence = walk_along(path);
+	__free_pages(memory, WALK_ORDER);
 	return sentence;
 }
 

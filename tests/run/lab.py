@@ -15,7 +15,7 @@ import subprocess
 import threading
 
 from ktap import Log, verdict
-from machine import BUILD, DISK, ISO, PROMPT, ROOT, Failure
+from machine import BUILD, ISO, NEW_DISK, PROMPT, ROOT, Failure
 from qemu import Qemu
 
 TEST_DIRECTORY = os.path.join(BUILD, "test")
@@ -94,13 +94,13 @@ def _is_older(path, source):
 
 
 def disk_copy(directory):
-    """A copy of the disk image, holes as holes, in DIRECTORY: its path."""
+    """A copy of a new disk image, holes as holes, in DIRECTORY: its path."""
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, "disk.img")
     # A Bochs that was killed leaves its lock behind, and the next one stops.
     with contextlib.suppress(FileNotFoundError):
         os.remove(path + ".lock")
-    subprocess.run(["cp", "--sparse=always", DISK, path], check=True)
+    subprocess.run(["cp", "--sparse=always", NEW_DISK, path], check=True)
     return path
 
 

@@ -29,6 +29,7 @@ ROOT = os.path.dirname(
 BUILD = os.path.join(ROOT, os.environ.get("LABYRINTH_BUILD", "build"))
 ISO = os.path.join(BUILD, "labyrinth.iso")
 DISK = os.path.join(BUILD, "disk.img")
+NEW_DISK = os.path.join(BUILD, "obj", "disk.img")
 PROMPT = r"labyrinth> "
 
 _running = set()
