@@ -520,30 +520,6 @@ static __noinline void take_in_order(struct spinlock *outer,
 	spin_unlock_irqrestore(outer, enabled);
 }
 
-/* Is TEXT in one of the newest COUNT lines of the log? */
-struct search {
-	const char *text;
-	bool found;
-};
-
-static void search_line(const char *line, void *data)
-{
-	struct search *search = data;
-
-	for (; *line != '\0'; line++) {
-		if (strncmp(line, search->text, strlen(search->text)) == 0)
-			search->found = true;
-	}
-}
-
-static bool log_says(unsigned int count, const char *text)
-{
-	struct search search = { .text = text };
-
-	log_visit(count, search_line, &search);
-	return search.found;
-}
-
 /* What a report has told it knows from then on: a case that has run before, in
  * this boot, gets none.  *KNOWN is the case's; returns how many it expects. */
 static unsigned int reports_expected(bool *known)
@@ -557,6 +533,7 @@ static unsigned int reports_expected(bool *known)
 CASE(lock_order, circle_over_three_locks_is_reported_once_with_both_places)
 {
 	static bool known;
+	uint64_t mark = log_mark();
 	unsigned int expected = reports_expected(&known);
 
 	take_in_order(&first, &second);
@@ -565,9 +542,12 @@ CASE(lock_order, circle_over_three_locks_is_reported_once_with_both_places)
 	take_in_order(&third, &first);
 	EXPECT_EQUAL(lock_order_take_reports(), expected);
 	if (expected == 1) {
-		EXPECT(log_says(6, "takes test first at take_in_order+"));
-		EXPECT(log_says(6, "holding test third since take_in_order+"));
-		EXPECT(log_says(6, "test second was taken under test first"));
+		EXPECT(log_contains_since(
+			mark, "takes test first at take_in_order+"));
+		EXPECT(log_contains_since(
+			mark, "holding test third since take_in_order+"));
+		EXPECT(log_contains_since(
+			mark, "test second was taken under test first"));
 	}
 	take_in_order(&third, &first);
 	EXPECT_EQUAL(lock_order_take_reports(), 0);
@@ -586,6 +566,7 @@ static __noinline void take_both(void *data __unused)
 CASE(lock_order, lock_of_interrupts_held_with_interrupts_on_is_reported)
 {
 	static bool known;
+	uint64_t mark = log_mark();
 	unsigned int expected = reports_expected(&known);
 
 	EXPECT(in_timer_interrupt(take_both, NULL));
@@ -595,8 +576,9 @@ CASE(lock_order, lock_of_interrupts_held_with_interrupts_on_is_reported)
 	spin_unlock(&both);
 	EXPECT_EQUAL(lock_order_take_reports(), expected);
 	if (expected == 1)
-		EXPECT(log_says(4, "lock test both is taken in interrupts, at "
-		                   "take_both+"));
+		EXPECT(log_contains_since(
+			mark, "lock test both is taken in interrupts, at "
+			      "take_both+"));
 	return NULL;
 }
 
@@ -605,6 +587,7 @@ static struct mutex inner_mutex = MUTEX_INIT(inner_mutex, "test inner mutex");
 CASE(lock_order, mutexes_taken_both_ways_round_are_reported)
 {
 	static bool known;
+	uint64_t mark = log_mark();
 	unsigned int expected = reports_expected(&known);
 
 	mutex_lock(&test_mutex);
@@ -618,24 +601,25 @@ CASE(lock_order, mutexes_taken_both_ways_round_are_reported)
 	mutex_unlock(&inner_mutex);
 	EXPECT_EQUAL(lock_order_take_reports(), expected);
 	if (expected == 1)
-		EXPECT(log_says(6, "takes test mutex at"));
+		EXPECT(log_contains_since(mark, "takes test mutex at"));
 	return NULL;
 }
 
 CASE(lock_order, sleeping_under_a_spinlock_is_reported_with_both_places)
 {
 	unsigned long before = might_sleep_violations();
+	static bool known;
+	unsigned int expected = reports_expected(&known);
 	uint64_t mark = log_mark();
 	bool enabled = spin_lock_irqsave(&first);
 
 	thread_yield();
 	spin_unlock_irqrestore(&first, enabled);
 	EXPECT_EQUAL(might_sleep_violations(), before + 1);
-	/* Each place is told once since boot. */
-	if (log_mark() != mark) {
-		EXPECT(log_says(4, "may sleep at kernel/core/sched.c:"));
-		EXPECT(log_says(4, "spinlock test first is held since"));
-	}
+	EXPECT_EQUAL(log_count_since(mark, "may sleep at kernel/core/sched.c:"),
+	             expected);
+	EXPECT_EQUAL(log_count_since(mark, "spinlock test first is held since"),
+	             expected);
 	return NULL;
 }
 
@@ -643,6 +627,7 @@ CASE(lock_order, sleeping_under_a_spinlock_is_reported_with_both_places)
 
 CASE(watchdog, cpu_that_cannot_switch_threads_is_reported_with_a_backtrace)
 {
+	uint64_t mark = log_mark();
 	unsigned long before = watchdog_reports();
 	uint64_t limit = watchdog_limit();
 	uint64_t end;
@@ -655,8 +640,8 @@ CASE(watchdog, cpu_that_cannot_switch_threads_is_reported_with_a_backtrace)
 	preempt_enable();
 	watchdog_set_limit(limit);
 	EXPECT_EQUAL(watchdog_reports(), before + 1);
-	EXPECT(log_says(40, "has kept its CPU for"));
-	EXPECT(log_says(40, "selftest_try+"));
+	EXPECT(log_contains_since(mark, "has kept its CPU for"));
+	EXPECT(log_contains_since(mark, "selftest_try+"));
 	return NULL;
 }
 
@@ -669,6 +654,7 @@ static void wait_for_memory(void *data)
 
 CASE(watchdog, thread_that_waits_for_memory_is_reported_with_its_backtrace)
 {
+	uint64_t mark = log_mark();
 	unsigned long before = watchdog_reports();
 	uint64_t limit = watchdog_limit();
 	volatile bool flag = false;
@@ -682,7 +668,8 @@ CASE(watchdog, thread_that_waits_for_memory_is_reported_with_its_backtrace)
 	set_and_wake((void *)&flag);
 	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
 	EXPECT_EQUAL(watchdog_reports(), before + 1);
-	EXPECT(log_says(40, "thread poor has waited for memory for"));
-	EXPECT(log_says(40, "wait_for_memory+"));
+	EXPECT(log_contains_since(mark,
+	                          "thread poor has waited for memory for"));
+	EXPECT(log_contains_since(mark, "wait_for_memory+"));
 	return NULL;
 }

@@ -151,6 +151,17 @@ def nmis_on_top_of_the_allocator_change_nothing(lab):
 
 
 @boot_test
+def nmis_among_the_lines_of_the_log_tear_none(lab):
+    """Of its first NMIs the kernel tells the 1st, 2nd, 4th, 8th... at once."""
+    with lab.boot("selftest=printk", more=GUEST_TIME) as qemu:
+        qemu.console.expect("KTAP version 1")
+        inject_until_the_end(qemu, 100 * NMIS)
+        expect_selftest_passes(qemu)
+        counted = number(log_text(qemu), r"^# nmis (\d+)", "the self-test")
+        check(counted > 0, "no NMI came before the end")
+
+
+@boot_test
 def nmis_from_outside_meet_those_from_inside(lab):
     """
     The suite nmi raises its own and counts what its handler does; injected ones

@@ -30,6 +30,9 @@ EXIT_PASSED = 16
 EXIT_FAILED = 17
 EXIT_PANIC = 18
 
+# How many failed cases a verdict names.
+NAMED_FAILURES = 4
+
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PLAN = re.compile(r"1\.\.(\d+)$")
 _RESULT = re.compile(r"(ok|not ok) (\d+) -? ?([^\s#]+)\s*(?:#\s*(.*))?$")
@@ -284,7 +287,7 @@ def verdict(log, end):
         problem = f"EXIT 16, but the log says: {log.panic_line}"
     if problem is not None:
         return Verdict(Kind.INCOMPLETE, problem)
-    return Verdict(Kind.PASSED if passed else Kind.FAILED, _summary(log))
+    return _verdict_of_complete(log)
 
 
 _LAST_WORDS = re.compile(r"boot died: .*|Labyrinth (?:must|needs) .*")
@@ -328,11 +331,24 @@ def verdict_of_program(log, status):
         problem = f"status {status}, but {len(log.failed)} failed"
     if problem is not None:
         return Verdict(Kind.INCOMPLETE, problem)
-    return Verdict(Kind.FAILED if log.failed else Kind.PASSED, _summary(log))
+    return _verdict_of_complete(log)
 
 
-def _summary(log):
+def _verdict_of_complete(log):
+    """The verdict on a log that agrees with its end."""
     skipped = sum(case.outcome == "skipped" for case in log.cases)
-    return (
+    counts = (
         f"{len(log.cases)} cases, {len(log.failed)} failed, {skipped} skipped"
     )
+    if not log.failed:
+        return Verdict(Kind.PASSED, counts)
+    return Verdict(Kind.FAILED, f"{counts}; {_failures(log)}")
+
+
+def _failures(log):
+    """The cases that failed, each with its sentence; the first of many."""
+    named = [f"{case.full_name}: {case.reason}" for case in log.failed]
+    if len(named) > NAMED_FAILURES:
+        more = len(named) - NAMED_FAILURES
+        named[NAMED_FAILURES:] = [f"and {more} more"]
+    return "; ".join(named)

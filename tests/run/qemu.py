@@ -2,8 +2,8 @@
 """
 A PC in QEMU.
 
-QMP and the serial port are socket pairs made before QEMU starts, so there is
-nothing to wait for and no name to clean up.  The machine starts stopped and is
+QMP and the serial port are pairs of sockets made before QEMU starts, so there
+is nothing to wait for and no name to clean up.  The machine starts stopped and is
 let go when QMP is ready, so that no event is missed.  It never reboots:
 -no-reboot turns a reset into an end, whose SHUTDOWN event carries a reason;
 QEMU's log of CPU resets tells a triple fault from a reset that was asked for.
@@ -62,6 +62,21 @@ def disk_options(path):
     return ("-drive", drive)
 
 
+def serial_line():
+    """
+    Both ends of what a serial port is connected to.  TCP puts bytes together:
+    a local socket is full after 278 writes of one byte.  Then the port has to
+    wait for its line, and a busy host lets it wait so long that the kernel
+    takes it for stuck; QEMU 7.2 records such a wait and cannot replay it.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs = server.accept()[0]
+    for end in (ours, theirs):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return ours, theirs
+
+
 class Qemu(Machine):
     """
     DISK is the path of an image, the first IDE disk.  What is written to it is
@@ -86,7 +101,7 @@ class Qemu(Machine):
         self._qmp_lock = threading.Lock()
         self._readers = []
         ours, theirs = socket.socketpair()
-        serial, their_serial = self.serial_line()
+        serial, their_serial = serial_line()
         self._qmp, self._serial = ours, serial
         command = [
             "qemu-system-x86_64",
@@ -113,10 +128,6 @@ class Qemu(Machine):
         self.qmp("qmp_capabilities")
         if not stopped:
             self.qmp("cont")
-
-    def serial_line(self):
-        """Both ends of what the serial port is connected to."""
-        return socket.socketpair()
 
     def drive(self, iso):
         """The options that put the disc ISO into the machine."""
@@ -230,7 +241,7 @@ class Qemu(Machine):
         """How the machine ended.  It is gone when this returns."""
         status = self.wait_process(limit)
         for reader in self._readers:
-            reader.join(10)
+            reader.join(60 * TIME_FACTOR)
         self._qmp.close()
         self._serial.close()
         return self._end_of(status)

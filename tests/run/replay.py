@@ -32,7 +32,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -61,19 +60,6 @@ class Recorded(Qemu):
             *more,
         )
         super().__init__(name, directory, **options)
-
-    def serial_line(self):
-        """
-        TCP, which puts bytes together: a local socket is full after 278 writes
-        of one byte, and a port that has to wait for its line is something that
-        QEMU 7.2 records and cannot replay.
-        """
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            ours = socket.create_connection(server.getsockname())
-            theirs = server.accept()[0]
-        for end in (ours, theirs):
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return ours, theirs
 
     def drive(self, iso):
         return (

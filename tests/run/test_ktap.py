@@ -60,7 +60,16 @@ class EachEnd(unittest.TestCase):
         self.check(GOOD, End(ktap.END_STOPPED), Kind.PASSED)
 
     def test_one_failed(self):
-        self.check(FAILED, status(17), Kind.FAILED, "1 failed")
+        reason = "1 failed, 1 skipped; pool.takes_eight: 7, not 8"
+        self.check(FAILED, status(17), Kind.FAILED, reason)
+
+    def test_many_failed(self):
+        cases = "".join(f"    not ok {n} c{n} # no\n" for n in range(1, 8))
+        text = FAILED.replace("    1..1", "    1..7").replace(
+            "    not ok 1 takes_eight # 7, not 8\r\n", cases
+        )
+        reason = "pool.c3: no; pool.c4: no; and 3 more"
+        self.check(text, status(17), Kind.FAILED, reason)
 
     def test_a_suite_failed_as_a_whole(self):
         text = FAILED.replace(
