@@ -36,6 +36,7 @@
 #include "kernel/core/watchdog.h"
 #include "kernel/core/work.h"
 #include "kernel/fail.h"
+#include "kernel/files.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
 #include "kernel/replay.h"
@@ -379,6 +380,7 @@ static __noreturn void serve_people(void)
 		selftest_main(filter);
 	if (replay_wanted())
 		replay_module();
+	files_init();
 	recorder_start();
 	if (storm_wanted()) {
 		storm_run(STORM_HZ, STORM_TICKS, &report);

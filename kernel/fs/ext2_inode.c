@@ -80,6 +80,7 @@ static void give_memory(struct ext2 *fs, struct inode *inode)
 	if (slab->used == 0) {
 		list_remove(&slab->link);
 		free_page((uintptr_t)slab);
+		fs->freed++;
 	}
 }
 
@@ -362,12 +363,50 @@ unsigned long ext2_inode_forget(struct ext2 *fs, unsigned long count)
 
 		if (forgotten == count)
 			break;
-		if (!filemap_forget(&inode->data))
+		fs->freed += inode->data.space.nrpages;
+		if (!filemap_forget(&inode->data)) {
+			fs->freed -= inode->data.space.nrpages;
 			continue;
+		}
 		forget(inode);
 		forgotten++;
 	}
 	return forgotten;
+}
+
+/* ---- The shrinker -------------------------------------------------------------- */
+
+static unsigned long count_idle(struct shrinker *shrinker, gfp_t mask __unused)
+{
+	struct ext2 *fs = container_of(shrinker, struct ext2, shrinker);
+
+	return READ_ONCE(fs->inodes) - READ_ONCE(fs->busy);
+}
+
+/* Who holds the mutex may be waiting for this very reclaim. */
+static unsigned long scan_idle(struct shrinker *shrinker, gfp_t mask,
+                               unsigned long nr)
+{
+	struct ext2 *fs = container_of(shrinker, struct ext2, shrinker);
+	unsigned long forgotten;
+
+	if (!gfp_may_fs(mask) || mutex_is_mine(&fs->lock) ||
+	    !mutex_trylock(&fs->lock))
+		return SHRINK_STOP;
+	fs->freed = 0;
+	forgotten = ext2_inode_forget(fs, nr);
+	mm_account_reclaimed_pages(fs->freed);
+	mutex_unlock(&fs->lock);
+	return forgotten;
+}
+
+void ext2_inodes_share(struct ext2 *fs)
+{
+	fs->shrinker.name = "ext2 inodes";
+	fs->shrinker.count_objects = count_idle;
+	fs->shrinker.scan_objects = scan_idle;
+	fs->shrinker.seeks = DEFAULT_SEEKS;
+	register_shrinker(&fs->shrinker);
 }
 
 /* ---- All of a mount's ----------------------------------------------------------------- */
@@ -384,6 +423,8 @@ void ext2_inodes_end(struct ext2 *fs)
 {
 	struct list *at, *after;
 
+	if (fs->shrinker.name != NULL)
+		unregister_shrinker(&fs->shrinker);
 	list_for_each_safe(at, after, &fs->idle)
 		forget(container_of(at, struct inode, idle_link));
 }

@@ -14,6 +14,7 @@
 #include "kernel/fs/ext2.h"
 #include "lib/errno.h"
 #include "mm/gfp.h"
+#include "mm/shrinker.h"
 
 #define EXT2_GFP        GFP_NOFS
 #define EXT2_HASH_LISTS 64
@@ -52,6 +53,8 @@ struct ext2 {
 	struct list slabs;                 /* (f) their memory */
 	unsigned long inodes;              /* (f) on the lists */
 	unsigned long busy;                /* (f) of them used */
+	unsigned long freed;               /* (f) pages, by forgetting */
+	struct shrinker shrinker;
 };
 
 /* ---- ext2_name.c ---------------------------------------------------------- */
@@ -166,6 +169,9 @@ void ext2_inode_update(struct inode *inode);
 unsigned long ext2_inode_forget(struct ext2 *fs, unsigned long count);
 
 void ext2_inodes_init(struct ext2 *fs);
+/* From now on (until ext2_inodes_end()) pressure makes it forget.  Without the
+ * mutex. */
+void ext2_inodes_share(struct ext2 *fs);
 /* The mount is over: forget them all, dirty or not.  Without the mutex. */
 void ext2_inodes_end(struct ext2 *fs);
 /* Write all their dirty pages, and wait. */

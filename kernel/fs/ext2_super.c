@@ -414,6 +414,7 @@ int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 		destroy(made);
 		return error;
 	}
+	ext2_inodes_share(made);
 	*fs = made;
 	return 0;
 }
