@@ -171,7 +171,7 @@ int ext2_take_block(struct ext2 *fs, uint32_t goal, uint32_t *number)
 	return -ENOSPC;
 }
 
-int ext2_give_block(struct ext2 *fs, uint32_t number)
+static int give_block(struct ext2 *fs, uint32_t number)
 {
 	uint32_t from = number - fs->super->first_data_block;
 	uint32_t bit = from % fs->super->blocks_per_group;
@@ -192,6 +192,16 @@ int ext2_give_block(struct ext2 *fs, uint32_t number)
 		error = ext2_error(fs, "block %u is freed twice", number);
 	}
 	end_change(fs, &change, error == 0);
+	return error;
+}
+
+int ext2_give_block(struct ext2 *fs, uint32_t number)
+{
+	int error;
+
+	fs->freeing++;
+	error = give_block(fs, number);
+	fs->freeing--;
 	return error;
 }
 
@@ -240,7 +250,7 @@ int ext2_take_inode(struct ext2 *fs, uint32_t near, bool dir, uint32_t *number)
 	return -ENOSPC;
 }
 
-int ext2_give_inode(struct ext2 *fs, uint32_t number, bool dir)
+static int give_inode(struct ext2 *fs, uint32_t number, bool dir)
 {
 	uint32_t per_group = fs->super->inodes_per_group;
 	uint32_t bit = (number - 1) % per_group;
@@ -259,5 +269,15 @@ int ext2_give_inode(struct ext2 *fs, uint32_t number, bool dir)
 		error = ext2_error(fs, "inode %u is freed twice", number);
 	}
 	end_change(fs, &change, error == 0);
+	return error;
+}
+
+int ext2_give_inode(struct ext2 *fs, uint32_t number, bool dir)
+{
+	int error;
+
+	fs->freeing++;
+	error = give_inode(fs, number, dir);
+	fs->freeing--;
 	return error;
 }

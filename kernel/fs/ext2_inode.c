@@ -232,9 +232,10 @@ static int make(struct ext2 *fs, uint32_t number, struct inode **made)
 	struct inode *inode = take_memory(fs);
 	int error;
 
-	/* Those that nobody uses may make room. */
-	if (inode == NULL && ext2_inode_forget(fs, SLAB_INODES) > 0)
+	if (inode == NULL) {
+		ext2_squeeze(fs);
 		inode = take_memory(fs);
+	}
 	if (inode == NULL)
 		return -ENOMEM;
 	filemap_init(&inode->data, &ext2_data_ops, inode);
@@ -341,15 +342,17 @@ void ext2_inode_put(struct inode *inode)
 {
 	struct ext2 *fs = inode->fs;
 
+	if (inode->users == 1 && inode->links == 0) {
+		if (end_on_disk(inode) != 0)
+			ext2_error(fs, "inode %u cannot be freed",
+			           inode->number);
+		forget(inode);
+		return;
+	}
 	if (--inode->users > 0)
 		return;
 	list_append(&fs->idle, &inode->idle_link);
 	fs->busy--;
-	if (inode->links > 0)
-		return;
-	if (end_on_disk(inode) != 0)
-		ext2_error(fs, "inode %u cannot be freed", inode->number);
-	forget(inode);
 }
 
 unsigned long ext2_inode_forget(struct ext2 *fs, unsigned long count)

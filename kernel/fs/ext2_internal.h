@@ -20,6 +20,10 @@
 #define EXT2_HASH_LISTS 64
 #define EXT2_PATH_MAX   4096
 
+/* Pages that a walk which frees blocks holds at a time: three blocks of numbers,
+ * a descriptor, a bitmap, and nodes of the index to find them. */
+#define EXT2_RESERVE    8
+
 /* No clock chip is read: time goes on from when the disk was last written. */
 #define EXT2_TIME_FLOOR 1704067200U
 
@@ -48,12 +52,15 @@ struct ext2 {
 	uint16_t state; /* (f) to write when unmounted */
 	struct mutex scratch_lock;
 	struct page *scratch; /* (s) one block, read without the cache */
-	struct list hash[EXT2_HASH_LISTS]; /* (f) all inodes */
-	struct list idle;                  /* (f) those without a user */
-	struct list slabs;                 /* (f) their memory */
-	unsigned long inodes;              /* (f) on the lists */
-	unsigned long busy;                /* (f) of them used */
-	unsigned long freed;               /* (f) pages, by forgetting */
+	struct list hash[EXT2_HASH_LISTS];  /* (f) all inodes */
+	struct list idle;                   /* (f) those without a user */
+	struct list slabs;                  /* (f) their memory */
+	unsigned long inodes;               /* (f) on the lists */
+	unsigned long busy;                 /* (f) of them used */
+	unsigned long freed;                /* (f) pages, by forgetting */
+	unsigned int freeing;               /* (f) must not fail for memory */
+	unsigned int reserved;              /* (f) pages in reserve */
+	struct page *reserve[EXT2_RESERVE]; /* (f) for that */
 	struct shrinker shrinker;
 };
 
@@ -93,6 +100,13 @@ __must_check int ext2_meta_get(struct ext2 *fs, uint32_t number,
 /* The same for a block that was free: zeroed, dirty, and not read. */
 __must_check int ext2_meta_new(struct ext2 *fs, uint32_t number,
                                struct page **page, void *data);
+
+/* Fill the reserve as far as there is memory; empty it. */
+void ext2_reserve_fill(struct ext2 *fs, gfp_t gfp);
+void ext2_reserve_empty(struct ext2 *fs);
+
+/* Give memory back: idle inodes, and blocks that nobody uses, written first. */
+void ext2_squeeze(struct ext2 *fs);
 
 /* The block is free: what is in memory must never reach the disk. */
 void ext2_meta_forget(struct ext2 *fs, uint32_t number);

@@ -297,7 +297,7 @@ static int free_tree(struct inode *inode, uint32_t *root, unsigned int depth,
 	return error;
 }
 
-int ext2_free_from(struct inode *inode, uint64_t block)
+static int free_from(struct inode *inode, uint64_t block)
 {
 	uint64_t first = EXT2_DIRECT;
 	int error = 0;
@@ -317,5 +317,15 @@ int ext2_free_from(struct inode *inode, uint64_t block)
 				depth, keep);
 		first += span;
 	}
+	return error;
+}
+
+int ext2_free_from(struct inode *inode, uint64_t block)
+{
+	int error;
+
+	inode->fs->freeing++;
+	error = free_from(inode, block);
+	inode->fs->freeing--;
 	return error;
 }

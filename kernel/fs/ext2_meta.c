@@ -95,11 +95,62 @@ void ext2_meta_init(struct ext2 *fs)
 	filemap_init(&fs->meta, &meta_ops, fs);
 }
 
+void ext2_squeeze(struct ext2 *fs)
+{
+	ext2_inode_forget(fs, ~0UL);
+	/* What cannot be written stays, and is told by the next sync. */
+	if (filemap_writeback(&fs->meta) != 0)
+		fs->meta.error = -EIO;
+	filemap_forget(&fs->meta);
+}
+
+void ext2_reserve_fill(struct ext2 *fs, gfp_t gfp)
+{
+	while (fs->reserved < EXT2_RESERVE) {
+		struct page *page = alloc_page(gfp);
+
+		if (page == NULL)
+			return;
+		fs->reserve[fs->reserved++] = page;
+	}
+}
+
+void ext2_reserve_empty(struct ext2 *fs)
+{
+	while (fs->reserved > 0)
+		__free_page(fs->reserve[--fs->reserved]);
+}
+
+/* Without memory the file system first gives back what it can.  Whoever frees
+ * blocks has nothing to undo any more: he gets the reserve, and then waits until
+ * there is memory. */
+static int get_without_memory(struct ext2 *fs, uint32_t number,
+                              struct page **page)
+{
+	int error;
+
+	ext2_squeeze(fs);
+	error = read_cache_page(&fs->meta, number, fill, EXT2_GFP, page);
+	if (fs->freeing == 0)
+		return error;
+	while (error == -ENOMEM && fs->reserved > 0) {
+		__free_page(fs->reserve[--fs->reserved]);
+		error = read_cache_page(&fs->meta, number, fill, EXT2_GFP,
+		                        page);
+	}
+	if (error == -ENOMEM)
+		error = read_cache_page(&fs->meta, number, fill,
+		                        EXT2_GFP | __GFP_NOFAIL, page);
+	return error;
+}
+
 int ext2_meta_get(struct ext2 *fs, uint32_t number, struct page **page,
                   void *data)
 {
 	int error = read_cache_page(&fs->meta, number, fill, EXT2_GFP, page);
 
+	if (error == -ENOMEM)
+		error = get_without_memory(fs, number, page);
 	if (error == 0)
 		*(void **)data = page_address(*page);
 	return error;

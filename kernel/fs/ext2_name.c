@@ -22,6 +22,7 @@ unsigned int ext2_lock(struct ext2 *fs)
 
 void ext2_unlock(struct ext2 *fs, unsigned int scope)
 {
+	ext2_reserve_fill(fs, GFP_NOWAIT);
 	memalloc_nofs_restore(scope);
 	mutex_unlock(&fs->lock);
 }

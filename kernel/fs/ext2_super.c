@@ -379,6 +379,7 @@ static struct ext2 *make(struct block_device *device, bool read_only)
 	fs->complaints = (struct ratelimit){ .interval = 5000000, .burst = 10 };
 	ext2_meta_init(fs);
 	ext2_inodes_init(fs);
+	ext2_reserve_fill(fs, GFP_KERNEL);
 	return fs;
 }
 
@@ -388,6 +389,7 @@ static void destroy(struct ext2 *fs)
 	if (fs->super != NULL)
 		put_page(fs->super_page);
 	filemap_cut(&fs->meta, 0);
+	ext2_reserve_empty(fs);
 	__free_page(fs->scratch);
 	free_page((uintptr_t)fs);
 }

@@ -200,8 +200,12 @@ int image_write(const char *path, uint32_t file, uint64_t size)
 
 		make_bytes(bytes, file, at, part);
 		done = ext2_write(inode, at, bytes, part);
-		if (done < (long)part)
-			error = done < 0 ? (int)done : -ENOSPC;
+		/* Why was it not all? */
+		if (done >= 0 && done < (long)part)
+			done = ext2_write(inode, at + (uint64_t)done,
+			                  bytes + done, part - (size_t)done);
+		if (done < 0)
+			error = (int)done;
 		if (error != 0)
 			ext2_close(inode);
 	}
