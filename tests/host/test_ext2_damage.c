@@ -625,6 +625,44 @@ CASE(ext2_damage, pressure_forgets_idle_inodes_unless_it_may_not)
 	return image_finish();
 }
 
+static unsigned long asked, asked_without_scope;
+
+/* Each request asks for kswapd, since all memory is below the LOW mark. */
+static void note_scope(struct node *node, unsigned int order,
+                       enum zone_type highest)
+{
+	(void)node;
+	(void)order;
+	(void)highest;
+	asked++;
+	if ((current_thread()->flags & THREAD_MEMALLOC_NOFS) == 0 ||
+	    !mutex_is_mine(&image.fs->lock))
+		asked_without_scope++;
+}
+
+CASE(ext2_damage, every_request_under_the_mutex_is_nofs)
+{
+	struct inode *inode;
+
+	TRY(image_start("-b 1024", 2048));
+	machine_set_marks(&image.node->zone[ZONE_NORMAL], 8, IMAGE_PAGES,
+	                  IMAGE_PAGES + 8);
+	asked = asked_without_scope = 0;
+	machine_set_kswapd_hook(image.node, note_scope);
+	WORKS(image_write("/file", 1, 400000));
+	WORKS(ext2_mkdir(image.fs, "/dir"));
+	WORKS(ext2_sync(image.fs));
+	WORKS(ext2_open(image.fs, "/file", &inode));
+	WORKS(ext2_truncate(inode, 5));
+	ext2_close(inode);
+	WORKS(ext2_unlink(image.fs, "/file"));
+	machine_set_kswapd_hook(image.node, NULL);
+	EXPECT(asked > 100);
+	EXPECT_EQUAL(asked_without_scope, 0);
+	EXPECT_EQUAL(current_thread()->flags, 0);
+	return image_finish();
+}
+
 CASE(ext2_damage, reclaim_writes_without_memory_and_takes_what_is_clean)
 {
 	struct filemap *maps[2];
