@@ -29,6 +29,7 @@
  */
 #include "mm/filemap.h"
 
+#include "kernel/core/clock.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/lru.h"
@@ -345,24 +346,54 @@ int read_cache_page(struct filemap *map, unsigned long index,
 
 /* ---- Writing -------------------------------------------------------------------- */
 
+/* Dirty from now on, if it was not before. */
+static void note_dirty(struct filemap *map)
+{
+	uint64_t clean = 0;
+
+	__atomic_compare_exchange_n(&map->dirtied, &clean,
+	                            max(clock_microseconds(), 1ULL), false,
+	                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 void filemap_dirty(struct page *page)
 {
-	if (page->mapping != NULL)
-		set_page_dirty(page);
+	if (page->mapping == NULL)
+		return;
+	set_page_dirty(page);
+	note_dirty(map_of(page));
 }
 
 void filemap_write_failed(struct page *page, int error)
 {
+	struct filemap *map = map_of(page);
+
 	page_set(page, PG_error);
 	set_page_dirty(page);
-	__atomic_store_n(&map_of(page)->error, error, __ATOMIC_RELAXED);
+	note_dirty(map);
+	__atomic_store_n(&map->error, error, __ATOMIC_RELAXED);
+}
+
+/* PAGE is locked and not under writeback: it goes to the disk if it is dirty.
+ * Unlocked afterwards.  True: it was. */
+static bool write_locked(struct filemap *map, struct page *page)
+{
+	int error;
+
+	if (!clear_page_dirty_for_io(page)) {
+		unlock_page(page);
+		return false;
+	}
+	page_clear(page, PG_error);
+	error = map->space.ops->writepage(page);
+	if (error != 0)
+		__atomic_store_n(&map->error, error, __ATOMIC_RELAXED);
+	return true;
 }
 
 /* PAGE, found in MAP, goes to the disk if it is dirty. */
 static void write_one(struct filemap *map, struct page *page)
 {
-	int error;
-
 	if (!page_has(page, PG_dirty)) {
 		put_page(page);
 		return;
@@ -370,21 +401,59 @@ static void write_one(struct filemap *map, struct page *page)
 	if (!lock_found(map, page))
 		return;
 	wait_on_page_writeback(page);
-	if (clear_page_dirty_for_io(page)) {
-		page_clear(page, PG_error);
-		error = map->space.ops->writepage(page);
-		if (error != 0)
-			__atomic_store_n(&map->error, error, __ATOMIC_RELAXED);
-	} else {
-		unlock_page(page);
-	}
+	write_locked(map, page);
 	put_page(page);
+}
+
+/* A dirty page that is not clean afterwards comes later. */
+enum flush_result {
+	CLEAN,
+	BEGUN,
+	LATER,
+};
+
+static enum flush_result flush_one(struct filemap *map, struct page *page)
+{
+	if (!page_has(page, PG_dirty))
+		return CLEAN;
+	if (!trylock_page(page))
+		return LATER;
+	if (page->mapping != &map->space || page_has(page, PG_writeback)) {
+		unlock_page(page);
+		return LATER;
+	}
+	return write_locked(map, page) ? BEGUN : CLEAN;
+}
+
+unsigned long filemap_flush(struct filemap *map, uint64_t before)
+{
+	uint64_t dirtied = __atomic_load_n(&map->dirtied, __ATOMIC_SEQ_CST);
+	unsigned long begun = 0;
+	bool later = false;
+	struct page *page;
+
+	if (dirtied == 0 || dirtied > before)
+		return 0;
+	/* Before it looks: who makes a page dirty behind its back says so. */
+	__atomic_store_n(&map->dirtied, 0, __ATOMIC_SEQ_CST);
+	for (unsigned long i = 0; (page = find_get_from(map, &i)) != NULL;
+	     i++) {
+		enum flush_result result = flush_one(map, page);
+
+		begun += result == BEGUN;
+		later |= result == LATER;
+		put_page(page);
+	}
+	if (later)
+		__atomic_store_n(&map->dirtied, dirtied, __ATOMIC_SEQ_CST);
+	return begun;
 }
 
 int filemap_writeback(struct filemap *map)
 {
 	struct page *page;
 
+	__atomic_store_n(&map->dirtied, 0, __ATOMIC_SEQ_CST);
 	for (unsigned long i = 0; (page = find_get_from(map, &i)) != NULL; i++)
 		write_one(map, page);
 	for (unsigned long i = 0; (page = find_get_from(map, &i)) != NULL;

@@ -29,6 +29,7 @@ struct filemap {
 	void *root;          /* (l) see filemap.c */
 	unsigned int height; /* (l) */
 	int error;           /* atomic: of a write, since last asked */
+	uint64_t dirtied;    /* atomic: since when it is dirty; 0: clean */
 };
 
 /* HOST is for those who wrote OPS: page->mapping->host. */
@@ -67,6 +68,13 @@ void filemap_write_failed(struct page *page, int error);
 /* Write all dirty pages and wait.  0, or the error of a write since the last
  * call: those pages are still dirty. */
 __must_check int filemap_writeback(struct filemap *map);
+
+/*
+ * Begin to write all dirty pages if the map has been dirty since BEFORE
+ * (clock_microseconds()), and do not wait: not for locks of pages either.
+ * Returns how many.
+ */
+unsigned long filemap_flush(struct filemap *map, uint64_t before);
 
 /* Take PAGE, which is locked, out of its map, also if it is dirty; waits until it
  * is not on its way to the disk. */

@@ -33,6 +33,7 @@
 
 #include "kernel/core/sched.h"
 #include "lib/math.h"
+#include "mm/flusher.h"
 #include "mm/kswapd.h"
 #include "mm/lru.h"
 #include "mm/page_bits.h"
@@ -206,6 +207,7 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 {
 	enum lru_kind kind = lru_kind_of(list);
 	unsigned long writes = scan->paged_out;
+	unsigned long dirty = scan->dirty;
 	struct list pages = LIST_INIT(pages);
 	unsigned long reclaimed = 0;
 	unsigned long taken;
@@ -225,6 +227,9 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 	trace_mm_vmscan_lru_shrink_inactive(&scan->node->trace, taken,
 	                                    reclaimed, scan->priority,
 	                                    kind == LRU_FILE);
+	/* Nothing but dirty pages: the flusher writes more at a time. */
+	if (kind == LRU_FILE && scan->dirty - dirty == taken)
+		wakeup_flusher(scan->node);
 	note_cost(scan->node, kind, scan->paged_out - writes,
 	          taken - reclaimed);
 	wake_up(&scan->node->reclaim.isolated_wait);

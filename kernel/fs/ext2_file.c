@@ -26,6 +26,11 @@
 #include "mm/lru.h"
 #include "mm/page_alloc.h"
 #include "mm/page_lock.h"
+#include "mm/page_writeback.h"
+
+/* So many bytes are written under the mutex, and then the limit of dirty pages
+ * is looked at: sixteen pages. */
+#define WRITE_AT_ONCE (16 * PAGE_SIZE)
 
 /* ---- Pages and blocks ----------------------------------------------------- */
 
@@ -155,6 +160,8 @@ static int writepage(struct page *page)
 	return write_run(inode, page, &last, false);
 }
 
+/* writepage() takes the scratch mutex, and reads numbers of blocks: it enters the
+ * file system.  release() only looks at the index. */
 const struct address_space_ops ext2_data_ops = {
 	.name = "ext2 data",
 	.needs_fs = true,
@@ -346,8 +353,8 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
                       size_t size)
 {
 	struct page *page;
-	int error = filemap_grab(&inode->data, offset >> PAGE_SHIFT, EXT2_GFP,
-	                         &page);
+	int error = filemap_grab(&inode->data, offset >> PAGE_SHIFT,
+	                         EXT2_GFP | __GFP_WRITE, &page);
 
 	if (error != 0)
 		return error;
@@ -391,8 +398,9 @@ static long write_some(struct inode *inode, uint64_t offset, const char *from,
 	return done > 0 || error == 0 ? (long)done : error;
 }
 
-long ext2_write(struct inode *inode, uint64_t offset, const void *buffer,
-                size_t size)
+/* At most WRITE_AT_ONCE bytes. */
+static long write_part(struct inode *inode, uint64_t offset, const char *from,
+                       size_t size)
 {
 	unsigned int scope = ext2_lock(inode->fs);
 	uint64_t before = inode->size;
@@ -401,7 +409,7 @@ long ext2_write(struct inode *inode, uint64_t offset, const void *buffer,
 	if (answer == 0)
 		answer = check_is_file(inode);
 	if (answer == 0 && size > 0) {
-		answer = write_some(inode, offset, buffer, size);
+		answer = write_some(inode, offset, from, size);
 		if (answer < 0)
 			inode->size = before;
 		/* Blocks that were found for what then failed. */
@@ -413,4 +421,24 @@ long ext2_write(struct inode *inode, uint64_t offset, const void *buffer,
 	}
 	ext2_unlock(inode->fs, scope);
 	return answer;
+}
+
+/* Between the parts the writer waits if too much is dirty, without the mutex that
+ * the flusher needs. */
+long ext2_write(struct inode *inode, uint64_t offset, const void *buffer,
+                size_t size)
+{
+	size_t done = 0;
+	size_t part;
+	long answer;
+
+	do {
+		part = min(size - done, WRITE_AT_ONCE);
+		answer = write_part(inode, offset + done,
+		                    (const char *)buffer + done, part);
+		if (answer > 0)
+			done += (size_t)answer;
+		balance_dirty_pages(page_alloc_node());
+	} while (answer == (long)part && done < size);
+	return done > 0 ? (long)done : answer;
 }

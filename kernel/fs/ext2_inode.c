@@ -432,6 +432,23 @@ void ext2_inodes_end(struct ext2 *fs)
 		forget(container_of(at, struct inode, idle_link));
 }
 
+unsigned long ext2_inodes_flush(struct ext2 *fs, uint64_t before)
+{
+	unsigned long begun = 0;
+
+	for (unsigned int i = 0; i < EXT2_HASH_LISTS; i++) {
+		struct list *at;
+
+		list_for_each(at, &fs->hash[i]) {
+			struct inode *inode =
+				container_of(at, struct inode, hash_link);
+
+			begun += filemap_flush(&inode->data, before);
+		}
+	}
+	return begun;
+}
+
 int ext2_inodes_writeback(struct ext2 *fs)
 {
 	int answer = 0;

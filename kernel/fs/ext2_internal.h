@@ -13,6 +13,7 @@
 #include "kernel/core/printk.h"
 #include "kernel/fs/ext2.h"
 #include "lib/errno.h"
+#include "mm/flusher.h"
 #include "mm/gfp.h"
 #include "mm/shrinker.h"
 
@@ -62,6 +63,7 @@ struct ext2 {
 	unsigned int reserved;              /* (f) pages in reserve */
 	struct page *reserve[EXT2_RESERVE]; /* (f) for that */
 	struct shrinker shrinker;
+	struct writeback_source source;
 };
 
 /* ---- ext2_name.c ---------------------------------------------------------- */
@@ -188,6 +190,8 @@ void ext2_inodes_init(struct ext2 *fs);
 void ext2_inodes_share(struct ext2 *fs);
 /* The mount is over: forget them all, dirty or not.  Without the mutex. */
 void ext2_inodes_end(struct ext2 *fs);
+/* Begin to write those that are dirty since BEFORE: filemap_flush(). */
+unsigned long ext2_inodes_flush(struct ext2 *fs, uint64_t before);
 /* Write all their dirty pages, and wait. */
 __must_check int ext2_inodes_writeback(struct ext2 *fs);
 

@@ -394,6 +394,27 @@ static void destroy(struct ext2 *fs)
 	free_page((uintptr_t)fs);
 }
 
+/* For the flusher. */
+static unsigned long write_old(struct writeback_source *source, uint64_t before)
+{
+	struct ext2 *fs = container_of(source, struct ext2, source);
+	unsigned int scope = ext2_lock(fs);
+	unsigned long begun = ext2_inodes_flush(fs, before);
+
+	begun += filemap_flush(&fs->meta, before);
+	ext2_unlock(fs, scope);
+	return begun;
+}
+
+/* From now on others come by themselves: reclaim and the flusher. */
+static void begin_sharing(struct ext2 *fs)
+{
+	ext2_inodes_share(fs);
+	fs->source = (struct writeback_source){ .name = fs->device->name,
+		                                .write = write_old };
+	register_writeback_source(&fs->source);
+}
+
 int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
 	struct ext2 *made = make(device, read_only);
@@ -416,7 +437,7 @@ int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 		destroy(made);
 		return error;
 	}
-	ext2_inodes_share(made);
+	begin_sharing(made);
 	*fs = made;
 	return 0;
 }
@@ -466,6 +487,7 @@ int ext2_unmount(struct ext2 *fs)
 	ext2_unlock(fs, scope);
 	if (error == -EBUSY)
 		return error;
+	unregister_writeback_source(&fs->source);
 	destroy(fs);
 	return error;
 }

@@ -97,6 +97,7 @@ static const struct address_space_ops plain_ops = {
 static const struct address_space_ops file_ops = {
 	.name = "file",
 	.needs_fs = true,
+	.release_needs_fs = true,
 	.needs_io = true,
 	.writepage = space_writepage,
 	.release = space_release,

@@ -16,7 +16,7 @@
 
 enum space_kind {
 	SPACE_PLAIN, /* a file whose owner needs neither FS nor I/O */
-	SPACE_FILE,  /* a file: needs_fs, needs_io */
+	SPACE_FILE,  /* a file: it wants FS and IO */
 	SPACE_ANON,  /* swap */
 };
 
