@@ -411,8 +411,6 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 	};
 	unsigned int scope;
 
-	if (thread_has_flags(current_thread(), THREAD_MEMALLOC))
-		return 0;
 	scope = memalloc_noreclaim_save();
 	count_stall(node, request->highest_zone);
 	shrink_by_priority(&scan);
