@@ -31,6 +31,7 @@
  */
 #include "mm/reclaim.h"
 
+#include "kernel/core/context.h"
 #include "kernel/core/sched.h"
 #include "lib/math.h"
 #include "mm/flusher.h"
@@ -397,6 +398,24 @@ static void shrink_by_priority(struct scan *scan)
 	}
 }
 
+/* What reclaim calls has no more rights than the request: said to the thread, so
+ * that whoever is called, however deep, can be asked what it did. */
+static unsigned int begin_direct(const struct alloc_request *request)
+{
+	unsigned int scope = memalloc_noreclaim_save();
+
+	if (!request->may_io)
+		scope |= memalloc_noio_save();
+	else if (!request->may_fs)
+		scope |= memalloc_nofs_save();
+	return scope;
+}
+
+static void end_direct(unsigned int scope)
+{
+	thread_clear_flags(current_thread(), scope);
+}
+
 unsigned long reclaim_try_to_free_pages(struct node *node,
                                         const struct alloc_request *request)
 {
@@ -411,7 +430,7 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 	};
 	unsigned int scope;
 
-	scope = memalloc_noreclaim_save();
+	scope = begin_direct(request);
 	count_stall(node, request->highest_zone);
 	shrink_by_priority(&scan);
 	/* Everything inactive is in use: look at what is protected, too. */
@@ -419,8 +438,34 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 		scan.force_deactivate = true;
 		shrink_by_priority(&scan);
 	}
-	memalloc_noreclaim_restore(scope);
+	end_direct(scope);
 	return scan.reclaimed;
+}
+
+/* ---- What it does to others ---------------------------------------------------- */
+
+void reclaim_enters_fs(struct node *node)
+{
+	const struct thread *self = current_thread();
+
+	if (!thread_has_flags(self, THREAD_MEMALLOC))
+		return;
+	count(node, VMSTAT_reclaim_fs, 1);
+	if (thread_has_flags(self, THREAD_MEMALLOC_NOFS | THREAD_MEMALLOC_NOIO))
+		count(node, VMSTAT_reclaim_fs_nofs, 1);
+}
+
+void reclaim_begins_io(struct node *node)
+{
+	const struct thread *self = current_thread();
+
+	if (in_interrupt() || self == NULL ||
+	    !thread_has_flags(self, THREAD_MEMALLOC) ||
+	    thread_has_flags(self, THREAD_KSWAPD))
+		return;
+	count(node, VMSTAT_reclaim_io, 1);
+	if (thread_has_flags(self, THREAD_MEMALLOC_NOIO))
+		count(node, VMSTAT_reclaim_io_noio, 1);
 }
 
 /* ---- Throttling -------------------------------------------------------------------------- */

@@ -39,6 +39,15 @@ unsigned long zone_reclaimable_pages(struct node *node, struct zone *zone);
 void throttle_direct_reclaim(struct node *node,
                              const struct alloc_request *request);
 
+/*
+ * Said by a file system where reclaim may call it, and by the block layer where a
+ * request begins: counts reclaim_fs and reclaim_io if the running thread reclaims
+ * (for I/O: if it is not kswapd), and reclaim_fs_nofs and reclaim_io_noio if it
+ * does so for a request that does not allow it.  Any context but NMI.
+ */
+void reclaim_enters_fs(struct node *node);
+void reclaim_begins_io(struct node *node);
+
 /* FREE says how many free slots the swap areas have; NULL: there is no swap, and
  * anonymous pages stay. */
 void reclaim_set_swap(struct node *node, unsigned long (*free)(void));

@@ -165,8 +165,10 @@ static enum fate let_go(struct scan *scan, struct page *page)
 {
 	const struct address_space_ops *ops = page->mapping->ops;
 
-	if (ops->release_needs_fs && !scan->may_fs)
+	if (ops->release_needs_fs && !scan->may_fs) {
+		count(scan, VMSTAT_reclaim_nofs_skipped);
 		return KEEP;
+	}
 	if (!ops->release(page))
 		return KEEP;
 	kassert(page->mapping == NULL && !page_has(page, PG_dirty));

@@ -27,6 +27,7 @@
 #include "mm/page_alloc.h"
 #include "mm/page_lock.h"
 #include "mm/page_writeback.h"
+#include "mm/reclaim.h"
 
 /* So many bytes are written under the mutex, and then the limit of dirty pages
  * is looked at: sixteen pages. */
@@ -144,8 +145,10 @@ static int writepage(struct page *page)
 {
 	struct inode *inode = page->mapping->host;
 	struct run last;
-	int error = write_runs(inode, page, &last);
+	int error;
 
+	reclaim_enters_fs(page_alloc_node());
+	error = write_runs(inode, page, &last);
 	if (error != 0) {
 		filemap_write_failed(page, error);
 		unlock_page(page);

@@ -26,6 +26,7 @@
 #include "kernel/fs/ext2_internal.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
+#include "mm/reclaim.h"
 
 /* ---- Cutting pages ---------------------------------------------------------- */
 
@@ -393,8 +394,13 @@ static unsigned long scan_idle(struct shrinker *shrinker, gfp_t mask,
 	struct ext2 *fs = container_of(shrinker, struct ext2, shrinker);
 	unsigned long forgotten;
 
-	if (!gfp_may_fs(mask) || mutex_is_mine(&fs->lock) ||
-	    !mutex_trylock(&fs->lock))
+	if (!gfp_may_fs(mask)) {
+		vmstat_add(&page_alloc_node()->stat,
+		           VMSTAT_reclaim_nofs_skipped, 1);
+		return SHRINK_STOP;
+	}
+	reclaim_enters_fs(page_alloc_node());
+	if (mutex_is_mine(&fs->lock) || !mutex_trylock(&fs->lock))
 		return SHRINK_STOP;
 	fs->freed = 0;
 	forgotten = ext2_inode_forget(fs, nr);

@@ -19,6 +19,7 @@
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 #include "mm/page_lock.h"
+#include "mm/reclaim.h"
 
 /* ---- To and from the disk -------------------------------------------------- */
 
@@ -77,6 +78,7 @@ static int writepage(struct page *page)
 {
 	struct ext2 *fs = page->mapping->host;
 
+	reclaim_enters_fs(page_alloc_node());
 	set_page_writeback(page);
 	unlock_page(page);
 	return ext2_write_blocks(fs, (uint32_t)page->index, 1, page, 0, false);

@@ -8,11 +8,13 @@
  */
 #include "kernel/core/clock.h"
 #include "kernel/fs/ext2_internal.h"
+#include "lib/format.h"
 #include "mm/flusher.h"
 #include "mm/page_lock.h"
 #include "mm/page_writeback.h"
+#include "mm/reclaim.h"
 #include "tests/host/ext2_image.h"
-#include "tests/host/pile.h"
+#include "tests/mm/space.h"
 #include "tests/suite.h"
 
 SUITE(writeback);
@@ -263,5 +265,107 @@ CASE(writeback, disk_that_writes_nothing_holds_a_writer_up_for_200_ms)
 	WORKS(image_write("/file", 1, 4000));
 	EXPECT_EQUAL(clock_microseconds() - begin, DIRTY_MAX_PAUSE);
 	EXPECT_EQUAL(stat(VMSTAT_dirty_throttle), 1);
+	return image_finish();
+}
+
+/* ---- Rights of reclaim --------------------------------------------------------- */
+
+/* What a request with MASK reclaims for itself. */
+static unsigned long reclaim_with(gfp_t mask)
+{
+	const struct alloc_context context = gfp_context();
+	struct alloc_request request;
+	char why[160];
+
+	if (gfp_decode(mask, 0, &context, &request, why, sizeof(why)) != GFP_OK)
+		panic("%s", why);
+	return reclaim_try_to_free_pages(node, &request);
+}
+
+static const char *fill_cache(void)
+{
+	char path[40];
+
+	for (unsigned int i = 0; i < 20; i++) {
+		scnprintf(path, sizeof(path), "/file-%u", i);
+		WORKS(image_write(path, i, 40000));
+	}
+	return NULL;
+}
+
+CASE(writeback, nofs_takes_clean_pages_of_files_and_does_not_enter_them)
+{
+	unsigned long freed;
+
+	TRY(start());
+	TRY(fill_cache());
+	WORKS(ext2_sync(image.fs));
+	freed = reclaim_with(GFP_NOFS);
+	EXPECT(freed >= SWAP_CLUSTER_MAX);
+	EXPECT_EQUAL(stat(VMSTAT_pgsteal_file), freed);
+	EXPECT(stat(VMSTAT_reclaim_nofs_skipped) > 0);
+	EXPECT_EQUAL(stat(VMSTAT_reclaim_fs), 0);
+	/* The last rounds ask for all idle inodes. */
+	while (reclaim_with(GFP_KERNEL) > 0)
+		;
+	EXPECT(stat(VMSTAT_reclaim_fs) > 0);
+	EXPECT_EQUAL(stat(VMSTAT_reclaim_fs_nofs), 0);
+	TRY(image_same("/file-3", 3, 40000));
+	return image_finish();
+}
+
+/* Inside an operation even GFP_KERNEL is NOFS. */
+CASE(writeback, who_holds_the_mutex_never_comes_back_by_reclaim)
+{
+	unsigned int scope;
+
+	TRY(start());
+	TRY(fill_cache());
+	WORKS(ext2_sync(image.fs));
+	scope = ext2_lock(image.fs);
+	EXPECT(reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
+	ext2_unlock(image.fs, scope);
+	EXPECT(stat(VMSTAT_reclaim_nofs_skipped) > 0);
+	EXPECT_EQUAL(stat(VMSTAT_reclaim_fs), 0);
+	return image_finish();
+}
+
+static struct space anon;
+
+static unsigned long free_slots(void)
+{
+	return anon.slots;
+}
+
+/* A page on its way to swap. */
+static void use_the_disk(void)
+{
+	struct page *page = image.fs->scratch;
+
+	if (block_read_page(image.device, 0, page) != 0)
+		panic("the disk has failed");
+}
+
+CASE(writeback, noio_begins_no_io_and_kernel_does)
+{
+	uint64_t reads;
+
+	TRY(start());
+	space_init(&anon, SPACE_ANON);
+	anon.slots = 100;
+	anon.begin_write = use_the_disk;
+	reclaim_set_swap(node, free_slots);
+	space_fill(&anon, GFP_KERNEL, 80);
+	reads = block_statistics(image.device).reads;
+	reclaim_with(GFP_NOIO);
+	EXPECT_EQUAL(anon.writes, 0);
+	EXPECT_EQUAL(stat(VMSTAT_reclaim_io), 0);
+	EXPECT_EQUAL(block_statistics(image.device).reads, reads);
+	EXPECT(reclaim_with(GFP_NOFS) >= SWAP_CLUSTER_MAX);
+	EXPECT(stat(VMSTAT_reclaim_io) >= SWAP_CLUSTER_MAX);
+	EXPECT(block_statistics(image.device).reads > reads);
+	EXPECT_EQUAL(stat(VMSTAT_reclaim_io_noio), 0);
+	reclaim_set_swap(node, NULL);
+	space_clear(&anon);
 	return image_finish();
 }

@@ -5,10 +5,17 @@
  * hda1 is a file system of mke2fs.  Each case mounts it, and leaves nothing on it
  * and no page in use.
  */
+#include "kernel/core/printk.h"
 #include "kernel/fs/ext2.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/string.h"
+#include "mm/page_alloc.h"
+#include "mm/page_writeback.h"
+#include "mm/reclaim.h"
+#include "tests/kernel/bench.h"
+#include "tests/mm/space.h"
 #include "tests/suite.h"
 
 SUITE(files);
@@ -135,5 +142,180 @@ CASE(files, threads_write_at_the_same_time)
 		EXPECT(thread[i] != NULL);
 		EXPECT_EQUAL(-writer[i].error, 0);
 	}
+	return NULL;
+}
+
+/* ---- Pressure -------------------------------------------------------------- */
+
+/* Pages free for the file, and pages that it has. */
+#define ROOM  500UL
+#define LARGE 1200U
+
+static unsigned long event(enum vmstat_event which)
+{
+	return vmstat_read(&page_alloc_node()->stat, which);
+}
+
+static unsigned long reclaim_with(gfp_t mask)
+{
+	const struct alloc_context context = gfp_context();
+	struct alloc_request request;
+	char why[160];
+
+	if (gfp_decode(mask, 0, &context, &request, why, sizeof(why)) != GFP_OK)
+		return 0;
+	return reclaim_try_to_free_pages(page_alloc_node(), &request);
+}
+
+static unsigned long reclaim_all(gfp_t mask)
+{
+	unsigned long freed = 0;
+	unsigned long more;
+
+	while ((more = reclaim_with(mask)) > 0)
+		freed += more;
+	return freed;
+}
+
+static uint8_t large_bytes[PAGE_SIZE];
+
+static void fill_large(unsigned int page)
+{
+	for (unsigned int i = 0; i < PAGE_SIZE; i++)
+		large_bytes[i] = byte_of(page, i);
+}
+
+/* 0: LARGE pages are written. */
+static int write_large(struct inode *inode)
+{
+	for (unsigned int i = 0; i < LARGE; i++) {
+		long done;
+
+		fill_large(i);
+		done = ext2_write(inode, (uint64_t)i * PAGE_SIZE, large_bytes,
+		                  PAGE_SIZE);
+		if (done != (long)PAGE_SIZE)
+			return done < 0 ? (int)done : -EIO;
+	}
+	return 0;
+}
+
+static int check_large(struct inode *inode)
+{
+	static uint8_t found[PAGE_SIZE];
+
+	for (unsigned int i = 0; i < LARGE; i++) {
+		fill_large(i);
+		if (ext2_read(inode, (uint64_t)i * PAGE_SIZE, found,
+		              PAGE_SIZE) != (long)PAGE_SIZE)
+			return -EIO;
+		if (memcmp(found, large_bytes, PAGE_SIZE) != 0)
+			return -EUCLEAN;
+	}
+	return 0;
+}
+
+/* With hardly any memory: write a file that is larger, read it, and reclaim with
+ * and without FS.  The first error. */
+static int work_under_pressure(struct ext2 *fs, unsigned long *nofs_freed)
+{
+	unsigned long skipped = event(VMSTAT_reclaim_nofs_skipped);
+	struct inode *inode;
+	int error = ext2_create(fs, "/large", &inode);
+
+	if (error != 0)
+		return error;
+	error = write_large(inode);
+	if (error == 0)
+		error = check_large(inode);
+	if (error == 0)
+		error = ext2_sync(fs);
+	/* The last rounds ask for the few idle inodes, too. */
+	*nofs_freed = reclaim_all(GFP_NOFS);
+	if (event(VMSTAT_reclaim_nofs_skipped) == skipped)
+		error = -ERANGE;
+	reclaim_all(GFP_KERNEL);
+	ext2_close(inode);
+	return error != 0 ? error : ext2_unlink(fs, "/large");
+}
+
+CASE(files, file_larger_than_memory_is_written_reclaimed_and_read)
+{
+	struct block_device *device = block_find("hda1");
+	unsigned long stolen = event(VMSTAT_pgsteal_file);
+	unsigned long throttled = event(VMSTAT_dirty_throttle);
+	unsigned long flushed = event(VMSTAT_flusher_write);
+	unsigned long direct = event(VMSTAT_pgsteal_direct);
+	unsigned long nofs_freed = 0;
+	struct drained drained;
+	struct ext2 *fs;
+	int error;
+
+	if (device == NULL)
+		SKIP("disk");
+	EXPECT_EQUAL(ext2_mount(device, false, &fs), 0);
+	set_small_marks();
+	leave_room(&drained, ROOM);
+	error = work_under_pressure(fs, &nofs_freed);
+	restore_room(&drained);
+	EXPECT_EQUAL(ext2_unmount(fs), 0);
+	EXPECT_EQUAL(-error, 0);
+	test_note("%lu pages reclaimed, %lu of them directly; a writer waited "
+	          "%lu times, the flusher wrote %lu",
+	          event(VMSTAT_pgsteal_file) - stolen,
+	          event(VMSTAT_pgsteal_direct) - direct,
+	          event(VMSTAT_dirty_throttle) - throttled,
+	          event(VMSTAT_flusher_write) - flushed);
+	EXPECT(event(VMSTAT_pgsteal_file) - stolen > 2 * (LARGE - ROOM));
+	EXPECT(event(VMSTAT_flusher_write) > flushed);
+	EXPECT(nofs_freed >= SWAP_CLUSTER_MAX);
+	EXPECT(event(VMSTAT_reclaim_fs) > 0);
+	EXPECT_EQUAL(event(VMSTAT_reclaim_fs_nofs), 0);
+	return NULL;
+}
+
+static struct space anon;
+static struct page *scratch;
+static struct block_device *swap_like;
+
+static unsigned long free_slots(void)
+{
+	return anon.slots;
+}
+
+/* What a page on its way to swap does, but that nothing is overwritten. */
+static void use_the_disk(void)
+{
+	if (block_read_page(swap_like, 0, scratch) != 0)
+		pr_err("files: hda cannot be read\n");
+}
+
+CASE(files, noio_reclaim_begins_no_io_and_kernel_reclaim_does)
+{
+	struct node *node = page_alloc_node();
+	unsigned long (*free_swap)(void) = node->reclaim.free_swap;
+	unsigned long io = event(VMSTAT_reclaim_io);
+	unsigned long kernel_freed, noio_io;
+
+	swap_like = block_find("hda");
+	if (swap_like == NULL)
+		SKIP("disk");
+	scratch = alloc_page(GFP_KERNEL);
+	EXPECT(scratch != NULL);
+	space_init(&anon, SPACE_ANON);
+	anon.slots = 100;
+	anon.begin_write = use_the_disk;
+	reclaim_set_swap(node, free_slots);
+	space_fill(&anon, GFP_KERNEL, 80);
+	reclaim_with(GFP_NOIO);
+	noio_io = event(VMSTAT_reclaim_io) - io;
+	kernel_freed = reclaim_with(GFP_NOFS);
+	reclaim_set_swap(node, free_swap);
+	space_clear(&anon);
+	__free_page(scratch);
+	EXPECT_EQUAL(noio_io, 0);
+	EXPECT(kernel_freed >= SWAP_CLUSTER_MAX);
+	EXPECT(event(VMSTAT_reclaim_io) - io >= SWAP_CLUSTER_MAX);
+	EXPECT_EQUAL(event(VMSTAT_reclaim_io_noio), 0);
 	return NULL;
 }

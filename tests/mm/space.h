@@ -25,11 +25,12 @@ struct space {
 	struct spinlock lock;
 
 	/* What it answers. */
-	bool busy;              /* release: no */
-	bool writes_last;       /* until space_end_writes(), not at once */
-	int write_error;        /* writepage fails with it */
-	unsigned long slots;    /* add_to_swap: left */
-	bool used[SPACE_PAGES]; /* referenced: since asked last */
+	bool busy;                 /* release: no */
+	bool writes_last;          /* until space_end_writes(), not at once */
+	int write_error;           /* writepage fails with it */
+	void (*begin_write)(void); /* writepage calls it; NULL */
+	unsigned long slots;       /* add_to_swap: left */
+	bool used[SPACE_PAGES];    /* referenced: since asked last */
 
 	/* What it was asked. */
 	unsigned long releases; /* successful ones */
