@@ -104,8 +104,8 @@ __must_check int ext2_create(struct ext2 *fs, const char *path,
 void ext2_close(struct inode *inode);
 
 /*
- * Copy SIZE bytes at OFFSET out of a file; fewer at its end.  Returns how many.
- * -EISDIR, -EINVAL: no file.
+ * Copy SIZE bytes at OFFSET out of a file.  Returns how many; fewer at its end, or
+ * before what cannot be read: a call for that says why.  -EISDIR, -EINVAL: no file.
  */
 __must_check long ext2_read(struct inode *inode, uint64_t offset, void *buffer,
                             size_t size);

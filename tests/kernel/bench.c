@@ -263,6 +263,21 @@ void restore_room(struct drained *drained)
 	refiller_pause(false);
 }
 
+unsigned long pages_not_free(void)
+{
+	const struct node *node = page_alloc_node();
+	unsigned long pages = 0;
+
+	refiller_settle();
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node->zone[type];
+
+		pages += zone->used_pages + zone->exclusive_pages +
+		         zone->bad_pages + zone->loose_pages;
+	}
+	return pages;
+}
+
 unsigned long allowed_by_rules(enum reserve_right right)
 {
 	struct node *node = page_alloc_node();

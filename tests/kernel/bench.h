@@ -73,6 +73,9 @@ void set_small_marks(void);
 void leave_room(struct drained *drained, unsigned long room);
 void restore_room(struct drained *drained);
 
+/* Pages in use, once the refiller has nothing to do. */
+unsigned long pages_not_free(void);
+
 /*
  * What the rules say an order-0 request with RIGHT at the min mark gets from
  * the kernel's node now: the sum over the zones of
