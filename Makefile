@@ -285,10 +285,12 @@ host_library := $(sort $(wildcard mm/*.c tests/host/machine*.c) \
 # Parts of other floors that need no machine, for their suites.
 host_extra := $(wildcard kernel/core/multiboot2.c kernel/core/params.c \
 	kernel/line.c kernel/block/block.c kernel/block/bio.c kernel/block/mbr.c \
+	kernel/fs/*.c \
 	drivers/keyboard_decoder.c drivers/ansi_keys.c)
 host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
-	tests/drivers/*.c tests/kernel/test_line.c tests/host/test_*.c \
-	tests/host/model*.c tests/host/main.c tests/sequence.c))
+	tests/drivers/*.c tests/kernel/test_line.c \
+	tests/kernel/file_operations.c tests/host/test_*.c \
+	tests/host/ext2_*.c tests/host/model*.c tests/host/main.c tests/sequence.c))
 # Searches through all states: without sanitizers, which are for the suites.
 states_sources := $(sort $(wildcard tests/states/*.c) tests/host/main.c \
 	tests/mm/test_zone.c tests/sequence.c)

@@ -36,6 +36,7 @@
 #include "kernel/core/watchdog.h"
 #include "kernel/core/work.h"
 #include "kernel/fail.h"
+#include "kernel/files.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
 #include "kernel/replay.h"
@@ -48,10 +49,12 @@
 #include "lib/errno.h"
 #include "lib/parse.h"
 #include "mm/exclusive.h"
+#include "mm/flusher.h"
 #include "mm/kswapd.h"
 #include "mm/memmap.h"
 #include "mm/oom.h"
 #include "mm/page_alloc.h"
+#include "mm/page_writeback.h"
 #include "mm/reclaim.h"
 #include "mm/watermark.h"
 
@@ -301,9 +304,12 @@ static void begin_recovery(void)
 	node.recovery.reclaim = reclaim_try_to_free_pages;
 	node.recovery.reclaimable = zone_reclaimable_pages;
 	node.recovery.throttle = throttle_direct_reclaim;
+	node.recovery.too_dirty = node_too_dirty;
 	node.wake_kswapd = wakeup_kswapd;
 	if (thread_create("kswapd0", kswapd_run, &node) == NULL)
 		panic("kswapd cannot be started");
+	if (thread_create("flusher", flusher_run, &node) == NULL)
+		panic("the flusher cannot be started");
 	oom_register_threads(visit_all_threads);
 	if (thread_create_priority("oom_reaper", PRIORITY_HIGH, oom_reaper_run,
 	                           NULL) == NULL)
@@ -379,6 +385,7 @@ static __noreturn void serve_people(void)
 		selftest_main(filter);
 	if (replay_wanted())
 		replay_module();
+	files_init();
 	recorder_start();
 	if (storm_wanted()) {
 		storm_run(STORM_HZ, STORM_TICKS, &report);

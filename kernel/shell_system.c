@@ -15,6 +15,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
+#include "kernel/files.h"
 #include "kernel/shell_command.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
@@ -211,6 +212,7 @@ static int run_reboot(int argc, char **argv __unused)
 {
 	if (argc > 1)
 		return -EINVAL;
+	files_end();
 	machine_reboot();
 }
 
@@ -218,6 +220,7 @@ static int run_poweroff(int argc, char **argv __unused)
 {
 	if (argc > 1)
 		return -EINVAL;
+	files_end();
 	machine_poweroff();
 }
 

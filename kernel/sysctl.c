@@ -5,7 +5,9 @@
  *	min_free_kbytes          ---+
  *	watermark_scale_factor   ---+--> watermark_setup(): marks and reserves
  *	lowmem_reserve_ratio     ---+    of every zone, anew
- *	swappiness               ------> kept for reclaim, to come
+ *	swappiness               ------> reclaim, at its next round
+ *	dirty_ratio, dirty_background_ratio, dirty_expire_centisecs,
+ *	dirty_writeback_centisecs ------> writers and the flusher
  *
  * A mark that comes down sets pages free for the refiller, which is told.
  *
@@ -26,8 +28,11 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/exclusive.h"
+#include "mm/flusher.h"
 #include "mm/node.h"
 #include "mm/watermark.h"
+
+#define CENTISECOND 10000UL /* microseconds */
 
 /* ---- The knobs -------------------------------------------------------------- */
 
@@ -91,6 +96,57 @@ static int set_swappiness(struct node *node, const int64_t *values)
 	return 0;
 }
 
+static int64_t get_dirty_ratio(const struct node *node,
+                               unsigned int index __unused)
+{
+	return (int64_t)node->writeback.dirty_ratio;
+}
+
+static int set_dirty_ratio(struct node *node, const int64_t *values)
+{
+	WRITE_ONCE(node->writeback.dirty_ratio, (unsigned long)values[0]);
+	return 0;
+}
+
+static int64_t get_background(const struct node *node,
+                              unsigned int index __unused)
+{
+	return (int64_t)node->writeback.background_ratio;
+}
+
+static int set_background(struct node *node, const int64_t *values)
+{
+	WRITE_ONCE(node->writeback.background_ratio, (unsigned long)values[0]);
+	return 0;
+}
+
+static int64_t get_expire(const struct node *node, unsigned int index __unused)
+{
+	return (int64_t)(node->writeback.expire / CENTISECOND);
+}
+
+static int set_expire(struct node *node, const int64_t *values)
+{
+	WRITE_ONCE(node->writeback.expire,
+	           (unsigned long)values[0] * CENTISECOND);
+	return 0;
+}
+
+static int64_t get_interval(const struct node *node,
+                            unsigned int index __unused)
+{
+	return (int64_t)(node->writeback.interval / CENTISECOND);
+}
+
+/* The flusher sleeps for as long as was said before. */
+static int set_interval(struct node *node, const int64_t *values)
+{
+	WRITE_ONCE(node->writeback.interval,
+	           (unsigned long)values[0] * CENTISECOND);
+	wakeup_flusher(node);
+	return 0;
+}
+
 static const struct sysctl knobs[] = {
 	{ "vm.min_free_kbytes", 1, MIN_FREE_KBYTES_MIN, MIN_FREE_KBYTES_MAX,
 	  get_min_free, set_min_free },
@@ -98,6 +154,13 @@ static const struct sysctl knobs[] = {
 	{ "vm.lowmem_reserve_ratio", ZONE_COUNT, 0, INT32_MAX, get_ratio,
 	  set_ratio },
 	{ "vm.swappiness", 1, 0, 200, get_swappiness, set_swappiness },
+	{ "vm.dirty_ratio", 1, 0, 100, get_dirty_ratio, set_dirty_ratio },
+	{ "vm.dirty_background_ratio", 1, 0, 100, get_background,
+	  set_background },
+	{ "vm.dirty_expire_centisecs", 1, 0, INT32_MAX, get_expire,
+	  set_expire },
+	{ "vm.dirty_writeback_centisecs", 1, 0, INT32_MAX, get_interval,
+	  set_interval },
 };
 
 static_assert(ZONE_COUNT <= SYSCTL_VALUES, "lowmem_reserve_ratio");
@@ -221,8 +284,11 @@ static int remember(const char *name, const char *value)
 SYSCTL_PARAM(min_free_kbytes, "N: the min marks together, 128..262144");
 SYSCTL_PARAM(watermark_scale_factor, "N: their distance, 1..3000 / 10000");
 SYSCTL_PARAM(lowmem_reserve_ratio, "A,B,C,D: for each zone; 0: no reserve");
-SYSCTL_PARAM(swappiness,
-             "N: how gladly anonymous pages go, 0..200; no reclaim yet");
+SYSCTL_PARAM(swappiness, "N: how gladly anonymous pages go, 0..200");
+SYSCTL_PARAM(dirty_ratio, "N: per cent dirty that stop writers, 0..100");
+SYSCTL_PARAM(dirty_background_ratio, "N: per cent that begin writing, 0..100");
+SYSCTL_PARAM(dirty_expire_centisecs, "N: what is dirty so long is written");
+SYSCTL_PARAM(dirty_writeback_centisecs, "N: how often that is looked at");
 
 void sysctl_start(struct node *node)
 {

@@ -38,9 +38,12 @@
 struct address_space_ops {
 	const char *name;
 
-	/* release and writepage may enter a file system: they are called only
-	 * where __GFP_FS allows it. */
+	/* writepage enters a file system: it is called only where __GFP_FS
+	 * allows it. */
 	bool needs_fs;
+
+	/* release does, too.  A page cache needs it for no clean page. */
+	bool release_needs_fs;
 
 	/* writepage starts I/O: only where __GFP_IO allows it. */
 	bool needs_io;

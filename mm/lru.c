@@ -25,7 +25,8 @@
  *      PG_isolated.
  *  L3  It is on the list that PG_unevictable, PG_swapbacked and PG_active name.
  *  L4  count[] is the length of each list; dirty and writeback are the numbers
- *      of pages of the zone with these bits.
+ *      of pages of the zone with these bits, file_dirty of dirty ones without
+ *      PG_swapbacked.
  *
  * Locking: zone->lru.lock, a leaf, interrupts off: end_page_writeback() comes
  * from interrupts.  PG_lru, PG_isolated, PG_active and PG_unevictable of a page
@@ -259,6 +260,7 @@ static const char *check_bits(const struct zone *zone)
 	unsigned long listed = 0;
 	unsigned long counted = 0;
 	unsigned long dirty = 0;
+	unsigned long file_dirty = 0;
 	unsigned long writeback = 0;
 
 	for (unsigned int list = 0; list < LRU_COUNT; list++)
@@ -266,11 +268,14 @@ static const char *check_bits(const struct zone *zone)
 	for (unsigned long i = 0; i < zone->spanned; i++) {
 		listed += page_has(&zone->pages[i], PG_lru);
 		dirty += page_has(&zone->pages[i], PG_dirty);
+		file_dirty += page_has(&zone->pages[i], PG_dirty) &&
+		              !page_has(&zone->pages[i], PG_swapbacked);
 		writeback += page_has(&zone->pages[i], PG_writeback);
 	}
 	if (listed != counted)
 		return "L1";
-	return dirty == zone->lru.dirty && writeback == zone->lru.writeback
+	return dirty == zone->lru.dirty && file_dirty == zone->lru.file_dirty &&
+	                       writeback == zone->lru.writeback
 	               ? NULL
 	               : "L4";
 }

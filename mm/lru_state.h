@@ -45,6 +45,7 @@ struct lru {
 	unsigned long count[LRU_COUNT];    /* (lock) */
 	unsigned long isolated[LRU_KINDS]; /* (lock) reclaim looks at them */
 	unsigned long dirty;               /* atomic: pages with PG_dirty */
+	unsigned long file_dirty;          /* atomic: and no PG_swapbacked */
 	unsigned long writeback;           /* atomic: with PG_writeback */
 };
 

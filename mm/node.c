@@ -47,6 +47,18 @@ static void init_reclaim(struct reclaim_state *reclaim)
 	reclaim->kswapd_highest = KSWAPD_NO_ZONE;
 }
 
+static void init_writeback(struct writeback_state *writeback)
+{
+	writeback->dirty_ratio = DIRTY_RATIO;
+	writeback->background_ratio = DIRTY_BACKGROUND_RATIO;
+	writeback->expire = DIRTY_EXPIRE;
+	writeback->interval = DIRTY_INTERVAL;
+	mutex_init(&writeback->lock, "writeback");
+	list_init(&writeback->sources);
+	wait_queue_init(&writeback->flusher_wait, "flusher_wait");
+	wait_queue_init(&writeback->throttled, "dirty_throttled");
+}
+
 void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
                unsigned long count)
 {
@@ -84,6 +96,7 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 	}
 	exclusive_pool_init(node, NULL, 0);
 	init_reclaim(&node->reclaim);
+	init_writeback(&node->writeback);
 }
 
 unsigned long node_managed(const struct node *node)
@@ -119,6 +132,15 @@ unsigned long node_dirty(const struct node *node)
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		sum += READ_ONCE(node->zone[type].lru.dirty);
+	return sum;
+}
+
+unsigned long node_file_dirty(const struct node *node)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		sum += READ_ONCE(node->zone[type].lru.file_dirty);
 	return sum;
 }
 

@@ -12,6 +12,7 @@
 #include "mm/recovery.h"
 #include "mm/trace.h"
 #include "mm/vmstat.h"
+#include "mm/writeback_state.h"
 #include "mm/zone.h"
 
 struct node {
@@ -38,6 +39,7 @@ struct node {
 
 	struct recovery_ops recovery; /* zeroed: nothing there */
 	struct reclaim_state reclaim;
+	struct writeback_state writeback;
 	bool oom_busy; /* atomic: somebody is at the OOM rung */
 
 	/* Asked to wake kswapd for a request; NULL: nobody listens. */
@@ -61,9 +63,11 @@ void set_main_node(struct node *node);
 unsigned long node_managed(const struct node *node);
 unsigned long node_free(const struct node *node);
 
-/* Pages on LIST in all zones, dirty ones, those under writeback. */
+/* Pages on LIST in all zones, dirty ones, of these the ones of files, and those
+ * under writeback. */
 unsigned long node_lru_count(const struct node *node, enum lru_list list);
 unsigned long node_dirty(const struct node *node);
+unsigned long node_file_dirty(const struct node *node);
 unsigned long node_writeback(const struct node *node);
 
 /* The page of PFN, or NULL if the node has no such frame.  Any context. */

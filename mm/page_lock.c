@@ -22,6 +22,7 @@
 #include "kernel/core/sched.h"
 #include "mm/lru.h"
 #include "mm/node.h"
+#include "mm/page_writeback.h"
 
 #define QUEUES        8
 #define PAGE_QUEUE(n) WAIT_QUEUE_INIT(page_queue[n])
@@ -91,11 +92,18 @@ static void add(unsigned long *count, unsigned long amount)
 	__atomic_fetch_add(count, amount, __ATOMIC_RELAXED);
 }
 
+static void add_dirty(const struct page *page, unsigned long amount)
+{
+	add(&lru_of(page)->dirty, amount);
+	if (!page_has(page, PG_swapbacked))
+		add(&lru_of(page)->file_dirty, amount);
+}
+
 bool set_page_dirty(struct page *page)
 {
 	if (page_test_and_set(page, PG_dirty))
 		return false;
-	add(&lru_of(page)->dirty, 1);
+	add_dirty(page, 1);
 	return true;
 }
 
@@ -103,7 +111,7 @@ bool clear_page_dirty_for_io(struct page *page)
 {
 	if (!page_test_and_clear(page, PG_dirty))
 		return false;
-	add(&lru_of(page)->dirty, -1UL);
+	add_dirty(page, -1UL);
 	return true;
 }
 
@@ -136,6 +144,7 @@ void end_page_writeback(struct page *page)
 	kassert(before);
 	add(&lru->writeback, -1UL);
 	wake_up(queue);
+	writeback_ended(node);
 	if (wanted) {
 		add(&node->reclaim.written, 1);
 		wake_up(&node->reclaim.writeback_wait);

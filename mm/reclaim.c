@@ -31,8 +31,10 @@
  */
 #include "mm/reclaim.h"
 
+#include "kernel/core/context.h"
 #include "kernel/core/sched.h"
 #include "lib/math.h"
+#include "mm/flusher.h"
 #include "mm/kswapd.h"
 #include "mm/lru.h"
 #include "mm/page_bits.h"
@@ -206,6 +208,7 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 {
 	enum lru_kind kind = lru_kind_of(list);
 	unsigned long writes = scan->paged_out;
+	unsigned long dirty = scan->dirty;
 	struct list pages = LIST_INIT(pages);
 	unsigned long reclaimed = 0;
 	unsigned long taken;
@@ -225,6 +228,9 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 	trace_mm_vmscan_lru_shrink_inactive(&scan->node->trace, taken,
 	                                    reclaimed, scan->priority,
 	                                    kind == LRU_FILE);
+	/* Nothing but dirty pages: the flusher writes more at a time. */
+	if (kind == LRU_FILE && scan->dirty - dirty == taken)
+		wakeup_flusher(scan->node);
 	note_cost(scan->node, kind, scan->paged_out - writes,
 	          taken - reclaimed);
 	wake_up(&scan->node->reclaim.isolated_wait);
@@ -392,6 +398,24 @@ static void shrink_by_priority(struct scan *scan)
 	}
 }
 
+/* What reclaim calls has no more rights than the request: said to the thread, so
+ * that whoever is called, however deep, can be asked what it did. */
+static unsigned int begin_direct(const struct alloc_request *request)
+{
+	unsigned int scope = memalloc_noreclaim_save();
+
+	if (!request->may_io)
+		scope |= memalloc_noio_save();
+	else if (!request->may_fs)
+		scope |= memalloc_nofs_save();
+	return scope;
+}
+
+static void end_direct(unsigned int scope)
+{
+	thread_clear_flags(current_thread(), scope);
+}
+
 unsigned long reclaim_try_to_free_pages(struct node *node,
                                         const struct alloc_request *request)
 {
@@ -406,9 +430,7 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 	};
 	unsigned int scope;
 
-	if (thread_has_flags(current_thread(), THREAD_MEMALLOC))
-		return 0;
-	scope = memalloc_noreclaim_save();
+	scope = begin_direct(request);
 	count_stall(node, request->highest_zone);
 	shrink_by_priority(&scan);
 	/* Everything inactive is in use: look at what is protected, too. */
@@ -416,8 +438,34 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 		scan.force_deactivate = true;
 		shrink_by_priority(&scan);
 	}
-	memalloc_noreclaim_restore(scope);
+	end_direct(scope);
 	return scan.reclaimed;
+}
+
+/* ---- What it does to others ---------------------------------------------------- */
+
+void reclaim_enters_fs(struct node *node)
+{
+	const struct thread *self = current_thread();
+
+	if (!thread_has_flags(self, THREAD_MEMALLOC))
+		return;
+	count(node, VMSTAT_reclaim_fs, 1);
+	if (thread_has_flags(self, THREAD_MEMALLOC_NOFS | THREAD_MEMALLOC_NOIO))
+		count(node, VMSTAT_reclaim_fs_nofs, 1);
+}
+
+void reclaim_begins_io(struct node *node)
+{
+	const struct thread *self = current_thread();
+
+	if (in_interrupt() || self == NULL ||
+	    !thread_has_flags(self, THREAD_MEMALLOC) ||
+	    thread_has_flags(self, THREAD_KSWAPD))
+		return;
+	count(node, VMSTAT_reclaim_io, 1);
+	if (thread_has_flags(self, THREAD_MEMALLOC_NOIO))
+		count(node, VMSTAT_reclaim_io_noio, 1);
 }
 
 /* ---- Throttling -------------------------------------------------------------------------- */

@@ -16,8 +16,8 @@
 /*
  * Direct reclaim: reclaim SWAP_CLUSTER_MAX pages from the zones that REQUEST may
  * use, as it allows (may_io, may_fs).  Returns how many pages were freed: 0 if
- * nothing can be reclaimed, or if the thread reclaims already (THREAD_MEMALLOC).
- * Thread context; may sleep.  A member of struct recovery_ops.
+ * nothing can be reclaimed.  What it calls has THREAD_MEMALLOC, for which the
+ * front door does not reclaim.  Thread context; may sleep.  A member of struct recovery_ops.
  */
 unsigned long reclaim_try_to_free_pages(struct node *node,
                                         const struct alloc_request *request);
@@ -38,6 +38,15 @@ unsigned long zone_reclaimable_pages(struct node *node, struct zone *zone);
  */
 void throttle_direct_reclaim(struct node *node,
                              const struct alloc_request *request);
+
+/*
+ * Said by a file system where reclaim may call it, and by the block layer where a
+ * request begins: counts reclaim_fs and reclaim_io if the running thread reclaims
+ * (for I/O: if it is not kswapd), and reclaim_fs_nofs and reclaim_io_noio if it
+ * does so for a request that does not allow it.  Any context but NMI.
+ */
+void reclaim_enters_fs(struct node *node);
+void reclaim_begins_io(struct node *node);
 
 /* FREE says how many free slots the swap areas have; NULL: there is no swap, and
  * anonymous pages stay. */

@@ -32,6 +32,7 @@ struct scan {
 	unsigned long writeback; /* of these, under writeback */
 	unsigned long immediate; /* of these, met for the second time */
 	unsigned long paged_out; /* writes begun */
+	unsigned long dirty;     /* pages met dirty, since it began */
 };
 
 /*

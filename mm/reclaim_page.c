@@ -20,9 +20,10 @@
  *	dirty, anonymous  yes       yes      yes     no
  *	clean, any        dropped   dropped  dropped dropped
  *
- * and an owner that may enter a file system (needs_fs) is not asked under NOFS
- * or NOIO at all.  Direct reclaim does not write files because it runs on top of
- * whatever stack has asked for memory, perhaps the file system's own.
+ * and an owner whose release() enters a file system (release_needs_fs) is not
+ * asked for clean ones under NOFS or NOIO.  Direct reclaim does not write files
+ * because it runs on top of whatever stack has asked for memory, perhaps the file
+ * system's own.
  *
  * One page is locked at a time, and only if nobody else has it locked: reclaim
  * never waits for a page.
@@ -136,6 +137,7 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 
 	if (!page_has(page, PG_dirty))
 		return UNDECIDED;
+	scan->dirty++;
 	if (!is_anon(page) && !scan->kswapd) {
 		count(scan, VMSTAT_nr_vmscan_immediate_reclaim);
 		page_set(page, PG_reclaim);
@@ -163,8 +165,10 @@ static enum fate let_go(struct scan *scan, struct page *page)
 {
 	const struct address_space_ops *ops = page->mapping->ops;
 
-	if (ops->needs_fs && !scan->may_fs)
+	if (ops->release_needs_fs && !scan->may_fs) {
+		count(scan, VMSTAT_reclaim_nofs_skipped);
 		return KEEP;
+	}
 	if (!ops->release(page))
 		return KEEP;
 	kassert(page->mapping == NULL && !page_has(page, PG_dirty));

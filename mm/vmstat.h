@@ -63,6 +63,14 @@
 	X(pgrotated, "pages to the back of a list when they were written")     \
 	X(nr_vmscan_write, "pages that reclaim began to write")                \
 	X(nr_vmscan_immediate_reclaim, "dirty pages left for kswapd")          \
+	X(reclaim_fs, "times reclaim entered a file system")                   \
+	X(reclaim_fs_nofs, "of these: for a caller without FS, so never")      \
+	X(reclaim_nofs_skipped, "times it was kept out for want of FS")        \
+	X(reclaim_io, "requests to disks that direct reclaim began")           \
+	X(reclaim_io_noio, "of these: for a caller without IO, so never")      \
+	X(dirty_throttle, "times a writer waited for the disk")                \
+	X(flusher_wake, "times the flusher was called")                        \
+	X(flusher_write, "pages that the flusher began to write")              \
 	X(slabs_scanned, "objects that shrinkers were asked to look at")       \
 	X(pageoutrun, "runs of kswapd")                                        \
 	X(kswapd_low_wmark_hit_quickly, "times kswapd was woken from a nap")   \

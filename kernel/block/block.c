@@ -47,6 +47,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
+#include "mm/reclaim.h"
 
 #define SECOND        1000000ULL
 #define LIMIT_DEFAULT 30 /* seconds, Linux's */
@@ -238,6 +239,7 @@ void submit_bio(struct bio *bio)
 	int error = check(bio);
 	bool enabled;
 
+	reclaim_begins_io(page_alloc_node());
 	if (error != 0)
 		report_refused(bio, error);
 	bio->error = 0;

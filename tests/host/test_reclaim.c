@@ -631,19 +631,27 @@ CASE(reclaim, takes_pages_of_zones_that_the_request_may_use_only)
 	return finish();
 }
 
-CASE(reclaim, runs_with_pf_memalloc_and_does_not_run_in_itself)
+CASE(reclaim, serves_the_front_door_with_pf_memalloc_and_not_inside_itself)
 {
-	unsigned int scope;
+	struct page *page;
 
 	start();
+	node->recovery.reclaim = reclaim_try_to_free_pages;
+	node->recovery.reclaimable = zone_reclaimable_pages;
 	space_fill(&file, GFP_KERNEL, 200);
-	EXPECT(reclaim_with(GFP_KERNEL) > 0);
+	pile_leave(&pile, MIN);
+	page = alloc_pages_node(node, GFP_KERNEL, 0);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
+	EXPECT(stat(VMSTAT_pgsteal_direct) >= SWAP_CLUSTER_MAX);
 	EXPECT_EQUAL(file.flags, THREAD_MEMALLOC);
 	EXPECT_EQUAL(current_thread()->flags, 0);
-	scope = memalloc_noreclaim_save();
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
-	EXPECT_EQUAL(current_thread()->flags, THREAD_MEMALLOC);
-	memalloc_noreclaim_restore(scope);
+	__free_page(page);
+	/* A thread that has it takes what is left, and reclaims nothing. */
+	machine_set_memalloc(true);
+	pile_drain(&pile, GFP_KERNEL, PAGES);
+	machine_set_memalloc(false);
+	EXPECT_EQUAL(node_free(node), 0);
 	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
 	return finish();
 }

@@ -8,7 +8,9 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/sched.h"
+#include "kernel/refiller.h"
 #include "mm/page_alloc.h"
+#include "mm/watermark.h"
 #include "tests/suite.h"
 
 /* A break code that no key has. */
@@ -221,6 +223,59 @@ void drained_free(struct drained *drained)
 		__free_pages(page, page->order);
 	}
 	drained->count = 0;
+}
+
+void set_small_marks(void)
+{
+	struct node *node = page_alloc_node();
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		struct zone *zone = &node->zone[type];
+
+		for (unsigned int mark = 0; mark < WMARK_COUNT; mark++)
+			zone->watermark[mark] = 16 + mark * 8;
+		for (unsigned int i = 0; i < ZONE_COUNT; i++)
+			zone->lowmem_reserve[i] = 0;
+	}
+}
+
+void leave_room(struct drained *drained, unsigned long room)
+{
+	unsigned long given = 0;
+
+	refiller_pause(true);
+	drained_init(drained);
+	drain(drained, 0);
+	while (given < room && !list_empty(&drained->pages)) {
+		struct page *page =
+			list_first(&drained->pages, struct page, link);
+
+		given += 1UL << page->order;
+		list_remove(&page->link);
+		__free_pages(page, page->order);
+	}
+}
+
+void restore_room(struct drained *drained)
+{
+	drained_free(drained);
+	watermark_setup(page_alloc_node());
+	refiller_pause(false);
+}
+
+unsigned long pages_not_free(void)
+{
+	const struct node *node = page_alloc_node();
+	unsigned long pages = 0;
+
+	refiller_settle();
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node->zone[type];
+
+		pages += zone->used_pages + zone->exclusive_pages +
+		         zone->bad_pages + zone->loose_pages;
+	}
+	return pages;
 }
 
 unsigned long allowed_by_rules(enum reserve_right right)

@@ -65,6 +65,18 @@ void drain(struct drained *drained, gfp_t mask);
 void drained_free(struct drained *drained);
 
 /*
+ * A small machine, whatever its size: small marks (16/24/32 pages in each zone, no
+ * reserves), and all of memory taken down to the min marks, waking nobody, but
+ * for ROOM pages.  The refiller pauses.  restore_room() ends it all.
+ */
+void set_small_marks(void);
+void leave_room(struct drained *drained, unsigned long room);
+void restore_room(struct drained *drained);
+
+/* Pages in use, once the refiller has nothing to do. */
+unsigned long pages_not_free(void);
+
+/*
  * What the rules say an order-0 request with RIGHT at the min mark gets from
  * the kernel's node now: the sum over the zones of
  * max(0, free - floor - lowmem reserve).

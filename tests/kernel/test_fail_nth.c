@@ -193,27 +193,12 @@ static bool run_intruder(void)
 
 /* ---- Trying -------------------------------------------------------------------- */
 
-static unsigned long not_free(void)
-{
-	const struct node *node = page_alloc_node();
-	unsigned long pages = 0;
-
-	refiller_settle();
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		const struct zone *zone = &node->zone[type];
-
-		pages += zone->used_pages + zone->exclusive_pages +
-		         zone->bad_pages + zone->loose_pages;
-	}
-	return pages;
-}
-
 /* Does run() with the NTH allocation failing; *HIT: one did fail. */
 static const char *attempt(operation run, unsigned int nth, bool for_ever,
                            bool *hit)
 {
 	struct thread *self = current_thread();
-	unsigned long before = not_free();
+	unsigned long before = pages_not_free();
 	bool done;
 
 	fail_nth_set(self, nth, for_ever);
@@ -222,11 +207,11 @@ static const char *attempt(operation run, unsigned int nth, bool for_ever,
 	fail_nth_set(self, 0, false);
 	if (!*hit && !done)
 		return test_failure("it fails although no allocation did");
-	if (not_free() != before)
+	if (pages_not_free() != before)
 		return test_failure("allocation %u fails%s: %lu pages not free "
 		                    "before, %lu afterwards",
 		                    nth, for_ever ? " for ever" : "", before,
-		                    not_free());
+		                    pages_not_free());
 	return NULL;
 }
 

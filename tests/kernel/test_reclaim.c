@@ -66,41 +66,6 @@ static bool give_hope(void)
 	       reclaim_directly() > 0;
 }
 
-/* Take all of memory down to the min marks, waking nobody, and give ROOM pages
- * back. */
-static void leave_room(unsigned long room)
-{
-	unsigned long given = 0;
-
-	refiller_pause(true);
-	drained_init(&drained);
-	drain(&drained, 0);
-	while (given < room && !list_empty(&drained.pages)) {
-		struct page *page =
-			list_first(&drained.pages, struct page, link);
-
-		given += 1UL << page->order;
-		list_remove(&page->link);
-		__free_pages(page, page->order);
-	}
-}
-
-/* Marks of a small machine, 16/24/32 pages in each zone, and no reserves: every
- * machine is then as large as what leave_room() leaves. */
-static void set_small_marks(void)
-{
-	struct node *node = page_alloc_node();
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		struct zone *zone = &node->zone[type];
-
-		for (unsigned int mark = 0; mark < WMARK_COUNT; mark++)
-			zone->watermark[mark] = 16 + mark * 8;
-		for (unsigned int i = 0; i < ZONE_COUNT; i++)
-			zone->lowmem_reserve[i] = 0;
-	}
-}
-
 static bool prepare(void)
 {
 	set_small_marks();
@@ -111,9 +76,7 @@ static bool prepare(void)
 static void clear_away(void)
 {
 	space_clear(&file);
-	drained_free(&drained);
-	watermark_setup(page_alloc_node());
-	refiller_pause(false);
+	restore_room(&drained);
 }
 
 /* Let others run until CONDITION; false: it took too long. */
@@ -161,7 +124,7 @@ CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
 	bool hope = prepare();
 	bool all;
 
-	leave_room(ROOM);
+	leave_room(&drained, ROOM);
 	stolen = event(VMSTAT_pgsteal_kswapd);
 	file.releases = 0;
 	all = read_file(FILE_PAGES);
@@ -187,7 +150,7 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	bool hope = prepare();
 	struct page *page;
 
-	leave_room(ROOM);
+	leave_room(&drained, ROOM);
 	WRITE_ONCE(node->reclaim.kswapd_failures, MAX_RECLAIM_RETRIES);
 	while (space_add(&file, GFP_NOWAIT) != NULL)
 		;
@@ -238,7 +201,7 @@ CASE(reclaim, atomic_allocations_in_interrupts_go_on_under_pressure)
 	bool hope = prepare();
 	bool all = true;
 
-	leave_room(ROOM);
+	leave_room(&drained, ROOM);
 	ticker.page = NULL;
 	ticker.taken = 0;
 	ticker.nothing = 0;
@@ -280,7 +243,7 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 	init_completion(&go);
 	drained_init(&rest);
 	thread = thread_create("throttled", wait_and_be_throttled, NULL);
-	leave_room(ROOM);
+	leave_room(&drained, ROOM);
 	space_fill(&file, 0, ROOM);
 	drain(&rest, __GFP_MEMALLOC);
 	stolen = event(VMSTAT_pgsteal_kswapd);

@@ -118,6 +118,9 @@ CASE(sysctl, what_is_refused_changes_nothing)
 		{ "swappiness", "201", -ERANGE },
 		{ "swappiness", "-1", -ERANGE },
 		{ "swappiness", "6x", -EINVAL },
+		{ "dirty_ratio", "101", -ERANGE },
+		{ "dirty_background_ratio", "-1", -ERANGE },
+		{ "dirty_expire_centisecs", "2147483648", -ERANGE },
 	};
 	struct knobs before;
 	struct knobs after;
@@ -213,6 +216,30 @@ CASE(sysctl, reserve_of_lower_zones_follows_their_ratio)
 	EXPECT(error[0] == 0 && error[1] == 0);
 	EXPECT_EQUAL(reserve[0], above / 10);
 	EXPECT_EQUAL(reserve[1], 0);
+	return NULL;
+}
+
+CASE(sysctl, dirty_knobs_reach_the_writers_and_the_flusher)
+{
+	struct writeback_state *writeback = &page_alloc_node()->writeback;
+	unsigned long ratio = writeback->dirty_ratio;
+	unsigned long background = writeback->background_ratio;
+	unsigned long expire = writeback->expire;
+	unsigned long interval = writeback->interval;
+	bool reached;
+
+	EXPECT_EQUAL(set("dirty_ratio", "7"), 0);
+	EXPECT_EQUAL(set("dirty_background_ratio", "3"), 0);
+	EXPECT_EQUAL(set("dirty_expire_centisecs", "200"), 0);
+	EXPECT_EQUAL(set("dirty_writeback_centisecs", "50"), 0);
+	reached = writeback->dirty_ratio == 7 &&
+	          writeback->background_ratio == 3 &&
+	          writeback->expire == 2000000 && writeback->interval == 500000;
+	writeback->dirty_ratio = ratio;
+	writeback->background_ratio = background;
+	writeback->expire = expire;
+	writeback->interval = interval;
+	EXPECT(reached);
 	return NULL;
 }
 

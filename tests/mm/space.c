@@ -53,6 +53,8 @@ static int space_writepage(struct page *page)
 
 	kassert(page_has(page, PG_locked) && !page_has(page, PG_dirty));
 	space->writes++;
+	if (space->begin_write != NULL)
+		space->begin_write();
 	if (space->write_error != 0) {
 		set_page_dirty(page);
 		unlock_page(page);
@@ -97,6 +99,7 @@ static const struct address_space_ops plain_ops = {
 static const struct address_space_ops file_ops = {
 	.name = "file",
 	.needs_fs = true,
+	.release_needs_fs = true,
 	.needs_io = true,
 	.writepage = space_writepage,
 	.release = space_release,

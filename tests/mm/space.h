@@ -16,7 +16,7 @@
 
 enum space_kind {
 	SPACE_PLAIN, /* a file whose owner needs neither FS nor I/O */
-	SPACE_FILE,  /* a file: needs_fs, needs_io */
+	SPACE_FILE,  /* a file: it wants FS and IO */
 	SPACE_ANON,  /* swap */
 };
 
@@ -25,11 +25,12 @@ struct space {
 	struct spinlock lock;
 
 	/* What it answers. */
-	bool busy;              /* release: no */
-	bool writes_last;       /* until space_end_writes(), not at once */
-	int write_error;        /* writepage fails with it */
-	unsigned long slots;    /* add_to_swap: left */
-	bool used[SPACE_PAGES]; /* referenced: since asked last */
+	bool busy;                 /* release: no */
+	bool writes_last;          /* until space_end_writes(), not at once */
+	int write_error;           /* writepage fails with it */
+	void (*begin_write)(void); /* writepage calls it; NULL */
+	unsigned long slots;       /* add_to_swap: left */
+	bool used[SPACE_PAGES];    /* referenced: since asked last */
 
 	/* What it was asked. */
 	unsigned long releases; /* successful ones */

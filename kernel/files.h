@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/files.h -- the file system that people see.
+ *
+ * One at a time is mounted, on "/".  Thread context; may sleep.
+ */
+#ifndef KERNEL_FILES_H
+#define KERNEL_FILES_H
+
+#include "kernel/fs/ext2.h"
+
+/* At boot: mount hda1 if there is one, and say what happened. */
+void files_init(void);
+
+/* Mount DEVICE.  -EBUSY: something is mounted; and those of ext2_mount(). */
+__must_check int files_mount(struct block_device *device, bool read_only);
+
+/* -ENODEV: nothing is mounted; and those of ext2_unmount(). */
+__must_check int files_unmount(void);
+
+/* The machine is about to end: everything to the disk, with a message if that
+ * cannot be. */
+void files_end(void);
+
+/* What is mounted, or NULL.  Good until files_unmount(): the shell's thread
+ * calls both. */
+struct ext2 *files(void);
+
+#endif

@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: MIT
+/*
+ * kernel/fs/ext2_inode.c -- inodes in memory.
+ *
+ * An inode that is asked for is looked up by its number among those in memory,
+ * and otherwise read from the inode table.  It stays when its last user is gone,
+ * with its file's pages, in the order of the last use:
+ *
+ *	       ext2_inode_get()            ext2_inode_put()
+ *	disk -------------------> in use -------------------> idle
+ *	  ^                          ^   ext2_inode_get()      |
+ *	  |                          +-------------------------+
+ *	  +------------------------ ext2_inode_forget() -------+
+ *
+ * What changes in an inode is copied to the cached inode table at once
+ * (ext2_inode_update()), so forgetting one needs no write; one with dirty pages
+ * is not forgotten.  Forgetting is a shrinker's work: memory pressure calls it.  A
+ * cached inode holds its block of the table, so the copy cannot fail.
+ *
+ *  I1  A number is in memory once.
+ *  I2  An inode is idle if and only if it has no user.
+ *
+ * There are no objects smaller than a page in this kernel yet, so a page is cut
+ * into as many inodes as fit (struct slab): it goes when all are free.
+ */
+#include "kernel/fs/ext2_internal.h"
+#include "lib/string.h"
+#include "mm/page_alloc.h"
+#include "mm/reclaim.h"
+
+/* ---- Cutting pages ---------------------------------------------------------- */
+
+struct slab {
+	struct list link; /* on fs->slabs */
+	uint32_t used;    /* a bit for each inode */
+	struct inode inode[];
+};
+
+#define SLAB_INODES ((PAGE_SIZE - sizeof(struct slab)) / sizeof(struct inode))
+#define SLAB_FULL   ((1U << SLAB_INODES) - 1)
+static_assert(SLAB_INODES >= 2 && SLAB_INODES < 32, "bits of slab.used");
+
+static struct slab *find_room(struct ext2 *fs)
+{
+	struct list *at;
+
+	list_for_each(at, &fs->slabs) {
+		struct slab *slab = container_of(at, struct slab, link);
+
+		if (slab->used != SLAB_FULL)
+			return slab;
+	}
+	return NULL;
+}
+
+static struct inode *take_memory(struct ext2 *fs)
+{
+	struct slab *slab = find_room(fs);
+	unsigned int at;
+
+	if (slab == NULL) {
+		slab = (struct slab *)get_zeroed_page(EXT2_GFP);
+		if (slab == NULL)
+			return NULL;
+		list_push(&fs->slabs, &slab->link);
+	}
+	at = (unsigned int)__builtin_ctz(~slab->used);
+	slab->used |= 1U << at;
+	memset(&slab->inode[at], 0, sizeof(slab->inode[at]));
+	return &slab->inode[at];
+}
+
+static void give_memory(struct ext2 *fs, struct inode *inode)
+{
+	struct slab *slab =
+		(struct slab *)ALIGN_DOWN((uintptr_t)inode, PAGE_SIZE);
+
+	slab->used &= ~(1U << (inode - slab->inode));
+	list_remove(&slab->link);
+	list_push(&fs->slabs, &slab->link);
+	if (slab->used == 0) {
+		list_remove(&slab->link);
+		free_page((uintptr_t)slab);
+		fs->freed++;
+	}
+}
+
+/* ---- The inode table ------------------------------------------------------------ */
+
+/* Hold the block that INODE is in: copying it there cannot fail then. */
+static int hold_disk(struct inode *inode)
+{
+	struct ext2 *fs = inode->fs;
+	uint32_t index = (inode->number - 1) % fs->super->inodes_per_group;
+	uint32_t per_block = fs->block_size / fs->inode_size;
+	struct ext2_group *group;
+	struct page *page;
+	uint32_t table;
+	char *data;
+	int error = ext2_group_get(
+		fs, (inode->number - 1) / fs->super->inodes_per_group, &page,
+		&group);
+
+	if (error != 0)
+		return error;
+	table = group->inode_table;
+	put_page(page);
+	error = ext2_meta_get(fs, table + index / per_block, &inode->disk_page,
+	                      &data);
+	if (error != 0)
+		return error;
+	data += index % per_block * fs->inode_size;
+	inode->disk = (struct ext2_disk_inode *)data;
+	return 0;
+}
+
+/* Can what the disk says be?  P1 of ext2_map.c looks at the blocks. */
+static int check_inode(struct inode *inode)
+{
+	struct ext2 *fs = inode->fs;
+
+	if (inode->links == 0 || inode->mode == 0)
+		return ext2_error(fs, "inode %u is not in use", inode->number);
+	if (inode->size > fs->largest && inode_is_file(inode))
+		return ext2_error(fs, "inode %u is too large", inode->number);
+	if (inode_is_dir(inode) &&
+	    (inode->size == 0 || inode->size % fs->block_size != 0 ||
+	     inode->size >> fs->block_shift > fs->super->blocks_count))
+		return ext2_error(fs, "directory %u has an impossible size",
+		                  inode->number);
+	return 0;
+}
+
+static int read_inode(struct inode *inode)
+{
+	const struct ext2_disk_inode *disk = inode->disk;
+
+	inode->mode = disk->mode;
+	inode->links = disk->links;
+	inode->flags = disk->flags;
+	inode->size = disk->size;
+	if (inode_is_file(inode))
+		inode->size |= (uint64_t)disk->size_high << 32;
+	inode->sectors = disk->sectors;
+	inode->modify_time = disk->modify_time;
+	inode->attributes = disk->attributes;
+	memcpy(inode->block, disk->block, sizeof(inode->block));
+	return check_inode(inode);
+}
+
+/* A file of 2 GiB makes a feature of the file system. */
+static void note_large_file(struct inode *inode)
+{
+	struct ext2_super_block *super = inode->fs->super;
+
+	if (!inode_is_file(inode) || inode->size < 2 * GIB ||
+	    super->revision == 0)
+		return;
+	super->read_only_compatible |= EXT2_READ_ONLY_LARGE_FILE;
+	filemap_dirty(inode->fs->super_page);
+}
+
+void ext2_inode_update(struct inode *inode)
+{
+	struct ext2_disk_inode *disk = inode->disk;
+
+	disk->mode = inode->mode;
+	disk->links = inode->links;
+	disk->flags = inode->flags;
+	disk->size = (uint32_t)inode->size;
+	if (inode_is_file(inode))
+		disk->size_high = (uint32_t)(inode->size >> 32);
+	disk->sectors = inode->sectors;
+	disk->modify_time = inode->modify_time;
+	disk->change_time = ext2_time(inode->fs);
+	if (inode->links == 0)
+		disk->delete_time = disk->change_time;
+	memcpy(disk->block, inode->block, sizeof(disk->block));
+	filemap_dirty(inode->disk_page);
+	note_large_file(inode);
+}
+
+/* What was there before is gone, but for the generation, which counts. */
+static void clear_disk(struct inode *inode)
+{
+	struct ext2_disk_inode *disk = inode->disk;
+	uint32_t generation = disk->generation + 1;
+
+	memset(disk, 0, inode->fs->inode_size);
+	disk->generation = generation;
+	disk->access_time = ext2_time(inode->fs);
+	filemap_dirty(inode->disk_page);
+}
+
+/* ---- In memory --------------------------------------------------------------------- */
+
+static struct list *hash_list(struct ext2 *fs, uint32_t number)
+{
+	return &fs->hash[number % EXT2_HASH_LISTS];
+}
+
+static struct inode *find_cached(struct ext2 *fs, uint32_t number)
+{
+	struct list *list = hash_list(fs, number);
+	struct list *at;
+
+	list_for_each(at, list) {
+		struct inode *inode = container_of(at, struct inode, hash_link);
+
+		if (inode->number == number)
+			return inode;
+	}
+	return NULL;
+}
+
+static void use(struct inode *inode)
+{
+	if (inode->users++ > 0)
+		return;
+	list_remove(&inode->idle_link);
+	inode->fs->busy++;
+}
+
+static void destroy(struct inode *inode)
+{
+	if (inode->disk_page != NULL)
+		put_page(inode->disk_page);
+	give_memory(inode->fs, inode);
+}
+
+static int make(struct ext2 *fs, uint32_t number, struct inode **made)
+{
+	struct inode *inode = take_memory(fs);
+	int error;
+
+	if (inode == NULL) {
+		ext2_squeeze(fs);
+		inode = take_memory(fs);
+	}
+	if (inode == NULL)
+		return -ENOMEM;
+	filemap_init(&inode->data, &ext2_data_ops, inode);
+	inode->fs = fs;
+	inode->number = number;
+	error = hold_disk(inode);
+	if (error != 0)
+		destroy(inode);
+	*made = inode;
+	return error;
+}
+
+static void insert(struct inode *inode)
+{
+	struct ext2 *fs = inode->fs;
+
+	inode->users = 1;
+	list_init(&inode->idle_link);
+	list_push(hash_list(fs, inode->number), &inode->hash_link);
+	fs->inodes++;
+	fs->busy++;
+}
+
+int ext2_inode_get(struct ext2 *fs, uint32_t number, struct inode **inode)
+{
+	struct inode *found;
+	int error;
+
+	if (number == 0 || number > fs->super->inodes_count ||
+	    (number < fs->first_inode && number != EXT2_ROOT_INODE))
+		return ext2_error(fs, "inode %u is not for files", number);
+	found = find_cached(fs, number);
+	if (found != NULL) {
+		use(found);
+		*inode = found;
+		return 0;
+	}
+	error = make(fs, number, &found);
+	if (error != 0)
+		return error;
+	error = read_inode(found);
+	if (error != 0) {
+		destroy(found);
+		return error;
+	}
+	insert(found);
+	*inode = found;
+	return 0;
+}
+
+int ext2_inode_new(struct ext2 *fs, uint32_t number, uint16_t mode,
+                   struct inode **inode)
+{
+	struct inode *made;
+	int error;
+
+	if (find_cached(fs, number) != NULL)
+		return ext2_error(fs, "inode %u is in use and free", number);
+	error = make(fs, number, &made);
+	if (error != 0)
+		return error;
+	made->mode = mode;
+	made->modify_time = ext2_time(fs);
+	clear_disk(made);
+	insert(made);
+	*inode = made;
+	return 0;
+}
+
+static void forget(struct inode *inode)
+{
+	struct ext2 *fs = inode->fs;
+
+	filemap_cut(&inode->data, 0);
+	list_remove(&inode->hash_link);
+	if (inode->users == 0)
+		list_remove(&inode->idle_link);
+	else
+		fs->busy--;
+	fs->inodes--;
+	destroy(inode);
+}
+
+/* Blocks first, then the inode: what fails stays taken, and e2fsck finds it. */
+static int end_on_disk(struct inode *inode)
+{
+	struct ext2 *fs = inode->fs;
+	int error;
+
+	filemap_cut(&inode->data, 0);
+	/* A short symbolic link is where the numbers would be. */
+	if (inode_is_dir(inode) || inode_is_file(inode) || inode->sectors > 0)
+		error = ext2_free_from(inode, 0);
+	else
+		error = 0;
+	inode->size = error == 0 ? 0 : inode->size;
+	ext2_inode_update(inode);
+	if (error == 0)
+		error = ext2_give_inode(fs, inode->number, inode_is_dir(inode));
+	return error;
+}
+
+void ext2_inode_put(struct inode *inode)
+{
+	struct ext2 *fs = inode->fs;
+
+	if (inode->users == 1 && inode->links == 0) {
+		if (end_on_disk(inode) != 0)
+			ext2_error(fs, "inode %u cannot be freed",
+			           inode->number);
+		forget(inode);
+		return;
+	}
+	if (--inode->users > 0)
+		return;
+	list_append(&fs->idle, &inode->idle_link);
+	fs->busy--;
+}
+
+unsigned long ext2_inode_forget(struct ext2 *fs, unsigned long count)
+{
+	unsigned long forgotten = 0;
+	struct list *at, *after;
+
+	list_for_each_safe(at, after, &fs->idle)
+	{
+		struct inode *inode = container_of(at, struct inode, idle_link);
+
+		if (forgotten == count)
+			break;
+		fs->freed += inode->data.space.nrpages;
+		if (!filemap_forget(&inode->data)) {
+			fs->freed -= inode->data.space.nrpages;
+			continue;
+		}
+		forget(inode);
+		forgotten++;
+	}
+	return forgotten;
+}
+
+/* ---- The shrinker -------------------------------------------------------------- */
+
+static unsigned long count_idle(struct shrinker *shrinker, gfp_t mask __unused)
+{
+	struct ext2 *fs = container_of(shrinker, struct ext2, shrinker);
+
+	return READ_ONCE(fs->inodes) - READ_ONCE(fs->busy);
+}
+
+/* Who holds the mutex may be waiting for this very reclaim. */
+static unsigned long scan_idle(struct shrinker *shrinker, gfp_t mask,
+                               unsigned long nr)
+{
+	struct ext2 *fs = container_of(shrinker, struct ext2, shrinker);
+	unsigned long forgotten;
+
+	if (!gfp_may_fs(mask)) {
+		vmstat_add(&page_alloc_node()->stat,
+		           VMSTAT_reclaim_nofs_skipped, 1);
+		return SHRINK_STOP;
+	}
+	reclaim_enters_fs(page_alloc_node());
+	if (mutex_is_mine(&fs->lock) || !mutex_trylock(&fs->lock))
+		return SHRINK_STOP;
+	fs->freed = 0;
+	forgotten = ext2_inode_forget(fs, nr);
+	mm_account_reclaimed_pages(fs->freed);
+	mutex_unlock(&fs->lock);
+	return forgotten;
+}
+
+void ext2_inodes_share(struct ext2 *fs)
+{
+	fs->shrinker.name = "ext2 inodes";
+	fs->shrinker.count_objects = count_idle;
+	fs->shrinker.scan_objects = scan_idle;
+	fs->shrinker.seeks = DEFAULT_SEEKS;
+	register_shrinker(&fs->shrinker);
+}
+
+/* ---- All of a mount's ----------------------------------------------------------------- */
+
+void ext2_inodes_init(struct ext2 *fs)
+{
+	for (unsigned int i = 0; i < EXT2_HASH_LISTS; i++)
+		list_init(&fs->hash[i]);
+	list_init(&fs->idle);
+	list_init(&fs->slabs);
+}
+
+void ext2_inodes_end(struct ext2 *fs)
+{
+	struct list *at, *after;
+
+	if (fs->shrinker.name != NULL)
+		unregister_shrinker(&fs->shrinker);
+	list_for_each_safe(at, after, &fs->idle)
+		forget(container_of(at, struct inode, idle_link));
+}
+
+unsigned long ext2_inodes_flush(struct ext2 *fs, uint64_t before)
+{
+	unsigned long begun = 0;
+
+	for (unsigned int i = 0; i < EXT2_HASH_LISTS; i++) {
+		struct list *at;
+
+		list_for_each(at, &fs->hash[i]) {
+			struct inode *inode =
+				container_of(at, struct inode, hash_link);
+
+			begun += filemap_flush(&inode->data, before);
+		}
+	}
+	return begun;
+}
+
+int ext2_inodes_writeback(struct ext2 *fs)
+{
+	int answer = 0;
+
+	for (unsigned int i = 0; i < EXT2_HASH_LISTS; i++) {
+		struct list *at;
+
+		list_for_each(at, &fs->hash[i]) {
+			struct inode *inode =
+				container_of(at, struct inode, hash_link);
+			int error = filemap_writeback(&inode->data);
+
+			answer = answer != 0 ? answer : error;
+		}
+	}
+	return answer;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/file_operations.h -- what can be done with a file system, each with
+ * its Nth allocation failing, once and for ever.  On a real disk and on the host.
+ */
+#ifndef TESTS_KERNEL_FILE_OPERATIONS_H
+#define TESTS_KERNEL_FILE_OPERATIONS_H
+
+#include "kernel/fs/ext2.h"
+
+struct file_operation {
+	const char *name;
+	unsigned int least; /* allocations that can be made to fail */
+	/* What it needs, on a mount before; NULL: nothing. */
+	int (*prepare)(struct ext2 *fs);
+	/* The same, on its own mount. */
+	int (*begin)(struct ext2 *fs);
+	/* The operation itself.  *FS is NULL if it mounts or has unmounted. */
+	int (*run)(struct block_device *device, struct ext2 **fs);
+	/* It has said ERROR: NULL, or what is not as it should be. */
+	const char *(*judge)(struct ext2 *fs, int error);
+};
+
+extern const struct file_operation file_operation_mount;
+extern const struct file_operation file_operation_read;
+extern const struct file_operation file_operation_write;
+extern const struct file_operation file_operation_unlink;
+extern const struct file_operation file_operation_mkdir;
+extern const struct file_operation file_operation_truncate;
+extern const struct file_operation file_operation_sync;
+extern const struct file_operation file_operation_unmount;
+
+/*
+ * Do OPERATION on the file system of DEVICE, which is not mounted, with its first,
+ * second, ... allocation failing (FOR_EVER: and all behind it), until none does.
+ * AFTER is called after each, with nothing mounted, and says NULL or what is
+ * wrong.  Nothing is left on the disk.
+ */
+const char *file_operation_sweep(const struct file_operation *operation,
+                                 struct block_device *device, bool for_ever,
+                                 const char *(*after)(void));
+
+#endif

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tests/kernel/test_files.c -- files on a real disk, with threads and interrupts.
+ *
+ * hda1 is a file system of mke2fs.  Each case mounts it, and leaves nothing on it
+ * and no page in use.
+ */
+#include "kernel/core/printk.h"
+#include "kernel/fs/ext2.h"
+#include "kernel/thread.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/page_alloc.h"
+#include "mm/page_writeback.h"
+#include "mm/reclaim.h"
+#include "tests/kernel/bench.h"
+#include "tests/mm/space.h"
+#include "tests/suite.h"
+
+SUITE(files);
+
+#define SIZE  60000U
+#define CHUNK 500U
+
+static uint8_t byte_of(unsigned int file, unsigned int at)
+{
+	return (uint8_t)(at * 7 + at / 256 + file * 31);
+}
+
+static int write_file(struct ext2 *fs, const char *path, unsigned int file)
+{
+	uint8_t bytes[CHUNK];
+	struct inode *inode;
+	int error = ext2_create(fs, path, &inode);
+
+	if (error != 0)
+		return error;
+	for (unsigned int at = 0; at < SIZE && error == 0; at += CHUNK) {
+		for (unsigned int i = 0; i < CHUNK; i++)
+			bytes[i] = byte_of(file, at + i);
+		if (ext2_write(inode, at, bytes, CHUNK) != CHUNK)
+			error = -EIO;
+	}
+	ext2_close(inode);
+	return error;
+}
+
+/* 0: it has the bytes that write_file() wrote. */
+static int check_file(struct ext2 *fs, const char *path, unsigned int file)
+{
+	uint8_t bytes[CHUNK];
+	struct inode *inode;
+	int error = ext2_open(fs, path, &inode);
+
+	if (error != 0)
+		return error;
+	if (inode->size != SIZE)
+		error = -ERANGE;
+	for (unsigned int at = 0; at < SIZE && error == 0; at += CHUNK) {
+		if (ext2_read(inode, at, bytes, CHUNK) != CHUNK)
+			error = -EIO;
+		for (unsigned int i = 0; i < CHUNK && error == 0; i++) {
+			if (bytes[i] != byte_of(file, at + i))
+				error = -EUCLEAN;
+		}
+	}
+	ext2_close(inode);
+	return error;
+}
+
+CASE(files, what_was_written_is_there_after_mounting_again)
+{
+	struct block_device *device = block_find("hda1");
+	struct ext2_usage before, after;
+	struct ext2 *fs;
+
+	if (device == NULL)
+		SKIP("disk");
+	EXPECT_EQUAL(ext2_mount(device, false, &fs), 0);
+	ext2_usage(fs, &before);
+	EXPECT_EQUAL(ext2_mkdir(fs, "/selftest"), 0);
+	EXPECT_EQUAL(write_file(fs, "/selftest/one", 1), 0);
+	EXPECT_EQUAL(ext2_unmount(fs), 0);
+	EXPECT_EQUAL(ext2_mount(device, false, &fs), 0);
+	EXPECT_EQUAL(check_file(fs, "/selftest/one", 1), 0);
+	EXPECT_EQUAL(-ext2_rmdir(fs, "/selftest"), ENOTEMPTY);
+	EXPECT_EQUAL(ext2_unlink(fs, "/selftest/one"), 0);
+	EXPECT_EQUAL(ext2_rmdir(fs, "/selftest"), 0);
+	ext2_usage(fs, &after);
+	EXPECT_EQUAL(after.free_blocks, before.free_blocks);
+	EXPECT_EQUAL(after.free_inodes, before.free_inodes);
+	EXPECT(!after.errors);
+	EXPECT_EQUAL(ext2_unmount(fs), 0);
+	return NULL;
+}
+
+#define WRITERS 3
+
+struct writer {
+	struct ext2 *fs;
+	unsigned int number;
+	int error;
+};
+
+static void write_and_check(void *argument)
+{
+	struct writer *writer = argument;
+	char path[32];
+
+	scnprintf(path, sizeof(path), "/selftest-%u", writer->number);
+	writer->error = write_file(writer->fs, path, writer->number);
+	if (writer->error == 0)
+		writer->error = ext2_sync(writer->fs);
+	if (writer->error == 0)
+		writer->error = check_file(writer->fs, path, writer->number);
+	if (writer->error == 0)
+		writer->error = ext2_unlink(writer->fs, path);
+}
+
+CASE(files, threads_write_at_the_same_time)
+{
+	struct block_device *device = block_find("hda1");
+	struct writer writer[WRITERS];
+	struct thread *thread[WRITERS];
+	struct ext2 *fs;
+
+	if (device == NULL)
+		SKIP("disk");
+	EXPECT_EQUAL(ext2_mount(device, false, &fs), 0);
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		writer[i] = (struct writer){ .fs = fs, .number = i };
+		thread[i] =
+			thread_create("writer", write_and_check, &writer[i]);
+	}
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		if (thread[i] != NULL)
+			thread_join(thread[i]);
+	}
+	EXPECT_EQUAL(ext2_unmount(fs), 0);
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		EXPECT(thread[i] != NULL);
+		EXPECT_EQUAL(-writer[i].error, 0);
+	}
+	return NULL;
+}
+
+/* ---- Pressure -------------------------------------------------------------- */
+
+/* Pages free for the file, and pages that it has. */
+#define ROOM  500UL
+#define LARGE 1200U
+
+static unsigned long event(enum vmstat_event which)
+{
+	return vmstat_read(&page_alloc_node()->stat, which);
+}
+
+static unsigned long reclaim_with(gfp_t mask)
+{
+	const struct alloc_context context = gfp_context();
+	struct alloc_request request;
+	char why[160];
+
+	if (gfp_decode(mask, 0, &context, &request, why, sizeof(why)) != GFP_OK)
+		return 0;
+	return reclaim_try_to_free_pages(page_alloc_node(), &request);
+}
+
+static unsigned long reclaim_all(gfp_t mask)
+{
+	unsigned long freed = 0;
+	unsigned long more;
+
+	while ((more = reclaim_with(mask)) > 0)
+		freed += more;
+	return freed;
+}
+
+static uint8_t large_bytes[PAGE_SIZE];
+
+static void fill_large(unsigned int page)
+{
+	for (unsigned int i = 0; i < PAGE_SIZE; i++)
+		large_bytes[i] = byte_of(page, i);
+}
+
+/* 0: LARGE pages are written. */
+static int write_large(struct inode *inode)
+{
+	for (unsigned int i = 0; i < LARGE; i++) {
+		long done;
+
+		fill_large(i);
+		done = ext2_write(inode, (uint64_t)i * PAGE_SIZE, large_bytes,
+		                  PAGE_SIZE);
+		if (done != (long)PAGE_SIZE)
+			return done < 0 ? (int)done : -EIO;
+	}
+	return 0;
+}
+
+static int check_large(struct inode *inode)
+{
+	static uint8_t found[PAGE_SIZE];
+
+	for (unsigned int i = 0; i < LARGE; i++) {
+		fill_large(i);
+		if (ext2_read(inode, (uint64_t)i * PAGE_SIZE, found,
+		              PAGE_SIZE) != (long)PAGE_SIZE)
+			return -EIO;
+		if (memcmp(found, large_bytes, PAGE_SIZE) != 0)
+			return -EUCLEAN;
+	}
+	return 0;
+}
+
+/* With hardly any memory: write a file that is larger, read it, and reclaim with
+ * and without FS.  The first error. */
+static int work_under_pressure(struct ext2 *fs, unsigned long *nofs_freed)
+{
+	unsigned long skipped = event(VMSTAT_reclaim_nofs_skipped);
+	struct inode *inode;
+	int error = ext2_create(fs, "/large", &inode);
+
+	if (error != 0)
+		return error;
+	error = write_large(inode);
+	if (error == 0)
+		error = check_large(inode);
+	if (error == 0)
+		error = ext2_sync(fs);
+	/* The last rounds ask for the few idle inodes, too. */
+	*nofs_freed = reclaim_all(GFP_NOFS);
+	if (event(VMSTAT_reclaim_nofs_skipped) == skipped)
+		error = -ERANGE;
+	reclaim_all(GFP_KERNEL);
+	ext2_close(inode);
+	return error != 0 ? error : ext2_unlink(fs, "/large");
+}
+
+CASE(files, file_larger_than_memory_is_written_reclaimed_and_read)
+{
+	struct block_device *device = block_find("hda1");
+	unsigned long stolen = event(VMSTAT_pgsteal_file);
+	unsigned long throttled = event(VMSTAT_dirty_throttle);
+	unsigned long flushed = event(VMSTAT_flusher_write);
+	unsigned long direct = event(VMSTAT_pgsteal_direct);
+	unsigned long nofs_freed = 0;
+	struct drained drained;
+	struct ext2 *fs;
+	int error;
+
+	if (device == NULL)
+		SKIP("disk");
+	EXPECT_EQUAL(ext2_mount(device, false, &fs), 0);
+	set_small_marks();
+	leave_room(&drained, ROOM);
+	error = work_under_pressure(fs, &nofs_freed);
+	restore_room(&drained);
+	EXPECT_EQUAL(ext2_unmount(fs), 0);
+	EXPECT_EQUAL(-error, 0);
+	test_note("%lu pages reclaimed, %lu of them directly; a writer waited "
+	          "%lu times, the flusher wrote %lu",
+	          event(VMSTAT_pgsteal_file) - stolen,
+	          event(VMSTAT_pgsteal_direct) - direct,
+	          event(VMSTAT_dirty_throttle) - throttled,
+	          event(VMSTAT_flusher_write) - flushed);
+	EXPECT(event(VMSTAT_pgsteal_file) - stolen > 2 * (LARGE - ROOM));
+	EXPECT(event(VMSTAT_flusher_write) > flushed);
+	EXPECT(nofs_freed >= SWAP_CLUSTER_MAX);
+	EXPECT(event(VMSTAT_reclaim_fs) > 0);
+	EXPECT_EQUAL(event(VMSTAT_reclaim_fs_nofs), 0);
+	return NULL;
+}
+
+static struct space anon;
+static struct page *scratch;
+static struct block_device *swap_like;
+
+static unsigned long free_slots(void)
+{
+	return anon.slots;
+}
+
+/* What a page on its way to swap does, but that nothing is overwritten. */
+static void use_the_disk(void)
+{
+	if (block_read_page(swap_like, 0, scratch) != 0)
+		pr_err("files: hda cannot be read\n");
+}
+
+CASE(files, noio_reclaim_begins_no_io_and_kernel_reclaim_does)
+{
+	struct node *node = page_alloc_node();
+	unsigned long (*free_swap)(void) = node->reclaim.free_swap;
+	unsigned long io = event(VMSTAT_reclaim_io);
+	unsigned long kernel_freed, noio_io;
+
+	swap_like = block_find("hda");
+	if (swap_like == NULL)
+		SKIP("disk");
+	scratch = alloc_page(GFP_KERNEL);
+	EXPECT(scratch != NULL);
+	space_init(&anon, SPACE_ANON);
+	anon.slots = 100;
+	anon.begin_write = use_the_disk;
+	reclaim_set_swap(node, free_slots);
+	space_fill(&anon, GFP_KERNEL, 80);
+	reclaim_with(GFP_NOIO);
+	noio_io = event(VMSTAT_reclaim_io) - io;
+	kernel_freed = reclaim_with(GFP_NOFS);
+	reclaim_set_swap(node, free_swap);
+	space_clear(&anon);
+	__free_page(scratch);
+	EXPECT_EQUAL(noio_io, 0);
+	EXPECT(kernel_freed >= SWAP_CLUSTER_MAX);
+	EXPECT(event(VMSTAT_reclaim_io) - io >= SWAP_CLUSTER_MAX);
+	EXPECT_EQUAL(event(VMSTAT_reclaim_io_noio), 0);
+	return NULL;
+}
