@@ -47,6 +47,7 @@
 #include "kernel/tracer.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
+#include "mm/anon.h"
 #include "mm/exclusive.h"
 #include "mm/kswapd.h"
 #include "mm/memmap.h"
@@ -244,6 +245,8 @@ static void mm_init(uint64_t info_physical)
 	exclusive_start(&node);
 	/* The command line knows better. */
 	sysctl_start(&node);
+	swap_start(&node);
+	anon_start();
 	broken = mm_check();
 	if (broken != NULL)
 		panic("memory does not add up at boot: %s", broken);
