@@ -52,6 +52,7 @@ extern const struct shell_table shell_test_commands;
 extern const struct shell_table shell_bench_commands;
 extern const struct shell_table shell_disk_commands;
 extern const struct shell_table shell_trace_commands;
+extern const struct shell_table shell_swap_commands;
 
 /* ARGV[FROM] .. ARGV[TO-1], a blank between them, cut at SIZE.  Returns
  * BUFFER. */

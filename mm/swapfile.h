@@ -7,9 +7,6 @@
 
 #include "mm/swap.h"
 
-/* The bytes of a report: /proc/swaps has a line of it for each area. */
-#define SWAPS_HEADING "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-
 /*
  * Read the header of DEVICE and use what it describes from now on.  PRIORITY:
  * 0 .. 32767, or -1: below all that are there.  *WHY (may be NULL) is a sentence
