@@ -247,6 +247,7 @@ static void mm_init(uint64_t info_physical)
 	sysctl_start(&node);
 	swap_start(&node);
 	anon_start();
+	reclaim_set_swap(&node, get_nr_swap_pages);
 	broken = mm_check();
 	if (broken != NULL)
 		panic("memory does not add up at boot: %s", broken);
