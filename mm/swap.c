@@ -21,10 +21,10 @@
  *
  * Invariants, checked by swap_check():
  *
- *  S1  A cluster's `used` is the number of its slots with references, `free` of
+ *  V1  A cluster's `used` is the number of its slots with references, `free` of
  *      those that are neither used nor bad; the area's are the sums.
- *  S2  A slot with a page in the cache has a count.
- *  S3  A page in the cache has PG_swapcache and names the slot that names it.
+ *  V2  A slot with a page in the cache has a count.
+ *  V3  A page in the cache has PG_swapcache and names the slot that names it.
  *
  * When a write fails, the page is dirty again, so nothing is lost, and the slot
  * is bad: whoever writes the page next takes another (mm/anon.c).  When a read
@@ -714,9 +714,9 @@ static bool cached_is_right(swp_entry_t entry, uint32_t cached, uint8_t count)
 	if (cached == 0)
 		return true;
 	page = node_page(swap.node, cached - 1);
-	return (count & SWAP_SLOT_COUNT) != 0 && /* S2 */
+	return (count & SWAP_SLOT_COUNT) != 0 && /* V2 */
 	       page != NULL && page_swap_entry(page).value == entry.value &&
-	       page_has(page, PG_swapcache); /* S3 */
+	       page_has(page, PG_swapcache); /* V3 */
 }
 
 struct swap_sums {
@@ -724,7 +724,7 @@ struct swap_sums {
 	unsigned long wrong; /* a slot with a wrong page in the cache */
 };
 
-/* One cluster, added to SUMS; false: S1 does not hold. */
+/* One cluster, added to SUMS; false: V1 does not hold. */
 static bool check_cluster(unsigned int type, unsigned long number,
                           struct swap_sums *sums)
 {
@@ -746,7 +746,7 @@ static bool check_cluster(unsigned int type, unsigned long number,
 	}
 	sums->free += free;
 	sums->used += used;
-	return free == cluster->free && used == cluster->used; /* S1 */
+	return free == cluster->free && used == cluster->used; /* V1 */
 }
 
 static const char *check_area(unsigned int type, unsigned long *cached,
