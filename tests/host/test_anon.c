@@ -394,6 +394,7 @@ CASE(anon, a_failed_write_keeps_the_page_and_takes_another_slot)
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), 0);
 	EXPECT(swap_area_info(0, &info));
 	EXPECT(info.bad == 1 && info.used == 1 && info.pages == 3);
+	EXPECT_EQUAL(get_nr_swap_pages(), 2);
 	return holds(2, 8) ? finish() : "data lost";
 }
 
@@ -608,9 +609,12 @@ CASE(anon, with_two_areas_swapoff_empties_the_one_that_is_meant)
 	EXPECT(all_out(8));
 	EXPECT_EQUAL(disk.writes, 4);
 	EXPECT_EQUAL(other.writes, 4);
+	/* One is back from the first, and keeps its slot there. */
+	EXPECT_EQUAL(get(0), 70);
 	EXPECT_EQUAL(swapoff(&other.device), 0);
-	EXPECT_EQUAL(swapents(), 4);
-	EXPECT_EQUAL(disk.reads, 1);
+	EXPECT_EQUAL(swapents(), 3);
+	EXPECT_EQUAL(total_swapcache_pages(), 1);
+	EXPECT_EQUAL(disk.reads, 2);
 	EXPECT_EQUAL(other.reads, 5);
 	ram_swap_end(&other);
 	EXPECT(holds(8, 70));
