@@ -883,12 +883,20 @@ static bool page_is_right(const struct anon_object *object, unsigned long index,
 	        page_has(page, PG_swapcache)); /* A1 */
 }
 
-/* NULL, or which invariant word INDEX violates. */
+/* Reclaim, or a thread that reads it in, is at work on PAGE. */
+static bool is_in_work(const struct page *page)
+{
+	return page_has(page, PG_locked) || page_has(page, PG_isolated);
+}
+
+/* NULL, or which invariant word INDEX violates.  object->lock held. */
 static const char *check_word(struct anon_object *object, unsigned long index)
 {
 	uintptr_t word = read_word(object, index);
 	struct page *page = word_page(word);
 
+	if (page != NULL && is_in_work(page))
+		return NULL;
 	if (page != NULL && !page_is_right(object, index, page))
 		return "A1: the page is not as it should be";
 	if (page != NULL && page_ref_count(page) != 1)
@@ -898,6 +906,7 @@ static const char *check_word(struct anon_object *object, unsigned long index)
 	return NULL;
 }
 
+/* object->lock held. */
 static const char *check_object(struct anon_object *object, char *buffer,
                                 size_t size)
 {
@@ -931,8 +940,11 @@ const char *anon_check(char *buffer, size_t size)
 
 	for_each_object(object)
 	{
+		bool enabled = spin_lock_irqsave(&object->lock);
+
 		if (broken == NULL)
 			broken = check_object(object, buffer, size);
+		spin_unlock_irqrestore(&object->lock, enabled);
 	}
 	return broken;
 }

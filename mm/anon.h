@@ -95,8 +95,12 @@ void anon_disown(struct thread *owner);
  */
 __must_check int anon_unuse(unsigned int type);
 
-/* Do all objects add up, at a time when nobody uses them?  NULL or a sentence
- * in BUFFER. */
+/*
+ * Do all objects add up?  NULL or a sentence in BUFFER.  A page that is locked or
+ * taken by reclaim at the moment is passed over; one that somebody has pinned is
+ * not as it should be.  Holds an object's lock for as long as it takes to look at
+ * each page.
+ */
 const char *anon_check(char *buffer, size_t size);
 
 #endif

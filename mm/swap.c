@@ -66,7 +66,8 @@ static struct {
 	struct swap_area area[MAX_SWAPFILES];
 	int least_priority;
 	uint64_t turns;
-	unsigned long cached; /* (s) pages in the cache */
+	unsigned long cached;  /* (s) pages in the cache */
+	struct ratelimit said; /* errors of devices */
 } swap;
 
 void swap_start(struct node *node)
@@ -75,6 +76,7 @@ void swap_start(struct node *node)
 	swap.lock = (struct spinlock)SPINLOCK_INIT("swap");
 	swap.node = node;
 	swap.least_priority = -1;
+	swap.said = (struct ratelimit){ .interval = 10000000, .burst = 10 };
 }
 
 /* ---- The header ----------------------------------------------------------------- */
@@ -667,7 +669,7 @@ int swap_readpage(struct page *page)
 
 	if (error == 0)
 		vmstat_add(&swap.node->stat, VMSTAT_pswpin, 1);
-	else
+	else if (ratelimit_pass(&swap.said))
 		pr_err("swap: %s: slot %lu cannot be read: %d\n", device->name,
 		       swp_offset(entry), error);
 	return error;
@@ -691,6 +693,8 @@ static void write_has_failed(struct page *page, int error)
 	spin_unlock_irqrestore(&swap.lock, enabled);
 	page_set(page, PG_error);
 	set_page_dirty(page);
+	if (!ratelimit_pass(&swap.said))
+		return;
 	pr_err("swap: %s: slot %lu cannot be written: %d; the page stays in "
 	       "memory\n",
 	       area->device->name, swp_offset(entry), error);
