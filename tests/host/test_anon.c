@@ -10,8 +10,10 @@
 #include "lib/random.h"
 #include "mm/address_space.h"
 #include "mm/anon.h"
+#include "mm/lru.h"
 #include "mm/page_bits.h"
 #include "mm/page_lock.h"
+#include "mm/reclaim.h"
 #include "mm/swapfile.h"
 #include "tests/host/libmm.h"
 #include "tests/mm/ram_swap.h"
@@ -666,6 +668,83 @@ CASE(anon, reclaim_may_run_on_top_of_any_access)
 	EXPECT(check_all() == NULL);
 	machine_set_kswapd_hook(node, NULL);
 	return finish();
+}
+
+/* ---- Reclaim itself --------------------------------------------------------------- */
+
+/* What requests with MASK reclaim in CALLS calls.  In 20 of them each page is
+ * looked at more often than it gets another chance. */
+static unsigned long reclaim(gfp_t mask, unsigned int calls)
+{
+	const struct alloc_context context = gfp_context();
+	struct alloc_request request;
+	unsigned long sum = 0;
+
+	if (gfp_decode(mask, 0, &context, &request, text, sizeof(text)) !=
+	    GFP_OK)
+		panic("%s", text);
+	for (unsigned int call = 0; call < calls; call++)
+		sum += reclaim_try_to_free_pages(node, &request);
+	return sum;
+}
+
+static const char *check_lru(void)
+{
+	return lru_check(node, text, sizeof(text));
+}
+
+CASE(anon, reclaim_swaps_all_of_it_out_and_nothing_under_noio)
+{
+	EXPECT(start(200, 100));
+	reclaim_set_swap(node, get_nr_swap_pages);
+	EXPECT(fill(100, 40));
+	EXPECT_EQUAL(reclaim(GFP_NOIO, 20), 0);
+	EXPECT_EQUAL(disk.writes, 0);
+	EXPECT_EQUAL(rss(), 100);
+	/* Writes that end at once, and writes that end while it waits. */
+	for (unsigned int round = 0; round < 2; round++) {
+		EXPECT_EQUAL(reclaim(GFP_KERNEL, 20), 100);
+		EXPECT_EQUAL(swapents(), 100);
+		EXPECT(check_lru() == NULL);
+		EXPECT(check_all() == NULL);
+		EXPECT(holds(100, 40));
+		EXPECT(fill(100, 40));
+		EXPECT(check_lru() == NULL);
+	}
+	EXPECT(disk.writes >= 200);
+	return finish();
+}
+
+CASE(anon, a_clean_page_with_a_slot_leaves_under_noio_as_well)
+{
+	EXPECT(start(200, 10));
+	reclaim_set_swap(node, get_nr_swap_pages);
+	EXPECT(fill(10, 40));
+	EXPECT(all_out(10));
+	EXPECT(holds(10, 40));
+	disk.writes = 0;
+	EXPECT_EQUAL(reclaim(GFP_NOIO, 20), 10);
+	EXPECT_EQUAL(disk.writes, 0);
+	EXPECT(holds(10, 40));
+	return finish();
+}
+
+CASE(anon, reclaim_loses_nothing_when_the_disk_fails)
+{
+	EXPECT(start(250, 12));
+	reclaim_set_swap(node, get_nr_swap_pages);
+	EXPECT(fill(12, 7));
+	disk.write_fault = (struct ram_fault){ .nth = 5, .forever = true };
+	reclaim(GFP_KERNEL, 4);
+	EXPECT(disk.writes >= 5);
+	EXPECT(rss() >= 8 && swapents() <= 4);
+	EXPECT(check_lru() == NULL);
+	EXPECT(check_all() == NULL);
+	disk.write_fault = (struct ram_fault){ .nth = 3 };
+	reclaim(GFP_KERNEL, 20);
+	EXPECT_EQUAL(swapents(), 12);
+	EXPECT(check_lru() == NULL);
+	return holds(12, 7) ? finish() : "data lost";
 }
 
 /* ---- The end of a thread ------------------------------------------------------------------------------ */
