@@ -298,10 +298,16 @@ static void visit_all_threads(void (*each)(struct thread *thread, void *data),
 	thread_visit(each, data);
 }
 
+static struct oom_reaper anon_reaper = {
+	.reap = anon_reap,
+	.link = LIST_INIT(anon_reaper.link),
+};
+
 /* From here on the front door has whom to ask for memory, and a request that may
  * wait is worth somebody's life. */
 static void begin_recovery(void)
 {
+	reclaim_set_swap(&node, get_nr_swap_pages);
 	node.recovery.reclaim = reclaim_try_to_free_pages;
 	node.recovery.reclaimable = zone_reclaimable_pages;
 	node.recovery.throttle = throttle_direct_reclaim;
@@ -309,6 +315,8 @@ static void begin_recovery(void)
 	if (thread_create("kswapd0", kswapd_run, &node) == NULL)
 		panic("kswapd cannot be started");
 	oom_register_threads(visit_all_threads);
+	oom_register_swap(total_swap_pages);
+	oom_register_reaper(&anon_reaper);
 	if (thread_create_priority("oom_reaper", PRIORITY_HIGH, oom_reaper_run,
 	                           NULL) == NULL)
 		panic("the OOM reaper cannot be started");

@@ -806,7 +806,7 @@ void anon_disown(struct thread *owner)
 /* ---- swapoff -------------------------------------------------------------------------------------- */
 
 /* Rather fail than make the OOM killer kill somebody for a swapoff. */
-#define GFP_UNUSE (GFP_ANON | __GFP_NORETRY | __GFP_NOWARN)
+#define GFP_UNUSE (GFP_ANON | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* PAGE, pinned, keeps no slot of area TYPE. */
 static void forget_slot_on(struct page *page, unsigned int type)
