@@ -87,6 +87,22 @@ static int set_mem(const char *value)
 
 PARAM(mem, "mem", "=SIZE: use memory below this address only", set_mem);
 
+static int set_oom_score_adj(const char *value)
+{
+	int64_t adj;
+	int error = parse_signed(value, &adj);
+
+	if (error == 0 && (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX))
+		error = -ERANGE;
+	if (error == 0)
+		main_thread.oom_score_adj = (short)adj;
+	return error;
+}
+
+PARAM(oom_score_adj, "oom_score_adj",
+      "=N: -1000..1000, how gladly the shell is killed for its memory",
+      set_oom_score_adj);
+
 /* ---- What the loader said ---------------------------------------------------- */
 
 static void read_boot_info(uint32_t magic, const void *info, uint64_t limit)

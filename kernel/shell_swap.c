@@ -15,12 +15,16 @@
  * The shell's thread alone uses what is here: no lock.
  */
 #include "kernel/core/console.h"
+#include "kernel/core/sched.h"
 #include "kernel/shell_command.h"
 #include "kernel/swap_device.h"
+#include "kernel/thread.h"
 #include "lib/errno.h"
+#include "lib/parse.h"
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/anon.h"
+#include "mm/oom.h"
 #include "mm/page_alloc.h"
 #include "mm/swapfile.h"
 
@@ -141,6 +145,20 @@ static void make_contents(uint64_t seed, unsigned long index)
 		should[i] = random_next(&random);
 }
 
+unsigned int shell_drop_objects(void)
+{
+	unsigned int dropped = 0;
+
+	for (unsigned int id = 1; id <= OBJECTS; id++) {
+		if (kept[id].object == NULL)
+			continue;
+		anon_object_destroy(kept[id].object);
+		kept[id].object = NULL;
+		dropped++;
+	}
+	return dropped;
+}
+
 static int run_create(uint64_t pages)
 {
 	unsigned int id = 1;
@@ -152,6 +170,8 @@ static int run_create(uint64_t pages)
 		return 0;
 	}
 	kept[id].object = anon_object_create(pages);
+	if (shell_was_killed())
+		return 0;
 	if (kept[id].object == NULL)
 		console_printf("anon: %s\n", error_text(-ENOMEM));
 	else
@@ -173,6 +193,8 @@ static void run_fill(unsigned int id, uint64_t seed)
 		                          should, PAGE_SIZE);
 		done += error == 0;
 	}
+	if (shell_was_killed())
+		return;
 	console_printf("object %u: %lu of %lu pages filled%s%s\n", id, done,
 	               pages, error == 0 ? "" : ": ",
 	               error == 0 ? "" : error_text(error));
@@ -192,6 +214,8 @@ static void run_verify(unsigned int id)
 		else if (memcmp(is, should, PAGE_SIZE) != 0)
 			wrong++;
 	}
+	if (shell_was_killed())
+		return;
 	console_printf("object %u: %lu pages, %lu wrong, %lu cannot be read\n",
 	               id, pages, wrong, unread);
 }
@@ -295,6 +319,83 @@ static const char *anon_candidate(const char *word __unused, unsigned int index)
 	return index < ARRAY_SIZE(words) ? words[index] : NULL;
 }
 
+/* ---- Who would be killed? ------------------------------------------------------- */
+
+static unsigned long total_pages(void)
+{
+	return node_managed(page_alloc_node()) + total_swap_pages();
+}
+
+static void print_score(struct thread *thread, void *data __unused)
+{
+	int64_t points = oom_badness(thread, total_pages());
+
+	console_printf("%6u %-16s %8lu %8lu %13d ", thread->owner.id,
+	               thread->owner.name, thread->rss, thread->swapents,
+	               thread->oom_score_adj);
+	if (points == OOM_NEVER)
+		console_printf("%8s\n", "never");
+	else
+		console_printf("%8lld\n", (long long)points);
+}
+
+/* The thread with NUMBER, if it is alive. */
+struct wanted {
+	uint64_t number;
+	struct thread *thread;
+};
+
+static void find_thread(struct thread *thread, void *data)
+{
+	struct wanted *wanted = data;
+
+	if (thread->owner.id == wanted->number)
+		wanted->thread = thread;
+}
+
+/* A number from -1000 to 1000 in TEXT, or a message. */
+static int parse_adj(const char *text, int64_t *adj)
+{
+	int error = parse_signed(text, adj);
+
+	if (error == 0 &&
+	    (*adj < OOM_SCORE_ADJ_MIN || *adj > OOM_SCORE_ADJ_MAX))
+		error = -ERANGE;
+	if (error != 0)
+		console_printf("oom_score_adj: '%s' is no number in %d..%d\n",
+		               text, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX);
+	return error;
+}
+
+static int run_oom_score_adj(int argc, char **argv)
+{
+	struct wanted wanted = { 0, NULL };
+	int64_t adj;
+
+	if (argc == 2 || argc > 3)
+		return -EINVAL;
+	if (argc == 3) {
+		if (shell_number(argv[1], "oom_score_adj", 0, UINT32_MAX,
+		                 &wanted.number) != 0 ||
+		    parse_adj(argv[2], &adj) != 0)
+			return 0;
+		find_thread(current_thread(), &wanted);
+		thread_visit(find_thread, &wanted);
+		if (wanted.thread == NULL)
+			console_printf("oom_score_adj: there is no thread "
+			               "%s\n",
+			               argv[1]);
+		else
+			wanted.thread->oom_score_adj = (short)adj;
+		return 0;
+	}
+	console_printf("%6s %-16s %8s %8s %13s %8s\n", "number", "thread",
+	               "rss", "swapents", "oom_score_adj", "badness");
+	print_score(current_thread(), NULL);
+	thread_visit(print_score, NULL);
+	return 0;
+}
+
 /* ---- The table --------------------------------------------------------------------- */
 
 static const struct shell_command commands[] = {
@@ -307,6 +408,9 @@ static const struct shell_command commands[] = {
 	SHELL_COMMAND("anon", "[PAGES|WORD ID [SEED]]", run_anon,
 	              anon_candidate,
 	              "anonymous memory; words: fill out verify drop"),
+	SHELL_COMMAND("oom_score_adj", "[THREAD VALUE]", run_oom_score_adj,
+	              NULL,
+	              "who is killed for memory; -1000 never, 1000 first"),
 };
 
 SHELL_TABLE(shell_swap_commands, "Swap", commands);

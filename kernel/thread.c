@@ -134,6 +134,7 @@ static int prepare(struct thread *thread, const char *name,
 		.function = function,
 		.argument = argument,
 		.stack = (void *)stack_base(slot),
+		.oom_score_adj = current_thread()->oom_score_adj,
 	};
 	sched_prepare(thread, name, priority);
 	error = alloc_stack(slot);

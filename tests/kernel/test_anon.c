@@ -7,11 +7,13 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/sched.h"
 #include "kernel/core/semaphore.h"
+#include "kernel/refiller.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/anon.h"
+#include "mm/oom.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/swapfile.h"
@@ -245,6 +247,128 @@ CASE(anon, swapoff_under_load_brings_everything_back)
 	for (unsigned long i = 0; i < PAGES; i++)
 		EXPECT_EQUAL(check_pattern(i, i), 0);
 	return finish();
+}
+
+/* ---- The OOM killer --------------------------------------------------------------- */
+
+CASE(anon, badness_is_what_a_threads_objects_have_in_memory_and_on_swap)
+{
+	struct thread *self = current_thread();
+	short adj = self->oom_score_adj;
+	int64_t plain, more, never;
+
+	EXPECT(start());
+	for (unsigned long i = 0; i < PAGES; i++)
+		EXPECT_EQUAL(put_pattern(i, i), 0);
+	for (unsigned long i = 0; i < PAGES / 4; i++)
+		EXPECT_EQUAL(anon_object_swap_out(object, i), 0);
+	EXPECT_EQUAL(self->rss, PAGES - PAGES / 4);
+	EXPECT_EQUAL(self->swapents, PAGES / 4);
+	self->oom_score_adj = 0;
+	plain = oom_badness(self, 5000);
+	self->oom_score_adj = 100;
+	more = oom_badness(self, 5000);
+	self->oom_score_adj = OOM_SCORE_ADJ_MIN;
+	never = oom_badness(self, 5000);
+	self->oom_score_adj = adj;
+	/* One page more is the table of the window. */
+	EXPECT_EQUAL(plain, PAGES + 1);
+	EXPECT_EQUAL(more, PAGES + 1 + 100 * 5);
+	EXPECT(never == OOM_NEVER);
+	return finish();
+}
+
+/* A thread that has VICTIM_PAGES pages, half of them on swap, and does not
+ * notice that it is to end. */
+#define VICTIM_PAGES 16UL
+
+static struct victim {
+	struct anon_object *object;
+	struct completion ready;
+	struct completion may_end;
+	int error;    /* of its access afterwards */
+	bool nothing; /* it has no memory then */
+} victim;
+
+static int victim_fill(struct anon_object *mine)
+{
+	int error = 0;
+
+	for (unsigned long i = 0; i < VICTIM_PAGES && error == 0; i++)
+		error = anon_object_write(mine, i * PAGE_SIZE, &i, sizeof(i));
+	for (unsigned long i = 0; i < VICTIM_PAGES / 2 && error == 0; i++)
+		error = anon_object_swap_out(mine, i);
+	return error;
+}
+
+static void victim_run(void *unused __unused)
+{
+	struct thread *self = current_thread();
+	unsigned long word;
+
+	victim.object = anon_object_create(VICTIM_PAGES);
+	victim.error =
+		victim.object == NULL ? -ENOMEM : victim_fill(victim.object);
+	complete_all(&victim.ready);
+	wait_for_completion(&victim.may_end);
+	victim.nothing = self->rss == 0 && self->swapents == 0;
+	if (victim.object == NULL)
+		return;
+	victim.error = anon_object_read(victim.object, 0, &word, sizeof(word));
+	anon_object_destroy(victim.object);
+}
+
+/* What a request gets when there is nothing but the victim's memory. */
+static struct page *page_of_the_victim(void)
+{
+	struct drained drained;
+	struct page *page;
+
+	refiller_pause(true);
+	drained_init(&drained);
+	drain(&drained, GFP_NOWAIT | __GFP_NOWARN);
+	page = alloc_page(GFP_KERNEL);
+	drained_free(&drained);
+	refiller_pause(false);
+	return page;
+}
+
+CASE(anon, a_victims_pages_and_slots_are_reaped_while_it_sleeps)
+{
+	const struct vmstat *stat = &page_alloc_node()->stat;
+	unsigned long kills = vmstat_read(stat, VMSTAT_oom_kill);
+	struct thread *thread;
+	struct swap_info info;
+	struct page *page;
+	uint64_t took;
+
+	/* As many slots as it fills: reclaim cannot swap the rest out. */
+	EXPECT(ram_swap_make(&disk, "testram", VICTIM_PAGES / 2 + 1));
+	EXPECT_EQUAL(swapon(&disk.device, PRIORITY, NULL), 0);
+	victim = (struct victim){ .error = 1 };
+	init_completion(&victim.ready);
+	init_completion(&victim.may_end);
+	thread = thread_create("victim", victim_run, NULL);
+	EXPECT(thread != NULL);
+	wait_for_completion(&victim.ready);
+	EXPECT_EQUAL(victim.error, 0);
+	took = clock_microseconds();
+	page = page_of_the_victim();
+	took = clock_microseconds() - took;
+	EXPECT(swap_area_info((unsigned int)swap_area_find(&disk.device),
+	                      &info));
+	complete_all(&victim.may_end);
+	EXPECT_EQUAL(thread_join(thread), THREAD_END_RETURNED);
+	EXPECT(page != NULL);
+	__free_page(page);
+	EXPECT_EQUAL(swapoff(&disk.device), 0);
+	ram_swap_end(&disk);
+	EXPECT_EQUAL(vmstat_read(stat, VMSTAT_oom_kill), kills + 1);
+	EXPECT(took >= OOM_REAPER_DELAY);
+	EXPECT_EQUAL(info.used, 0);
+	EXPECT(victim.nothing);
+	EXPECT_EQUAL(victim.error, -EFAULT);
+	return NULL;
 }
 
 /* ---- Interrupts ------------------------------------------------------------------ */
