@@ -670,8 +670,8 @@ int swap_readpage(struct page *page)
 	if (error == 0)
 		vmstat_add(&swap.node->stat, VMSTAT_pswpin, 1);
 	else if (ratelimit_pass(&swap.said))
-		pr_err("swap: %s: slot %lu cannot be read: %d\n", device->name,
-		       swp_offset(entry), error);
+		pr_err("Read-error on swap-device (%s:%lu): error %d\n",
+		       device->name, swp_offset(entry), -error);
 	return error;
 }
 
@@ -695,9 +695,9 @@ static void write_has_failed(struct page *page, int error)
 	set_page_dirty(page);
 	if (!ratelimit_pass(&swap.said))
 		return;
-	pr_err("swap: %s: slot %lu cannot be written: %d; the page stays in "
-	       "memory\n",
-	       area->device->name, swp_offset(entry), error);
+	pr_err("Write-error on swap-device (%s:%lu): error %d; the page stays "
+	       "in memory\n",
+	       area->device->name, swp_offset(entry), -error);
 }
 
 void swap_write_end(struct page *page, int error)

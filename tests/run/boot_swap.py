@@ -117,6 +117,8 @@ def a_bad_sector_keeps_the_page_in_memory(lab):
         command(qemu, "anon fill 1 5")
         said = command(qemu, "anon out 1")
         check("the disk reports an error" in said, f"anon out: {said!r}")
+        words = "Write-error on swap-device (hda2:3): error 5"
+        check(words in qemu.console.text, "the log does not say so")
         says(qemu, "anon verify 1", "8 pages, 0 wrong, 0 cannot")
         # Another slot is taken instead.
         says(qemu, "anon out 1", "0 of 8 pages in memory")
@@ -137,6 +139,34 @@ def a_sector_that_cannot_be_read_is_the_readers_error(lab):
         found = re.search(r"(\d+) wrong, (\d+) cannot", said)
         if not found or found.groups() != ("0", "1"):
             raise Failure(f"anon verify: {said!r}")
+        words = "Read-error on swap-device (hda2:3): error 5"
+        check(words in qemu.console.text, "the log does not say so")
         # It happens once: what is on the disk is still there.
         says(qemu, "anon verify 1", "8 pages, 0 wrong, 0 cannot")
         says(qemu, "anon", "adds up")
+
+
+@boot_test
+def a_write_error_under_pressure_loses_nothing(lab):
+    """It meets kswapd or a request's own reclaim, in the disk's interrupt."""
+    more = bad_sector(disk_copy(lab.directory), "write", 500)
+    with lab.prompt(memory="8M", more=more) as qemu:
+        nothing_said(qemu, "swapon hda2")
+        says(qemu, "pressure 1", "all data intact", 180)
+        words = "Write-error on swap-device (hda2:500): error 5"
+        check(words in qemu.console.text, "the log does not say so")
+        says(qemu, "swaps", rf"\s{SWAP_KB - 4}\s+0\s")
+        nothing_said(qemu, "swapoff hda2")
+        says(qemu, "check", "every page is in exactly one column")
+
+
+@boot_test
+def a_read_error_under_pressure_is_one_page_that_cannot_be_had(lab):
+    more = bad_sector(disk_copy(lab.directory), "read", 500)
+    with lab.prompt(memory="8M", more=more) as qemu:
+        nothing_said(qemu, "swapon hda2")
+        says(qemu, "pressure 1", " 0 pages wrong, 1 not to be had, 0 killed", 180)
+        words = "Read-error on swap-device (hda2:500): error 5"
+        check(words in qemu.console.text, "the log does not say so")
+        nothing_said(qemu, "swapoff hda2")
+        says(qemu, "check", "every page is in exactly one column")
