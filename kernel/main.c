@@ -48,6 +48,7 @@
 #include "kernel/tracer.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
+#include "mm/anon.h"
 #include "mm/exclusive.h"
 #include "mm/flusher.h"
 #include "mm/kswapd.h"
@@ -88,6 +89,22 @@ static int set_mem(const char *value)
 }
 
 PARAM(mem, "mem", "=SIZE: use memory below this address only", set_mem);
+
+static int set_oom_score_adj(const char *value)
+{
+	int64_t adj;
+	int error = parse_signed(value, &adj);
+
+	if (error == 0 && (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX))
+		error = -ERANGE;
+	if (error == 0)
+		main_thread.oom_score_adj = (short)adj;
+	return error;
+}
+
+PARAM(oom_score_adj, "oom_score_adj",
+      "=N: -1000..1000, how gladly the shell is killed for its memory",
+      set_oom_score_adj);
 
 /* ---- What the loader said ---------------------------------------------------- */
 
@@ -247,6 +264,9 @@ static void mm_init(uint64_t info_physical)
 	exclusive_start(&node);
 	/* The command line knows better. */
 	sysctl_start(&node);
+	swap_start(&node);
+	anon_start();
+	reclaim_set_swap(&node, get_nr_swap_pages);
 	broken = mm_check();
 	if (broken != NULL)
 		panic("memory does not add up at boot: %s", broken);
@@ -297,10 +317,16 @@ static void visit_all_threads(void (*each)(struct thread *thread, void *data),
 	thread_visit(each, data);
 }
 
+static struct oom_reaper anon_reaper = {
+	.reap = anon_reap,
+	.link = LIST_INIT(anon_reaper.link),
+};
+
 /* From here on the front door has whom to ask for memory, and a request that may
  * wait is worth somebody's life. */
 static void begin_recovery(void)
 {
+	reclaim_set_swap(&node, get_nr_swap_pages);
 	node.recovery.reclaim = reclaim_try_to_free_pages;
 	node.recovery.reclaimable = zone_reclaimable_pages;
 	node.recovery.throttle = throttle_direct_reclaim;
@@ -311,6 +337,8 @@ static void begin_recovery(void)
 	if (thread_create("flusher", flusher_run, &node) == NULL)
 		panic("the flusher cannot be started");
 	oom_register_threads(visit_all_threads);
+	oom_register_swap(total_swap_pages);
+	oom_register_reaper(&anon_reaper);
 	if (thread_create_priority("oom_reaper", PRIORITY_HIGH, oom_reaper_run,
 	                           NULL) == NULL)
 		panic("the OOM reaper cannot be started");

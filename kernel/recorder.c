@@ -94,6 +94,7 @@ static struct line lines[RECORDER_LINES] = {
 
 static struct thread *recorder_thread;
 static bool reading; /* the thread has taken a page */
+static void (*probe)(void);
 static struct wait_queue page_queue = WAIT_QUEUE_INIT(page_queue);
 
 /* ---- In the interrupt --------------------------------------------------- */
@@ -173,7 +174,11 @@ static void record(struct line *line, uint32_t data)
 
 static void timer_sample(void *data)
 {
+	void (*look)(void) = READ_ONCE(probe);
+
 	record(data, 0);
+	if (look != NULL)
+		look();
 }
 
 static void keyboard_sample(int code, void *data)
@@ -314,6 +319,25 @@ int recorder_stop(void)
 	while (page_is_waiting(NULL) || READ_ONCE(reading))
 		thread_yield();
 	return error != 0 ? error : keyboard_error;
+}
+
+void recorder_set_probe(void (*look)(void))
+{
+	WRITE_ONCE(probe, look);
+}
+
+const char *recorder_check(void)
+{
+	for (unsigned int i = 0; i < RECORDER_LINES; i++) {
+		struct recorder_statistics line;
+
+		recorder_statistics((enum recorder_line)i, &line);
+		if (line.errors != 0)
+			return "the samples' numbers do not add up";
+		if (line.seen + line.dropped != line.taken)
+			return "seen + dropped is not taken";
+	}
+	return NULL;
 }
 
 void recorder_statistics(enum recorder_line line,

@@ -51,6 +51,14 @@ void recorder_start(void);
  */
 int recorder_stop(void);
 
+/* PROBE() is called in each interrupt of the timer's line, after its sample is
+ * taken, while the line runs; NULL: nothing.  Thread context. */
+void recorder_set_probe(void (*probe)(void));
+
+/* Of stopped lines: NULL, or a sentence that says what does not add up.  Thread
+ * context. */
+const char *recorder_check(void);
+
 /* Thread context. */
 void recorder_statistics(enum recorder_line line,
                          struct recorder_statistics *statistics);

@@ -53,6 +53,15 @@ extern const struct shell_table shell_test_commands;
 extern const struct shell_table shell_bench_commands;
 extern const struct shell_table shell_disk_commands;
 extern const struct shell_table shell_trace_commands;
+extern const struct shell_table shell_swap_commands;
+
+/* Has the OOM killer chosen the shell?  Then it has given back all that it held,
+ * and said so.  Asked by commands that hold memory, whenever they have got
+ * some, or none. */
+bool shell_was_killed(void);
+
+/* Give back all of `anon`; how many objects that was. */
+unsigned int shell_drop_objects(void);
 
 /* ARGV[FROM] .. ARGV[TO-1], a blank between them, cut at SIZE.  Returns
  * BUFFER. */

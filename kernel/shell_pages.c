@@ -92,20 +92,21 @@ static struct oom_reaper shell_reaper = {
 	.link = LIST_INIT(shell_reaper.link),
 };
 
-/* Has the OOM killer chosen the shell?  Then it has nothing any more. */
-static bool was_killed(void)
+bool shell_was_killed(void)
 {
 	struct thread *self = current_thread();
 	unsigned long blocks;
+	unsigned int objects;
 
 	oom_register_reaper(&shell_reaper);
 	if (!thread_has_flags(self, THREAD_KILLED))
 		return false;
 	blocks = free_all_blocks();
+	objects = shell_drop_objects();
 	oom_pardon(self);
 	console_printf("Killed for its memory: the shell gives back all that "
-	               "it held (%lu blocks) and begins anew\n",
-	               blocks);
+	               "it held (%lu blocks, %u objects) and begins anew\n",
+	               blocks, objects);
 	return true;
 }
 
@@ -321,7 +322,7 @@ static int run_alloc(int argc, char **argv)
 	page = alloc_pages(mask, (unsigned int)order);
 	if (page != NULL && !page_is_exclusive(page))
 		hold(page);
-	if (was_killed())
+	if (shell_was_killed())
 		return 0;
 	if (page == NULL)
 		explain_null(mask, (unsigned int)order);
@@ -348,7 +349,7 @@ static int run_drain(int argc, char **argv)
 		if (pages % 256 == 0)
 			thread_yield();
 	}
-	if (was_killed())
+	if (shell_was_killed())
 		return 0;
 	console_printf("%lu pages taken, %lu free; 'free all' gives them "
 	               "back\n",
@@ -395,7 +396,7 @@ static int run_free(int argc, char **argv)
 
 	if (argc != 2)
 		return -EINVAL;
-	if (was_killed())
+	if (shell_was_killed())
 		return 0;
 	if (strcmp(argv[1], "all") == 0) {
 		free_all();

@@ -17,6 +17,7 @@
 #include "lib/string.h"
 #include "mm/lru.h"
 #include "mm/page_alloc.h"
+#include "mm/swap.h"
 
 /* A zone's numbers at one moment. */
 struct zone_copy {
@@ -244,6 +245,9 @@ static int run_meminfo(int argc, char **argv __unused)
 	print_kilobytes("Parked:", sum.parked);
 	print_kilobytes("Exclusive:", sum.exclusive);
 	print_kilobytes("Bad:", sum.bad);
+	print_kilobytes("SwapCached:", total_swapcache_pages());
+	print_kilobytes("SwapTotal:", total_swap_pages());
+	print_kilobytes("SwapFree:", get_nr_swap_pages());
 	print_kilobytes("DirectMap4k:", small);
 	print_kilobytes("DirectMap2M:", large);
 	return 0;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/shell_tests.c -- the recorder, the storm, the self-test, and real
- * faults on request.
+ * kernel/shell_tests.c -- the recorder, the storm, pressure, the self-test, and
+ * real faults on request.
  */
 #include "drivers/pit.h"
 #include "kernel/core/console.h"
 #include "kernel/core/panic.h"
+#include "kernel/pressure.h"
 #include "kernel/recorder.h"
 #include "kernel/selftest.h"
 #include "kernel/shell_command.h"
@@ -13,6 +14,7 @@
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/anon.h"
 #include "mm/exclusive.h"
 
 /* `storm` alone: 10 kHz, three acts of 10000 ticks. */
@@ -94,6 +96,29 @@ static int run_storm(int argc, char **argv)
 	storm_run((unsigned int)hz, (unsigned int)ticks, &report);
 	storm_print(&report);
 	/* The storm leaves it stopped. */
+	recorder_start();
+	return 0;
+}
+
+static int run_pressure(int argc, char **argv)
+{
+	static struct pressure_report report;
+	uint64_t rounds = 2;
+	uint64_t pages = 0;
+
+	if (argc > 3)
+		return -EINVAL;
+	if (argc > 1 &&
+	    shell_number(argv[1], "pressure: ROUNDS", 1, 1000, &rounds) != 0)
+		return 0;
+	if (argc > 2 && shell_number(argv[2], "pressure: PAGES", 1,
+	                             ANON_MAX_PAGES, &pages) != 0)
+		return 0;
+	console_printf("pressure: %llu rounds; ^C ends it\n",
+	               (unsigned long long)rounds);
+	pressure_run((unsigned int)rounds, pages, &report);
+	pressure_print(&report);
+	/* The test leaves it stopped. */
 	recorder_start();
 	return 0;
 }
@@ -253,6 +278,8 @@ static const struct shell_command commands[] = {
 	              recorder_candidate, "samples taken, seen, dropped"),
 	SHELL_COMMAND("storm", "[HZ [TICKS]]", run_storm, NULL,
 	              "all interrupts at once, no memory; ^C ends it"),
+	SHELL_COMMAND("pressure", "[ROUNDS [PAGES]]", run_pressure, NULL,
+	              "swap twice the memory, with interrupts; ^C ends it"),
 	SHELL_COMMAND("selftest", "[SUITE[.CASE]]", run_selftest, NULL,
 	              "run the suites; KTAP on the serial port"),
 	SHELL_COMMAND("panic", "[FAULT]", run_panic, panic_candidate,

@@ -106,8 +106,7 @@ static unsigned int half_rate(unsigned int hz, unsigned int asked)
 	return max(hz / 2, least_rate(asked));
 }
 
-/* The highest rate that the machine delivers, or the least. */
-static unsigned int find_rate(unsigned int asked)
+unsigned int storm_find_rate(unsigned int asked)
 {
 	unsigned int hz = asked;
 
@@ -278,20 +277,6 @@ static unsigned long event(enum vmstat_event which)
 	return vmstat_read(&page_alloc_node()->stat, which);
 }
 
-static const char *check_lines(void)
-{
-	for (unsigned int i = 0; i < RECORDER_LINES; i++) {
-		struct recorder_statistics line;
-
-		recorder_statistics((enum recorder_line)i, &line);
-		if (line.errors != 0)
-			return "the samples' numbers do not add up";
-		if (line.seen + line.dropped != line.taken)
-			return "seen + dropped is not taken";
-	}
-	return NULL;
-}
-
 /* Was it a storm, and did everything hold? */
 static const char *judge(const struct storm_report *report)
 {
@@ -350,7 +335,7 @@ static void run_once(unsigned int ticks, struct storm_report *report)
 	report->transfers = event(VMSTAT_exclusive_transfer) - transfers;
 	report->nulls = event(VMSTAT_exclusive_empty) - nulls;
 	if (report->broken == NULL)
-		report->broken = check_lines();
+		report->broken = recorder_check();
 	if (report->broken == NULL)
 		report->broken = mm_check();
 }
@@ -371,7 +356,7 @@ void storm_run(unsigned int hz, unsigned int ticks, struct storm_report *report)
 
 	recorder_stop();
 	refiller_settle();
-	empty.hz = find_rate(hz);
+	empty.hz = storm_find_rate(hz);
 	/* A machine that is busy with other things may deliver less than it
 	 * did a moment ago: then half the rate for the same time. */
 	for (;;) {

@@ -5,7 +5,7 @@
  *	min_free_kbytes          ---+
  *	watermark_scale_factor   ---+--> watermark_setup(): marks and reserves
  *	lowmem_reserve_ratio     ---+    of every zone, anew
- *	swappiness               ------> reclaim, at its next round
+ *	swappiness               ------> read by reclaim in each round
  *	dirty_ratio, dirty_background_ratio, dirty_expire_centisecs,
  *	dirty_writeback_centisecs ------> writers and the flusher
  *
@@ -194,20 +194,6 @@ static bool is_separator(char c)
 	return c == ',' || c == ' ' || c == '\t';
 }
 
-/* A number, perhaps below 0. */
-static int parse_signed(const char *word, int64_t *value)
-{
-	bool negative = *word == '-';
-	uint64_t number;
-	int error = parse_number(word + negative, &number);
-
-	if (error == 0 && number > INT64_MAX)
-		error = -ERANGE;
-	if (error == 0)
-		*value = negative ? -(int64_t)number : (int64_t)number;
-	return error;
-}
-
 /* The next number of *TEXT, *TEXT behind it.  -ENOENT: there is none. */
 static int next_value(const char **text, int64_t *value)
 {
@@ -284,7 +270,7 @@ static int remember(const char *name, const char *value)
 SYSCTL_PARAM(min_free_kbytes, "N: the min marks together, 128..262144");
 SYSCTL_PARAM(watermark_scale_factor, "N: their distance, 1..3000 / 10000");
 SYSCTL_PARAM(lowmem_reserve_ratio, "A,B,C,D: for each zone; 0: no reserve");
-SYSCTL_PARAM(swappiness, "N: how gladly anonymous pages go, 0..200");
+SYSCTL_PARAM(swappiness, "N: how gladly anonymous pages go to swap, 0..200");
 SYSCTL_PARAM(dirty_ratio, "N: per cent dirty that stop writers, 0..100");
 SYSCTL_PARAM(dirty_background_ratio, "N: per cent that begin writing, 0..100");
 SYSCTL_PARAM(dirty_expire_centisecs, "N: what is dirty so long is written");

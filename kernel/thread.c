@@ -23,6 +23,7 @@
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/anon.h"
 #include "mm/page_alloc.h"
 
 enum slot_state {
@@ -133,6 +134,7 @@ static int prepare(struct thread *thread, const char *name,
 		.function = function,
 		.argument = argument,
 		.stack = (void *)stack_base(slot),
+		.oom_score_adj = current_thread()->oom_score_adj,
 	};
 	sched_prepare(thread, name, priority);
 	error = alloc_stack(slot);
@@ -184,6 +186,7 @@ enum thread_end thread_join(struct thread *thread)
 	kassert(slot < STACK_SLOTS && slots[slot] == SLOT_ALIVE);
 	wait_event(&thread_ended, thread_has_ended, thread);
 	end = thread->end;
+	anon_disown(thread);
 	set_slot((int)slot, SLOT_TAKEN);
 	free_stack(slot);
 	set_slot((int)slot, SLOT_FREE);

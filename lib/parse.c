@@ -55,6 +55,19 @@ int parse_number(const char *text, uint64_t *number)
 	return parse_prefixed(text, strlen(text), number);
 }
 
+int parse_signed(const char *text, int64_t *number)
+{
+	bool negative = text != NULL && *text == '-';
+	uint64_t value;
+	int error = parse_number(negative ? text + 1 : text, &value);
+
+	if (error == 0 && value > INT64_MAX)
+		error = -ERANGE;
+	if (error == 0)
+		*number = negative ? -(int64_t)value : (int64_t)value;
+	return error;
+}
+
 /* How many bits a suffix shifts to the left; 0 if C is no suffix. */
 static unsigned int suffix_shift(char c)
 {

@@ -15,6 +15,9 @@
  */
 __must_check int parse_number(const char *text, uint64_t *number);
 
+/* The same, down to -2^63 + 1 with a '-' in front and up to 2^63 - 1. */
+__must_check int parse_signed(const char *text, int64_t *number);
+
 /*
  * As parse_number(), with an optional suffix k, K, m, M, g or G that
  * multiplies by 2^10, 2^20, 2^30: a size in bytes.

@@ -24,7 +24,8 @@
  *
  * Locking: none of its own.  Any number of threads reclaim at once, each with the
  * pages that it has isolated.  A thread that reclaims has THREAD_MEMALLOC set:
- * what it allocates meanwhile comes from the reserve and does not reclaim.
+ * what it allocates meanwhile comes from the reserve and does not reclaim (the
+ * front door sees to that: mm/slow_path.c, rung 5).
  *
  * Source: Linux mm/vmscan.c: do_try_to_free_pages(), shrink_lruvec(),
  * get_scan_count(), inactive_is_low(), throttle_direct_reclaim().
@@ -335,8 +336,7 @@ static bool much_is_written(void *data)
 	       node_writeback(written->node) == 0;
 }
 
-/* kswapd has met pages that it wanted written before: it is too fast for the
- * disk.  Some writes, or a tenth of a second. */
+/* Until the disk has caught up: some writes, or a tenth of a second. */
 static void wait_for_writeback(struct node *node)
 {
 	struct written written = { node, READ_ONCE(node->reclaim.written) };
@@ -345,6 +345,8 @@ static void wait_for_writeback(struct node *node)
 	                   &written, WRITEBACK_WAIT);
 }
 
+/* kswapd has met pages that it wanted written before: it is too fast for the
+ * disk. */
 static void note_flood(struct scan *scan)
 {
 	if (!scan->kswapd)
@@ -388,6 +390,15 @@ static void count_stall(struct node *node, enum zone_type highest)
 	count(node, event[highest], 1);
 }
 
+/* Before the last round, and nothing reclaimed: what is on its way to the disk
+ * can be had when it is there.  Without this, all that can be reclaimed may be
+ * under way, and somebody is killed for the time that a disk takes. */
+static void wait_if_fruitless(struct scan *scan)
+{
+	if (scan->priority == 1 && scan->reclaimed == 0 && scan->may_io)
+		wait_for_writeback(scan->node);
+}
+
 static void shrink_by_priority(struct scan *scan)
 {
 	for (scan->priority = DEF_PRIORITY; scan->priority >= 0;
@@ -395,6 +406,7 @@ static void shrink_by_priority(struct scan *scan)
 		shrink_node(scan);
 		if (scan->reclaimed >= scan->wanted)
 			return;
+		wait_if_fruitless(scan);
 	}
 }
 
@@ -428,9 +440,8 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 		.highest_zone = request->highest_zone,
 		.wanted = SWAP_CLUSTER_MAX,
 	};
-	unsigned int scope;
+	unsigned int scope = begin_direct(request);
 
-	scope = begin_direct(request);
 	count_stall(node, request->highest_zone);
 	shrink_by_priority(&scan);
 	/* Everything inactive is in use: look at what is protected, too. */

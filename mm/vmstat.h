@@ -36,6 +36,8 @@
 	X(free_refused, "frees refused: double, wrong order, stranger ...")    \
 	X(bad_page, "pages found corrupt and leaked")                          \
 	X(fault_injected, "requests answered NULL on purpose")                 \
+	X(pswpin, "pages read from swap")                                      \
+	X(pswpout, "pages written to swap")                                    \
 	X(exclusive_park, "frames parked by a refill")                         \
 	X(exclusive_unpark, "frames given back by the pool")                   \
 	X(exclusive_take, "exclusive pages taken")                             \

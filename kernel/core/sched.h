@@ -54,8 +54,9 @@ enum thread_flag {
 	THREAD_SERVICE = 1 << 7,       /* others wait for what it does */
 };
 
-/* The smallest oom_score_adj: never chosen. */
+/* The smallest oom_score_adj: never chosen; the largest: chosen first. */
 #define OOM_SCORE_ADJ_MIN (-1000)
+#define OOM_SCORE_ADJ_MAX 1000
 
 struct wait_queue;
 
@@ -68,7 +69,7 @@ struct thread {
 	enum thread_priority priority;   /* (s) */
 	enum thread_end end;
 	unsigned int flags;          /* atomic: THREAD_... */
-	short oom_score_adj;         /* -1000 (immune) .. 1000 */
+	short oom_score_adj;         /* at first that of its maker */
 	unsigned long rss;           /* atomic: pages of its anonymous memory */
 	unsigned long swapents;      /* atomic: and those on swap */
 	unsigned long reclaimed;     /* (t) pages that its shrinkers freed */

@@ -631,28 +631,69 @@ CASE(reclaim, takes_pages_of_zones_that_the_request_may_use_only)
 	return finish();
 }
 
-CASE(reclaim, serves_the_front_door_with_pf_memalloc_and_not_inside_itself)
+/* Through the front door, as the kernel calls it: who asks is marked there
+ * already, and must be served all the same. */
+CASE(reclaim, a_request_reclaims_for_itself_and_reclaim_does_not)
 {
+	unsigned int scope;
 	struct page *page;
 
 	start();
 	node->recovery.reclaim = reclaim_try_to_free_pages;
-	node->recovery.reclaimable = zone_reclaimable_pages;
 	space_fill(&file, GFP_KERNEL, 200);
-	pile_leave(&pile, MIN);
+	pile_drain(&pile, GFP_NOWAIT, PILE_PAGES);
 	page = alloc_pages_node(node, GFP_KERNEL, 0);
 	EXPECT(page != NULL);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
-	EXPECT(stat(VMSTAT_pgsteal_direct) >= SWAP_CLUSTER_MAX);
+	free_pages_node(node, page, 0, RETURN_ADDRESS());
 	EXPECT_EQUAL(file.flags, THREAD_MEMALLOC);
 	EXPECT_EQUAL(current_thread()->flags, 0);
-	__free_page(page);
-	/* A thread that has it takes what is left, and reclaims nothing. */
-	machine_set_memalloc(true);
-	pile_drain(&pile, GFP_KERNEL, PAGES);
-	machine_set_memalloc(false);
-	EXPECT_EQUAL(node_free(node), 0);
 	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
+	pile_drain(&pile, GFP_NOWAIT, PILE_PAGES);
+	scope = memalloc_noreclaim_save();
+	pile_drain(&pile, GFP_KERNEL, PILE_PAGES);
+	memalloc_noreclaim_restore(scope);
+	EXPECT_EQUAL(zone->free_pages, 0);
+	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
+	return finish();
+}
+
+static bool end_all_writes(struct wait_queue *queue __unused)
+{
+	return space_end_writes(&anon, SPACE_PAGES) > 0;
+}
+
+/* Ten pages are under way: no page is reclaimed until they are written. */
+CASE(reclaim, what_is_on_its_way_to_the_disk_is_waited_for_a_tenth_of_a_second)
+{
+	uint64_t before;
+
+	start();
+	swap_on(1000);
+	anon.writes_last = true;
+	space_fill(&anon, GFP_KERNEL, 10);
+	before = clock_microseconds();
+	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(anon.writes, 10);
+	EXPECT_EQUAL(clock_microseconds() - before, 100000);
+	machine_set_wait_hook(end_all_writes);
+	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 10);
+	EXPECT_EQUAL(clock_microseconds() - before, 100000);
+	return finish();
+}
+
+CASE(reclaim, noio_waits_for_no_write)
+{
+	uint64_t before;
+
+	start();
+	swap_on(1000);
+	anon.writes_last = true;
+	space_fill(&anon, GFP_KERNEL, 10);
+	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(anon.writes, 10);
+	before = clock_microseconds();
+	EXPECT_EQUAL(reclaim_with(GFP_NOIO), 0);
+	EXPECT_EQUAL(clock_microseconds(), before);
 	return finish();
 }
 

@@ -16,13 +16,18 @@
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
 #include "kernel/shell.h"
+#include "kernel/swap_device.h"
 #include "kernel/thread.h"
+#include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/anon.h"
 #include "mm/exclusive.h"
 #include "mm/fault_inject.h"
 #include "mm/page_alloc.h"
+#include "mm/swapfile.h"
 #include "tests/kernel/bench.h"
+#include "tests/mm/ram_swap.h"
 #include "tests/suite.h"
 
 SUITE(fail_nth);
@@ -191,12 +196,130 @@ static bool run_intruder(void)
 	       !log_contains_since(mark, "cannot be created");
 }
 
+/* ---- Anonymous memory and swap --------------------------------------------------- */
+
+#define ANON_PAGES 4UL
+
+static struct ram_swap ram;
+static struct swap_device *device; /* that of ram, or the disk's */
+static struct anon_object *object;
+
+/* The area is on, and the object has its pages in memory. */
+static bool fill_object(struct swap_device *where)
+{
+	int error;
+
+	device = where;
+	object = anon_object_create(ANON_PAGES);
+	error = object == NULL ? -ENOMEM : swapon(device, 32767, NULL);
+	for (unsigned long i = 0; i < ANON_PAGES && error == 0; i++)
+		error = anon_object_write(object, i * PAGE_SIZE, &i, sizeof(i));
+	return error == 0;
+}
+
+static bool give_object_back(void)
+{
+	anon_object_destroy(object);
+	return swapoff(device) == 0;
+}
+
+/* All that was written is there, and in memory again; the area is on. */
+static const char *check_object(void)
+{
+	static char text[160];
+	const char *broken;
+
+	if (swap_area_find(device) < 0 && swapon(device, 32767, NULL) != 0)
+		return "swap cannot be switched on again";
+	for (unsigned long i = 0; i < ANON_PAGES; i++) {
+		unsigned long word = ~0UL;
+
+		if (anon_object_read(object, i * PAGE_SIZE, &word,
+		                     sizeof(word)) != 0)
+			return "a page cannot be read";
+		if (word != i)
+			return "a page is not what was written";
+	}
+	if (anon_object_usage(object).resident != ANON_PAGES)
+		return "not all pages came back";
+	broken = swap_check(text, sizeof(text));
+	return broken != NULL ? broken : anon_check(text, sizeof(text));
+}
+
+static bool run_anon_object(void)
+{
+	struct anon_object *mine = anon_object_create(ANON_LEAF_PAGES + 1);
+	int error;
+
+	if (mine == NULL)
+		return false;
+	/* A page of each of the two tables. */
+	error = anon_object_write(mine, 0, "a", 1);
+	if (error == 0)
+		error = anon_object_write(mine, ANON_LEAF_PAGES * PAGE_SIZE,
+		                          "b", 1);
+	anon_object_destroy(mine);
+	return error == 0;
+}
+
+static bool swap_all_out(void)
+{
+	int error = 0;
+
+	for (unsigned long i = 0; i < ANON_PAGES && error == 0; i++)
+		error = anon_object_swap_out(object, i);
+	return error == 0;
+}
+
+static bool never_failed;
+
+/* To a disk, each with a request of its own: there is a reserve of those. */
+static bool run_swap_out(void)
+{
+	bool done = swap_all_out();
+
+	never_failed &= done;
+	return done;
+}
+
+static bool run_swap_in(void)
+{
+	char byte;
+	int error = swap_all_out() ? 0 : -ENOSPC;
+
+	for (unsigned long i = 0; i < ANON_PAGES && error == 0; i++)
+		error = anon_object_read(object, i * PAGE_SIZE, &byte, 1);
+	return error == 0;
+}
+
+static bool run_swapon(void)
+{
+	return swapoff(device) == 0 && swapon(device, 32767, NULL) == 0;
+}
+
+static bool area_stayed_on;
+
+/* With pages that must come back. */
+static bool run_swapoff(void)
+{
+	if (!swap_all_out())
+		return false;
+	if (swapoff(device) == 0)
+		return true;
+	area_stayed_on &= swap_area_find(device) >= 0;
+	return false;
+}
+
 /* ---- Trying -------------------------------------------------------------------- */
+
+/* What must hold after each attempt, when nothing fails any more; or NULL. */
+static const char *(*check_afterwards)(void);
 
 /* Does run() with the NTH allocation failing; *HIT: one did fail. */
 static const char *attempt(operation run, unsigned int nth, bool for_ever,
                            bool *hit)
 {
+	const char *broken = NULL;
 	struct thread *self = current_thread();
 	unsigned long before = pages_not_free();
 	bool done;
@@ -205,6 +328,11 @@ static const char *attempt(operation run, unsigned int nth, bool for_ever,
 	done = run();
 	*hit = fail_nth_failed(self) > 0;
 	fail_nth_set(self, 0, false);
+	if (check_afterwards != NULL)
+		broken = check_afterwards();
+	if (broken != NULL)
+		return test_failure("allocation %u fails%s: %s", nth,
+		                    for_ever ? " for ever" : "", broken);
 	if (!*hit && !done)
 		return test_failure("it fails although no allocation did");
 	if (pages_not_free() != before)
@@ -312,6 +440,75 @@ CASE(fail_nth, shell_bench_survives)
 CASE(fail_nth, shell_panic_intrude_survives)
 {
 	return try(run_intruder, 6, ALL);
+}
+
+CASE(fail_nth, anonymous_object_survives)
+{
+	/* Itself, two tables, two pages. */
+	return try(run_anon_object, 5, ALL);
+}
+
+/* try() with an object whose pages can go to DEVICE. */
+static const char *try_with_swap(struct swap_device *where, operation run,
+                                 unsigned int least)
+{
+	const char *broken = "there is no memory for the test";
+
+	check_afterwards = check_object;
+	if (fill_object(where))
+		broken = try(run, least, ALL);
+	check_afterwards = NULL;
+	if (!give_object_back() && broken == NULL)
+		broken = "slots are still in use";
+	return broken;
+}
+
+static const char *try_with_ram(operation run, unsigned int least)
+{
+	const char *broken;
+
+	EXPECT(ram_swap_make(&ram, "testram", 2 * ANON_PAGES + 1));
+	broken = try_with_swap(&ram.device, run, least);
+	ram_swap_end(&ram);
+	return broken;
+}
+
+CASE(fail_nth, swap_in_survives_and_loses_nothing)
+{
+	return try_with_ram(run_swap_in, ANON_PAGES);
+}
+
+/* A page for the header, one for the row of clusters, a cluster. */
+CASE(fail_nth, swapon_survives)
+{
+	return try_with_ram(run_swapon, 3);
+}
+
+CASE(fail_nth, swapoff_without_memory_leaves_the_area_on_and_loses_nothing)
+{
+	const char *broken;
+
+	area_stayed_on = true;
+	broken = try_with_ram(run_swapoff, ANON_PAGES);
+	if (broken != NULL)
+		return broken;
+	EXPECT(area_stayed_on);
+	return NULL;
+}
+
+CASE(fail_nth, swap_out_to_a_disk_needs_no_memory)
+{
+	struct swap_device *disk = swap_device_find("hda2");
+	const char *broken;
+
+	if (disk == NULL)
+		SKIP("disk");
+	never_failed = true;
+	broken = try_with_swap(disk, run_swap_out, 0);
+	if (broken != NULL)
+		return broken;
+	EXPECT(never_failed);
+	return NULL;
 }
 
 /* ---- Interrupts ------------------------------------------------------------------ */

@@ -10,7 +10,10 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/semaphore.h"
 #include "kernel/refiller.h"
+#include "kernel/sysctl.h"
 #include "kernel/thread.h"
+#include "lib/string.h"
+#include "mm/anon.h"
 #include "mm/exclusive.h"
 #include "mm/kswapd.h"
 #include "mm/lru.h"
@@ -18,8 +21,10 @@
 #include "mm/page_lock.h"
 #include "mm/reclaim.h"
 #include "mm/shrinker.h"
+#include "mm/swapfile.h"
 #include "mm/watermark.h"
 #include "tests/kernel/bench.h"
+#include "tests/mm/ram_swap.h"
 #include "tests/mm/space.h"
 #include "tests/suite.h"
 
@@ -354,5 +359,50 @@ CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
 		thread_join(thread);
 	space_clear(&file);
 	EXPECT(thread != NULL && !early && came && got_it);
+	return NULL;
+}
+
+/* ---- The knob ------------------------------------------------------------------- */
+
+static int set_swappiness(const char *value)
+{
+	const char *name = "vm.swappiness";
+
+	return sysctl_set(sysctl_find(name, strlen(name)), page_alloc_node(),
+	                  value);
+}
+
+/* Anonymous pages that a reclaim looks at with swappiness VALUE. */
+static unsigned long anon_looked_at(const char *value)
+{
+	unsigned long before = event(VMSTAT_pgscan_anon);
+
+	if (set_swappiness(value) != 0 || reclaim_directly() == 0)
+		return ~0UL;
+	return event(VMSTAT_pgscan_anon) - before;
+}
+
+CASE(reclaim,
+     swappiness_by_sysctl_decides_whether_anonymous_pages_are_looked_at)
+{
+	static struct ram_swap disk;
+	struct anon_object *object = anon_object_create(64);
+	unsigned long with_0, with_60;
+
+	EXPECT(object != NULL && ram_swap_make(&disk, "testram", 129));
+	EXPECT_EQUAL(swapon(&disk.device, 32767, NULL), 0);
+	for (unsigned long i = 0; i < 64; i++)
+		EXPECT_EQUAL(anon_object_write(object, i * PAGE_SIZE, "x", 1),
+		             0);
+	space_init(&file, SPACE_PLAIN);
+	EXPECT_EQUAL(space_fill(&file, GFP_KERNEL, 128), 128);
+	with_0 = anon_looked_at("0");
+	with_60 = anon_looked_at("60");
+	space_clear(&file);
+	anon_object_destroy(object);
+	EXPECT_EQUAL(swapoff(&disk.device), 0);
+	ram_swap_end(&disk);
+	EXPECT_EQUAL(with_0, 0);
+	EXPECT(with_60 > 0 && with_60 != ~0UL);
 	return NULL;
 }

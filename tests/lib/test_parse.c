@@ -122,3 +122,32 @@ CASE(parse, refuses_a_size_that_is_none_or_overflows)
 
 	return check_all(examples, ARRAY_SIZE(examples), parse_size);
 }
+
+/* As bits, for check(). */
+static int parse_signed_bits(const char *text, uint64_t *bits)
+{
+	return parse_signed(text, (int64_t *)bits);
+}
+
+CASE(parse, reads_signed_numbers_on_both_sides_of_0)
+{
+	static const struct example examples[] = {
+		{ "0", 0, 0 },
+		{ "-0", 0, 0 },
+		{ "-1000", 0, (uint64_t)-1000LL },
+		{ "0x10", 0, 16 },
+		{ "-0x10", 0, (uint64_t)-16LL },
+		{ "9223372036854775807", 0, INT64_MAX },
+		{ "-9223372036854775807", 0, (uint64_t)-INT64_MAX },
+		{ "9223372036854775808", -ERANGE, 0 },
+		{ "-9223372036854775808", -ERANGE, 0 },
+		{ "-", -EINVAL, 0 },
+		{ "--1", -EINVAL, 0 },
+		{ "- 1", -EINVAL, 0 },
+		{ "+1", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },
+		{ NULL, -EINVAL, 0 },
+	};
+
+	return check_all(examples, ARRAY_SIZE(examples), parse_signed_bits);
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/pressure.c -- twice as much anonymous memory as there is.
+ *
+ *	            +-- load "pressure 1": anonymous pages, one after the other
+ *	memory <----+-- load "pressure 2": the same, others
+ *	   |        +-- timer: GFP_ATOMIC, one page or many; exclusive pages
+ *	   v        +-- keyboard: exclusive pages
+ *	kswapd0, direct reclaim  -->  swap
+ *
+ * A load fills its pages, then goes through them round by round: each page must
+ * be what was written last, and every other one is written anew.  What a page
+ * must be follows from its number and the round, nothing is remembered:
+ *
+ *	round	page 0	page 1	page 2	page 3		(number: written in round)
+ *	0	0	0	0	0
+ *	1	0	1	0	1
+ *	2	2	1	2	1
+ *
+ * So a page that came back from another's slot is seen, and one that came back
+ * as it was a round ago.  Half of the pages that leave are clean, half dirty.
+ * Pages are gone through in order, the worst that a list in the order of last
+ * use can meet: each has just left when it is wanted again.
+ *
+ * Interrupts ask for plain pages with GFP_ATOMIC: one an interrupt, and now and
+ * then BURST at once.  NULL is right only if no zone is above its atomic floor.
+ * Nothing can change between the answer and the look, for both are in one
+ * interrupt and there is one CPU.
+ *
+ * The machine is made smaller first: all memory but MEMORY pages is taken with
+ * GFP_NOWAIT, and given back in the end.
+ */
+#include "kernel/pressure.h"
+
+#include "drivers/i8042.h"
+#include "drivers/pit.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/console.h"
+#include "kernel/core/irq.h"
+#include "kernel/core/sched.h"
+#include "kernel/recorder.h"
+#include "kernel/refiller.h"
+#include "kernel/storm.h"
+#include "kernel/thread.h"
+#include "lib/random.h"
+#include "mm/anon.h"
+#include "mm/page_alloc.h"
+#include "mm/watermark.h"
+
+#define PRESSURE_HZ 10000U
+#define LOADS       2U
+#define WORDS       (PAGE_SIZE / sizeof(uint64_t))
+#define CONTROL_C   0x03
+#define SECOND      1000000ULL /* in microseconds */
+
+/* ---- The loads ------------------------------------------------------------------ */
+
+struct load {
+	struct thread *thread;
+	uint64_t seed;
+	unsigned long pages;
+	unsigned int rounds;
+	unsigned long wrong;
+	unsigned long failed;
+	bool done; /* atomic: it ends, and has given everything back */
+};
+
+static struct load loads[LOADS];
+static bool stop; /* atomic: loads end as soon as they see it */
+
+/* Is page INDEX written in ROUND? */
+static bool is_written(unsigned long index, unsigned int round)
+{
+	return round == 0 || (index + round) % 2 == 0;
+}
+
+/* The first number of page INDEX as it is after ROUND. */
+static struct random contents(const struct load *load, unsigned long index,
+                              unsigned int round)
+{
+	unsigned int written = is_written(index, round) ? round : round - 1;
+
+	return (struct random){ load->seed + index * WORDS +
+		                ((uint64_t)written << 48) };
+}
+
+static void fill(uint64_t *words, struct random numbers)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		words[i] = random_next(&numbers);
+}
+
+static bool is_right(const uint64_t *words, struct random numbers)
+{
+	for (size_t i = 0; i < WORDS; i++) {
+		if (words[i] != random_next(&numbers))
+			return false;
+	}
+	return true;
+}
+
+/* Page INDEX in ROUND: is it right, and shall it be another?  False: it cannot
+ * be had. */
+static bool visit(struct load *load, struct anon_object *object,
+                  unsigned long index, unsigned int round)
+{
+	bool write = is_written(index, round);
+	struct page *page;
+	uint64_t *words;
+
+	if (anon_object_pin(object, index, &page) != 0)
+		return false;
+	words = page_address(page);
+	if (round > 0 && !is_right(words, contents(load, index, round - 1)))
+		load->wrong++;
+	if (write)
+		fill(words, contents(load, index, round));
+	anon_object_unpin(page, write);
+	return true;
+}
+
+static void run_round(struct load *load, struct anon_object *object,
+                      unsigned int round)
+{
+	for (unsigned long i = 0; i < load->pages && !READ_ONCE(stop); i++) {
+		if (!visit(load, object, i, round))
+			load->failed++;
+	}
+}
+
+static void run_load(void *data)
+{
+	struct load *load = data;
+	struct anon_object *object = anon_object_create(load->pages);
+
+	if (object == NULL) {
+		load->failed = load->pages;
+	} else {
+		for (unsigned int round = 0; round <= load->rounds; round++)
+			run_round(load, object, round);
+		anon_object_destroy(object);
+	}
+	WRITE_ONCE(load->done, true);
+}
+
+static void start_loads(unsigned long pages, unsigned int rounds)
+{
+	static const char *const name[LOADS] = { "pressure 1", "pressure 2" };
+
+	WRITE_ONCE(stop, false);
+	for (unsigned int i = 0; i < LOADS; i++) {
+		loads[i] = (struct load){
+			.seed = (i + 1ULL) << 32,
+			.pages = pages / LOADS,
+			.rounds = rounds,
+		};
+		loads[i].thread = thread_create(name[i], run_load, &loads[i]);
+		if (loads[i].thread == NULL)
+			loads[i] = (struct load){ .failed = 1, .done = true };
+	}
+}
+
+static bool loads_are_done(void)
+{
+	for (unsigned int i = 0; i < LOADS; i++) {
+		if (!READ_ONCE(loads[i].done))
+			return false;
+	}
+	return true;
+}
+
+static void join_loads(struct pressure_report *report)
+{
+	for (unsigned int i = 0; i < LOADS; i++) {
+		if (loads[i].thread != NULL)
+			thread_join(loads[i].thread);
+		report->wrong += loads[i].wrong;
+		report->failed += loads[i].failed;
+	}
+}
+
+/* ---- In the timer's interrupts --------------------------------------------------- */
+
+#define BURST_EVERY 256U
+#define BURST       64U
+
+static struct probe {
+	struct list pages; /* through page->link, until the next interrupt */
+	unsigned long interrupts;
+	unsigned long asked;
+	unsigned long answered;
+	unsigned long starved;
+} probe;
+
+/* Is a page there that the rules let a GFP_ATOMIC request have? */
+static bool is_allowed_a_page(const struct node *node)
+{
+	for (unsigned int type = 0; type <= ZONE_NORMAL; type++) {
+		const struct zone *zone = &node->zone[type];
+
+		if (zone->managed > 0 &&
+		    watermark_ok(zone, 0, zone->watermark[WMARK_MIN],
+		                 ZONE_NORMAL, RESERVE_ATOMIC))
+			return true;
+	}
+	return false;
+}
+
+/* One page, kept until the next interrupt.  False: NULL. */
+static bool take_one(void)
+{
+	struct page *page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
+
+	probe.asked++;
+	if (page == NULL) {
+		probe.starved += is_allowed_a_page(page_alloc_node());
+		return false;
+	}
+	probe.answered++;
+	list_push(&probe.pages, &page->link);
+	return true;
+}
+
+static void give_back(void)
+{
+	struct page *page;
+
+	while ((page = list_first(&probe.pages, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		__free_page(page);
+	}
+}
+
+static void ask_in_interrupt(void)
+{
+	unsigned int count = ++probe.interrupts % BURST_EVERY == 0 ? BURST : 1;
+
+	give_back();
+	while (count > 0 && take_one())
+		count--;
+}
+
+/* ---- A smaller machine -------------------------------------------------------------- */
+
+static struct list taken = LIST_INIT(taken);
+
+static void take_all(void)
+{
+	struct page *page;
+
+	for (int order = MAX_ORDER; order >= 0; order--) {
+		while ((page = alloc_pages(GFP_NOWAIT, (unsigned int)order)) !=
+		       NULL)
+			list_push(&taken, &page->link);
+	}
+}
+
+/* The blocks that were taken last, which are the smallest, until PAGES pages
+ * more are free. */
+static void give_some(unsigned long pages)
+{
+	struct node *node = page_alloc_node();
+	unsigned long enough = node_free(node) + pages;
+	struct page *page;
+
+	while (node_free(node) < enough) {
+		page = list_first(&taken, struct page, link);
+		if (page == NULL)
+			return;
+		list_remove(&page->link);
+		__free_pages(page, page->order);
+	}
+}
+
+static unsigned long distance_of_high_marks(const struct node *node)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node->zone[type];
+
+		if (zone->managed > 0)
+			pages += zone->watermark[WMARK_HIGH] -
+			         zone->watermark[WMARK_MIN];
+	}
+	return pages;
+}
+
+/* ---- The books ------------------------------------------------------------------------- */
+
+static unsigned long event(enum vmstat_event which)
+{
+	return vmstat_read(&page_alloc_node()->stat, which);
+}
+
+static uint64_t interrupts(unsigned int irq)
+{
+	struct irq_statistics statistics;
+
+	irq_statistics(irq, &statistics);
+	return statistics.taken;
+}
+
+/* What is counted, added to what REPORT has if SIGN is 1, taken off if -1. */
+static void count(struct pressure_report *report, long sign)
+{
+	const unsigned long s = (unsigned long)sign;
+
+	report->swapped_in += s * event(VMSTAT_pswpin);
+	report->swapped_out += s * event(VMSTAT_pswpout);
+	report->by_kswapd += s * event(VMSTAT_pgsteal_kswapd);
+	report->by_others += s * event(VMSTAT_pgsteal_direct);
+	report->kills += s * event(VMSTAT_oom_kill);
+	report->exclusive += s * event(VMSTAT_exclusive_take);
+	report->timer_interrupts += s * interrupts(0);
+	report->keyboard_interrupts += s * interrupts(1);
+	report->microseconds += s * clock_microseconds();
+}
+
+static const char *check_all(void)
+{
+	static char sentence[160];
+	const char *broken = mm_check();
+
+	if (broken == NULL)
+		broken = swap_check(sentence, sizeof(sentence));
+	if (broken == NULL)
+		broken = anon_check(sentence, sizeof(sentence));
+	return broken;
+}
+
+/* Was it what it should be, and did everything hold? */
+static const char *judge(const struct pressure_report *report)
+{
+	if (report->wrong > 0)
+		return "pages came back with other contents";
+	if (report->kills > 0)
+		return "somebody was killed although swap had room";
+	if (report->failed > 0)
+		return "pages could not be had";
+	if (report->starved > 0)
+		return "an interrupt got NULL although a zone was above its "
+		       "atomic floor";
+	if (report->swapped_out < report->pages - report->memory)
+		return "fewer pages were written to swap than do not fit";
+	if (report->by_kswapd == 0)
+		return "kswapd reclaimed nothing";
+	if (report->by_others == 0)
+		return "nobody had to reclaim for himself";
+	if (report->timer_interrupts == 0 || report->asked == 0)
+		return "no timer interrupt came";
+	if (report->keyboard && report->keyboard_interrupts == 0)
+		return "no keyboard interrupt came";
+	if (report->exclusive == 0)
+		return "interrupts got no exclusive page";
+	return NULL;
+}
+
+/* ---- All together -------------------------------------------------------------------------- */
+
+static bool told_to_end(void)
+{
+	int key;
+
+	while ((key = console_poll_key()) >= 0) {
+		if (key == CONTROL_C)
+			return true;
+	}
+	return false;
+}
+
+/* Keyboard interrupts until the loads are done. */
+static void raise_keys(struct pressure_report *report)
+{
+	uint8_t code = 0x90;
+
+	while (!loads_are_done()) {
+		/* Break codes of letters: they type nothing. */
+		if (report->keyboard && i8042_raise(code) == 0)
+			code = code == 0x99 ? 0x90 : code + 1;
+		thread_sleep(2 * SECOND / report->hz);
+		if (told_to_end()) {
+			report->ended = true;
+			WRITE_ONCE(stop, true);
+		}
+	}
+}
+
+static void run_with_interrupts(struct pressure_report *report)
+{
+	struct recorder_statistics line;
+
+	probe = (struct probe){ .asked = 0 };
+	list_init(&probe.pages);
+	pit_set_hz(report->hz);
+	recorder_start();
+	recorder_set_probe(ask_in_interrupt);
+	start_loads(report->pages, report->rounds);
+	raise_keys(report);
+	recorder_set_probe(NULL);
+	give_back();
+	join_loads(report);
+	if (recorder_stop() != 0)
+		report->broken = "a line of the recorder did not stop";
+	for (unsigned int i = 0; i < RECORDER_LINES; i++) {
+		recorder_statistics((enum recorder_line)i, &line);
+		report->dropped += line.dropped;
+	}
+	report->asked = probe.asked;
+	report->answered = probe.answered;
+	report->starved = probe.starved;
+}
+
+/* How many pages MEMORY (0: all) means on this machine. */
+static unsigned long choose_memory(unsigned long memory)
+{
+	unsigned long most = get_nr_swap_pages() / 2;
+	unsigned long all = node_managed(page_alloc_node());
+
+	if (memory == 0 || memory > all)
+		memory = all;
+	return min(memory, most);
+}
+
+void pressure_run(unsigned int rounds, unsigned long memory,
+                  struct pressure_report *report)
+{
+	unsigned int hz_before = clock_hz();
+
+	*report = (struct pressure_report){
+		.rounds = rounds,
+		.memory = choose_memory(memory),
+		.keyboard = i8042_present(),
+	};
+	report->pages = 2 * report->memory;
+	if (report->pages < LOADS) {
+		report->broken = "there is no swap";
+		return;
+	}
+	recorder_stop();
+	report->hz = storm_find_rate(PRESSURE_HZ);
+	refiller_settle();
+	list_init(&taken);
+	take_all();
+	give_some(report->memory + distance_of_high_marks(page_alloc_node()));
+	count(report, -1);
+	run_with_interrupts(report);
+	count(report, 1);
+	give_some(node_managed(page_alloc_node()));
+	pit_set_hz(hz_before);
+	refiller_settle();
+	if (report->broken == NULL)
+		report->broken = recorder_check();
+	if (report->broken == NULL)
+		report->broken = check_all();
+	if (report->broken == NULL && !report->ended)
+		report->broken = judge(report);
+}
+
+static void print_verdict(const struct pressure_report *report)
+{
+	if (report->broken != NULL)
+		console_printf("pressure: \x1b[31mFAILED: %s\x1b[0m\n",
+		               report->broken);
+	else if (report->ended)
+		console_printf("pressure: ended by ^C; all invariants held "
+		               "until then\n");
+	else
+		console_printf("pressure: \x1b[32mall data intact, all "
+		               "invariants hold\x1b[0m\n");
+}
+
+void pressure_print(const struct pressure_report *report)
+{
+	console_printf("pressure: %lu anonymous pages in %lu pages of memory, "
+	               "%u rounds, %llu ms\n",
+	               report->pages, report->memory, report->rounds,
+	               (unsigned long long)report->microseconds / 1000);
+	console_printf("pressure: %lu pages to swap, %lu from it; reclaimed: "
+	               "%lu by kswapd, %lu by others\n",
+	               report->swapped_out, report->swapped_in,
+	               report->by_kswapd, report->by_others);
+	console_printf("pressure: %lu pages wrong, %lu not to be had, %lu "
+	               "killed\n",
+	               report->wrong, report->failed, report->kills);
+	console_printf("pressure: %u Hz, %llu timer interrupts, %llu keyboard "
+	               "interrupts, %llu exclusive pages, %llu samples lost\n",
+	               report->hz, (unsigned long long)report->timer_interrupts,
+	               (unsigned long long)report->keyboard_interrupts,
+	               (unsigned long long)report->exclusive,
+	               (unsigned long long)report->dropped);
+	console_printf("pressure: %lu of %lu GFP_ATOMIC requests in interrupts "
+	               "got a page; %lu NULLs above the floor\n",
+	               report->answered, report->asked, report->starved);
+	print_verdict(report);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/swapfile.c -- areas on and off.
+ *
+ * swapon: read slot 0, check it, get one page of bookkeeping for each 768
+ * slots.  swapoff: no new slots, then everything that is there comes back:
+ *
+ *	ON --swap_area_going()--> GOING --anon_unuse(), used 0--> OFF
+ *	 ^                          |
+ *	 +---- no memory, error ----+
+ *
+ * A page that is on its way in while anon_unuse() passes by is caught by the
+ * next pass.  While the area is going, no page can leave for it, so each pass
+ * finds less; SWAPOFF_PASSES without an end mean that somebody has a page and
+ * does not give it back.
+ *
+ * Locking: none of its own; two swapoffs of one area meet in swap_area_going().
+ */
+#include "mm/swapfile.h"
+
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/anon.h"
+#include "mm/page_alloc.h"
+#include "mm/page_bits.h"
+#include "mm/page_lock.h"
+
+#define SWAPOFF_PASSES 16
+
+/* ---- The pages of bookkeeping ---------------------------------------------- */
+
+static void free_clusters(struct swap_cluster **clusters)
+{
+	for (unsigned long i = 0; i < SWAP_MAX_CLUSTERS; i++)
+		free_page((uintptr_t)clusters[i]);
+	free_page((uintptr_t)clusters);
+}
+
+/* For SLOTS slots; NULL: no memory. */
+static struct swap_cluster **alloc_clusters(unsigned long slots)
+{
+	struct swap_cluster **clusters =
+		(struct swap_cluster **)get_zeroed_page(GFP_KERNEL);
+
+	if (clusters == NULL)
+		return NULL;
+	slots = min(slots, SWAP_MAX_SLOTS);
+	for (unsigned long i = 0; i * SWAP_CLUSTER < slots; i++) {
+		clusters[i] =
+			(struct swap_cluster *)get_zeroed_page(GFP_KERNEL);
+		if (clusters[i] == NULL) {
+			free_clusters(clusters);
+			return NULL;
+		}
+	}
+	return clusters;
+}
+
+/* ---- On ------------------------------------------------------------------------ */
+
+/* Use what the header in PAGE describes. */
+static int use_header(struct swap_device *device, const struct page *page,
+                      int priority, const char **why)
+{
+	struct swap_header header;
+	struct swap_cluster **clusters;
+	int type;
+
+	*why = swap_read_header(page_address(page), device->pages, &header);
+	if (*why != NULL)
+		return -EINVAL;
+	clusters = alloc_clusters(header.slots);
+	if (clusters == NULL)
+		return -ENOMEM;
+	type = swap_area_add(device, &header, priority, clusters);
+	if (type < 0) {
+		free_clusters(clusters);
+		return type;
+	}
+	return 0;
+}
+
+int swapon(struct swap_device *device, int priority, const char **why)
+{
+	const char *sentence = NULL;
+	struct page *page;
+	int error;
+
+	if (swap_area_find(device) >= 0)
+		return -EBUSY;
+	page = alloc_page(GFP_KERNEL);
+	if (page == NULL)
+		return -ENOMEM;
+	lock_page(page);
+	error = device->read(device, 0, page);
+	if (error == 0)
+		error = use_header(device, page, priority, &sentence);
+	unlock_page(page);
+	put_page(page);
+	if (why != NULL)
+		*why = sentence;
+	return error;
+}
+
+/* ---- Off -------------------------------------------------------------------------- */
+
+/* Everything on area TYPE comes back. */
+static int empty_area(unsigned int type, struct swap_cluster ***clusters)
+{
+	int error = 0;
+
+	for (int pass = 0; pass < SWAPOFF_PASSES; pass++) {
+		error = anon_unuse(type);
+		if (error == 0)
+			error = swap_area_remove(type, clusters);
+		if (error != -EBUSY)
+			break;
+	}
+	return error;
+}
+
+int swapoff(struct swap_device *device)
+{
+	struct swap_cluster **clusters;
+	int type = swap_area_find(device);
+	int error;
+
+	if (type < 0)
+		return -ENXIO;
+	error = swap_area_going((unsigned int)type, true);
+	if (error != 0)
+		return error;
+	error = empty_area((unsigned int)type, &clusters);
+	if (error != 0)
+		return swap_area_going((unsigned int)type, false) != 0 ? -ENXIO
+		                                                       : error;
+	free_clusters(clusters);
+	return 0;
+}
