@@ -317,6 +317,7 @@ const struct shell_table shell_bench_commands = { "D", no_commands, 0 };
 const struct shell_table shell_disk_commands = { "E", no_commands, 0 };
 const struct shell_table shell_trace_commands = { "F", no_commands, 0 };
 const struct shell_table shell_swap_commands = { "G", no_commands, 0 };
+const struct shell_table shell_file_commands = { "H", no_commands, 0 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
