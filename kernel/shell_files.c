@@ -9,7 +9,11 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-#define PART 512
+/* Bytes of a file at a time: console_printf() has room for them. */
+#define PART 256
+
+/* What can be written at a time. */
+#define TEXT 512
 
 /* ---- Errors --------------------------------------------------------------- */
 
@@ -218,7 +222,7 @@ static int write_text(const char *path, const char *text)
 
 static int run_write(int argc, char **argv)
 {
-	char text[PART];
+	char text[TEXT];
 	size_t length;
 
 	if (argc < 2)
