@@ -2,22 +2,25 @@
 """Files: written in the machine and read on the host, and the other way."""
 
 import os
+import re
 import subprocess
 
-from lab import boot_test, check, command, disk_copy, expect_end, number
+from boot_disk import drive
+from lab import boot_test, check, command, disk_copy, expect_end, for_each
+from lab import expect_selftest_passes, number
 
 FIRST_SECTOR = 2048
 SECTORS = 32768
 TOOLS = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
-def tool(*words):
-    """The output of a tool of e2fsprogs, which must succeed."""
+def tool(*words, status=0):
+    """The output of a tool of e2fsprogs, which must end with STATUS."""
     done = subprocess.run(
         words, env=TOOLS, capture_output=True, text=True, timeout=60
     )
     check(
-        done.returncode == 0,
+        done.returncode == status,
         f"{' '.join(words)}: {done.returncode}: {done.stdout[-300:]}",
     )
     return done.stdout
@@ -106,3 +109,172 @@ def without_a_disk_there_are_no_files(lab):
         check("nothing is mounted" in said, f"ls said {said!r}")
         machine.send("poweroff\r")
         expect_end(machine, "power-off")
+
+
+@for_each(files="files", fail_files="fail_files")
+def disk_is_clean_after_the_suite(lab, suite):
+    disk = disk_copy(lab.directory)
+    before = tool("debugfs", "-R", "ls -l /", take_out(disk))
+    with lab.boot(f"selftest={suite}", disk=disk) as machine:
+        expect_selftest_passes(machine)
+    part = take_out(disk)
+    tool("e2fsck", "-fn", part)
+    check("clean" in tool("dumpe2fs", "-h", part), "the state is not clean")
+    after = tool("debugfs", "-R", "ls -l /", part)
+    names = [[line.split()[-1] for line in it.splitlines() if line.strip()]
+             for it in (before, after)]
+    check(names[0] == names[1], f"{names[1]} in the root")
+
+
+# ---- Disks that fail
+
+
+BLOCK = 4096 // 512  # sectors
+
+
+def failing(path, kind, block, once="off"):
+    """PATH as a disk whose reads or writes of BLOCK of hda1 fail."""
+    sector = FIRST_SECTOR + block * BLOCK
+    rule = (
+        f'[inject-error]\nevent = "{kind}_aio"\niotype = "{kind}"\n'
+        f'errno = "5"\nsector = "{sector}"\nonce = "{once}"\n'
+    )
+    return drive(path, rule), sector
+
+
+def numbers(said):
+    return [int(word) for word in re.findall(r"\b\d+\b", said)]
+
+
+def blocks_of(part, path):
+    return numbers(tool("debugfs", "-R", f"blocks {path}", part))
+
+
+def inode_block_of(part, path):
+    said = tool("debugfs", "-R", f"imap {path}", part)
+    return int(re.search(r"at block (\d+)", said).group(1))
+
+
+def disk_with_files(lab):
+    """A disk with /dir/deep and /victim of three blocks, each with its letter;
+    the path, and that of its partition."""
+    disk = disk_copy(lab.directory)
+    part = take_out(disk)
+    text = os.path.join(lab.directory, "text")
+    with open(text, "w") as file:
+        file.write("A" * 4096 + "B" * 4096 + "C" * 100)
+    tool("debugfs", "-w", "-R", f"write {text} victim", part)
+    tool("debugfs", "-w", "-R", "mkdir dir", part)
+    tool("debugfs", "-w", "-R", f"write {text} dir/deep", part)
+    put_back(disk)
+    return disk, part
+
+
+def power_off(machine):
+    machine.send("poweroff\r")
+    expect_end(machine, "power-off")
+
+
+def still_works(machine):
+    """Everything else does: files are read, made and removed."""
+    for line in ("mkdir /new", "write /new/note still here", "sync"):
+        said = command(machine, line)
+        check(not said.strip(), f"{line} said {said!r}")
+    said = command(machine, "cat /new/note")
+    check(said.strip() == "still here", f"cat said {said!r}")
+
+
+@boot_test
+def files_tell_a_read_error_of_data_and_lose_nothing(lab):
+    disk, part = disk_with_files(lab)
+    more, sector = failing(disk, "read", blocks_of(part, "victim")[1])
+    with lab.prompt(more=more) as machine:
+        said = command(machine, "cat /victim")
+        check("A" * 64 in said and "BB" not in said, "not the first block only")
+        check("/victim: the disk has failed" in said, f"cat said {said[-200:]!r}")
+        check(f"hda: read of sector {sector} failed" in said, "not in the log")
+        said = command(machine, "cat /dir/deep")
+        check(said.count("B") == 4096, "another file cannot be read")
+        still_works(machine)
+        power_off(machine)
+    part = take_out(disk)
+    tool("e2fsck", "-fn", part)
+    check("clean" in tool("dumpe2fs", "-h", part), "the state is not clean")
+
+
+@for_each(of_a_directory=False, of_inodes=True)
+def files_tell_a_read_error(lab, of_inodes):
+    disk, part = disk_with_files(lab)
+    find = inode_block_of if of_inodes else (lambda *it: blocks_of(*it)[0])
+    more, sector = failing(disk, "read", find(part, "dir"))
+    with lab.prompt(more=more) as machine:
+        for line in ("ls /dir", "cat /dir/deep", "rm /dir/deep"):
+            said = command(machine, line)
+            check("the disk has failed" in said, f"{line} said {said!r}")
+        check(
+            f"hda: read of sector {sector} failed" in machine.console.text,
+            "not in the log",
+        )
+        check("new" not in command(machine, "ls /"), "ls / says what is not")
+        power_off(machine)
+    part = take_out(disk)
+    tool("e2fsck", "-fn", part)
+    said = tool("debugfs", "-R", "cat /dir/deep", part)
+    check(said.count("B") == 4096, "the file is damaged")
+
+
+def written_to(lab):
+    """Where a note that is written to a fresh disk ends up: its data, its
+    inode."""
+    disk = disk_copy(lab.directory)
+    with lab.prompt(disk=disk) as machine:
+        command(machine, "write /note it is me")
+        power_off(machine)
+    part = take_out(disk)
+    return blocks_of(part, "note")[0], inode_block_of(part, "note")
+
+
+@boot_test
+def files_keep_what_could_not_be_written_and_write_it_later(lab):
+    block, _ = written_to(lab)
+    disk = disk_copy(lab.directory)
+    more, sector = failing(disk, "write", block, "on")
+    with lab.prompt(more=more) as machine:
+        command(machine, "write /note it is me")
+        said = command(machine, "sync")
+        check("the disk has failed" in said, f"sync said {said!r}")
+        check(f"hda: write of sector {sector} failed" in said, "not in the log")
+        said = command(machine, "cat /note")
+        check(said.strip() == "it is me", f"cat said {said!r}")
+        still_works(machine)
+        power_off(machine)
+    part = take_out(disk)
+    tool("e2fsck", "-fn", part)
+    check("clean" in tool("dumpe2fs", "-h", part), "the state is not clean")
+    said = tool("debugfs", "-R", "cat /note", part)
+    check(said == "it is me\n", f"debugfs said {said!r}")
+
+
+@for_each(of_data=False, of_inodes=True)
+def files_tell_a_write_error_each_time(lab, of_inodes):
+    block = written_to(lab)[of_inodes]
+    disk = disk_copy(lab.directory)
+    more, sector = failing(disk, "write", block)
+    with lab.prompt(more=more) as machine:
+        command(machine, "write /note it is me")
+        for _ in range(2):
+            said = command(machine, "sync")
+            check("the disk has failed" in said, f"sync said {said!r}")
+        said = command(machine, "cat /note")
+        check(said.strip() == "it is me", f"cat said {said!r}")
+        said = command(machine, "umount")
+        check("the disk has failed" in said, f"umount said {said!r}")
+        check("nothing is mounted" in command(machine, "ls"), "still mounted")
+        power_off(machine)
+    part = take_out(disk)
+    check("not clean" in tool("dumpe2fs", "-h", part), "the state is clean")
+    if of_inodes:
+        tool("e2fsck", "-fy", part, status=1)
+    tool("e2fsck", "-fn", part)
+    said = tool("debugfs", "-R", "cat /01-boot.md", part)
+    check(len(said) > 5000, "another file is damaged")
