@@ -490,6 +490,7 @@ CASE(ext2_damage, a_read_error_is_told_and_the_next_read_works)
 CASE(ext2_damage, a_write_error_is_told_and_nothing_is_lost)
 {
 	struct inode *inode;
+	struct page *page;
 	uint64_t sector;
 
 	TRY(make_one_file());
@@ -497,10 +498,14 @@ CASE(ext2_damage, a_write_error_is_told_and_nothing_is_lost)
 	TRY(attach_and_mount());
 	WORKS(ext2_open(image.fs, "/file", &inode));
 	EXPECT_EQUAL(ext2_write(inode, 5000, "changed", 7), 7);
-	ext2_close(inode);
 	machine_disk_fail(true, sector, 1, -EIO);
 	EXPECT_EQUAL(-ext2_sync(image.fs), EIO);
+	page = find_get_page(&inode->data, 1);
+	EXPECT(page_has(page, PG_error) && page_has(page, PG_dirty));
 	WORKS(ext2_sync(image.fs));
+	EXPECT(!page_has(page, PG_error) && !page_has(page, PG_dirty));
+	put_page(page);
+	ext2_close(inode);
 	TRY(image_unmount());
 	TRY(image_tool(0,
 	               "debugfs -R 'cat /file' %s 2>/dev/null | tail -c +5001 "

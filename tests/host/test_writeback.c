@@ -9,6 +9,7 @@
 #include "kernel/core/clock.h"
 #include "kernel/fs/ext2_internal.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "mm/flusher.h"
 #include "mm/page_lock.h"
 #include "mm/page_writeback.h"
@@ -220,6 +221,37 @@ CASE(writeback, unmounted_file_system_is_not_asked_any_more)
 	EXPECT_EQUAL(flusher_write(node), 0);
 	TRY(image_mount());
 	return image_finish();
+}
+
+static unsigned int turns;
+
+/* Thirty seconds and what they bring; then nobody does anything any more. */
+static bool let_time_pass(struct wait_queue *queue)
+{
+	if (queue != &node->writeback.flusher_wait || ++turns > 10)
+		return false;
+	machine_advance(DIRTY_INTERVAL);
+	wakeup_flusher(node);
+	return true;
+}
+
+CASE(writeback, the_flusher_works_whenever_it_is_called)
+{
+	char text[200];
+	enum machine_end end;
+
+	TRY(start());
+	WORKS(image_write("/file", 1, 40000));
+	node->writeback.interval = 0;
+	turns = 0;
+	machine_set_wait_hook(let_time_pass);
+	end = machine_try(flusher_run, node, text, sizeof(text));
+	EXPECT_EQUAL(end, MACHINE_PANICKED);
+	EXPECT(strncmp(text, "everybody sleeps", 16) == 0);
+	EXPECT_EQUAL(turns, 11);
+	EXPECT_EQUAL(dirty_pages(node), 0);
+	machine_start(16);
+	return NULL;
 }
 
 /* ---- Writers ----------------------------------------------------------------- */

@@ -274,6 +274,44 @@ CASE(files, file_larger_than_memory_is_written_reclaimed_and_read)
 	return NULL;
 }
 
+/* Two pages in a hundred may be dirty: the writer is faster than the disk. */
+CASE(files, writer_above_the_limit_waits_for_the_flusher)
+{
+	struct block_device *device = block_find("hda1");
+	struct node *node = page_alloc_node();
+	unsigned long ratio = node->writeback.dirty_ratio;
+	unsigned long throttled = event(VMSTAT_dirty_throttle);
+	unsigned long flushed = event(VMSTAT_flusher_write);
+	struct drained drained;
+	struct inode *inode;
+	struct ext2 *fs;
+	int error;
+
+	if (device == NULL)
+		SKIP("disk");
+	EXPECT_EQUAL(ext2_mount(device, false, &fs), 0);
+	set_small_marks();
+	leave_room(&drained, ROOM);
+	WRITE_ONCE(node->writeback.dirty_ratio, 2);
+	error = ext2_create(fs, "/large", &inode);
+	if (error == 0) {
+		error = write_large(inode);
+		ext2_close(inode);
+	}
+	WRITE_ONCE(node->writeback.dirty_ratio, ratio);
+	restore_room(&drained);
+	if (error == 0)
+		error = ext2_unlink(fs, "/large");
+	EXPECT_EQUAL(ext2_unmount(fs), 0);
+	EXPECT_EQUAL(-error, 0);
+	test_note("a writer waited %lu times, the flusher wrote %lu pages",
+	          event(VMSTAT_dirty_throttle) - throttled,
+	          event(VMSTAT_flusher_write) - flushed);
+	EXPECT(event(VMSTAT_dirty_throttle) > throttled);
+	EXPECT(event(VMSTAT_flusher_write) > flushed);
+	return NULL;
+}
+
 static struct space anon;
 static struct page *scratch;
 static struct block_device *swap_like;
