@@ -8,6 +8,7 @@
  */
 #include "drivers/pit.h"
 #include "kernel/core/clock.h"
+#include "kernel/core/context.h"
 #include "kernel/core/semaphore.h"
 #include "kernel/refiller.h"
 #include "kernel/sysctl.h"
@@ -247,12 +248,16 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 
 	init_completion(&go);
 	drained_init(&rest);
-	thread = thread_create("throttled", wait_and_be_throttled, NULL);
+	thread = thread_create_priority("throttled", PRIORITY_HIGH,
+	                                wait_and_be_throttled, NULL);
 	leave_room(&drained, ROOM);
 	space_fill(&file, 0, ROOM);
+	/* The thread comes before kswapd, which may wake by itself. */
+	preempt_disable();
 	drain(&rest, __GFP_MEMALLOC);
 	stolen = event(VMSTAT_pgsteal_kswapd);
 	complete(&go);
+	preempt_enable();
 	if (thread != NULL)
 		thread_join(thread);
 	stolen = event(VMSTAT_pgsteal_kswapd) - stolen;

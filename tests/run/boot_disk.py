@@ -19,6 +19,7 @@ from qemu import GUEST_TIME
 
 SECTOR = 512
 SCRATCH = 165888  # where hda3 begins: iso/mkdisk
+SUPERBLOCK = 2048 + 2  # of hda1, in which each mount is noted
 
 
 def pattern(sector, seed):
@@ -64,7 +65,10 @@ def disk_gets_what_is_written_and_nothing_else(lab, words):
         power_off(qemu)
     size = os.path.getsize(before) // SECTOR
     check(os.path.getsize(path) == size * SECTOR, "the image grew")
-    expected = sectors_of(before, 0, SCRATCH + 24)
+    expected = sectors_of(before, 0, SUPERBLOCK)
+    expected += sectors_of(path, SUPERBLOCK, 2)
+    first = SUPERBLOCK + 2
+    expected += sectors_of(before, first, SCRATCH + 24 - first)
     expected += b"".join(pattern(i, 7) for i in range(24, 224))
     rest = SCRATCH + 224
     expected += sectors_of(before, rest, size - rest)
