@@ -10,7 +10,8 @@ from machine import Failure
 from qemu import GUEST_TIME
 
 KEYS = 2000
-NMIS = 200
+NMIS = 100
+MOST_NMIS = 20000
 FLOOD = 300
 
 
@@ -138,16 +139,17 @@ def nmis_on_top_of_the_allocator_change_nothing(lab):
     """The suites of mm/, with an NMI in every QMP round trip."""
     with lab.boot("selftest", more=GUEST_TIME) as qemu:
         qemu.console.expect("KTAP version 1")
-        sent = inject_until_the_end(qemu, 100 * NMIS)
+        sent = inject_until_the_end(qemu, MOST_NMIS)
         end = qemu.wait_end(240)
         log = Log(qemu.console.text)
         answer = verdict(log, end)
         kind = answer.kind
         check(kind == Kind.PASSED, f"{kind.value}: {answer.reason}")
-        # The guest's own count; an NMI in an NMI waits, a third one is lost.
+        # The suites raise NMIs of their own; an NMI in an NMI waits, a third
+        # one is lost.
         counted = number(log_text(qemu), r"^# nmis (\d+)", "the self-test")
-        check(counted >= NMIS, f"only {counted} NMIs came before the end")
-        check(counted <= sent, f"{counted} NMIs were counted, {sent} sent")
+        check(sent >= NMIS, f"only {sent} NMIs were sent before the end")
+        check(counted >= NMIS, f"only {counted} NMIs were counted")
 
 
 @boot_test
@@ -155,7 +157,7 @@ def nmis_among_the_lines_of_the_log_tear_none(lab):
     """Of its first NMIs the kernel tells the 1st, 2nd, 4th, 8th... at once."""
     with lab.boot("selftest=printk", more=GUEST_TIME) as qemu:
         qemu.console.expect("KTAP version 1")
-        inject_until_the_end(qemu, 100 * NMIS)
+        inject_until_the_end(qemu, MOST_NMIS)
         expect_selftest_passes(qemu)
         counted = number(log_text(qemu), r"^# nmis (\d+)", "the self-test")
         check(counted > 0, "no NMI came before the end")
@@ -169,7 +171,7 @@ def nmis_from_outside_meet_those_from_inside(lab):
     """
     with lab.boot("selftest=nmi", more=GUEST_TIME) as qemu:
         qemu.console.expect("KTAP version 1")
-        sent = inject_until_the_end(qemu, 100 * NMIS)
+        sent = inject_until_the_end(qemu, MOST_NMIS)
         expect_selftest_passes(qemu)
         counted = number(log_text(qemu), r"^# nmis (\d+)", "the self-test")
         own = number(log_text(qemu), r"nmi: (\d+) NMIs", "the suite")
