@@ -551,7 +551,11 @@ static void ata_interrupt(int irq __unused, void *data)
 /* ---- Reset and identify --------------------------------------------------------------- */
 
 /* Both disks of the channel forget what they do.  Interrupts of the channel are
- * off afterwards.  0 or -ETIMEDOUT. */
+ * off afterwards.  0 or -ETIMEDOUT.
+ *
+ * The status that is waited for is that of the selected disk, and where there
+ * is none, it reads as 0, as if the reset were over: so the master is selected
+ * first.  One that is busy ignores that, but then it is there. */
 static int reset(const struct ata_channel *channel)
 {
 	struct deadline settle;
@@ -559,6 +563,7 @@ static int reset(const struct ata_channel *channel)
 
 	if (channel->bus_master != 0)
 		bus_master(channel, BM_COMMAND, 0);
+	write_port(channel, DEVICE, DEVICE_ALWAYS);
 	outb(CONTROL_RESET | CONTROL_NIEN, channel->control);
 	for (unsigned int i = 0; i < 10; i++)
 		io_wait();

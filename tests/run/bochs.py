@@ -22,7 +22,7 @@ from ktap import (
     END_TIMEOUT,
     END_TRIPLE_FAULT,
 )
-from machine import ISO, TIME_FACTOR, Failure, Machine
+from machine import ISO, LIMIT, TIME_FACTOR, Failure, Machine
 
 _CONFIG = """\
 config_interface: textconfig
@@ -108,7 +108,7 @@ class Bochs(Machine):
         with open(self.serial_path, errors="replace") as file:
             return file.read()
 
-    def wait_end(self, limit=120):
+    def wait_end(self, limit=LIMIT):
         status = self.wait_process(limit)
         if os.path.exists(self.serial_path):
             with open(self.serial_path, "rb") as file:
@@ -164,7 +164,7 @@ class LiveBochs(Bochs):
     def accept(self, server):
         """Bochs' end of the socket; Failure, in its words, if it ends instead."""
         server.settimeout(0.5)
-        deadline = time.monotonic() + 30 * TIME_FACTOR
+        deadline = time.monotonic() + LIMIT * TIME_FACTOR
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 return server.accept()[0]

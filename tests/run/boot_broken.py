@@ -23,16 +23,14 @@ import lab
 from bochs import Bochs
 from ktap import End, END_TIMEOUT, obituary
 from lab import check
-from machine import BUILD, ROOT, TIME_FACTOR, Failure
+from machine import BUILD, LIMIT, ROOT, TIME_FACTOR, Failure, wait_until
 from patched import KERNEL_SEEDS, Patched, read_heading
 from qemu import Qemu
 
 # What is said last by a machine that stands.
 LAST_WORDS = r"(?:boot died: |The machine has stopped|Labyrinth must ).*\n"
 KERNEL = os.path.join("build", "iso", "labyrinth.elf")
-SCREEN_LOOKS = 200
 LOOK = 0.05  # seconds between looks at a file, which cannot be waited for
-LIMIT = 60
 
 
 def build_disc(path, directory):
@@ -70,7 +68,7 @@ def wait_death(machine, heading):
         machine.console.expect(LAST_WORDS, limit)
     except Failure:
         if machine.console.closed:
-            return machine.wait_end(10)
+            return machine.wait_end()
     return End(END_TIMEOUT)
 
 
@@ -81,11 +79,14 @@ def check_everywhere(machine):
         return
     sentence = said.group().strip()
     check(sentence in machine.crumbs(), "port 0xE9 did not get the sentence")
-    for _ in range(SCREEN_LOOKS):
-        screen = "".join(row.ljust(80) for row in machine.screen_text())
-        if screen.startswith(sentence):
-            return
-    raise Failure(f"the screen says {screen[:160]!r}")
+
+    def screen():
+        return "".join(row.ljust(80) for row in machine.screen_text())
+
+    wait_until(
+        lambda: screen().startswith(sentence),
+        lambda: f"the screen says {screen()[:160]!r}",
+    )
 
 
 def broken_in_qemu(path, heading, iso, directory):

@@ -7,7 +7,7 @@ import subprocess
 
 import calls
 from lab import boot_test, check
-from machine import ROOT
+from machine import LIMIT, ROOT
 from patched import Patched
 
 CORPUS = os.path.join(ROOT, "tests", "fuzz", "corpus", "calls")
@@ -45,7 +45,7 @@ def calls_from_the_corpus_do_the_same_in_the_kernel_as_on_the_host(lab):
 @boot_test
 def replay_without_a_file_fails(lab):
     with lab.boot("replay") as machine:
-        end = machine.wait_end(60)
+        end = machine.wait_end()
     check("there is no module" in machine.console.text, "it does not say why")
     check(end.status == 35, str(end))
 
@@ -64,7 +64,7 @@ def a_wrong_step_is_the_same_for_fuzzer_host_and_kernel(lab):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT,
         )
     check(last == WRONG_STEP and status == 35, f"{last}, {status}")
     check(fuzzer.returncode != 0, "the fuzzer is content")

@@ -209,5 +209,5 @@ def map(lab, name):
         said = command(qemu, "check")
         check("exactly one column" in said, f"check says {said!r}")
         qemu.send("poweroff\r")
-        end = qemu.wait_end(20)
+        end = qemu.wait_end()
         check(end.kind == END_POWER_OFF, f"{end} instead of a power-off")

@@ -5,10 +5,9 @@ import re
 
 from ktap import END_TIMEOUT
 from lab import boot_test, check, command, for_each
-from machine import Failure
+from machine import wait_until
 from qemu import COLUMNS
 
-SETTLE = 200  # looks at the screen
 SPARE_ROWS = 5  # a longer cause and longer names must fit, too
 LAST_WORDS = "The machine has stopped."
 
@@ -23,7 +22,7 @@ LOG = (r"the last log lines before:", r"  \[.*\] boot: \d+ microseconds")
 
 def expect_all(qemu, patterns):
     for pattern in patterns:
-        qemu.console.expect(pattern, 30)
+        qemu.console.expect(pattern)
 
 
 def expect_report(qemu, walk):
@@ -35,12 +34,16 @@ def expect_report(qemu, walk):
 
 def last_screen(qemu):
     """The rows of the screen after the last words."""
-    for _ in range(SETTLE):
+
+    def look():
         rows = qemu.screen_text()
         # The line feed behind them is the last thing that is written.
-        if rows[-2].endswith(LAST_WORDS) and not rows[-1]:
-            return [row for row in rows if row]
-    raise Failure(f"the screen ends with {rows[-2:]}")
+        ended = rows[-2].endswith(LAST_WORDS) and not rows[-1]
+        return [row for row in rows if row] if ended else None
+
+    return wait_until(
+        look, lambda: f"the screen ends with {qemu.screen_text()[-2:]}"
+    )
 
 
 def as_written(rows):
@@ -81,7 +84,7 @@ def panic(lab, what):
     word, cause, walk = what
     with lab.prompt() as qemu:
         qemu.send(f"panic {word}\r")
-        qemu.console.expect(f"PANIC: .*{cause}", 30)
+        qemu.console.expect(f"PANIC: .*{cause}")
         expect_report(qemu, walk)
         check_screen(qemu, cause)
         end = qemu.wait_end(1)
@@ -97,15 +100,15 @@ def panic_in_an_interrupt_names_owner_and_intruder(lab):
     cause = r"exclusive page of shell, touched by irq 0 timer"
     with lab.prompt() as qemu:
         qemu.send("panic handler\r")
-        qemu.console.expect(r"intrusion: page 0x\w+, owned by shell, ", 30)
-        qemu.console.expect(f"PANIC: page fault: write of .*{cause}", 30)
-        qemu.console.expect(r"\] in irq 0 timer, CPU 0, preempt_count 0x1", 30)
+        qemu.console.expect(r"intrusion: page 0x\w+, owned by shell, ")
+        qemu.console.expect(f"PANIC: page fault: write of .*{cause}")
+        qemu.console.expect(r"\] in irq 0 timer, CPU 0, preempt_count 0x1")
         expect_all(qemu, REGISTERS + WALK)
-        qemu.console.expect(r"that is slot \d+ of window (\d+)", 30)
-        qemu.console.expect(r"window \d+ was open; .* its PDE was:", 30)
-        qemu.console.expect(r"level 2 PDE +[0-9a-f]{16} present writable", 30)
+        qemu.console.expect(r"that is slot \d+ of window (\d+)")
+        qemu.console.expect(r"window \d+ was open; .* its PDE was:")
+        qemu.console.expect(r"level 2 PDE +[0-9a-f]{16} present writable")
         expect_all(qemu, BACKTRACE)
-        qemu.console.expect(r"-- vector 32, interrupt, at:", 30)
+        qemu.console.expect(r"-- vector 32, interrupt, at:")
         expect_all(qemu, MEMORY + LOG[:1] + (re.escape(LAST_WORDS),))
         check_screen(qemu, cause)
 

@@ -45,7 +45,7 @@ def a_session_with_keys_and_a_storm_is_replayed_byte_for_byte(lab):
     session = session_with_keys(lab)
     session.load()
     with session.replay() as machine:
-        machine.wait_end(60)
+        machine.wait_end()
     check(session.difference() is None, str(session.difference()))
     with open(session.file("replay/serial.log"), "rb") as file:
         said = file.read()
@@ -54,7 +54,7 @@ def a_session_with_keys_and_a_storm_is_replayed_byte_for_byte(lab):
 
     # Something else typed is something else said, and that is seen.
     with session.replay(forge(session)) as machine:
-        machine.console.expect(PROMPT + ".*\n", 60)
+        machine.console.expect(PROMPT + ".*\n")
         machine.kill()
     check(session.difference() is not None, "a forged log goes unnoticed")
 

@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: MIT
 """What is on the screen, in video memory and in the picture that QEMU draws."""
 
-import time
-
 from ktap import END_POWER_OFF
 from lab import boot_test, check, command, expect_end
-from machine import PROMPT, TIME_FACTOR, Failure
+from machine import PROMPT, wait_until
 
 
-def settled_screen(qemu, last_line, limit=20):
+def settled_screen(qemu, last_line):
     """The screen's text once its last line is LAST_LINE."""
-    deadline = time.monotonic() + limit * TIME_FACTOR
-    while time.monotonic() < deadline:
+
+    def look():
         lines = qemu.screen_text()
         written = [line for line in lines if line.strip()]
-        if written and written[-1].strip() == last_line.strip():
-            return lines
-    raise Failure(f"the screen ends with {written[-1:]}, not {last_line!r}")
+        ended = written and written[-1].strip() == last_line.strip()
+        return lines if ended else None
+
+    return wait_until(
+        look, lambda: f"not {last_line!r} at the end: {qemu.screen_text()}"
+    )
 
 
 @boot_test
@@ -46,7 +47,7 @@ def screen_shows_what_the_serial_port_says(lab):
 def keyboard_types_into_the_same_shell(lab):
     with lab.prompt() as qemu:
         qemu.keys("echo Aa_|1!\n")
-        qemu.console.expect(r"\nAa_\|1!\r?\n", 20)
+        qemu.console.expect(r"\nAa_\|1!\r?\n")
 
 
 @boot_test
@@ -70,20 +71,22 @@ def page_up_shows_earlier_lines_and_page_down_the_last_ones(lab):
         check("the end" in settled_screen(qemu, PROMPT), "it stays back")
 
 
-def screen_with(qemu, line, limit=20):
+def screen_with(qemu, line):
     """The screen's text once LINE is in it."""
-    deadline = time.monotonic() + limit * TIME_FACTOR
-    while time.monotonic() < deadline:
+
+    def look():
         lines = qemu.screen_text()
-        if line in lines:
-            return lines
-    raise Failure(f"{line!r} does not come onto the screen: {lines}")
+        return lines if line in lines else None
+
+    return wait_until(
+        look, lambda: f"{line!r} does not come: {qemu.screen_text()}"
+    )
 
 
 @boot_test
 def machine_without_a_serial_port_has_its_prompt_on_the_screen(lab):
     with lab.boot(serial_port=False) as qemu:
-        settled_screen(qemu, PROMPT, 60)
+        settled_screen(qemu, PROMPT)
         qemu.keys("echo Hello\n")
         check("Hello" in settled_screen(qemu, PROMPT), "the shell is deaf")
         check(qemu.console.text == "", "there is a serial port after all")

@@ -5,7 +5,7 @@ import re
 
 from ktap import Kind, Log, verdict
 from lab import boot_test, check, command, for_each, number
-from machine import PROMPT, Failure
+from machine import LIMIT, PROMPT, wait_until
 from qemu import GUEST_TIME
 
 UP, LEFT, BACKSPACE = "\x1b[A", "\x1b[D", "\x7f"
@@ -147,7 +147,7 @@ def nonsense_is_answered_and_changes_nothing(lab):
         check("exactly one column" in said, f"check says {said!r}")
 
 
-def typed(qemu, keys, limit=30):
+def typed(qemu, keys, limit=LIMIT):
     """Send KEYS and enter; what the line was in the end, and its answer."""
     qemu.send(keys)
     return command(qemu, "", limit)
@@ -164,24 +164,25 @@ def tab_completes_commands_and_flags(lab):
         check("parked pool" in said, f"EXCL<Tab>: {said!r}")
         # Twice: the candidates, then the same line again.
         qemu.send("p\t\t")
-        qemu.console.expect(r"panic\s+.*", 30)
-        qemu.console.expect(PROMPT + "p", 30)
+        qemu.console.expect(r"panic\s+.*")
+        qemu.console.expect(PROMPT + "p")
         said = typed(qemu, "s\r" + "echo on")
         check("thread" in said, f"ps says {said!r}")
         check(re.search(r"stack: bytes .* of 16384; double fault 0, NMI 0", said),
               f"ps says {said!r}")
 
 
-def ps_at_rest(qemu, tries=100):
+def ps_at_rest(qemu):
     """
     What ps says when nobody else wants to run.  A line that is typed at once
     may find a thread that has not run yet: then once more.
     """
-    for _ in range(tries):
+
+    def look():
         said = command(qemu, "ps")
-        if "runnable" not in said:
-            return said
-    raise Failure(f"somebody wants to run all the time: {said!r}")
+        return None if "runnable" in said else said
+
+    return wait_until(look, lambda: "somebody wants to run all the time")
 
 
 @boot_test
@@ -226,7 +227,7 @@ def history_and_editing_over_the_serial_line(lab):
         said = typed(qemu, "frobnicate\x15echo new")
         check(said.strip() == "new", f"^U gives {said!r}")
         qemu.send("frobnicate\x03")
-        qemu.console.expect(PROMPT, 30)
+        qemu.console.expect(PROMPT)
         said = command(qemu, "echo after")
         check(said.strip() == "after", f"^C leaves {said!r}")
 

@@ -7,6 +7,7 @@ import re
 import threading
 
 from lab import boot_test, check, command, number
+from machine import LIMIT, wait_until
 
 
 def boot_with_com2(lab, words=""):
@@ -24,10 +25,10 @@ def vmstat(qemu):
 def end_stream(qemu):
     """Ask for the end, and wait until the kernel says that all is sent."""
     command(qemu, "trace stream off")
-    for _ in range(1000):
-        if "stream to COM2: off" in command(qemu, "trace"):
-            return
-    check(False, "the stream does not end")
+    wait_until(
+        lambda: "stream to COM2: off" in command(qemu, "trace"),
+        lambda: "the stream does not end",
+    )
 
 
 def read_stream(path):
@@ -197,7 +198,7 @@ def traced_code_does_not_wait_for_a_reader_that_sleeps(lab):
             reader.start()
             end_stream(qemu)
             qemu.kill()
-            reader.join(30)
+            reader.join(LIMIT)
     records, lost = parse_stream(lines)
     check(lost > 0, "nothing was lost: this was no test")
     total = len(records) + lost

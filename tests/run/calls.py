@@ -10,7 +10,7 @@ import os
 import subprocess
 
 from lab import make_iso
-from machine import BUILD, Failure
+from machine import BUILD, LIMIT, Failure
 from qemu import Qemu
 
 MODULE = ("module2 /boot/extra",)
@@ -24,7 +24,7 @@ def on_host(path, build=BUILD):
     """What the host prints about the file at PATH."""
     program = os.path.join(build, "host", "replay")
     done = subprocess.run(
-        [program, path], capture_output=True, text=True, timeout=60
+        [program, path], capture_output=True, text=True, timeout=LIMIT
     )
     return replay_lines(done.stdout)
 
@@ -37,6 +37,6 @@ def in_kernel(path, directory, build=BUILD):
         raise Failure(f"{path} is empty")
     iso = make_iso("replay", MODULE, calls, build)
     with Qemu("replay", directory, iso) as machine:
-        end = machine.wait_end(60)
+        end = machine.wait_end()
         lines = replay_lines(machine.console.text.replace("\r", ""))
     return lines, end.status

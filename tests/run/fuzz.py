@@ -26,7 +26,7 @@ SOURCES = os.path.join(ROOT, "tests", "fuzz")
 FUZZ = os.path.join(BUILD, "fuzz")
 SEED = 1
 RUNS = 2000  # of a target that does not say
-LIMIT = 120  # seconds
+LIMIT = 300  # seconds
 
 
 def targets():

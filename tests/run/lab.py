@@ -15,7 +15,7 @@ import subprocess
 import threading
 
 from ktap import Log, verdict
-from machine import BUILD, ISO, NEW_DISK, PROMPT, ROOT, Failure
+from machine import BUILD, ISO, LIMIT, NEW_DISK, PROMPT, ROOT, Failure
 from qemu import Qemu
 
 TEST_DIRECTORY = os.path.join(BUILD, "test")
@@ -135,7 +135,7 @@ class Lab:
         return machine
 
 
-def command(machine, line, limit=60):
+def command(machine, line, limit=LIMIT):
     """Type LINE at the serial prompt.  Returns what it printed."""
     machine.send(line + "\r")
     # The line editor redraws as it goes; the last line feed ends the echo.
@@ -152,12 +152,12 @@ def number(text, pattern, what):
     return int(found.group(1))
 
 
-def expect_end(machine, kind, limit=60):
+def expect_end(machine, kind, limit=LIMIT):
     end = machine.wait_end(limit)
     check(end.kind == kind, f"{end} instead of {kind}")
 
 
-def expect_selftest_passes(machine, limit=180):
+def expect_selftest_passes(machine, limit=2 * LIMIT):
     end = machine.wait_end(limit)
     answer = verdict(Log(machine.console.text), end)
     kind = answer.kind.value

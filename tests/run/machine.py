@@ -5,7 +5,8 @@ A machine that runs in a process of its own: what QEMU and Bochs have in common.
 Its console is a growing text; expect() waits for a pattern behind the last one
 found.  Nothing here sleeps for a fixed time: each wait ends when what it waits
 for happens, when the machine ends, or at a time limit.  Limits are for broken
-machines and generous; LABYRINTH_TIME=3 makes all of them three times as long.
+machines: a host that has much else to do must not reach them.  LABYRINTH_TIME=3
+makes all of them three times as long.
 
 Whatever happens to this process, the machine does not outlive it: end_all() is
 called at every exit, and where the system offers it, the kernel is asked to end
@@ -22,6 +23,7 @@ import threading
 import time
 
 TIME_FACTOR = float(os.environ.get("LABYRINTH_TIME", "1"))
+LIMIT = 120  # seconds, for whatever has to happen
 ROOT = os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 )
@@ -38,6 +40,20 @@ _running_lock = threading.Lock()
 
 class Failure(Exception):
     """A test's own sentence about what went wrong."""
+
+
+def wait_until(look, sentence, limit=LIMIT):
+    """
+    Call LOOK until it returns something true, and return that.  At the limit
+    SENTENCE() says what is wrong.
+    """
+    deadline = time.monotonic() + limit * TIME_FACTOR
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise Failure(sentence())
 
 
 class Console:
@@ -68,7 +84,7 @@ class Console:
                 self._log.close()
             self._changed.notify_all()
 
-    def expect(self, pattern, limit=60):
+    def expect(self, pattern, limit=LIMIT):
         """
         Wait for PATTERN behind what was found last.  Returns the match, and in
         its group 0 the text found; raises Failure if the console closes or the

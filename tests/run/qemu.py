@@ -27,7 +27,7 @@ from ktap import (
     END_TIMEOUT,
     END_TRIPLE_FAULT,
 )
-from machine import ISO, TIME_FACTOR, Failure, Machine
+from machine import ISO, LIMIT, TIME_FACTOR, Failure, Machine
 
 COLUMNS, ROWS = 80, 25
 
@@ -165,7 +165,7 @@ class Qemu(Machine):
         with self._qmp_lock:
             try:
                 self._qmp.sendall(json.dumps(request).encode() + b"\n")
-                answer = self._answers.get(timeout=60 * TIME_FACTOR)
+                answer = self._answers.get(timeout=LIMIT * TIME_FACTOR)
             except (OSError, queue.Empty):
                 answer = None
         if answer is None:
@@ -237,11 +237,11 @@ class Qemu(Machine):
         self.qmp("screendump", filename=os.path.abspath(path), format="png")
         return Picture(path)
 
-    def wait_end(self, limit=60):
+    def wait_end(self, limit=LIMIT):
         """How the machine ended.  It is gone when this returns."""
         status = self.wait_process(limit)
         for reader in self._readers:
-            reader.join(60 * TIME_FACTOR)
+            reader.join(LIMIT * TIME_FACTOR)
         self._qmp.close()
         self._serial.close()
         return self._end_of(status)

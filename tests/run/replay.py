@@ -37,11 +37,11 @@ import sys
 
 from console import cpu, in_terminal, memory, say
 from lab import make_iso
-from machine import BUILD, ISO, PROMPT, ROOT, Failure, end_on_signals
+from machine import BUILD, ISO, LIMIT, PROMPT, ROOT, Failure
+from machine import end_on_signals
 from qemu import Qemu
 
 DIRECTORY = os.path.join(BUILD, "record")
-LIMIT = 60
 PANIC_ENDS = r"The machine has stopped\.\s"
 
 
@@ -105,7 +105,7 @@ class Session:
         """Record a session that types LINES.  Returns how the machine ended."""
         with self.record(iso, cpu, memory) as machine:
             type_lines(machine, lines)
-            end = machine.wait_end(20)
+            end = machine.wait_end()
         self.keep()
         return end
 
@@ -149,7 +149,7 @@ class Session:
 
 def wait_prompt(machine):
     """False if there is a panic instead."""
-    found = machine.console.expect(PROMPT + "|" + PANIC_ENDS, LIMIT)
+    found = machine.console.expect(PROMPT + "|" + PANIC_ENDS)
     return found.group(0) == PROMPT
 
 
@@ -190,7 +190,7 @@ def record_terminal(session, iso):
         in_terminal(machine)
         if machine.process.poll() is None:
             machine.qmp("quit")
-        end = machine.wait_end(20)
+        end = machine.wait_end()
     session.keep()
     return end
 
