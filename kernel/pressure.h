@@ -40,7 +40,7 @@ struct pressure_report {
  * while timer and keyboard interrupts take exclusive pages and plain ones; then
  * check every invariant.
  *
- *   => MEMORY: leave so many pages above the high marks, the rest is taken
+ *   => MEMORY: leave so many pages above the low marks, the rest is taken
  *      meanwhile; 0: as many as swap can hold twice
  *   => thread context
  *   <= ends by itself: the rounds are counted

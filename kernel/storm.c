@@ -106,7 +106,8 @@ static unsigned int half_rate(unsigned int hz, unsigned int asked)
 	return max(hz / 2, least_rate(asked));
 }
 
-unsigned int storm_find_rate(unsigned int asked)
+/* The highest rate that the machine delivers, or the least. */
+static unsigned int find_rate(unsigned int asked)
 {
 	unsigned int hz = asked;
 
@@ -356,7 +357,7 @@ void storm_run(unsigned int hz, unsigned int ticks, struct storm_report *report)
 
 	recorder_stop();
 	refiller_settle();
-	empty.hz = storm_find_rate(hz);
+	empty.hz = find_rate(hz);
 	/* A machine that is busy with other things may deliver less than it
 	 * did a moment ago: then half the rate for the same time. */
 	for (;;) {

@@ -39,10 +39,6 @@ struct storm_report {
 void storm_run(unsigned int hz, unsigned int ticks,
                struct storm_report *report);
 
-/* The highest rate up to ASKED that the machine delivers now, or the least; the
- * timer runs at it.  Thread context. */
-unsigned int storm_find_rate(unsigned int asked);
-
 /* Print a report on the consoles. */
 void storm_print(const struct storm_report *report);
 

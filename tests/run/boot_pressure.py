@@ -29,6 +29,9 @@ def pressure_on_all_of_8M(lab):
         pages = number(said, r"(\d+) anonymous pages", "pressure")
         memory = number(said, r"in (\d+) pages of memory", "pressure")
         check(pages == 2 * memory, f"{pages} pages in {memory}")
+        for who in ("kswapd", "others"):
+            pages = number(said, rf"(\d+) by {who}", "pressure")
+            check(pages > 0, f"{who} reclaimed nothing")
         used = command(qemu, "swaps").splitlines()[1].split()[3]
         check(used == "0", f"{used} kB of swap are still used")
         said = command(qemu, "check")
