@@ -24,8 +24,7 @@
  *
  * Locking: none of its own.  Any number of threads reclaim at once, each with the
  * pages that it has isolated.  A thread that reclaims has THREAD_MEMALLOC set:
- * what it allocates meanwhile comes from the reserve and does not reclaim (the
- * front door sees to that: mm/slow_path.c, rung 5).
+ * what it allocates meanwhile comes from the reserve and does not reclaim.
  *
  * Source: Linux mm/vmscan.c: do_try_to_free_pages(), shrink_lruvec(),
  * get_scan_count(), inactive_is_low(), throttle_direct_reclaim().
@@ -416,8 +415,9 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 		.highest_zone = request->highest_zone,
 		.wanted = SWAP_CLUSTER_MAX,
 	};
-	unsigned int scope = memalloc_noreclaim_save();
+	unsigned int scope;
 
+	scope = memalloc_noreclaim_save();
 	count_stall(node, request->highest_zone);
 	shrink_by_priority(&scan);
 	/* Everything inactive is in use: look at what is protected, too. */
