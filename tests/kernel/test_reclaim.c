@@ -284,7 +284,9 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 
 	init_completion(&go);
 	drained_init(&rest);
-	thread = thread_create("throttled", wait_and_be_throttled, NULL);
+	/* Urgent: it looks before kswapd, which may be awake, frees any. */
+	thread = thread_create_priority("throttled", PRIORITY_HIGH,
+	                                wait_and_be_throttled, NULL);
 	leave_room(ROOM);
 	space_fill(&file, 0, ROOM);
 	drain(&rest, __GFP_MEMALLOC);
