@@ -326,7 +326,6 @@ static struct oom_reaper anon_reaper = {
  * wait is worth somebody's life. */
 static void begin_recovery(void)
 {
-	reclaim_set_swap(&node, get_nr_swap_pages);
 	node.recovery.reclaim = reclaim_try_to_free_pages;
 	node.recovery.reclaimable = zone_reclaimable_pages;
 	node.recovery.throttle = throttle_direct_reclaim;

@@ -94,7 +94,7 @@ static struct line lines[RECORDER_LINES] = {
 
 static struct thread *recorder_thread;
 static bool reading; /* the thread has taken a page */
-static void (*probe)(void);
+static void (*timer_probe)(void);
 static struct wait_queue page_queue = WAIT_QUEUE_INIT(page_queue);
 
 /* ---- In the interrupt --------------------------------------------------- */
@@ -174,11 +174,11 @@ static void record(struct line *line, uint32_t data)
 
 static void timer_sample(void *data)
 {
-	void (*look)(void) = READ_ONCE(probe);
+	void (*probe)(void) = READ_ONCE(timer_probe);
 
 	record(data, 0);
-	if (look != NULL)
-		look();
+	if (probe != NULL)
+		probe();
 }
 
 static void keyboard_sample(int code, void *data)
@@ -321,9 +321,9 @@ int recorder_stop(void)
 	return error != 0 ? error : keyboard_error;
 }
 
-void recorder_set_probe(void (*look)(void))
+void recorder_set_probe(void (*probe)(void))
 {
-	WRITE_ONCE(probe, look);
+	WRITE_ONCE(timer_probe, probe);
 }
 
 const char *recorder_check(void)

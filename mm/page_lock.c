@@ -87,6 +87,7 @@ static struct lru *lru_of(const struct page *page)
 	return &page_zone(main_node(), page)->lru;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the builtin writes it */
 static void add(unsigned long *count, unsigned long amount)
 {
 	__atomic_fetch_add(count, amount, __ATOMIC_RELAXED);

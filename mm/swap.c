@@ -155,12 +155,17 @@ static const char *check_badpages(const struct swap_header *header)
 /* Text that somebody else wrote, for people. */
 static void copy_label(char *label, const uint8_t *from)
 {
-	for (unsigned int i = 0; i < 16; i++) {
-		if (from[i] == 0)
-			break;
-		*label++ = from[i] < ' ' || from[i] > '~' ? '?' : (char)from[i];
+	unsigned int length = 0;
+
+	while (length < 16 && from[length] != 0) {
+		bool printable = from[length] >= ' ' && from[length] <= '~';
+
+		label[length] = '?';
+		if (printable)
+			label[length] = (char)from[length];
+		length++;
 	}
-	*label = '\0';
+	label[length] = '\0';
 }
 
 const char *swap_read_header(const void *page, unsigned long device_pages,

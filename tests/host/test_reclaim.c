@@ -631,28 +631,27 @@ CASE(reclaim, takes_pages_of_zones_that_the_request_may_use_only)
 	return finish();
 }
 
-/* Through the front door, as the kernel calls it: who asks is marked there
- * already, and must be served all the same. */
-CASE(reclaim, a_request_reclaims_for_itself_and_reclaim_does_not)
+CASE(reclaim, serves_the_front_door_with_pf_memalloc_and_not_inside_itself)
 {
-	unsigned int scope;
 	struct page *page;
 
 	start();
 	node->recovery.reclaim = reclaim_try_to_free_pages;
+	node->recovery.reclaimable = zone_reclaimable_pages;
 	space_fill(&file, GFP_KERNEL, 200);
-	pile_drain(&pile, GFP_NOWAIT, PILE_PAGES);
+	pile_leave(&pile, MIN);
 	page = alloc_pages_node(node, GFP_KERNEL, 0);
 	EXPECT(page != NULL);
-	free_pages_node(node, page, 0, RETURN_ADDRESS());
+	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
+	EXPECT(stat(VMSTAT_pgsteal_direct) >= SWAP_CLUSTER_MAX);
 	EXPECT_EQUAL(file.flags, THREAD_MEMALLOC);
 	EXPECT_EQUAL(current_thread()->flags, 0);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
-	pile_drain(&pile, GFP_NOWAIT, PILE_PAGES);
-	scope = memalloc_noreclaim_save();
-	pile_drain(&pile, GFP_KERNEL, PILE_PAGES);
-	memalloc_noreclaim_restore(scope);
-	EXPECT_EQUAL(zone->free_pages, 0);
+	__free_page(page);
+	/* A thread that has it takes what is left, and reclaims nothing. */
+	machine_set_memalloc(true);
+	pile_drain(&pile, GFP_KERNEL, PAGES);
+	machine_set_memalloc(false);
+	EXPECT_EQUAL(node_free(node), 0);
 	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
 	return finish();
 }

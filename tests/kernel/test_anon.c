@@ -146,7 +146,8 @@ static bool is_waiting(void *thread)
 
 CASE(anon, two_readers_of_a_slot_read_it_once)
 {
-	struct completion entered, go_on;
+	struct completion entered;
+	struct completion go_on;
 	struct thread *thread[2];
 	unsigned long reads;
 
@@ -255,7 +256,9 @@ CASE(anon, badness_is_what_a_threads_objects_have_in_memory_and_on_swap)
 {
 	struct thread *self = current_thread();
 	short adj = self->oom_score_adj;
-	int64_t plain, more, never;
+	int64_t plain;
+	int64_t more;
+	int64_t never;
 
 	EXPECT(start());
 	for (unsigned long i = 0; i < PAGES; i++)
@@ -273,7 +276,7 @@ CASE(anon, badness_is_what_a_threads_objects_have_in_memory_and_on_swap)
 	self->oom_score_adj = adj;
 	/* One page more is the table of the window. */
 	EXPECT_EQUAL(plain, PAGES + 1);
-	EXPECT_EQUAL(more, PAGES + 1 + 100 * 5);
+	EXPECT_EQUAL(more, PAGES + 1 + 100 * 5UL);
 	EXPECT(never == OOM_NEVER);
 	return finish();
 }

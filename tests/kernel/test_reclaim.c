@@ -392,7 +392,8 @@ CASE(reclaim,
 {
 	static struct ram_swap disk;
 	struct anon_object *object = anon_object_create(64);
-	unsigned long with_0, with_60;
+	unsigned long with_0;
+	unsigned long with_60;
 
 	EXPECT(object != NULL && ram_swap_make(&disk, "testram", 129));
 	EXPECT_EQUAL(swapon(&disk.device, 32767, NULL), 0);

@@ -20,6 +20,13 @@ static void put_le32(uint8_t *at, uint32_t value)
 		at[i] = (uint8_t)(value >> 8 * i);
 }
 
+/* Without the 0 behind it. */
+static void put_text(uint8_t *at, const char *text)
+{
+	while (*text != '\0')
+		*at++ = (uint8_t)*text++;
+}
+
 void ram_swap_header(void *page, uint32_t last_page, const uint32_t *bad,
                      unsigned int count)
 {
@@ -29,10 +36,10 @@ void ram_swap_header(void *page, uint32_t last_page, const uint32_t *bad,
 	put_le32(bytes + 1024, 1);
 	put_le32(bytes + 1028, last_page);
 	put_le32(bytes + 1032, count);
-	memcpy(bytes + 1052, "ram", 3);
+	put_text(bytes + 1052, "ram");
 	for (unsigned int i = 0; i < count; i++)
 		put_le32(bytes + 1536 + 4UL * i, bad[i]);
-	memcpy(bytes + 4086, "SWAPSPACE2", 10);
+	put_text(bytes + 4086, "SWAPSPACE2");
 }
 
 /* ---- Reading and writing ------------------------------------------------------ */

@@ -39,7 +39,7 @@ def pressure_on_all_of_8M(lab):
 
 
 @boot_test
-def pressure_on_all_of_8M_in_bochs(lab):
+def pressure_in_bochs_on_all_of_8M(lab):
     iso = make_iso("selftest=pressure")
     os.makedirs(lab.directory, exist_ok=True)
     disk = disk_copy(lab.directory)
