@@ -171,7 +171,9 @@ static void print_bytes(const char *bytes, size_t size)
 		bool plain = bytes[i] == '\n' || bytes[i] == '\t' ||
 		             (bytes[i] >= ' ' && bytes[i] <= '~');
 
-		line[i] = plain ? bytes[i] : '.';
+		line[i] = '.';
+		if (plain)
+			line[i] = bytes[i];
 	}
 	line[size] = '\0';
 	console_printf("%s", line);
@@ -275,7 +277,8 @@ static int run_sync(int argc, char **argv)
 static int run_df(int argc, char **argv)
 {
 	struct ext2_usage usage;
-	uint64_t size, free;
+	uint64_t size;
+	uint64_t free;
 
 	if (argc > 1)
 		return -EINVAL;

@@ -87,17 +87,13 @@ static struct lru *lru_of(const struct page *page)
 	return &page_zone(main_node(), page)->lru;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): the builtin writes it */
-static void add(unsigned long *count, unsigned long amount)
-{
-	__atomic_fetch_add(count, amount, __ATOMIC_RELAXED);
-}
-
 static void add_dirty(const struct page *page, unsigned long amount)
 {
-	add(&lru_of(page)->dirty, amount);
+	struct lru *lru = lru_of(page);
+
+	__atomic_fetch_add(&lru->dirty, amount, __ATOMIC_RELAXED);
 	if (!page_has(page, PG_swapbacked))
-		add(&lru_of(page)->file_dirty, amount);
+		__atomic_fetch_add(&lru->file_dirty, amount, __ATOMIC_RELAXED);
 }
 
 bool set_page_dirty(struct page *page)
@@ -126,7 +122,7 @@ void set_page_writeback(struct page *page)
 	bool before = page_test_and_set(page, PG_writeback);
 
 	kassert(!before && page_has(page, PG_locked));
-	add(&lru_of(page)->writeback, 1);
+	__atomic_fetch_add(&lru_of(page)->writeback, 1, __ATOMIC_RELAXED);
 }
 
 /* As soon as the bit is cleared the page may be gone: its reference may be the
@@ -143,11 +139,11 @@ void end_page_writeback(struct page *page)
 		lru_rotate(node, page);
 	before = page_test_and_clear(page, PG_writeback);
 	kassert(before);
-	add(&lru->writeback, -1UL);
+	__atomic_fetch_add(&lru->writeback, -1UL, __ATOMIC_RELAXED);
 	wake_up(queue);
 	writeback_ended(node);
 	if (wanted) {
-		add(&node->reclaim.written, 1);
+		__atomic_fetch_add(&node->reclaim.written, 1, __ATOMIC_RELAXED);
 		wake_up(&node->reclaim.writeback_wait);
 	}
 }

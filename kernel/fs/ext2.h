@@ -83,7 +83,8 @@ __must_check int ext2_mount(struct block_device *device, bool read_only,
                             struct ext2 **fs);
 
 /* Write everything and let go of it.  -EBUSY: an inode is in use.  Otherwise it
- * is unmounted afterwards, also if the answer is -EIO: something was lost. */
+ * is unmounted afterwards, also if the answer is an error (-EIO, -EUCLEAN): then
+ * something was lost. */
 __must_check int ext2_unmount(struct ext2 *fs);
 
 /* Everything is on the disk when it returns 0. */

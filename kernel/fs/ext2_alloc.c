@@ -61,7 +61,8 @@ int ext2_group_get(struct ext2 *fs, uint32_t group, struct page **page,
 
 int ext2_check_block(struct ext2 *fs, uint32_t number)
 {
-	uint32_t group, first;
+	uint32_t group;
+	uint32_t first;
 	struct ext2_group *data;
 	struct page *page;
 	bool own;
@@ -153,7 +154,8 @@ static int take_in_group(struct ext2 *fs, uint32_t group, uint32_t from,
 int ext2_take_block(struct ext2 *fs, uint32_t goal, uint32_t *number)
 {
 	uint32_t from = goal - fs->super->first_data_block;
-	uint32_t group, bit;
+	uint32_t group;
+	uint32_t bit;
 
 	if (goal <= fs->super->first_data_block ||
 	    goal >= fs->super->blocks_count)

@@ -21,6 +21,7 @@
  * Blocks of directories are cached by their number on the disk, like all blocks
  * of the file system's own (kernel/fs/ext2_meta.c).
  */
+#include "kernel/core/panic.h"
 #include "kernel/fs/ext2_internal.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
@@ -121,6 +122,7 @@ static int walk_here(struct walk *walk)
 		walk_end(walk);
 		return error;
 	}
+	kassert(walk->entry != NULL);
 	return 1;
 }
 
@@ -136,6 +138,7 @@ static int walk_next(struct walk *walk)
 static bool has_name(const struct walk *walk, const char *name,
                      unsigned int length)
 {
+	kassert(walk->entry != NULL);
 	return walk->entry->inode != 0 &&
 	       name_length(walk->dir->fs, walk->entry) == length &&
 	       memcmp(walk->entry->name, name, length) == 0;
@@ -202,17 +205,24 @@ int ext2_dir_next(struct inode *dir, uint64_t *position, struct ext2_name *name)
 
 /* ---- Changing --------------------------------------------------------------------- */
 
+/* What an entry says. */
+struct link {
+	const char *name;
+	unsigned int length;
+	uint32_t number;
+	bool dir;
+};
+
 static void write_entry(const struct ext2 *fs, struct ext2_entry *entry,
-                        unsigned int space, const char *name,
-                        unsigned int length, uint32_t number, bool dir)
+                        unsigned int space, const struct link *link)
 {
-	entry->inode = number;
+	entry->inode = link->number;
 	entry->length = (uint16_t)space;
-	entry->name_length = (uint8_t)length;
+	entry->name_length = (uint8_t)link->length;
 	entry->type = !fs->filetype ? 0
-	              : dir         ? EXT2_ENTRY_DIR
+	              : link->dir   ? EXT2_ENTRY_DIR
 	                            : EXT2_ENTRY_FILE;
-	memcpy(entry->name, name, length);
+	memcpy(entry->name, link->name, link->length);
 }
 
 static void note_change(struct inode *dir)
@@ -225,6 +235,7 @@ static void note_change(struct inode *dir)
 /* One more block with one free entry in it. */
 static int append_block(struct inode *dir)
 {
+	static const struct link nothing = { .name = "" };
 	struct ext2 *fs = dir->fs;
 	struct ext2_entry *entry;
 	struct page *page;
@@ -246,7 +257,7 @@ static int append_block(struct inode *dir)
 
 		return second != 0 ? second : error;
 	}
-	write_entry(fs, entry, fs->block_size, "", 0, 0, false);
+	write_entry(fs, entry, fs->block_size, &nothing);
 	filemap_dirty(page);
 	put_page(page);
 	dir->size += fs->block_size;
@@ -269,6 +280,8 @@ int ext2_dir_add(struct inode *dir, const char *name, unsigned int length,
 {
 	struct ext2 *fs = dir->fs;
 	struct walk walk = { .dir = dir };
+	const struct link link = { name, length, inode->number,
+		                   inode_is_dir(inode) };
 	unsigned int need = ext2_entry_size(length);
 	struct ext2_entry *entry;
 	unsigned int room;
@@ -289,8 +302,7 @@ int ext2_dir_add(struct inode *dir, const char *name, unsigned int length,
 		entry->length = (uint16_t)(entry->length - room);
 		entry = (struct ext2_entry *)((char *)entry + entry->length);
 	}
-	write_entry(fs, entry, room, name, length, inode->number,
-	            inode_is_dir(inode));
+	write_entry(fs, entry, room, &link);
 	filemap_dirty(walk.page);
 	walk_end(&walk);
 	note_change(dir);
@@ -317,6 +329,8 @@ int ext2_dir_remove(struct inode *dir, const char *name, unsigned int length)
 
 int ext2_dir_make(struct inode *dir, uint32_t parent)
 {
+	const struct link self = { ".", 1, dir->number, true };
+	const struct link up = { "..", 2, parent, true };
 	struct ext2 *fs = dir->fs;
 	unsigned int first = ext2_entry_size(1);
 	struct ext2_entry *entry;
@@ -330,9 +344,9 @@ int ext2_dir_make(struct inode *dir, uint32_t parent)
 		error = ext2_meta_get(fs, number, &page, &entry);
 	if (error != 0)
 		return error;
-	write_entry(fs, entry, first, ".", 1, dir->number, true);
+	write_entry(fs, entry, first, &self);
 	entry = (struct ext2_entry *)((char *)entry + first);
-	write_entry(fs, entry, fs->block_size - first, "..", 2, parent, true);
+	write_entry(fs, entry, fs->block_size - first, &up);
 	filemap_dirty(page);
 	put_page(page);
 	return 0;

@@ -55,7 +55,8 @@ static int find_run(struct inode *inode, const struct page *page,
 	*run = (struct run){ .at = at, .count = 1 };
 	error = map(inode, block, &run->first);
 	while (error == 0 && at + run->count < blocks) {
-		uint32_t number, next;
+		uint32_t number;
+		uint32_t next;
 
 		error = map(inode, block + run->count, &number);
 		next = run->first == 0 ? 0 : run->first + run->count;

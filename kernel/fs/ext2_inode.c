@@ -109,7 +109,7 @@ static int hold_disk(struct inode *inode)
 	                      &data);
 	if (error != 0)
 		return error;
-	data += index % per_block * fs->inode_size;
+	data += (size_t)(index % per_block) * fs->inode_size;
 	inode->disk = (struct ext2_disk_inode *)data;
 	return 0;
 }
@@ -359,7 +359,8 @@ void ext2_inode_put(struct inode *inode)
 unsigned long ext2_inode_forget(struct ext2 *fs, unsigned long count)
 {
 	unsigned long forgotten = 0;
-	struct list *at, *after;
+	struct list *at;
+	struct list *after;
 
 	list_for_each_safe(at, after, &fs->idle)
 	{
@@ -430,7 +431,8 @@ void ext2_inodes_init(struct ext2 *fs)
 
 void ext2_inodes_end(struct ext2 *fs)
 {
-	struct list *at, *after;
+	struct list *at;
+	struct list *after;
 
 	if (fs->shrinker.name != NULL)
 		unregister_shrinker(&fs->shrinker);

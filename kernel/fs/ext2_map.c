@@ -100,6 +100,14 @@ int ext2_map(struct inode *inode, uint64_t block, uint32_t *number)
 	return *number != 0 ? ext2_check_block(fs, *number) : 0;
 }
 
+/* All numbers on the way have been allowed when the page was filled.  But if two
+ * files have a block in common, one file's data may be the other's numbers. */
+static bool is_on_disk(const struct ext2 *fs, uint32_t number)
+{
+	return number > fs->super->first_data_block &&
+	       number < fs->super->blocks_count;
+}
+
 int ext2_map_peek(struct inode *inode, uint64_t block, uint32_t *number)
 {
 	struct ext2 *fs = inode->fs;
@@ -110,18 +118,39 @@ int ext2_map_peek(struct inode *inode, uint64_t block, uint32_t *number)
 		return error;
 	*number = READ_ONCE(inode->block[path.slot]);
 	for (unsigned int i = 0; i < path.depth && *number != 0; i++) {
+		if (!is_on_disk(fs, *number))
+			return -EUCLEAN;
 		error = ext2_meta_peek(fs, *number, path.index[i], number);
 		if (error != 0)
 			return error;
 	}
-	return 0;
+	return *number == 0 || is_on_disk(fs, *number) ? 0 : -EUCLEAN;
 }
 
 /* ---- Growing -------------------------------------------------------------------- */
 
-/* A new block for *SLOT, a block of numbers if NUMBERS. */
-static int fill_slot(struct inode *inode, uint32_t goal, bool numbers,
-                     uint32_t *slot)
+/* Where a number stands. */
+struct place {
+	uint32_t *slot;
+	struct page *page; /* of the block of numbers; NULL: in the inode */
+};
+
+static void set_number(const struct place *place, uint32_t number)
+{
+	WRITE_ONCE(*place->slot, number);
+	if (place->page != NULL)
+		filemap_dirty(place->page);
+}
+
+static void leave(const struct place *place)
+{
+	if (place->page != NULL)
+		put_page(place->page);
+}
+
+/* A new block for PLACE, a block of numbers if NUMBERS. */
+static int fill_place(struct inode *inode, uint32_t goal, bool numbers,
+                      const struct place *place)
 {
 	struct ext2 *fs = inode->fs;
 	struct page *page;
@@ -140,7 +169,7 @@ static int fill_slot(struct inode *inode, uint32_t goal, bool numbers,
 		}
 		put_page(page);
 	}
-	WRITE_ONCE(*slot, number);
+	set_number(place, number);
 	inode->sectors += fs->block_size / 512;
 	return 0;
 }
@@ -157,12 +186,39 @@ static uint32_t goal_of(struct inode *inode, const struct path *path)
 	                                    fs->super->inodes_per_group);
 }
 
+/* At PLACE is a number that may be followed; a hole is filled. */
+static int need_block(struct inode *inode, uint32_t goal, bool numbers,
+                      const struct place *place, bool *fresh)
+{
+	if (*place->slot != 0)
+		return ext2_check_block(inode->fs, *place->slot);
+	*fresh = true;
+	return fill_place(inode, goal, numbers, place);
+}
+
+/* From the number at PLACE to number INDEX of the block that it leads to. */
+static int step_down(struct ext2 *fs, struct place *place, uint32_t index,
+                     uint32_t *goal)
+{
+	struct page *page;
+	uint32_t *numbers;
+	int error = ext2_meta_get(fs, *place->slot, &page, &numbers);
+
+	if (error != 0)
+		return error;
+	*goal = *place->slot + 1;
+	leave(place);
+	*place = (struct place){ .slot = numbers + index, .page = page };
+	if (index > 0 && numbers[index - 1] != 0)
+		*goal = numbers[index - 1] + 1;
+	return 0;
+}
+
 int ext2_map_create(struct inode *inode, uint64_t block, uint32_t *number,
                     bool *fresh)
 {
 	struct ext2 *fs = inode->fs;
-	struct page *page = NULL; /* of the block that *SLOT is in */
-	uint32_t *slot;
+	struct place place = { 0 };
 	uint32_t goal;
 	struct path path;
 	int error = find_path(fs, block, &path);
@@ -170,36 +226,17 @@ int ext2_map_create(struct inode *inode, uint64_t block, uint32_t *number,
 	if (error != 0)
 		return error;
 	*fresh = false;
-	slot = &inode->block[path.slot];
+	place.slot = &inode->block[path.slot];
 	goal = goal_of(inode, &path);
-	for (unsigned int i = 0;; i++) {
-		struct page *below;
-		uint32_t *numbers;
-
-		if (*slot == 0) {
-			error = fill_slot(inode, goal, i < path.depth, slot);
-			if (error == 0 && page != NULL)
-				filemap_dirty(page);
-			*fresh = true;
-		} else {
-			error = ext2_check_block(fs, *slot);
-		}
-		if (error != 0 || i == path.depth)
-			break;
-		error = ext2_meta_get(fs, *slot, &below, &numbers);
-		if (error != 0)
-			break;
-		goal = *slot + 1;
-		if (page != NULL)
-			put_page(page);
-		page = below;
-		slot = numbers + path.index[i];
-		if (path.index[i] > 0 && slot[-1] != 0)
-			goal = slot[-1] + 1;
+	error = need_block(inode, goal, path.depth > 0, &place, fresh);
+	for (unsigned int i = 0; i < path.depth && error == 0; i++) {
+		error = step_down(fs, &place, path.index[i], &goal);
+		if (error == 0)
+			error = need_block(inode, goal, i + 1 < path.depth,
+			                   &place, fresh);
 	}
-	*number = error == 0 ? *slot : 0;
-	if (page != NULL)
-		put_page(page);
+	*number = error == 0 ? *place.slot : 0;
+	leave(&place);
 	return error;
 }
 
@@ -214,16 +251,23 @@ struct level {
 	bool whole;     /* nothing in it is kept */
 };
 
-static int give_slot(struct inode *inode, uint32_t *slot, struct page *page)
+/* The way down a tree of blocks of numbers. */
+struct tree {
+	struct inode *inode;
+	struct place root;
+	unsigned int depth;
+	int top; /* the level that is worked on; -1: done */
+	struct level level[MAX_DEPTH];
+};
+
+static int give_place(struct inode *inode, const struct place *place)
 {
-	int error = ext2_give_block(inode->fs, *slot);
+	int error = ext2_give_block(inode->fs, *place->slot);
 
 	if (error != 0)
 		return error;
-	WRITE_ONCE(*slot, 0);
+	set_number(place, 0);
 	inode->sectors -= min(inode->sectors, inode->fs->block_size / 512);
-	if (page != NULL)
-		filemap_dirty(page);
 	return 0;
 }
 
@@ -244,56 +288,63 @@ static int enter(struct ext2 *fs, uint32_t number, unsigned int depth,
 	return error;
 }
 
-/* Free all but the first FIRST blocks of the tree under *ROOT, which is DEPTH
- * deep. */
-static int free_tree(struct inode *inode, uint32_t *root, unsigned int depth,
-                     uint64_t first)
+/* All below the lowest level is done: it may go itself. */
+static int leave_level(struct tree *tree)
 {
-	struct ext2 *fs = inode->fs;
-	struct level level[MAX_DEPTH];
-	int top = 0;
+	const struct level *done = &tree->level[tree->top--];
+	struct place place = tree->root;
+
+	put_page(done->page);
+	if (tree->top >= 0) {
+		struct level *above = &tree->level[tree->top];
+
+		place = (struct place){ .slot = above->numbers + above->next,
+			                .page = above->page };
+		above->next++;
+	}
+	return done->whole ? give_place(tree->inode, &place) : 0;
+}
+
+static int free_next(struct tree *tree)
+{
+	struct ext2 *fs = tree->inode->fs;
+	struct level *here = &tree->level[tree->top];
+	unsigned int below = tree->depth - (unsigned int)tree->top - 1;
+	struct place place = { .slot = here->numbers + here->next,
+		               .page = here->page };
+	uint64_t first = here->first;
+	int error;
+
+	if (here->next == fs->numbers)
+		return leave_level(tree);
+	here->first = 0;
+	if (*place.slot != 0 && below > 0) {
+		error = enter(fs, *place.slot, below, first, here + 1);
+		tree->top += error == 0;
+		return error;
+	}
+	here->next++;
+	return *place.slot == 0 ? 0 : give_place(tree->inode, &place);
+}
+
+/* Free all but the first FIRST blocks of the inode's tree that is DEPTH deep. */
+static int free_tree(struct inode *inode, unsigned int depth, uint64_t first)
+{
+	uint32_t *root = &inode->block[EXT2_DIRECT + depth - 1];
+	struct tree tree = { .inode = inode,
+		             .root.slot = root,
+		             .depth = depth };
 	int error;
 
 	if (*root == 0)
 		return 0;
-	error = enter(fs, *root, depth, first, &level[0]);
+	error = enter(inode->fs, *root, depth, first, &tree.level[0]);
 	if (error != 0)
 		return error;
-	while (top >= 0) {
-		struct level *here = &level[top];
-		uint32_t *slot = here->numbers + here->next;
-
-		if (here->next == fs->numbers) {
-			/* All below is done: it may go itself. */
-			bool whole = here->whole;
-
-			put_page(here->page);
-			top--;
-			slot = top < 0 ? root
-			               : level[top].numbers + level[top].next;
-			if (whole)
-				error = give_slot(inode, slot,
-				                  top < 0 ? NULL
-				                          : level[top].page);
-			if (top >= 0)
-				level[top].next++;
-		} else if (*slot == 0) {
-			here->next++;
-			here->first = 0;
-		} else if ((unsigned int)top + 1 == depth) {
-			error = give_slot(inode, slot, here->page);
-			here->next++;
-		} else {
-			error = enter(fs, *slot, depth - (unsigned int)top - 1,
-			              here->first, here + 1);
-			here->first = 0;
-			top += error == 0;
-		}
-		if (error != 0)
-			break;
-	}
-	while (top >= 0)
-		put_page(level[top--].page);
+	while (tree.top >= 0 && error == 0)
+		error = free_next(&tree);
+	while (tree.top >= 0)
+		put_page(tree.level[tree.top--].page);
 	return error;
 }
 
@@ -303,8 +354,10 @@ static int free_from(struct inode *inode, uint64_t block)
 	int error = 0;
 
 	for (uint64_t i = block; i < EXT2_DIRECT && error == 0; i++) {
+		struct place place = { .slot = &inode->block[i] };
+
 		if (inode->block[i] != 0)
-			error = give_slot(inode, &inode->block[i], NULL);
+			error = give_place(inode, &place);
 	}
 	for (unsigned int depth = 1; depth <= MAX_DEPTH && error == 0;
 	     depth++) {
@@ -312,9 +365,7 @@ static int free_from(struct inode *inode, uint64_t block)
 		uint64_t keep = block > first ? block - first : 0;
 
 		if (keep < span)
-			error = free_tree(
-				inode, &inode->block[EXT2_DIRECT + depth - 1],
-				depth, keep);
+			error = free_tree(inode, depth, keep);
 		first += span;
 	}
 	return error;

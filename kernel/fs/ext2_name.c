@@ -108,7 +108,7 @@ static int find_parent(struct ext2 *fs, const char *path, struct inode **dir,
 	return error;
 }
 
-static int open(struct ext2 *fs, const char *path, struct inode **inode)
+static int open_path(struct ext2 *fs, const char *path, struct inode **inode)
 {
 	struct name name;
 	int error = find_parent(fs, path, inode, &name);
@@ -121,7 +121,7 @@ static int open(struct ext2 *fs, const char *path, struct inode **inode)
 int ext2_open(struct ext2 *fs, const char *path, struct inode **inode)
 {
 	unsigned int scope = ext2_lock(fs);
-	int error = open(fs, path, inode);
+	int error = open_path(fs, path, inode);
 
 	ext2_unlock(fs, scope);
 	return error;
@@ -318,7 +318,8 @@ typedef int (*remover)(struct inode *dir, struct name name,
 /* Find what PATH names and let REMOVE take the name away. */
 static int remove_with(struct ext2 *fs, const char *path, remover remove)
 {
-	struct inode *dir, *inode;
+	struct inode *dir;
+	struct inode *inode;
 	struct name name;
 	uint32_t number;
 	int error = ext2_may_write(fs);

@@ -72,7 +72,8 @@ static int check_file(struct ext2 *fs, const char *path, unsigned int file)
 CASE(files, what_was_written_is_there_after_mounting_again)
 {
 	struct block_device *device = block_find("hda1");
-	struct ext2_usage before, after;
+	struct ext2_usage before;
+	struct ext2_usage after;
 	struct ext2 *fs;
 
 	if (device == NULL)
@@ -333,7 +334,8 @@ CASE(files, noio_reclaim_begins_no_io_and_kernel_reclaim_does)
 	struct node *node = page_alloc_node();
 	unsigned long (*free_swap)(void) = node->reclaim.free_swap;
 	unsigned long io = event(VMSTAT_reclaim_io);
-	unsigned long kernel_freed, noio_io;
+	unsigned long kernel_freed;
+	unsigned long noio_io;
 
 	swap_like = block_find("hda");
 	if (swap_like == NULL)
