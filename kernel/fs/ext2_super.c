@@ -415,10 +415,22 @@ static void begin_sharing(struct ext2 *fs)
 	register_writeback_source(&fs->source);
 }
 
+static int check_root(struct ext2 *fs)
+{
+	struct inode *root;
+	int error = ext2_inode_get(fs, EXT2_ROOT_INODE, &root);
+
+	if (error != 0)
+		return error;
+	if (!inode_is_dir(root))
+		error = ext2_error(fs, "the root is no directory");
+	ext2_inode_put(root);
+	return error;
+}
+
 int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
 	struct ext2 *made = make(device, read_only);
-	struct inode *root;
 	unsigned int scope;
 	int error;
 
@@ -427,11 +439,7 @@ int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 	scope = ext2_lock(made);
 	error = read_all(made);
 	if (error == 0)
-		error = ext2_inode_get(made, EXT2_ROOT_INODE, &root);
-	if (error == 0 && !inode_is_dir(root))
-		error = ext2_error(made, "the root is no directory");
-	if (error == 0)
-		ext2_inode_put(root);
+		error = check_root(made);
 	ext2_unlock(made, scope);
 	if (error != 0) {
 		destroy(made);

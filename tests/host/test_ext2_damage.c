@@ -378,6 +378,10 @@ CASE(ext2_damage, an_inode_that_cannot_be_is_an_error)
 	TRY(end_damaged());
 	TRY(make_one_file());
 	image_poke32(INODE(2, size), 1000);
+	TRY(mount_ends_with(EUCLEAN));
+	/* A root that is a file, and leaves nothing behind either. */
+	TRY(make_one_file());
+	image_poke16(INODE(2, mode), EXT2_FILE | 0755);
 	return mount_ends_with(EUCLEAN);
 }
 
