@@ -163,6 +163,13 @@ static void hoard_all(void)
 	hoard_exclusive(0);
 }
 
+/* What others have given back since. */
+static void hoard_rest(void)
+{
+	hoard_order(GFP_ATOMIC, 0);
+	hoard_exclusive(0);
+}
+
 static void give_hoard_back(void)
 {
 	struct page *page;
@@ -232,7 +239,7 @@ static void let_others_run(bool drain, unsigned int ticks, uint64_t *until,
 		thread_sleep(2 * SECOND / hz);
 		*until = interrupts(0) + ticks / 4;
 	}
-	hoard_all();
+	hoard_rest();
 }
 
 /* TICKS timer interrupts, with a keyboard interrupt whenever the controller
