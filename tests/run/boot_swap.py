@@ -66,6 +66,8 @@ def swapping_twice_the_memory_loses_nothing(lab):
     """16 objects of 1 MiB in 8 MiB of RAM, out and in for two rounds."""
     objects, pages = 16, 256
     with prompt_with_disk(lab, memory="8M") as qemu:
+        # Pages of files come and go.
+        nothing_said(qemu, "umount")
         free = free_or_parked(qemu)
         nothing_said(qemu, "swapon hda2")
         for i in range(1, objects + 1):
