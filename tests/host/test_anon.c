@@ -340,6 +340,36 @@ CASE(anon, destroying_waits_for_the_write)
 	return finish();
 }
 
+/* Another reader of the same page, who has begun and gives up. */
+static struct page *other_page;
+
+static bool other_reader_gives_up(struct wait_queue *queue)
+{
+	if (other_page == NULL || !page_has(other_page, PG_locked))
+		return disk_works(queue);
+	swap_cache_remove(other_page);
+	unlock_page(other_page);
+	return true;
+}
+
+CASE(anon, who_comes_while_another_reads_the_page_waits_for_it)
+{
+	EXPECT(start(8, 1));
+	EXPECT(fill(1, 3));
+	EXPECT(all_out(1));
+	other_page = alloc_page(GFP_KERNEL);
+	EXPECT(other_page != NULL && trylock_page(other_page));
+	EXPECT_EQUAL(swap_cache_add(swp_entry(0, 1), other_page), 0);
+	machine_set_wait_hook(other_reader_gives_up);
+	disk.reads = 0;
+	EXPECT_EQUAL(get(0), 3);
+	EXPECT(!page_has(other_page, PG_locked));
+	EXPECT_EQUAL(page_ref_count(other_page), 1);
+	EXPECT_EQUAL(disk.reads, 1);
+	put_page(other_page);
+	return finish();
+}
+
 CASE(anon, a_pinned_page_stays)
 {
 	struct page *page;
