@@ -23,6 +23,7 @@
 
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/parse.h"
@@ -147,6 +148,20 @@ static int set_interval(struct node *node, const int64_t *values)
 	return 0;
 }
 
+/* Linux has it in /proc/PID: here it is that of who asks, and of the threads that
+ * it makes from now on. */
+static int64_t get_oom_score_adj(const struct node *node __unused,
+                                 unsigned int index __unused)
+{
+	return current_thread()->oom_score_adj;
+}
+
+static int set_oom_score_adj(struct node *node __unused, const int64_t *values)
+{
+	WRITE_ONCE(current_thread()->oom_score_adj, (short)values[0]);
+	return 0;
+}
+
 static const struct sysctl knobs[] = {
 	{ "vm.min_free_kbytes", 1, MIN_FREE_KBYTES_MIN, MIN_FREE_KBYTES_MAX,
 	  get_min_free, set_min_free },
@@ -161,6 +176,8 @@ static const struct sysctl knobs[] = {
 	  set_expire },
 	{ "vm.dirty_writeback_centisecs", 1, 0, INT32_MAX, get_interval,
 	  set_interval },
+	{ "kernel.oom_score_adj", 1, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX,
+	  get_oom_score_adj, set_oom_score_adj },
 };
 
 static_assert(ZONE_COUNT <= SYSCTL_VALUES, "lowmem_reserve_ratio");

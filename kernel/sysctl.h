@@ -3,9 +3,8 @@
  * kernel/sysctl.h -- the knobs of the memory manager, Linux's names (/proc/sys).
  *
  * A knob is a row of the table in sysctl.c: one number or several, each within
- * limits.  Setting one takes effect at once.  The words min_free_kbytes=,
- * watermark_scale_factor=, lowmem_reserve_ratio= and swappiness= of the command
- * line set them during boot.
+ * limits.  Setting one takes effect at once.  The same words on the command line
+ * set them during boot: min_free_kbytes=, swappiness= and so on.
  */
 #ifndef KERNEL_SYSCTL_H
 #define KERNEL_SYSCTL_H
@@ -30,7 +29,7 @@ struct sysctl {
 /* Row INDEX of the table; NULL behind the last one. */
 const struct sysctl *sysctl_at(unsigned int index);
 
-/* The knob called NAME, with or without "vm."; LENGTH characters of it. */
+/* The knob called NAME, with or without "vm." or "kernel."; LENGTH characters of it. */
 const struct sysctl *sysctl_find(const char *name, size_t length);
 
 /*
