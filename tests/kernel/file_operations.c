@@ -16,12 +16,16 @@
 #define FILE "/fail-file"
 #define DIR  "/fail-dir"
 
-static uint8_t bytes[SIZE];
+/* The file's bytes from AT on, as many as there is room for. */
+static uint8_t piece[5000];
 
-static void fill_bytes(void)
+static size_t fill_piece(uint64_t at)
 {
-	for (unsigned int i = 0; i < SIZE; i++)
-		bytes[i] = (uint8_t)(i * 13 + i / 256);
+	size_t length = min(sizeof(piece), SIZE - at);
+
+	for (size_t i = 0; i < length; i++)
+		piece[i] = (uint8_t)((at + i) * 13 + (at + i) / 256);
+	return length;
 }
 
 /* ---- Bits of operations ----------------------------------------------------- */
@@ -30,37 +34,39 @@ static int write_file(struct ext2 *fs)
 {
 	struct inode *inode;
 	int error = ext2_create(fs, FILE, &inode);
-	long done;
 
 	if (error != 0)
 		return error;
-	fill_bytes();
-	done = ext2_write(inode, 0, bytes, SIZE);
+	for (uint64_t at = 0; at < SIZE && error == 0; at += sizeof(piece)) {
+		size_t length = fill_piece(at);
+		long done = ext2_write(inode, at, piece, length);
+
+		if (done != (long)length)
+			error = done < 0 ? (int)done : -ENOMEM;
+	}
 	ext2_close(inode);
-	if (done < 0)
-		return (int)done;
-	return done == (long)SIZE ? 0 : -ENOMEM;
+	return error;
 }
 
 /* The first SIZE bytes of the file are those of write_file(). */
 static int read_file(struct ext2 *fs, uint64_t size)
 {
-	uint8_t part[1000];
+	uint8_t part[sizeof(piece) / 5];
 	struct inode *inode;
 	int error = ext2_open(fs, FILE, &inode);
 
 	if (error != 0)
 		return error;
-	fill_bytes();
 	if (inode->size != size)
 		error = -ERANGE;
 	/* A short answer: what stopped it is said by the next call. */
 	for (uint64_t at = 0; at < size && error == 0;) {
 		long done = ext2_read(inode, at, part, sizeof(part));
 
+		fill_piece(at);
 		if (done <= 0)
 			error = done < 0 ? (int)done : -EUCLEAN;
-		else if (memcmp(part, bytes + at, (size_t)done) != 0)
+		else if (memcmp(part, piece, (size_t)done) != 0)
 			error = -EUCLEAN;
 		at += (uint64_t)max(done, 0L);
 	}
