@@ -39,7 +39,7 @@ CASE(pressure, twice_the_memory_is_swapped_while_interrupts_take_pages)
 
 	NEEDS_SWAP(device);
 	EXPECT_EQUAL(swapon(device, PRIORITY, NULL), 0);
-	pressure_run(ROUNDS, memory, &report);
+	pressure_run(ROUNDS, memory, NULL, &report);
 	error = swapoff(device);
 	if (report.broken != NULL)
 		return test_failure("%s", report.broken);
