@@ -33,7 +33,7 @@
  * stay out of the file system, which is counted where it would be entered.
  *
  * The machine is made smaller first: all memory but MEMORY pages is taken with
- * GFP_NOWAIT, and given back in the end.
+ * TAKE, and given back in the end.
  */
 #include "kernel/pressure.h"
 
@@ -247,6 +247,10 @@ static void ask_in_interrupt(void)
 
 /* ---- A smaller machine -------------------------------------------------------------- */
 
+/* Down to the min marks, and kswapd is not woken: there is nothing for it to
+ * reclaim yet, and after 16 runs it would give up. */
+#define TAKE __GFP_NOWARN
+
 static struct list taken = LIST_INIT(taken);
 
 static void take_all(void)
@@ -254,8 +258,7 @@ static void take_all(void)
 	struct page *page;
 
 	for (int order = MAX_ORDER; order >= 0; order--) {
-		while ((page = alloc_pages(GFP_NOWAIT, (unsigned int)order)) !=
-		       NULL)
+		while ((page = alloc_pages(TAKE, (unsigned int)order)) != NULL)
 			list_push(&taken, &page->link);
 	}
 }
@@ -270,36 +273,36 @@ static void give_all(void)
 	}
 }
 
+/* Pages that GFP_KERNEL requests get without reclaim. */
+static unsigned long room(const struct node *node)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int type = 0; type <= ZONE_NORMAL; type++) {
+		const struct zone *zone = &node->zone[type];
+
+		if (zone->managed > 0)
+			pages += watermark_headroom(zone,
+			                            zone->watermark[WMARK_MIN],
+			                            ZONE_NORMAL, RESERVE_NONE);
+	}
+	return pages;
+}
+
 /* Give blocks back, those that were taken last and are the smallest first, until
- * PAGES pages more are free; what was too much is taken singly. */
+ * there is room for PAGES pages; what was too much is taken singly. */
 static void give_some(unsigned long pages)
 {
-	struct node *node = page_alloc_node();
-	unsigned long enough = node_free(node) + pages;
+	const struct node *node = page_alloc_node();
 	struct page *page;
 
-	while (node_free(node) < enough && !list_empty(&taken)) {
+	while (room(node) < pages && !list_empty(&taken)) {
 		page = list_first(&taken, struct page, link);
 		list_remove(&page->link);
 		__free_pages(page, page->order);
 	}
-	while (node_free(node) > enough &&
-	       (page = alloc_page(GFP_NOWAIT)) != NULL)
+	while (room(node) > pages && (page = alloc_page(TAKE)) != NULL)
 		list_push(&taken, &page->link);
-}
-
-static unsigned long distance_of_low_marks(const struct node *node)
-{
-	unsigned long pages = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		const struct zone *zone = &node->zone[type];
-
-		if (zone->managed > 0)
-			pages += zone->watermark[WMARK_LOW] -
-			         zone->watermark[WMARK_MIN];
-	}
-	return pages;
 }
 
 /* ---- The books ------------------------------------------------------------------------- */
@@ -537,7 +540,7 @@ void pressure_run(unsigned int rounds, unsigned long memory, struct ext2 *fs,
 	refiller_settle();
 	list_init(&taken);
 	take_all();
-	give_some(report->memory + distance_of_low_marks(page_alloc_node()));
+	give_some(report->memory);
 	count(report, -1);
 	run_with_interrupts(report, fs);
 	count(report, 1);

@@ -53,8 +53,8 @@ struct pressure_report {
  * every invariant.
  *
  *   => FS is mounted for writing; PRESSURE_FILES files stay in its root
- *   => MEMORY: leave so many pages above the low marks, the rest is taken
- *      meanwhile; 0: as many as swap can hold twice
+ *   => MEMORY: leave so many pages that GFP_KERNEL requests get without reclaim,
+ *      the rest is taken meanwhile; 0: as many as swap can hold twice
  *   => thread context
  *   <= ends by itself: the rounds are counted
  *   <= ^C on the console ends it early; other keys typed meanwhile are lost
