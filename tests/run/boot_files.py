@@ -111,7 +111,7 @@ def without_a_disk_there_are_no_files(lab):
         expect_end(machine, "power-off")
 
 
-@for_each(files="files", fail_files="fail_files")
+@for_each(files="files", fail_files="fail_files", fail_shell="fail_shell")
 def disk_is_clean_after_the_suite(lab, suite):
     disk = disk_copy(lab.directory)
     before = tool("debugfs", "-R", "ls -l /", take_out(disk))
