@@ -127,12 +127,22 @@ static int run_pressure(int argc, char **argv)
 static int run_selftest(int argc, char **argv)
 {
 	struct selftest_result result;
+	int error;
 
 	if (argc > 2)
 		return -EINVAL;
+	/* Suites mount it themselves, and a cache looks like a leak. */
+	error = files_leave();
+	if (error != 0) {
+		console_printf("selftest: the disk cannot be unmounted: error "
+		               "%d\n",
+		               -error);
+		return 0;
+	}
 	recorder_stop();
 	selftest_run(argc == 2 ? argv[1] : NULL, &result);
 	recorder_start();
+	files_return();
 	console_printf("selftest: %u passed, %u failed, %u skipped\n",
 	               result.passed, result.failed, result.skipped);
 	return 0;
