@@ -229,3 +229,53 @@ def a_bad_sector_under_pressure_is_one_file_and_told(lab):
     check(verdict in said, f"pressure: {said!r}")
     check_files(disk, written, owner)
     check(("not" in state_of(part)) == bool(owner), "the state does not tell")
+
+
+# ---- Who is killed
+
+
+def anonymous_pages(machine, name):
+    """rss, swapents, oom_score_adj and badness of a thread."""
+    said = command(machine, "oom_score_adj")
+    found = re.search(rf" {name} +(\d+) +(\d+) +(-?\d+) +(\S+)$", said, re.M)
+    check(found, f"oom_score_adj: {said!r}")
+    return found.groups()
+
+
+@boot_test
+def the_shell_is_killed_for_what_it_filled_and_begins_anew(lab):
+    """Without swap nothing else can be had back."""
+    with lab.prompt("oom_score_adj=7", memory="8M") as qemu:
+        command(qemu, "anon 100")
+        command(qemu, "anon fill 1 1")
+        row = anonymous_pages(qemu, "shell")
+        check(row[:3] == ("100", "0", "7"), f"the shell has {row}")
+        command(qemu, "anon 20000")
+        said = command(qemu, "anon fill 2 2")
+        good = "gives back all that it held (0 blocks, 2 objects)"
+        check(good in said, f"anon fill: {said!r}")
+        row = anonymous_pages(qemu, "shell")
+        check(row[:2] == ("0", "0"), f"afterwards the shell has {row}")
+        said = command(qemu, "vmstat oom_kill").split()
+        check(said == ["oom_kill", "1"], f"vmstat: {said}")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+
+
+@boot_test
+def oom_score_adj_is_range_checked(lab):
+    with lab.prompt("oom_score_adj=1001 oom_score_adj=-5") as qemu:
+        log = qemu.console.text
+        check("bad value in 'oom_score_adj=1001'" in log, "1001 is taken")
+        check(anonymous_pages(qemu, "shell")[2] == "-5", "-5 is not taken")
+        found = re.search(r"(\d+) shell ", command(qemu, "oom_score_adj"))
+        for value in ("-1001", "1001", "5x", "-"):
+            said = command(qemu, f"oom_score_adj {found[1]} {value}")
+            check("no number in -1000..1000" in said, f"{value}: {said!r}")
+        command(qemu, f"oom_score_adj {found[1]} -1000")
+        command(qemu, "anon 10")
+        command(qemu, "anon fill 1 1")
+        row = anonymous_pages(qemu, "shell")
+        check(row == ("10", "0", "-1000", "never"), f"the shell has {row}")
+        said = command(qemu, "oom_score_adj 9999 1")
+        check("no thread 9999" in said, f"9999: {said!r}")
