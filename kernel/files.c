@@ -11,6 +11,10 @@
 
 static struct ext2 *mounted;
 
+/* What files_return() is to mount; NULL: nothing. */
+static struct block_device *left;
+static bool left_read_only;
+
 struct ext2 *files(void)
 {
 	return mounted;
@@ -43,6 +47,33 @@ int files_unmount(void)
 	if (error != -EBUSY)
 		mounted = NULL;
 	return error;
+}
+
+int files_leave(void)
+{
+	struct ext2_usage usage;
+	int error;
+
+	left = NULL;
+	if (mounted == NULL)
+		return 0;
+	ext2_usage(mounted, &usage);
+	left_read_only = usage.read_only;
+	left = block_find(ext2_device_name(mounted));
+	error = files_unmount();
+	if (error != 0)
+		left = NULL;
+	return error;
+}
+
+void files_return(void)
+{
+	int error = left == NULL ? 0 : files_mount(left, left_read_only);
+
+	if (error != 0)
+		pr_warn("files: %s cannot be mounted again: error %d\n",
+		        left->name, -error);
+	left = NULL;
 }
 
 void files_init(void)

@@ -18,6 +18,14 @@ __must_check int files_mount(struct block_device *device, bool read_only);
 /* -ENODEV: nothing is mounted; and those of ext2_unmount(). */
 __must_check int files_unmount(void);
 
+/*
+ * Unmount for a while, for those who mount the disk themselves, and mount again
+ * what was mounted.  files_leave(): 0, also if nothing was, or the error of the
+ * unmounting; then files_return() does nothing.
+ */
+__must_check int files_leave(void);
+void files_return(void);
+
 /* The machine is about to end: everything to the disk, with a message if that
  * cannot be. */
 void files_end(void);

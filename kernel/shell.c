@@ -77,8 +77,7 @@ int shell_number(const char *text, const char *what, uint64_t low,
 
 /* ---- Finding commands ------------------------------------------------------- */
 
-/* Command INDEX of all tables, or NULL. */
-static const struct shell_command *command_at(unsigned int index)
+const struct shell_command *shell_command_at(unsigned int index)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
 		if (index < tables[i]->count)
@@ -92,7 +91,7 @@ static const struct shell_command *find_command(const char *name)
 {
 	const struct shell_command *command;
 
-	for (unsigned int i = 0; (command = command_at(i)) != NULL; i++) {
+	for (unsigned int i = 0; (command = shell_command_at(i)) != NULL; i++) {
 		if (strcmp(command->name, name) == 0)
 			return command;
 	}
@@ -102,7 +101,7 @@ static const struct shell_command *find_command(const char *name)
 static const char *command_candidate(const char *word __unused,
                                      unsigned int index)
 {
-	const struct shell_command *command = command_at(index);
+	const struct shell_command *command = shell_command_at(index);
 
 	return command == NULL ? NULL : command->name;
 }

@@ -55,6 +55,9 @@ extern const struct shell_table shell_disk_commands;
 extern const struct shell_table shell_trace_commands;
 extern const struct shell_table shell_swap_commands;
 
+/* Command INDEX of all tables, or NULL.  Any context. */
+const struct shell_command *shell_command_at(unsigned int index);
+
 /* Has the OOM killer chosen the shell?  Then it has given back all that it held,
  * and said so.  Asked by commands that hold memory, whenever they have got
  * some, or none. */

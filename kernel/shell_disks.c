@@ -19,6 +19,16 @@ static struct block_device *device_named(const char *name)
 	return device;
 }
 
+/* A page to read into and write from, or NULL and a message. */
+static struct page *need_page(const char *command)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	if (page == NULL)
+		console_printf("%s: no memory\n", command);
+	return page;
+}
+
 static const char *device_candidate(const char *word __unused,
                                     unsigned int index)
 {
@@ -109,7 +119,7 @@ static int run_hexdump(int argc, char **argv)
 	    (argc == 4 && shell_number(argv[3], "count", 1, 1024, &count) != 0))
 		return -EINVAL;
 	device = device_named(argv[1]);
-	page = device == NULL ? NULL : alloc_page(GFP_KERNEL);
+	page = device == NULL ? NULL : need_page(argv[0]);
 	if (page == NULL)
 		return 0;
 	for (uint64_t i = 0; i < count && error == 0; i++)
@@ -146,7 +156,7 @@ static int run_scribble(int argc, char **argv)
 	    shell_number(argv[4], "seed", 0, UINT32_MAX, &seed) != 0)
 		return -EINVAL;
 	device = device_named(argv[1]);
-	page = device == NULL ? NULL : alloc_page(GFP_KERNEL);
+	page = device == NULL ? NULL : need_page(argv[0]);
 	if (page == NULL)
 		return 0;
 	while (done < count) {

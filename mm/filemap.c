@@ -13,6 +13,8 @@
  * So a file of up to 4 KiB needs no node, one of 2 MiB a single one.  A node knows
  * how many of its slots are in use (node_used()); when that is none, it goes.
  *
+ * Invariants, checked by filemap_check():
+ *
  *  C1  page->mapping is the map and page->index the number of every page in the
  *      index, and of no other.
  *  C2  The index has one reference to each page in it.
@@ -31,6 +33,7 @@
 
 #include "kernel/core/clock.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/lru.h"
 #include "mm/page_alloc.h"
@@ -172,26 +175,33 @@ static void remove_slot(struct filemap *map, unsigned long index)
 	map->space.nrpages--;
 }
 
-/* The first page from *INDEX on, and its number; NULL: none. */
-static struct page *first_from(struct filemap *map, unsigned long *index)
+/* The first node LEVEL levels above the pages (0: a page) from *INDEX on, and the
+ * number below it; NULL: none. */
+static void *first_at(struct filemap *map, unsigned int level,
+                      unsigned long *index)
 {
 	while (map->root != NULL && is_within(map, *index)) {
 		void *node = map->root;
-		unsigned int level = map->height;
+		unsigned int at = map->height;
 		unsigned long missing;
 
-		while (node != NULL && level > 0) {
-			node = *slot_in(node, level, *index);
-			level--;
+		while (node != NULL && at > level) {
+			node = *slot_in(node, at, *index);
+			at--;
 		}
 		if (node != NULL)
 			return node;
-		missing = 1UL << SLOT_BITS * level;
+		missing = 1UL << SLOT_BITS * at;
 		*index = (*index | (missing - 1)) + 1;
 		if (*index == 0)
 			break;
 	}
 	return NULL;
+}
+
+static struct page *first_from(struct filemap *map, unsigned long *index)
+{
+	return first_at(map, 0, index);
 }
 
 /* ---- Finding and adding ------------------------------------------------------ */
@@ -537,4 +547,73 @@ bool filemap_forget(struct filemap *map)
 		put_page(page);
 	}
 	return READ_ONCE(map->space.nrpages) == 0;
+}
+
+/* ---- Checking ------------------------------------------------------------------------ */
+
+static bool page_belongs(const struct filemap *map, const struct page *page,
+                         unsigned long index)
+{
+	return page->mapping == &map->space && page->index == index &&
+	       page->state == PAGE_USED && page_ref_count(page) >= 1;
+}
+
+/* C1, C2, C4 */
+static const char *check_pages(struct filemap *map, char *buffer, size_t size)
+{
+	const struct page *page;
+	unsigned long pages = 0;
+
+	for (unsigned long i = 0; (page = first_from(map, &i)) != NULL; i++) {
+		pages++;
+		if (page_belongs(map, page, i))
+			continue;
+		scnprintf(buffer, size,
+		          "%s: page %lu of the index is not its own",
+		          map->space.ops->name, i);
+		return buffer;
+	}
+	if (pages == map->space.nrpages)
+		return NULL;
+	scnprintf(buffer, size, "%s: %lu pages, %lu are counted",
+	          map->space.ops->name, pages, map->space.nrpages);
+	return buffer;
+}
+
+/* C3 */
+static const char *check_nodes(struct filemap *map, unsigned int level,
+                               char *buffer, size_t size)
+{
+	unsigned long i = 0;
+	void **node;
+
+	while ((node = first_at(map, level, &i)) != NULL) {
+		unsigned long used = 0;
+
+		for (unsigned long slot = 0; slot < SLOTS; slot++)
+			used += node[slot] != NULL;
+		if (used == 0 || used != *node_used(node)) {
+			scnprintf(buffer, size,
+			          "%s: node of %lu has %lu of %lu slots in use",
+			          map->space.ops->name, i, used,
+			          *node_used(node));
+			return buffer;
+		}
+		i += 1UL << SLOT_BITS * level;
+		if (i == 0)
+			break;
+	}
+	return NULL;
+}
+
+const char *filemap_check(struct filemap *map, char *buffer, size_t size)
+{
+	bool enabled = spin_lock_irqsave(&map->lock);
+	const char *broken = check_pages(map, buffer, size);
+
+	for (unsigned int level = map->height; level > 0 && broken == NULL;
+	     level--)
+		broken = check_nodes(map, level, buffer, size);
+	spin_unlock_irqrestore(&map->lock, enabled);
+	return broken;
 }

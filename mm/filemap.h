@@ -90,4 +90,8 @@ bool filemap_forget(struct filemap *map);
 /* For address_space_ops.release. */
 bool filemap_release(struct page *page);
 
+/* Is the index in order (C1 to C4 in filemap.c)?  NULL, or a sentence, in
+ * BUFFER.  Any context but NMI; interrupts are off meanwhile. */
+const char *filemap_check(struct filemap *map, char *buffer, size_t size);
+
 #endif

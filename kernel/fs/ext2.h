@@ -93,6 +93,10 @@ __must_check int ext2_sync(struct ext2 *fs);
 void ext2_usage(struct ext2 *fs, struct ext2_usage *usage);
 const char *ext2_device_name(const struct ext2 *fs);
 
+/* Does what is in memory add up: indexes of cached pages, counts of inodes?  NULL,
+ * or a sentence, in BUFFER.  What is on the disk is e2fsck's to judge. */
+const char *ext2_check(struct ext2 *fs, char *buffer, size_t size);
+
 /*
  * The inode that PATH leads to; ext2_close() ends its use.  ext2_create() makes
  * an empty file if there is none.  -ENOENT, -ENOTDIR, -ENAMETOOLONG, -ELOOP;
@@ -118,6 +122,11 @@ __must_check long ext2_read(struct inode *inode, uint64_t offset, void *buffer,
  */
 __must_check long ext2_write(struct inode *inode, uint64_t offset,
                              const void *buffer, size_t size);
+
+/* Write the cached bytes of a file and wait: 0, or the error of a write since the
+ * last call; those bytes are kept, and written by the next one.  What leads to
+ * them is ext2_sync()'s to write. */
+__must_check int ext2_write_data(struct inode *inode);
 
 /* Cut a file, or let it grow by a hole.  -EISDIR, -EINVAL, -EFBIG. */
 __must_check int ext2_truncate(struct inode *inode, uint64_t size);

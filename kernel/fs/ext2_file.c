@@ -446,3 +446,12 @@ long ext2_write(struct inode *inode, uint64_t offset, const void *buffer,
 	} while (answer == (long)part && done < size);
 	return done > 0 ? (long)done : answer;
 }
+
+int ext2_write_data(struct inode *inode)
+{
+	unsigned int scope = ext2_lock(inode->fs);
+	int error = filemap_writeback(&inode->data);
+
+	ext2_unlock(inode->fs, scope);
+	return error;
+}

@@ -24,6 +24,7 @@
  * into as many inodes as fit (struct slab): it goes when all are free.
  */
 #include "kernel/fs/ext2_internal.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim.h"
@@ -473,4 +474,33 @@ int ext2_inodes_writeback(struct ext2 *fs)
 		}
 	}
 	return answer;
+}
+
+/* Counts of the inodes, and the index of each. */
+const char *ext2_inodes_check(struct ext2 *fs, char *buffer, size_t size)
+{
+	unsigned long inodes = 0;
+	unsigned long busy = 0;
+
+	for (unsigned int i = 0; i < EXT2_HASH_LISTS; i++) {
+		struct list *at;
+
+		list_for_each(at, &fs->hash[i]) {
+			struct inode *inode =
+				container_of(at, struct inode, hash_link);
+			const char *broken =
+				filemap_check(&inode->data, buffer, size);
+
+			if (broken != NULL)
+				return broken;
+			inodes++;
+			busy += inode->users > 0;
+		}
+	}
+	if (inodes == fs->inodes && busy == fs->busy)
+		return NULL;
+	scnprintf(buffer, size,
+	          "%lu inodes, %lu of them in use, but %lu and %lu are counted",
+	          inodes, busy, fs->inodes, fs->busy);
+	return buffer;
 }

@@ -195,6 +195,9 @@ unsigned long ext2_inodes_flush(struct ext2 *fs, uint64_t before);
 /* Write all their dirty pages, and wait. */
 __must_check int ext2_inodes_writeback(struct ext2 *fs);
 
+/* For ext2_check(). */
+const char *ext2_inodes_check(struct ext2 *fs, char *buffer, size_t size);
+
 /* ---- ext2_dir.c: names in one directory ------------------------------------------ */
 
 /* *NUMBER is the inode of NAME: -ENOENT. */

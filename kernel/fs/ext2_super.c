@@ -521,3 +521,14 @@ const char *ext2_device_name(const struct ext2 *fs)
 {
 	return fs->device->name;
 }
+
+const char *ext2_check(struct ext2 *fs, char *buffer, size_t size)
+{
+	unsigned int scope = ext2_lock(fs);
+	const char *broken = filemap_check(&fs->meta, buffer, size);
+
+	if (broken == NULL)
+		broken = ext2_inodes_check(fs, buffer, size);
+	ext2_unlock(fs, scope);
+	return broken;
+}

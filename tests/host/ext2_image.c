@@ -116,6 +116,9 @@ const char *image_start(const char *options, unsigned int kibibytes)
 
 const char *image_unmount(void)
 {
+	static char sentence[160];
+
+	TRY(ext2_check(image.fs, sentence, sizeof(sentence)));
 	WORKS(ext2_unmount(image.fs));
 	image.fs = NULL;
 	return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/host/test_checks.c -- does node_check() see what is corrupt?
+ * tests/host/test_checks.c -- do the checks see what is corrupt?
  *
  * Each case spoils one field, expects to be told, puts the field back, and
  * expects that all is well again.  One zone of 2048 pages with the marks
@@ -8,6 +8,8 @@
  */
 #include "lib/string.h"
 #include "mm/buddy.h"
+#include "mm/filemap.h"
+#include "mm/page_lock.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
 
@@ -454,5 +456,64 @@ CASE(checks, who_only_tries_the_lock_says_so_when_it_is_held)
 	EXPECT(answer == said);
 	EXPECT(strcmp(said, "zone Normal: locked by somebody, not checked") ==
 	       0);
+	return check();
+}
+
+/* ---- The page cache ------------------------------------------------------------ */
+
+static const struct address_space_ops cache_ops = {
+	.name = "cache",
+	.release = filemap_release,
+};
+
+static const char *check_map(struct filemap *map)
+{
+	static char sentence[200];
+
+	return filemap_check(map, sentence, sizeof(sentence));
+}
+
+/* Spoil PLACE of the map, expect to be told, and put it back. */
+#define EXPECT_SEEN_IN(map, place, spoiled)                                    \
+	do {                                                                   \
+		typeof(place) seen_was = (place);                              \
+		(place) = (spoiled);                                           \
+		EXPECT(check_map(map) != NULL);                                \
+		(place) = seen_was;                                            \
+		EXPECT(check_map(map) == NULL);                                \
+	} while (0)
+
+/* A tree of two levels: pages 3 and 600 are in different nodes. */
+CASE(checks, an_index_holds_its_own_pages_and_counts_them)
+{
+	struct filemap map;
+	struct page *page;
+	unsigned long *used;
+
+	start();
+	filemap_init(&map, &cache_ops, NULL);
+	EXPECT(check_map(&map) == NULL);
+	EXPECT_EQUAL(filemap_grab(&map, 600, GFP_KERNEL, &page), 0);
+	unlock_page(page);
+	put_page(page);
+	EXPECT_EQUAL(filemap_grab(&map, 3, GFP_KERNEL, &page), 0);
+	unlock_page(page);
+	EXPECT(check_map(&map) == NULL);
+
+	EXPECT_SEEN_IN(&map, map.space.nrpages, 1);
+	EXPECT_SEEN_IN(&map, map.space.nrpages, 3);
+	EXPECT_SEEN_IN(&map, page->index, 4);
+	EXPECT_SEEN_IN(&map, page->mapping, NULL);
+	EXPECT_SEEN_IN(&map, page->refcount, 0);
+	used = &virt_to_page(map.root)->index;
+	EXPECT_EQUAL(*used, 2);
+	EXPECT_SEEN_IN(&map, *used, 1);
+	used = &virt_to_page(((void **)map.root)[0])->index;
+	EXPECT_EQUAL(*used, 1);
+	EXPECT_SEEN_IN(&map, *used, 0);
+
+	put_page(page);
+	filemap_cut(&map, 0);
+	EXPECT(map.root == NULL && check_map(&map) == NULL);
 	return check();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/kernel/test_pressure.c -- swap to the real disk, reclaim and the storm's
- * interrupts at once, with all memory of a small machine, or what is left of a
- * large one.
+ * tests/kernel/test_pressure.c -- swap to the real disk, files, reclaim and the
+ * storm's interrupts at once, with all memory of a small machine, or what is left
+ * of a large one.
  */
 #include "kernel/block/block.h"
 #include "kernel/pressure.h"
@@ -18,7 +18,6 @@ SUITE(pressure);
 /* Pages that are left of a machine with more than SMALL. */
 #define MEMORY   400UL
 #define SMALL    4096UL
-#define ROUNDS   2U
 #define PRIORITY 32767
 
 /* The disk's swap partition, on; or the case is skipped. */
@@ -29,21 +28,32 @@ SUITE(pressure);
 			SKIP("disk");                                          \
 	} while (0)
 
-CASE(pressure, twice_the_memory_is_swapped_while_interrupts_take_pages)
+CASE(pressure, twice_the_memory_is_swapped_while_files_are_written)
 {
 	static struct pressure_report report;
 	unsigned long all = node_managed(page_alloc_node());
-	unsigned long memory = all <= SMALL ? all : MEMORY;
+	bool small = all <= SMALL;
+	unsigned long memory = small ? all : MEMORY;
 	struct swap_device *device;
+	struct ext2 *fs;
+	int unmounted;
 	int error;
 
 	NEEDS_SWAP(device);
+	EXPECT_EQUAL(ext2_mount(block_find("hda1"), false, &fs), 0);
 	EXPECT_EQUAL(swapon(device, PRIORITY, NULL), 0);
-	pressure_run(ROUNDS, memory, &report);
+	pressure_run(small ? 1 : 2, memory, fs, &report);
 	error = swapoff(device);
+	unmounted = ext2_unmount(fs);
+	test_note("%u Hz, %lu pages to swap, %lu files written, %lu errors",
+	          report.hz, report.swapped_out, report.files.written,
+	          report.files.told);
 	if (report.broken != NULL)
 		return test_failure("%s", report.broken);
 	EXPECT_EQUAL(error, 0);
+	EXPECT_EQUAL(unmounted, 0);
 	EXPECT(report.pages == 2 * memory && report.answered > 0);
+	EXPECT(report.with_files && report.flushed > 0);
+	EXPECT(report.file_pages > 0);
 	return NULL;
 }

@@ -111,7 +111,7 @@ def without_a_disk_there_are_no_files(lab):
         expect_end(machine, "power-off")
 
 
-@for_each(files="files", fail_files="fail_files")
+@for_each(files="files", fail_files="fail_files", fail_shell="fail_shell")
 def disk_is_clean_after_the_suite(lab, suite):
     disk = disk_copy(lab.directory)
     before = tool("debugfs", "-R", "ls -l /", take_out(disk))
@@ -278,3 +278,26 @@ def files_tell_a_write_error_each_time(lab, of_inodes):
     tool("e2fsck", "-fn", part)
     said = tool("debugfs", "-R", "cat /01-boot.md", part)
     check(len(said) > 5000, "another file is damaged")
+
+
+@boot_test
+def selftest_at_the_prompt_lets_go_of_the_disk_meanwhile(lab):
+    """Its suites mount the disk themselves, and one leaves files: mounted twice at
+    once it would be damaged."""
+    disk = disk_copy(lab.directory)
+    with lab.prompt(disk=disk, memory="64M") as machine:
+        command(machine, "write /before it began")
+        said = command(machine, "selftest pressure")
+        check("selftest: 1 passed, 0 failed" in said, f"selftest: {said!r}")
+        said = command(machine, "mount")
+        check("hda1 on / type ext2 (rw)" in said, f"mount said {said!r}")
+        check("pressure-8" in command(machine, "ls /"), "its files are not there")
+        command(machine, "write /after it ended")
+        for name, text in (("before", "it began"), ("after", "it ended")):
+            said = command(machine, f"cat /{name}").strip()
+            check(said == text, f"/{name} is {said!r}")
+        power_off(machine)
+    part = take_out(disk)
+    tool("e2fsck", "-fn", part)
+    said = tool("debugfs", "-R", "cat /before", part)
+    check(said == "it began\n", f"debugfs said {said!r}")

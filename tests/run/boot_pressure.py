@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Twice the memory of a small machine, swapped while interrupts take pages."""
+"""
+Twice the memory of a small machine, swapped while interrupts take pages and
+files are written, which are then looked at on the host.
+"""
 
 import os
 import re
+import struct
 
 from bochs import Bochs
+from boot_disk import drive
+from boot_files import (
+    BLOCK,
+    FIRST_SECTOR,
+    blocks_of,
+    power_off,
+    take_out,
+    tool,
+)
+from boot_swap import SWAP_SECTOR
 from lab import (
     boot_test,
     check,
@@ -15,27 +29,116 @@ from lab import (
     number,
 )
 
+FILES = 8
+
+
+def contents(file, version):
+    """What /pressure-FILE is to be: kernel/pressure_files.h."""
+    size = 40000 + version * 79190 % 600000
+    words = (size + 7) // 8
+    first = file << 56 | version << 32
+    return struct.pack(f"<{words}Q", *range(first, first + words))[:size]
+
+
+def file_on(part, file):
+    """Version and bytes of /pressure-FILE."""
+    path = f"{part}-{file}"
+    tool("debugfs", "-R", f"dump /pressure-{file} {path}", part)
+    with open(path, "rb") as dumped:
+        data = dumped.read()
+    check(len(data) >= 8, f"/pressure-{file} has {len(data)} bytes")
+    return struct.unpack("<Q", data[:8])[0] >> 32 & 0xFFFFFF, data
+
+
+def wrong_blocks(data, expected):
+    check(len(data) == len(expected), f"{len(data)} bytes, not {len(expected)}")
+    size = BLOCK * 512
+    blocks = range(0, len(data), size)
+    return sum(data[at:][:size] != expected[at:][:size] for at in blocks)
+
+
+def check_files(disk, written, lost=()):
+    """e2fsck is content; each file is what was written last, and WRITTEN is how
+    often that was.  Of those in LOST one block may be wrong."""
+    part = take_out(disk)
+    tool("e2fsck", "-fn", part)
+    versions = 0
+    for file in range(1, FILES + 1):
+        version, data = file_on(part, file)
+        versions += version
+        wrong = wrong_blocks(data, contents(file, version))
+        check(wrong == (file in lost), f"/pressure-{file}: {wrong} blocks wrong")
+    check(versions == written, f"{written} were written, {versions} are there")
+    return part
+
+
+def check_clean(part):
+    check("not" not in state_of(part), "the state is not clean")
+
+
+def state_of(part):
+    said = tool("dumpe2fs", "-h", part)
+    return re.search(r"Filesystem state: +(.*)", said).group(1)
+
+
+def check_report(said):
+    """What `pressure` says of all but the disk.  The number of files written."""
+    pages = number(said, r"(\d+) anonymous pages", "pressure")
+    memory = number(said, r"in (\d+) pages of memory", "pressure")
+    check(pages == 2 * memory, f"{pages} pages in {memory}")
+    for what in (
+        "pages to swap",
+        "by kswapd",
+        "by others",
+        "timer interrupts",
+        "keyboard interrupts",
+        "exclusive pages",
+        "pages of files reclaimed",
+        "written by the flusher",
+        "times a writer waited",
+    ):
+        check(number(said, rf"(\d+) {what}", "pressure") > 0, f"no {what}")
+    for what in (
+        "0 pages wrong, 0 not to be had, 0 killed",
+        "; 0 NULLs above the floor",
+        " 0 bytes wrong, 0 calls failed",
+        "; 0 times against NOFS, 0 against NOIO",
+    ):
+        check(what in said, f"pressure: {said!r}, without {what!r}")
+    return number(said, r"(\d+) files written", "pressure")
+
 
 @boot_test
-def pressure_on_all_of_8M(lab):
-    """By kswapd and by those who ask; what is on the disk is no longer used."""
+def pressure_on_all_of_16M(lab):
+    """Swap, files and interrupts at once; nothing of it is used afterwards."""
     disk = disk_copy(lab.directory)
-    with lab.prompt(disk=disk, memory="8M") as qemu:
+    with lab.prompt(disk=disk, memory="16M") as qemu:
         said = command(qemu, "pressure")
         check("there is no swap" in said, f"without swap: {said!r}")
         command(qemu, "swapon hda2")
         said = command(qemu, "pressure 1", 180)
+        written = check_report(said)
         check("all data intact" in said, f"pressure: {said!r}")
-        pages = number(said, r"(\d+) anonymous pages", "pressure")
-        memory = number(said, r"in (\d+) pages of memory", "pressure")
-        check(pages == 2 * memory, f"{pages} pages in {memory}")
-        for who in ("kswapd", "others"):
-            pages = number(said, rf"(\d+) by {who}", "pressure")
-            check(pages > 0, f"{who} reclaimed nothing")
         used = command(qemu, "swaps").splitlines()[1].split()[3]
         check(used == "0", f"{used} kB of swap are still used")
         said = command(qemu, "check")
         check("exactly one column" in said, f"check says {said!r}")
+        power_off(qemu)
+    check_clean(check_files(disk, written))
+
+
+@boot_test
+def pressure_without_files_and_ended(lab):
+    """Where nothing is mounted for writing it does without; ^C ends it."""
+    with lab.prompt(disk=disk_copy(lab.directory), memory="8M") as qemu:
+        command(qemu, "umount")
+        command(qemu, "mount hda1 ro")
+        command(qemu, "swapon hda2")
+        qemu.send("pressure 1000\r")
+        qemu.console.expect("C ends it")
+        said = command(qemu, "\x03")
+        check("nothing is mounted for writing" in said, f"it says {said!r}")
+        check("ended by ^C; all invariants held" in said, f"it says {said!r}")
 
 
 @boot_test
@@ -45,6 +148,90 @@ def pressure_in_bochs_on_all_of_8M(lab):
     disk = disk_copy(lab.directory)
     with Bochs(lab.name, lab.directory, iso, 8, disk=disk) as machine:
         expect_selftest_passes(machine)
+        said = machine.console.text
+    written = number(said, r"(\d+) files written", "the suite")
+    check_clean(check_files(disk, written))
+
+
+# ---- A disk that fails
+
+
+def rule(sector, once):
+    return (
+        f'[inject-error]\nevent = "write_aio"\niotype = "write"\nerrno = "5"\n'
+        f'sector = "{sector}"\nonce = "{once}"\n'
+    )
+
+
+def block_of_files(disk):
+    """A block that the files will need: not far behind the first free one."""
+    said = tool("dumpe2fs", take_out(disk))
+    return number(said, r"^  Free blocks: (\d+)-", "dumpe2fs") + 40
+
+
+def sector_of(block):
+    return FIRST_SECTOR + block * BLOCK
+
+
+@boot_test
+def write_errors_under_pressure_lose_nothing(lab):
+    """One in a swap slot, one in a block of a file; both are written later."""
+    disk = disk_copy(lab.directory)
+    sector = sector_of(block_of_files(disk))
+    slot = rule(SWAP_SECTOR + 8 * 500, "on")
+    more = drive(disk, slot + rule(sector, "on"))
+    with lab.prompt(memory="8M", more=more) as qemu:
+        command(qemu, "swapon hda2")
+        said = command(qemu, "pressure 1", 180)
+        written = check_report(said)
+        check("all data intact" in said, f"pressure: {said!r}")
+        check("/pressure-" not in said, f"pressure: {said!r}")
+        for words in (
+            "Write-error on swap-device (hda2:500): error 5",
+            f"hda: write of sector {sector} failed",
+        ):
+            check(words in qemu.console.text, f"the log is without {words!r}")
+        said = command(qemu, "disks")
+        check(re.search(r"hda1 .* 1 +0\n", said), f"disks: {said!r}")
+        said = command(qemu, "swaps")
+        check(re.search(r"\s65528\s+0\s", said), f"swaps: {said!r}")
+        said = command(qemu, "swapoff hda2").strip()
+        check(not said, f"swapoff: {said!r}")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+        power_off(qemu)
+    check_clean(check_files(disk, written))
+
+
+@boot_test
+def a_bad_sector_under_pressure_is_one_file_and_told(lab):
+    """Each write of it fails: the file that has it in the end is named, and only
+    that; all others are on the disk."""
+    disk = disk_copy(lab.directory)
+    block = block_of_files(disk)
+    bad = rule(sector_of(block), "off")
+    with lab.prompt(memory="8M", more=drive(disk, bad)) as qemu:
+        command(qemu, "swapon hda2")
+        said = command(qemu, "pressure 1", 180)
+        written = check_report(said)
+        words = f"hda: write of sector {sector_of(block)} failed"
+        check(words in qemu.console.text, f"the log is without {words!r}")
+        power_off(qemu)
+    part = take_out(disk)
+    owner = [i for i in range(1, FILES + 1)
+             if block in blocks_of(part, f"pressure-{i}")]
+    named = re.findall(r"/pressure-(\d): not all of it is on the disk", said)
+    if "not all blocks of the file system are on the disk" in said:
+        check(not named, f"files {named} are named for a block of numbers")
+        return
+    check([int(i) for i in named] == owner, f"{named} named, {owner} have it")
+    verdict = "not all of a file is" if owner else "all data intact"
+    check(verdict in said, f"pressure: {said!r}")
+    check_files(disk, written, owner)
+    check(("not" in state_of(part)) == bool(owner), "the state does not tell")
+
+
+# ---- Who is killed
 
 
 def anonymous_pages(machine, name):

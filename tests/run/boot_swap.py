@@ -149,20 +149,6 @@ def a_sector_that_cannot_be_read_is_the_readers_error(lab):
 
 
 @boot_test
-def a_write_error_under_pressure_loses_nothing(lab):
-    """It meets kswapd or a request's own reclaim, in the disk's interrupt."""
-    more = bad_sector(disk_copy(lab.directory), "write", 500)
-    with lab.prompt(memory="8M", more=more) as qemu:
-        nothing_said(qemu, "swapon hda2")
-        says(qemu, "pressure 1", "all data intact", 180)
-        words = "Write-error on swap-device (hda2:500): error 5"
-        check(words in qemu.console.text, "the log does not say so")
-        says(qemu, "swaps", rf"\s{SWAP_KB - 4}\s+0\s")
-        nothing_said(qemu, "swapoff hda2")
-        says(qemu, "check", "every page is in exactly one column")
-
-
-@boot_test
 def a_read_error_under_pressure_is_one_page_that_cannot_be_had(lab):
     more = bad_sector(disk_copy(lab.directory), "read", 500)
     with lab.prompt(memory="8M", more=more) as qemu:
