@@ -612,6 +612,29 @@ CASE(slow_path, retry_wants_free_and_reclaimable_above_min_less_the_right)
 	return NULL;
 }
 
+CASE(slow_path, a_zone_with_nothing_reclaimable_counts_its_free_pages_twice)
+{
+	static const struct {
+		unsigned long free, reclaimable, reclaims;
+	} row[] = {
+		{ 240, 0, 1 },  { 241, 0, 17 }, { 241, 1, 1 },
+		{ 480, 0, 17 }, { 479, 1, 1 },  { 479, 2, 17 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		begin(row[i].free);
+		script.reclaimable = row[i].reclaimable;
+		EXPECT(ask(GFP_KERNEL, 0) == NULL);
+		if (script.reclaims != row[i].reclaims)
+			return test_failure(
+				"row %d: %lu reclaims, expected %lu", (int)i,
+				script.reclaims, row[i].reclaims);
+		EXPECT_EQUAL(script.ooms, 1);
+		finish();
+	}
+	return NULL;
+}
+
 CASE(slow_path, progress_starts_the_count_of_fruitless_rounds_anew)
 {
 	begin(200);
@@ -809,10 +832,12 @@ CASE(slow_path, who_is_chosen_while_it_waits_has_one_round_as_a_victim)
 CASE(slow_path, nofail_takes_half_of_min_and_then_waits)
 {
 	begin(241);
+	script.reclaimable = 1;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
 	EXPECT(story_is("pwpwptrpop"));
 	finish();
 	begin(240);
+	script.reclaimable = 1;
 	script.sleep_gives_at = 2;
 	script.sleep_gives = 1;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
