@@ -209,7 +209,8 @@ static bool again_pass(struct climb *climb)
 	const struct alloc_request *request = climb->request;
 
 	wake_kswapd(climb->node, request);
-	climb->as_victim = is_victim();
+	/* Who has the right to all of it does not take that of a victim. */
+	climb->as_victim = is_victim() && request->last_right != RESERVE_ALL;
 	climb->right =
 		climb->as_victim ? request->victim_right : request->last_right;
 	return pass(climb, WMARK_MIN, climb->right);

@@ -779,6 +779,21 @@ CASE(slow_path, a_victim_right_replaces_that_of_atomic_and_not_that_of_memalloc)
 	return finish();
 }
 
+CASE(slow_path, a_victim_with_memalloc_has_not_used_its_right_and_goes_on)
+{
+	begin(0);
+	script.kills = true;
+	script.sleep_gives_at = 3;
+	script.sleep_gives = 1;
+	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_MEMALLOC, 1), 1);
+	EXPECT_EQUAL(script.ooms, 3);
+	EXPECT(ask(GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOMEMALLOC, 0) == NULL);
+	EXPECT_EQUAL(script.ooms, 4);
+	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
+	return finish();
+}
+
 CASE(slow_path, nomemalloc_keeps_a_victim_from_the_reserve)
 {
 	begin(242);
