@@ -10,7 +10,8 @@
  * but the names of the flags, and says what has to happen, letter by letter:
  *
  *	w  asked for kswapd		p  a pass over the zones
- *	t  throttled			r  reclaim
+ *	t  throttled			r  reclaim that may do all
+ *	i  reclaim without FS		n  without IO		x  with FS alone
  *	a, l, f  compaction: async, sync-light, sync-full
  *	o  the OOM killer		s  slept	y  let others run
  *
@@ -126,6 +127,13 @@ static void tell(struct story *story, char letter)
 {
 	if (story->length < STORY_MAX)
 		story->text[story->length++] = letter;
+}
+
+static char letter_of_reclaim(bool io, bool fs)
+{
+	if (io)
+		return fs ? 'r' : 'i';
+	return fs ? 'x' : 'n';
 }
 
 /* ---- The rules ---------------------------------------------------------------- */
@@ -279,7 +287,8 @@ static unsigned long model_reclaim(struct model *m)
 	unsigned int number = ++m->reclaims;
 
 	tell(&m->outcome->story, 't');
-	tell(&m->outcome->story, 'r');
+	tell(&m->outcome->story,
+	     letter_of_reclaim(has(m, __GFP_IO), has(m, __GFP_FS)));
 	model_moment(m, IN_RECLAIM, number);
 	return number <= m->scene->progress_rounds ? m->scene->progress : 0;
 }
@@ -576,9 +585,9 @@ static void on_throttle(struct node *node __unused,
 }
 
 static unsigned long on_reclaim(struct node *node __unused,
-                                const struct alloc_request *request __unused)
+                                const struct alloc_request *request)
 {
-	write_down('r');
+	write_down(letter_of_reclaim(request->may_io, request->may_fs));
 	play_moment(IN_RECLAIM, ++played.reclaims);
 	return played.reclaims <= scene.progress_rounds ? scene.progress : 0;
 }
@@ -948,6 +957,111 @@ CASE(rules, random_requests_take_the_rungs_that_linux_rules_name)
 		wrong = play(number);
 		if (wrong == NULL && number % SCENES_EACH == SCENES_EACH - 1)
 			pile_give(&pile, PILE_PAGES);
+		if (wrong != NULL)
+			return wrong;
+	}
+	return NULL;
+}
+
+/* ---- Marks and reserves ------------------------------------------------------------ */
+
+/* The largest number whose square is not above N. */
+static unsigned long model_root(unsigned long n)
+{
+	unsigned long root = 0;
+
+	for (unsigned int bit = 31; bit-- > 0;) {
+		unsigned long larger = root | 1UL << bit;
+
+		if (larger * larger <= n)
+			root = larger;
+	}
+	return root;
+}
+
+static unsigned long model_share(const struct node *node, int type)
+{
+	unsigned long all = node->zone[ZONE_DMA].managed +
+	                    node->zone[ZONE_DMA32].managed +
+	                    node->zone[ZONE_NORMAL].managed;
+
+	return all == 0 ? 0
+	                : (node->min_free_kbytes >> 2) *
+	                          node->zone[type].managed / all;
+}
+
+static const char *compare_marks(const struct node *node, int type)
+{
+	const struct zone *zone = &node->zone[type];
+	unsigned long share = model_share(node, type);
+	unsigned long lowest = share;
+	unsigned long gap =
+		max(share >> 2,
+	            zone->managed * node->watermark_scale_factor / 10000);
+
+	if (type == ZONE_MOVABLE)
+		lowest = clamp(zone->managed / 1024, 32UL, 128UL);
+	EXPECT_EQUAL(zone->watermark[WMARK_MIN], lowest);
+	EXPECT_EQUAL(zone->watermark[WMARK_LOW], lowest + gap);
+	EXPECT_EQUAL(zone->watermark[WMARK_HIGH], lowest + 2 * gap);
+	EXPECT_EQUAL(zone->watermark[WMARK_PROMO], lowest + 3 * gap);
+	return NULL;
+}
+
+static const char *compare_reserves(const struct node *node, int type)
+{
+	unsigned long ratio = node->lowmem_reserve_ratio[type];
+	unsigned long above = 0;
+
+	for (int j = 0; j < ZONE_COUNT; j++) {
+		bool none = j <= type || ratio == 0 ||
+		            node->zone[type].managed == 0;
+
+		if (j > type)
+			above += node->zone[j].managed;
+		EXPECT_EQUAL(node->zone[type].lowmem_reserve[j],
+		             none ? 0 : above / ratio);
+	}
+	return NULL;
+}
+
+/* Of 1 page to 256 GiB. */
+static unsigned long random_size(void)
+{
+	return one_in(4) ? 0 : 1 + random_below(&dice, 1UL << below(27));
+}
+
+CASE(rules, random_machines_have_linuxs_marks_and_reserves)
+{
+	static struct node node;
+	static struct page none;
+
+	dice.state = test_seed();
+	for (unsigned int round = 0; round < 20000; round++) {
+		const char *wrong = NULL;
+		unsigned long kb;
+
+		node_init(&node, &none, 0, 0);
+		for (int type = 0; type < ZONE_COUNT; type++) {
+			node.zone[type].managed = random_size();
+			if (one_in(2))
+				node.lowmem_reserve_ratio[type] = below(300);
+		}
+		if (one_in(2))
+			node.watermark_scale_factor = 1 + below(3000);
+		kb = 4 * (node.zone[ZONE_DMA].managed +
+		          node.zone[ZONE_DMA32].managed +
+		          node.zone[ZONE_NORMAL].managed);
+		EXPECT_EQUAL(watermark_min_free_kbytes(kb),
+		             clamp(model_root(16 * kb), 128UL, 262144UL));
+		node.min_free_kbytes = one_in(2) ? watermark_min_free_kbytes(kb)
+		                                 : 128 + below(262144 - 127);
+		watermark_setup(&node);
+		for (int type = 0; type < ZONE_COUNT && wrong == NULL; type++) {
+			wrong = compare_marks(&node, type);
+			if (wrong == NULL)
+				wrong = compare_reserves(&node, type);
+		}
 		if (wrong != NULL)
 			return wrong;
 	}
