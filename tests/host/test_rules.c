@@ -759,6 +759,24 @@ static void bound_waiting(void)
 	scene.gift = PILE_PAGES;
 }
 
+/* Often the same answer again and again, and requests that go on for it. */
+static void script_compaction(void)
+{
+	bool same = one_in(2);
+
+	scene.compacts = scene.order > 0 && !one_in(4);
+	for (int i = 0; i < ANSWERS; i++)
+		scene.compacted[i] = same && i > 0
+		                             ? scene.compacted[0]
+		                             : (enum compact_result)below(4);
+	if (!scene.compacts || !one_in(3))
+		return;
+	scene.progress_rounds = 20 + below(20);
+	scene.mask |= one_in(4) ? 0 : __GFP_IO;
+	if (scene.order > 3)
+		scene.mask |= __GFP_RETRY_MAYFAIL;
+}
+
 static void new_scene(void)
 {
 	scene = (struct scene){
@@ -772,7 +790,6 @@ static void new_scene(void)
 		.progress_rounds = one_in(2) ? 0 : below(20),
 		.progress = one_in(2) ? 32 : 1 + below(8),
 		.kills = below(3),
-		.compacts = one_in(2),
 		.moment = one_in(2) ? NEVER : (enum moment)below(4),
 		.moment_number = 1 + below(one_in(2) ? 2 : 18),
 		.gift = below(one_in(2) ? 20 : 200),
@@ -781,8 +798,7 @@ static void new_scene(void)
 		set_marks(type);
 		scene.reclaimable[type] = one_in(3) ? 0 : below(150);
 	}
-	for (int i = 0; i < ANSWERS; i++)
-		scene.compacted[i] = (enum compact_result)below(4);
+	script_compaction();
 	bound_waiting();
 }
 

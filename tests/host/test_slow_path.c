@@ -516,6 +516,30 @@ CASE(slow_path, skipped_compaction_is_retried_while_reclaim_could_make_room)
 	return finish();
 }
 
+CASE(slow_path, skipped_compaction_of_a_costly_block_wants_room_above_low)
+{
+	struct node *node;
+	struct page *page;
+
+	for (unsigned long more = 0; more <= 4; more += 4) {
+		/* More than 600 + 32: 200 + 1728 / 4 is not enough. */
+		node = begin_scattered(200);
+		machine_set_compact_hook(node, on_compact);
+		script.reclaimed = 32;
+		script.reclaimable = 1728 + more;
+		script.gives_at = 7;
+		script.gives = 30000;
+		page = ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4);
+		EXPECT_EQUAL(page != NULL, more > 0);
+		EXPECT_EQUAL(stat(VMSTAT_compact_retry), more > 0 ? 6 : 0);
+		EXPECT_EQUAL(script.reclaims, more > 0 ? 7 : 1);
+		if (page != NULL)
+			give(page, 4);
+		finish();
+	}
+	return NULL;
+}
+
 CASE(slow_path, a_zone_without_a_block_is_not_retried_for_its_pages)
 {
 	begin_scattered(200);
