@@ -75,23 +75,26 @@ static bool page_is_clean(const struct page *page)
 	       page->owner == NULL && page->receiver == NULL;
 }
 
+static void report_bad(struct node *node, const struct page *page)
+{
+	char place[64];
+
+	if (!ratelimit_pass(&node->bad_limit))
+		return;
+	pr_err("BUG: Bad page state: pfn %#lx refcount:%d flags:%#x bits:%#x "
+	       "mapping:%p, last touched by %s at %s; leaked\n",
+	       node_pfn(node, page), page->refcount, page->flags, page->bits,
+	       (void *)page->mapping, owner_name(page->taker),
+	       symbol_format(place, sizeof(place), page->caller));
+}
+
 /* Leak the LOOSE block on purpose.  zone->lock held. */
 static void make_bad(struct node *node, struct zone *zone, struct page *page,
                      unsigned int order)
 {
-	char place[64];
-
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		if (!page_is_clean(&page[i]))
-			pr_err("BUG: Bad page state: pfn %#lx refcount:%d "
-			       "flags:%#x bits:%#x mapping:%p, last touched by "
-			       "%s at %s; leaked\n",
-			       node_pfn(node, &page[i]), page[i].refcount,
-			       page[i].flags, page[i].bits,
-			       (void *)page[i].mapping,
-			       owner_name(page[i].taker),
-			       symbol_format(place, sizeof(place),
-			                     page[i].caller));
+			report_bad(node, &page[i]);
 		page_set_state(zone, &page[i], PAGE_LOOSE, PAGE_BAD);
 	}
 	vmstat_add(&node->stat, VMSTAT_bad_page, 1UL << order);

@@ -20,6 +20,10 @@
 #define OOM_REPORT_INTERVAL 5000000ULL
 #define OOM_REPORT_BURST    10
 
+/* As Linux's bad_page(). */
+#define BAD_PAGE_INTERVAL   60000000ULL
+#define BAD_PAGE_BURST      60
+
 /* Linux's default. */
 #define SWAPPINESS          60
 
@@ -85,6 +89,8 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 	node->dump_limit.burst = 1;
 	node->oom_limit.interval = OOM_REPORT_INTERVAL;
 	node->oom_limit.burst = OOM_REPORT_BURST;
+	node->bad_limit.interval = BAD_PAGE_INTERVAL;
+	node->bad_limit.burst = BAD_PAGE_BURST;
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		unsigned long end =
 			clamp(zone_end[type], pfn, start_pfn + count);

@@ -33,6 +33,7 @@ struct node {
 	struct exclusive_pool pool;
 	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
 	struct ratelimit oom_limit;  /* reports of the OOM killer: 10 in 5 s */
+	struct ratelimit bad_limit;  /* reports of bad pages: 60 in a minute */
 	bool said_would_wait;
 	bool said_order;
 	uint8_t said_nofail; /* enum nofail_doubt, a bit each */

@@ -392,10 +392,12 @@ static void count_stall(struct node *node, enum zone_type highest)
 
 /* Before the last round, and nothing reclaimed: what is on its way to the disk
  * can be had when it is there.  Without this, all that can be reclaimed may be
- * under way, and somebody is killed for the time that a disk takes. */
+ * under way, and somebody is killed for the time that a disk takes.  For NOFS and
+ * NOIO nobody is killed, and they may hold what the write needs to end. */
 static void wait_if_fruitless(struct scan *scan)
 {
-	if (scan->priority == 1 && scan->reclaimed == 0 && scan->may_io)
+	if (scan->priority == 1 && scan->reclaimed == 0 && scan->may_io &&
+	    scan->may_fs)
 		wait_for_writeback(scan->node);
 }
 

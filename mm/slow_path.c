@@ -209,7 +209,8 @@ static bool again_pass(struct climb *climb)
 	const struct alloc_request *request = climb->request;
 
 	wake_kswapd(climb->node, request);
-	climb->as_victim = is_victim();
+	/* Who has the right to all of it does not take that of a victim. */
+	climb->as_victim = is_victim() && request->last_right != RESERVE_ALL;
 	climb->right =
 		climb->as_victim ? request->victim_right : request->last_right;
 	return pass(climb, WMARK_MIN, climb->right);
@@ -270,11 +271,16 @@ static bool one_round_only(const struct climb *climb)
 	       !(request->retry_costly && may_compact(climb));
 }
 
+/* A zone with nothing to reclaim has its free pages counted twice: Linux's, so
+ * that its free pages are tried for before anybody is killed. */
 static unsigned long reclaimable_pages(struct node *node, struct zone *zone)
 {
-	return node->recovery.reclaimable == NULL
-	               ? 0
-	               : node->recovery.reclaimable(node, zone);
+	unsigned long pages;
+
+	if (node->recovery.reclaimable == NULL)
+		return 0;
+	pages = node->recovery.reclaimable(node, zone);
+	return pages > 0 ? pages : READ_ONCE(zone->free_pages);
 }
 
 /* Would some zone serve the request if all that is reclaimable were free?  Who

@@ -222,7 +222,8 @@ void machine_set_memalloc(bool memalloc);
  * (or is NULL, the default) a wait with a time limit lasts until the clock is
  * there, and one without is a panic: "everybody sleeps".  So is the rest number
  * MACHINE_PATIENCE + 1 in a row (a sleep, a yield: queues "sleep" and "yield")
- * during which nobody did anything.  It must not wait.
+ * during which nobody did anything; to set a hook begins the count anew.  It must
+ * not wait.
  */
 #define MACHINE_PATIENCE 100
 void machine_set_wait_hook(bool (*hook)(struct wait_queue *queue));

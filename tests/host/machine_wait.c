@@ -34,6 +34,7 @@ void host_wait_start(void)
 void machine_set_wait_hook(bool (*hook)(struct wait_queue *queue))
 {
 	script.hook = hook;
+	script.idle = 0;
 }
 
 unsigned long machine_waits(void)

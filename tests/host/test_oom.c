@@ -3,6 +3,7 @@
  * tests/host/test_oom.c -- who is killed, on zone Z with threads that own so
  * many pages, and the slow path above it.
  */
+#include "lib/random.h"
 #include "lib/string.h"
 #include "mm/oom.h"
 #include "tests/host/pile.h"
@@ -267,6 +268,77 @@ CASE(oom, a_victim_that_ends_during_the_choice_saves_all_others)
 	EXPECT_EQUAL(kills(), 0);
 	EXPECT_EQUAL(node_free(pile.node), 481);
 	last_victim_ends = false;
+	return finish();
+}
+
+static void randomize(struct thread *one, struct random *random)
+{
+	static const short adj[] = { -1000, -999, -10, 0, 0, 1, 10, 1000 };
+
+	one->rss = random_below(random, 3) > 0 ? random_below(random, 700) : 0;
+	one->swapents =
+		random_below(random, 3) > 0 ? random_below(random, 700) : 0;
+	one->oom_score_adj = adj[random_below(random, ARRAY_SIZE(adj))];
+	one->owner.window.id = (uint16_t)random_below(random, 2);
+	if (random_below(random, 12) == 0)
+		thread_set_flags(one, THREAD_OOM_VICTIM);
+	if (random_below(random, 4) == 0)
+		thread_set_flags(one, THREAD_OOM_REAPED);
+}
+
+/* Whom Linux would kill, -1: nobody, a victim is on its way out. */
+static int model_choice(long total)
+{
+	long most = 0;
+	int chosen = -1;
+
+	for (int i = 0; i < THREADS; i++) {
+		long pages = (long)(thread[i].rss + thread[i].swapents);
+		long tables = thread[i].owner.window.id != 0;
+		long points = pages + tables +
+		              thread[i].oom_score_adj * (total / 1000);
+		bool victim = (thread[i].flags & THREAD_OOM_VICTIM) != 0;
+
+		if (victim && !(thread[i].flags & THREAD_OOM_REAPED))
+			return -1;
+		if (victim || pages == 0 || thread[i].oom_score_adj == -1000 ||
+		    (chosen >= 0 && points < most))
+			continue;
+		chosen = i;
+		most = points;
+	}
+	return chosen;
+}
+
+CASE(oom, random_threads_lose_the_one_that_linux_would_kill)
+{
+	struct random random = { test_seed() };
+
+	begin(200);
+	for (unsigned int round = 0; round < 3000; round++) {
+		bool swap = random_below(&random, 2) != 0;
+		unsigned int flags[THREADS];
+		int expected;
+
+		for (unsigned int i = 0; i < THREADS; i++) {
+			thread_clear_flags(&thread[i], ~0U);
+			randomize(&thread[i], &random);
+		}
+		/* Somebody can always be killed. */
+		thread[round % THREADS].rss = 1;
+		thread[round % THREADS].oom_score_adj = -999;
+		thread_clear_flags(&thread[round % THREADS], ~0U);
+		oom_register_swap(swap ? swap_of_1000 : NULL);
+		expected = model_choice(swap ? 62440 : 61440);
+		for (unsigned int i = 0; i < THREADS; i++)
+			flags[i] = thread[i].flags;
+		EXPECT(kill_for(GFP_KERNEL));
+		for (int i = 0; i < THREADS; i++)
+			EXPECT_EQUAL(thread[i].flags & ~flags[i],
+			             i == expected
+			                     ? THREAD_OOM_VICTIM | THREAD_KILLED
+			                     : 0);
+	}
 	return finish();
 }
 

@@ -583,6 +583,67 @@ CASE(reclaim, active_list_is_shortened_only_if_the_inactive_one_is_the_shorter)
 	return finish();
 }
 
+/* Are active pages left alone with so many GIGABYTES, a part of INACTIVE / 1000 of
+ * them inactive?  The numbers are on paper, but for 64 pages on each list. */
+static bool spares_active(unsigned long gigabytes, unsigned long inactive)
+{
+	struct scan scan = { .may_io = true,
+		             .may_fs = true,
+		             .highest_zone = ZONE_NORMAL,
+		             .wanted = 1,
+		             .priority = 12 };
+	unsigned long pages = gigabytes * (GIB / PAGE_SIZE) + 200;
+	unsigned long *count;
+
+	start();
+	scan.node = node;
+	count = zone->lru.count;
+	space_fill(&file, GFP_KERNEL, 128);
+	for (unsigned long i = 0; i < 64; i++)
+		lru_activate(node, file.page[i]);
+	count[LRU_INACTIVE_FILE] = pages / 1000 * inactive;
+	count[LRU_ACTIVE_FILE] = pages - pages / 1000 * inactive;
+	shrink_node(&scan);
+	for (unsigned int list = LRU_INACTIVE_FILE; list <= LRU_ACTIVE_FILE;
+	     list++) {
+		struct list *at;
+
+		count[list] = 0;
+		list_for_each(at, &zone->lru.pages[list]) {
+			count[list]++;
+		}
+	}
+	return stat(VMSTAT_pgdeactivate) == 0;
+}
+
+CASE(reclaim, inactive_share_falls_with_the_root_of_ten_times_the_gigabytes)
+{
+	/* 1: 3 to 1; 4: 6 to 1; 10: 10 to 1; 100: 31 to 1. */
+	static const struct {
+		unsigned long gigabytes, low, enough;
+	} row[] = {
+		{ 1, 249, 251 },
+		{ 4, 142, 144 },
+		{ 10, 90, 92 },
+		{ 100, 31, 32 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		if (spares_active(row[i].gigabytes, row[i].low))
+			return test_failure("%lu GiB, too few inactive",
+			                    row[i].gigabytes);
+		if (finish() != NULL)
+			return finish();
+		if (!spares_active(row[i].gigabytes, row[i].enough))
+			return test_failure("%lu GiB, enough inactive",
+			                    row[i].gigabytes);
+		if (finish() != NULL)
+			return finish();
+	}
+	start();
+	return finish();
+}
+
 CASE(reclaim, protected_pages_go_when_there_is_nothing_else)
 {
 	start();
@@ -680,7 +741,7 @@ CASE(reclaim, what_is_on_its_way_to_the_disk_is_waited_for_a_tenth_of_a_second)
 	return finish();
 }
 
-CASE(reclaim, noio_waits_for_no_write)
+CASE(reclaim, nofs_and_noio_wait_for_no_write)
 {
 	uint64_t before;
 
@@ -692,6 +753,7 @@ CASE(reclaim, noio_waits_for_no_write)
 	EXPECT_EQUAL(anon.writes, 10);
 	before = clock_microseconds();
 	EXPECT_EQUAL(reclaim_with(GFP_NOIO), 0);
+	EXPECT_EQUAL(reclaim_with(GFP_NOFS), 0);
 	EXPECT_EQUAL(clock_microseconds(), before);
 	return finish();
 }

@@ -516,6 +516,30 @@ CASE(slow_path, skipped_compaction_is_retried_while_reclaim_could_make_room)
 	return finish();
 }
 
+CASE(slow_path, skipped_compaction_of_a_costly_block_wants_room_above_low)
+{
+	struct node *node;
+	struct page *page;
+
+	for (unsigned long more = 0; more <= 4; more += 4) {
+		/* More than 600 + 32: 200 + 1728 / 4 is not enough. */
+		node = begin_scattered(200);
+		machine_set_compact_hook(node, on_compact);
+		script.reclaimed = 32;
+		script.reclaimable = 1728 + more;
+		script.gives_at = 7;
+		script.gives = 30000;
+		page = ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4);
+		EXPECT_EQUAL(page != NULL, more > 0);
+		EXPECT_EQUAL(stat(VMSTAT_compact_retry), more > 0 ? 6 : 0);
+		EXPECT_EQUAL(script.reclaims, more > 0 ? 7 : 1);
+		if (page != NULL)
+			give(page, 4);
+		finish();
+	}
+	return NULL;
+}
+
 CASE(slow_path, a_zone_without_a_block_is_not_retried_for_its_pages)
 {
 	begin_scattered(200);
@@ -607,6 +631,29 @@ CASE(slow_path, retry_wants_free_and_reclaimable_above_min_less_the_right)
 			return test_failure(
 				"row %d: %lu reclaims, expected %lu", (int)i,
 				script.reclaims, row[i].reclaims);
+		finish();
+	}
+	return NULL;
+}
+
+CASE(slow_path, a_zone_with_nothing_reclaimable_counts_its_free_pages_twice)
+{
+	static const struct {
+		unsigned long free, reclaimable, reclaims;
+	} row[] = {
+		{ 240, 0, 1 },  { 241, 0, 17 }, { 241, 1, 1 },
+		{ 480, 0, 17 }, { 479, 1, 1 },  { 479, 2, 17 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		begin(row[i].free);
+		script.reclaimable = row[i].reclaimable;
+		EXPECT(ask(GFP_KERNEL, 0) == NULL);
+		if (script.reclaims != row[i].reclaims)
+			return test_failure(
+				"row %d: %lu reclaims, expected %lu", (int)i,
+				script.reclaims, row[i].reclaims);
+		EXPECT_EQUAL(script.ooms, 1);
 		finish();
 	}
 	return NULL;
@@ -756,6 +803,21 @@ CASE(slow_path, a_victim_right_replaces_that_of_atomic_and_not_that_of_memalloc)
 	return finish();
 }
 
+CASE(slow_path, a_victim_with_memalloc_has_not_used_its_right_and_goes_on)
+{
+	begin(0);
+	script.kills = true;
+	script.sleep_gives_at = 3;
+	script.sleep_gives = 1;
+	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_MEMALLOC, 1), 1);
+	EXPECT_EQUAL(script.ooms, 3);
+	EXPECT(ask(GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOMEMALLOC, 0) == NULL);
+	EXPECT_EQUAL(script.ooms, 4);
+	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
+	return finish();
+}
+
 CASE(slow_path, nomemalloc_keeps_a_victim_from_the_reserve)
 {
 	begin(242);
@@ -809,10 +871,12 @@ CASE(slow_path, who_is_chosen_while_it_waits_has_one_round_as_a_victim)
 CASE(slow_path, nofail_takes_half_of_min_and_then_waits)
 {
 	begin(241);
+	script.reclaimable = 1;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
 	EXPECT(story_is("pwpwptrpop"));
 	finish();
 	begin(240);
+	script.reclaimable = 1;
 	script.sleep_gives_at = 2;
 	script.sleep_gives = 1;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);

@@ -7,6 +7,7 @@
 #include "kernel/core/lock.h"
 #include "lib/random.h"
 #include "lib/string.h"
+#include "mm/page_bits.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
 
@@ -793,6 +794,35 @@ CASE(zone_z, what_is_no_page_gives_no_reference_and_no_address)
 	}
 	EXPECT_EQUAL(stranger.refcount, 1);
 	EXPECT_EQUAL(node_free(node), 61440);
+	return NULL;
+}
+
+/* Free COUNT pages that somebody has locked; how many are reported. */
+static unsigned int free_locked(unsigned int count)
+{
+	uint64_t mark = log_mark();
+
+	while (count-- > 0) {
+		struct page *page = alloc_page(GFP_KERNEL);
+
+		page_set(page, PG_locked);
+		__free_page(page);
+	}
+	return log_count_since(mark, "Bad page state");
+}
+
+CASE(zone_z, bad_pages_are_all_leaked_and_60_in_a_minute_reported)
+{
+	struct node *node = node_z(61440);
+
+	EXPECT_EQUAL(free_locked(59), 59);
+	EXPECT_EQUAL(free_locked(50), 1);
+	machine_advance(59999999);
+	EXPECT_EQUAL(free_locked(1), 0);
+	machine_advance(2);
+	EXPECT_EQUAL(free_locked(70), 60);
+	EXPECT_EQUAL(stat(node, VMSTAT_bad_page), 180);
+	EXPECT_EQUAL(node_free(node), 61440 - 180);
 	return NULL;
 }
 
