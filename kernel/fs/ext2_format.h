@@ -106,20 +106,28 @@ struct ext2_group {
 static_assert(sizeof(struct ext2_group) == 32, "on disk");
 
 /* Where a file's blocks are: 12 numbers, then blocks full of numbers. */
-#define EXT2_DIRECT  12
-#define EXT2_SLOTS   15
+#define EXT2_DIRECT      12
+#define EXT2_SLOTS       15
 
-#define EXT2_TYPE    0xf000
-#define EXT2_FIFO    0x1000
-#define EXT2_CHAR    0x2000
-#define EXT2_DIR     0x4000
-#define EXT2_BLOCK   0x6000
-#define EXT2_FILE    0x8000
-#define EXT2_SYMLINK 0xa000
-#define EXT2_SOCKET  0xc000
+#define EXT2_TYPE        0xf000
+#define EXT2_FIFO        0x1000
+#define EXT2_CHAR        0x2000
+#define EXT2_DIR         0x4000
+#define EXT2_BLOCK       0x6000
+#define EXT2_FILE        0x8000
+#define EXT2_SYMLINK     0xa000
+#define EXT2_SOCKET      0xc000
 
 /* Bit of flags: the directory has a hash tree beside its list. */
-#define EXT2_INDEXED 0x1000U
+#define EXT2_INDEXED     0x1000U
+
+/* How a block of extended attributes begins; inodes with the same ones may share
+ * it. */
+#define EXT2_XATTR_MAGIC 0xea020000U
+struct ext2_xattr_header {
+	uint32_t magic;
+	uint32_t references;
+};
 
 struct ext2_disk_inode {
 	uint16_t mode;

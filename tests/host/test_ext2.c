@@ -295,6 +295,47 @@ CASE(ext2, symbolic_links_are_removed_but_not_followed)
 	return image_finish();
 }
 
+/* Somebody has given attributes to a file, a short link and a device: no room
+ * for them in small inodes, so each has a block. */
+CASE(ext2, extended_attributes_go_with_their_inode)
+{
+	TRY(image_make("-b 1024 -I 128", 1024));
+	TRY(image_tool(
+		0,
+		"printf 'write /dev/null file\\nsymlink link /far/away\\n"
+		"mknod device b 3 1\\nea_set file user.a 1\\n"
+		"ea_set link user.a 2\\nea_set device user.a 3\\n' >%s/in;"
+		"debugfs -w -f %s/in %s && e2fsck -fn %s",
+		image.folder, image.folder, image.path, image.path));
+	image_attach(IMAGE_PAGES);
+	TRY(image_mount());
+	WORKS(ext2_unlink(image.fs, "/file"));
+	WORKS(ext2_unlink(image.fs, "/link"));
+	WORKS(ext2_unlink(image.fs, "/device"));
+	return image_finish();
+}
+
+CASE(ext2, shared_attributes_go_with_the_last_inode)
+{
+	TRY(image_make("-b 2048 -I 128", 1024));
+	TRY(image_tool(
+		1,
+		"printf 'write /dev/null a\\nwrite /dev/null b\\n"
+		"ea_set a user.a 1\\n' >%s/in; debugfs -w -f %s/in %s; "
+		"n=$(debugfs -R 'stat a' %s | sed -n 's/^File ACL: //p'); "
+		"debugfs -w -R \"sif b file_acl $n\" %s; "
+		"debugfs -w -R 'sif b blocks 4' %s; e2fsck -fy %s",
+		image.folder, image.folder, image.path, image.path, image.path,
+		image.path, image.path));
+	image_attach(IMAGE_PAGES);
+	TRY(image_mount());
+	WORKS(ext2_unlink(image.fs, "/a"));
+	WORKS(ext2_sync(image.fs));
+	TRY(image_check());
+	WORKS(ext2_unlink(image.fs, "/b"));
+	return image_finish();
+}
+
 CASE(ext2, an_indexed_directory_becomes_a_plain_one_when_it_changes)
 {
 	char path[60];
