@@ -76,8 +76,8 @@ struct ext2_usage {
 /*
  * Mount the file system on DEVICE.  It is mounted for reading only if READ_ONLY
  * says so, or a feature that we do not know, or errors that it had before.
- * -EINVAL: no ext2, or one with a feature that forbids it; -EUCLEAN: damaged.
- * The log says what.
+ * -EINVAL: no ext2, or one with a feature that forbids it; -EUCLEAN: damaged;
+ * the log says what.  -EBUSY: DEVICE is claimed (bd_claim()).
  */
 __must_check int ext2_mount(struct block_device *device, bool read_only,
                             struct ext2 **fs);

@@ -428,7 +428,8 @@ static int check_root(struct ext2 *fs)
 	return error;
 }
 
-int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
+/* DEVICE is the caller's alone. */
+static int mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
 	struct ext2 *made = make(device, read_only);
 	unsigned int scope;
@@ -448,6 +449,18 @@ int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 	begin_sharing(made);
 	*fs = made;
 	return 0;
+}
+
+int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
+{
+	int error = bd_claim(device);
+
+	if (error != 0)
+		return error;
+	error = mount(device, read_only, fs);
+	if (error != 0)
+		bd_release(device);
+	return error;
 }
 
 static int write_everything(struct ext2 *fs)
@@ -489,6 +502,7 @@ static int end_writing(struct ext2 *fs)
 
 int ext2_unmount(struct ext2 *fs)
 {
+	struct block_device *device = fs->device;
 	unsigned int scope = ext2_lock(fs);
 	int error = fs->busy > 0 ? -EBUSY : end_writing(fs);
 
@@ -497,6 +511,7 @@ int ext2_unmount(struct ext2 *fs)
 		return error;
 	unregister_writeback_source(&fs->source);
 	destroy(fs);
+	bd_release(device);
 	return error;
 }
 
