@@ -339,12 +339,15 @@ static int make_room(struct inode *inode, uint64_t offset, size_t size)
 	return error;
 }
 
-/* What a write of SIZE bytes does not cover must be there before. */
-static int prepare_page(struct page *page, size_t size)
+/* What a write of SIZE bytes does not cover must be there before; and so must all
+ * of a page in the file that may find room for some of its blocks only. */
+static int prepare_page(struct inode *inode, struct page *page, size_t size)
 {
+	bool in_file = (uint64_t)page->index << PAGE_SHIFT < inode->size;
+	bool in_part = in_file && inode->fs->page_blocks > 1;
 	int error;
 
-	if (page_has(page, PG_uptodate) || size == PAGE_SIZE)
+	if (page_has(page, PG_uptodate) || (size == PAGE_SIZE && !in_part))
 		return 0;
 	error = fill(page);
 	if (error == 0)
@@ -362,7 +365,7 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
 
 	if (error != 0)
 		return error;
-	error = prepare_page(page, size);
+	error = prepare_page(inode, page, size);
 	if (error == 0)
 		error = make_room(inode, offset, size);
 	if (error == 0) {
@@ -372,7 +375,11 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
 		filemap_dirty(page);
 		inode->size = max(inode->size, offset + size);
 		mark_page_accessed(page);
-	} else if (!page_has(page, PG_uptodate)) {
+	} else if (page_has(page, PG_uptodate)) {
+		/* What was found for a hole gets its zeroes, not what was on
+		 * the disk there. */
+		filemap_dirty(page);
+	} else {
 		filemap_remove(page);
 	}
 	unlock_page(page);

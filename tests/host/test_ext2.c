@@ -519,6 +519,46 @@ CASE(ext2, a_full_disk_is_an_error_and_nothing_else)
 	return NULL;
 }
 
+/* All free blocks but one hold somebody's bytes, and the one is what a page of
+ * four blocks finds in a hole.  READ_BEFORE: the page is in the cache. */
+static const char *fill_hole_in_part(bool read_before)
+{
+	static const uint8_t zeroes[PAGE_SIZE];
+	uint8_t page[PAGE_SIZE];
+	struct inode *inode;
+	uint64_t size;
+
+	TRY(image_start("-b 1024 -m 0", 1024));
+	WORKS(ext2_create(image.fs, "/sparse", &inode));
+	WORKS(ext2_truncate(inode, 2 * PAGE_SIZE));
+	ext2_close(inode);
+	EXPECT_EQUAL(-image_write("/secret", 6, 2000000), ENOSPC);
+	WORKS(ext2_sync(image.fs));
+	WORKS(ext2_open(image.fs, "/secret", &inode));
+	size = inode->size;
+	WORKS(ext2_truncate(inode, ALIGN_DOWN(size - 1, 1024UL)));
+	ext2_close(inode);
+	WORKS(ext2_open(image.fs, "/sparse", &inode));
+	if (read_before)
+		EXPECT_EQUAL(ext2_read(inode, 0, page, PAGE_SIZE), PAGE_SIZE);
+	memset(page, 1, PAGE_SIZE);
+	EXPECT_EQUAL(-ext2_write(inode, 0, page, PAGE_SIZE), ENOSPC);
+	ext2_close(inode);
+	TRY(image_unmount());
+	TRY(image_mount());
+	WORKS(ext2_open(image.fs, "/sparse", &inode));
+	EXPECT_EQUAL(ext2_read(inode, 0, page, PAGE_SIZE), PAGE_SIZE);
+	EXPECT(memcmp(page, zeroes, PAGE_SIZE) == 0);
+	ext2_close(inode);
+	return image_finish();
+}
+
+CASE(ext2, a_hole_that_finds_half_its_room_shows_nobodys_bytes)
+{
+	TRY(fill_hole_in_part(true));
+	return fill_hole_in_part(false);
+}
+
 CASE(ext2, without_free_inodes_nothing_is_made)
 {
 	char path[40];
