@@ -23,6 +23,7 @@ static const char *error_text(int error)
 		int error;
 		const char *text;
 	} texts[] = {
+		{ EPERM, "not permitted: see lsattr" },
 		{ ENOENT, "no such file or directory" },
 		{ EIO, "the disk has failed" },
 		{ ETIMEDOUT, "the disk does not answer" },

@@ -118,7 +118,10 @@ static_assert(sizeof(struct ext2_group) == 32, "on disk");
 #define EXT2_SYMLINK     0xa000
 #define EXT2_SOCKET      0xc000
 
-/* Bit of flags: the directory has a hash tree beside its list. */
+/* Bits of flags: chattr +i, chattr +a; the directory has a hash tree beside its
+ * list. */
+#define EXT2_IMMUTABLE   0x10U
+#define EXT2_APPEND      0x20U
 #define EXT2_INDEXED     0x1000U
 
 /* How a block of extended attributes begins; inodes with the same ones may share

@@ -370,7 +370,7 @@ static bool has_numbers(const struct inode *inode)
 {
 	if (inode_is_dir(inode) || inode_is_file(inode))
 		return true;
-	return (inode->mode & EXT2_TYPE) == EXT2_SYMLINK && inode->sectors > 0;
+	return inode_is_symlink(inode) && inode->sectors > 0;
 }
 
 /* Blocks first, then the inode: what fails stays taken, and e2fsck finds it. */

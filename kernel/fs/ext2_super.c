@@ -71,6 +71,11 @@ int ext2_may_write(const struct ext2 *fs)
 	return fs->read_only || fs->frozen ? -EROFS : 0;
 }
 
+int ext2_may_change(const struct inode *inode, uint32_t flags)
+{
+	return (inode->flags & flags) != 0 ? -EPERM : ext2_may_write(inode->fs);
+}
+
 uint32_t ext2_time(const struct ext2 *fs)
 {
 	return fs->time_base +

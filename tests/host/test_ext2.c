@@ -213,6 +213,11 @@ CASE(ext2, names_that_cannot_be_are_refused)
 	EXPECT_EQUAL(-ext2_mkdir(fs, "/file/dir"), ENOTDIR);
 	EXPECT_EQUAL(-ext2_create(fs, "/dir", &inode), EISDIR);
 	EXPECT_EQUAL(-ext2_create(fs, "/", &inode), EISDIR);
+	EXPECT_EQUAL(-ext2_create(fs, "/new/", &inode), EISDIR);
+	EXPECT_EQUAL(-ext2_open(fs, "/file/", &inode), ENOTDIR);
+	EXPECT_EQUAL(-ext2_unlink(fs, "/file/"), ENOTDIR);
+	WORKS(ext2_mkdir(fs, "/dir/slash//"));
+	WORKS(ext2_rmdir(fs, "/dir/slash//"));
 	EXPECT_EQUAL(-ext2_open(fs, "/file/x", &inode), ENOTDIR);
 	EXPECT_EQUAL(-ext2_open(fs, "/none", &inode), ENOENT);
 	EXPECT_EQUAL(-ext2_unlink(fs, "/dir"), EISDIR);
@@ -280,18 +285,65 @@ CASE(ext2, a_file_without_names_lives_until_it_is_closed)
 CASE(ext2, symbolic_links_are_removed_but_not_followed)
 {
 	struct inode *inode;
+	uint8_t byte;
 
 	TRY(image_make("-b 1024", 1024));
 	TRY(image_tool(0,
 	               "debugfs -w -R 'symlink /short /a' %s && debugfs -w "
-	               "-R 'symlink /long /%0100d' %s",
-	               image.path, 7, image.path));
+	               "-R 'symlink /long /%0100d' %s && debugfs -w "
+	               "-R 'mknod pipe p' %s",
+	               image.path, 7, image.path, image.path));
 	image_attach(IMAGE_PAGES);
 	TRY(image_mount());
 	EXPECT_EQUAL(-ext2_open(image.fs, "/short/x", &inode), ELOOP);
+	EXPECT_EQUAL(-ext2_open(image.fs, "/long/", &inode), ELOOP);
 	EXPECT_EQUAL(-ext2_create(image.fs, "/long", &inode), ELOOP);
+	WORKS(ext2_open(image.fs, "/long", &inode));
+	EXPECT_EQUAL(-ext2_read(inode, 0, &byte, 1), ELOOP);
+	ext2_close(inode);
+	EXPECT_EQUAL(-ext2_create(image.fs, "/pipe", &inode), EINVAL);
 	WORKS(ext2_unlink(image.fs, "/short"));
 	WORKS(ext2_unlink(image.fs, "/long"));
+	return image_finish();
+}
+
+static const char *refuse(const char *path, bool append)
+{
+	struct inode *inode;
+
+	WORKS(ext2_open(image.fs, path, &inode));
+	EXPECT_EQUAL(ext2_write(inode, inode->size, "x", 1),
+	             append ? 1 : -EPERM);
+	EXPECT_EQUAL(-ext2_write(inode, 0, "x", 1), EPERM);
+	EXPECT_EQUAL(-ext2_truncate(inode, 0), EPERM);
+	ext2_close(inode);
+	EXPECT_EQUAL(-ext2_unlink(image.fs, path), EPERM);
+	return NULL;
+}
+
+CASE(ext2, immutable_and_append_only_are_what_they_say)
+{
+	struct inode *inode;
+
+	TRY(image_make("", 1024));
+	TRY(image_tool(0,
+	               "printf 'mkdir i\\nmkdir a\\ncd i\\nwrite %s/in f\\n"
+	               "cd /a\\nwrite %s/in f\\ncd /\\nwrite %s/in fi\\n"
+	               "write %s/in fa\\nsif i flags 0x10\\nsif a flags 0x20\\n"
+	               "sif fi flags 0x10\\nsif fa flags 0x20\\n' >%s/in; "
+	               "debugfs -w -f %s/in %s",
+	               image.folder, image.folder, image.folder, image.folder,
+	               image.folder, image.folder, image.path));
+	image_attach(IMAGE_PAGES);
+	TRY(image_mount());
+	TRY(refuse("/fi", false));
+	TRY(refuse("/fa", true));
+	EXPECT_EQUAL(-ext2_unlink(image.fs, "/i/f"), EPERM);
+	EXPECT_EQUAL(-ext2_create(image.fs, "/i/new", &inode), EPERM);
+	EXPECT_EQUAL(-ext2_mkdir(image.fs, "/i/new"), EPERM);
+	EXPECT_EQUAL(-ext2_unlink(image.fs, "/a/f"), EPERM);
+	WORKS(image_write("/a/new", 0, 10));
+	EXPECT_EQUAL(-ext2_rmdir(image.fs, "/a"), EPERM);
 	return image_finish();
 }
 
