@@ -89,6 +89,18 @@ def a_disk_is_for_files_or_for_swap(lab):
 
 
 @boot_test
+def dirty_in_the_reports_is_what_files_have_to_write(lab):
+    """Anonymous pages are dirty, too: nothing on swap is like them."""
+    pages = 500
+    with prompt_with_disk(lab) as qemu:
+        says(qemu, f"anon {pages}", f"object 1: {pages} pages")
+        says(qemu, "anon fill 1 1", f"{pages} of {pages} pages filled")
+        memory = command(qemu, "meminfo")
+        dirty = number(memory, r"^Dirty: +(\d+) kB$", "meminfo")
+        check(dirty < pages, f"{dirty} kB are dirty, and no file was written")
+
+
+@boot_test
 def swapping_twice_the_memory_loses_nothing(lab):
     """16 objects of 1 MiB in 8 MiB of RAM, out and in for two rounds."""
     objects, pages = 16, 256
