@@ -70,7 +70,9 @@ struct ext2_super_block {
 	uint32_t compression;
 	uint8_t preallocate[2];
 	uint16_t reserved_descriptors; /* blocks kept for more groups */
-	uint8_t unused[816];
+	uint8_t unused[380];
+	uint32_t backup_groups[2]; /* with SPARSE_SUPER2: copies are there */
+	uint8_t unused_2[428];
 };
 static_assert(sizeof(struct ext2_super_block) == EXT2_SUPER_SIZE, "on disk");
 
@@ -86,11 +88,13 @@ enum ext2_errors {
 };
 
 /* Features.  Somebody who does not know one of the compatible ones may do
- * everything; of the read-only ones, read; of the others, nothing. */
-#define EXT2_INCOMPATIBLE_FILETYPE  0x2U
-#define EXT2_INCOMPATIBLE_KNOWN     EXT2_INCOMPATIBLE_FILETYPE
-#define EXT2_READ_ONLY_SPARSE_SUPER 0x1U
-#define EXT2_READ_ONLY_LARGE_FILE   0x2U
+ * everything (but must know of SPARSE_SUPER2 where the copies of the superblock
+ * are); of the read-only ones, read; of the others, nothing. */
+#define EXT2_COMPATIBLE_SPARSE_SUPER2 0x200U
+#define EXT2_INCOMPATIBLE_FILETYPE    0x2U
+#define EXT2_INCOMPATIBLE_KNOWN       EXT2_INCOMPATIBLE_FILETYPE
+#define EXT2_READ_ONLY_SPARSE_SUPER   0x1U
+#define EXT2_READ_ONLY_LARGE_FILE     0x2U
 #define EXT2_READ_ONLY_KNOWN                                                   \
 	(EXT2_READ_ONLY_SPARSE_SUPER | EXT2_READ_ONLY_LARGE_FILE)
 

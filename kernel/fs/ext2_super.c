@@ -176,6 +176,10 @@ static bool has_super(const struct ext2_super_block *super, uint32_t group)
 {
 	static const uint32_t base[] = { 3, 5, 7 };
 
+	if (super->revision > 0 &&
+	    (super->compatible & EXT2_COMPATIBLE_SPARSE_SUPER2) != 0)
+		return group == 0 || group == super->backup_groups[0] ||
+		       group == super->backup_groups[1];
 	if (group <= 1 || super->revision == 0 ||
 	    (super->read_only_compatible & EXT2_READ_ONLY_SPARSE_SUPER) == 0)
 		return true;

@@ -30,6 +30,9 @@ static void name_of(char *name, size_t size, unsigned int file)
 	scnprintf(name, size, "file-%u", file);
 }
 
+static const char sparse_super2[] =
+	"-b 1024 -g 1024 -O sparse_super2,^sparse_super,^resize_inode";
+
 static const char *read_foreign(const char *options)
 {
 	char name[40], path[40];
@@ -59,7 +62,7 @@ CASE(ext2, reads_what_mke2fs_wrote)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(block_options); i++)
 		TRY(read_foreign(block_options[i]));
-	return NULL;
+	return read_foreign(sparse_super2);
 }
 
 static const char *write_foreign(const char *options)
@@ -90,7 +93,7 @@ CASE(ext2, debugfs_reads_what_was_written)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(block_options); i++)
 		TRY(write_foreign(block_options[i]));
-	return NULL;
+	return write_foreign(sparse_super2);
 }
 
 CASE(ext2, what_was_synced_is_there_without_unmounting)
