@@ -55,7 +55,6 @@
 #define PRESSURE_HZ 10000U
 #define LOADS       2U
 #define WORDS       (PAGE_SIZE / sizeof(uint64_t))
-#define CONTROL_C   0x03
 #define SECOND      1000000ULL /* in microseconds */
 
 /* ---- The loads ------------------------------------------------------------------ */
@@ -442,17 +441,6 @@ static unsigned int find_rate(void)
 
 /* ---- All together -------------------------------------------------------------------------- */
 
-static bool told_to_end(void)
-{
-	int key;
-
-	while ((key = console_poll_key()) >= 0) {
-		if (key == CONTROL_C)
-			return true;
-	}
-	return false;
-}
-
 /* Keyboard interrupts until the loads are done. */
 static void raise_keys(struct pressure_report *report)
 {
@@ -463,7 +451,7 @@ static void raise_keys(struct pressure_report *report)
 		if (report->keyboard && i8042_raise(code) == 0)
 			code = code == 0x99 ? 0x90 : code + 1;
 		thread_sleep(2 * SECOND / report->hz);
-		if (told_to_end()) {
+		if (console_interrupted()) {
 			report->ended = true;
 			WRITE_ONCE(stop, true);
 		}

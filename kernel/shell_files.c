@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * kernel/shell_files.c -- looking at files and changing them.
+ *
+ * A disk may have more to show than anybody wants to see: ^C ends ls and cat.
  */
 #include "kernel/core/console.h"
 #include "kernel/files.h"
@@ -23,6 +25,7 @@ static const char *error_text(int error)
 		int error;
 		const char *text;
 	} texts[] = {
+		{ EPERM, "not permitted: see lsattr" },
 		{ ENOENT, "no such file or directory" },
 		{ EIO, "the disk has failed" },
 		{ ETIMEDOUT, "the disk does not answer" },
@@ -137,8 +140,8 @@ static int list(struct inode *inode, const char *path, bool with_inode)
 		answer = ext2_next_name(inode, &position, &name);
 		if (answer == 1)
 			list_name(&name, with_inode);
-	} while (answer == 1);
-	return answer;
+	} while (answer == 1 && !console_interrupted());
+	return answer == 1 ? 0 : answer;
 }
 
 static int run_ls(int argc, char **argv)
@@ -199,9 +202,9 @@ static int run_cat(int argc, char **argv)
 		if (done > 0)
 			print_bytes(bytes, (size_t)done);
 		at += done > 0 ? (uint64_t)done : 0;
-	} while (done > 0);
+	} while (done > 0 && !console_interrupted());
 	ext2_close(inode);
-	return report(argv[1], (int)done);
+	return report(argv[1], done < 0 ? (int)done : 0);
 }
 
 static int write_text(const char *path, const char *text)

@@ -42,7 +42,7 @@ static void copy_lru(struct zone *zone, struct zone_copy *copy)
 		copy->lru[list] = zone->lru.count[list];
 	for (unsigned int kind = 0; kind < LRU_KINDS; kind++)
 		copy->isolated[kind] = zone->lru.isolated[kind];
-	copy->dirty = READ_ONCE(zone->lru.dirty);
+	copy->dirty = READ_ONCE(zone->lru.file_dirty);
 	copy->writeback = READ_ONCE(zone->lru.writeback);
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 }

@@ -339,18 +339,21 @@ static void print_score(struct thread *thread, void *data __unused)
 		console_printf("%8lld\n", (long long)points);
 }
 
-/* The thread with NUMBER, if it is alive. */
-struct wanted {
+/* What the thread with NUMBER, if it is alive, is to have. */
+struct adjustment {
 	uint64_t number;
-	struct thread *thread;
+	int64_t adj;
+	bool done;
 };
 
-static void find_thread(struct thread *thread, void *data)
+static void adjust(struct thread *thread, void *data)
 {
-	struct wanted *wanted = data;
+	struct adjustment *adjustment = data;
 
-	if (thread->owner.id == wanted->number)
-		wanted->thread = thread;
+	if (thread->owner.id != adjustment->number)
+		return;
+	thread->oom_score_adj = (short)adjustment->adj;
+	adjustment->done = true;
 }
 
 /* A number from -1000 to 1000 in TEXT, or a message. */
@@ -369,24 +372,21 @@ static int parse_adj(const char *text, int64_t *adj)
 
 static int run_oom_score_adj(int argc, char **argv)
 {
-	struct wanted wanted = { 0, NULL };
-	int64_t adj;
+	struct adjustment wanted = { 0 };
 
 	if (argc == 2 || argc > 3)
 		return -EINVAL;
 	if (argc == 3) {
 		if (shell_number(argv[1], "oom_score_adj", 0, UINT32_MAX,
 		                 &wanted.number) != 0 ||
-		    parse_adj(argv[2], &adj) != 0)
+		    parse_adj(argv[2], &wanted.adj) != 0)
 			return 0;
-		find_thread(current_thread(), &wanted);
-		thread_visit(find_thread, &wanted);
-		if (wanted.thread == NULL)
+		adjust(current_thread(), &wanted);
+		thread_visit(adjust, &wanted);
+		if (!wanted.done)
 			console_printf("oom_score_adj: there is no thread "
 			               "%s\n",
 			               argv[1]);
-		else
-			wanted.thread->oom_score_adj = (short)adj;
 		return 0;
 	}
 	console_printf("%6s %-16s %8s %8s %13s %8s\n", "number", "thread",

@@ -44,8 +44,7 @@ struct hoard {
 	unsigned int exclusive_count;
 };
 
-#define SECOND    1000000ULL /* in microseconds */
-#define CONTROL_C 0x03
+#define SECOND 1000000ULL /* in microseconds */
 
 static bool wanted;
 static struct hoard hoard;
@@ -195,18 +194,6 @@ static uint64_t dropped(void)
 	return timer.dropped + keyboard.dropped;
 }
 
-/* Was ^C typed?  Other keys are lost. */
-static bool told_to_end(void)
-{
-	int key;
-
-	while ((key = console_poll_key()) >= 0) {
-		if (key == CONTROL_C)
-			return true;
-	}
-	return false;
-}
-
 static void drain_all(void)
 {
 	const struct exclusive_pool *pool = &page_alloc_node()->pool;
@@ -259,7 +246,7 @@ static void run_ticks(unsigned int ticks, bool drain,
 		/* Break codes of letters: they type nothing. */
 		if (i8042_raise(code) == 0)
 			code = code == 0x99 ? 0x90 : code + 1;
-		report->ended = told_to_end();
+		report->ended = console_interrupted();
 	}
 }
 

@@ -17,6 +17,16 @@
 
 static struct swap_device devices[BLOCK_MAX_DEVICES];
 
+static int disk_claim(struct swap_device *device)
+{
+	return bd_claim(device->driver);
+}
+
+static void disk_release(struct swap_device *device)
+{
+	bd_release(device->driver);
+}
+
 static int disk_read(struct swap_device *device, unsigned long slot,
                      struct page *page)
 {
@@ -59,9 +69,14 @@ struct swap_device *swap_device_find(const char *name)
 	/* There are as many as there can be block devices. */
 	while (device->driver != NULL && device->driver != block)
 		device++;
+	/* One that is known may be in use. */
+	if (device->driver == block)
+		return device;
 	*device = (struct swap_device){
 		.name = block->name,
 		.pages = block->sectors / SECTORS_PER_PAGE,
+		.claim = disk_claim,
+		.release = disk_release,
 		.read = disk_read,
 		.write = disk_write,
 		.driver = block,

@@ -401,10 +401,18 @@ static bool write_locked(struct filemap *map, struct page *page)
 	return true;
 }
 
+/* Has PAGE something to write, or is somebody about to write it?  Reclaim takes
+ * the dirty bit away before PG_writeback is set, and has it locked meanwhile: so
+ * the lock is looked at last. */
+static bool may_need_write(const struct page *page)
+{
+	return page_has(page, PG_dirty) || page_has(page, PG_locked);
+}
+
 /* PAGE, found in MAP, goes to the disk if it is dirty. */
 static void write_one(struct filemap *map, struct page *page)
 {
-	if (!page_has(page, PG_dirty)) {
+	if (!may_need_write(page)) {
 		put_page(page);
 		return;
 	}

@@ -99,8 +99,11 @@ static bool is_unreaped_victim(const struct thread *thread)
 struct choice {
 	unsigned long total;
 	struct thread *chosen;
+	uint32_t
+		number; /* of the chosen one: its place may be another's soon */
 	int64_t points;
 	bool blocked; /* a victim is on its way out */
+	bool alive;
 };
 
 static void consider(struct thread *thread, void *data)
@@ -117,7 +120,16 @@ static void consider(struct thread *thread, void *data)
 	if (points == OOM_NEVER || points < choice->points)
 		return;
 	choice->chosen = thread;
+	choice->number = thread->owner.id;
 	choice->points = points;
+}
+
+static void look_whether_alive(struct thread *thread, void *data)
+{
+	struct choice *choice = data;
+
+	choice->alive |=
+		thread == choice->chosen && thread->owner.id == choice->number;
 }
 
 /* ---- The report --------------------------------------------------------------- */
@@ -163,18 +175,24 @@ static void mark_victim(struct thread *thread)
 	wake_up(&oom_reaper_queue);
 }
 
-static void kill(struct node *node, struct thread *victim, int64_t points)
+/* What is printed is what it had: it may be gone by then. */
+static void kill(struct node *node, const struct choice *choice)
 {
-	pr_err("Out of memory: Killed thread %u (%s) anon-rss:%lukB, "
-	       "swapents:%lukB, pgtables:%lukB oom_score_adj:%d\n",
-	       victim->owner.id, victim->owner.name, victim->rss * KB_OF_PAGE,
-	       victim->swapents * KB_OF_PAGE, table_pages(victim) * KB_OF_PAGE,
-	       victim->oom_score_adj);
-	vmstat_add(&node->stat, VMSTAT_oom_kill, 1);
-	trace_mark_victim(&node->trace, victim->owner.id, (unsigned long)points,
-	                  victim->oom_score_adj);
+	struct thread *victim = choice->chosen;
+	unsigned long rss = READ_ONCE(victim->rss);
+	unsigned long swapents = READ_ONCE(victim->swapents);
+	unsigned long tables = table_pages(victim);
+	int adj = victim->oom_score_adj;
+
 	mark_victim(victim);
 	thread_kill(victim);
+	pr_err("Out of memory: Killed thread %u (%s) anon-rss:%lukB, "
+	       "swapents:%lukB, pgtables:%lukB oom_score_adj:%d\n",
+	       choice->number, victim->owner.name, rss * KB_OF_PAGE,
+	       swapents * KB_OF_PAGE, tables * KB_OF_PAGE, adj);
+	vmstat_add(&node->stat, VMSTAT_oom_kill, 1);
+	trace_mark_victim(&node->trace, choice->number,
+	                  (unsigned long)choice->points, adj);
 }
 
 /* The caller was killed already and is on its way out: it needs no other victim,
@@ -232,7 +250,11 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 	report(node, request);
 	if (choice.chosen == NULL)
 		panic("Out of memory: no thread is left that could be killed");
-	kill(node, choice.chosen, choice.points);
+	/* The report takes its time.  Who has ended meanwhile has given back what
+	 * he had, and another thread may be in his place. */
+	visit(look_whether_alive, &choice);
+	if (choice.alive)
+		kill(node, &choice);
 	return true;
 }
 

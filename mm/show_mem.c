@@ -22,7 +22,7 @@ static void show_lists(const struct node *node)
 	        node_lru_count(node, LRU_INACTIVE_ANON),
 	        node_lru_count(node, LRU_ACTIVE_FILE),
 	        node_lru_count(node, LRU_INACTIVE_FILE),
-	        node_lru_count(node, LRU_UNEVICTABLE), node_dirty(node),
+	        node_lru_count(node, LRU_UNEVICTABLE), node_file_dirty(node),
 	        node_writeback(node));
 	if (READ_ONCE(node->reclaim.kswapd_failures) >= MAX_RECLAIM_RETRIES)
 		pr_warn("all_unreclaimable? yes\n");

@@ -285,8 +285,13 @@ static void prepare_clusters(struct swap_area *area,
 	area->free = area->slots;
 	make_bad(area, 0);
 	area->bad = 0;
-	for (unsigned int i = 0; i < header->nr_badpages; i++)
-		make_bad(area, swap_header_badpage(header, i));
+	for (unsigned int i = 0; i < header->nr_badpages; i++) {
+		unsigned long slot = swap_header_badpage(header, i);
+
+		/* The area may be shorter than the header says. */
+		if (slot < area->slots)
+			make_bad(area, slot);
+	}
 }
 
 int swap_area_add(struct swap_device *device, const struct swap_header *header,

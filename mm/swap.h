@@ -43,8 +43,8 @@ static inline unsigned long swp_offset(swp_entry_t entry)
 /* ---- The device ---------------------------------------------------------- */
 
 /*
- * What an area is on.  Both functions are called in a thread, with the page
- * locked.  They may sleep; they allocate from mempools only.
+ * What an area is on.  All functions are called in a thread, read and write with
+ * the page locked.  These two may sleep; they allocate from mempools only.
  */
 struct swap_device {
 	const char *name;
@@ -52,6 +52,10 @@ struct swap_device {
 	/* Fill PAGE; returns when it is done.  0 or -errno. */
 	int (*read)(struct swap_device *device, unsigned long slot,
 	            struct page *page);
+	/* The device is for swap alone from now on, until release().  0, -EBUSY.
+	 * Both may be NULL. */
+	int (*claim)(struct swap_device *device);
+	void (*release)(struct swap_device *device);
 	/*
 	 * Begin to write PAGE, which is under writeback.  0: swap_write_end()
 	 * will be called, once, any time from now on.  -errno: it will not.

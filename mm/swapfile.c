@@ -80,23 +80,48 @@ static int use_header(struct swap_device *device, const struct page *page,
 	return 0;
 }
 
-int swapon(struct swap_device *device, int priority, const char **why)
+static int claim(struct swap_device *device)
 {
-	const char *sentence = NULL;
-	struct page *page;
+	return device->claim != NULL ? device->claim(device) : 0;
+}
+
+static void release(struct swap_device *device)
+{
+	if (device->release != NULL)
+		device->release(device);
+}
+
+/* Read the header of DEVICE, and use what it describes. */
+static int use_device(struct swap_device *device, int priority,
+                      const char **why)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
 	int error;
 
-	if (swap_area_find(device) >= 0)
-		return -EBUSY;
-	page = alloc_page(GFP_KERNEL);
 	if (page == NULL)
 		return -ENOMEM;
 	lock_page(page);
 	error = device->read(device, 0, page);
 	if (error == 0)
-		error = use_header(device, page, priority, &sentence);
+		error = use_header(device, page, priority, why);
 	unlock_page(page);
 	put_page(page);
+	return error;
+}
+
+int swapon(struct swap_device *device, int priority, const char **why)
+{
+	const char *sentence = NULL;
+	int error;
+
+	if (swap_area_find(device) >= 0)
+		return -EBUSY;
+	error = claim(device);
+	if (error != 0)
+		return error;
+	error = use_device(device, priority, &sentence);
+	if (error != 0)
+		release(device);
 	if (why != NULL)
 		*why = sentence;
 	return error;
@@ -135,5 +160,6 @@ int swapoff(struct swap_device *device)
 		return swap_area_going((unsigned int)type, false) != 0 ? -ENXIO
 		                                                       : error;
 	free_clusters(clusters);
+	release(device);
 	return 0;
 }

@@ -415,6 +415,37 @@ struct block_statistics block_statistics(struct block_device *device)
 	return statistics;
 }
 
+static bool share_sectors(const struct block_device *a,
+                          const struct block_device *b)
+{
+	return a == b || a->parent == b || b->parent == a;
+}
+
+/* Two devices with sectors in common have the same queue, and so its lock. */
+int bd_claim(struct block_device *device)
+{
+	bool enabled = spin_lock_irqsave(&device->queue->lock);
+	int error = 0;
+
+	for (unsigned int i = 0; i < device_count; i++) {
+		if (share_sectors(devices[i], device) && devices[i]->claimed)
+			error = -EBUSY;
+	}
+	if (error == 0)
+		device->claimed = true;
+	spin_unlock_irqrestore(&device->queue->lock, enabled);
+	return error;
+}
+
+void bd_release(struct block_device *device)
+{
+	bool enabled = spin_lock_irqsave(&device->queue->lock);
+
+	kassert(device->claimed);
+	device->claimed = false;
+	spin_unlock_irqrestore(&device->queue->lock, enabled);
+}
+
 void block_queue_init(struct block_queue *queue)
 {
 	*queue = (struct block_queue){ .lock = SPINLOCK_INIT("block queue") };

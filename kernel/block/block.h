@@ -138,6 +138,7 @@ struct block_device {
 	uint64_t first;              /* (c) on the disk; 0 for a disk */
 	uint8_t type;                /* (c) a partition's, from the table */
 	bool dead;                   /* (q) of a disk */
+	bool claimed;                /* (q) see bd_claim() */
 	struct block_statistics statistics; /* (q) */
 };
 
@@ -149,6 +150,15 @@ struct block_device *block_find(const char *name);
 struct block_device *block_device_at(unsigned int index);
 
 struct block_statistics block_statistics(struct block_device *device);
+
+/*
+ * The caller alone keeps a file system or a swap area on DEVICE, until
+ * bd_release().  -EBUSY: DEVICE is claimed, or the disk that it is a part of,
+ * or one of its partitions.  Requests are not hindered: who has not claimed a
+ * device should not write to it, but may.  Thread context.
+ */
+__must_check int bd_claim(struct block_device *device);
+void bd_release(struct block_device *device);
 
 /* Make the bios, before the first bio_alloc().  Thread context. */
 void bio_init(void);

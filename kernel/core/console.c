@@ -23,6 +23,8 @@
 /* Three lines of typing ahead; a key is below 0x200. */
 #define INPUT_KEYS 256
 
+#define CONTROL_C  0x03
+
 #define PRINTF_MAX 512
 
 static struct spinlock sinks_lock = SPINLOCK_INIT("console sinks");
@@ -151,6 +153,20 @@ int console_poll_key(void)
 		key = input[taken++ % INPUT_KEYS];
 	spin_unlock_irqrestore(&input_lock, enabled);
 	return key;
+}
+
+bool console_interrupted(void)
+{
+	bool enabled = spin_lock_irqsave(&input_lock);
+	bool found = false;
+
+	for (uint64_t at = taken; at != written && !found; at++) {
+		found = input[at % INPUT_KEYS] == CONTROL_C;
+		if (found)
+			taken = at + 1;
+	}
+	spin_unlock_irqrestore(&input_lock, enabled);
+	return found;
 }
 
 /* Take a key into the int at DATA.  False: there is none. */

@@ -77,4 +77,8 @@ int console_read_key(void);
 /* The next key, or -1.  Thread context. */
 int console_poll_key(void);
 
+/* Was ^C typed?  It is taken, with the keys before it; without it all stay.
+ * Thread context. */
+bool console_interrupted(void);
+
 #endif

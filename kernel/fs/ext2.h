@@ -15,11 +15,13 @@
  *	-ENOSPC		no free block, or no free inode
  *	-EUCLEAN	what the disk says cannot be; reported, e2fsck is wanted
  *	-EROFS		it is mounted for reading only
+ *	-EPERM		chattr(1) has made it immutable, or for appending only
  *
  * or another that the function names.  After any of them the file system is in
  * order: what the call had begun is undone, or was complete.
  *
- * A path is names between slashes, from the root.  Symbolic links are listed and
+ * A path is names between slashes, from the root; what a slash follows is a
+ * directory.  Symbolic links are listed and
  * removed, but not followed: -ELOOP.
  */
 #ifndef KERNEL_FS_EXT2_H
@@ -61,6 +63,11 @@ static inline bool inode_is_file(const struct inode *inode)
 	return (inode->mode & EXT2_TYPE) == EXT2_FILE;
 }
 
+static inline bool inode_is_symlink(const struct inode *inode)
+{
+	return (inode->mode & EXT2_TYPE) == EXT2_SYMLINK;
+}
+
 /* What df shows.  Blocks are of BLOCK_SIZE bytes. */
 struct ext2_usage {
 	unsigned int block_size;
@@ -76,8 +83,8 @@ struct ext2_usage {
 /*
  * Mount the file system on DEVICE.  It is mounted for reading only if READ_ONLY
  * says so, or a feature that we do not know, or errors that it had before.
- * -EINVAL: no ext2, or one with a feature that forbids it; -EUCLEAN: damaged.
- * The log says what.
+ * -EINVAL: no ext2, or one with a feature that forbids it; -EUCLEAN: damaged;
+ * the log says what.  -EBUSY: DEVICE is claimed (bd_claim()).
  */
 __must_check int ext2_mount(struct block_device *device, bool read_only,
                             struct ext2 **fs);
@@ -100,7 +107,7 @@ const char *ext2_check(struct ext2 *fs, char *buffer, size_t size);
 /*
  * The inode that PATH leads to; ext2_close() ends its use.  ext2_create() makes
  * an empty file if there is none.  -ENOENT, -ENOTDIR, -ENAMETOOLONG, -ELOOP;
- * ext2_create() also -EISDIR.
+ * ext2_create() also -EISDIR, -EINVAL (a device, or the like).
  */
 __must_check int ext2_open(struct ext2 *fs, const char *path,
                            struct inode **inode);
@@ -110,7 +117,8 @@ void ext2_close(struct inode *inode);
 
 /*
  * Copy SIZE bytes at OFFSET out of a file.  Returns how many; fewer at its end, or
- * before what cannot be read: a call for that says why.  -EISDIR, -EINVAL: no file.
+ * before what cannot be read: a call for that says why.  -EISDIR, -ELOOP, -EINVAL:
+ * no file.
  */
 __must_check long ext2_read(struct inode *inode, uint64_t offset, void *buffer,
                             size_t size);
@@ -118,7 +126,7 @@ __must_check long ext2_read(struct inode *inode, uint64_t offset, void *buffer,
 /*
  * Copy SIZE bytes into a file at OFFSET; it grows if it must.  Returns how many;
  * fewer than SIZE if the disk is full or the memory is.  They are in the page
- * cache then; ext2_sync() writes them.  -EISDIR, -EINVAL, -EFBIG.
+ * cache then; ext2_sync() writes them.  -EISDIR, -ELOOP, -EINVAL, -EFBIG.
  */
 __must_check long ext2_write(struct inode *inode, uint64_t offset,
                              const void *buffer, size_t size);
@@ -128,7 +136,7 @@ __must_check long ext2_write(struct inode *inode, uint64_t offset,
  * them is ext2_sync()'s to write. */
 __must_check int ext2_write_data(struct inode *inode);
 
-/* Cut a file, or let it grow by a hole.  -EISDIR, -EINVAL, -EFBIG. */
+/* Cut a file, or let it grow by a hole.  Errors of ext2_write(). */
 __must_check int ext2_truncate(struct inode *inode, uint64_t size);
 
 /* A new directory.  -EEXIST, -EMLINK, and those of ext2_open(). */

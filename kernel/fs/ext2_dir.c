@@ -291,6 +291,9 @@ int ext2_dir_add(struct inode *dir, const char *name, unsigned int length,
 		answer = walk_next(&walk);
 	if (answer == 0) {
 		answer = append_block(dir);
+		/* The block is the directory's even if the name is not. */
+		if (answer == 0)
+			ext2_inode_update(dir);
 		if (answer == 0)
 			answer = walk_here(&walk);
 	}

@@ -176,10 +176,12 @@ const struct address_space_ops ext2_data_ops = {
 
 /* ---- Reading ------------------------------------------------------------------ */
 
-static int check_is_file(const struct inode *inode)
+int ext2_check_file(const struct inode *inode)
 {
 	if (inode_is_dir(inode))
 		return -EISDIR;
+	if (inode_is_symlink(inode))
+		return -ELOOP;
 	return inode_is_file(inode) ? 0 : -EINVAL;
 }
 
@@ -211,7 +213,7 @@ static long read_some(struct inode *inode, uint64_t offset, char *buffer,
 long ext2_read(struct inode *inode, uint64_t offset, void *buffer, size_t size)
 {
 	unsigned int scope = ext2_lock(inode->fs);
-	long answer = check_is_file(inode);
+	long answer = ext2_check_file(inode);
 
 	if (answer == 0)
 		answer = read_some(inode, offset, buffer, size);
@@ -311,10 +313,10 @@ int ext2_set_size(struct inode *inode, uint64_t size)
 int ext2_truncate(struct inode *inode, uint64_t size)
 {
 	unsigned int scope = ext2_lock(inode->fs);
-	int error = ext2_may_write(inode->fs);
+	int error = ext2_may_change(inode, EXT2_IMMUTABLE | EXT2_APPEND);
 
 	if (error == 0)
-		error = check_is_file(inode);
+		error = ext2_check_file(inode);
 	if (error == 0)
 		error = ext2_set_size(inode, size);
 	ext2_unlock(inode->fs, scope);
@@ -339,12 +341,15 @@ static int make_room(struct inode *inode, uint64_t offset, size_t size)
 	return error;
 }
 
-/* What a write of SIZE bytes does not cover must be there before. */
-static int prepare_page(struct page *page, size_t size)
+/* What a write of SIZE bytes does not cover must be there before; and so must all
+ * of a page in the file that may find room for some of its blocks only. */
+static int prepare_page(struct inode *inode, struct page *page, size_t size)
 {
+	bool in_file = (uint64_t)page->index << PAGE_SHIFT < inode->size;
+	bool in_part = in_file && inode->fs->page_blocks > 1;
 	int error;
 
-	if (page_has(page, PG_uptodate) || size == PAGE_SIZE)
+	if (page_has(page, PG_uptodate) || (size == PAGE_SIZE && !in_part))
 		return 0;
 	error = fill(page);
 	if (error == 0)
@@ -362,7 +367,7 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
 
 	if (error != 0)
 		return error;
-	error = prepare_page(page, size);
+	error = prepare_page(inode, page, size);
 	if (error == 0)
 		error = make_room(inode, offset, size);
 	if (error == 0) {
@@ -372,7 +377,11 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
 		filemap_dirty(page);
 		inode->size = max(inode->size, offset + size);
 		mark_page_accessed(page);
-	} else if (!page_has(page, PG_uptodate)) {
+	} else if (page_has(page, PG_uptodate)) {
+		/* What was found for a hole gets its zeroes, not what was on
+		 * the disk there. */
+		filemap_dirty(page);
+	} else {
 		filemap_remove(page);
 	}
 	unlock_page(page);
@@ -408,10 +417,11 @@ static long write_part(struct inode *inode, uint64_t offset, const char *from,
 {
 	unsigned int scope = ext2_lock(inode->fs);
 	uint64_t before = inode->size;
-	long answer = ext2_may_write(inode->fs);
+	uint32_t append = offset == before ? 0 : EXT2_APPEND;
+	long answer = ext2_may_change(inode, EXT2_IMMUTABLE | append);
 
 	if (answer == 0)
-		answer = check_is_file(inode);
+		answer = ext2_check_file(inode);
 	if (answer == 0 && size > 0) {
 		answer = write_some(inode, offset, from, size);
 		if (answer < 0)

@@ -70,7 +70,9 @@ struct ext2_super_block {
 	uint32_t compression;
 	uint8_t preallocate[2];
 	uint16_t reserved_descriptors; /* blocks kept for more groups */
-	uint8_t unused[816];
+	uint8_t unused[380];
+	uint32_t backup_groups[2]; /* with SPARSE_SUPER2: copies are there */
+	uint8_t unused_2[428];
 };
 static_assert(sizeof(struct ext2_super_block) == EXT2_SUPER_SIZE, "on disk");
 
@@ -86,11 +88,13 @@ enum ext2_errors {
 };
 
 /* Features.  Somebody who does not know one of the compatible ones may do
- * everything; of the read-only ones, read; of the others, nothing. */
-#define EXT2_INCOMPATIBLE_FILETYPE  0x2U
-#define EXT2_INCOMPATIBLE_KNOWN     EXT2_INCOMPATIBLE_FILETYPE
-#define EXT2_READ_ONLY_SPARSE_SUPER 0x1U
-#define EXT2_READ_ONLY_LARGE_FILE   0x2U
+ * everything (but must know of SPARSE_SUPER2 where the copies of the superblock
+ * are); of the read-only ones, read; of the others, nothing. */
+#define EXT2_COMPATIBLE_SPARSE_SUPER2 0x200U
+#define EXT2_INCOMPATIBLE_FILETYPE    0x2U
+#define EXT2_INCOMPATIBLE_KNOWN       EXT2_INCOMPATIBLE_FILETYPE
+#define EXT2_READ_ONLY_SPARSE_SUPER   0x1U
+#define EXT2_READ_ONLY_LARGE_FILE     0x2U
 #define EXT2_READ_ONLY_KNOWN                                                   \
 	(EXT2_READ_ONLY_SPARSE_SUPER | EXT2_READ_ONLY_LARGE_FILE)
 
@@ -106,20 +110,31 @@ struct ext2_group {
 static_assert(sizeof(struct ext2_group) == 32, "on disk");
 
 /* Where a file's blocks are: 12 numbers, then blocks full of numbers. */
-#define EXT2_DIRECT  12
-#define EXT2_SLOTS   15
+#define EXT2_DIRECT      12
+#define EXT2_SLOTS       15
 
-#define EXT2_TYPE    0xf000
-#define EXT2_FIFO    0x1000
-#define EXT2_CHAR    0x2000
-#define EXT2_DIR     0x4000
-#define EXT2_BLOCK   0x6000
-#define EXT2_FILE    0x8000
-#define EXT2_SYMLINK 0xa000
-#define EXT2_SOCKET  0xc000
+#define EXT2_TYPE        0xf000
+#define EXT2_FIFO        0x1000
+#define EXT2_CHAR        0x2000
+#define EXT2_DIR         0x4000
+#define EXT2_BLOCK       0x6000
+#define EXT2_FILE        0x8000
+#define EXT2_SYMLINK     0xa000
+#define EXT2_SOCKET      0xc000
 
-/* Bit of flags: the directory has a hash tree beside its list. */
-#define EXT2_INDEXED 0x1000U
+/* Bits of flags: chattr +i, chattr +a; the directory has a hash tree beside its
+ * list. */
+#define EXT2_IMMUTABLE   0x10U
+#define EXT2_APPEND      0x20U
+#define EXT2_INDEXED     0x1000U
+
+/* How a block of extended attributes begins; inodes with the same ones may share
+ * it. */
+#define EXT2_XATTR_MAGIC 0xea020000U
+struct ext2_xattr_header {
+	uint32_t magic;
+	uint32_t references;
+};
 
 struct ext2_disk_inode {
 	uint16_t mode;

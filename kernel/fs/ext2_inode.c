@@ -173,6 +173,7 @@ void ext2_inode_update(struct inode *inode)
 		disk->size_high = (uint32_t)(inode->size >> 32);
 	disk->sectors = inode->sectors;
 	disk->modify_time = inode->modify_time;
+	disk->attributes = inode->attributes;
 	disk->change_time = ext2_time(inode->fs);
 	if (inode->links == 0)
 		disk->delete_time = disk->change_time;
@@ -321,6 +322,58 @@ static void forget(struct inode *inode)
 	destroy(inode);
 }
 
+/* A reference of block NUMBER of attributes less; *LAST: it had no other. */
+static int drop_reference(struct ext2 *fs, uint32_t number, bool *last)
+{
+	struct ext2_xattr_header *header;
+	struct page *page;
+	int error = ext2_check_block(fs, number);
+
+	if (error == 0)
+		error = ext2_meta_get(fs, number, &page, &header);
+	if (error != 0)
+		return error;
+	*last = header->references == 1;
+	if (header->magic != EXT2_XATTR_MAGIC || header->references == 0) {
+		error = ext2_error(fs, "block %u has no attributes", number);
+	} else if (!*last) {
+		header->references--;
+		filemap_dirty(page);
+	}
+	put_page(page);
+	return error;
+}
+
+/* Nobody reads extended attributes here, but somebody else may have made some. */
+static int drop_attributes(struct inode *inode)
+{
+	struct ext2 *fs = inode->fs;
+	bool last = false;
+	int error;
+
+	if (inode->attributes == 0)
+		return 0;
+	fs->freeing++;
+	error = drop_reference(fs, inode->attributes, &last);
+	fs->freeing--;
+	if (error == 0 && last)
+		error = ext2_give_block(fs, inode->attributes);
+	if (error != 0)
+		return error;
+	inode->attributes = 0;
+	inode->sectors -= min(inode->sectors, fs->block_size / 512);
+	return 0;
+}
+
+/* Are the numbers in it those of blocks?  A short symbolic link is where they
+ * would be, and what a device's inode has there is the device. */
+static bool has_numbers(const struct inode *inode)
+{
+	if (inode_is_dir(inode) || inode_is_file(inode))
+		return true;
+	return inode_is_symlink(inode) && inode->sectors > 0;
+}
+
 /* Blocks first, then the inode: what fails stays taken, and e2fsck finds it. */
 static int end_on_disk(struct inode *inode)
 {
@@ -328,11 +381,9 @@ static int end_on_disk(struct inode *inode)
 	int error;
 
 	filemap_cut(&inode->data, 0);
-	/* A short symbolic link is where the numbers would be. */
-	if (inode_is_dir(inode) || inode_is_file(inode) || inode->sectors > 0)
+	error = drop_attributes(inode);
+	if (error == 0 && has_numbers(inode))
 		error = ext2_free_from(inode, 0);
-	else
-		error = 0;
 	inode->size = error == 0 ? 0 : inode->size;
 	ext2_inode_update(inode);
 	if (error == 0)

@@ -82,6 +82,9 @@ int ext2_error(struct ext2 *fs, const char *format, ...) __printf(2, 3);
 /* -EROFS if nothing may be written. */
 __must_check int ext2_may_write(const struct ext2 *fs);
 
+/* The same, and -EPERM if INODE has one of FLAGS. */
+__must_check int ext2_may_change(const struct inode *inode, uint32_t flags);
+
 /* The first block of GROUP, how many it has, and how many of them at its begin
  * are copies of superblock and descriptors; blocks of an inode table. */
 uint32_t ext2_group_first(const struct ext2 *fs, uint32_t group);
@@ -217,6 +220,9 @@ __must_check int ext2_dir_next(struct inode *dir, uint64_t *position,
 /* ---- ext2_file.c: contents -------------------------------------------------------- */
 
 extern const struct address_space_ops ext2_data_ops;
+
+/* 0, or why INODE cannot be read: -EISDIR, -ELOOP (a symbolic link), -EINVAL. */
+__must_check int ext2_check_file(const struct inode *inode);
 
 /* Cut to SIZE, or grow. */
 __must_check int ext2_set_size(struct inode *inode, uint64_t size);

@@ -33,6 +33,7 @@ void ext2_unlock(struct ext2 *fs, unsigned int scope)
 struct name {
 	const char *text;
 	unsigned int length; /* 0: the path was the root */
+	bool is_dir;         /* a slash follows: nothing else will do */
 };
 
 static bool is(struct name name, const char *text)
@@ -57,27 +58,43 @@ static int next_name(const char **path, struct name *name)
 	while (*at != '\0' && *at != '/')
 		at++;
 	name->length = (unsigned int)(at - name->text);
+	name->is_dir = *at == '/';
 	while (*at == '/')
 		at++;
 	*path = at;
 	return name->length > EXT2_NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* Exchange *INODE for what NAME is in it; after an error it is nobody's. */
+static int check_is_dir(const struct inode *inode)
+{
+	if (inode_is_symlink(inode))
+		return -ELOOP;
+	return inode_is_dir(inode) ? 0 : -ENOTDIR;
+}
+
+/* What NAME is in DIR; the caller puts it. */
+static int find(struct inode *dir, struct name name, struct inode **inode)
+{
+	uint32_t number;
+	int error = ext2_dir_find(dir, name.text, name.length, &number);
+
+	if (error == 0)
+		error = ext2_inode_get(dir->fs, number, inode);
+	if (error != 0 || !name.is_dir)
+		return error;
+	error = check_is_dir(*inode);
+	if (error != 0)
+		ext2_inode_put(*inode);
+	return error;
+}
+
+/* Exchange *INODE, a directory, for what NAME is in it; after an error it is
+ * nobody's. */
 static int step(struct inode **inode, struct name name)
 {
 	struct inode *dir = *inode;
-	uint32_t number;
-	int error = 0;
+	int error = find(dir, name, inode);
 
-	if ((dir->mode & EXT2_TYPE) == EXT2_SYMLINK)
-		error = -ELOOP;
-	else if (!inode_is_dir(dir))
-		error = -ENOTDIR;
-	if (error == 0)
-		error = ext2_dir_find(dir, name.text, name.length, &number);
-	if (error == 0)
-		error = ext2_inode_get(dir->fs, number, inode);
 	ext2_inode_put(dir);
 	return error;
 }
@@ -93,16 +110,15 @@ static int find_parent(struct ext2 *fs, const char *path, struct inode **dir,
 	error = ext2_inode_get(fs, EXT2_ROOT_INODE, dir);
 	if (error != 0)
 		return error;
-	error = next_name(&path, name);
+	error = check_is_dir(*dir);
+	if (error == 0)
+		error = next_name(&path, name);
 	while (error == 0 && *path != '\0') {
 		error = step(dir, *name);
 		if (error != 0)
 			return error;
 		error = next_name(&path, name);
 	}
-	if (error == 0 && !inode_is_dir(*dir))
-		error = (*dir)->mode >> 12 == EXT2_SYMLINK >> 12 ? -ELOOP
-		                                                 : -ENOTDIR;
 	if (error != 0)
 		ext2_inode_put(*dir);
 	return error;
@@ -185,7 +201,7 @@ static int make_named(struct inode *dir, struct name name, uint16_t mode,
                       struct inode **inode)
 {
 	bool is_dir = (mode & EXT2_TYPE) == EXT2_DIR;
-	int error = ext2_may_write(dir->fs);
+	int error = ext2_may_change(dir, EXT2_IMMUTABLE);
 
 	/* Somebody has removed it since. */
 	if (error == 0 && dir->links == 0)
@@ -210,20 +226,18 @@ static int make_named(struct inode *dir, struct name name, uint16_t mode,
 
 static int create(struct inode *dir, struct name name, struct inode **inode)
 {
-	uint32_t number;
 	int error;
 
-	if (name.length == 0)
+	if (name.length == 0 || name.is_dir)
 		return -EISDIR;
-	error = ext2_dir_find(dir, name.text, name.length, &number);
+	error = find(dir, name, inode);
 	if (error == -ENOENT)
 		return make_named(dir, name, NEW_FILE, inode);
-	if (error == 0)
-		error = ext2_inode_get(dir->fs, number, inode);
-	if (error != 0 || inode_is_file(*inode))
+	if (error != 0)
 		return error;
-	error = inode_is_dir(*inode) ? -EISDIR : -ELOOP;
-	ext2_inode_put(*inode);
+	error = ext2_check_file(*inode);
+	if (error != 0)
+		ext2_inode_put(*inode);
 	return error;
 }
 
@@ -315,29 +329,36 @@ static int remove_directory(struct inode *dir, struct name name,
 typedef int (*remover)(struct inode *dir, struct name name,
                        struct inode *inode);
 
+/* What NAME is in DIR loses it. */
+static int remove_from(struct inode *dir, struct name name, remover remove)
+{
+	const uint32_t kept = EXT2_IMMUTABLE | EXT2_APPEND;
+	struct inode *inode;
+	int error = ext2_may_change(dir, kept);
+
+	if (error == 0 && (name.length == 0 || is_dots(name)))
+		error = -EBUSY;
+	if (error == 0)
+		error = find(dir, name, &inode);
+	if (error != 0)
+		return error;
+	error = ext2_may_change(inode, kept);
+	if (error == 0)
+		error = remove(dir, name, inode);
+	ext2_inode_put(inode);
+	return error;
+}
+
 /* Find what PATH names and let REMOVE take the name away. */
 static int remove_with(struct ext2 *fs, const char *path, remover remove)
 {
 	struct inode *dir;
-	struct inode *inode;
 	struct name name;
-	uint32_t number;
-	int error = ext2_may_write(fs);
+	int error = find_parent(fs, path, &dir, &name);
 
-	if (error == 0)
-		error = find_parent(fs, path, &dir, &name);
 	if (error != 0)
 		return error;
-	if (name.length == 0 || is_dots(name))
-		error = -EBUSY;
-	else
-		error = ext2_dir_find(dir, name.text, name.length, &number);
-	if (error == 0)
-		error = ext2_inode_get(fs, number, &inode);
-	if (error == 0) {
-		error = remove(dir, name, inode);
-		ext2_inode_put(inode);
-	}
+	error = remove_from(dir, name, remove);
 	ext2_inode_put(dir);
 	return error;
 }

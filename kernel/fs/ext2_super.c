@@ -71,6 +71,11 @@ int ext2_may_write(const struct ext2 *fs)
 	return fs->read_only || fs->frozen ? -EROFS : 0;
 }
 
+int ext2_may_change(const struct inode *inode, uint32_t flags)
+{
+	return (inode->flags & flags) != 0 ? -EPERM : ext2_may_write(inode->fs);
+}
+
 uint32_t ext2_time(const struct ext2 *fs)
 {
 	return fs->time_base +
@@ -171,6 +176,10 @@ static bool has_super(const struct ext2_super_block *super, uint32_t group)
 {
 	static const uint32_t base[] = { 3, 5, 7 };
 
+	if (super->revision > 0 &&
+	    (super->compatible & EXT2_COMPATIBLE_SPARSE_SUPER2) != 0)
+		return group == 0 || group == super->backup_groups[0] ||
+		       group == super->backup_groups[1];
 	if (group <= 1 || super->revision == 0 ||
 	    (super->read_only_compatible & EXT2_READ_ONLY_SPARSE_SUPER) == 0)
 		return true;
@@ -428,7 +437,8 @@ static int check_root(struct ext2 *fs)
 	return error;
 }
 
-int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
+/* DEVICE is the caller's alone. */
+static int mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
 	struct ext2 *made = make(device, read_only);
 	unsigned int scope;
@@ -448,6 +458,18 @@ int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 	begin_sharing(made);
 	*fs = made;
 	return 0;
+}
+
+int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
+{
+	int error = bd_claim(device);
+
+	if (error != 0)
+		return error;
+	error = mount(device, read_only, fs);
+	if (error != 0)
+		bd_release(device);
+	return error;
 }
 
 static int write_everything(struct ext2 *fs)
@@ -489,6 +511,7 @@ static int end_writing(struct ext2 *fs)
 
 int ext2_unmount(struct ext2 *fs)
 {
+	struct block_device *device = fs->device;
 	unsigned int scope = ext2_lock(fs);
 	int error = fs->busy > 0 ? -EBUSY : end_writing(fs);
 
@@ -497,6 +520,7 @@ int ext2_unmount(struct ext2 *fs)
 		return error;
 	unregister_writeback_source(&fs->source);
 	destroy(fs);
+	bd_release(device);
 	return error;
 }
 

@@ -281,11 +281,10 @@ static const char *write_table(const char *path)
 	return NULL;
 }
 
-CASE(block_queue, partitions_are_devices_with_bounds)
+static const char *begin_with_partitions(void)
 {
 	char path[] = "/tmp/labyrinth-disk-XXXXXX";
 	int file = mkstemp(path);
-	struct block_device *part;
 	const char *answer;
 
 	EXPECT(file >= 0);
@@ -293,6 +292,14 @@ CASE(block_queue, partitions_are_devices_with_bounds)
 	EXPECT(begin());
 	answer = write_table(path);
 	remove(path);
+	return answer;
+}
+
+CASE(block_queue, partitions_are_devices_with_bounds)
+{
+	const char *answer = begin_with_partitions();
+	struct block_device *part;
+
 	if (answer != NULL)
 		return answer;
 	part = block_find("hda2");
@@ -308,6 +315,28 @@ CASE(block_queue, partitions_are_devices_with_bounds)
 	EXPECT_EQUAL(block_read(disk, 80 + 63, page, 0, 512), 0);
 	EXPECT_EQUAL(*(uint8_t *)page_address(page), 0x33);
 	EXPECT_EQUAL(block_statistics(part).writes, 1);
+	return end();
+}
+
+CASE(block_queue, sectors_are_claimed_by_one_at_a_time)
+{
+	const char *answer = begin_with_partitions();
+	struct block_device *one = block_find("hda1");
+	struct block_device *two = block_find("hda2");
+
+	if (answer != NULL)
+		return answer;
+	EXPECT_EQUAL(bd_claim(one), 0);
+	EXPECT_EQUAL(bd_claim(one), -EBUSY);
+	EXPECT_EQUAL(bd_claim(disk), -EBUSY);
+	EXPECT_EQUAL(bd_claim(two), 0);
+	bd_release(one);
+	EXPECT_EQUAL(bd_claim(disk), -EBUSY);
+	bd_release(two);
+	EXPECT_EQUAL(bd_claim(disk), 0);
+	EXPECT_EQUAL(bd_claim(two), -EBUSY);
+	bd_release(disk);
+	EXPECT_EQUAL(bd_claim(two), 0);
 	return end();
 }
 

@@ -30,6 +30,9 @@ static void name_of(char *name, size_t size, unsigned int file)
 	scnprintf(name, size, "file-%u", file);
 }
 
+static const char sparse_super2[] =
+	"-b 1024 -g 1024 -O sparse_super2,^sparse_super,^resize_inode";
+
 static const char *read_foreign(const char *options)
 {
 	char name[40], path[40];
@@ -59,7 +62,7 @@ CASE(ext2, reads_what_mke2fs_wrote)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(block_options); i++)
 		TRY(read_foreign(block_options[i]));
-	return NULL;
+	return read_foreign(sparse_super2);
 }
 
 static const char *write_foreign(const char *options)
@@ -90,7 +93,7 @@ CASE(ext2, debugfs_reads_what_was_written)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(block_options); i++)
 		TRY(write_foreign(block_options[i]));
-	return NULL;
+	return write_foreign(sparse_super2);
 }
 
 CASE(ext2, what_was_synced_is_there_without_unmounting)
@@ -213,6 +216,11 @@ CASE(ext2, names_that_cannot_be_are_refused)
 	EXPECT_EQUAL(-ext2_mkdir(fs, "/file/dir"), ENOTDIR);
 	EXPECT_EQUAL(-ext2_create(fs, "/dir", &inode), EISDIR);
 	EXPECT_EQUAL(-ext2_create(fs, "/", &inode), EISDIR);
+	EXPECT_EQUAL(-ext2_create(fs, "/new/", &inode), EISDIR);
+	EXPECT_EQUAL(-ext2_open(fs, "/file/", &inode), ENOTDIR);
+	EXPECT_EQUAL(-ext2_unlink(fs, "/file/"), ENOTDIR);
+	WORKS(ext2_mkdir(fs, "/dir/slash//"));
+	WORKS(ext2_rmdir(fs, "/dir/slash//"));
 	EXPECT_EQUAL(-ext2_open(fs, "/file/x", &inode), ENOTDIR);
 	EXPECT_EQUAL(-ext2_open(fs, "/none", &inode), ENOENT);
 	EXPECT_EQUAL(-ext2_unlink(fs, "/dir"), EISDIR);
@@ -280,18 +288,106 @@ CASE(ext2, a_file_without_names_lives_until_it_is_closed)
 CASE(ext2, symbolic_links_are_removed_but_not_followed)
 {
 	struct inode *inode;
+	uint8_t byte;
 
 	TRY(image_make("-b 1024", 1024));
 	TRY(image_tool(0,
 	               "debugfs -w -R 'symlink /short /a' %s && debugfs -w "
-	               "-R 'symlink /long /%0100d' %s",
-	               image.path, 7, image.path));
+	               "-R 'symlink /long /%0100d' %s && debugfs -w "
+	               "-R 'mknod pipe p' %s",
+	               image.path, 7, image.path, image.path));
 	image_attach(IMAGE_PAGES);
 	TRY(image_mount());
 	EXPECT_EQUAL(-ext2_open(image.fs, "/short/x", &inode), ELOOP);
+	EXPECT_EQUAL(-ext2_open(image.fs, "/long/", &inode), ELOOP);
 	EXPECT_EQUAL(-ext2_create(image.fs, "/long", &inode), ELOOP);
+	WORKS(ext2_open(image.fs, "/long", &inode));
+	EXPECT_EQUAL(-ext2_read(inode, 0, &byte, 1), ELOOP);
+	ext2_close(inode);
+	EXPECT_EQUAL(-ext2_create(image.fs, "/pipe", &inode), EINVAL);
 	WORKS(ext2_unlink(image.fs, "/short"));
 	WORKS(ext2_unlink(image.fs, "/long"));
+	return image_finish();
+}
+
+static const char *refuse(const char *path, bool append)
+{
+	struct inode *inode;
+
+	WORKS(ext2_open(image.fs, path, &inode));
+	EXPECT_EQUAL(ext2_write(inode, inode->size, "x", 1),
+	             append ? 1 : -EPERM);
+	EXPECT_EQUAL(-ext2_write(inode, 0, "x", 1), EPERM);
+	EXPECT_EQUAL(-ext2_truncate(inode, 0), EPERM);
+	ext2_close(inode);
+	EXPECT_EQUAL(-ext2_unlink(image.fs, path), EPERM);
+	return NULL;
+}
+
+CASE(ext2, immutable_and_append_only_are_what_they_say)
+{
+	struct inode *inode;
+
+	TRY(image_make("", 1024));
+	TRY(image_tool(0,
+	               "printf 'mkdir i\\nmkdir a\\ncd i\\nwrite %s/in f\\n"
+	               "cd /a\\nwrite %s/in f\\ncd /\\nwrite %s/in fi\\n"
+	               "write %s/in fa\\nsif i flags 0x10\\nsif a flags 0x20\\n"
+	               "sif fi flags 0x10\\nsif fa flags 0x20\\n' >%s/in; "
+	               "debugfs -w -f %s/in %s",
+	               image.folder, image.folder, image.folder, image.folder,
+	               image.folder, image.folder, image.path));
+	image_attach(IMAGE_PAGES);
+	TRY(image_mount());
+	TRY(refuse("/fi", false));
+	TRY(refuse("/fa", true));
+	EXPECT_EQUAL(-ext2_unlink(image.fs, "/i/f"), EPERM);
+	EXPECT_EQUAL(-ext2_create(image.fs, "/i/new", &inode), EPERM);
+	EXPECT_EQUAL(-ext2_mkdir(image.fs, "/i/new"), EPERM);
+	EXPECT_EQUAL(-ext2_unlink(image.fs, "/a/f"), EPERM);
+	WORKS(image_write("/a/new", 0, 10));
+	EXPECT_EQUAL(-ext2_rmdir(image.fs, "/a"), EPERM);
+	return image_finish();
+}
+
+/* Somebody has given attributes to a file, a short link and a device: no room
+ * for them in small inodes, so each has a block. */
+CASE(ext2, extended_attributes_go_with_their_inode)
+{
+	TRY(image_make("-b 1024 -I 128", 1024));
+	TRY(image_tool(
+		0,
+		"printf 'write /dev/null file\\nsymlink link /far/away\\n"
+		"mknod device b 3 1\\nea_set file user.a 1\\n"
+		"ea_set link user.a 2\\nea_set device user.a 3\\n' >%s/in;"
+		"debugfs -w -f %s/in %s && e2fsck -fn %s",
+		image.folder, image.folder, image.path, image.path));
+	image_attach(IMAGE_PAGES);
+	TRY(image_mount());
+	WORKS(ext2_unlink(image.fs, "/file"));
+	WORKS(ext2_unlink(image.fs, "/link"));
+	WORKS(ext2_unlink(image.fs, "/device"));
+	return image_finish();
+}
+
+CASE(ext2, shared_attributes_go_with_the_last_inode)
+{
+	TRY(image_make("-b 2048 -I 128", 1024));
+	TRY(image_tool(
+		1,
+		"printf 'write /dev/null a\\nwrite /dev/null b\\n"
+		"ea_set a user.a 1\\n' >%s/in; debugfs -w -f %s/in %s; "
+		"n=$(debugfs -R 'stat a' %s | sed -n 's/^File ACL: //p'); "
+		"debugfs -w -R \"sif b file_acl $n\" %s; "
+		"debugfs -w -R 'sif b blocks 4' %s; e2fsck -fy %s",
+		image.folder, image.folder, image.path, image.path, image.path,
+		image.path, image.path));
+	image_attach(IMAGE_PAGES);
+	TRY(image_mount());
+	WORKS(ext2_unlink(image.fs, "/a"));
+	WORKS(ext2_sync(image.fs));
+	TRY(image_check());
+	WORKS(ext2_unlink(image.fs, "/b"));
 	return image_finish();
 }
 
@@ -476,6 +572,46 @@ CASE(ext2, a_full_disk_is_an_error_and_nothing_else)
 	for (unsigned int i = 0; i < ARRAY_SIZE(block_options); i++)
 		TRY(fill_disk(block_options[i]));
 	return NULL;
+}
+
+/* All free blocks but one hold somebody's bytes, and the one is what a page of
+ * four blocks finds in a hole.  READ_BEFORE: the page is in the cache. */
+static const char *fill_hole_in_part(bool read_before)
+{
+	static const uint8_t zeroes[PAGE_SIZE];
+	uint8_t page[PAGE_SIZE];
+	struct inode *inode;
+	uint64_t size;
+
+	TRY(image_start("-b 1024 -m 0", 1024));
+	WORKS(ext2_create(image.fs, "/sparse", &inode));
+	WORKS(ext2_truncate(inode, 2 * PAGE_SIZE));
+	ext2_close(inode);
+	EXPECT_EQUAL(-image_write("/secret", 6, 2000000), ENOSPC);
+	WORKS(ext2_sync(image.fs));
+	WORKS(ext2_open(image.fs, "/secret", &inode));
+	size = inode->size;
+	WORKS(ext2_truncate(inode, ALIGN_DOWN(size - 1, 1024UL)));
+	ext2_close(inode);
+	WORKS(ext2_open(image.fs, "/sparse", &inode));
+	if (read_before)
+		EXPECT_EQUAL(ext2_read(inode, 0, page, PAGE_SIZE), PAGE_SIZE);
+	memset(page, 1, PAGE_SIZE);
+	EXPECT_EQUAL(-ext2_write(inode, 0, page, PAGE_SIZE), ENOSPC);
+	ext2_close(inode);
+	TRY(image_unmount());
+	TRY(image_mount());
+	WORKS(ext2_open(image.fs, "/sparse", &inode));
+	EXPECT_EQUAL(ext2_read(inode, 0, page, PAGE_SIZE), PAGE_SIZE);
+	EXPECT(memcmp(page, zeroes, PAGE_SIZE) == 0);
+	ext2_close(inode);
+	return image_finish();
+}
+
+CASE(ext2, a_hole_that_finds_half_its_room_shows_nobodys_bytes)
+{
+	TRY(fill_hole_in_part(true));
+	return fill_hole_in_part(false);
 }
 
 CASE(ext2, without_free_inodes_nothing_is_made)

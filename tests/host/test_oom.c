@@ -19,6 +19,8 @@ static struct thread thread[THREADS];
 static unsigned long rests;
 static unsigned long reclaims;
 static bool last_victim_ends; /* while the killer looks around */
+static unsigned int looks;
+static unsigned int replaced_at; /* before this look; 0: never */
 
 /* What the reaper of the test does. */
 static struct {
@@ -31,6 +33,11 @@ static void visit_all(void (*each)(struct thread *thread, void *data),
                       void *data)
 {
 	each(machine_main(), data);
+	/* The largest one ends, and another thread begins in its place. */
+	if (++looks == replaced_at) {
+		thread[THREADS - 1].owner.id = THREADS + 1;
+		pile_give(&pile, 281);
+	}
 	if (last_victim_ends)
 		pile_give(&pile, 281);
 	for (unsigned int i = 0; i < THREADS; i++) {
@@ -85,6 +92,8 @@ static struct node *begin(unsigned long free)
 	rests = 0;
 	reclaims = 0;
 	last_victim_ends = false;
+	looks = 0;
+	replaced_at = 0;
 	oom_register_threads(visit_all);
 	if (reaper.link.next == NULL)
 		list_init(&reaper.link);
@@ -345,6 +354,19 @@ CASE(oom, random_threads_lose_the_one_that_linux_would_kill)
 static void kill_without_candidate(void *unused __unused)
 {
 	kill_for(GFP_KERNEL);
+}
+
+/* The first look is the choice, the second the table of the report. */
+CASE(oom, who_begins_in_the_place_of_the_chosen_one_is_not_killed)
+{
+	begin(200);
+	replaced_at = 2;
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT_EQUAL(kills(), 0);
+	for (unsigned int i = 0; i < THREADS; i++)
+		EXPECT(!thread_has_flags(&thread[i],
+		                         THREAD_KILLED | THREAD_OOM_VICTIM));
+	return finish();
 }
 
 CASE(oom, without_a_candidate_it_is_a_panic_with_the_report)

@@ -131,8 +131,8 @@ static struct swap_device devices[MAX_SWAPFILES + 1];
 
 static void start(void)
 {
-	machine_start(512);
-	node = machine_one_zone(ZONE_NORMAL, 512);
+	machine_start(1024);
+	node = machine_one_zone(ZONE_NORMAL, 1024);
 	swap_start(node);
 	page = alloc_page(GFP_KERNEL);
 }
@@ -145,7 +145,8 @@ static int add_area(unsigned int device, unsigned long slots, int priority,
 		(struct swap_cluster **)get_zeroed_page(GFP_KERNEL);
 	struct swap_header header;
 
-	for (unsigned long i = 0; i * SWAP_CLUSTER < slots; i++)
+	for (unsigned long i = 0; i * SWAP_CLUSTER < min(slots, SWAP_MAX_SLOTS);
+	     i++)
 		clusters[i] =
 			(struct swap_cluster *)get_zeroed_page(GFP_KERNEL);
 	ram_swap_header(header_page, (uint32_t)slots - 1, bad, count);
@@ -302,6 +303,22 @@ CASE(swap, priorities_decide_and_equals_take_turns)
 		     slot++)
 			swap_free(swp_entry(type, slot));
 	}
+	return finish();
+}
+
+/* The last cluster that an area can have is its last, whatever the header says:
+ * a bad page behind it has no place to be noted in. */
+CASE(swap, bad_pages_behind_the_largest_area_are_not_noted)
+{
+	static const uint32_t bad[] = { SWAP_MAX_SLOTS - 1, SWAP_MAX_SLOTS,
+		                        SWAP_MAX_SLOTS + 899 };
+	struct swap_info info;
+
+	start();
+	EXPECT_EQUAL(add_area(0, SWAP_MAX_SLOTS + 900, 0, bad, 3), 0);
+	EXPECT(swap_area_info(0, &info));
+	EXPECT_EQUAL(info.bad, 1);
+	EXPECT_EQUAL(info.pages, SWAP_MAX_SLOTS - 2);
 	return finish();
 }
 

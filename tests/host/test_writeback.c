@@ -254,6 +254,44 @@ CASE(writeback, the_flusher_works_whenever_it_is_called)
 	return NULL;
 }
 
+/* ---- sync -------------------------------------------------------------------- */
+
+/* Reclaim has locked it and cleared its dirty bit, and then lost the CPU. */
+static struct page *in_hand;
+
+static bool reclaim_goes_on(struct wait_queue *queue)
+{
+	struct page *page = in_hand;
+
+	(void)queue;
+	in_hand = NULL;
+	return page != NULL && page->mapping->ops->writepage(page) == 0;
+}
+
+/* Neither dirty nor under writeback, and not on the disk either. */
+CASE(writeback, sync_waits_for_what_reclaim_is_about_to_write)
+{
+	struct inode *inode;
+	struct page *page;
+
+	TRY(start());
+	WORKS(image_write("/file", 1, 40000));
+	WORKS(ext2_open(image.fs, "/file", &inode));
+	page = find_get_page(&inode->data, 3);
+	lock_page(page);
+	EXPECT(clear_page_dirty_for_io(page));
+	in_hand = page;
+	machine_set_wait_hook(reclaim_goes_on);
+	WORKS(ext2_sync(image.fs));
+	EXPECT(in_hand == NULL);
+	put_page(page);
+	ext2_close(inode);
+	TRY(image_tool(0, "debugfs -R 'dump /file %s/file' %s", image.folder,
+	               image.path));
+	TRY(image_host_same("file", 1, 40000));
+	return image_finish();
+}
+
 /* ---- Writers ----------------------------------------------------------------- */
 
 static unsigned long most_dirty;

@@ -42,6 +42,23 @@ def put_back(disk):
 
 
 @boot_test
+def control_c_ends_a_file_without_end(lab):
+    """4 GB of zeroes, printed as dots; what was typed behind ^C stays."""
+    disk = disk_copy(lab.directory)
+    part = take_out(disk)
+    tool("debugfs", "-w", "-R", "write /dev/null endless", part)
+    tool("debugfs", "-w", "-R", "sif endless size 4000000000", part)
+    put_back(disk)
+    with lab.prompt(disk=disk) as machine:
+        machine.send("cat endless\r")
+        machine.console.expect(r"\.{500}")
+        machine.send("\x03mount\r")
+        machine.console.expect(r"hda1 on / type ext2 \(rw\)")
+        said = command(machine, "mkdir /new")
+        check(said.strip() == "", f"mkdir: {said!r}")
+
+
+@boot_test
 def files_pass_between_machine_and_host(lab):
     disk = disk_copy(lab.directory)
     part = take_out(disk)

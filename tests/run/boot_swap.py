@@ -56,9 +56,48 @@ def swapon_takes_the_partition_that_mkswap_made(lab):
 @boot_test
 def swapon_refuses_what_is_no_swap_area(lab):
     with prompt_with_disk(lab) as qemu:
+        nothing_said(qemu, "umount")
         says(qemu, "swapon hda1", "hda1: there is no swap header")
+        says(qemu, "swapon hda", "hda: there is no swap header")
+        says(qemu, "mount hda1", "hda1 mounted")
         says(qemu, "swapon hdx", "there is no disk 'hdx'")
         says(qemu, "swapon hda2 32768", "not in 0..32767")
+
+
+@boot_test
+def a_disk_is_for_files_or_for_swap(lab):
+    """A header at the disk's very begin, where a partition table is, too."""
+    path = disk_copy(lab.directory)
+    with open(path, "r+b") as disk:
+        disk.seek(SWAP_SECTOR * 512)
+        header = disk.read(4096)[1024:]
+        disk.seek(1024)
+        disk.write(header)
+    with lab.prompt(disk=path) as qemu:
+        for device in "hda", "hda1":
+            says(qemu, f"swapon {device}", f"{device}: it is in use")
+        nothing_said(qemu, "swapon hda2")
+        nothing_said(qemu, "umount")
+        says(qemu, "swapon hda", "hda: it is in use")
+        says(qemu, "mount hda2", "hda2: in use")
+        says(qemu, "mount hda", "hda: in use")
+        nothing_said(qemu, "swapoff hda2")
+        nothing_said(qemu, "swapon hda")
+        says(qemu, "mount hda1", "hda1: in use")
+        nothing_said(qemu, "swapoff hda")
+        says(qemu, "mount hda1", "hda1 mounted")
+
+
+@boot_test
+def dirty_in_the_reports_is_what_files_have_to_write(lab):
+    """Anonymous pages are dirty, too: nothing on swap is like them."""
+    pages = 500
+    with prompt_with_disk(lab) as qemu:
+        says(qemu, f"anon {pages}", f"object 1: {pages} pages")
+        says(qemu, "anon fill 1 1", f"{pages} of {pages} pages filled")
+        memory = command(qemu, "meminfo")
+        dirty = number(memory, r"^Dirty: +(\d+) kB$", "meminfo")
+        check(dirty < pages, f"{dirty} kB are dirty, and no file was written")
 
 
 @boot_test
