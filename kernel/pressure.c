@@ -36,8 +36,8 @@
  * NOFS: they wait for the flusher, and reclaim that runs on top of them must
  * stay out of the file system, which is counted where it would be entered.
  *
- * The machine is made smaller first: all memory but MEMORY pages is taken with
- * TAKE, and given back in the end.
+ * The machine is made smaller first: all memory but MEMORY pages is taken, and
+ * given back in the end.
  */
 #include "kernel/pressure.h"
 
@@ -308,20 +308,29 @@ static void ask_in_interrupt(void)
 
 /* ---- A smaller machine -------------------------------------------------------------- */
 
-/* Down to the min marks, and kswapd is not woken: there is nothing for it to
- * reclaim yet, and after 16 runs it would give up. */
-#define TAKE __GFP_NOWARN
+/* Down to the min marks, and kswapd is not woken: it would find nothing, and
+ * after 16 runs give up. */
+#define TAKE     __GFP_NOWARN
+
+/* The same, and what can be reclaimed: files that are cached already would make
+ * room later. */
+#define TAKE_ALL (TAKE | __GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_NORETRY)
 
 static struct list taken = LIST_INIT(taken);
 
-static void take_all(void)
+static void take(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
 
-	for (int order = MAX_ORDER; order >= 0; order--) {
-		while ((page = alloc_pages(TAKE, (unsigned int)order)) != NULL)
-			list_push(&taken, &page->link);
-	}
+	while ((page = alloc_pages(gfp, order)) != NULL)
+		list_push(&taken, &page->link);
+}
+
+static void take_all(void)
+{
+	for (int order = MAX_ORDER; order >= 0; order--)
+		take(TAKE, (unsigned int)order);
+	take(TAKE_ALL, 0);
 }
 
 static void give_all(void)
