@@ -23,6 +23,10 @@
  * Pages are gone through in order, the worst that a list in the order of last
  * use can meet: each has just left when it is wanted again.
  *
+ * No load begins a round before all have ended the one before, so all pages are
+ * needed at the same time, however few they are.  A page that cannot be had is
+ * noted, and not judged any more: what is in it depends on when it was lost.
+ *
  * Interrupts ask for plain pages with GFP_ATOMIC: one an interrupt, and now and
  * then BURST at once.  NULL is right only if no zone is above its atomic floor.
  * Nothing can change between the answer and the look, for both are in one
@@ -32,8 +36,8 @@
  * NOFS: they wait for the flusher, and reclaim that runs on top of them must
  * stay out of the file system, which is counted where it would be entered.
  *
- * The machine is made smaller first: all memory but MEMORY pages is taken with
- * TAKE, and given back in the end.
+ * The machine is made smaller first: all memory but MEMORY pages is taken, and
+ * given back in the end.
  */
 #include "kernel/pressure.h"
 
@@ -59,6 +63,9 @@
 
 /* ---- The loads ------------------------------------------------------------------ */
 
+/* A load that cannot have more pages gives up. */
+#define LOST_MAX    64U
+
 struct load {
 	struct thread *thread;
 	uint64_t seed;
@@ -66,11 +73,15 @@ struct load {
 	unsigned int rounds;
 	unsigned long wrong;
 	unsigned long failed;
-	bool done; /* atomic: it ends, and has given everything back */
+	unsigned long lost[LOST_MAX]; /* pages that could not be had */
+	unsigned int lost_count;
+	unsigned int ended; /* atomic: rounds, that of filling included */
+	bool done;          /* atomic: it ends, and has given everything back */
 };
 
 static struct load loads[LOADS];
 static bool stop; /* atomic: loads end as soon as they see it */
+static struct wait_queue round_queue = WAIT_QUEUE_INIT(round_queue);
 
 /* Is page INDEX written in ROUND? */
 static bool is_written(unsigned long index, unsigned int round)
@@ -103,6 +114,22 @@ static bool is_right(const uint64_t *words, struct random numbers)
 	return true;
 }
 
+static bool is_lost(const struct load *load, unsigned long index)
+{
+	for (unsigned int i = 0; i < load->lost_count; i++) {
+		if (load->lost[i] == index)
+			return true;
+	}
+	return false;
+}
+
+static void note_lost(struct load *load, unsigned long index)
+{
+	load->failed++;
+	if (!is_lost(load, index))
+		load->lost[load->lost_count++] = index;
+}
+
 /* Page INDEX in ROUND: is it right, and shall it be another?  False: it cannot
  * be had. */
 static bool visit(struct load *load, struct anon_object *object,
@@ -115,7 +142,8 @@ static bool visit(struct load *load, struct anon_object *object,
 	if (anon_object_pin(object, index, &page) != 0)
 		return false;
 	words = page_address(page);
-	if (round > 0 && !is_right(words, contents(load, index, round - 1)))
+	if (round > 0 && !is_lost(load, index) &&
+	    !is_right(words, contents(load, index, round - 1)))
 		load->wrong++;
 	if (write)
 		fill(words, contents(load, index, round));
@@ -126,10 +154,38 @@ static bool visit(struct load *load, struct anon_object *object,
 static void run_round(struct load *load, struct anon_object *object,
                       unsigned int round)
 {
-	for (unsigned long i = 0; i < load->pages && !READ_ONCE(stop); i++) {
+	for (unsigned long i = 0;
+	     i < load->pages && !READ_ONCE(stop) && load->lost_count < LOST_MAX;
+	     i++) {
 		if (!visit(load, object, i, round))
-			load->failed++;
+			note_lost(load, i);
 	}
+}
+
+/* Have all loads ended as many rounds as this one? */
+static bool others_are_here(void *data)
+{
+	const struct load *mine = data;
+
+	for (unsigned int i = 0; i < LOADS; i++) {
+		if (!READ_ONCE(loads[i].done) &&
+		    READ_ONCE(loads[i].ended) < mine->ended)
+			return false;
+	}
+	return true;
+}
+
+static void wait_for_others(struct load *load)
+{
+	WRITE_ONCE(load->ended, load->ended + 1);
+	wake_up(&round_queue);
+	wait_event(&round_queue, others_are_here, load);
+}
+
+static void end_load(struct load *load)
+{
+	WRITE_ONCE(load->done, true);
+	wake_up(&round_queue);
 }
 
 static void run_load(void *data)
@@ -140,11 +196,13 @@ static void run_load(void *data)
 	if (object == NULL) {
 		load->failed = load->pages;
 	} else {
-		for (unsigned int round = 0; round <= load->rounds; round++)
+		for (unsigned int round = 0; round <= load->rounds; round++) {
 			run_round(load, object, round);
+			wait_for_others(load);
+		}
 		anon_object_destroy(object);
 	}
-	WRITE_ONCE(load->done, true);
+	end_load(load);
 }
 
 static void start_loads(unsigned long pages, unsigned int rounds)
@@ -152,15 +210,18 @@ static void start_loads(unsigned long pages, unsigned int rounds)
 	static const char *const name[LOADS] = { "pressure 1", "pressure 2" };
 
 	WRITE_ONCE(stop, false);
-	for (unsigned int i = 0; i < LOADS; i++) {
+	for (unsigned int i = 0; i < LOADS; i++)
 		loads[i] = (struct load){
 			.seed = (i + 1ULL) << 32,
 			.pages = pages / LOADS,
 			.rounds = rounds,
 		};
+	for (unsigned int i = 0; i < LOADS; i++) {
 		loads[i].thread = thread_create(name[i], run_load, &loads[i]);
-		if (loads[i].thread == NULL)
-			loads[i] = (struct load){ .failed = 1, .done = true };
+		if (loads[i].thread != NULL)
+			continue;
+		loads[i].failed = loads[i].pages;
+		end_load(&loads[i]);
 	}
 }
 
@@ -246,20 +307,29 @@ static void ask_in_interrupt(void)
 
 /* ---- A smaller machine -------------------------------------------------------------- */
 
-/* Down to the min marks, and kswapd is not woken: there is nothing for it to
- * reclaim yet, and after 16 runs it would give up. */
-#define TAKE __GFP_NOWARN
+/* Down to the min marks, and kswapd is not woken: it would find nothing, and
+ * after 16 runs give up. */
+#define TAKE     __GFP_NOWARN
+
+/* The same, and what can be reclaimed: files that are cached already would make
+ * room later. */
+#define TAKE_ALL (TAKE | __GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_NORETRY)
 
 static struct list taken = LIST_INIT(taken);
 
-static void take_all(void)
+static void take(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
 
-	for (int order = MAX_ORDER; order >= 0; order--) {
-		while ((page = alloc_pages(TAKE, (unsigned int)order)) != NULL)
-			list_push(&taken, &page->link);
-	}
+	while ((page = alloc_pages(gfp, order)) != NULL)
+		list_push(&taken, &page->link);
+}
+
+static void take_all(void)
+{
+	for (int order = MAX_ORDER; order >= 0; order--)
+		take(TAKE, (unsigned int)order);
+	take(TAKE_ALL, 0);
 }
 
 static void give_all(void)

@@ -212,6 +212,38 @@ CASE(writeback, flusher_waits_for_no_page_and_comes_back_for_it)
 	return image_finish();
 }
 
+/* What the disk gets may be old or new; the page is not clean before it is new. */
+CASE(writeback, a_page_that_is_changed_on_its_way_is_dirty_again)
+{
+	struct inode *inode;
+	struct page *page;
+	char byte;
+
+	TRY(start());
+	WORKS(image_write("/file", 1, 4000));
+	WORKS(ext2_open(image.fs, "/file", &inode));
+	page = find_get_page(&inode->data, 0);
+	machine_disk_hold(true);
+	EXPECT_EQUAL(filemap_flush(&inode->data, clock_microseconds()), 1);
+	EXPECT(page_has(page, PG_writeback) && !page_has(page, PG_dirty));
+	EXPECT_EQUAL(ext2_write(inode, 100, "!", 1), 1);
+	EXPECT(page_has(page, PG_writeback) && page_has(page, PG_dirty));
+	EXPECT(machine_disk_end_one());
+	machine_disk_hold(false);
+	EXPECT(!page_has(page, PG_writeback) && page_has(page, PG_dirty));
+	WORKS(ext2_write_data(inode));
+	EXPECT(!page_has(page, PG_dirty));
+	put_page(page);
+	ext2_close(inode);
+	TRY(image_unmount());
+	TRY(image_mount());
+	WORKS(ext2_open(image.fs, "/file", &inode));
+	EXPECT_EQUAL(ext2_read(inode, 100, &byte, 1), 1);
+	ext2_close(inode);
+	EXPECT_EQUAL(byte, '!');
+	return image_finish();
+}
+
 CASE(writeback, unmounted_file_system_is_not_asked_any_more)
 {
 	TRY(start());

@@ -231,6 +231,31 @@ def a_bad_sector_under_pressure_is_one_file_and_told(lab):
     check(("not" in state_of(part)) == bool(owner), "the state does not tell")
 
 
+@boot_test
+def requests_that_fail_under_pressure_lose_nothing(lab):
+    """Two of a hundred requests of everybody are answered NULL: pages and files
+    cannot be had, and those that can are what was written."""
+    disk = disk_copy(lab.directory)
+    with lab.prompt(memory="8M", disk=disk) as qemu:
+        command(qemu, "swapon hda2")
+        command(qemu, "fail probability=2 times=-1 min-order=0 verbose=0 "
+                "ignore-gfp-wait=0 ignore-gfp-highmem=0")
+        said = command(qemu, "pressure 2", 180)
+        command(qemu, "fail off")
+        check(" 0 pages wrong, " in said, f"pressure: {said!r}")
+        check(" 0 bytes wrong, " in said, f"pressure: {said!r}")
+        for what in ("not to be had", "calls failed"):
+            check(number(said, rf"(\d+) {what}", "pressure") > 0, f"0 {what}")
+        said = command(qemu, "swapoff hda2").strip()
+        check(not said, f"swapoff: {said!r}")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+        power_off(qemu)
+    part = take_out(disk)
+    tool("e2fsck", "-fn", part)
+    check_clean(part)
+
+
 # ---- Who is killed
 
 
