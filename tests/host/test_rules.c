@@ -23,6 +23,8 @@
  */
 #include "lib/random.h"
 #include "lib/string.h"
+#include "mm/kswapd.h"
+#include "mm/reclaim_internal.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
 
@@ -976,6 +978,78 @@ CASE(rules, random_requests_take_the_rungs_that_linux_rules_name)
 		if (wrong != NULL)
 			return wrong;
 	}
+	return NULL;
+}
+
+/* ---- kswapd and throttling ----------------------------------------------------------- */
+
+/* Some zone passes high; or there is none. */
+static bool model_balanced(const struct model *m)
+{
+	unsigned long managed = 0;
+
+	for (int zone = model_highest_zone(m->mask); zone >= 0; zone--) {
+		managed += m->scene->managed[zone];
+		if (model_zone_ok(m, zone, m->view->free[zone], m->scene->order,
+		                  m->scene->mark[zone][2], ALL_OF_MARK))
+			return true;
+	}
+	return managed == 0;
+}
+
+/* Free pages are at most half of all min marks.  Zones with nothing to reclaim and
+ * nothing free do not count; nobody waits for a kswapd that is content. */
+static bool model_throttled(const struct scene *s)
+{
+	struct scene single = *s;
+	const struct model m = { .scene = &single, .view = &s->before };
+	unsigned long reserve = 0;
+	unsigned long free = 0;
+
+	single.order = 0;
+	for (int zone = 0; zone <= 2; zone++) {
+		if (s->managed[zone] == 0 || s->before.free[zone] == 0)
+			continue;
+		reserve += s->mark[zone][0];
+		free += s->before.free[zone];
+	}
+	return reserve > 0 && free <= reserve / 2 && !model_balanced(&m);
+}
+
+CASE(rules, random_nodes_are_balanced_and_throttled_when_linux_says_so)
+{
+	static const gfp_t mask_of[ZONE_COUNT] = {
+		__GFP_DMA, __GFP_DMA32, 0, __GFP_HIGHMEM | __GFP_MOVABLE
+	};
+	unsigned int balanced = 0;
+	unsigned int throttled = 0;
+
+	dice.state = test_seed();
+	for (unsigned int number = 0; number < 4000; number++) {
+		enum zone_type highest = (enum zone_type)below(ZONE_COUNT);
+		const struct model m = { .scene = &scene,
+			                 .view = &scene.before,
+			                 .mask = mask_of[highest] };
+
+		if (number % SCENES_EACH == 0)
+			new_node();
+		new_scene();
+		scene.order = min(scene.order, (unsigned int)MAX_ORDER);
+		fill_zones();
+		if (one_in(2))
+			pile_leave(&pile, below(40));
+		look(&scene.before);
+		EXPECT_EQUAL(node_is_balanced(pile.node, scene.order, highest),
+		             model_balanced(&m));
+		EXPECT_EQUAL(!allow_direct_reclaim(pile.node),
+		             model_throttled(&scene));
+		balanced += model_balanced(&m);
+		throttled += model_throttled(&scene);
+		if (number % SCENES_EACH == SCENES_EACH - 1)
+			pile_give(&pile, PILE_PAGES);
+	}
+	test_note("%u of 4000 balanced, %u throttled", balanced, throttled);
+	EXPECT(balanced > 200 && balanced < 3800 && throttled > 200);
 	return NULL;
 }
 

@@ -1003,6 +1003,48 @@ CASE(slow_path, nowarn_is_silent_and_others_dump_once_in_ten_seconds)
 	return finish();
 }
 
+#define ZEROES                                                                 \
+	"0*8kB 0*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB "         \
+	"0*2048kB 0*4096kB"
+#define NO_LISTS                                                               \
+	"active_anon:0kB inactive_anon:0kB active_file:0kB "                   \
+	"inactive_file:0kB unevictable:0kB "
+
+CASE(slow_path, the_dump_has_linuxs_lines_and_the_numbers_of_the_zone)
+{
+	static const char *const lines[] = {
+		("thread main: page allocation failure: order:2, "
+		 "mode:0x10d40(GFP_NOFS|__GFP_ZERO|__GFP_NORETRY), "
+		 "nodemask=(null)"),
+		"Mem-Info:",
+		"active_anon:0 inactive_anon:0 isolated_anon:0",
+		" active_file:0 inactive_file:0 isolated_file:0",
+		" unevictable:0 dirty:0 writeback:0",
+		" free:200 free_pcp:0 free_cma:0",
+		("Node 0 " NO_LISTS
+		 "dirty:0kB writeback:0kB all_unreclaimable? yes"),
+		("Node 0 DMA32 free:800kB boost:0kB min:1920kB low:2400kB "
+		 "high:2880kB reserved_highatomic:0KB present:245760kB "
+		 "managed:245760kB"),
+		" " NO_LISTS "writepending:0kB",
+		"lowmem_reserve[]: 0 0 7 0",
+		"Node 0 DMA32: 200*4kB " ZEROES " = 800kB",
+		"61440 pages RAM",
+		"0 pages reserved",
+	};
+	struct node *node = begin_scattered(200);
+	uint64_t mark = log_mark();
+
+	node->zone[ZONE].lowmem_reserve[ZONE_NORMAL] = 7;
+	node->reclaim.kswapd_failures = MAX_RECLAIM_RETRIES;
+	EXPECT(ask(GFP_NOFS | __GFP_ZERO | __GFP_NORETRY, 2) == NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		if (log_count_since(mark, lines[i]) != 1)
+			return test_failure("no line \"%s\"", lines[i]);
+	}
+	return finish();
+}
+
 /* ---- WRITE, scopes ------------------------------------------------------------------------------------ */
 
 static bool dirty;
