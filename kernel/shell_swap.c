@@ -131,15 +131,17 @@ static int run_swaps(int argc, char **argv __unused)
 static struct {
 	struct anon_object *object;
 	uint64_t seed;
-} kept[OBJECTS + 1]; /* from 1 */
+	unsigned long filled; /* its first pages; the others are zero */
+} kept[OBJECTS + 1];          /* from 1 */
 
 /* One page of contents, and what it should be. */
 static uint64_t is[WORDS];
 static uint64_t should[WORDS];
 
-static void make_contents(uint64_t seed, unsigned long index)
+/* For object ID, as if it were filled from its first page to its last. */
+static void make_contents(unsigned int id, unsigned long index)
 {
-	struct random random = { seed + index * WORDS };
+	struct random random = { kept[id].seed + index * WORDS };
 
 	for (size_t i = 0; i < WORDS; i++)
 		should[i] = random_next(&random);
@@ -170,6 +172,7 @@ static int run_create(uint64_t pages)
 		return 0;
 	}
 	kept[id].object = anon_object_create(pages);
+	kept[id].filled = 0;
 	if (shell_was_killed())
 		return 0;
 	if (kept[id].object == NULL)
@@ -188,11 +191,12 @@ static void run_fill(unsigned int id, uint64_t seed)
 
 	kept[id].seed = seed;
 	while (done < pages && error == 0) {
-		make_contents(seed, done);
+		make_contents(id, done);
 		error = anon_object_write(kept[id].object, done * PAGE_SIZE,
 		                          should, PAGE_SIZE);
 		done += error == 0;
 	}
+	kept[id].filled = max(kept[id].filled, done);
 	if (shell_was_killed())
 		return;
 	console_printf("object %u: %lu of %lu pages filled%s%s\n", id, done,
@@ -207,7 +211,9 @@ static void run_verify(unsigned int id)
 	unsigned long unread = 0;
 
 	for (unsigned long i = 0; i < pages; i++) {
-		make_contents(kept[id].seed, i);
+		make_contents(id, i);
+		if (i >= kept[id].filled)
+			memset(should, 0, PAGE_SIZE);
 		if (anon_object_read(kept[id].object, i * PAGE_SIZE, is,
 		                     PAGE_SIZE) != 0)
 			unread++;

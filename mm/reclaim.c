@@ -17,7 +17,9 @@
  *
  * How many anonymous pages and how many pages of files: by swappiness, 60 to 140
  * at first, and by what reclaiming each kind has cost lately (pages that came
- * back on a list, writes).  Without swap, no anonymous ones.
+ * back on a list, writes).  Without swap, no anonymous ones; with swap, and next
+ * to nothing but them, no files: else somebody would be killed while swap has
+ * room.
  *
  * What is counted as reclaimed are pages that were freed, by reclaim or by a
  * shrinker, and nothing else.
@@ -28,7 +30,8 @@
  * front door sees to that: mm/slow_path.c, rung 5).
  *
  * Source: Linux mm/vmscan.c: do_try_to_free_pages(), shrink_lruvec(),
- * get_scan_count(), inactive_is_low(), throttle_direct_reclaim().
+ * get_scan_count(), prepare_scan_control(), inactive_is_low(),
+ * throttle_direct_reclaim().
  */
 #include "mm/reclaim.h"
 
@@ -91,13 +94,41 @@ static bool inactive_is_low(const struct zone *zone, enum lru_kind kind)
 	return inactive * ratio < active;
 }
 
+static unsigned long high_marks(const struct node *node)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (node->zone[type].managed > 0)
+			sum += node->zone[type].watermark[WMARK_HIGH];
+	}
+	return sum;
+}
+
+/* Is hardly anything left but anonymous pages, and are there some to look at?
+ * Then files are left alone, and anonymous pages are not, whatever swappiness
+ * says. */
+static bool file_is_tiny(const struct scan *scan, const struct zone *zone)
+{
+	const struct node *node = scan->node;
+	unsigned long inactive = READ_ONCE(zone->lru.count[LRU_INACTIVE_ANON]);
+	unsigned long others = node_free(node) +
+	                       node_lru_count(node, LRU_INACTIVE_FILE) +
+	                       node_lru_count(node, LRU_ACTIVE_FILE);
+
+	if (scan->force_deactivate || inactive_is_low(zone, LRU_ANON))
+		return false;
+	return others <= high_marks(node) && inactive >> scan->priority > 0;
+}
+
 /* Of a list of KIND, PART out of WHOLE is looked at. */
 struct fraction {
 	unsigned long part[LRU_KINDS];
 	unsigned long whole;
 };
 
-static struct fraction balance_kinds(const struct scan *scan)
+static struct fraction balance_kinds(const struct scan *scan,
+                                     const struct zone *zone)
 {
 	const struct node *node = scan->node;
 	unsigned long cost[LRU_KINDS];
@@ -107,6 +138,8 @@ static struct fraction balance_kinds(const struct scan *scan)
 		return (struct fraction){ .part = { 0, 1 }, .whole = 1 };
 	if (scan->priority == 0 && node->swappiness > 0)
 		return (struct fraction){ .part = { 1, 1 }, .whole = 1 };
+	if (file_is_tiny(scan, zone))
+		return (struct fraction){ .part = { 1, 0 }, .whole = 1 };
 	for (unsigned int kind = 0; kind < LRU_KINDS; kind++)
 		cost[kind] = READ_ONCE(node->reclaim.cost[kind]);
 	/* Neither kind counts for more than twice the other. */
@@ -297,7 +330,7 @@ static void shrink_list(struct scan *scan, struct zone *zone,
  * reclaimed. */
 static void shrink_zone(struct scan *scan, struct zone *zone)
 {
-	struct fraction fraction = balance_kinds(scan);
+	struct fraction fraction = balance_kinds(scan, zone);
 	unsigned long left[LRU_UNEVICTABLE];
 	unsigned long sum = 0;
 

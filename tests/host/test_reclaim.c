@@ -564,6 +564,26 @@ CASE(reclaim, swappiness_divides_the_looks_and_0_leaves_anonymous_ones_alone)
 	return finish();
 }
 
+/* Free pages and those of files together are not above HIGH: nobody else can give
+ * anything, and swap has room. */
+CASE(reclaim, swappiness_0_looks_at_anonymous_pages_before_somebody_is_killed)
+{
+	for (unsigned int is_tiny = 0; is_tiny < 2; is_tiny++) {
+		start();
+		node->swappiness = 0;
+		swap_on(2000);
+		space_fill(&anon, GFP_KERNEL, 1500);
+		space_fill(&file, GFP_KERNEL, 10);
+		machine_set_marks(zone, 10, 20, node_free(node) + 9 + is_tiny);
+		EXPECT((reclaim_with(GFP_KERNEL) > 10) == is_tiny);
+		EXPECT((stat(VMSTAT_pgsteal_anon) > 0) == is_tiny);
+		if (finish() != NULL)
+			return finish();
+	}
+	start();
+	return finish();
+}
+
 CASE(reclaim, active_list_is_shortened_only_if_the_inactive_one_is_the_shorter)
 {
 	start();

@@ -40,15 +40,16 @@ def power_off(qemu):
     expect_end(qemu, END_POWER_OFF)
 
 
-def drive(path, rules=""):
-    """Options for a disk behind blkdebug with the text RULES."""
+def drive(path, rules="", cache="unsafe"):
+    """Options for a disk behind blkdebug with the text RULES; with CACHE unsafe
+    QEMU does nothing for a flush."""
     config = path + ".rules"
     with open(config, "w") as file:
         file.write(rules)
     image = f"file.image.driver=file,file.image.filename={path}"
     return (
         "-drive",
-        "if=ide,index=0,id=disk,cache=unsafe,werror=report,rerror=report,"
+        f"if=ide,index=0,id=disk,cache={cache},werror=report,rerror=report,"
         f"driver=raw,file.driver=blkdebug,file.config={config},{image}",
     )
 

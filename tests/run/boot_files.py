@@ -42,6 +42,17 @@ def put_back(disk):
 
 
 @boot_test
+def sync_asks_for_a_flush_and_tells_if_it_fails(lab):
+    rule = '[inject-error]\nevent = "flush_to_disk"\nerrno = "5"\nonce = "on"\n'
+    options = drive(disk_copy(lab.directory), rule, "writeback")
+    with lab.prompt(more=options) as machine:
+        check(command(machine, "write /a hello").strip() == "", "no write")
+        said = command(machine, "sync")
+        check("sync: the disk has failed (5)" in said, f"sync: {said!r}")
+        check(command(machine, "sync").strip() == "", "and not the next one")
+
+
+@boot_test
 def control_c_ends_a_file_without_end(lab):
     """4 GB of zeroes, printed as dots; what was typed behind ^C stays."""
     disk = disk_copy(lab.directory)

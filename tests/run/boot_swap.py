@@ -94,6 +94,7 @@ def dirty_in_the_reports_is_what_files_have_to_write(lab):
     pages = 500
     with prompt_with_disk(lab) as qemu:
         says(qemu, f"anon {pages}", f"object 1: {pages} pages")
+        says(qemu, "anon verify 1", f"{pages} pages, 0 wrong")
         says(qemu, "anon fill 1 1", f"{pages} of {pages} pages filled")
         memory = command(qemu, "meminfo")
         dirty = number(memory, r"^Dirty: +(\d+) kB$", "meminfo")
