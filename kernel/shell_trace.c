@@ -218,6 +218,9 @@ static void set_knob(const struct sysctl *knob, const char *text)
 
 	if (error == 0)
 		print_knob(knob);
+	else if (error == -ENOMEM)
+		console_printf("sysctl: %s: too much for this machine\n",
+		               knob->name);
 	else
 		console_printf("sysctl: %s: %s: it takes %u of %lld..%lld\n",
 		               knob->name,

@@ -54,7 +54,7 @@ static int set_min_free(struct node *node, const int64_t *values)
 	unsigned long half = node_managed(node) / 2 * (PAGE_SIZE / KIB);
 
 	if ((unsigned long)values[0] > half)
-		return -ERANGE;
+		return -ENOMEM;
 	node->min_free_kbytes = (unsigned long)values[0];
 	recompute(node);
 	return 0;

@@ -22,7 +22,8 @@ struct sysctl {
 	int64_t low;
 	int64_t high;
 	int64_t (*get)(const struct node *node, unsigned int index);
-	/* VALUES are within the limits.  0, or -ERANGE: not on this machine. */
+	/* VALUES are within the limits.  0, or -ENOMEM: too much for this
+	 * machine. */
 	int (*set)(struct node *node, const int64_t *values);
 };
 
@@ -34,7 +35,8 @@ const struct sysctl *sysctl_find(const char *name, size_t length);
 
 /*
  * Set KNOB of NODE to the numbers in TEXT, separated by commas or blanks.  0,
- * -EINVAL (not as many numbers as it has) or -ERANGE; then nothing is changed.
+ * -EINVAL (not as many numbers as it has), -ERANGE (outside its limits) or -ENOMEM
+ * (too much for this machine); then nothing is changed.
  * Thread context.
  */
 __must_check int sysctl_set(const struct sysctl *knob, struct node *node,

@@ -107,4 +107,6 @@ def knobs_are_set_on_the_command_line(lab):
 def min_free_kbytes_of_more_than_half_of_memory_is_refused(lab):
     with lab.prompt("min_free_kbytes=262144", memory="32M") as qemu:
         check("too much for this machine" in qemu.console.text, "no warning")
+        said = command(qemu, "sysctl min_free_kbytes=262144")
+        check("too much for this machine" in said, f"sysctl says {said!r}")
         compare(qemu, default_kbytes(qemu))
