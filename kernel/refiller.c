@@ -24,7 +24,6 @@
 static struct wait_queue refiller_queue = WAIT_QUEUE_INIT(refiller_queue);
 static bool paused;
 static unsigned int balancing; /* atomic: threads at it */
-static unsigned long runs;
 
 static void wake_up_refiller(void)
 {
@@ -90,7 +89,6 @@ static void refiller_run(void *node)
 		begin_balancing();
 		exclusive_balance(node);
 		end_balancing();
-		runs++;
 	}
 }
 
@@ -110,11 +108,6 @@ void refiller_pause(bool on)
 	WRITE_ONCE(paused, on);
 	if (!on)
 		wake_up_refiller();
-}
-
-unsigned long refiller_runs(void)
-{
-	return READ_ONCE(runs);
 }
 
 void refiller_settle(void)

@@ -16,9 +16,6 @@ void refiller_start(void);
  */
 void refiller_pause(bool on);
 
-/* How often the refiller has run. */
-unsigned long refiller_runs(void);
-
 /* Wait until the refiller has nothing to do.  Thread context. */
 void refiller_settle(void);
 

@@ -54,12 +54,14 @@ static void print_devices(void)
 	               (unsigned long long)keyboard.overruns,
 	               (unsigned long long)keyboard.empty,
 	               (unsigned long long)keyboard.aux);
-	console_printf("COM1: %llu bytes in, %llu overruns, %llu bytes out "
-	               "dropped; console input dropped: %llu keys\n",
-	               (unsigned long long)serial.received,
-	               (unsigned long long)serial.overruns,
-	               (unsigned long long)serial.dropped,
-	               (unsigned long long)console_input_dropped());
+	console_printf(
+		"COM1: %llu bytes in, %llu overruns, %llu bytes out "
+		"dropped; console dropped: %llu keys, %llu writes in NMIs\n",
+		(unsigned long long)serial.received,
+		(unsigned long long)serial.overruns,
+		(unsigned long long)serial.dropped,
+		(unsigned long long)console_input_dropped(),
+		(unsigned long long)console_write_dropped());
 }
 
 /* Both read at one moment, so that one can be divided by the other. */

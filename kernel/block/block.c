@@ -278,12 +278,13 @@ int submit_bio_wait(struct bio *bio)
 	return bio->error;
 }
 
-int block_read(struct block_device *device, uint64_t sector, struct page *page,
-               unsigned int offset, unsigned int bytes)
+static int transfer(struct block_device *device, bool write, uint64_t sector,
+                    struct page *page, unsigned int offset, unsigned int bytes)
 {
 	struct bio bio = {
 		.device = device,
 		.sector = sector,
+		.write = write,
 		.page = page,
 		.offset = offset,
 		.bytes = bytes,
@@ -292,19 +293,16 @@ int block_read(struct block_device *device, uint64_t sector, struct page *page,
 	return submit_bio_wait(&bio);
 }
 
+int block_read(struct block_device *device, uint64_t sector, struct page *page,
+               unsigned int offset, unsigned int bytes)
+{
+	return transfer(device, false, sector, page, offset, bytes);
+}
+
 int block_write(struct block_device *device, uint64_t sector, struct page *page,
                 unsigned int offset, unsigned int bytes)
 {
-	struct bio bio = {
-		.device = device,
-		.sector = sector,
-		.write = true,
-		.page = page,
-		.offset = offset,
-		.bytes = bytes,
-	};
-
-	return submit_bio_wait(&bio);
+	return transfer(device, true, sector, page, offset, bytes);
 }
 
 int block_read_page(struct block_device *device, uint64_t sector,
