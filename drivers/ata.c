@@ -32,7 +32,10 @@
  * 4 GiB goes by programmed I/O, so nothing has to be allocated for it.
  *
  * Numbers of sectors have 28 bits, or 48 with the commands that are called EXT:
- * the ports 2 to 5 then take two bytes each, the upper ones first.
+ * the ports 2 to 5 then take two bytes each, the upper ones first.  A disk counts
+ * at most 0x0fffffff sectors in 28 bits (words 60 and 61 of IDENTIFY), so the last
+ * number that a 28-bit command may name is 0x0ffffffe; what touches a sector behind
+ * it is an EXT command.
  *
  * Time.  What is polled has a limit: a command's DRQ 10 ms (interrupts are off),
  * a reset 5 s.  What ends with an interrupt is watched by the block layer, and
@@ -126,8 +129,13 @@
 #define CAN_DMA          0x0100
 #define CAN_LBA          0x0200
 #define HAS_LBA48        0x0400
+#define HAS_FLUSH_EXT    0x2000
+/* Word 83 says something if its two highest bits are 01. */
+#define FEATURES_VALID   0xc000
+#define FEATURES_ARE     0x4000
 
-#define SECTORS_28       (1ULL << 28)
+/* Sectors 0 .. SECTORS_28 - 1 have numbers of 28 bits. */
+#define SECTORS_28       0x0fffffffULL
 #define WORDS            (SECTOR_SIZE / 2)
 
 /* Microseconds. */
@@ -142,6 +150,7 @@ struct ata_disk {
 	unsigned int unit;
 	bool present;
 	bool lba48;
+	bool flush_ext;
 	bool dma;
 	char name[BLOCK_NAME_SIZE];
 	char model[2 * ID_MODEL_WORDS + 1];
@@ -353,7 +362,7 @@ static int start_flush(struct ata_disk *disk)
 	disk->channel->transfer = TRANSFER_NONE;
 	if (error == 0)
 		write_port(disk->channel, COMMAND,
-		           disk->lba48 ? FLUSH_EXT : FLUSH);
+		           disk->flush_ext ? FLUSH_EXT : FLUSH);
 	return error;
 }
 
@@ -649,23 +658,32 @@ static void read_model(char *model, const uint16_t *words)
 	}
 }
 
-static uint64_t count_sectors(const struct ata_disk *disk,
-                              const uint16_t *words)
+/* How many sectors can be named, and by commands of how many bits. */
+static uint64_t count_sectors(struct ata_disk *disk, const uint16_t *words)
 {
-	const uint16_t *at = &words[disk->lba48 ? ID_SECTORS_48 : ID_SECTORS];
-	uint64_t sectors = at[0] | (uint64_t)at[1] << 16;
+	const uint16_t *short_at = &words[ID_SECTORS];
+	const uint16_t *long_at = &words[ID_SECTORS_48];
+	uint64_t in_28 = short_at[0] | (uint64_t)short_at[1] << 16;
+	uint64_t in_48 = long_at[0] | (uint64_t)long_at[1] << 16 |
+	                 (uint64_t)long_at[2] << 32 |
+	                 (uint64_t)long_at[3] << 48;
 
-	if (disk->lba48)
-		sectors |= (uint64_t)at[2] << 32 | (uint64_t)at[3] << 48;
-	return sectors;
+	/* A disk that promises long numbers and counts nothing in them has
+	 * short ones. */
+	disk->lba48 = disk->lba48 && in_48 != 0;
+	return disk->lba48 ? in_48 : min(in_28, (uint64_t)SECTORS_28);
 }
 
 /* False, with a message: a disk that cannot be used. */
 static bool understand(struct ata_disk *disk, const uint16_t *words)
 {
 	struct block_device *device = &disk->device;
+	uint16_t features = words[ID_FEATURES];
 
-	disk->lba48 = (words[ID_FEATURES] & HAS_LBA48) != 0;
+	if ((features & FEATURES_VALID) != FEATURES_ARE)
+		features = 0;
+	disk->lba48 = (features & HAS_LBA48) != 0;
+	disk->flush_ext = (features & HAS_FLUSH_EXT) != 0;
 	disk->dma = disk->channel->bus_master != 0 &&
 	            (words[ID_CAPABILITIES] & CAN_DMA) != 0;
 	read_model(disk->model, &words[ID_MODEL]);

@@ -215,6 +215,51 @@ def disk_of_200_gb_is_written_to_its_end(lab):
     os.remove(path)
 
 
+LAST_28 = 0x0FFFFFFE  # the last sector that a command of 28 bits may name
+NAMES = {"dma": (0xC8, 0x25, 0xCA, 0x35), "pio": (0x20, 0x24, 0x30, 0x34)}
+
+
+def commands_of(trace, position):
+    """The commands that QEMU's disk has got since POSITION of its trace."""
+    with open(trace, encoding="utf-8", errors="replace") as file:
+        file.seek(position)
+        text = file.read()
+    return [int(word, 16) for word in re.findall(r"exec_cmd.*cmd (0x\w+)", text)]
+
+
+@for_each(dma="dma", pio="pio")
+def commands_of_28_bits_end_before_sector_0fffffff(lab, how):
+    """Each transfer that touches 0x0fffffff is a command of 48 bits, and none
+    that ends before it; QEMU says which commands came."""
+    os.makedirs(lab.directory, exist_ok=True)
+    path = os.path.join(lab.directory, "large.img")
+    with open(path, "wb") as image:
+        image.truncate(150 * 10**9)
+    more = ("-trace", "enable=ide*exec_cmd")
+    read, read_ext, write, write_ext = NAMES[how]
+    cases = [
+        (f"hexdump hda {LAST_28} 1", {read}),
+        (f"hexdump hda {LAST_28 + 1} 1", {read_ext}),
+        (f"hexdump hda {LAST_28 + 2} 1", {read_ext}),
+        (f"scribble hda {LAST_28} 1 5", {write}),
+        (f"scribble hda {LAST_28 + 1} 1 5", {write_ext}),
+        (f"scribble hda {LAST_28 + 2} 1 5", {write_ext}),
+    ]
+    with lab.prompt(f"ata={how}", disk=path, more=more) as qemu:
+        trace = qemu.file("qemu.log")
+        for line, allowed in cases:
+            position = os.path.getsize(trace)
+            said = command(qemu, line)
+            got = set(commands_of(trace, position)) - {0xEA}
+            check(got == allowed, f"{line}: {[hex(c) for c in got]}: {said!r}")
+        check(0xE7 not in commands_of(trace, 0), "a flush of 28 bits")
+        power_off(qemu)
+    for sector in range(LAST_28, LAST_28 + 3):
+        data = sectors_of(path, sector, 1)
+        check(data == pattern(sector, 5), f"sector {sector} differs")
+    os.remove(path)
+
+
 @boot_test
 def without_a_disk_the_shell_says_so(lab):
     with lab.prompt() as qemu:
