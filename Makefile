@@ -123,7 +123,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso run record replay test mutants states fuzz \
 	replay-calls bochs debug host lint fmt clean screenshot boottime build-iso \
-	build-disk build-checked build-host build-suites build-fuzz FORCE
+	book build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -269,6 +269,12 @@ screenshot:
 	@tests/setup run
 	@$(MAKE) build-iso
 	@python3 tests/run/screenshot.py docs/screenshot.png
+
+## book: play the book's sessions again, and renew its numbers; ONLY=words picks
+book:
+	@tests/setup test
+	@$(MAKE) build-iso build-disk
+	@python3 tests/run/book.py $(ONLY)
 
 ## boottime: how long QEMU takes to the prompt, with and without the menu
 boottime:
