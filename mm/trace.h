@@ -142,7 +142,8 @@ struct trace {
 void trace_init(struct trace *trace, struct trace_record *records,
                 uint64_t count);
 
-/* Records for a machine of PAGES pages: 1/1024 of its memory, 16 KiB..1 MiB. */
+/* Records for a machine of PAGES pages: 1/1024 of its memory, rounded down to a
+ * power of two, 16 KiB..1 MiB. */
 uint64_t trace_records_wanted(unsigned long pages);
 
 /* From now on the events of MASK are recorded and no others.  0, or -ENODEV:
