@@ -10,6 +10,7 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
+#include "kernel/core/context.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/nmi.h"
 #include "kernel/core/panic.h"
@@ -127,37 +128,56 @@ static void print_thread(struct thread *thread, void *data)
 {
 	const struct thread *shown = data;
 	struct thread *self = current_thread();
-	uint64_t time = thread->runtime;
 
 	if (thread == shown)
 		return;
-	if (thread == self)
-		time += clock_microseconds() - thread->began;
 	console_printf("%6u %-16s %-9s %-7s %8llu %9llu %9llu %6u %6lu  %s\n",
 	               thread->owner.id, thread->owner.name,
 	               thread == self ? "running" : state_name(thread->state),
 	               priority_names[thread->priority],
-	               (unsigned long long)(time / 1000),
+	               (unsigned long long)(thread->sampled / 1000),
 	               (unsigned long long)thread->switches,
 	               (unsigned long long)thread->preempted,
 	               thread->owner.owned, thread_stack_used(thread),
 	               what_it_waits_for(thread));
 }
 
+static void sample_thread(struct thread *thread, void *data)
+{
+	const struct sched_times *times = data;
+
+	thread->sampled = thread_runtime(thread, times->now);
+}
+
+/* All times at one moment, so that they add up. */
+static void sample_times(struct sched_times *times)
+{
+	preempt_disable();
+	sched_times(times);
+	sample_thread(current_thread(), times);
+	thread_visit(sample_thread, times);
+	preempt_enable();
+}
+
 static int run_ps(int argc, char **argv __unused)
 {
 	struct thread *self = current_thread();
+	struct sched_times times;
 
 	if (argc > 1)
 		return -EINVAL;
+	sample_times(&times);
 	console_printf("%6s %-16s %-9s %-7s %8s %9s %9s %6s %6s  %s\n",
 	               "number", "thread", "state", "prio", "ms", "switches",
 	               "preempted", "owned", "stack", "waits for");
 	/* The first thread was not created, and is not visited. */
 	print_thread(self, NULL);
 	thread_visit(print_thread, self);
-	console_printf("idle: %llu ms\n",
-	               (unsigned long long)(sched_idle() / 1000));
+	console_printf("idle: %llu ms; threads that have ended: %llu ms; all "
+	               "since boot: %llu ms\n",
+	               (unsigned long long)(times.idle / 1000),
+	               (unsigned long long)(times.ended / 1000),
+	               (unsigned long long)(times.now / 1000));
 	console_printf("stack: bytes written at the deepest, of %lu; double "
 	               "fault %lu, NMI %lu\n",
 	               STACK_SIZE, double_fault_stack_used(), nmi_stack_used());

@@ -77,6 +77,7 @@ static struct list run_queue[PRIORITY_COUNT] = {
 static struct list timers = LIST_INIT(timers); /* threads with a deadline */
 static uint64_t next_alarm = FOREVER;          /* the earliest deadline */
 static uint64_t idle_time;
+static uint64_t ended_time; /* of threads that have ended */
 static uint64_t last_switch;
 
 struct wait_queue thread_ended = WAIT_QUEUE_INIT(thread_ended);
@@ -140,11 +141,24 @@ static void open_window_of(struct thread *thread)
 	window_open(has_window ? &thread->owner.window : NULL);
 }
 
-static void idle(void)
+/* The time since SELF's began is booked to *BOOK, and NEXT's begins: no
+ * microsecond belongs to two, and none to nobody. */
+static void account(uint64_t *book, const struct thread *self,
+                    struct thread *next)
 {
-	uint64_t since = clock_microseconds();
+	uint64_t now = clock_microseconds();
+
+	*book += now - self->began;
+	next->began = now;
+	last_switch = now;
+}
+
+/* On the stack of SELF. */
+static void idle(struct thread *self)
+{
 	bool enabled;
 
+	account(&self->runtime, self, self);
 	window_open(NULL);
 	/* What comes now finds nothing that could be preempted. */
 	preempt_disable();
@@ -154,8 +168,7 @@ static void idle(void)
 	enabled = spin_lock_irqsave(&sched_lock);
 	preempt_enable_no_resched();
 	kassert(!enabled);
-	last_switch = clock_microseconds();
-	idle_time += last_switch - since;
+	account(&idle_time, self, self);
 }
 
 /* The next thread of at least priority LOWEST, or NULL; it stays queued. */
@@ -190,18 +203,8 @@ static struct thread *next_after(struct thread *self)
 		}
 		if (next != NULL)
 			return next;
-		idle();
+		idle(self);
 	}
-}
-
-/* Time passes from SELF to NEXT. */
-static void account(struct thread *self, struct thread *next)
-{
-	uint64_t now = clock_microseconds();
-
-	self->runtime += now - self->began;
-	next->began = now;
-	last_switch = now;
 }
 
 /* Go on as NEXT; returns when somebody switches back. */
@@ -215,7 +218,9 @@ static void switch_to(struct thread *next)
 	kassert(preempt_count() == PREEMPT_ONE);
 	cpu->need_resched = false;
 	open_window_of(next);
-	account(self, next);
+	account(&self->runtime, self, next);
+	if (self->state == THREAD_ENDED)
+		ended_time += self->runtime;
 	if (next == self)
 		return;
 	self->on_cpu = false;
@@ -259,7 +264,7 @@ static void preempt(struct thread *self)
 		self->preempted++;
 		switch_to(next);
 	} else if (over) {
-		account(self, self);
+		account(&self->runtime, self, self);
 	}
 	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
@@ -315,7 +320,8 @@ void sched_init(struct thread *main)
 	sched_prepare(main, "shell", PRIORITY_NORMAL);
 	enabled = spin_lock_irqsave(&sched_lock);
 	main->on_cpu = true;
-	main->began = clock_microseconds();
+	/* The boot so far was its work, too. */
+	main->began = 0;
 	this_cpu()->thread = main;
 	open_window_of(main);
 	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
@@ -533,9 +539,27 @@ void sched_tick(void)
 		cpu->need_resched = true;
 }
 
-uint64_t sched_idle(void)
+void sched_times(struct sched_times *times)
 {
-	return READ_ONCE(idle_time);
+	bool enabled = spin_lock_irqsave(&sched_lock);
+
+	*times = (struct sched_times){
+		.now = clock_microseconds(),
+		.idle = idle_time,
+		.ended = ended_time,
+	};
+	spin_unlock_irqrestore(&sched_lock, enabled);
+}
+
+uint64_t thread_runtime(const struct thread *thread, uint64_t now)
+{
+	bool enabled = spin_lock_irqsave(&sched_lock);
+	uint64_t time = thread->runtime;
+
+	if (thread->on_cpu && now > thread->began)
+		time += now - thread->began;
+	spin_unlock_irqrestore(&sched_lock, enabled);
+	return time;
 }
 
 uint64_t sched_last_switch(void)

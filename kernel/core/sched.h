@@ -93,8 +93,9 @@ struct thread {
 	uint64_t switches;           /* (s) times it was switched to */
 	uint64_t preempted;          /* (s) times it was switched away from
 	                                 * although it could have gone on */
-	uint64_t runtime; /* (s) microseconds, until it last stopped */
-	uint64_t began;   /* (s) when it last began to run */
+	uint64_t runtime;            /* (s) microseconds until then */
+	uint64_t began;              /* (s) when it last began to run */
+	uint64_t sampled; /* for `ps`: its runtime when all were looked at */
 };
 
 /* Something to wait for.  Locks itself. */
@@ -196,8 +197,23 @@ void sched_irq_exit(void);
 /* Preemption is on again: preempt_enable() calls it. */
 void sched_preempt(void);
 
-/* Microseconds in which the CPUs had nothing to do. */
-uint64_t sched_idle(void);
+/*
+ * Where the time went, in microseconds.  Each one since the kernel's entry is
+ * booked once: at one moment (preemption off) the sum of thread_runtime(., now)
+ * over all threads that have not ended, and `idle` and `ended`, is `now`.  The
+ * time of interrupts is that of whom they interrupt, the boot is the first
+ * thread's.  Any context but NMI.
+ */
+struct sched_times {
+	uint64_t now;   /* clock_microseconds() */
+	uint64_t idle;  /* the CPU had nothing to do */
+	uint64_t ended; /* of threads that have ended */
+};
+void sched_times(struct sched_times *times);
+
+/* How long THREAD has run until NOW, which sched_times() said.  Any context but
+ * NMI. */
+uint64_t thread_runtime(const struct thread *thread, uint64_t now);
 
 /* When this CPU last switched threads or was idle, clock_microseconds(). */
 uint64_t sched_last_switch(void);

@@ -265,6 +265,62 @@ CASE(sched, two_threads_woken_by_one_interrupt_of_an_idle_cpu_both_run)
 	return NULL;
 }
 
+static void add_runtime(struct thread *thread, void *data)
+{
+	struct sched_times *sum = data;
+
+	if (thread != current_thread())
+		sum->idle += thread_runtime(thread, sum->now);
+}
+
+/* How many microseconds are booked too much; idle, threads, and ended ones. */
+static int64_t booked_too_much(struct sched_times *times)
+{
+	struct sched_times sum;
+	int64_t difference;
+
+	preempt_disable();
+	sched_times(times);
+	sum = *times;
+	sum.idle += thread_runtime(current_thread(), sum.now);
+	thread_visit(add_runtime, &sum);
+	difference = (int64_t)(sum.idle + sum.ended - sum.now);
+	preempt_enable();
+	return difference;
+}
+
+/* Rest, a thread that works and ends, one that is kept waiting: after each the
+ * books add up to the microsecond. */
+CASE(sched, every_microsecond_is_booked_once)
+{
+	struct spinner spinner = { 0 };
+	struct sched_times before;
+	struct sched_times after;
+	struct thread *thread;
+	uint64_t slept;
+
+	EXPECT_EQUAL(booked_too_much(&before), 0);
+	slept = clock_microseconds();
+	thread_sleep(50 * MILLISECOND);
+	slept = clock_microseconds() - slept;
+	EXPECT_EQUAL(booked_too_much(&after), 0);
+	/* The CPU rested nearly all the time, and no longer than that. */
+	EXPECT(after.idle > before.idle);
+	EXPECT(after.idle - before.idle <= after.now - before.now);
+	EXPECT(slept >= 50 * MILLISECOND);
+
+	thread = thread_create("spinner", spin, &spinner);
+	EXPECT(thread != NULL);
+	thread_sleep(20 * MILLISECOND);
+	EXPECT_EQUAL(booked_too_much(&before), 0);
+	EXPECT(thread_runtime(thread, before.now) > 0);
+	spinner.stop = true;
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(booked_too_much(&after), 0);
+	EXPECT(after.ended > before.ended);
+	return NULL;
+}
+
 struct slow {
 	unsigned int calls;
 	uint64_t preempted;

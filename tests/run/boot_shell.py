@@ -203,6 +203,40 @@ def ps_and_stacks_show_what_threads_wait_for(lab):
         check("work_thread+0x" in said, f"no backtrace: {said!r}")
 
 
+def booked(said):
+    """(milliseconds of threads and idle, since boot, rows) out of `ps`."""
+    rows = re.findall(
+        r"^ *\d+ \S+ +\w+ +\w+ +(\d+) +\d+ +\d+ +\d+ +\d+ ", said, re.MULTILINE
+    )
+    line = re.search(
+        r"^idle: (\d+) ms; threads that have ended: (\d+) ms; all since boot: "
+        r"(\d+) ms",
+        said,
+        re.MULTILINE,
+    )
+    check(rows and line, f"ps says {said!r}")
+    idle, ended, total = (int(line[i]) for i in (1, 2, 3))
+    return sum(int(row) for row in rows) + idle + ended, total, len(rows)
+
+
+@boot_test
+def ps_books_each_millisecond_once(lab):
+    """Threads, those that have ended, and idle are the time since boot; each
+    row is rounded down.  At rest, and five seconds later, most of them idle."""
+    with lab.prompt(more=GUEST_TIME) as qemu:
+
+        def five_seconds_later():
+            said = command(qemu, "ps")
+            parts, total, rows = booked(said)
+            check(total - rows - 2 <= parts <= total, f"{parts}: {said!r}")
+            return said if total >= start + 5000 else None
+
+        said = command(qemu, "ps")
+        parts, start, rows = booked(said)
+        check(start - rows - 2 <= parts <= start, f"{parts}: {said!r}")
+        wait_until(five_seconds_later, lambda: "five seconds never pass")
+
+
 @boot_test
 def bench_says_what_pages_windows_and_switches_cost(lab):
     with lab.prompt() as qemu:
