@@ -437,7 +437,29 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 
 /* ---- Bulk ---------------------------------------------------------------------------------- */
 
-/* The first zone that has more than LOW + COUNT pages for the request. */
+/* Slots that are filled in one piece, with interrupts off. */
+#define BULK_SLICE 8UL
+
+/* Filled slots of ARRAY from DONE on are passed over; the next empty one. */
+static unsigned long bulk_skip(struct page *const *array, unsigned long done,
+                               unsigned long slots)
+{
+	while (done < slots && array[done] != NULL)
+		done++;
+	return done;
+}
+
+/* How many of SLOTS slots are empty. */
+static unsigned long bulk_empty(struct page *const *array, unsigned long slots)
+{
+	unsigned long empty = 0;
+
+	for (unsigned long i = 0; i < slots; i++)
+		empty += array[i] == NULL;
+	return empty;
+}
+
+/* The first zone that has more than LOW + WANTED pages for the request. */
 static struct zone *bulk_zone(struct node *node,
                               const struct alloc_request *request,
                               unsigned long wanted)
@@ -453,81 +475,108 @@ static struct zone *bulk_zone(struct node *node,
 	return NULL;
 }
 
-/* Take pages of ZONE under one lock into the empty slots of ARRAY.  Those that
- * are to be zeroed are marked, and linked by page->link to TAKEN. */
-static void bulk_take(struct node *node, struct zone *zone,
-                      const struct alloc_request *request, struct page **array,
-                      unsigned long slots, struct list *taken)
+/* One page of ZONE for a bulk request, or NULL.  The LOW mark was asked for all
+ * pages at once, and is asked again for each: others may have taken some since.
+ * zone->lock held. */
+static struct page *bulk_take_one(struct node *node, struct zone *zone,
+                                  const struct alloc_request *request)
+{
+	struct page *page = NULL;
+
+	if (zone_may_serve(zone, request, WMARK_LOW, RESERVE_NONE))
+		page = block_take(node, zone, 0);
+	if (page != NULL)
+		block_claim(zone, page, request);
+	return page;
+}
+
+/* WANTED pages of ZONE, or fewer, linked by page->link to TAKEN. */
+static void bulk_take_slice(struct node *node, struct zone *zone,
+                            const struct alloc_request *request,
+                            unsigned long wanted, struct list *taken)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
 
-	for (unsigned long i = 0; i < slots; i++) {
-		if (array[i] != NULL)
-			continue;
-		array[i] = block_take(node, zone, 0);
-		if (array[i] == NULL)
+	for (; wanted > 0; wanted--) {
+		struct page *page = bulk_take_one(node, zone, request);
+
+		if (page == NULL)
 			break;
-		block_claim(zone, array[i], request);
-		list_append(taken, &array[i]->link);
+		list_append(taken, &page->link);
 		count_taken(node, zone, 0);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
 }
 
-static unsigned long count_filled(struct page *const *array,
-                                  unsigned long slots)
+/* What the caller may see of a page: who has it, and zeroes. */
+static void bulk_finish(struct node *node, struct page *page,
+                        const struct alloc_request *request, uintptr_t caller)
 {
-	unsigned long filled = 0;
-
-	for (unsigned long i = 0; i < slots; i++)
-		filled += array[i] != NULL;
-	return filled;
+	note_taker(page, request, caller);
+	trace_mm_page_alloc(&node->trace, node_pfn(node, page), 0,
+	                    request->migratetype, request->gfp);
+	if (request->zero)
+		zero_block(node, page, 0);
 }
 
-static void fill_first_empty(struct page **array, unsigned long slots,
-                             struct page *page)
+/* Fill empty slots of ARRAY from DONE on with pages of ZONE, slice by slice.
+ * Returns the slot at which it ended: all below it are full. */
+static unsigned long bulk_fill(struct node *node, struct zone *zone,
+                               const struct alloc_request *request,
+                               struct page **array, unsigned long done,
+                               unsigned long slots, uintptr_t caller)
 {
-	for (unsigned long i = 0; i < slots; i++) {
-		if (array[i] == NULL) {
-			array[i] = page;
-			return;
+	while (done < slots) {
+		struct list taken = LIST_INIT(taken);
+		struct page *page;
+
+		bulk_take_slice(
+			node, zone, request,
+			bulk_empty(array + done, min(slots - done, BULK_SLICE)),
+			&taken);
+		if (list_empty(&taken))
+			break;
+		while ((page = list_first(&taken, struct page, link)) != NULL) {
+			list_remove(&page->link);
+			bulk_finish(node, page, request, caller);
+			array[done] = page;
+			done = bulk_skip(array, done, slots);
 		}
 	}
+	return done;
 }
 
-/* What the caller may see of the pages on TAKEN: who has them, and zeroes. */
-static void finish_taken(struct node *node, struct list *taken,
-                         const struct alloc_request *request, uintptr_t caller)
+/* One page, the ordinary way, for the empty slot DONE. */
+static unsigned long bulk_single(struct node *node, gfp_t gfp,
+                                 struct page **array, unsigned long done,
+                                 uintptr_t caller)
 {
-	struct page *page;
-
-	while ((page = list_first(taken, struct page, link)) != NULL) {
-		list_remove(&page->link);
-		note_taker(page, request, caller);
-		trace_mm_page_alloc(&node->trace, node_pfn(node, page), 0,
-		                    request->migratetype, request->gfp);
-		if (request->zero)
-			zero_block(node, page, 0);
-	}
+	array[done] = alloc_from(node, gfp, 0, caller);
+	return array[done] == NULL ? done : done + 1;
 }
 
-/* As Linux, the mark counts all slots, filled ones included. */
-static void bulk_fill(struct node *node, const struct alloc_request *request,
-                      struct page **array, unsigned long slots,
-                      uintptr_t caller)
+/* The request is sound.  As Linux, the mark counts all slots, filled ones
+ * included; one page is asked for in the ordinary way, and so is the first one
+ * of many if the marks allow no more. */
+static unsigned long bulk_serve(struct node *node,
+                                const struct alloc_request *request,
+                                struct page **array, unsigned long done,
+                                unsigned long slots, uintptr_t caller)
 {
-	struct list taken = LIST_INIT(taken);
+	unsigned long end = done;
 	struct zone *zone;
 
-	if (count_filled(array, slots) == slots)
-		return;
-	zone = bulk_zone(node, request, slots);
-	if (zone == NULL) {
-		fill_first_empty(array, slots, serve(node, request, caller));
-		return;
+	if (slots - done > 1) {
+		if (should_fail_alloc_page(node, request->gfp, 0))
+			return done;
+		zone = bulk_zone(node, request, slots);
+		if (zone != NULL)
+			end = bulk_fill(node, zone, request, array, done, slots,
+			                caller);
 	}
-	bulk_take(node, zone, request, array, slots, &taken);
-	finish_taken(node, &taken, request, caller);
+	if (end == done && done < slots)
+		end = bulk_single(node, request->gfp, array, done, caller);
+	return end;
 }
 
 unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
@@ -537,6 +586,7 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
 	struct node *node = the_node;
 	struct alloc_request request;
 	enum gfp_verdict verdict;
+	unsigned long done;
 	char why[256];
 
 	if (node == NULL)
@@ -550,7 +600,11 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
 	}
 	if (verdict != GFP_OK)
 		report_verdict(node, verdict, &request, why, RETURN_ADDRESS());
-	else if (!should_fail_alloc_page(node, gfp, 0))
-		bulk_fill(node, &request, array, slots, RETURN_ADDRESS());
-	return verdict == GFP_IN_NMI ? 0 : count_filled(array, slots);
+	if (verdict == GFP_IN_NMI)
+		return 0;
+	done = bulk_skip(array, 0, slots);
+	if (verdict == GFP_OK)
+		done = bulk_serve(node, &request, array, done, slots,
+		                  RETURN_ADDRESS());
+	return done;
 }

@@ -60,10 +60,16 @@ __must_check void *alloc_pages_exact(size_t size, gfp_t gfp);
 void free_pages_exact(void *address, size_t size);
 
 /*
- * Fill the NULL slots of ARRAY (of SLOTS) with single pages.  If no zone
- * has more than its LOW mark + SLOTS pages free (all slots, as Linux counts), at most one page is
- * allocated, the normal way.  Returns how many slots are populated.  COMP and
- * EXCLUSIVE are refused.
+ * Linux's alloc_pages_bulk() with an array: fill the NULL slots of ARRAY (of
+ * SLOTS), from the first on, with single pages.  Returns a number of slots, and
+ * all slots below it are full; those behind it are as they were.
+ *
+ * If a zone has more than its LOW mark + SLOTS pages free (all slots count, filled
+ * ones too), all are filled.  Otherwise the first empty slot gets a page in the
+ * ordinary way, as alloc_page() would get it, or none; and so does the only
+ * empty one.  Pages are taken 8 at a time, and between two such slices
+ * interrupts are on: if others bring the zone to its LOW mark meanwhile, the
+ * rest stays empty.  COMP and EXCLUSIVE are refused.
  */
 unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
                                struct page **array);

@@ -645,6 +645,166 @@ CASE(zone_z, bulk_counts_the_filled_slots_of_the_array_as_well)
 	return give_all();
 }
 
+/* "-" is an empty slot, "X" one that is full already. */
+struct bulk_row {
+	unsigned long free;
+	gfp_t mask;
+	const char *slots;
+	unsigned long returned;
+	const char *after;
+};
+
+/* What stands in a full slot: never looked at. */
+#define BULK_OTHERS ((void *)1)
+
+static const char *expect_bulk(const struct bulk_row *row)
+{
+	unsigned long slots = strlen(row->slots);
+	struct page *array[16];
+	unsigned long returned;
+
+	node_z(row->free);
+	for (unsigned long i = 0; i < slots; i++)
+		array[i] = row->slots[i] == 'X' ? BULK_OTHERS : NULL;
+	returned = alloc_pages_bulk(row->mask, slots, array);
+	for (unsigned long i = 0; i < slots; i++) {
+		if ((array[i] != NULL) != (row->after[i] == 'X') ||
+		    (row->slots[i] == 'X' && array[i] != BULK_OTHERS))
+			return test_failure("%lu free, %s: slot %lu is %p",
+			                    row->free, row->slots, i,
+			                    (void *)array[i]);
+		if (row->slots[i] != 'X' && array[i] != NULL)
+			__free_page(array[i]);
+	}
+	if (returned != row->returned)
+		return test_failure("%lu free, %s: returned %lu", row->free,
+		                    row->slots, returned);
+	return give_all();
+}
+
+CASE(zone_z, bulk_returns_a_number_below_which_all_slots_are_full)
+{
+	static const struct bulk_row rows[] = {
+		/* low is 600; more than 600 + slots, and all are filled */
+		{ 605, GFP_KERNEL, "--XX", 4, "XXXX" },
+		{ 605, GFP_KERNEL, "X--X", 4, "XXXX" },
+		{ 613, GFP_KERNEL, "-X--X-X---X-", 12, "XXXXXXXXXXXX" },
+		/* not so many: one, in the first empty slot */
+		{ 604, GFP_KERNEL, "----", 1, "X---" },
+		{ 602, GFP_KERNEL, "--XX", 1, "X-XX" },
+		{ 602, GFP_KERNEL, "-X-X", 1, "XX-X" },
+		{ 602, GFP_NOWAIT, "XX--", 3, "XXX-" },
+		{ 602, GFP_ATOMIC, "X-X-", 2, "XXX-" },
+		/* nothing for NOWAIT at min, but ATOMIC has a right */
+		{ 480, GFP_NOWAIT, "--X-", 0, "--X-" },
+		{ 480, GFP_NOWAIT, "XX-X", 2, "XX-X" },
+		{ 480, GFP_ATOMIC, "--X-", 1, "X-X-" },
+		/* the only empty one needs no more than an ordinary request */
+		{ 481, GFP_NOWAIT, "XX-X", 3, "XXXX" },
+		{ 481, GFP_NOWAIT, "-", 1, "X" },
+		{ 480, GFP_NOWAIT, "-", 0, "-" },
+		/* nothing is to be done */
+		{ 480, GFP_NOWAIT, "XXXX", 4, "XXXX" },
+		{ 480, GFP_NOWAIT, "", 0, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *wrong = expect_bulk(&rows[i]);
+
+		if (wrong != NULL)
+			return wrong;
+	}
+	return NULL;
+}
+
+CASE(zone_z, a_refused_bulk_counts_the_full_slots_at_the_front)
+{
+	struct page *array[4] = { BULK_OTHERS, BULK_OTHERS, NULL, BULK_OTHERS };
+
+	node_z(61440);
+	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL | __GFP_COMP, 4, array), 2);
+	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL | __GFP_DMA | __GFP_DMA32, 4,
+	                              array),
+	             2);
+	EXPECT(array[2] == NULL);
+	return NULL;
+}
+
+/* NORMAL over DMA32, which has plenty. */
+static struct node *node_of_two_zones(unsigned long normal_free)
+{
+	const unsigned long pages[ZONE_COUNT] = {
+		[ZONE_DMA32] = 61440,
+		[ZONE_NORMAL] = 4096,
+	};
+	struct node *node;
+
+	machine_start(pages[ZONE_DMA32] + pages[ZONE_NORMAL]);
+	node = machine_zones(0, pages);
+	machine_set_marks(&node->zone[ZONE_DMA32], 480, 600, 720);
+	page_alloc_start(node);
+	pile.node = node;
+	pile.count = 0;
+	/* No marks yet: NORMAL serves until it has what is wanted. */
+	pile_leave(&pile, pages[ZONE_DMA32] + normal_free);
+	machine_set_marks(&node->zone[ZONE_NORMAL], 48, 60, 72);
+	return node;
+}
+
+CASE(zone_z, bulk_of_one_page_takes_it_from_the_zone_of_an_ordinary_request)
+{
+	struct page *last[4] = { BULK_OTHERS, BULK_OTHERS, BULK_OTHERS, NULL };
+	struct page *first[4] = { NULL, BULK_OTHERS, BULK_OTHERS, BULK_OTHERS };
+	struct node *node = node_of_two_zones(61);
+
+	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 61);
+	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL, 1, first), 1);
+	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 60);
+	give_array(first, 1);
+	/* The full slots in front are no part of the request ... */
+	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL, 4, last), 4);
+	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 60);
+	give_array(last + 3, 1);
+	/* ... those behind the first empty one are. */
+	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL, 4, first), 4);
+	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 61);
+	EXPECT_EQUAL(node->zone[ZONE_DMA32].free_pages, 61440 - 1);
+	give_array(first, 1);
+	return give_all();
+}
+
+CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
+{
+	static const struct {
+		unsigned long free, slots;
+		unsigned int nth; /* the question that is answered "fail" */
+		unsigned long returned;
+	} rows[] = {
+		/* one page: the ordinary request asks */
+		{ 720, 1, 1, 0 },
+		{ 720, 1, 2, 1 },
+		/* several: once for all of them */
+		{ 720, 8, 1, 0 },
+		{ 720, 8, 2, 8 },
+		/* too few: then the ordinary request asks again */
+		{ 602, 8, 1, 0 },
+		{ 602, 8, 2, 0 },
+		{ 602, 8, 3, 1 },
+	};
+	struct page *array[8] = { NULL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		node_z(rows[i].free);
+		machine_main()->fail_nth = rows[i].nth;
+		EXPECT_EQUAL(alloc_pages_bulk(GFP_NOWAIT, rows[i].slots, array),
+		             rows[i].returned);
+		machine_main()->fail_nth = 0;
+		give_array(array, 8);
+		give_all();
+	}
+	return NULL;
+}
+
 CASE(zone_z, bulk_never_looks_into_a_filled_slot)
 {
 	struct page *array[8] = { NULL };
@@ -655,7 +815,7 @@ CASE(zone_z, bulk_never_looks_into_a_filled_slot)
 		array[3] = (void *)1;
 		EXPECT_EQUAL(
 			alloc_pages_bulk(GFP_ATOMIC | __GFP_ZERO, 8, array),
-			round == 0 ? 8 : 2);
+			round == 0 ? 8 : 1);
 		EXPECT(array[3] == (void *)1);
 		EXPECT_EQUAL(*(uint8_t *)page_address(array[0]), 0);
 		array[3] = NULL;
