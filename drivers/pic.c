@@ -24,6 +24,7 @@
 #include "drivers/pic.h"
 
 #include "kernel/arch/io.h"
+#include "kernel/arch/percpu.h"
 #include "kernel/arch/trap.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/lock.h"
@@ -40,6 +41,7 @@
 #define ICW1_INIT      0x11 /* edge triggered, cascaded, ICW4 follows */
 #define ICW4_8086      0x01 /* 8086 mode, explicit end of interrupt */
 #define OCW2_SPECIFIC  0x60 /* end of interrupt for line 0..7 */
+#define OCW3_READ_IRR  0x0a
 #define OCW3_READ_ISR  0x0b
 #define LINES_PER_CHIP 8
 #define LAST_OF_MASTER 7
@@ -98,11 +100,21 @@ static void pic_acknowledge(unsigned int irq)
 	spin_unlock_irqrestore(&pic.lock, enabled);
 }
 
-/* Is the ISR bit of the last line of the chip at COMMAND clear? */
+/*
+ * Is the ISR bit of the last line of the chip at COMMAND clear?  An NMI reads the
+ * IRR of the master (kernel/core/nmi_watch.c), and is told when it cannot.
+ */
 static bool last_line_is_idle(uint16_t command)
 {
+	struct cpu *cpu = this_cpu();
+	uint8_t in_service;
+
+	WRITE_ONCE(cpu->irr_hidden, true);
 	outb(OCW3_READ_ISR, command);
-	return (inb(command) & 0x80) == 0;
+	in_service = inb(command);
+	outb(OCW3_READ_IRR, command);
+	WRITE_ONCE(cpu->irr_hidden, false);
+	return (in_service & 0x80) == 0;
 }
 
 static bool pic_spurious(unsigned int irq)

@@ -23,6 +23,7 @@
 #include "kernel/arch/io.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
+#include "kernel/core/nmi_watch.h"
 
 #define PORT_DEBUG_EXIT  0xf4
 #define PORT_PM1A_QEMU   0x604
@@ -57,6 +58,7 @@ void machine_reboot(void)
 void machine_poweroff(void)
 {
 	serial_drain();
+	nmi_watch_pause();
 	arch_irq_disable();
 	outw(PM1_SLEEP_ENABLE, PORT_PM1A_QEMU);
 	outw(PM1_SLEEP_ENABLE, PORT_PM1A_OLD);
@@ -70,6 +72,7 @@ void machine_poweroff(void)
 void machine_exit(int code)
 {
 	serial_drain();
+	nmi_watch_pause();
 	arch_irq_disable();
 	outl((uint32_t)code, PORT_DEBUG_EXIT);
 	bochs_shutdown();

@@ -9,6 +9,7 @@
  */
 #include "drivers/ata.h"
 #include "drivers/i8042.h"
+#include "drivers/ioapic.h"
 #include "drivers/keyboard.h"
 #include "drivers/pic.h"
 #include "drivers/pit.h"
@@ -29,6 +30,7 @@
 #include "kernel/core/irq.h"
 #include "kernel/core/multiboot2.h"
 #include "kernel/core/nmi.h"
+#include "kernel/core/nmi_watch.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
@@ -346,12 +348,24 @@ static void begin_recovery(void)
 
 static void begin_service_threads(void)
 {
-	watchdog_register_threads(thread_visit);
+	watchdog_register_threads(visit_all_threads);
 	refiller_start();
 	if (thread_create_priority("worker", PRIORITY_HIGH, work_thread,
 	                           NULL) == NULL)
 		panic("the worker thread cannot be started");
 	begin_recovery();
+}
+
+/* A loop with interrupts off is seen by NMIs, where they can be had. */
+static void begin_nmi_watch(void)
+{
+	if (watchdog_limit() == 0)
+		return;
+	if (ioapic_init() == 0)
+		nmi_watch_begin(ioapic_ticks_as_nmi);
+	else
+		pr_notice("watchdog: no I/O APIC: loops with interrupts off "
+		          "are not seen\n");
 }
 
 static void begin_devices(void)
@@ -363,7 +377,8 @@ static void begin_devices(void)
 	serial_init();
 	i8042_init();
 	keyboard_init();
-	pit_check();
+	if (pit_check() == 0)
+		begin_nmi_watch();
 }
 
 /* Disks need threads that wait, and the timer. */

@@ -13,6 +13,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/nmi.h"
+#include "kernel/core/nmi_watch.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
@@ -89,6 +90,8 @@ static int run_irqs(int argc, char **argv __unused)
 	print_lines(&spurious, &unhandled);
 	console_printf("NMI: %10llu   Non-maskable interrupts\n",
 	               (unsigned long long)nmi_count());
+	console_printf("WDT: %10llu   Watchdog's, one for each tick\n",
+	               (unsigned long long)nmi_watch_ticks());
 	console_printf("SPU: %10llu   Spurious interrupts\n",
 	               (unsigned long long)spurious);
 	console_printf("ERR: %10llu   Interrupts without a handler\n",

@@ -4,6 +4,7 @@
  * real faults on request.
  */
 #include "drivers/pit.h"
+#include "kernel/arch/arch.h"
 #include "kernel/core/console.h"
 #include "kernel/core/panic.h"
 #include "kernel/files.h"
@@ -252,6 +253,14 @@ static void fault_panic(void)
 	panic("asked for at the shell");
 }
 
+/* Interrupts off, and never on again. */
+static void fault_irqs_off(void)
+{
+	arch_irq_disable();
+	while (zero == 0)
+		;
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -260,7 +269,7 @@ static const struct {
 	{ "text", fault_text },       { "divide", fault_divide },
 	{ "opcode", fault_opcode },   { "assert", fault_assert },
 	{ "intrude", fault_intrude }, { "handler", fault_handler },
-	{ "smash", fault_smash },
+	{ "smash", fault_smash },     { "irqs-off", fault_irqs_off },
 };
 
 static const char *panic_candidate(const char *word __unused,
@@ -295,7 +304,7 @@ static const struct shell_command commands[] = {
 	              "run the suites; KTAP on the serial port"),
 	SHELL_COMMAND("panic", "[FAULT]", run_panic, panic_candidate,
 	              "null stack text divide opcode assert intrude handler "
-	              "smash"),
+	              "smash irqs-off"),
 };
 
 SHELL_TABLE(shell_test_commands, "Tests", commands);

@@ -46,6 +46,9 @@
 /* Tables above the last level allow everything; the last level decides. */
 #define LINK           (PTE_PRESENT | PTE_WRITABLE)
 
+/* Of registers. */
+#define UNCACHED       (PTE_WRITABLE | PTE_PCD | PTE_PWT | PTE_GLOBAL)
+
 uintptr_t direct_map_base = DIRECT_MAP_BASE;
 
 static uintptr_t table_base = KERNEL_BASE; /* where frames are seen */
@@ -167,13 +170,13 @@ static void make_regions(void)
 	this_cpu()->window_directory =
 		phys_to_virt((uintptr_t)directory - KERNEL_BASE);
 	make_entry(STACK_BASE, 1);
+	make_entry(DEVICE_BASE, 1);
 }
 
 void paging_switch(void)
 {
 	map_range(DIRECT_MAP_BASE + VGA_TEXT_START, VGA_TEXT_START,
-	          VGA_TEXT_END,
-	          PTE_WRITABLE | PTE_PCD | PTE_PWT | PTE_GLOBAL | pte_nx());
+	          VGA_TEXT_END, UNCACHED | pte_nx());
 	map_image();
 	make_regions();
 	write_cr3(root);
@@ -283,6 +286,21 @@ uint64_t paging_unmap_stack_page(uintptr_t address)
 	WRITE_ONCE(*entry, 0);
 	flush_address(address);
 	return physical;
+}
+
+/* ---- Registers ------------------------------------------------------------------ */
+
+uintptr_t paging_map_device(uint64_t physical)
+{
+	static unsigned int mapped;
+	uintptr_t address = DEVICE_BASE + mapped * PAGE_SIZE;
+
+	if (mapped == DEVICE_PAGES)
+		return 0;
+	mapped++;
+	WRITE_ONCE(*page_table_entry(address, 1),
+	           physical | PTE_PRESENT | UNCACHED | pte_nx());
+	return address;
 }
 
 /* ---- Checking ------------------------------------------------------------------ */

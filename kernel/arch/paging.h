@@ -6,6 +6,7 @@
  *	ffff'8880'0000'0000     all RAM  direct map: 2 MiB entries, RW, NX, global
  *	ffff'd000'0000'0000     1 GiB    windows (kernel/arch/window.h), per CPU
  *	ffff'e000'0000'0000     2 MiB    thread stacks, guard page below each
+ *	ffff'ffff'8008'0000     64 KiB   registers of devices: RW, NX, uncached
  *	ffff'ffff'8000'0000     image    .text RX, .rodata R NX, .data RW NX, global
  *
  * A 2 MiB region that is not RAM throughout, or that the image touches, is
@@ -25,6 +26,10 @@
 #define WINDOW_BASE     0xffffd00000000000UL
 #define STACK_BASE      0xffffe00000000000UL
 #define KERNEL_BASE     0xffffffff80000000UL
+
+/* Registers of devices: below the image, whose first MiB is not used. */
+#define DEVICE_BASE     (KERNEL_BASE + 512 * KIB)
+#define DEVICE_PAGES    16
 
 /* Stacks: 64 slots of 32 KiB: a guard page, three spare, four of stack. */
 #define STACK_SLOTS     64
@@ -59,6 +64,12 @@ static inline uint64_t virt_to_phys(const void *address)
  */
 void paging_map_stack_page(uintptr_t address, uint64_t physical);
 uint64_t paging_unmap_stack_page(uintptr_t address);
+
+/*
+ * The page of registers at PHYSICAL, mapped for good (RW, NX, uncached): its
+ * address, or 0: there are DEVICE_PAGES already.  During boot.
+ */
+uintptr_t paging_map_device(uint64_t physical);
 
 /*
  * Walk the tables for ADDRESS: ENTRY[4], ENTRY[3] ... are what the walk meets.

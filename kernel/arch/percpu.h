@@ -23,6 +23,10 @@ struct cpu {
 	uint64_t *open_entry; /* 8: see kernel/arch/window.h; never NULL */
 	/* 16: interrupts that entered on each line, counted by the stub. */
 	uint64_t irq_taken[IRQ_LINES];
+	/* 144, 152, 160: kernel/core/nmi_watch.h. */
+	uint64_t nmi_watch; /* 1: each tick brings an NMI as well */
+	uint64_t nmi_seen;  /* irq_taken[0] at the last of them */
+	uint64_t nmi_ticks; /* how many there were */
 
 	uint64_t no_entry; /* what open_entry points at when none is open */
 	uint64_t *window_directory;
@@ -33,12 +37,16 @@ struct cpu {
 	bool need_resched;           /* another thread should run soon */
 	struct owner *irq_owner;     /* innermost interrupt line that runs */
 	uint64_t irq_rip;            /* where the innermost interrupt came */
-	uint64_t nmi_count;
+	uint64_t nmi_count;          /* of those that are no tick's */
+	bool irr_hidden; /* the 8259 shows another register than its IRR */
 };
 
 static_assert(offsetof(struct cpu, self) == 0, "trap.asm");
 static_assert(offsetof(struct cpu, open_entry) == 8, "trap.asm");
 static_assert(offsetof(struct cpu, irq_taken) == 16, "trap.asm");
+static_assert(offsetof(struct cpu, nmi_watch) == 144, "trap.asm");
+static_assert(offsetof(struct cpu, nmi_seen) == 152, "trap.asm");
+static_assert(offsetof(struct cpu, nmi_ticks) == 160, "trap.asm");
 
 extern struct cpu cpus[MAX_CPUS];
 

@@ -2,8 +2,8 @@
 /*
  * kernel/core/nmi.c -- the interrupt that cannot be masked.
  *
- * In normal operation nothing on this machine is known to send one; somebody
- * pressed a button, or memory is failing.  The log says so, the first times and
+ * Those that ticks bring are kernel/core/nmi_watch.c's.  Nobody else on this
+ * machine is known to send one; somebody pressed a button, or memory is failing.  The log says so, the first times and
  * then ever less often.  In a panic it is counted: the last words are others'.
  *
  * A handler and its data are one pointer, so an NMI in the middle of
@@ -18,6 +18,7 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/trap.h"
 #include "kernel/core/context.h"
+#include "kernel/core/nmi_watch.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/symbols.h"
@@ -53,6 +54,8 @@ static void nmi(struct trap_frame *frame)
 	struct cpu *cpu = this_cpu();
 	char place[PLACE_SIZE];
 
+	if (nmi_watch_took(frame))
+		return;
 	cpu->nmi_count++;
 	if (panic_in_progress())
 		return;

@@ -23,7 +23,8 @@ typedef void (*nmi_handler)(uintptr_t rip, void *data);
  */
 void nmi_set_handler(nmi_handler handler, void *data);
 
-/* NMIs that came so far, on all CPUs.  Any context. */
+/* NMIs that came so far, on all CPUs, without those that ticks brought.  Any
+ * context. */
 uint64_t nmi_count(void);
 
 /* Install the vector, behind fault_init(). */

@@ -6,7 +6,7 @@
  * when it was idle, and whenever a tick found that the running thread may be
  * preempted.  A CPU on which that is long ago runs with preemption off, in a
  * spinlock or a loop in an interrupt handler that lets others nest.  A loop
- * with interrupts off is out of reach: no tick comes.
+ * with interrupts off gets no tick: that is kernel/core/nmi_watch.c's.
  *
  * Threads that wait for memory are looked at once a second (or in half the
  * limit); where they wait can
@@ -15,6 +15,7 @@
 #include "kernel/core/watchdog.h"
 
 #include "kernel/core/clock.h"
+#include "kernel/core/nmi_watch.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
@@ -42,6 +43,7 @@ static int set_limit(const char *value)
 	if (seconds > MAX_SECONDS)
 		return -ERANGE;
 	watchdog_set_limit(seconds * SECOND);
+	nmi_watch_set_limit(seconds * SECOND);
 	return 0;
 }
 

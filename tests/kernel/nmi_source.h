@@ -9,7 +9,8 @@
 
 #include "lib/types.h"
 
-/* Map both APICs.  False: this machine has not got them.  Undone by _end(). */
+/* The APICs are free for this.  False: this machine has not got them.  Undone by
+ * _end(). */
 __must_check bool nmi_source_begin(void);
 void nmi_source_end(void);
 

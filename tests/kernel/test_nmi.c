@@ -12,6 +12,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/nmi.h"
+#include "kernel/core/nmi_watch.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
@@ -191,6 +192,29 @@ CASE(nmi, handler_has_a_stack_of_its_own_and_is_nobody)
 	EXPECT(seen.rip != 0);
 	EXPECT(nmi_count() > before);
 	EXPECT_EQUAL(preempt_count(), 0);
+	return NULL;
+}
+
+/* The watch itself: the pin is its own here. */
+CASE(nmi, ticks_bring_them_while_interrupts_are_off_and_keep_waiting)
+{
+	uint64_t limit = clock_microseconds() + SECOND;
+	uint64_t nmis = nmi_watch_ticks();
+	uint64_t ticks;
+	bool enabled;
+
+	if (!nmi_source_begin())
+		SKIP("apic");
+	nmi_source_end();
+	enabled = arch_irq_save();
+	ticks = clock_ticks();
+	while (nmi_watch_ticks() < nmis + 30 && clock_microseconds() < limit)
+		arch_relax();
+	ticks = clock_ticks() - ticks;
+	nmis = nmi_watch_ticks() - nmis;
+	arch_irq_restore(enabled);
+	EXPECT_EQUAL(ticks, 0);
+	EXPECT(nmis >= 30);
 	return NULL;
 }
 
