@@ -22,7 +22,12 @@
  * bug that shows up much later, so pages are poisoned there: 0x6b, and
  * 0xa5 at the end.
  *
- * Invariants: 0 <= count <= minimum; element[0..count-1] are the reserve; count
+ * The same element given back twice would be handed out twice.  So one that is in
+ * the reserve is refused, and so is a block of pages that is free, or another's
+ * by its size.  (What the pool gave to FREE and somebody else has got since then
+ * cannot be told from his own.)
+ *
+ * Invariants: no element is in the reserve twice; 0 <= count <= minimum; element[0..count-1] are the reserve; count
  * is minimum whenever all elements are back.
  *
  * Locking: pool->lock for the reserve.  The callbacks are called without it.
@@ -35,6 +40,7 @@
 #include "kernel/core/lock.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/symbols.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 
@@ -264,11 +270,57 @@ void *mempool_alloc_preallocated(mempool_t *pool)
 
 /* ---- Giving back ---------------------------------------------------------------------- */
 
+/* pool->lock held. */
+static bool mempool_holds(const mempool_t *pool, const void *element)
+{
+	for (unsigned int i = 0; i < pool->count; i++) {
+		if (pool->element[i] == element)
+			return true;
+	}
+	return false;
+}
+
+/* A block of pages that somebody has, of the size that the pool gives. */
+static bool mempool_is_taken_block(const mempool_t *pool, const struct page *page)
+{
+	return READ_ONCE(page->state) == PAGE_USED &&
+	       page->order == order_of(pool->data) && page_ref_count(page) > 0;
+}
+
+/* NULL, or why ELEMENT cannot be given back: it was already. */
+static const char *mempool_free_refusal(mempool_t *pool, void *element)
+{
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	bool found = mempool_holds(pool, element);
+
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	if (found)
+		return "it is in the reserve already";
+	if (pool->alloc == alloc_element_pages &&
+	    !mempool_is_taken_block(pool, element))
+		return "it is no block that the pool gave";
+	return NULL;
+}
+
+static void mempool_report_free(const void *element, const char *why, uintptr_t caller)
+{
+	char place[64];
+
+	symbol_format(place, sizeof(place), caller);
+	pr_err("BUG: mempool_free(%p) by %s at %s refused: %s\n", element,
+	       context_name(), place, why);
+}
+
 void mempool_free(void *element, mempool_t *pool)
 {
+	const char *why;
+
 	if (element == NULL)
 		return;
-	if (push(pool, element))
+	why = mempool_free_refusal(pool, element);
+	if (why != NULL)
+		mempool_report_free(element, why, RETURN_ADDRESS());
+	else if (push(pool, element))
 		wake_up(&pool->queue);
 	else
 		pool->free(element, pool->data);

@@ -53,8 +53,12 @@ __must_check void *mempool_alloc(mempool_t *pool, gfp_t gfp);
 /* From the reserve only; NULL if it is empty.  Any context but NMI. */
 __must_check void *mempool_alloc_preallocated(mempool_t *pool);
 
-/* Give an element back: to the reserve if that is not full, else to FREE.  NULL
- * is allowed.  Any context but NMI. */
+/*
+ * Give an element back: to the reserve if that is not full, else to FREE.  NULL
+ * is allowed.  An element that is in the reserve already, or a block of pages
+ * that is free or of another order, is refused and reported: nothing happens.
+ * Looks at the whole reserve.  Any context but NMI.
+ */
 void mempool_free(void *element, mempool_t *pool);
 
 /* Elements in the reserve now, and threads that wait for one. */

@@ -27,6 +27,7 @@ static struct {
 	gfp_t only_with;    /* ... to masks with one of these; 0: to all */
 	unsigned int freed; /* times free was called */
 	unsigned int next;
+	bool used[ELEMENTS];
 	char element[ELEMENTS];
 } backing;
 
@@ -42,13 +43,22 @@ static void *backing_alloc(gfp_t gfp, void *data)
 	if (backing.only_with != 0 && (gfp & backing.only_with) == 0)
 		return NULL;
 	backing.have--;
-	return &backing.element[backing.next++ % ELEMENTS];
+	for (unsigned int i = 0; i < ELEMENTS; i++) {
+		unsigned int at = backing.next++ % ELEMENTS;
+
+		if (!backing.used[at]) {
+			backing.used[at] = true;
+			return &backing.element[at];
+		}
+	}
+	panic("all %d elements are in use", ELEMENTS);
 }
 
 static void backing_free(void *element, void *data)
 {
 	if (element == NULL || data != &backing)
 		panic("free of %p with %p", element, data);
+	backing.used[(char *)element - backing.element] = false;
 	backing.freed++;
 }
 
@@ -355,6 +365,31 @@ CASE(mempool_rules, a_pool_that_cannot_be_filled_gives_everything_back)
 	return NULL;
 }
 
+CASE(mempool_rules, an_element_that_is_given_back_twice_is_not_handed_out_twice)
+{
+	void *element[MIN];
+	uint64_t mark;
+
+	EXPECT(begin(0));
+	EXPECT_EQUAL(take(element, MIN, GFP_ATOMIC), MIN);
+	mark = log_mark();
+	mempool_free(element[1], pool);
+	mempool_free(element[1], pool);
+	EXPECT_EQUAL(log_count_since(mark, "it is in the reserve already"), 1);
+	EXPECT_EQUAL(mempool_reserve(pool), 1);
+	EXPECT(mempool_alloc_preallocated(pool) == element[1]);
+	EXPECT(mempool_alloc_preallocated(pool) == NULL);
+
+	/* With a full reserve, too: FREE would get what the reserve has. */
+	give(element, MIN);
+	mempool_free(element[2], pool);
+	EXPECT_EQUAL(log_count_since(mark, "it is in the reserve already"), 2);
+	EXPECT_EQUAL(log_count_since(mark, "BUG"), 2);
+	EXPECT_EQUAL(backing.freed, 0);
+	EXPECT_EQUAL(mempool_reserve(pool), MIN);
+	return end();
+}
+
 /* ---- Pages ------------------------------------------------------------------------------- */
 
 static struct pile pile;
@@ -381,6 +416,33 @@ CASE(mempool_rules, pages_are_there_when_the_zone_has_none)
 	memset(page_address(element[0]), 1, 2 * PAGE_SIZE);
 	give(element, 2);
 	pile_give(&pile, PILE_PAGES);
+	return end();
+}
+
+CASE(mempool_rules, a_block_that_is_free_does_not_get_into_the_reserve)
+{
+	void *element[3];
+	struct page *other;
+	uint64_t mark;
+
+	pool = page_pool(2, 1);
+	EXPECT(pool != NULL);
+	for (unsigned int i = 0; i < 2; i++) {
+		element[i] = mempool_alloc_preallocated(pool);
+		EXPECT(element[i] != NULL);
+	}
+	EXPECT_EQUAL(take(&element[2], 1, GFP_ATOMIC), 1);
+	other = alloc_page(GFP_KERNEL);
+	mark = log_mark();
+	__free_pages(element[0], 1);
+	mempool_free(element[0], pool);
+	mempool_free(other, pool);
+	mempool_free((struct page *)element[1] + 1, pool);
+	EXPECT_EQUAL(log_count_since(mark, "no block that the pool gave"), 3);
+	EXPECT_EQUAL(mempool_reserve(pool), 0);
+	__free_page(other);
+	give(&element[1], 2);
+	EXPECT_EQUAL(mempool_reserve(pool), 2);
 	return end();
 }
 
