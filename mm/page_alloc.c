@@ -189,8 +189,8 @@ static void report_verdict(struct node *node, enum gfp_verdict verdict,
 	       request->gfp, request->order, context_name(), place, why);
 }
 
-/* What NOFAIL cannot promise, or should not: each said once.  Linux warns of the
- * same three. */
+/* What NOFAIL cannot promise, or should not: each said once, by a request that
+ * found no page at once.  Linux 6.12 warns of the same three, there. */
 static void report_nofail_doubts(struct node *node,
                                  const struct alloc_request *request,
                                  uintptr_t caller)
@@ -238,6 +238,8 @@ static struct page *serve(struct node *node,
 {
 	struct page *page = fast_pass(node, request);
 
+	if (page == NULL && request->never_fail)
+		report_nofail_doubts(node, request, caller);
 	if (page == NULL)
 		page = alloc_slow_path(node, request);
 	if (page == NULL)
@@ -270,8 +272,6 @@ static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
 	}
 	if (should_fail_alloc_page(node, gfp, order))
 		return NULL;
-	if (request.never_fail)
-		report_nofail_doubts(node, &request, caller);
 	return serve(node, &request, caller);
 }
 

@@ -20,6 +20,9 @@
  *   +--never_fail()	13  NOFAIL: half of the reserve, and from the start
  *	fail()		    report, NULL
  *
+ * A request that no zone can ever serve (for DMA memory, where there is none)
+ * fails before rung 1: there is nothing to wake anybody for.
+ *
  * So a request that may wait, of order 3 or less, without NORETRY, RETRY_MAYFAIL
  * and THISNODE, practically never fails: it waits, or kills.  And one without FS
  * kills nobody and waits until somebody else brings memory.
@@ -128,6 +131,21 @@ static bool may_climb(const struct climb *climb)
 
 	return !request->exclusive ||
 	       (request->may_sleep && exclusive_can_take(climb->node));
+}
+
+/* No zone that the request may use has memory, nor ever will.  Not for NOFAIL,
+ * which is never told NULL: it waits, as in Linux, and the watchdog says so. */
+static bool no_zone_can_serve(const struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	if (request->exclusive || (request->never_fail && request->may_sleep))
+		return false;
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		if (climb->node->zone[type].managed > 0)
+			return false;
+	}
+	return true;
 }
 
 /* ---- 1, 2: before anything is done for the request ------------------------ */
@@ -498,7 +516,7 @@ static void fail(const struct climb *climb)
 	count(climb, VMSTAT_alloc_fail);
 	trace_mm_page_alloc_fail(&climb->node->trace, request->order,
 	                         request->gfp);
-	if (request->may_sleep) {
+	if (request->may_sleep && !no_zone_can_serve(climb)) {
 		count(climb, VMSTAT_alloc_would_wait);
 		say_nothing_to_wait_for(climb->node);
 	}
@@ -550,7 +568,7 @@ struct page *alloc_slow_path(struct node *node,
 		.priority = COMPACT_SYNC_LIGHT,
 	};
 
-	if (!may_climb(&climb)) {
+	if (!may_climb(&climb) || no_zone_can_serve(&climb)) {
 		fail(&climb);
 		return NULL;
 	}

@@ -476,11 +476,24 @@ static enum end model_early(struct model *m, struct rounds *r)
 	return RETRY;
 }
 
+/* Has a zone that the request may use any memory at all? */
+static bool model_has_zone(const struct model *m)
+{
+	for (int type = model_highest_zone(m->mask); type >= 0; type--) {
+		if (m->scene->managed[type] > 0)
+			return true;
+	}
+	return false;
+}
+
 static void model_slow_path(struct model *m)
 {
 	struct rounds r = { .how = 'l' };
 	enum end end;
 
+	if (!model_has_zone(m) && !(has(m, __GFP_NOFAIL) &&
+	                            has(m, __GFP_DIRECT_RECLAIM)))
+		return;
 	model_wake(m);
 	if (model_pass(m, 0, model_first_right(m)))
 		return;

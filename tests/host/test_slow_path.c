@@ -946,13 +946,29 @@ CASE(slow_path, nofail_of_order_2_warns_order_1_does_not)
 {
 	uint64_t mark;
 
-	begin(61440);
+	begin(600);
 	mark = log_mark();
 	give(ask(GFP_KERNEL | __GFP_NOFAIL, 1), 1);
 	EXPECT_EQUAL(log_count_since(mark, "__GFP_NOFAIL"), 0);
 	give(ask(GFP_KERNEL | __GFP_NOFAIL, 2), 2);
 	give(ask(GFP_KERNEL | __GFP_NOFAIL, 2), 2);
 	EXPECT_EQUAL(log_count_since(mark, "large block"), 1);
+	return finish();
+}
+
+CASE(slow_path, nofail_warns_of_nothing_while_there_is_plenty)
+{
+	uint64_t mark;
+
+	begin(61440);
+	mark = log_mark();
+	give(ask(GFP_KERNEL | __GFP_NOFAIL, 2), 2);
+	give(ask(GFP_ATOMIC | __GFP_NOFAIL, 0), 0);
+	machine_set_memalloc(true);
+	give(ask(GFP_KERNEL | __GFP_NOFAIL, 0), 0);
+	machine_set_memalloc(false);
+	EXPECT_EQUAL(log_count_since(mark, "__GFP_NOFAIL"), 0);
+	EXPECT_EQUAL(script.wakes, 0);
 	return finish();
 }
 
@@ -986,6 +1002,37 @@ CASE(slow_path, where_nothing_can_be_reclaimed_a_request_fails_at_once)
 	EXPECT(ask(GFP_NOFS, 0) == NULL);
 	EXPECT_EQUAL(script.slept + script.yielded, 0);
 	EXPECT_EQUAL(stat(VMSTAT_alloc_would_wait), 2);
+	return finish();
+}
+
+CASE(slow_path, a_request_that_no_zone_can_serve_fails_at_once)
+{
+	static const gfp_t mask[] = { GFP_KERNEL, GFP_ATOMIC,
+		                      GFP_NOFS | __GFP_RETRY_MAYFAIL,
+		                      GFP_ATOMIC | __GFP_NOFAIL };
+	uint64_t mark;
+
+	begin(61440);
+	script.kills = true;
+	script.reclaimed = 1;
+	script.reclaimable = 100;
+	mark = log_mark();
+	for (size_t i = 0; i < ARRAY_SIZE(mask); i++)
+		EXPECT(ask(mask[i] | __GFP_DMA, i % 3) == NULL);
+	EXPECT(story_is("pppp"));
+	EXPECT_EQUAL(stat(VMSTAT_kswapd_wake_request), 0);
+	EXPECT_EQUAL(stat(VMSTAT_alloc_would_wait), 0);
+	EXPECT_EQUAL(stat(VMSTAT_alloc_fail), ARRAY_SIZE(mask));
+	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 0);
+	return finish();
+}
+
+CASE(slow_path, a_zone_without_a_page_left_is_one_that_can_serve)
+{
+	begin(600);
+	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY | __GFP_DMA32, 10) == NULL);
+	EXPECT(script.wakes > 0);
+	EXPECT(script.reclaims > 0);
 	return finish();
 }
 
