@@ -28,6 +28,7 @@
 #define ENAMETOOLONG 36
 #define ENOTEMPTY    39
 #define ELOOP        40
+#define EOVERFLOW    75
 #define ETIMEDOUT    110
 #define EUCLEAN      117 /* "structure needs cleaning" */
 

@@ -182,15 +182,6 @@ void lru_rotate(struct node *node, struct page *page)
 
 /* ---- What reclaim calls --------------------------------------------------------- */
 
-/* Its owner's reference lasts as long as it is on a list. */
-static void get_listed(struct page *page)
-{
-	int32_t before =
-		__atomic_fetch_add(&page->refcount, 1, __ATOMIC_ACQ_REL);
-
-	kassert(before > 0);
-}
-
 unsigned long lru_isolate(struct zone *zone, enum lru_list list,
                           unsigned long nr, struct list *pages)
 {
@@ -198,13 +189,20 @@ unsigned long lru_isolate(struct zone *zone, enum lru_list list,
 	bool enabled = spin_lock_irqsave(&zone->lru.lock);
 	unsigned long taken = 0;
 
-	for (; taken < nr && !list_empty(from); taken++) {
+	for (unsigned long i = 0; i < nr && !list_empty(from); i++) {
 		struct page *page = container_of(from->prev, struct page, link);
 
-		get_listed(page);
+		kassert(READ_ONCE(page->refcount) > 0);
 		unlink_page(zone, page);
+		/* Its owner's reference lasts as long as it is on a list; only
+		 * a page with too many can refuse one more. */
+		if (!page_add_reference(page)) {
+			link_page(zone, page, false);
+			continue;
+		}
 		page_set(page, PG_isolated);
 		list_append(pages, &page->link);
+		taken++;
 	}
 	zone->lru.isolated[lru_kind_of(list)] += taken;
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);

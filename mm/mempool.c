@@ -281,7 +281,8 @@ static bool mempool_holds(const mempool_t *pool, const void *element)
 }
 
 /* A block of pages that somebody has, of the size that the pool gives. */
-static bool mempool_is_taken_block(const mempool_t *pool, const struct page *page)
+static bool mempool_is_taken_block(const mempool_t *pool,
+                                   const struct page *page)
 {
 	return READ_ONCE(page->state) == PAGE_USED &&
 	       page->order == order_of(pool->data) && page_ref_count(page) > 0;
@@ -302,7 +303,8 @@ static const char *mempool_free_refusal(mempool_t *pool, void *element)
 	return NULL;
 }
 
-static void mempool_report_free(const void *element, const char *why, uintptr_t caller)
+static void mempool_report_free(const void *element, const char *why,
+                                uintptr_t caller)
 {
 	char place[64];
 

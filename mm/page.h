@@ -49,6 +49,7 @@ enum page_flag {
 	PAGE_COMPOUND = 1 << 0,   /* head or tail of a compound block */
 	PAGE_PFMEMALLOC = 1 << 1, /* taken without watermarks */
 	PAGE_TABLE = 1 << 2,      /* the page table of a window */
+	PAGE_SATURATED = 1 << 3,  /* more references than can be counted */
 };
 
 /*

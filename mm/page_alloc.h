@@ -74,14 +74,20 @@ void free_pages_exact(void *address, size_t size);
 unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
                                struct page **array);
 
-/* References.  get_page() of a page without one is a reported bug. */
+/*
+ * References.  get_page() of a page without one is a reported bug.  A count that
+ * has come to INT32_MAX does not go on: get_page() reports it, and the page is
+ * leaked (its count stays as it is, whoever puts it); the two that can refuse do.
+ */
 void get_page(struct page *page);
 void put_page(struct page *page);
 int page_ref_count(const struct page *page);
-/* A reference unless there is none: false for free and exclusive pages. */
+/* A reference unless there is none, or INT32_MAX: false for free and exclusive
+ * pages. */
 __must_check bool try_get_page(struct page *page);
 /* Pin for a device or a second mapping: 0, or -EBUSY for an exclusive page,
- * -EINVAL for one that is not allocated.  Undone by put_page(). */
+ * -EINVAL for one that is not allocated, -EOVERFLOW with INT32_MAX references.
+ * Undone by put_page(). */
 __must_check int pin_page(struct page *page);
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/page_bits.h -- the bits of a page that somebody uses.
+ * mm/page_bits.h -- the bits and references of a page that somebody uses.
  *
  * Each is changed by one locked instruction, so in any context and without a
  * lock; what a bit means together with others is said where it is used.  The
@@ -45,6 +45,23 @@ static inline bool page_test_and_clear(struct page *page, enum page_bit bit)
 	return (__atomic_fetch_and(&page->bits, (uint16_t)~page_mask(bit),
 	                           __ATOMIC_SEQ_CST) &
 	        page_mask(bit)) != 0;
+}
+
+/*
+ * One more reference of PAGE, the head of a block, if it has one and not
+ * INT32_MAX of them; otherwise false, and nothing has changed.  Any context.
+ */
+static inline bool page_add_reference(struct page *page)
+{
+	int32_t seen = READ_ONCE(page->refcount);
+
+	while (seen > 0 && seen < INT32_MAX) {
+		if (__atomic_compare_exchange_n(
+			    &page->refcount, &seen, seen + 1, false,
+			    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
 }
 
 /* A page that is freed with one of these is somebody's still. */

@@ -19,6 +19,7 @@
 #include "lib/errno.h"
 #include "mm/block.h"
 #include "mm/exclusive.h"
+#include "mm/page_bits.h"
 #include "mm/page_internal.h"
 
 static void count(struct node *node, enum vmstat_event event)
@@ -119,9 +120,11 @@ static void drop_reference(struct node *node, struct zone *zone,
                            struct page *page, uintptr_t caller, bool whole)
 {
 	bool compound = (page->flags & PAGE_COMPOUND) != 0;
-	bool last =
-		__atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) == 0;
+	bool last;
 
+	if (page->flags & PAGE_SATURATED)
+		return;
+	last = __atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) == 0;
 	if (last)
 		page_give_block(node, zone, page, page->order, caller);
 	else if (whole && !compound)
@@ -235,40 +238,63 @@ static struct page *open_page(struct page *page, uintptr_t caller)
 	return reference_head(node, page);
 }
 
-/* One more reference, unless there is none. */
-static bool add_reference(struct page *page)
-{
-	int32_t seen = READ_ONCE(page->refcount);
-
-	while (seen > 0) {
-		if (__atomic_compare_exchange_n(
-			    &page->refcount, &seen, seen + 1, false,
-			    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			return true;
-	}
-	return false;
-}
-
 bool try_get_page(struct page *page)
 {
 	struct page *head = open_page(page, RETURN_ADDRESS());
 
-	return head != NULL && add_reference(head);
+	return head != NULL && page_add_reference(head);
+}
+
+/*
+ * HEAD has INT32_MAX references, and its caller now believes to have one more.
+ * From here on the count says nothing: puts do not lower it, the page is never
+ * free again.  False: it has become fewer meanwhile.
+ */
+static bool page_saturate(struct page *head)
+{
+	struct zone *zone = page_zone(page_alloc_node(), head);
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	bool full = READ_ONCE(head->refcount) == INT32_MAX;
+
+	if (full)
+		head->flags |= PAGE_SATURATED;
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return full;
+}
+
+static void page_report_get(struct page *page, uintptr_t caller,
+                            const char *why)
+{
+	char place[64];
+
+	symbol_format(place, sizeof(place), caller);
+	pr_err("BUG: get_page(pfn %#lx) by %s at %s: the page is %s and %s\n",
+	       page_to_pfn(page), context_name(), place,
+	       page_state_name((enum page_state)page->state), why);
+	count(page_alloc_node(), VMSTAT_free_refused);
 }
 
 void get_page(struct page *page)
 {
 	struct page *head = open_page(page, RETURN_ADDRESS());
-	char place[64];
 
-	if (head == NULL || add_reference(head))
+	if (head == NULL)
 		return;
-	symbol_format(place, sizeof(place), RETURN_ADDRESS());
-	pr_err("BUG: get_page(pfn %#lx) by %s at %s: the page is %s and has no "
-	       "reference\n",
-	       page_to_pfn(page), context_name(), place,
-	       page_state_name((enum page_state)page->state));
-	count(page_alloc_node(), VMSTAT_free_refused);
+	while (!page_add_reference(head)) {
+		if (READ_ONCE(head->refcount) <= 0) {
+			page_report_get(page, RETURN_ADDRESS(),
+			                "has no reference");
+			return;
+		}
+		if (head->flags & PAGE_SATURATED)
+			return;
+		if (page_saturate(head)) {
+			page_report_get(
+				page, RETURN_ADDRESS(),
+				"has too many references: it is leaked");
+			return;
+		}
+	}
 }
 
 void put_page(struct page *page)
@@ -295,5 +321,7 @@ int pin_page(struct page *page)
 		count(page_alloc_node(), VMSTAT_exclusive_refused);
 		return -EBUSY;
 	}
-	return add_reference(head) ? 0 : -EINVAL;
+	if (page_add_reference(head))
+		return 0;
+	return READ_ONCE(head->refcount) > 0 ? -EOVERFLOW : -EINVAL;
 }

@@ -662,8 +662,10 @@ struct page *swap_cache_get(swp_entry_t entry)
 		cached = *cached_at(area_of(entry), swp_offset(entry));
 	if (cached != 0) {
 		page = node_page(swap.node, cached - 1);
-		/* It has one: it leaves the cache before its last is gone. */
-		__atomic_fetch_add(&page->refcount, 1, __ATOMIC_ACQ_REL);
+		/* It has one: it leaves the cache before its last is gone.  With
+		 * too many it is as if it were busy: the caller looks again. */
+		if (!page_add_reference(page))
+			page = NULL;
 	}
 	spin_unlock_irqrestore(&swap.lock, enabled);
 	return page;

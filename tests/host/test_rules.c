@@ -491,8 +491,8 @@ static void model_slow_path(struct model *m)
 	struct rounds r = { .how = 'l' };
 	enum end end;
 
-	if (!model_has_zone(m) && !(has(m, __GFP_NOFAIL) &&
-	                            has(m, __GFP_DIRECT_RECLAIM)))
+	if (!model_has_zone(m) &&
+	    !(has(m, __GFP_NOFAIL) && has(m, __GFP_DIRECT_RECLAIM)))
 		return;
 	model_wake(m);
 	if (model_pass(m, 0, model_first_right(m)))

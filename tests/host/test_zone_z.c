@@ -910,6 +910,57 @@ CASE(zone_z, a_free_page_gives_no_reference)
 	return NULL;
 }
 
+CASE(zone_z, a_count_of_int32_max_references_gives_no_more)
+{
+	struct node *node = node_z(61440);
+	struct page *page = alloc_page(GFP_KERNEL);
+	uint64_t mark = log_mark();
+
+	EXPECT(page != NULL);
+	page->refcount = INT32_MAX;
+	EXPECT(!try_get_page(page));
+	EXPECT_EQUAL(pin_page(page), -EOVERFLOW);
+	EXPECT_EQUAL(page->refcount, INT32_MAX);
+	EXPECT_EQUAL(log_count_since(mark, "BUG"), 0);
+
+	/* An honest put is no bug, and there is room for one again. */
+	put_page(page);
+	EXPECT_EQUAL(page->refcount, INT32_MAX - 1);
+	EXPECT(try_get_page(page));
+	EXPECT_EQUAL(page->refcount, INT32_MAX);
+	EXPECT_EQUAL(stat(node, VMSTAT_free_refused), 0);
+	page->refcount = 1;
+	__free_page(page);
+	EXPECT_EQUAL(node_free(node), 61440);
+	return NULL;
+}
+
+CASE(zone_z, too_many_references_leak_the_page_for_ever)
+{
+	struct node *node = node_z(61440);
+	struct page *page = alloc_page(GFP_KERNEL);
+	uint64_t mark = log_mark();
+
+	EXPECT(page != NULL);
+	page->refcount = INT32_MAX - 1;
+	get_page(page);
+	EXPECT_EQUAL(log_count_since(mark, "too many references"), 0);
+	get_page(page);
+	get_page(page);
+	EXPECT_EQUAL(log_count_since(mark, "too many references"), 1);
+	EXPECT_EQUAL(page->refcount, INT32_MAX);
+	for (unsigned int i = 0; i < 3; i++)
+		put_page(page);
+	__free_page(page);
+	EXPECT_EQUAL(page->refcount, INT32_MAX);
+	EXPECT_EQUAL(log_count_since(mark, "refused"), 0);
+	EXPECT_EQUAL(node_free(node), 61439);
+	page->flags = 0;
+	page->refcount = 1;
+	__free_page(page);
+	return NULL;
+}
+
 CASE(zone_z, extra_references_leak_nothing_in_1000000_rounds)
 {
 	struct node *node = node_z(61440);
