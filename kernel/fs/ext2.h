@@ -82,9 +82,11 @@ struct ext2_usage {
 
 /*
  * Mount the file system on DEVICE.  It is mounted for reading only if READ_ONLY
- * says so, or a feature that we do not know, or errors that it had before.
- * -EINVAL: no ext2, or one with a feature that forbids it; -EUCLEAN: damaged;
- * the log says what.  -EBUSY: DEVICE is claimed (bd_claim()).
+ * says so, or a feature that we do not know, or errors that are noted on it
+ * (EXT2_STATE_ERRORS), until e2fsck has repaired it.  One that was not unmounted
+ * cleanly, or is due for a check, is mounted as asked, with a warning.
+ * -EINVAL: no ext2, or one with what is not supported here; -EUCLEAN: damaged; the
+ * log says what, and DEVICE is as it was.  -EBUSY: it is claimed (bd_claim()).
  */
 __must_check int ext2_mount(struct block_device *device, bool read_only,
                             struct ext2 **fs);

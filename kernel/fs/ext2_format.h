@@ -95,6 +95,7 @@ enum ext2_errors {
 #define EXT2_INCOMPATIBLE_KNOWN       EXT2_INCOMPATIBLE_FILETYPE
 #define EXT2_READ_ONLY_SPARSE_SUPER   0x1U
 #define EXT2_READ_ONLY_LARGE_FILE     0x2U
+#define EXT2_READ_ONLY_BIGALLOC       0x200U
 #define EXT2_READ_ONLY_KNOWN                                                   \
 	(EXT2_READ_ONLY_SPARSE_SUPER | EXT2_READ_ONLY_LARGE_FILE)
 

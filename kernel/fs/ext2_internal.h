@@ -48,6 +48,7 @@ struct ext2 {
 	uint64_t mounted;               /* (c) clock_microseconds() */
 	bool filetype;                  /* (c) entries tell types */
 	bool read_only;                 /* (c) */
+	bool complete;                  /* (f) mounted, for writing */
 	bool frozen;                    /* (f) after an error */
 	struct ratelimit complaints;
 	uint16_t state; /* (f) to write when unmounted */
@@ -94,6 +95,18 @@ uint32_t ext2_table_blocks(const struct ext2 *fs);
 
 /* Seconds since 1970, more or less. */
 uint32_t ext2_time(const struct ext2 *fs);
+
+/* ---- ext2_features.c ------------------------------------------------------- */
+
+/* Room for the names of what is unknown here; more are cut off. */
+#define EXT2_WHY_SIZE 160
+
+/* May a file system with SUPER be read, and may it be written?  If not, WHY is
+ * what of it is not supported here, by the names of mke2fs. */
+__must_check bool ext2_can_read(const struct ext2_super_block *super, char *why,
+                                size_t size);
+__must_check bool ext2_can_write(const struct ext2_super_block *super,
+                                 char *why, size_t size);
 
 /* ---- ext2_meta.c: blocks of the file system's own ---------------------------- */
 

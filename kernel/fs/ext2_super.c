@@ -11,7 +11,8 @@
  * more, or panic.
  *
  *  S1  While it is mounted for writing, the state on the disk lacks CLEAN; it
- *      comes back when it is unmounted without an error.
+ *      comes back when it is unmounted without an error of the disk.  ERRORS
+ *      is on the disk before the call that found one returns, and stays.
  *  S2  The superblock and the descriptors are changed in the cache of blocks only,
  *      with the bitmaps, so that their counts agree at every ext2_sync().
  *
@@ -33,13 +34,23 @@ static_assert(sizeof(struct ext2) <= PAGE_SIZE, "a mount is a page");
 
 /* ---- Errors --------------------------------------------------------------- */
 
+/* Note it at once, as Linux does: the machine may not live until the flusher
+ * comes.  While the mount is not complete, nothing is written. */
 static void mark_errors(struct ext2 *fs)
 {
+	bool noted = (fs->state & EXT2_STATE_ERRORS) != 0;
+
 	fs->state |= EXT2_STATE_ERRORS;
-	if (fs->read_only || fs->super == NULL)
+	if (fs->read_only || !fs->complete || noted)
 		return;
 	fs->super->state |= EXT2_STATE_ERRORS;
 	filemap_dirty(fs->super_page);
+	if (block_write(fs->device, EXT2_SUPER_BYTE / SECTOR_SIZE,
+	                fs->super_page,
+	                (unsigned int)((uintptr_t)fs->super & (PAGE_SIZE - 1)),
+	                EXT2_SUPER_SIZE) != 0)
+		pr_err("ext2: %s: that cannot be noted on it\n",
+		       fs->device->name);
 }
 
 int ext2_error(struct ext2 *fs, const char *format, ...)
@@ -90,12 +101,10 @@ static const char *check_sizes(const struct ext2_super_block *super,
 {
 	uint32_t block = 1024U << (super->log_block_size & 3);
 
-	if (super->revision > 1)
-		return "its revision is unknown";
 	if (super->log_block_size > 2)
-		return "its blocks are larger than a page";
+		return "its blocks have an impossible size";
 	if (super->log_fragment_size != super->log_block_size)
-		return "it has fragments";
+		return "its fragments are larger than its blocks";
 	if (super->first_data_block != (block == 1024 ? 1U : 0U))
 		return "it does not begin where it should";
 	if (super->blocks_count <= super->first_data_block ||
@@ -147,10 +156,16 @@ static const char *check_counts(const struct ext2_super_block *super)
 static int check_super(struct ext2 *fs, const struct ext2_super_block *super)
 {
 	const char *name = fs->device->name;
+	char why[EXT2_WHY_SIZE];
 	const char *wrong;
 
 	if (super->magic != EXT2_MAGIC) {
 		pr_warn("ext2: %s: no ext2 file system\n", name);
+		return -EINVAL;
+	}
+	/* Before any size is judged: these change what sizes mean. */
+	if (!ext2_can_read(super, why, sizeof(why))) {
+		pr_err("ext2: %s: not supported: %s\n", name, why);
 		return -EINVAL;
 	}
 	wrong = check_sizes(super, fs->device->sectors * SECTOR_SIZE);
@@ -159,12 +174,6 @@ static int check_super(struct ext2 *fs, const struct ext2_super_block *super)
 	if (wrong != NULL) {
 		pr_err("ext2: %s: damaged superblock: %s\n", name, wrong);
 		return -EUCLEAN;
-	}
-	if (super->revision > 0 &&
-	    (super->incompatible & ~EXT2_INCOMPATIBLE_KNOWN) != 0) {
-		pr_err("ext2: %s: has features that are unknown here: %#x\n",
-		       name, super->incompatible & ~EXT2_INCOMPATIBLE_KNOWN);
-		return -EINVAL;
 	}
 	return 0;
 }
@@ -327,25 +336,60 @@ static int hold_super(struct ext2 *fs)
 	return error;
 }
 
-/* May it be written, and if so: from now on it is not CLEAN. */
+/* Why somebody should run e2fsck; NULL: nobody must. */
+static const char *wants_check(const struct ext2 *fs)
+{
+	const struct ext2_super_block *super = fs->super;
+
+	if (super->state & EXT2_STATE_ERRORS)
+		return "errors are noted on it";
+	if (!(super->state & EXT2_STATE_CLEAN))
+		return "it was not unmounted cleanly";
+	if (super->max_mount_count > 0 &&
+	    super->mount_count >= super->max_mount_count)
+		return "it has been mounted as often as it wants to be between "
+		       "two checks";
+	if (super->check_interval != 0 && super->last_check < fs->time_base &&
+	    fs->time_base - super->last_check >= super->check_interval)
+		return "its last check is too long ago";
+	return NULL;
+}
+
+/*
+ * Is it mounted for reading only, although nobody asked for that?  Who writes to
+ * a file system with errors may write over files: its bitmaps cannot be trusted.
+ * (One that was only not unmounted cleanly is written to, as it is by Linux.)
+ */
+static void choose_read_only(struct ext2 *fs)
+{
+	const char *name = fs->device->name;
+	const char *check = wants_check(fs);
+	char why[EXT2_WHY_SIZE];
+
+	if (check != NULL)
+		pr_warn("ext2: %s: %s; run e2fsck\n", name, check);
+	if (fs->read_only)
+		return;
+	if (!ext2_can_write(fs->super, why, sizeof(why))) {
+		pr_warn("ext2: %s: mounted read-only; not supported for "
+		        "writing: %s\n",
+		        name, why);
+		fs->read_only = true;
+	}
+	if (fs->super->state & EXT2_STATE_ERRORS) {
+		pr_warn("ext2: %s: mounted read-only until e2fsck has repaired "
+		        "it\n",
+		        name);
+		fs->read_only = true;
+	}
+}
+
+/* From now on it is not CLEAN, if it is written to. */
 static int begin_writing(struct ext2 *fs)
 {
 	struct ext2_super_block *super = fs->super;
-	uint32_t unknown = super->revision == 0 ? 0
-	                                        : super->read_only_compatible &
-	                                                  ~EXT2_READ_ONLY_KNOWN;
+	int error;
 
-	if (!fs->read_only && unknown != 0) {
-		pr_warn("ext2: %s: mounted read-only for features that are "
-		        "unknown here: %#x\n",
-		        fs->device->name, unknown);
-		fs->read_only = true;
-	}
-	if ((super->state & EXT2_STATE_CLEAN) == 0 ||
-	    (super->state & EXT2_STATE_ERRORS) != 0)
-		pr_warn("ext2: %s: was not unmounted cleanly, or has errors; "
-		        "run e2fsck\n",
-		        fs->device->name);
 	if (fs->read_only)
 		return 0;
 	super->state &= (uint16_t)~EXT2_STATE_CLEAN;
@@ -353,9 +397,25 @@ static int begin_writing(struct ext2 *fs)
 	super->mount_time = ext2_time(fs);
 	super->write_time = super->mount_time;
 	filemap_dirty(fs->super_page);
-	return filemap_writeback(&fs->meta);
+	error = filemap_writeback(&fs->meta);
+	fs->complete = error == 0;
+	return error;
 }
 
+static int check_root(struct ext2 *fs)
+{
+	struct inode *root;
+	int error = ext2_inode_get(fs, EXT2_ROOT_INODE, &root);
+
+	if (error != 0)
+		return error;
+	if (!inode_is_dir(root))
+		error = ext2_error(fs, "the root is no directory");
+	ext2_inode_put(root);
+	return error;
+}
+
+/* A file system that is refused stays as it was. */
 static int read_all(struct ext2 *fs)
 {
 	int error = read_first(fs);
@@ -367,7 +427,12 @@ static int read_all(struct ext2 *fs)
 		return error;
 	use_super(fs);
 	error = check_groups(fs);
-	return error != 0 ? error : begin_writing(fs);
+	if (error == 0)
+		error = check_root(fs);
+	if (error != 0)
+		return error;
+	choose_read_only(fs);
+	return begin_writing(fs);
 }
 
 static struct ext2 *make(struct block_device *device, bool read_only)
@@ -424,19 +489,6 @@ static void begin_sharing(struct ext2 *fs)
 	register_writeback_source(&fs->source);
 }
 
-static int check_root(struct ext2 *fs)
-{
-	struct inode *root;
-	int error = ext2_inode_get(fs, EXT2_ROOT_INODE, &root);
-
-	if (error != 0)
-		return error;
-	if (!inode_is_dir(root))
-		error = ext2_error(fs, "the root is no directory");
-	ext2_inode_put(root);
-	return error;
-}
-
 /* DEVICE is the caller's alone. */
 static int mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
@@ -448,8 +500,6 @@ static int mount(struct block_device *device, bool read_only, struct ext2 **fs)
 		return -ENOMEM;
 	scope = ext2_lock(made);
 	error = read_all(made);
-	if (error == 0)
-		error = check_root(made);
 	ext2_unlock(made, scope);
 	if (error != 0) {
 		destroy(made);
