@@ -251,8 +251,10 @@ static int first_touch(struct anon_object *object, unsigned long index,
 		lru_add(page_alloc_node(), page);
 	}
 	unlock_page(page);
-	if (error != 0)
+	if (error != 0) {
 		put_page(page);
+		page = NULL;
+	}
 	*pinned = page;
 	return error;
 }
@@ -315,8 +317,10 @@ static int swap_in(struct anon_object *object, unsigned long index,
 	if (error == 0)
 		lru_add(page_alloc_node(), page);
 	unlock_page(page);
-	if (error != 0)
+	if (error != 0) {
 		put_page(page);
+		page = NULL;
+	}
 	*pinned = page;
 	return error;
 }
@@ -342,7 +346,7 @@ static int look(struct anon_object *object, unsigned long index,
 
 /*
  * Page INDEX in memory, with a reference.  NULL: it was never touched, and
- * CREATE is false.  -EAGAIN from a step means that another thread was quicker:
+ * CREATE is false, or it is an error.  -EAGAIN from a step means that another thread was quicker:
  * its work is done, so the next round gets further.
  */
 static int find_page(struct anon_object *object, unsigned long index,
@@ -382,6 +386,7 @@ int anon_object_pin(struct anon_object *object, unsigned long index,
                     struct page **page)
 {
 	might_sleep();
+	*page = NULL;
 	if (index >= object->pages)
 		return -EINVAL;
 	return find_page(object, index, true, page);

@@ -55,7 +55,8 @@ __must_check int anon_object_read(struct anon_object *object,
 
 /*
  * Page INDEX in memory, with a reference: until anon_object_unpin() it stays
- * where it is.  It is allocated if it was never touched.  Errors as above.
+ * where it is.  It is allocated if it was never touched.  Errors as above; after
+ * one, *PAGE is NULL and there is nothing to unpin.
  */
 __must_check int anon_object_pin(struct anon_object *object,
                                  unsigned long index, struct page **page);

@@ -331,6 +331,8 @@ int filemap_grab(struct filemap *map, unsigned long index, gfp_t gfp,
 		else
 			error = lock_found(map, *page) ? 0 : -EEXIST;
 	} while (error == -EEXIST);
+	if (error != 0)
+		*page = NULL;
 	return error;
 }
 
@@ -349,8 +351,10 @@ int read_cache_page(struct filemap *map, unsigned long index,
 	else
 		filemap_remove(*page);
 	unlock_page(*page);
-	if (error != 0)
-		put_page(*page);
+	if (error == 0)
+		return 0;
+	put_page(*page);
+	*page = NULL;
 	return error;
 }
 

@@ -18,7 +18,8 @@
  *	-EPERM		chattr(1) has made it immutable, or for appending only
  *
  * or another that the function names.  After any of them the file system is in
- * order: what the call had begun is undone, or was complete.
+ * order: what the call had begun is undone, or was complete.  A call that hands
+ * something out (*FS, *INODE) hands out NULL then: there is nothing to close.
  *
  * A path is names between slashes, from the root; what a slash follows is a
  * directory.  Symbolic links are listed and

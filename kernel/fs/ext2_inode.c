@@ -247,7 +247,8 @@ static int make(struct ext2 *fs, uint32_t number, struct inode **made)
 	error = hold_disk(inode);
 	if (error != 0)
 		destroy(inode);
-	*made = inode;
+	else
+		*made = inode;
 	return error;
 }
 
@@ -267,6 +268,7 @@ int ext2_inode_get(struct ext2 *fs, uint32_t number, struct inode **inode)
 	struct inode *found;
 	int error;
 
+	*inode = NULL;
 	if (number == 0 || number > fs->super->inodes_count ||
 	    (number < fs->first_inode && number != EXT2_ROOT_INODE))
 		return ext2_error(fs, "inode %u is not for files", number);
@@ -295,6 +297,7 @@ int ext2_inode_new(struct ext2 *fs, uint32_t number, uint16_t mode,
 	struct inode *made;
 	int error;
 
+	*inode = NULL;
 	if (find_cached(fs, number) != NULL)
 		return ext2_error(fs, "inode %u is in use and free", number);
 	error = make(fs, number, &made);

@@ -5,6 +5,9 @@
  * Everything here is called with the mutex of the file system held, unless it
  * says otherwise.  Memory is asked for with EXT2_GFP: whoever holds the mutex must
  * not wait for a reclaim that wants it.
+ *
+ * What a call hands out (*PAGE with a reference, *INODE in use) is the caller's to
+ * put; after an error it is NULL, and there is nothing to put.
  */
 #ifndef KERNEL_FS_EXT2_INTERNAL_H
 #define KERNEL_FS_EXT2_INTERNAL_H

@@ -72,24 +72,31 @@ static int check_is_dir(const struct inode *inode)
 	return inode_is_dir(inode) ? 0 : -ENOTDIR;
 }
 
+/* A call that ends with an error hands out no inode. */
+static void put_back(struct inode **inode)
+{
+	ext2_inode_put(*inode);
+	*inode = NULL;
+}
+
 /* What NAME is in DIR; the caller puts it. */
 static int find(struct inode *dir, struct name name, struct inode **inode)
 {
 	uint32_t number;
 	int error = ext2_dir_find(dir, name.text, name.length, &number);
 
+	*inode = NULL;
 	if (error == 0)
 		error = ext2_inode_get(dir->fs, number, inode);
 	if (error != 0 || !name.is_dir)
 		return error;
 	error = check_is_dir(*inode);
 	if (error != 0)
-		ext2_inode_put(*inode);
+		put_back(inode);
 	return error;
 }
 
-/* Exchange *INODE, a directory, for what NAME is in it; after an error it is
- * nobody's. */
+/* Exchange *INODE, a directory, for what NAME is in it, or for NULL. */
 static int step(struct inode **inode, struct name name)
 {
 	struct inode *dir = *inode;
@@ -105,6 +112,7 @@ static int find_parent(struct ext2 *fs, const char *path, struct inode **dir,
 {
 	int error;
 
+	*dir = NULL;
 	if (strnlen(path, EXT2_PATH_MAX) == EXT2_PATH_MAX)
 		return -ENAMETOOLONG;
 	error = ext2_inode_get(fs, EXT2_ROOT_INODE, dir);
@@ -120,7 +128,7 @@ static int find_parent(struct ext2 *fs, const char *path, struct inode **dir,
 		error = next_name(&path, name);
 	}
 	if (error != 0)
-		ext2_inode_put(*dir);
+		put_back(dir);
 	return error;
 }
 
@@ -193,7 +201,7 @@ static int make_inode(struct inode *dir, uint16_t mode, struct inode **inode)
 	if (is_dir)
 		error = ext2_dir_make(*inode, dir->number);
 	if (error != 0)
-		ext2_inode_put(*inode);
+		put_back(inode);
 	return error;
 }
 
@@ -214,7 +222,7 @@ static int make_named(struct inode *dir, struct name name, uint16_t mode,
 		return error;
 	error = ext2_dir_add(dir, name.text, name.length, *inode);
 	if (error != 0) {
-		ext2_inode_put(*inode);
+		put_back(inode);
 		return error;
 	}
 	(*inode)->links = is_dir ? 2 : 1;
@@ -237,7 +245,7 @@ static int create(struct inode *dir, struct name name, struct inode **inode)
 		return error;
 	error = ext2_check_file(*inode);
 	if (error != 0)
-		ext2_inode_put(*inode);
+		put_back(inode);
 	return error;
 }
 
@@ -248,6 +256,7 @@ int ext2_create(struct ext2 *fs, const char *path, struct inode **inode)
 	struct name name;
 	int error = find_parent(fs, path, &dir, &name);
 
+	*inode = NULL;
 	if (error == 0) {
 		error = create(dir, name, inode);
 		ext2_inode_put(dir);

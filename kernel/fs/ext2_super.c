@@ -514,6 +514,7 @@ int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
 	int error = bd_claim(device);
 
+	*fs = NULL;
 	if (error != 0)
 		return error;
 	error = mount(device, read_only, fs);

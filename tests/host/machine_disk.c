@@ -22,6 +22,9 @@ static struct {
 	uint64_t fail_sector;
 	unsigned int fail_count;
 	int fail_error;
+	unsigned long nth; /* 0: no more of these */
+	unsigned int nth_count;
+	unsigned long failed;
 	unsigned int hang;
 	int recovery;
 	unsigned long requests;
@@ -39,6 +42,16 @@ static bool must_fail(const struct bio *bio, uint64_t sector)
 	return true;
 }
 
+/* Is this one of those that were ordered by number? */
+static bool is_nth(void)
+{
+	if (disk.nth == 0 || --disk.nth > 0)
+		return false;
+	disk.failed++;
+	disk.nth = --disk.nth_count > 0;
+	return true;
+}
+
 /* 0, or the error that was ordered. */
 static int carry(const struct bio *bio, uint64_t sector)
 {
@@ -49,6 +62,8 @@ static int carry(const struct bio *bio, uint64_t sector)
 
 	if (must_fail(bio, sector))
 		return disk.fail_error;
+	if (is_nth())
+		return -EIO;
 	if (bio->bytes == 0)
 		return 0;
 	bytes = (char *)page_address(bio->page) + bio->offset;
@@ -128,6 +143,18 @@ void machine_disk_fail(bool write, uint64_t sector, unsigned int count,
 	disk.fail_sector = sector;
 	disk.fail_count = count;
 	disk.fail_error = error;
+}
+
+void machine_disk_fail_nth(unsigned long nth, unsigned int count)
+{
+	disk.nth = nth;
+	disk.nth_count = count;
+	disk.failed = 0;
+}
+
+unsigned long machine_disk_failed(void)
+{
+	return disk.failed;
 }
 
 void machine_disk_hang(unsigned int count)

@@ -24,6 +24,13 @@ void machine_disk_close(void);
 void machine_disk_fail(bool write, uint64_t sector, unsigned int count,
                        int error);
 
+/* Request number NTH from now on (from 1), and COUNT - 1 behind it, end with -EIO
+ * and move nothing, whatever they are; NTH 0: none.  UINT_MAX: the disk is gone. */
+void machine_disk_fail_nth(unsigned long nth, unsigned int count);
+
+/* Requests that failed because of that. */
+unsigned long machine_disk_failed(void);
+
 /*
  * Hold: requests stay in flight until machine_disk_end_one(), which ends the one
  * in flight as it should (false: there is none).  A hook of

@@ -329,3 +329,42 @@ def selftest_at_the_prompt_lets_go_of_the_disk_meanwhile(lab):
     tool("e2fsck", "-fn", part)
     said = tool("debugfs", "-R", "cat /before", part)
     check(said == "it began\n", f"debugfs said {said!r}")
+
+
+@for_each(whose_files_are_read="", with_swap="swapon hda2")
+def a_disk_that_is_pulled_out_costs_no_page(lab, first):
+    """
+    Every call fails, each error path is taken: a page that is put twice there
+    would be refused, reported and counted, and one that is never put is missing.
+    """
+    disk, _ = disk_with_files(lab)
+    with lab.prompt(disk=disk, memory="16M") as machine:
+        if first:
+            for line in (first, "anon 64", "anon fill 1 1", "anon out 1"):
+                command(machine, line)
+        machine.monitor("drive_del ide0-hd0")
+        command(machine, "echo pulled out")
+        for line in (
+            "cat /dir/deep",
+            "cat /victim",
+            "ls /dir",
+            "rm /dir/deep",
+            "write /note it is me",
+            "mkdir /new",
+            "sync",
+            "umount",
+        ):
+            said = command(machine, line)
+            check("disk has failed" in said, f"{line} said {said!r}")
+        if first:
+            said = command(machine, "anon verify 1")
+            check("64 cannot be read" in said, f"anon verify said {said!r}")
+            command(machine, "anon drop 1")
+            command(machine, "swapoff hda2")
+        check("BUG" not in machine.console.text, "a bug is reported")
+        said = command(machine, "vmstat free_refused")
+        check(number(said, r"free_refused +(\d+)", "vmstat") == 0, "refused")
+        said = command(machine, "check")
+        check("one column" in said, f"check said {said!r}")
+        command(machine, "umount")
+        check("nothing is mounted" in command(machine, "ls"), "still mounted")
