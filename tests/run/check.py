@@ -31,6 +31,7 @@ import unittest
 import fuzz
 import lab
 import mutants
+import warned
 from bochs import Bochs
 from ktap import Kind, Log, plain_lines, verdict, verdict_of_program
 from machine import BUILD, ISO, ROOT, Failure, end_all, end_on_signals
@@ -281,6 +282,17 @@ def run_rebuild(report):
             report.passes("disc", name)
 
 
+def run_warnings(report):
+    started = time.monotonic()
+    name = "stop no build, and fail the tests"
+    try:
+        warned.try_all()
+    except Failure as failure:
+        report.fails("warnings", name, str(failure))
+    else:
+        report.passes("warnings", name, time.monotonic() - started)
+
+
 def selftest_in(machine, report):
     with machine:
         end = machine.wait_end(240)
@@ -381,6 +393,7 @@ def all_jobs():
         arguments = (name, cpu, memory, CHECKED)
         jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
     jobs.append(("disc", run_disc))
+    jobs.append(("warnings", run_warnings))
     jobs.append(("mutants", run_mutants))
     for name in fuzz.targets():
         jobs.append((f"fuzz {name}", lambda r, n=name: run_fuzz(r, n)))
