@@ -430,7 +430,7 @@ static __noreturn void serve_people(void)
 	files_init();
 	recorder_start();
 	if (storm_wanted()) {
-		storm_run(STORM_HZ, STORM_TICKS, &report);
+		storm_run(STORM_HZ, STORM_TICKS, true, &report);
 		storm_print(&report);
 		recorder_start();
 	}

@@ -93,9 +93,7 @@ static int run_storm(int argc, char **argv)
 	if (argc > 2 &&
 	    shell_number(argv[2], "storm: TICKS", 1, 10000000, &ticks) != 0)
 		return 0;
-	console_printf("storm: three acts of %llu ticks; ^C ends it\n",
-	               (unsigned long long)ticks);
-	storm_run((unsigned int)hz, (unsigned int)ticks, &report);
+	storm_run((unsigned int)hz, (unsigned int)ticks, true, &report);
 	storm_print(&report);
 	/* The storm leaves it stopped. */
 	recorder_start();

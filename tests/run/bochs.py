@@ -22,7 +22,7 @@ from ktap import (
     END_TIMEOUT,
     END_TRIPLE_FAULT,
 )
-from machine import ISO, LIMIT, TIME_FACTOR, Failure, Machine
+from machine import ISO, LIMIT, Deadline, Failure, Machine
 
 _CONFIG = """\
 config_interface: textconfig
@@ -96,8 +96,8 @@ class Bochs(Machine):
 
     def wait_for(self, pattern, limit):
         """Until PATTERN is in the serial log, Bochs ends, or the limit."""
-        deadline = time.monotonic() + limit * TIME_FACTOR
-        while time.monotonic() < deadline and self.process.poll() is None:
+        deadline = Deadline(limit, self.process.pid)
+        while deadline.left() > 0 and self.process.poll() is None:
             if re.search(pattern, self.serial_text()):
                 return
             time.sleep(0.05)  # between looks: a file cannot be waited for
@@ -164,8 +164,8 @@ class LiveBochs(Bochs):
     def accept(self, server):
         """Bochs' end of the socket; Failure, in its words, if it ends instead."""
         server.settimeout(0.5)
-        deadline = time.monotonic() + LIMIT * TIME_FACTOR
-        while time.monotonic() < deadline and self.process.poll() is None:
+        deadline = Deadline(LIMIT, self.process.pid)
+        while deadline.left() > 0 and self.process.poll() is None:
             try:
                 return server.accept()[0]
             except TimeoutError:

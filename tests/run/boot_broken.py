@@ -23,7 +23,7 @@ import lab
 from bochs import Bochs
 from ktap import End, END_TIMEOUT, obituary
 from lab import check
-from machine import BUILD, LIMIT, ROOT, TIME_FACTOR, Failure, wait_until
+from machine import BUILD, LIMIT, ROOT, Deadline, Failure, wait_until
 from patched import KERNEL_SEEDS, Patched, read_heading
 from qemu import Qemu
 
@@ -52,8 +52,8 @@ def build_disc(path, directory):
 def wait_step(machine, says):
     """Until the machine takes the step after which it SAYS that it hangs."""
     step = re.search(r'after "(\w+)"', says).group(1)
-    deadline = time.monotonic() + LIMIT * TIME_FACTOR
-    while time.monotonic() < deadline and not machine.console.closed:
+    deadline = Deadline(LIMIT, machine.process.pid)
+    while deadline.left() > 0 and not machine.console.closed:
         if step in machine.crumbs().split():
             return
         time.sleep(LOOK)

@@ -7,7 +7,7 @@ import subprocess
 
 import calls
 from lab import boot_test, check
-from machine import LIMIT, ROOT
+from machine import LIMIT, ROOT, scaled
 from patched import Patched
 
 CORPUS = os.path.join(ROOT, "tests", "fuzz", "corpus", "calls")
@@ -64,7 +64,7 @@ def a_wrong_step_is_the_same_for_fuzzer_host_and_kernel(lab):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=scaled(LIMIT),
         )
     check(last == WRONG_STEP and status == 35, f"{last}, {status}")
     check(fuzzer.returncode != 0, "the fuzzer is content")

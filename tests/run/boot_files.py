@@ -8,6 +8,7 @@ import subprocess
 from boot_disk import drive
 from lab import boot_test, check, command, disk_copy, expect_end, for_each
 from lab import expect_selftest_passes, number
+from machine import scaled
 
 FIRST_SECTOR = 2048
 SECTORS = 32768
@@ -17,7 +18,7 @@ TOOLS = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 def tool(*words, status=0):
     """The output of a tool of e2fsprogs, which must end with STATUS."""
     done = subprocess.run(
-        words, env=TOOLS, capture_output=True, text=True, timeout=60
+        words, env=TOOLS, capture_output=True, text=True, timeout=scaled(60)
     )
     check(
         done.returncode == status,

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Interrupts from outside: keys by the thousand, NMIs, serial input."""
 
+import contextlib
 import re
+import signal
+import threading
 
 from ktap import Log
 from lab import boot_test, check, command, disk_copy
@@ -216,7 +219,43 @@ def storm_from_the_command_line(lab):
         check(ran == 10000, f"it ran at {ran} Hz")
         rate = number(text, r"interrupts \((\d+) %", "storm")
         check(95 <= rate <= 105, f"{rate} % of 10 kHz were delivered")
+        said = re.findall(r"storm: (three acts|at \d+ Hz: .*) *", text)
+        check(said[0] == "three acts", f"the first word was {said[:1]}")
+        check(len(said) == 4, f"it told of {said}")
         qemu.console.expect(PROMPT)
+
+
+@contextlib.contextmanager
+def host_is_away(process):
+    """The process gets a fifth of the time, in pieces; its clock goes on."""
+    over = threading.Event()
+
+    def come_and_go():
+        while not over.is_set():
+            process.send_signal(signal.SIGSTOP)
+            over.wait(0.08)
+            process.send_signal(signal.SIGCONT)
+            over.wait(0.02)
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@boot_test
+def storm_on_a_host_that_is_away_cannot_be_told(lab):
+    """Neither held nor FAILED: the third outcome, and the shell goes on."""
+    with lab.prompt(memory="32M") as qemu:
+        with host_is_away(qemu.process):
+            said = command(qemu, "storm 1000 300")
+        check("this host is too slow to tell" in said, f"storm: {said!r}")
+        check("FAILED" not in said and "hold\x1b" not in said, said)
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
 
 
 @boot_test

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The prompt comes: memory sizes, processors, maps, the menu, odd words."""
 
+import contextlib
 import re
 
 import os
+import pty
 import subprocess
 import sys
 
 from ktap import END_POWER_OFF, END_REBOOT
 from lab import boot_test, check, command, expect_end, expect_selftest_passes
 from lab import for_each, number
-from machine import LIMIT, PROMPT, ROOT, TIME_FACTOR, wait_until
+from machine import LIMIT, PROMPT, ROOT, scaled, wait_until
 from qemu import GUEST_TIME
 
 LOW_AND_HIGH = ("-M", "pc,max-ram-below-4g=64M")
@@ -175,10 +177,46 @@ def run_without_a_terminal_boots_and_powers_off(lab):
         [sys.executable, console],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=LIMIT * TIME_FACTOR,
+        timeout=scaled(LIMIT),
     )
     check(done.returncode == 0, f"it ended with {done.returncode}")
     check(b"labyrinth> " in done.stdout, "no prompt came")
+
+
+def run_in_a_terminal(words):
+    """`make run` with APPEND=WORDS: (its status, what the terminal shows)."""
+    ours, theirs = pty.openpty()
+    environment = dict(os.environ, APPEND=words, DISK="none")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
+    console = os.path.join(ROOT, "tests", "run", "console.py")
+    shown = b""
+    with os.fdopen(ours, "rb", 0) as terminal:
+        with os.fdopen(theirs, "rb", 0) as other:
+            process = subprocess.Popen(
+                [sys.executable, console],
+                stdin=other,
+                stdout=other,
+                stderr=other,
+                env=environment,
+                start_new_session=True,
+            )
+        # The end of file of a terminal is an error.
+        with process, contextlib.suppress(OSError):
+            while data := terminal.read(65536):
+                shown += data
+    return process.returncode, shown.decode(errors="replace")
+
+
+@boot_test
+def run_in_a_terminal_says_what_the_judge_says(lab):
+    """Not what QEMU's status says alone: the log was read."""
+    status, shown = run_in_a_terminal("selftest=bitmap")
+    check(status == 0, f"it ended with {status}: {shown[-300:]!r}")
+    said = re.search(r"The self-test passed: (\d+) cases, 0 failed", shown)
+    check(said, f"it said {shown[-300:]!r}")
+    listed = len(re.findall(r"^ {4}ok \d+", shown, re.MULTILINE))
+    check(int(said[1]) == listed, f"{said[1]} cases of {listed}")
 
 
 @boot_test

@@ -7,7 +7,7 @@ import re
 import threading
 
 from lab import boot_test, check, command, number
-from machine import LIMIT, wait_until
+from machine import LIMIT, scaled, wait_until
 
 
 def boot_with_com2(lab, words=""):
@@ -198,7 +198,7 @@ def traced_code_does_not_wait_for_a_reader_that_sleeps(lab):
             reader.start()
             end_stream(qemu)
             qemu.kill()
-            reader.join(LIMIT)
+            reader.join(scaled(LIMIT))
     records, lost = parse_stream(lines)
     check(lost > 0, "nothing was lost: this was no test")
     total = len(records) + lost

@@ -10,7 +10,7 @@ import os
 import subprocess
 
 from lab import make_iso
-from machine import BUILD, LIMIT, Failure
+from machine import BUILD, LIMIT, Failure, scaled
 from qemu import Qemu
 
 MODULE = ("module2 /boot/extra",)
@@ -24,7 +24,7 @@ def on_host(path, build=BUILD):
     """What the host prints about the file at PATH."""
     program = os.path.join(build, "host", "replay")
     done = subprocess.run(
-        [program, path], capture_output=True, text=True, timeout=LIMIT
+        [program, path], capture_output=True, text=True, timeout=scaled(LIMIT)
     )
     return replay_lines(done.stdout)
 

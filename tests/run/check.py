@@ -34,11 +34,15 @@ import mutants
 import warned
 from bochs import Bochs
 from ktap import Kind, Log, plain_lines, verdict, verdict_of_program
-from machine import BUILD, ISO, ROOT, Failure, end_all, end_on_signals
+from machine import BUILD, ISO, LIMIT, PROMPT, ROOT, Failure
+from machine import call, end_all, end_on_signals, scaled
 from qemu import GUEST_TIME, Qemu
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MACHINES_AT_ONCE = 2
+
+# To the prompt, without a menu, while three others use the same two CPUs.
+BOOT_SECONDS = 2.0
 
 # What they boot with.  Where time is counted in instructions, a machine that does
 # nothing but wait for its disk lets 30 seconds pass in one of the host's; a busy
@@ -167,13 +171,13 @@ def run_program(report, place, program, words=()):
     paths = [os.path.join(directory, n) for n in ("output.log", "errors.log")]
     with open(paths[0], "wb") as output, open(paths[1], "wb") as errors:
         try:
-            status = subprocess.call(
+            status = call(
                 [program, *words],
+                240,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
                 env=environment,
-                timeout=240,
             )
         except subprocess.TimeoutExpired:
             status = -9
@@ -194,7 +198,10 @@ def run_states(report):
 def run_example(report):
     program = os.path.join(BUILD, "host", "example")
     done = subprocess.run(
-        [program], stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+        [program],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=scaled(LIMIT),
     )
     if done.returncode == 0 and done.stdout:
         report.passes("host", "the example program runs")
@@ -222,7 +229,7 @@ def run_cover(report):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=scaled(900),
         env=environment,
     )
     if done.returncode:
@@ -413,6 +420,29 @@ def guarded(job, name, report):
         report.fails(name.split()[0], name, f"{type(error).__name__}: {error}")
 
 
+def measure_host():
+    """
+    How many times as long as on a host that we know, and which had much else to
+    do, a boot takes here.  All limits are multiplied by that, in the programs that
+    are started from here, too; it is never less than 1.
+    """
+    if os.environ.get("LABYRINTH_TIME"):
+        return
+    directory = os.path.join(lab.TEST_DIRECTORY, "speed")
+    os.environ["LABYRINTH_TIME"] = "60"
+    factor = 1.0
+    try:
+        started = time.monotonic()
+        with Qemu("speed", directory, lab.make_iso("")) as machine:
+            machine.console.expect(PROMPT)
+        factor = max(1.0, (time.monotonic() - started) / BOOT_SECONDS)
+    except (Failure, OSError, subprocess.CalledProcessError) as error:
+        print(f"the speed of this host is unknown: {error}", flush=True)
+    os.environ["LABYRINTH_TIME"] = f"{factor:.2f}"
+    if factor > 1:
+        print(f"a slow host: all limits are {factor:.1f} times as long")
+
+
 def run(words, report):
     early = [("host", run_host), ("host example", run_example)]
     early.append(("states", run_states))
@@ -421,6 +451,8 @@ def run(words, report):
     for name, job in filter(wanted, early):
         guarded(job, name, report)
     jobs = list(filter(wanted, all_jobs()))
+    if jobs:
+        measure_host()
     pool = concurrent.futures.ThreadPoolExecutor(MACHINES_AT_ONCE)
     try:
         futures = [pool.submit(guarded, j, n, report) for n, j in jobs]

@@ -15,12 +15,11 @@ the shell, and at its end the machine is powered off: `make run </dev/null`
 boots to the prompt and ends, `echo buddyinfo | make run` prints one report.
 
 MEM (128M), CPU (max), QEMU_FLAGS and DISK (build/disk.img; none) change the
-machine.  The status is 0 after
-a power-off, a reboot, ^A x or a self-test that passed.
+machine.  The status is 0 after a power-off, a reboot, ^A x or a self-test that
+passed, by the same judge as in `make test`.
 """
 
 import os
-import re
 import select
 import shlex
 import subprocess
@@ -30,13 +29,13 @@ import threading
 import tty
 
 from bochs import LiveBochs
-from ktap import END_POWER_OFF, END_REBOOT, END_STATUS
+from ktap import END_EMULATOR, END_POWER_OFF, END_REBOOT, END_STATUS
+from ktap import END_STOPPED, END_TRIPLE_FAULT, End, Kind, Log, verdict
 from lab import TEST_DIRECTORY, make_iso
-from machine import DISK, ISO, PROMPT, Failure, end_on_signals
+from machine import DISK, ISO, LIMIT, PROMPT, Failure, end_on_signals, scaled
 from qemu import Qemu, disk_options
 
 DIRECTORY = os.path.join(os.path.dirname(TEST_DIRECTORY), "run")
-STATUS_PASSED = 33
 ESCAPE = 1  # ^A
 
 
@@ -76,30 +75,72 @@ def say(sentence):
     print(f"\n{sentence}", file=sys.stderr)
 
 
-def explain(status):
-    """What QEMU's status says about the machine; the status of this program."""
-    if status == STATUS_PASSED:
-        say("The self-test passed.")
+def judge(end, failure):
+    """END without a word of the guest's; FAILURE may be an end between lines."""
+    if end.kind in (END_POWER_OFF, END_REBOOT):
         return 0
-    if status in (35, 37):
-        say("The self-test failed." if status == 35 else "The kernel panicked.")
-        return 1
-    return status
+    if failure:
+        say(str(failure))
+    say(f"The machine: {end}.")
+    return 1
+
+
+def explain(text, end):
+    """
+    What a machine that ended with a word of its own is worth; the status of this
+    program.  The word alone is not believed: TEXT, its console, has to agree.
+    """
+    answer = verdict(Log(text), end)
+    if answer.kind is Kind.PASSED:
+        say(f"The self-test passed: {answer.reason}.")
+        return 0
+    if answer.kind is Kind.FAILED:
+        say(f"The self-test failed: {answer.reason}.")
+    elif answer.kind is Kind.PANIC:
+        say(f"The kernel panicked: {answer.reason}")
+    else:
+        say(f"No verdict, {answer.kind.value}: {answer.reason}.")
+    return 1
+
+
+def read_text(name):
+    path = os.path.join(DIRECTORY, name)
+    if not os.path.exists(path):
+        return ""
+    with open(path, errors="replace") as file:
+        return file.read()
+
+
+def end_of_qemu(status):
+    """Without QMP: a power-off, a reset and ^A x have one status."""
+    if status == 0 and "Triple fault" in read_text("qemu.log"):
+        return End(END_TRIPLE_FAULT, 0)
+    if status == 0:
+        return End(END_POWER_OFF, 0)
+    return End(END_STATUS if status & 1 and status > 1 else END_EMULATOR, status)
 
 
 def qemu_in_terminal(iso):
     window = display()
+    os.makedirs(DIRECTORY, exist_ok=True)
+    log = os.path.join(DIRECTORY, "serial.log")
+    console = f"stdio,id=com1,mux=on,signal=off,logfile={log}"
     command = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg"]
     command += ["-cpu", cpu(), "-m", memory(), "-net", "none", "-no-reboot"]
     command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-    command += ["-display", window, "-serial", "mon:stdio"]
+    command += ["-display", window, "-chardev", console]
+    command += ["-serial", "chardev:com1", "-mon", "chardev=com1"]
+    command += ["-d", "cpu_reset", "-D", os.path.join(DIRECTORY, "qemu.log")]
     command += ["-cdrom", iso, "-boot", "d"]
     command += [*(disk_options(disk()) if disk() else ()), *qemu_flags()]
     say("Serial console; ^A x ends the machine.")
     status = subprocess.call(command)
     if status == 1 and window != "none":
         say("If it is the display that failed: env -u DISPLAY make run")
-    return explain(status)
+    end = end_of_qemu(status)
+    if end.kind == END_STATUS:
+        return explain(read_text("serial.log"), end)
+    return judge(end, None)
 
 
 def type_lines(machine, source):
@@ -110,16 +151,6 @@ def type_lines(machine, source):
         machine.console.expect("\n")
     machine.console.expect(PROMPT, 600)
     machine.send("poweroff\r")
-
-
-def judge(end, failure):
-    """END without a word of the guest's; FAILURE may be an end between lines."""
-    if end.kind in (END_POWER_OFF, END_REBOOT):
-        return 0
-    if failure:
-        say(str(failure))
-    say(f"The machine: {end}.")
-    return 1
 
 
 def qemu_from_input(iso):
@@ -136,7 +167,7 @@ def qemu_from_input(iso):
             failure = reason
         end = machine.wait_end(20)
     if end.kind == END_STATUS:
-        return explain(end.status)
+        return explain(machine.console.text, end)
     return judge(end, failure)
 
 
@@ -185,18 +216,20 @@ def bochs(iso):
         reader = threading.Thread(target=read_bochs, args=(machine,))
         reader.daemon = True
         reader.start()
+        failure = None
         if sys.stdin.isatty():
             in_terminal(machine)
-            return 0
-        failure = None
-        try:
-            type_lines(machine, sys.stdin)
-        except Failure as reason:
-            failure = reason
+            if machine.process.poll() is None:
+                return 0  # ^A x
+        else:
+            try:
+                type_lines(machine, sys.stdin)
+            except Failure as reason:
+                failure = reason
         end = machine.end_of(machine.wait_process(10 if failure else 60))
-    word = re.search(r"^EXIT (\d+)", machine.console.text, re.MULTILINE)
-    if word:
-        return explain(2 * int(word[1]) + 1)  # as QEMU's status says it
+        reader.join(scaled(LIMIT))
+    if end.kind == END_STOPPED:
+        return explain(machine.console.text, end)
     return judge(end, failure)
 
 

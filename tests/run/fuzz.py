@@ -20,7 +20,7 @@ import re
 import subprocess
 import sys
 
-from machine import BUILD, ROOT
+from machine import BUILD, ROOT, call, scaled
 
 SOURCES = os.path.join(ROOT, "tests", "fuzz")
 FUZZ = os.path.join(BUILD, "fuzz")
@@ -49,7 +49,7 @@ def command(name, options, grown):
         os.path.join(FUZZ, f"fuzz_{name}"),
         f"-artifact_prefix={findings}{os.sep}",
         "-max_len=4096",
-        "-timeout=20",
+        f"-timeout={int(scaled(120))}",
         *options,
         grown,
         os.path.join(SOURCES, "corpus", name),
@@ -71,12 +71,12 @@ def short_run(name, directory):
     log = os.path.join(directory, "output.log")
     try:
         with open(log, "wb") as output:
-            status = subprocess.call(
+            status = call(
                 command(name, options, grown),
+                LIMIT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                timeout=LIMIT,
             )
     except subprocess.TimeoutExpired:
         return f"{runs} runs took more than {LIMIT} s", ""

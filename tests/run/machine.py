@@ -5,8 +5,12 @@ A machine that runs in a process of its own: what QEMU and Bochs have in common.
 Its console is a growing text; expect() waits for a pattern behind the last one
 found.  Nothing here sleeps for a fixed time: each wait ends when what it waits
 for happens, when the machine ends, or at a time limit.  Limits are for broken
-machines: a host that has much else to do must not reach them.  LABYRINTH_TIME=3
-makes all of them three times as long.
+machines, and a host that is slow or has much else to do must not reach them:
+
+  - the time in which a machine could have run, and others had the CPUs, is not
+    counted (Deadline);
+  - what is left is multiplied by how much slower this host boots than one that we
+    know (check.py measures it once) or by LABYRINTH_TIME.
 
 Whatever happens to this process, the machine does not outlive it: end_all() is
 called at every exit, and where the system offers it, the kernel is asked to end
@@ -14,6 +18,8 @@ the child with its parent.
 """
 
 import atexit
+import contextlib
+import glob
 import os
 import re
 import shutil
@@ -22,7 +28,6 @@ import subprocess
 import threading
 import time
 
-TIME_FACTOR = float(os.environ.get("LABYRINTH_TIME", "1"))
 LIMIT = 120  # seconds, for whatever has to happen
 ROOT = os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -42,17 +47,77 @@ class Failure(Exception):
     """A test's own sentence about what went wrong."""
 
 
+def scaled(seconds):
+    """A limit of SECONDS, on this host."""
+    return seconds * float(os.environ.get("LABYRINTH_TIME") or 1)
+
+
+def waited_for_a_cpu(pid):
+    """Seconds in which a thread of the process could run and others did: of the
+    thread that waited longest.  0 where Linux does not tell."""
+    longest = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(path) as file:
+                longest = max(longest, int(file.read().split()[1]))
+    return longest / 1e9
+
+
+class Deadline:
+    """LIMIT seconds from now that the process PID (or nobody) did not spend in
+    waiting for a CPU."""
+
+    def __init__(self, limit, pid=None):
+        self.pid = pid
+        self.end = time.monotonic() + scaled(limit)
+        self.waited = self._waited()
+
+    def _waited(self):
+        return waited_for_a_cpu(self.pid) if self.pid else 0
+
+    def left(self):
+        """Seconds, not above zero when it is over."""
+        left = self.end - time.monotonic()
+        if left > 0:
+            return left
+        return left + max(0, self._waited() - self.waited)
+
+
+def wait_for(process, limit):
+    """The status of a subprocess.Popen; TimeoutExpired at the limit, and then the
+    process is gone."""
+    deadline = Deadline(limit, process.pid)
+    while True:
+        try:
+            return process.wait(max(deadline.left(), 0))
+        except subprocess.TimeoutExpired:
+            if deadline.left() <= 0:
+                process.kill()
+                process.wait()
+                raise
+
+
+def call(command, limit, **options):
+    """As subprocess.call(), with such a limit."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            return wait_for(process, limit)
+        except BaseException:
+            process.kill()
+            raise
+
+
 def wait_until(look, sentence, limit=LIMIT):
     """
     Call LOOK until it returns something true, and return that.  At the limit
     SENTENCE() says what is wrong.
     """
-    deadline = time.monotonic() + limit * TIME_FACTOR
+    deadline = Deadline(limit)
     while True:
         found = look()
         if found:
             return found
-        if time.monotonic() > deadline:
+        if deadline.left() <= 0:
             raise Failure(sentence())
 
 
@@ -64,6 +129,7 @@ class Console:
         self.cursor = 0
         self.closed = False
         self.echo = None  # a binary file that gets everything too
+        self.pid = None  # of whoever writes
         self._changed = threading.Condition()
         self._log = open(log_path, "wb")
 
@@ -91,14 +157,14 @@ class Console:
         limit passes first.
         """
         pattern = re.compile(pattern)
-        deadline = time.monotonic() + limit * TIME_FACTOR
+        deadline = Deadline(limit, self.pid)
         with self._changed:
             while True:
                 found = pattern.search(self.text, self.cursor)
                 if found:
                     self.cursor = found.end()
                     return found
-                left = deadline - time.monotonic()
+                left = deadline.left()
                 if self.closed or left <= 0:
                     why = "the machine ended" if self.closed else "time limit"
                     raise Failure(
@@ -139,6 +205,7 @@ class Machine:
                 start_new_session=True,
                 **options,
             )
+        self.console.pid = self.process.pid
         with _running_lock:
             _running.add(self)
 
@@ -149,7 +216,7 @@ class Machine:
     def wait_process(self, limit):
         """The exit status, or None at the limit; the process is gone then."""
         try:
-            return self.process.wait(limit * TIME_FACTOR)
+            return wait_for(self.process, limit)
         except subprocess.TimeoutExpired:
             return None
         finally:

@@ -41,7 +41,7 @@ from typing import NamedTuple
 
 import lab
 from ktap import Kind, Log, verdict, verdict_of_program
-from machine import BUILD, ROOT, Failure, end_all, end_on_signals
+from machine import BUILD, ROOT, Failure, call, end_all, end_on_signals, scaled
 from patched import KERNEL_SEEDS, SEEDS, Patched, read_heading
 from qemu import GUEST_TIME, Qemu
 
@@ -53,7 +53,7 @@ AT_ONCE = 2
 # suite need a few seconds.
 HOST_SECONDS = 120
 KERNEL_SECONDS = 120
-BOOT_SECONDS = 240
+BOOT_SECONDS = 900
 SAMPLE = 4
 
 BOOT = "boot:"
@@ -144,13 +144,13 @@ def run_on_host(mutant, tree):
     environment["UBSAN_OPTIONS"] = f"{exit_code}:print_stacktrace=1"
     with open(path, "wb") as output:
         try:
-            status = subprocess.call(
+            status = call(
                 [program, "--seed", SEED, *mutant.run],
+                HOST_SECONDS,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                timeout=HOST_SECONDS,
             )
         except subprocess.TimeoutExpired:
             return [], Kind.HANG.value, "time limit"
@@ -200,7 +200,7 @@ def run_boot_test(mutant, tree):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=BOOT_SECONDS,
+        timeout=scaled(BOOT_SECONDS),
     )
     with open(os.path.join(WORK, mutant.name + ".log"), "w") as log:
         log.write(done.stdout + done.stderr)

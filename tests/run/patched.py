@@ -16,7 +16,7 @@ import os
 import shutil
 import subprocess
 
-from machine import BUILD, ROOT, Failure
+from machine import BUILD, ROOT, Failure, scaled
 
 # What a build is made of, as far as a patch leaves it alone: for the disc, and
 # for the programs on the host.
@@ -95,7 +95,7 @@ class Patched:
                 target = os.path.join(self.build, name)
                 shutil.copytree(seed, target, symlinks=True)
 
-    def make(self, *goals, variables=(), seconds=300):
+    def make(self, *goals, variables=(), seconds=900):
         """Builds; a build that fails is a Failure with its last words."""
         environment = dict(os.environ)
         for variable in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "LABYRINTH_BUILD"):
@@ -107,7 +107,7 @@ class Patched:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=scaled(seconds),
         )
         if done.returncode:
             raise Failure(f"{self.path}: {done.stderr.strip()[-400:]}")

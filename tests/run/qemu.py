@@ -27,7 +27,7 @@ from ktap import (
     END_TIMEOUT,
     END_TRIPLE_FAULT,
 )
-from machine import ISO, LIMIT, TIME_FACTOR, Failure, Machine
+from machine import ISO, LIMIT, Failure, Machine, scaled
 
 COLUMNS, ROWS = 80, 25
 
@@ -165,7 +165,7 @@ class Qemu(Machine):
         with self._qmp_lock:
             try:
                 self._qmp.sendall(json.dumps(request).encode() + b"\n")
-                answer = self._answers.get(timeout=LIMIT * TIME_FACTOR)
+                answer = self._answers.get(timeout=scaled(LIMIT))
             except (OSError, queue.Empty):
                 answer = None
         if answer is None:
@@ -241,7 +241,7 @@ class Qemu(Machine):
         """How the machine ended.  It is gone when this returns."""
         status = self.wait_process(limit)
         for reader in self._readers:
-            reader.join(LIMIT * TIME_FACTOR)
+            reader.join(scaled(LIMIT))
         self._qmp.close()
         self._serial.close()
         return self._end_of(status)

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: MIT
 """The judge judged: one log for each way in which a self-test can end."""
 
+import contextlib
+import io
 import unittest
 
+import console
 import ktap
 from ktap import End, Kind, Log, verdict, verdict_of_program
 
@@ -45,6 +48,44 @@ def without(text, part):
 
 def status(code):
     return End(ktap.END_STATUS, STATUS[code])
+
+
+class WhatMakeRunSays(unittest.TestCase):
+    """`make run` says that the self-test passed where the judge says it."""
+
+    def said(self, text, end):
+        words = io.StringIO()
+        with contextlib.redirect_stderr(words):
+            code = console.explain(text, end)
+        self.assertEqual(code == 0, "passed: 3 cases" in words.getvalue())
+        return code, words.getvalue()
+
+    def test_passed(self):
+        code, words = self.said(GOOD, status(16))
+        self.assertEqual(code, 0)
+        self.assertIn("3 cases, 0 failed, 1 skipped", words)
+
+    def test_failed(self):
+        code, words = self.said(FAILED, status(17))
+        self.assertEqual(code, 1)
+        self.assertIn("pool.takes_eight: 7, not 8", words)
+
+    def test_no_lie_of_the_status_is_believed(self):
+        for text in (
+            FAILED.replace("EXIT 17", "EXIT 16"),
+            without(GOOD, "    ok 1 takes_eight\r\n"),
+            without(GOOD, "EXIT 16\r\n"),
+            GOOD + GOOD,
+            "",
+        ):
+            code, words = self.said(text, status(16))
+            self.assertEqual(code, 1, text)
+            self.assertNotIn("passed:", words)
+
+    def test_panic(self):
+        code, words = self.said("PANIC: no more\r\nEXIT 18\r\n", status(18))
+        self.assertEqual(code, 1)
+        self.assertIn("The kernel panicked: PANIC: no more", words)
 
 
 class EachEnd(unittest.TestCase):
