@@ -92,8 +92,8 @@ static struct line lines[RECORDER_LINES] = {
 	[RECORDER_KEYBOARD] = { .name = "keyboard", .irq = 1 },
 };
 
-static struct thread *recorder_thread;
-static bool reading; /* the thread has taken a page */
+static struct thread *recorder_thread; /* it never ends */
+static bool reading;                   /* the thread has taken a page */
 static void (*timer_probe)(void);
 static struct wait_queue page_queue = WAIT_QUEUE_INIT(page_queue);
 
@@ -121,7 +121,8 @@ static void hand_over(struct line *line)
 {
 	uint64_t count = line->page->count;
 
-	if (exclusive_transfer(line->page, &recorder_thread->owner) == 0) {
+	if (exclusive_transfer(line->page, thread_owner_id(recorder_thread)) ==
+	    0) {
 		line->pages++;
 	} else {
 		line->dropped += count;
@@ -212,7 +213,7 @@ static void read_page(struct record_page *page)
 static bool page_is_waiting(void *data)
 {
 	(void)data;
-	return exclusive_incoming(&recorder_thread->owner) > 0;
+	return exclusive_incoming(thread_owner_id(recorder_thread)) > 0;
 }
 
 static void recorder_run(void *data)

@@ -429,10 +429,11 @@ static void print_exclusive_page(const struct page *page)
 	const struct owner *receiver = page->receiver;
 
 	if (page->state == PAGE_OWNED && owner != NULL)
-		console_printf("owner: %s (number %u), slot %u of its window, "
-		               "%p\n",
-		               owner->name, owner->id, page->slot,
-		               exclusive_address(page));
+		console_printf(
+			"owner: %s (number %llu), slot %u of its window, "
+			"%p\n",
+			owner->name, (unsigned long long)owner->id, page->slot,
+			exclusive_address(page));
 	if (page->state == PAGE_HANDOVER)
 		console_printf("on its way from %s to %s\n",
 		               owner == NULL ? "an owner that has ended"
@@ -458,9 +459,11 @@ static int run_owner(int argc, char **argv)
 	               migratetype_name((enum migratetype)page->migratetype),
 	               page_ref_count(page));
 	if (page->taker != 0)
-		console_printf("last touched by %s (number %u) at %s",
-		               owner_name(page->taker), page->taker,
-		               symbol_format(text, sizeof(text), page->caller));
+		console_printf(
+			"last touched by %s (number %llu) at %s",
+			owner_name(page->taker),
+			(unsigned long long)page->taker,
+			symbol_format(text, sizeof(text), page_caller(page)));
 	if (page->taker != 0)
 		console_printf(" with %s\n",
 		               gfp_format(text, sizeof(text), page->gfp));
@@ -475,7 +478,7 @@ static int run_owner(int argc, char **argv)
 struct owner_row {
 	enum owner_kind kind;
 	char name[OWNER_NAME_SIZE];
-	uint32_t id;
+	uint64_t id;
 	uintptr_t window;
 	unsigned int owned;
 	unsigned int sent;
@@ -518,8 +521,9 @@ static void print_owners(struct node *node)
 	for (unsigned int i = 0; i < min(rows.count, OWNERS_SHOWN + 0U); i++) {
 		const struct owner_row *row = &rows.row[i];
 
-		console_printf("%6u %-24s %#018lx %6u %6u %8u\n", row->id,
-		               row->name, row->window, row->owned, row->sent,
+		console_printf("%6llu %-24s %#018lx %6u %6u %8u\n",
+		               (unsigned long long)row->id, row->name,
+		               row->window, row->owned, row->sent,
 		               row->incoming);
 	}
 	if (rows.count > OWNERS_SHOWN)

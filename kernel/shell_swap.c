@@ -336,9 +336,9 @@ static void print_score(struct thread *thread, void *data __unused)
 {
 	int64_t points = oom_badness(thread, total_pages());
 
-	console_printf("%6u %-16s %8lu %8lu %13d ", thread->owner.id,
-	               thread->owner.name, thread->rss, thread->swapents,
-	               thread->oom_score_adj);
+	console_printf("%6llu %-16s %8lu %8lu %13d ",
+	               (unsigned long long)thread->owner.id, thread->owner.name,
+	               thread->rss, thread->swapents, thread->oom_score_adj);
 	if (points == OOM_NEVER)
 		console_printf("%8s\n", "never");
 	else
@@ -383,7 +383,7 @@ static int run_oom_score_adj(int argc, char **argv)
 	if (argc == 2 || argc > 3)
 		return -EINVAL;
 	if (argc == 3) {
-		if (shell_number(argv[1], "oom_score_adj", 0, UINT32_MAX,
+		if (shell_number(argv[1], "oom_score_adj", 0, OWNER_ID_MAX,
 		                 &wanted.number) != 0 ||
 		    parse_adj(argv[2], &wanted.adj) != 0)
 			return 0;

@@ -134,8 +134,8 @@ static void print_thread(struct thread *thread, void *data)
 
 	if (thread == shown)
 		return;
-	console_printf("%6u %-16s %-9s %-7s %8llu %9llu %9llu %6u %6lu  %s\n",
-	               thread->owner.id, thread->owner.name,
+	console_printf("%6llu %-16s %-9s %-7s %8llu %9llu %9llu %6u %6lu  %s\n",
+	               (unsigned long long)thread->owner.id, thread->owner.name,
 	               thread == self ? "running" : state_name(thread->state),
 	               priority_names[thread->priority],
 	               (unsigned long long)(thread->sampled / 1000),

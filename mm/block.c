@@ -85,7 +85,7 @@ static void report_bad(struct node *node, const struct page *page)
 	       "mapping:%p, last touched by %s at %s; leaked\n",
 	       node_pfn(node, page), page->refcount, page->flags, page->bits,
 	       (void *)page->mapping, owner_name(page->taker),
-	       symbol_format(place, sizeof(place), page->caller));
+	       symbol_format(place, sizeof(place), page_caller(page)));
 }
 
 /* Leak the LOOSE block on purpose.  zone->lock held. */
@@ -151,11 +151,9 @@ static void forget_use(struct page *page, unsigned int order)
 void page_give_block(struct node *node, struct zone *zone, struct page *page,
                      unsigned int order, uintptr_t caller)
 {
-	const struct owner *owner = current_owner();
-
 	block_unclaim(zone, page, order);
-	page->caller = caller;
-	page->taker = owner == NULL ? 0 : owner->id;
+	page_set_caller(page, caller);
+	page->taker = current_owner_id();
 	forget_use(page, order);
 	if (!block_is_clean(page, order)) {
 		make_bad(node, zone, page, order);

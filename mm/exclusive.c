@@ -290,7 +290,7 @@ static const char *refusal_text(int error)
 	case -ENOENT:
 		return "nothing is there: released, handed over or never taken";
 	case -ENXIO:
-		return "the receiver has ended";
+		return "the receiver has ended, or never was";
 	default:
 		return "the receiver is the sender";
 	}
@@ -373,36 +373,28 @@ int exclusive_release(void *address)
 
 /* ---- Hand-over ------------------------------------------------------------------ */
 
-static bool is_alive(const struct exclusive_pool *pool,
-                     const struct owner *owner)
-{
-	struct list *at;
-
-	list_for_each(at, &pool->owners) {
-		if (container_of(at, struct owner, all) == owner)
-			return owner->alive;
-	}
-	return false;
-}
-
-/* May the running owner hand the page at ADDRESS to TO?  pool->lock held. */
-static int check_transfer(struct node *node, void *address, struct owner *to,
-                          struct page **page, const struct owner **holder)
+/* May the running owner hand the page at ADDRESS to owner number TO, who is
+ * *RECEIVER?  pool->lock held. */
+static int check_transfer(struct node *node, void *address, uint64_t to,
+                          struct page **page, struct owner **receiver,
+                          const struct owner **holder)
 {
 	int error = find_mine(node, (uintptr_t)address, page, holder);
 
 	if (error != 0)
 		return error;
-	if (!is_alive(&node->pool, to))
+	*receiver = exclusive_find_owner(&node->pool, to);
+	if (*receiver == NULL)
 		return -ENXIO;
-	return to == (*page)->owner ? -E2BIG : 0;
+	return *receiver == (*page)->owner ? -E2BIG : 0;
 }
 
-int exclusive_transfer(void *address, struct owner *to)
+int exclusive_transfer(void *address, uint64_t to)
 {
 	struct node *node = exclusive_owners_node();
 	char name[OWNER_NAME_SIZE];
 	const struct owner *holder;
+	struct owner *receiver = NULL;
 	struct page *page = NULL;
 	bool enabled;
 	int error;
@@ -410,7 +402,7 @@ int exclusive_transfer(void *address, struct owner *to)
 	if (is_closed(node))
 		return -EPERM;
 	enabled = spin_lock_irqsave(&node->pool.lock);
-	error = check_transfer(node, address, to, &page, &holder);
+	error = check_transfer(node, address, to, &page, &receiver, &holder);
 	copy_name(name, holder);
 	if (error == 0) {
 		/* The old owner's access ends here, before anybody's begins. */
@@ -418,10 +410,10 @@ int exclusive_transfer(void *address, struct owner *to)
 		page->owner->sent++;
 		page_set_state(page_zone(node, page), page, PAGE_OWNED,
 		               PAGE_HANDOVER);
-		page->receiver = to;
-		list_append(&to->incoming, &page->link);
+		page->receiver = receiver;
+		list_append(&receiver->incoming, &page->link);
 		trace_mm_exclusive_transfer(&node->trace, node_pfn(node, page),
-		                            page->owner->id, to->id);
+		                            page->owner->id, receiver->id);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (error != 0) {
@@ -520,9 +512,10 @@ int exclusive_cancel(void *address)
 	return 0;
 }
 
-unsigned long exclusive_incoming(const struct owner *owner)
+unsigned long exclusive_incoming(uint64_t id)
 {
 	struct node *node = exclusive_owners_node();
+	const struct owner *owner;
 	unsigned long incoming = 0;
 	struct list *at;
 	bool enabled;
@@ -530,8 +523,11 @@ unsigned long exclusive_incoming(const struct owner *owner)
 	if (is_closed(node))
 		return 0;
 	enabled = spin_lock_irqsave(&node->pool.lock);
-	list_for_each(at, &owner->incoming)
-		incoming++;
+	owner = exclusive_find_owner(&node->pool, id);
+	if (owner != NULL) {
+		list_for_each(at, &owner->incoming)
+			incoming++;
+	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	return incoming;
 }

@@ -37,13 +37,14 @@ __must_check void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void);
 int exclusive_release(void *address);
 
 /*
- * Begin to hand the page at ADDRESS over to TO.  On return the caller's access
- * has ended (its entry is gone and flushed); TO gets it with
- * exclusive_accept().  Returns 0, the errors of exclusive_release(), or
- * -ENXIO (TO has ended) or -EINVAL (TO is the caller).  On error the page
- * stays with the caller.
+ * Begin to hand the page at ADDRESS over to the owner with number TO:
+ * thread_owner_id(), irq_owner_id().  On return the caller's access has ended
+ * (its entry is gone and flushed); the receiver gets it with exclusive_accept().
+ * Returns 0, the errors of exclusive_release(), or -ENXIO (TO has ended, or 0) or
+ * -EINVAL (TO is the caller).  A number is given once, so the answer for one that
+ * has ended is -ENXIO for ever.  On error the page stays with the caller.
  */
-int exclusive_transfer(void *address, struct owner *to);
+int exclusive_transfer(void *address, uint64_t to);
 
 /*
  * Complete the oldest hand-over to the caller: the page in its window.  NULL
@@ -63,8 +64,8 @@ struct page *exclusive_page(void *address);
 /* Where an OWNED page is in its owner's window; NULL otherwise. */
 void *exclusive_address(const struct page *page);
 
-/* Hand-overs that wait for OWNER. */
-unsigned long exclusive_incoming(const struct owner *owner);
+/* Hand-overs that wait for the owner with number ID; 0 if it has ended. */
+unsigned long exclusive_incoming(uint64_t id);
 
 /* ---- The front door's part ------------------------------------------- */
 

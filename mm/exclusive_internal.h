@@ -28,6 +28,9 @@ static inline void *frame_address(unsigned long pfn)
 	return (void *)(direct_map_base + (pfn << PAGE_SHIFT));
 }
 
+/* The living owner of POOL with number ID, or NULL.  pool->lock held. */
+struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id);
+
 /* ---- exclusive_pool.c ---- */
 
 /* Note that a wake-up is due; true if the caller must call

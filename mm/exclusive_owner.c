@@ -56,7 +56,7 @@ static void *take_table(struct node *node)
 			page->order = 0;
 			page->flags = PAGE_TABLE;
 			page->refcount = 1;
-			page->caller = RETURN_ADDRESS();
+			page_set_caller(page, RETURN_ADDRESS());
 		}
 		spin_unlock_irqrestore(&zone->lock, enabled);
 		if (page != NULL)
@@ -78,6 +78,22 @@ static void give_table(struct node *node, void *table)
 	buddy_give(zone, page, 0);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	exclusive_memory_freed(node);
+}
+
+/* Nobody but the living is found by a number, so one that is out of date finds
+ * nobody, whoever is in that place of memory now.  pool->lock held. */
+struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id)
+{
+	struct list *bucket = &pool->by_id[id % OWNER_BUCKETS];
+	struct list *at;
+
+	list_for_each(at, bucket) {
+		struct owner *owner = container_of(at, struct owner, same_hash);
+
+		if (owner->id == id)
+			return owner;
+	}
+	return NULL;
 }
 
 static int begin_owner(struct owner *owner)
@@ -105,6 +121,7 @@ static int begin_owner(struct owner *owner)
 	owner->alive = true;
 	pool->by_window[owner->window.id] = owner;
 	list_append(&pool->owners, &owner->all);
+	list_append(&pool->by_id[owner->id % OWNER_BUCKETS], &owner->same_hash);
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	return 0;
 }
@@ -204,6 +221,7 @@ static void end_owner(struct owner *owner)
 	/* Not alive, nothing more is sent to it; on the list still, so that a
 	 * sender that ends meanwhile finds what it has sent here. */
 	owner->alive = false;
+	list_remove(&owner->same_hash);
 	forget_sender(pool, owner);
 	spin_unlock_irqrestore(&pool->lock, enabled);
 

@@ -452,6 +452,8 @@ void exclusive_pool_init(struct node *node, void *table, unsigned long tables)
 	pool->low = pool->high / 2;
 	list_init(&pool->parked);
 	list_init(&pool->owners);
+	for (unsigned int i = 0; i < OWNER_BUCKETS; i++)
+		list_init(&pool->by_id[i]);
 	for (unsigned long i = pool->tables_total; i > 0; i--)
 		put_table(pool, (char *)table + (i - 1) * PAGE_SIZE);
 	if (managed > 0)

@@ -19,6 +19,10 @@
 #define EXCLUSIVE_MAX_TABLES  512
 #define EXCLUSIVE_MAX_REGIONS (EXCLUSIVE_MAX_TABLES + 16)
 
+/* Living owners are found by their numbers: in a list of id % 64.  Numbers count
+ * up, so 511 owners are about 8 in each. */
+#define OWNER_BUCKETS         64
+
 /*
  * Field locks: (p) pool->lock, (r) the refiller alone, (c) constant after
  * exclusive_pool_init().
@@ -35,6 +39,7 @@ struct exclusive_pool {
 
 	struct list owners;                    /* (p) alive, by owner->all */
 	struct owner *by_window[WINDOW_COUNT]; /* (p) window number to owner */
+	struct list by_id[OWNER_BUCKETS]; /* (p) alive, by owner->same_hash */
 
 	struct spinlock scrub_lock; /* guards the scrub window */
 	struct window scrub;        /* where frames of the dead are zeroed */

@@ -99,7 +99,7 @@ static bool is_unreaped_victim(const struct thread *thread)
 struct choice {
 	unsigned long total;
 	struct thread *chosen;
-	uint32_t
+	uint64_t
 		number; /* of the chosen one: its place may be another's soon */
 	int64_t points;
 	bool blocked; /* a victim is on its way out */
@@ -139,7 +139,8 @@ static void print_thread(struct thread *thread, void *data)
 	if (thread->rss + thread->swapents == 0)
 		return;
 	++*(unsigned int *)data;
-	pr_warn("[%8u] %8lu %8lu %8lu %13d %s\n", thread->owner.id, thread->rss,
+	pr_warn("[%8llu] %8lu %8lu %8lu %13d %s\n",
+	        (unsigned long long)thread->owner.id, thread->rss,
 	        table_pages(thread), thread->swapents, thread->oom_score_adj,
 	        thread->owner.name);
 }
@@ -186,10 +187,11 @@ static void kill(struct node *node, const struct choice *choice)
 
 	mark_victim(victim);
 	thread_kill(victim);
-	pr_err("Out of memory: Killed thread %u (%s) anon-rss:%lukB, "
+	pr_err("Out of memory: Killed thread %llu (%s) anon-rss:%lukB, "
 	       "swapents:%lukB, pgtables:%lukB oom_score_adj:%d\n",
-	       choice->number, victim->owner.name, rss * KB_OF_PAGE,
-	       swapents * KB_OF_PAGE, tables * KB_OF_PAGE, adj);
+	       (unsigned long long)choice->number, victim->owner.name,
+	       rss * KB_OF_PAGE, swapents * KB_OF_PAGE, tables * KB_OF_PAGE,
+	       adj);
 	vmstat_add(&node->stat, VMSTAT_oom_kill, 1);
 	trace_mark_victim(&node->trace, choice->number,
 	                  (unsigned long)choice->points, adj);
@@ -262,7 +264,7 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 
 struct victim {
 	struct thread *thread;
-	uint32_t number; /* 0: whichever comes first */
+	uint64_t number; /* 0: whichever comes first */
 };
 
 static void find_victim(struct thread *thread, void *data)
@@ -276,7 +278,7 @@ static void find_victim(struct thread *thread, void *data)
 }
 
 /* The victim of that NUMBER (0: any), if it is alive and not reaped. */
-static struct victim victim_of(uint32_t number)
+static struct victim victim_of(uint64_t number)
 {
 	struct victim victim = { NULL, number };
 
@@ -306,9 +308,10 @@ static bool reap(struct thread *thread)
 /* Reaped, or out of reach: the others do not wait for it any longer. */
 static void give_up(struct thread *thread, bool reaped)
 {
-	pr_info("oom_reaper: %s thread %u (%s), now anon-rss:%lukB\n",
-	        reaped ? "reaped" : "unable to reap", thread->owner.id,
-	        thread->owner.name, READ_ONCE(thread->rss) * KB_OF_PAGE);
+	pr_info("oom_reaper: %s thread %llu (%s), now anon-rss:%lukB\n",
+	        reaped ? "reaped" : "unable to reap",
+	        (unsigned long long)thread->owner.id, thread->owner.name,
+	        READ_ONCE(thread->rss) * KB_OF_PAGE);
 	thread_set_flags(thread, THREAD_OOM_REAPED);
 }
 

@@ -88,9 +88,10 @@ struct page {
 	uint8_t lru;         /* enum lru_list, while PG_lru; its lock */
 	uint16_t bits;       /* 1 << enum page_bit; atomic; 0 unless USED */
 	int32_t refcount;    /* 0 unless USED head; atomic */
-	uint32_t taker;      /* owner number that took it last; owner_name() */
 	uint32_t gfp;        /* mask it was taken with */
+	uint64_t taker;      /* owner number that took it last; owner_name() */
 	uint32_t slot;       /* (x) of the owner's window */
+	int32_t caller;      /* who took or gave it last: page_caller() */
 	union {
 		/* (x) OWNED: it; HANDOVER: the sender or NULL */
 		struct owner *owner;
@@ -101,7 +102,6 @@ struct page {
 		struct owner *receiver; /* (x) HANDOVER */
 		unsigned long index;    /* USED: its number in the mapping */
 	};
-	uintptr_t caller; /* who took or gave it last */
 };
 
 static_assert(sizeof(struct page) == 64, "1/64 of memory; docs say so");
@@ -109,6 +109,22 @@ static_assert((int)PG_BIT_COUNT <= 16, "they fit into page->bits");
 
 /* "free", "owned" ... */
 const char *page_state_name(enum page_state state);
+
+/* Code is less than 2 GiB long, so an address in it is kept as the distance from
+ * a function; 0: none. */
+static inline void page_set_caller(struct page *page, uintptr_t caller)
+{
+	page->caller = caller == 0
+	                       ? 0
+	                       : (int32_t)(caller - (uintptr_t)page_state_name);
+}
+
+static inline uintptr_t page_caller(const struct page *page)
+{
+	return page->caller == 0
+	               ? 0
+	               : (uintptr_t)page_state_name + (uintptr_t)page->caller;
+}
 
 /* PARKED, OWNED or HANDOVER. */
 static inline bool page_is_exclusive(const struct page *page)

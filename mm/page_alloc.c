@@ -230,7 +230,7 @@ static void note_taker(struct page *page, const struct alloc_request *request,
 {
 	page->taker = current_owner_id();
 	page->gfp = request->gfp;
-	page->caller = caller;
+	page_set_caller(page, caller);
 }
 
 static struct page *serve(struct node *node,

@@ -77,7 +77,7 @@ void page_report_free(struct node *node, const struct page *page,
 		       context_name(), now, why);
 		return;
 	}
-	symbol_format(then, sizeof(then), page->caller);
+	symbol_format(then, sizeof(then), page_caller(page));
 	pr_err("BUG: free of pfn %#lx order %u by %s at %s refused: %s "
 	       "(page is %s, order %u, last touched by %s at %s)\n",
 	       node_pfn(node, page), order, context_name(), now, why,

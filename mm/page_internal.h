@@ -9,13 +9,6 @@
 #include "kernel/core/owner.h"
 #include "mm/page_alloc.h"
 
-static inline uint32_t current_owner_id(void)
-{
-	const struct owner *owner = current_owner();
-
-	return owner == NULL ? 0 : owner->id;
-}
-
 static inline void *page_memory(struct node *node, const struct page *page)
 {
 	return (void *)(direct_map_base + (node_pfn(node, page) << PAGE_SHIFT));

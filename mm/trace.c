@@ -100,15 +100,15 @@ static uint16_t describe_context(void)
 static void fill(struct trace_record *record, enum trace_event event,
                  const uint64_t *argument)
 {
-	const struct owner *owner = current_owner();
+	static_assert(OWNER_ID_MAX < 1ULL << 48, "it fits into a record");
 
 	/* The state must be seen before anything else changes. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	record->time = clock_microseconds();
+	record->time = clock_microseconds() & (OWNER_ID_MAX);
 	record->event = (uint8_t)event;
 	record->cpu = (uint8_t)arch_cpu_id();
 	record->context = describe_context();
-	record->owner = owner == NULL ? 0 : owner->id;
+	record->owner = current_owner_id() & OWNER_ID_MAX;
 	for (unsigned int i = 0; i < TRACE_ARGS; i++)
 		record->argument[i] = argument[i];
 }
@@ -277,8 +277,8 @@ static int append_value(char *buffer, size_t size, int at, enum trace_kind kind,
 		return scnprintf(to, left, "%s",
 		                 zone_type_name((enum zone_type)value));
 	case TRACE_OWNER:
-		return scnprintf(to, left, "%u(%s)", (uint32_t)value,
-		                 owner_name((uint32_t)value));
+		return scnprintf(to, left, "%llu(%s)",
+		                 (unsigned long long)value, owner_name(value));
 	}
 	return 0;
 }
@@ -303,15 +303,16 @@ const char *trace_format(char *buffer, size_t size,
                          const struct trace_record *record)
 {
 	const struct trace_field *field = events[record->event].field;
-	int at = scnprintf(buffer, size,
-	                   "%16s-%-5u [%03u] %c%c%u %5llu.%06llu: %s:",
-	                   who(record), record->owner, record->cpu,
-	                   record->context & TRACE_IRQS_OFF ? 'd' : '.',
-	                   interrupt_letter(record->context),
-	                   record->context & PREEMPT_MASK,
-	                   (unsigned long long)(record->time / 1000000),
-	                   (unsigned long long)(record->time % 1000000),
-	                   events[record->event].name);
+	int at = scnprintf(
+		buffer, size,
+		"%16s-%-5llu [%03u] %c%c%u %5llu.%06llu: %s:", who(record),
+		(unsigned long long)record->owner, (unsigned int)record->cpu,
+		record->context & TRACE_IRQS_OFF ? 'd' : '.',
+		interrupt_letter(record->context),
+		(unsigned int)record->context & PREEMPT_MASK,
+		(unsigned long long)(record->time / 1000000),
+		(unsigned long long)(record->time % 1000000),
+		events[record->event].name);
 
 	for (unsigned int i = 0; i < TRACE_ARGS && field[i].name; i++) {
 		at += scnprintf(buffer + at, size - (size_t)at,
@@ -335,13 +336,13 @@ const char *trace_format_json(char *buffer, size_t size, uint64_t number,
                               const struct trace_record *record)
 {
 	const struct trace_field *field = events[record->event].field;
-	int at = scnprintf(buffer, size,
-	                   "{\"seq\":%llu,\"ts_us\":%llu,\"cpu\":%u,"
-	                   "\"context\":\"%s\",\"owner\":%u,\"event\":\"%s\"",
-	                   (unsigned long long)number,
-	                   (unsigned long long)record->time, record->cpu,
-	                   context_word(record->context), record->owner,
-	                   events[record->event].name);
+	int at = scnprintf(
+		buffer, size,
+		"{\"seq\":%llu,\"ts_us\":%llu,\"cpu\":%u,"
+		"\"context\":\"%s\",\"owner\":%llu,\"event\":\"%s\"",
+		(unsigned long long)number, (unsigned long long)record->time,
+		(unsigned int)record->cpu, context_word(record->context),
+		(unsigned long long)record->owner, events[record->event].name);
 
 	for (unsigned int i = 0; i < TRACE_ARGS && field[i].name; i++)
 		at += scnprintf(buffer + at, size - (size_t)at, ",\"%s\":%lld",

@@ -77,7 +77,7 @@ struct trace_field {
 	/* The OOM killer. */                                                  \
 	X(oom_begin, (unsigned int order, gfp_t gfp), (order, gfp),            \
 	  { "order", TRACE_DEC }, { "gfp_flags", TRACE_GFP })                  \
-	X(mark_victim, (uint32_t owner, unsigned long points, int adj),        \
+	X(mark_victim, (uint64_t owner, unsigned long points, int adj),        \
 	  (owner, points, (uint64_t)adj), { "owner", TRACE_OWNER },            \
 	  { "points", TRACE_DEC }, { "oom_score_adj", TRACE_DEC })             \
 	/* Exclusive pages: each arrow of mm/exclusive.c. */                   \
@@ -91,7 +91,7 @@ struct trace_field {
 	X(mm_exclusive_release, (unsigned long pfn), (pfn),                    \
 	  { "pfn", TRACE_HEX })                                                \
 	X(mm_exclusive_transfer,                                               \
-	  (unsigned long pfn, uint32_t from, uint32_t receiver),               \
+	  (unsigned long pfn, uint64_t from, uint64_t receiver),               \
 	  (pfn, from, receiver), { "pfn", TRACE_HEX },                         \
 	  { "from", TRACE_OWNER }, { "to", TRACE_OWNER })                      \
 	X(mm_exclusive_accept, (unsigned long pfn, unsigned int slot),         \
@@ -117,12 +117,13 @@ static_assert(TRACE_EVENT_COUNT <= 32, "trace->enabled has 32 bits");
 #define TRACE_NMI      0x800
 
 struct trace_record {
-	uint64_t state;   /* trace.c: which record this is, and whole? */
-	uint64_t time;    /* microseconds since boot */
-	uint8_t event;    /* enum trace_event */
-	uint8_t cpu;      /* number */
-	uint16_t context; /* TRACE_IRQS_OFF ..., low byte: preemption depth */
-	uint32_t owner;   /* who ran: owner_name(); 0 in an NMI */
+	uint64_t state; /* trace.c: which record this is, and whole? */
+	/* Microseconds since boot, for nine years. */
+	uint64_t time    : 48;
+	uint64_t context : 16; /* TRACE_IRQS_OFF ..., low byte: preemption */
+	uint64_t owner   : 48; /* who ran: owner_name(); 0 in an NMI */
+	uint64_t event   : 8;  /* enum trace_event */
+	uint64_t cpu     : 8;  /* number */
 	uint64_t argument[TRACE_ARGS];
 };
 

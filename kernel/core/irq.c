@@ -263,6 +263,21 @@ int free_irq(unsigned int irq, void *dev_id)
 	return change_state(&lines[irq], LINE_ENDING, LINE_FREE);
 }
 
+uint64_t irq_owner_id(unsigned int irq, const void *dev_id)
+{
+	const struct irq_line *line = &lines[min(irq, IRQ_LINES - 1U)];
+	uint64_t id = 0;
+	bool enabled;
+
+	if (irq >= IRQ_LINES)
+		return 0;
+	enabled = spin_lock_irqsave(&irq_lock);
+	if (line->state == LINE_IN_USE && line->dev_id == dev_id)
+		id = line->owner.id;
+	spin_unlock_irqrestore(&irq_lock, enabled);
+	return id;
+}
+
 struct owner *irq_owner(unsigned int irq)
 {
 	if (irq >= IRQ_LINES || READ_ONCE(lines[irq].state) != LINE_IN_USE)

@@ -49,7 +49,12 @@ __must_check int request_irq(unsigned int irq, irq_handler handler,
  */
 int free_irq(unsigned int irq, void *dev_id);
 
-/* The owner of line IRQ, or NULL. */
+/* The number that names the registration of line IRQ with DEV_ID, or 0: there
+ * is none.  Any context but NMI. */
+uint64_t irq_owner_id(unsigned int irq, const void *dev_id);
+
+/* The owner of line IRQ, or NULL.  For whoever knows that the registration
+ * stays. */
 struct owner *irq_owner(unsigned int irq);
 
 void irq_mask(unsigned int irq);

@@ -3,8 +3,8 @@
  * kernel/core/owner.c -- numbers and names of owners.
  *
  * Numbers count up from 1 and are never given twice: a page that remembers who
- * took it cannot mean somebody else years later.  After 2^32 - 1 owners there
- * are no more.
+ * took it cannot mean somebody else years later.  After OWNER_ID_MAX owners
+ * there are no more.
  *
  * The names of the last 256 owners are kept after their end, for the reports
  * that come later ("freed by ..."); slot ID % 256 belongs to number ID.  The
@@ -22,26 +22,26 @@
 
 /*
  * 256 owners back: a 4 MB machine has about ten at a time.  15 characters hold
- * "irq 14 ata-disk"; 256 * 20 bytes are 5 KiB.
+ * "irq 14 ata-disk"; 256 * 24 bytes are 6 KiB.
  */
 #define NAMES      256
 #define NAME_BYTES 16
 
 struct remembered {
-	uint32_t id;
+	uint64_t id;
 	char name[NAME_BYTES];
 };
 
 static struct remembered names[NAMES];
-static uint32_t last_id; /* atomic */
+static uint64_t last_id; /* atomic */
 static const struct owner_provider *window_provider;
 
 /* The next number, or 0 if they are used up. */
-static uint32_t take_number(void)
+static uint64_t take_number(void)
 {
-	uint32_t last = __atomic_load_n(&last_id, __ATOMIC_RELAXED);
+	uint64_t last = __atomic_load_n(&last_id, __ATOMIC_RELAXED);
 
-	while (last != UINT32_MAX) {
+	while (last < OWNER_ID_MAX) {
 		if (__atomic_compare_exchange_n(&last_id, &last, last + 1,
 		                                false, __ATOMIC_RELAXED,
 		                                __ATOMIC_RELAXED))
@@ -70,6 +70,7 @@ int owner_begin(struct owner *owner, enum owner_kind kind, const char *name)
 	list_init(&owner->pages);
 	list_init(&owner->incoming);
 	list_init(&owner->all);
+	list_init(&owner->same_hash);
 	remember(owner);
 	return window_provider->begin(owner);
 }
@@ -91,7 +92,7 @@ struct owner *current_owner(void)
 	return cpu->thread != NULL ? &cpu->thread->owner : NULL;
 }
 
-const char *owner_name(uint32_t id)
+const char *owner_name(uint64_t id)
 {
 	const struct remembered *slot = &names[id % NAMES];
 

@@ -6,6 +6,11 @@
  * (kernel/arch/window.h) in which its exclusive pages appear while it runs.
  * Threads and interrupt registrations embed one.  mm/exclusive.c registers the
  * provider that gives an owner its window and takes its pages back at the end.
+ *
+ * Whoever names somebody else names him by his number: thread_owner_id(),
+ * irq_owner_id(), current_owner_id().  The place in memory of an owner that has
+ * ended is soon another's, so a pointer to an owner is valid only while its
+ * holder knows that the owner lives.
  */
 #ifndef KERNEL_CORE_OWNER_H
 #define KERNEL_CORE_OWNER_H
@@ -17,6 +22,10 @@
 
 #define OWNER_NAME_SIZE 24
 
+/* The greatest number: a trace record has 48 bits for one (mm/trace.h).  A
+ * million owners a second use them up in nine years. */
+#define OWNER_ID_MAX    ((1ULL << 48) - 1)
+
 enum owner_kind {
 	OWNER_THREAD,
 	OWNER_IRQ,
@@ -26,7 +35,7 @@ enum owner_kind {
 struct owner {
 	enum owner_kind kind;       /* (c) */
 	char name[OWNER_NAME_SIZE]; /* (c) "shell", "irq 0 timer" */
-	uint32_t id;                /* (c) from 1, never used twice */
+	uint64_t id;                /* (c) from 1, never used twice */
 	bool alive;                 /* (x) has a window */
 	struct window window;       /* (c) */
 	unsigned long slots[BITMAP_LONGS(WINDOW_SLOTS)]; /* (x) in use */
@@ -36,12 +45,13 @@ struct owner {
 	unsigned int sent;      /* (x) pages HANDOVER, from it */
 	struct list incoming;   /* (x) HANDOVER, to it, oldest first */
 	struct list all;        /* (x) on the list of all owners */
+	struct list same_hash;  /* (x) beside those whose number hashes alike */
 };
 
 /*
  * Begin an owner: number it, copy the name, give it its window.  Returns 0 or
- * -ENOMEM (no page for the window's table), -ENOSPC (no window number), or
- * -ENODEV (no provider yet).  Thread context.
+ * -ENOMEM (no page for the window's table), -ENOSPC (no window, or no number
+ * left), or -ENODEV (no provider yet).  Thread context.
  */
 __must_check int owner_begin(struct owner *owner, enum owner_kind kind,
                              const char *name);
@@ -59,8 +69,16 @@ void owner_end(struct owner *owner);
  */
 struct owner *current_owner(void);
 
+/* Its number; 0: there is none.  Any context. */
+static inline uint64_t current_owner_id(void)
+{
+	const struct owner *owner = current_owner();
+
+	return owner == NULL ? 0 : owner->id;
+}
+
 /* The name of owner number ID: of the last 256 begun, else "?".  Any context. */
-const char *owner_name(uint32_t id);
+const char *owner_name(uint64_t id);
 
 struct owner_provider {
 	int (*begin)(struct owner *owner);

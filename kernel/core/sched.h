@@ -120,6 +120,13 @@ void sched_prepare(struct thread *thread, const char *name,
 /* The running thread, NULL before sched_init().  Any context. */
 struct thread *current_thread(void);
 
+/* The number that names THREAD, for ever; THREAD has not been joined.  Any
+ * context. */
+static inline uint64_t thread_owner_id(const struct thread *thread)
+{
+	return thread->owner.id;
+}
+
 /* Put a prepared thread on the run queue. */
 void sched_start(struct thread *thread);
 

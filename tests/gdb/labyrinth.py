@@ -80,7 +80,10 @@ class PagePrinter:
             text += f", taker {int(page['taker'])}"
             text += f", {gfp_names(page['gfp'])}"
         if int(page["caller"]):
-            text += f", last caller {place_text(page['caller'])}"
+            # A distance from this function: page_caller() in mm/page.h.
+            anchor = int(gdb.parse_and_eval("(unsigned long)page_state_name"))
+            caller = (anchor + int(page["caller"])) % 2**64
+            text += f", last caller {place_text(caller)}"
         return text
 
 

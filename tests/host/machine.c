@@ -46,7 +46,7 @@ static struct {
 	unsigned int nodes;
 	struct node *exclusive; /* the node with the pool */
 	const struct owner_provider *provider;
-	uint32_t owners;                 /* numbers given out */
+	uint64_t owners;                 /* numbers given out */
 	struct owner *begun[MAX_OWNERS]; /* by number */
 	char owner_name[MAX_OWNERS][OWNER_NAME_SIZE];
 	unsigned long sleep_violations;
@@ -461,7 +461,7 @@ struct owner *current_owner(void)
 	return &cpu->thread->owner;
 }
 
-const char *owner_name(uint32_t id)
+const char *owner_name(uint64_t id)
 {
 	if (id == 0 || id > machine.owners || machine.owners - id >= 256)
 		return "?";
@@ -678,7 +678,7 @@ static const char *check_contexts(char *buffer, size_t size)
 static void end_owners(void)
 {
 	host_switch_window(0);
-	for (uint32_t id = 1; id <= machine.owners; id++) {
+	for (uint64_t id = 1; id <= machine.owners; id++) {
 		if (machine.begun[id] != NULL)
 			owner_end(machine.begun[id]);
 	}

@@ -96,7 +96,7 @@ static struct page *send(struct owner *to)
 	struct page *page = take();
 
 	if (page == NULL ||
-	    exclusive_transfer(exclusive_address(page), to) != 0)
+	    exclusive_transfer(exclusive_address(page), to->id) != 0)
 		panic("nothing could be sent");
 	return page;
 }

@@ -528,7 +528,7 @@ CASE(exclusive, a_page_handed_over_cannot_be_touched_by_its_sender)
 	page = take();
 	pfn = frame_of(page);
 	memset(page, 0x3c, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &other.owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	wrong = expect_fault(page, -1UL, &machine_main()->owner,
 	                     &machine_main()->owner);
 	if (wrong != NULL)
@@ -618,8 +618,8 @@ CASE(exclusive, no_address_of_a_window_is_einval)
 	EXPECT_EQUAL(
 		exclusive_release((void *)(direct_map_base + pfn * PAGE_SIZE)),
 		-EINVAL);
-	EXPECT_EQUAL(exclusive_transfer(page + 1, &timer), -EINVAL);
-	EXPECT_EQUAL(exclusive_transfer(NULL, &timer), -EINVAL);
+	EXPECT_EQUAL(exclusive_transfer(page + 1, timer.id), -EINVAL);
+	EXPECT_EQUAL(exclusive_transfer(NULL, timer.id), -EINVAL);
 	EXPECT_EQUAL(exclusive_cancel(NULL), -ENOENT);
 	EXPECT(exclusive_page(page + 1) == NULL);
 	EXPECT(exclusive_page(&byte) == NULL);
@@ -639,7 +639,7 @@ CASE(exclusive, another_owners_page_is_eperm_and_both_are_named)
 	mark = log_mark();
 	machine_enter_irq(&keyboard);
 	EXPECT_EQUAL(exclusive_release(page), -EPERM);
-	EXPECT_EQUAL(exclusive_transfer(page, &timer), -EPERM);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -EPERM);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	EXPECT(exclusive_page(page) == NULL);
 	machine_leave_irq();
@@ -657,7 +657,7 @@ CASE(exclusive, released_twice_is_enoent)
 	page = take();
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	EXPECT_EQUAL(exclusive_release(page), -ENOENT);
-	EXPECT_EQUAL(exclusive_transfer(page, &timer), -ENOENT);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -ENOENT);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	EXPECT(exclusive_page(page) == NULL);
 	EXPECT_EQUAL(node->pool.count, 8);
@@ -676,7 +676,7 @@ CASE(exclusive, in_an_nmi_every_call_is_refused)
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	machine_enter_nmi();
 	EXPECT_EQUAL(exclusive_release(page), -EPERM);
-	EXPECT_EQUAL(exclusive_transfer(page, &timer), -EPERM);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -EPERM);
 	EXPECT_EQUAL(exclusive_cancel(page), -EPERM);
 	EXPECT(exclusive_accept() == NULL);
 	EXPECT(exclusive_page(page) == NULL);
@@ -725,13 +725,13 @@ CASE(exclusive, on_its_way_it_is_ebusy_for_the_sender)
 
 	start(8);
 	page = take();
-	EXPECT_EQUAL(exclusive_transfer(page, &other.owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	EXPECT_EQUAL(exclusive_release(page), -EBUSY);
-	EXPECT_EQUAL(exclusive_transfer(page, &other.owner), -EBUSY);
-	EXPECT_EQUAL(exclusive_transfer(page, &timer), -EBUSY);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), -EBUSY);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -EBUSY);
 	EXPECT(exclusive_page(page) == NULL);
 	EXPECT(exclusive_accept() == NULL);
-	EXPECT_EQUAL(exclusive_incoming(&other.owner), 1);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(&other)), 1);
 	machine_switch_to(&other);
 	EXPECT_EQUAL(exclusive_release(page), -EPERM);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
@@ -746,10 +746,10 @@ CASE(exclusive, a_refusal_on_its_way_names_sender_and_receiver)
 
 	start(8);
 	page = take();
-	EXPECT_EQUAL(exclusive_transfer(page, &other.owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	mark = log_mark();
 	EXPECT_EQUAL(exclusive_release(page), -EBUSY);
-	EXPECT_EQUAL(exclusive_transfer(page, &timer), -EBUSY);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -EBUSY);
 	EXPECT_EQUAL(log_count_since(mark, "by thread main"), 2);
 	EXPECT_EQUAL(log_count_since(mark, "receiver: other"), 2);
 	/* The receiver cannot cancel what it is sent; nor can a stranger. */
@@ -772,7 +772,7 @@ CASE(exclusive, accept_makes_the_receiver_the_taker)
 	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	EXPECT_EQUAL(page->taker, machine_main()->owner.id);
 	address = exclusive_address(page);
-	EXPECT_EQUAL(exclusive_transfer(address, &other.owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(address, thread_owner_id(&other)), 0);
 	EXPECT_EQUAL(page->taker, machine_main()->owner.id);
 	machine_switch_to(&other);
 	EXPECT(exclusive_accept() != NULL);
@@ -789,13 +789,13 @@ CASE(exclusive, cancel_brings_it_back_to_the_same_address)
 	page = take();
 	memset(page, 0x21, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
-	EXPECT_EQUAL(exclusive_transfer(page, &other.owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	/* The slot stays taken meanwhile. */
 	EXPECT(take() != page);
 	EXPECT_EQUAL(exclusive_cancel(page), 0);
 	EXPECT(all_bytes_are(page, 0x21));
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
-	EXPECT_EQUAL(exclusive_incoming(&other.owner), 0);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(&other)), 0);
 	machine_switch_to(&other);
 	EXPECT(exclusive_accept() == NULL);
 	machine_switch_to(machine_main());
@@ -809,14 +809,14 @@ CASE(exclusive, after_accept_the_senders_address_is_enoent)
 
 	start(8);
 	page = take();
-	EXPECT_EQUAL(exclusive_transfer(page, &other.owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	machine_switch_to(&other);
 	EXPECT(exclusive_accept() != NULL);
 	EXPECT(exclusive_accept() == NULL);
 	machine_switch_to(machine_main());
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	EXPECT_EQUAL(exclusive_release(page), -ENOENT);
-	EXPECT_EQUAL(exclusive_transfer(page, &timer), -ENOENT);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -ENOENT);
 	EXPECT_EQUAL(stat(VMSTAT_exclusive_transfer), 1);
 	EXPECT_EQUAL(stat(VMSTAT_exclusive_accept), 1);
 	return check();
@@ -832,7 +832,9 @@ CASE(exclusive, hand_overs_are_accepted_oldest_first)
 		*page[i] = i;
 	}
 	for (unsigned int i = 0; i < 4; i++)
-		EXPECT_EQUAL(exclusive_transfer(page[i], &other.owner), 0);
+		EXPECT_EQUAL(
+			exclusive_transfer(page[i], thread_owner_id(&other)),
+			0);
 	EXPECT_EQUAL(exclusive_cancel(page[1]), 0);
 	machine_switch_to(&other);
 	EXPECT_EQUAL(*(uint8_t *)exclusive_accept(), 0);
@@ -852,12 +854,13 @@ CASE(exclusive, a_handler_hands_over_to_a_thread_and_a_thread_to_a_line)
 	machine_enter_irq(&timer);
 	page = take();
 	memset(page, 0x66, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &machine_main()->owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
+	             0);
 	EXPECT(machine_faults(page, false, NULL));
 	machine_leave_irq();
 	received = exclusive_accept();
 	EXPECT(received != NULL && all_bytes_are(received, 0x66));
-	EXPECT_EQUAL(exclusive_transfer(received, &keyboard), 0);
+	EXPECT_EQUAL(exclusive_transfer(received, keyboard.id), 0);
 	machine_enter_irq(&keyboard);
 	page = exclusive_accept();
 	EXPECT(page != NULL && all_bytes_are(page, 0x66));
@@ -874,11 +877,37 @@ CASE(exclusive, to_itself_is_einval_to_the_dead_enxio_and_it_stays)
 	start(8);
 	page = take();
 	memset(page, 0x44, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &machine_main()->owner), -EINVAL);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
+	             -EINVAL);
 	machine_begin_thread(&dead, "dead");
 	machine_end_thread(&dead);
-	EXPECT_EQUAL(exclusive_transfer(page, &dead.owner), -ENXIO);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&dead)), -ENXIO);
 	EXPECT(all_bytes_are(page, 0x44));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return check();
+}
+
+CASE(exclusive, the_number_of_the_dead_is_enxio_in_its_old_place_too)
+{
+	struct thread place;
+	uint8_t *page;
+	uint64_t stale;
+
+	start(8);
+	page = take();
+	memset(page, 0x45, PAGE_SIZE);
+	machine_begin_thread(&place, "first");
+	stale = thread_owner_id(&place);
+	machine_end_thread(&place);
+	machine_begin_thread(&place, "second");
+	EXPECT_EQUAL(exclusive_transfer(page, stale), -ENXIO);
+	EXPECT(all_bytes_are(page, 0x45));
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(&place)), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&place)), 0);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(&place)), 1);
+	EXPECT_EQUAL(exclusive_incoming(stale), 0);
+	machine_end_thread(&place);
+	EXPECT(all_bytes_are(page, 0x45));
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	return check();
 }
@@ -905,11 +934,12 @@ CASE(exclusive, accept_into_a_full_window_leaves_it_on_its_way)
 	start(520);
 	machine_enter_irq(&timer);
 	page = take();
-	EXPECT_EQUAL(exclusive_transfer(page, &machine_main()->owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
+	             0);
 	machine_leave_irq();
 	EXPECT_EQUAL(take_all(), WINDOW_SLOTS);
 	EXPECT(exclusive_accept() == NULL);
-	EXPECT_EQUAL(exclusive_incoming(&machine_main()->owner), 1);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(machine_main())), 1);
 	EXPECT_EQUAL(stat(VMSTAT_exclusive_window_full), 2);
 	page = exclusive_address(
 		list_first(&machine_main()->owner.pages, struct page, link));
@@ -950,7 +980,7 @@ CASE(exclusive, the_end_of_the_receiver_sends_it_back)
 	start(8);
 	page = take();
 	memset(page, 0x31, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &other.owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	machine_end_thread(&other);
 	EXPECT(all_bytes_are(page, 0x31));
 	EXPECT_EQUAL(exclusive_release(page), 0);
@@ -966,7 +996,8 @@ CASE(exclusive, the_end_of_the_sender_lets_it_go_on)
 	machine_enter_irq(&timer);
 	page = take();
 	memset(page, 0x32, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &machine_main()->owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
+	             0);
 	machine_leave_irq();
 	machine_end_line(&timer);
 	EXPECT(check() == NULL);
@@ -986,7 +1017,7 @@ CASE(exclusive, the_end_of_both_scrubs_and_parks_it)
 	page = take();
 	pfn = frame_of(page);
 	memset(page, 0x33, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &timer), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), 0);
 	machine_switch_to(machine_main());
 	machine_end_thread(&other);
 	EXPECT_EQUAL(node_page(node, pfn)->state, PAGE_HANDOVER);
@@ -1626,7 +1657,7 @@ CASE(exclusive, check_finds_each_broken_invariant)
 	EXPECT(check_says("X5"));
 	bitmap_clear(me->slots, 400);
 	sent = take();
-	EXPECT_EQUAL(exclusive_transfer(sent, &timer), 0);
+	EXPECT_EQUAL(exclusive_transfer(sent, timer.id), 0);
 	EXPECT(check() == NULL);
 	link = timer.incoming.next;
 	page = container_of(link, struct page, link);

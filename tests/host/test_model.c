@@ -396,7 +396,8 @@ static const char *step_transfer(int me, unsigned int known)
 
 	if (expected == 0 && to == me)
 		expected = -EINVAL;
-	EXPECT_EQUAL(exclusive_transfer(address, owner_number(to)), expected);
+	EXPECT_EQUAL(exclusive_transfer(address, owner_number(to)->id),
+	             expected);
 	if (expected == 0) {
 		held->state = SENT;
 		held->receiver = to;

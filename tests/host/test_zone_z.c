@@ -522,7 +522,7 @@ CASE(zone_z, each_page_of_exact_remembers_who_took_it_and_how)
 	char *at;
 
 	node_z(61440);
-	machine_main()->owner.id = 7;
+	machine_main()->owner.id = 7 | 1ULL << 40;
 	at = alloc_pages_exact(7 * PAGE_SIZE, GFP_KERNEL | __GFP_ZERO);
 	EXPECT(at != NULL);
 	for (unsigned int i = 0; i < 7; i++) {
@@ -530,7 +530,7 @@ CASE(zone_z, each_page_of_exact_remembers_who_took_it_and_how)
 
 		EXPECT_EQUAL(page->order, 0);
 		EXPECT_EQUAL(page->gfp, GFP_KERNEL | __GFP_ZERO);
-		EXPECT_EQUAL(page->taker, 7);
+		EXPECT_EQUAL(page->taker, 7 | 1ULL << 40);
 		EXPECT_EQUAL(page->caller, virt_to_page(at)->caller);
 	}
 	free_pages_exact(at, 7 * PAGE_SIZE);

@@ -369,14 +369,14 @@ struct stranger {
 	int release;
 	int transfer;
 	int cancel;
-	struct owner *self;
+	uint64_t self;
 };
 
 static void stranger_calls(void *data)
 {
 	struct stranger *stranger = data;
 
-	stranger->self = current_owner();
+	stranger->self = current_owner_id();
 	stranger->release = exclusive_release(stranger->page);
 	stranger->transfer = exclusive_transfer(stranger->page, stranger->self);
 	stranger->cancel = exclusive_cancel(stranger->page);
@@ -507,11 +507,11 @@ CASE(exclusive, hand_over_moves_the_page_and_ends_the_senders_access)
 
 	EXPECT(thread != NULL && page != NULL);
 	memset(page, 0x66, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(thread)), 0);
 	sentence = expect_exclusive_fault(page, false, me, me);
 	EXPECT_EQUAL(exclusive_release(page), -EBUSY);
-	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), -EBUSY);
-	EXPECT_EQUAL(exclusive_incoming(&thread->owner), 1);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(thread)), -EBUSY);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(thread)), 1);
 	WRITE_ONCE(receiver.go, true);
 	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
 	EXPECT(receiver.page != NULL && receiver.page != page);
@@ -532,7 +532,7 @@ CASE(exclusive, cancel_brings_the_page_back_to_its_address)
 
 	EXPECT(thread != NULL && page != NULL);
 	memset(page, 0x67, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(thread)), 0);
 	EXPECT_EQUAL(exclusive_cancel(page), 0);
 	EXPECT(is_filled(page, 0x67));
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
@@ -551,11 +551,48 @@ CASE(exclusive, hand_over_to_oneself_or_to_the_dead_is_refused)
 
 	EXPECT(thread != NULL && page != NULL);
 	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
-	EXPECT_EQUAL(exclusive_transfer(page, current_owner()), -EINVAL);
-	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), -ENXIO);
+	EXPECT_EQUAL(exclusive_transfer(page, current_owner_id()), -EINVAL);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(thread)), -ENXIO);
 	*page = 1; /* still the caller's */
 	EXPECT(exclusive_accept() == NULL);
 	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+/*
+ * Thread a ends, and b is made in its place.  What was meant for a does not reach
+ * b: a's number is nobody's for ever.
+ */
+CASE(exclusive, a_number_of_the_dead_is_refused_when_its_place_lives_again)
+{
+	struct receiver first = { .go = true };
+	struct receiver second = { 0 };
+	struct thread *a = thread_create("a", receive, &first);
+	uint8_t *page = TAKE();
+	struct thread *b;
+	uint64_t stale;
+	int to_a_again;
+	int to_b;
+
+	EXPECT(a != NULL && page != NULL);
+	stale = thread_owner_id(a);
+	memset(page, 0x6a, PAGE_SIZE);
+	EXPECT(thread_join(a) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(exclusive_transfer(page, stale), -ENXIO);
+	b = thread_create("b", receive, &second);
+	EXPECT(b == a); /* the same place */
+	to_a_again = exclusive_transfer(page, stale);
+	EXPECT_EQUAL(exclusive_incoming(stale), 0);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(b)), 0);
+	EXPECT(is_filled(page, 0x6a));
+	to_b = exclusive_transfer(page, thread_owner_id(b));
+	WRITE_ONCE(second.go, true);
+	EXPECT(thread_join(b) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(to_a_again, -ENXIO);
+	EXPECT_EQUAL(to_b, 0);
+	EXPECT(first.page == NULL && second.page != NULL);
+	EXPECT_EQUAL(second.first, 0x6a);
+	EXPECT_EQUAL(second.release, 0);
 	return NULL;
 }
 
@@ -604,7 +641,7 @@ CASE(exclusive, page_on_its_way_to_a_dead_owner_goes_back)
 
 	EXPECT(thread != NULL && page != NULL);
 	memset(page, 0x99, PAGE_SIZE);
-	EXPECT_EQUAL(exclusive_transfer(page, &thread->owner), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(thread)), 0);
 	WRITE_ONCE(receiver.go, true);
 	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
 	EXPECT(is_filled(page, 0x99));
@@ -614,18 +651,19 @@ CASE(exclusive, page_on_its_way_to_a_dead_owner_goes_back)
 
 static void send_and_end(void *data)
 {
+	const uint64_t *to = data;
 	uint8_t *page = TAKE();
 
 	if (page == NULL)
 		return;
 	memset(page, 0xaa, PAGE_SIZE);
-	exclusive_transfer(page, data);
+	exclusive_transfer(page, *to);
 }
 
 CASE(exclusive, page_on_its_way_from_a_dead_owner_goes_on)
 {
-	struct thread *thread =
-		thread_create("sender", send_and_end, current_owner());
+	uint64_t me = current_owner_id();
+	struct thread *thread = thread_create("sender", send_and_end, &me);
 	uint8_t *page;
 	bool intact;
 
@@ -649,7 +687,7 @@ static void relay_to_receiver(void *data)
 	uint8_t *page = TAKE();
 
 	if (page != NULL)
-		exclusive_transfer(page, &relay->receiver->owner);
+		exclusive_transfer(page, thread_owner_id(relay->receiver));
 }
 
 CASE(exclusive, page_between_two_dead_owners_is_parked)
@@ -663,7 +701,7 @@ CASE(exclusive, page_between_two_dead_owners_is_parked)
 	sender = thread_create("sender", relay_to_receiver, &relay);
 	EXPECT(sender != NULL);
 	EXPECT(thread_join(sender) == THREAD_END_RETURNED);
-	EXPECT_EQUAL(exclusive_incoming(&relay.receiver->owner), 1);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(relay.receiver)), 1);
 	WRITE_ONCE(receiver.go, true);
 	EXPECT(thread_join(relay.receiver) == THREAD_END_RETURNED);
 	return NULL; /* the balance around the case proves the rest */
@@ -697,7 +735,7 @@ static void rtc_set_periodic(bool on)
 }
 
 struct rtc_errand {
-	struct owner *receiver;
+	uint64_t receiver;
 	bool taken;
 	int transfer;
 	bool done;
@@ -727,7 +765,7 @@ static void rtc_interrupt(int irq, void *dev_id)
 
 CASE(exclusive, freed_lines_pages_are_parked_and_its_hand_over_goes_on)
 {
-	struct rtc_errand errand = { .receiver = current_owner() };
+	struct rtc_errand errand = { .receiver = current_owner_id() };
 	uint64_t limit = clock_microseconds() + 2000000;
 	unsigned long taken = event(VMSTAT_exclusive_take);
 	uint8_t *page;
@@ -758,9 +796,49 @@ CASE(exclusive, page_on_its_way_to_a_freed_line_goes_back)
 	EXPECT(page != NULL);
 	memset(page, 0xde, PAGE_SIZE);
 	EXPECT_EQUAL(request_irq(RTC_IRQ, rtc_interrupt, "rtc", &errand), 0);
-	EXPECT_EQUAL(exclusive_transfer(page, irq_owner(RTC_IRQ)), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, irq_owner_id(RTC_IRQ, &errand)),
+	             0);
 	EXPECT_EQUAL(free_irq(RTC_IRQ, &errand), 0);
 	EXPECT(is_filled(page, 0xde));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+CASE(exclusive, a_number_of_a_freed_line_is_refused_when_it_is_registered_again)
+{
+	struct rtc_errand errand = { .done = true };
+	uint8_t *page = TAKE();
+	uint64_t stale;
+	int again;
+
+	EXPECT(page != NULL);
+	memset(page, 0xdf, PAGE_SIZE);
+	EXPECT_EQUAL(request_irq(RTC_IRQ, rtc_interrupt, "rtc", &errand), 0);
+	stale = irq_owner_id(RTC_IRQ, &errand);
+	EXPECT_EQUAL(free_irq(RTC_IRQ, &errand), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, stale), -ENXIO);
+	EXPECT_EQUAL(request_irq(RTC_IRQ, rtc_interrupt, "rtc", &errand), 0);
+	again = exclusive_transfer(page, stale);
+	EXPECT_EQUAL(exclusive_transfer(page, irq_owner_id(RTC_IRQ, &errand)),
+	             0);
+	EXPECT_EQUAL(exclusive_cancel(page), 0);
+	EXPECT_EQUAL(free_irq(RTC_IRQ, &errand), 0);
+	EXPECT_EQUAL(again, -ENXIO);
+	EXPECT(is_filled(page, 0xdf));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+CASE(exclusive, a_number_that_nobody_ever_had_is_refused)
+{
+	uint8_t *page = TAKE();
+
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(exclusive_transfer(page, 0), -ENXIO);
+	EXPECT_EQUAL(exclusive_transfer(page, UINT64_MAX), -ENXIO);
+	/* The lower half of a number is no name. */
+	EXPECT_EQUAL(exclusive_transfer(page, timer_owner()->id | 1ULL << 32),
+	             -ENXIO);
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	return NULL;
 }

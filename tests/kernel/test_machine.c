@@ -527,6 +527,26 @@ CASE(irq, request_and_free_refuse_what_is_wrong)
 	return NULL;
 }
 
+CASE(irq, a_registration_has_a_number_of_its_own_and_only_for_its_dev_id)
+{
+	int cookie = 0;
+	uint64_t first;
+	uint64_t second;
+
+	EXPECT_EQUAL(irq_owner_id(5, &cookie), 0);
+	EXPECT_EQUAL(irq_owner_id(16, NULL), 0);
+	EXPECT_EQUAL(request_irq(5, no_handler, "five", &cookie), 0);
+	first = irq_owner_id(5, &cookie);
+	EXPECT_EQUAL(irq_owner_id(5, NULL), 0);
+	EXPECT_EQUAL(free_irq(5, &cookie), 0);
+	EXPECT_EQUAL(irq_owner_id(5, &cookie), 0);
+	EXPECT_EQUAL(request_irq(5, no_handler, "five", &cookie), 0);
+	second = irq_owner_id(5, &cookie);
+	EXPECT_EQUAL(free_irq(5, &cookie), 0);
+	EXPECT(first != 0 && second > first);
+	return NULL;
+}
+
 CASE(irq, line_of_the_second_controller_cannot_be_requested)
 {
 	struct irq_statistics before;

@@ -43,7 +43,7 @@ SUITE(nmi);
 struct raid {
 	struct page *page;  /* allocated, somebody else's */
 	void *exclusive;    /* the interrupted thread's */
-	struct owner *to;   /* alive */
+	uint64_t to;        /* is alive */
 	uint64_t calls;     /* of the handler */
 	uint64_t entries;   /* of the allocator, by it */
 	uint64_t in_locked; /* NMIs that came while a lock was held */
@@ -264,7 +264,7 @@ static bool raid_begin(struct raid *raid)
 {
 	*raid = (struct raid){ .page = alloc_page(GFP_KERNEL),
 		               .exclusive = TAKE(),
-		               .to = timer_owner() };
+		               .to = timer_owner()->id };
 	return raid->page != NULL && raid->exclusive != NULL;
 }
 
@@ -314,7 +314,7 @@ CASE(nmi, every_entry_of_the_allocator_is_closed_counted_and_silent)
 /* What a listener does: a page, an exclusive page that it releases, and one
  * that goes to the thread; an NMI between them. */
 struct churn {
-	struct owner *thread;
+	uint64_t thread;
 	uint64_t in_timer;
 	uint64_t in_keyboard;
 };
@@ -371,7 +371,7 @@ static void churn_once(unsigned int order)
 	}
 	if (address != NULL) {
 		memset(address, 0xa5, 64);
-		if (exclusive_transfer(address, timer_owner()) == 0)
+		if (exclusive_transfer(address, timer_owner()->id) == 0)
 			exclusive_cancel(address);
 		exclusive_release(address);
 	}
@@ -410,7 +410,7 @@ static void churn_under_nmis(struct churn *churn, struct raid *raid)
 CASE(nmi, a_rain_on_takes_frees_and_hand_overs_changes_nothing)
 {
 	static struct raid raid;
-	struct churn churn = { .thread = &current_thread()->owner };
+	struct churn churn = { .thread = current_owner_id() };
 	unsigned long before;
 	uint64_t counted;
 	const char *broken;

@@ -119,6 +119,7 @@ static struct drained drained;
 static struct {
 	enum errand errand;
 	struct owner *thread;
+	uint64_t id; /* of the line's registration */
 	struct page *plain[SHOTS];
 	void *kept[KEPT];
 	unsigned int count;
@@ -215,7 +216,7 @@ static void send(void)
 	void *exclusive = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 
 	if (exclusive == NULL ||
-	    exclusive_transfer(exclusive, line.thread) != 0)
+	    exclusive_transfer(exclusive, line.thread->id) != 0)
 		line.failure = "the line cannot send a page";
 }
 
@@ -716,6 +717,7 @@ static const char *walk_in_world(struct walker *walker)
 	memset(&line, 0, sizeof(line));
 	if (request_irq(LINE, on_line, "step", &line) != 0)
 		return "line 5 is taken";
+	line.id = irq_owner_id(LINE, &line);
 	thread = thread_create("walker", walker_run, walker);
 	if (thread == NULL)
 		walker->sentence = "no thread";
@@ -935,13 +937,13 @@ static void run_release(void *data)
 static void run_transfer(void *data)
 {
 	(void)data;
-	done = (unsigned long)exclusive_transfer(address, irq_owner(LINE));
+	done = (unsigned long)exclusive_transfer(address, line.id);
 }
 
 static void prepare_sent(void)
 {
 	prepare_exclusive();
-	exclusive_transfer(address, irq_owner(LINE));
+	exclusive_transfer(address, line.id);
 }
 
 static void run_cancel(void *data)

@@ -241,6 +241,31 @@ CASE(trace, line_says_who_where_when_and_what)
 	return NULL;
 }
 
+CASE(trace, line_tells_numbers_of_owners_beyond_32_bits)
+{
+	struct trace_record record = {
+		.time = OWNER_ID_MAX,
+		.event = TRACE_mm_exclusive_transfer,
+		.owner = OWNER_ID_MAX,
+		.argument = { 0x12, 1ULL << 32, OWNER_ID_MAX },
+	};
+	char line[TRACE_LINE_MAX];
+
+	trace_format(line, sizeof(line), &record);
+	if (strcmp(line, "               ?-281474976710655 [000] ..0 "
+	                 "281474976.710655: mm_exclusive_transfer: pfn=0x12 "
+	                 "from=4294967296(?) to=281474976710655(?)") != 0)
+		return test_failure("it says %s", line);
+	trace_format_json(line, sizeof(line), 7, &record);
+	if (strcmp(line, "{\"seq\":7,\"ts_us\":281474976710655,\"cpu\":0,"
+	                 "\"context\":\"thread\","
+	                 "\"owner\":281474976710655,\"event\":"
+	                 "\"mm_exclusive_transfer\",\"pfn\":18,"
+	                 "\"from\":4294967296,\"to\":281474976710655}") != 0)
+		return test_failure("it says %s", line);
+	return NULL;
+}
+
 CASE(trace, events_can_be_named_by_how_they_begin)
 {
 	EXPECT_EQUAL(trace_events_like("mm_page_alloc"),

@@ -472,7 +472,7 @@ static enum search_step do_transfer(int caller, const struct address *address,
 		expected = -EINVAL;
 	run_as(caller);
 	error = exclusive_transfer(address->at,
-	                           to == OWNERS ? NULL : owner_number(to));
+	                           to == OWNERS ? 0 : owner_number(to)->id);
 	run_as_main(caller);
 	if (error != expected)
 		return wrong("transfer says something else than the model");
@@ -660,7 +660,7 @@ static enum search_step do_nmi(void)
 	refused = labyrinth_void_alloc_page_gfp_atomic_exclusive() == NULL &&
 	          exclusive_accept() == NULL &&
 	          exclusive_release(mine.at) == -EPERM &&
-	          exclusive_transfer(mine.at, owner_number(1)) == -EPERM &&
+	          exclusive_transfer(mine.at, owner_number(1)->id) == -EPERM &&
 	          exclusive_cancel(mine.at) == -EPERM &&
 	          machine_faults(mine.at, false, NULL);
 	machine_leave_nmi();
