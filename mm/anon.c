@@ -46,6 +46,7 @@
  */
 #include "mm/anon.h"
 
+#include "kernel/arch/copy.h"
 #include "kernel/core/context.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
@@ -429,9 +430,12 @@ int anon_object_write(struct anon_object *object, unsigned long offset,
 
 		if (error != 0)
 			return error;
-		memcpy((char *)page_address(page) + at % PAGE_SIZE,
-		       (const char *)from + done, part);
+		error = copy_from_caller((char *)page_address(page) +
+		                                 at % PAGE_SIZE,
+		                         (const char *)from + done, part);
 		anon_object_unpin(page, true);
+		if (error != 0)
+			return error;
 		done += part;
 	}
 	return 0;
@@ -454,13 +458,16 @@ int anon_object_read(struct anon_object *object, unsigned long offset, void *to,
 		if (error != 0)
 			return error;
 		if (page == NULL) {
-			memset((char *)to + done, 0, part);
+			error = clear_caller((char *)to + done, part);
 		} else {
-			memcpy((char *)to + done,
-			       (char *)page_address(page) + at % PAGE_SIZE,
-			       part);
+			error = copy_to_caller((char *)to + done,
+			                       (char *)page_address(page) +
+			                               at % PAGE_SIZE,
+			                       part);
 			anon_object_unpin(page, false);
 		}
+		if (error != 0)
+			return error;
 		done += part;
 	}
 	return 0;

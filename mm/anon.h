@@ -43,8 +43,9 @@ void anon_object_destroy(struct anon_object *object);
  * Copy BYTES bytes into or out of the object, from byte OFFSET on; pages come
  * back from swap for it.  0; -EINVAL: outside of the object; -ENOMEM; the error
  * of the device that a page could not be read from; -EFAULT: the object was
- * reaped.  After an error the bytes before the page concerned are copied.  May
- * sleep and allocate; the caller holds no lock that reclaim takes.
+ * reaped, or the buffer is not the caller's (kernel/arch/copy.h).  After an error
+ * the bytes before the page concerned are copied, and after -EFAULT perhaps some of
+ * it.  May sleep and allocate; the caller holds no lock that reclaim takes.
  */
 __must_check int anon_object_write(struct anon_object *object,
                                    unsigned long offset, const void *from,

@@ -352,11 +352,12 @@ bool swap_area_info(unsigned int type, struct swap_info *info)
 {
 	bool enabled = spin_lock_irqsave(&swap.lock);
 	bool there = type < MAX_SWAPFILES && swap.area[type].state != SWAP_OFF;
+	struct swap_info now = { 0 };
 
 	if (there) {
 		const struct swap_area *area = &swap.area[type];
 
-		*info = (struct swap_info){
+		now = (struct swap_info){
 			.state = area->state,
 			.device = area->device,
 			.priority = area->priority,
@@ -364,9 +365,12 @@ bool swap_area_info(unsigned int type, struct swap_info *info)
 			.used = area->used,
 			.bad = area->bad,
 		};
-		memcpy(info->label, area->label, sizeof(info->label));
+		memcpy(now.label, area->label, sizeof(now.label));
 	}
 	spin_unlock_irqrestore(&swap.lock, enabled);
+	/* Under no lock: INFO is the caller's. */
+	if (there)
+		*info = now;
 	return there;
 }
 

@@ -5,6 +5,9 @@
  *	exception
  *	   |  what is known?  kind, address; for a page fault the resolvers
  *	   v
+ *	it touched a caller's buffer (kernel/arch/copy.h)?
+ *	   |        yes: an intrusion is reported; the copy answers -EFAULT
+ *	   v no
  *	an enclosing fault_catch() of this context accepts it?
  *	   |        yes: fault_catch() returns true there
  *	   v no
@@ -27,6 +30,7 @@
 #include "kernel/core/fault.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/copy.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
@@ -382,6 +386,21 @@ static bool begin_double_fault(const struct trap_frame *frame)
 	return again;
 }
 
+/* Has a copy met a buffer that is not its caller's?  Then that is its answer. */
+static bool is_copy(const struct fault *fault)
+{
+	struct fault seen = *fault;
+	struct trap_frame before = *fault->frame;
+
+	if (fault->kind == FAULT_GUARD || !can_be_caught(fault) ||
+	    !copy_fix_up(fault->frame))
+		return false;
+	seen.frame = &before;
+	if (fault->kind == FAULT_EXCLUSIVE)
+		report_intrusion(&seen);
+	return true;
+}
+
 static void exception(struct trap_frame *frame)
 {
 	struct cpu *cpu = this_cpu();
@@ -394,6 +413,10 @@ static void exception(struct trap_frame *frame)
 	/* A fault from here on is not the context's. */
 	cpu->expect = NULL;
 	fault = describe(frame);
+	if (is_copy(&fault)) {
+		cpu->expect = expect;
+		return;
+	}
 	if (can_be_caught(&fault)) {
 		struct fault_expect *found = find_catch(expect, &fault);
 

@@ -2,7 +2,8 @@
 /*
  * kernel/core/fault.h -- what to do about an exception.
  *
- * In this order: (1) the innermost fault_catch() of the context whose `match`
+ * In this order: (0) a copy to or from a caller's buffer (kernel/arch/copy.h)
+ * answers -EFAULT; (1) the innermost fault_catch() of the context whose `match`
  * accepts the fault; (2) a thread that touched an exclusive page that
  * is not its own is reported and ended (thread_exit()); (3) panic.
  */

@@ -201,10 +201,13 @@ static long read_some(struct inode *inode, uint64_t offset, char *buffer,
 		if (error != 0)
 			return done > 0 ? (long)done : error;
 		part = (size_t)min((uint64_t)part, inode->size - at);
-		memcpy(buffer + done, (char *)page_address(page) + in_page,
-		       part);
+		error = copy_to_caller(buffer + done,
+		                       (char *)page_address(page) + in_page,
+		                       part);
 		mark_page_accessed(page);
 		put_page(page);
+		if (error != 0)
+			return done > 0 ? (long)done : error;
 		done += part;
 	}
 	return (long)done;
@@ -370,16 +373,19 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
 	error = prepare_page(inode, page, size);
 	if (error == 0)
 		error = make_room(inode, offset, size);
+	if (error == 0)
+		error = copy_from_caller((char *)page_address(page) +
+		                                 offset % PAGE_SIZE,
+		                         from, size);
 	if (error == 0) {
-		memcpy((char *)page_address(page) + offset % PAGE_SIZE, from,
-		       size);
 		page_set(page, PG_uptodate);
 		filemap_dirty(page);
 		inode->size = max(inode->size, offset + size);
 		mark_page_accessed(page);
 	} else if (page_has(page, PG_uptodate)) {
 		/* What was found for a hole gets its zeroes, not what was on
-		 * the disk there. */
+		 * the disk there; and part of FROM may have been copied. */
+		clear_behind_end(page, inode->size);
 		filemap_dirty(page);
 	} else {
 		filemap_remove(page);

@@ -12,6 +12,7 @@
 #ifndef KERNEL_FS_EXT2_INTERNAL_H
 #define KERNEL_FS_EXT2_INTERNAL_H
 
+#include "kernel/arch/copy.h"
 #include "kernel/core/mutex.h"
 #include "kernel/core/printk.h"
 #include "kernel/fs/ext2.h"

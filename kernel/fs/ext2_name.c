@@ -110,10 +110,13 @@ static int step(struct inode **inode, struct name name)
 static int find_parent(struct ext2 *fs, const char *path, struct inode **dir,
                        struct name *name)
 {
+	long length = strnlen_caller(path, EXT2_PATH_MAX);
 	int error;
 
 	*dir = NULL;
-	if (strnlen(path, EXT2_PATH_MAX) == EXT2_PATH_MAX)
+	if (length < 0)
+		return (int)length;
+	if (length == EXT2_PATH_MAX)
 		return -ENAMETOOLONG;
 	error = ext2_inode_get(fs, EXT2_ROOT_INODE, dir);
 	if (error != 0)
@@ -169,15 +172,29 @@ void ext2_close(struct inode *inode)
 	ext2_unlock(fs, scope);
 }
 
+/* Nothing of the caller's is touched under the mutex. */
 int ext2_next_name(struct inode *dir, uint64_t *position,
                    struct ext2_name *name)
 {
-	unsigned int scope = ext2_lock(dir->fs);
-	int answer = inode_is_dir(dir) ? ext2_dir_next(dir, position, name)
-	                               : -ENOTDIR;
+	struct ext2_name found;
+	unsigned int scope;
+	uint64_t at;
+	int answer;
+	int error = copy_from_caller(&at, position, sizeof(at));
 
+	if (error != 0)
+		return error;
+	scope = ext2_lock(dir->fs);
+	answer = inode_is_dir(dir) ? ext2_dir_next(dir, &at, &found) : -ENOTDIR;
 	ext2_unlock(dir->fs, scope);
-	return answer;
+	if (answer != 1)
+		return answer;
+	error = copy_to_caller(name, &found,
+	                       offsetof(struct ext2_name, text) + found.length +
+	                               1);
+	if (error == 0)
+		error = copy_to_caller(position, &at, sizeof(at));
+	return error == 0 ? 1 : error;
 }
 
 /* ---- New names -------------------------------------------------------------- */

@@ -578,8 +578,7 @@ int ext2_unmount(struct ext2 *fs)
 void ext2_usage(struct ext2 *fs, struct ext2_usage *usage)
 {
 	unsigned int scope = ext2_lock(fs);
-
-	*usage = (struct ext2_usage){
+	const struct ext2_usage now = {
 		.block_size = fs->block_size,
 		.blocks = fs->super->blocks_count - fs->overhead,
 		.free_blocks = fs->super->free_blocks,
@@ -590,6 +589,7 @@ void ext2_usage(struct ext2 *fs, struct ext2_usage *usage)
 		.errors = (fs->state & EXT2_STATE_ERRORS) != 0,
 	};
 	ext2_unlock(fs, scope);
+	*usage = now;
 }
 
 const char *ext2_device_name(const struct ext2 *fs)

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/copy.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -432,7 +433,8 @@ bool fault_catch(struct fault_expect *expect, void (*function)(void *),
 
 	expect->outer = cpu->expect;
 	expect->resume_sp = (uint64_t)(uintptr_t)&resume;
-	if (sigsetjmp(resume, 1) == 0) {
+	/* No signal is blocked in the handler, so no mask comes back. */
+	if (sigsetjmp(resume, 0) == 0) {
 		cpu->expect = expect;
 		function(argument);
 		cpu->expect = expect->outer;
@@ -444,6 +446,90 @@ bool fault_catch(struct fault_expect *expect, void (*function)(void *),
 	host_switch_window(before.window);
 	*cpu = before;
 	return true;
+}
+
+/* ---- Callers' buffers --------------------------------------------------------- */
+
+/* The side that may fault is the caller's. */
+struct host_copy {
+	void *to;
+	const void *from;
+	size_t size;
+	const void *callers;
+	long answer;
+};
+
+static bool is_callers(const struct fault *fault, void *data)
+{
+	const struct host_copy *copy = data;
+
+	return fault->address - (uintptr_t)copy->callers < copy->size;
+}
+
+static int host_try_copy(struct host_copy *copy, void (*function)(void *))
+{
+	struct fault_expect expect = { .match = is_callers, .data = copy };
+
+	return fault_catch(&expect, function, copy) ? -EFAULT : 0;
+}
+
+/* From the front, word by word, as kernel/arch/copy.asm does: the C library's may
+ * begin at the end. */
+static void do_copy(void *data)
+{
+	const struct host_copy *copy = data;
+	size_t part;
+
+	for (size_t at = 0; at < copy->size; at += part) {
+		part = min(copy->size - at, sizeof(uint64_t));
+		memcpy((char *)copy->to + at, (const char *)copy->from + at,
+		       part);
+	}
+}
+
+static void do_clear(void *data)
+{
+	const struct host_copy *copy = data;
+
+	memset(copy->to, 0, copy->size);
+}
+
+static void do_measure(void *data)
+{
+	struct host_copy *copy = data;
+	const volatile char *text = copy->from;
+
+	while ((size_t)copy->answer < copy->size && text[copy->answer] != '\0')
+		copy->answer++;
+}
+
+int copy_from_caller(void *to, const void *from, size_t size)
+{
+	struct host_copy copy = { to, from, size, from, 0 };
+
+	return host_try_copy(&copy, do_copy);
+}
+
+int copy_to_caller(void *to, const void *from, size_t size)
+{
+	struct host_copy copy = { to, from, size, to, 0 };
+
+	return host_try_copy(&copy, do_copy);
+}
+
+int clear_caller(void *to, size_t size)
+{
+	struct host_copy copy = { to, NULL, size, to, 0 };
+
+	return host_try_copy(&copy, do_clear);
+}
+
+long strnlen_caller(const char *text, size_t size)
+{
+	struct host_copy copy = { NULL, text, size, text, 0 };
+	int error = host_try_copy(&copy, do_measure);
+
+	return error != 0 ? error : copy.answer;
 }
 
 struct touch {
