@@ -10,7 +10,7 @@ bits 64
 
 global provoke_int3
 global provoke_int_4
-global provoke_into
+global provoke_daa
 global provoke_bound
 global provoke_ud1
 global provoke_ud2
@@ -36,8 +36,9 @@ provoke_int_4:
 	int OVERFLOW
 	ret
 
-provoke_into:
-	db 0xce
+; INTO is not in long mode either, but QEMU 10 executes it there.
+provoke_daa:
+	db 0x27
 	ret
 
 ; In long mode 62 begins an EVEX prefix; this is none that is valid.

@@ -12,7 +12,7 @@
 
 void provoke_int3(void *unused);         /* breakpoint */
 void provoke_int_4(void *unused);        /* overflow */
-void provoke_into(void *unused);         /* invalid opcode: not in long mode */
+void provoke_daa(void *unused);          /* invalid opcode: not in long mode */
 void provoke_bound(void *unused);        /* invalid opcode: not in long mode */
 void provoke_ud1(void *unused);          /* invalid opcode */
 void provoke_ud2(void *unused);          /* invalid opcode */

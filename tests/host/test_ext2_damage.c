@@ -338,7 +338,12 @@ CASE(ext2_damage, an_unknown_read_only_feature_forbids_writing)
 
 CASE(ext2_damage, an_old_revision_has_no_features)
 {
-	TRY(image_start("-b 1024 -r 0 -O none", 1024));
+	/* mke2fs has no option for it that all its versions know. */
+	TRY(image_make("-b 1024 -I 128 -O none", 1024));
+	image_poke32(SUPER(revision), 0);
+	image_poke16(SUPER(inode_size), 0);
+	image_attach(IMAGE_PAGES);
+	TRY(image_mount());
 	EXPECT_EQUAL(image.fs->inode_size, 128);
 	WORKS(ext2_mkdir(image.fs, "/dir"));
 	WORKS(image_write("/dir/file", 1, 50000));

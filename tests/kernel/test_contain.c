@@ -123,7 +123,7 @@ CASE(contain, breakpoint_and_overflow_interrupt)
 CASE(contain, opcodes_that_long_mode_does_not_have)
 {
 	struct provocation list[] = {
-		EXCEPTION("into", provoke_into, NULL, VECTOR_INVALID_OP),
+		EXCEPTION("daa", provoke_daa, NULL, VECTOR_INVALID_OP),
 		EXCEPTION("bound", provoke_bound, NULL, VECTOR_INVALID_OP),
 		EXCEPTION("ud1", provoke_ud1, NULL, VECTOR_INVALID_OP),
 		EXCEPTION("ud2", provoke_ud2, NULL, VECTOR_INVALID_OP),
