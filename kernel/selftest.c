@@ -392,8 +392,19 @@ static void check_suite(const char *suite, struct selftest_result *result)
 	tap("    # after suite %s: %s", suite, broken);
 }
 
+/* Remembers that the run is over once it is. */
+static bool is_over(bool (*ended)(void), struct selftest_result *total)
+{
+	if (!total->ended && ended != NULL && ended()) {
+		total->ended = true;
+		tap("Bail out! It was ended before its end");
+	}
+	return total->ended;
+}
+
 static void run_suite(const struct test_case *first, unsigned int number,
-                      const char *filter, struct selftest_result *total)
+                      const char *filter, bool (*ended)(void),
+                      struct selftest_result *total)
 {
 	struct selftest_result result = { 0 };
 	unsigned int at = 0;
@@ -404,7 +415,7 @@ static void run_suite(const struct test_case *first, unsigned int number,
 	for (const struct test_case *test = first;
 	     test < last_case() && strcmp(test->suite, first->suite) == 0;
 	     test++) {
-		if (is_wanted(test, filter))
+		if (is_wanted(test, filter) && !is_over(ended, total))
 			print_case(test, ++at, selftest_try(test), &result);
 	}
 	check_suite(first->suite, &result);
@@ -416,7 +427,8 @@ static void run_suite(const struct test_case *first, unsigned int number,
 	total->skipped += result.skipped;
 }
 
-void selftest_run(const char *filter, struct selftest_result *result)
+void selftest_run(const char *filter, bool (*ended)(void),
+                  struct selftest_result *result)
 {
 	unsigned int suites = suite_count(filter);
 	enum log_level level = log_console_level();
@@ -432,8 +444,9 @@ void selftest_run(const char *filter, struct selftest_result *result)
 	tap("# seed %#llx", (unsigned long long)test_seed());
 	for (const struct test_case *test = first_case(); test < last_case();
 	     test++) {
-		if (begins_suite(test) && suite_size(test, filter) > 0)
-			run_suite(test, ++number, filter, result);
+		if (begins_suite(test) && suite_size(test, filter) > 0 &&
+		    !result->ended)
+			run_suite(test, ++number, filter, ended, result);
 	}
 	log_set_console_level(level);
 	if (suites == 0) {
@@ -473,7 +486,7 @@ void selftest_main(const char *filter)
 	char line[160];
 	int length;
 
-	selftest_run(filter, &result);
+	selftest_run(filter, NULL, &result);
 	length = scnprintf(line, sizeof(line),
 	                   "\n%s%u passed, %u failed, %u skipped\x1b[0m\n",
 	                   result.failed == 0 ? "\x1b[1;32m" : "\x1b[1;31m",

@@ -18,13 +18,16 @@ struct selftest_result {
 	unsigned int passed;
 	unsigned int failed;
 	unsigned int skipped;
+	bool ended; /* before its end */
 };
 
 /*
  * Run the cases that FILTER names: NULL or "" for all, "suite", "suite.case".
- * Thread context.  A filter that matches nothing is a failure.
+ * Thread context.  A filter that matches nothing is a failure.  ENDED is asked
+ * before each case, unless it is NULL: true ends the run, with "Bail out!".
  */
-void selftest_run(const char *filter, struct selftest_result *result);
+void selftest_run(const char *filter, bool (*ended)(void),
+                  struct selftest_result *result);
 
 /*
  * Run one case: NULL (passed), or a sentence, kept until the next case: its own,

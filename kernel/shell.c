@@ -8,6 +8,10 @@
  * line fill, and writes to all sinks, so that both show the same.  A line is
  * split at blanks; there are no quotes, variables or pipes.
  *
+ * ^C ends a command, however it waits: while one runs, the shell's thread is in the
+ * console's foreground.  A request for memory that waits is ended as by a fatal
+ * signal; commands that loop look at shell_interrupted().
+ *
  * One thread runs the shell: its state needs no lock.
  */
 #include "kernel/shell.h"
@@ -15,6 +19,7 @@
 #include "drivers/vga.h"
 #include "kernel/core/console.h"
 #include "kernel/core/params.h"
+#include "kernel/core/sched.h"
 #include "kernel/line.h"
 #include "kernel/shell_command.h"
 #include "lib/errno.h"
@@ -22,6 +27,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/gfp.h"
+#include "mm/oom.h"
 
 #define PROMPT "labyrinth> "
 
@@ -73,6 +79,11 @@ int shell_number(const char *text, const char *what, uint64_t low,
 	}
 	*number = value;
 	return 0;
+}
+
+bool shell_interrupted(void)
+{
+	return thread_has_flags(current_thread(), THREAD_INTERRUPTED);
 }
 
 /* ---- Finding commands ------------------------------------------------------- */
@@ -294,12 +305,29 @@ static void read_line(void)
 	}
 }
 
+/* What ^C has ended is over, and the shell goes on. */
+static void recover_from_interrupt(void)
+{
+	if (!shell_interrupted())
+		return;
+	oom_pardon(current_thread());
+	console_printf("^C\n");
+}
+
+static void run_in_foreground(char *text)
+{
+	console_enter(current_thread());
+	shell_execute(text);
+	console_leave(current_thread());
+	recover_from_interrupt();
+}
+
 void shell_run(void)
 {
 	line_init(&line, &hooks, PROMPT);
 	console_printf("Type 'help' for the commands.\n");
 	for (;;) {
 		read_line();
-		shell_execute(line.text);
+		run_in_foreground(line.text);
 	}
 }

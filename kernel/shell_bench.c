@@ -114,14 +114,19 @@ static void bench_exclusive(void)
 		print_cost(what, arch_cycles() - begin);
 }
 
+static void (*const benches[])(void) = {
+	bench_pages,
+	bench_exclusive,
+	bench_window,
+	bench_switch,
+};
+
 static int run_bench(int argc, char **argv __unused)
 {
 	if (argc > 1)
 		return -EINVAL;
-	bench_pages();
-	bench_exclusive();
-	bench_window();
-	bench_switch();
+	for (size_t i = 0; i < ARRAY_SIZE(benches) && !shell_interrupted(); i++)
+		benches[i]();
 	return 0;
 }
 

@@ -63,6 +63,10 @@ const struct shell_command *shell_command_at(unsigned int index);
  * some, or none. */
 bool shell_was_killed(void);
 
+/* Was ^C typed for the command that runs?  Whatever loops asks, and ends.  True
+ * until the command has returned. */
+bool shell_interrupted(void);
+
 /* Give back all of `anon`; how many objects that was. */
 unsigned int shell_drop_objects(void);
 

@@ -122,7 +122,8 @@ static int run_hexdump(int argc, char **argv)
 	page = device == NULL ? NULL : need_page(argv[0]);
 	if (page == NULL)
 		return 0;
-	for (uint64_t i = 0; i < count && error == 0; i++)
+	for (uint64_t i = 0; i < count && error == 0 && !shell_interrupted();
+	     i++)
 		error = dump_sector(device, sector + i, page);
 	__free_page(page);
 	if (error != 0)
@@ -159,7 +160,7 @@ static int run_scribble(int argc, char **argv)
 	page = device == NULL ? NULL : need_page(argv[0]);
 	if (page == NULL)
 		return 0;
-	while (done < count) {
+	while (done < count && !shell_interrupted()) {
 		make_pattern(page_address(page), sector + done, seed);
 		error = block_write(device, sector + done, page, 0,
 		                    SECTOR_SIZE);

@@ -140,7 +140,7 @@ static int list(struct inode *inode, const char *path, bool with_inode)
 		answer = ext2_next_name(inode, &position, &name);
 		if (answer == 1)
 			list_name(&name, with_inode);
-	} while (answer == 1 && !console_interrupted());
+	} while (answer == 1 && !shell_interrupted());
 	return answer == 1 ? 0 : answer;
 }
 
@@ -202,7 +202,7 @@ static int run_cat(int argc, char **argv)
 		if (done > 0)
 			print_bytes(bytes, (size_t)done);
 		at += done > 0 ? (uint64_t)done : 0;
-	} while (done > 0 && !console_interrupted());
+	} while (done > 0 && !shell_interrupted());
 	ext2_close(inode);
 	return report(argv[1], done < 0 ? (int)done : 0);
 }

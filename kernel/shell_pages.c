@@ -99,7 +99,8 @@ bool shell_was_killed(void)
 	unsigned int objects;
 
 	oom_register_reaper(&shell_reaper);
-	if (!thread_has_flags(self, THREAD_KILLED))
+	/* KILLED first: thread_interrupt() sets it last. */
+	if (!thread_has_flags(self, THREAD_KILLED) || shell_interrupted())
 		return false;
 	blocks = free_all_blocks();
 	objects = shell_drop_objects();
@@ -342,7 +343,7 @@ static int run_drain(int argc, char **argv)
 		return -EINVAL;
 	if (parse_mask(argv, argc, &mask) != 0)
 		return 0;
-	while ((page = alloc_page(mask)) != NULL) {
+	while (!shell_interrupted() && (page = alloc_page(mask)) != NULL) {
 		if (!page_is_exclusive(page))
 			hold(page);
 		pages++;

@@ -47,6 +47,8 @@ static const char *error_text(int error)
 		return "the disk does not answer";
 	case -EFAULT:
 		return "the memory was taken away";
+	case -EINTR:
+		return "interrupted";
 	default:
 		return "it failed";
 	}
@@ -190,7 +192,7 @@ static void run_fill(unsigned int id, uint64_t seed)
 	unsigned long done = 0;
 
 	kept[id].seed = seed;
-	while (done < pages && error == 0) {
+	while (done < pages && error == 0 && !shell_interrupted()) {
 		make_contents(id, done);
 		error = anon_object_write(kept[id].object, done * PAGE_SIZE,
 		                          should, PAGE_SIZE);
@@ -209,8 +211,9 @@ static void run_verify(unsigned int id)
 	unsigned long pages = anon_object_usage(kept[id].object).pages;
 	unsigned long wrong = 0;
 	unsigned long unread = 0;
+	unsigned long i;
 
-	for (unsigned long i = 0; i < pages; i++) {
+	for (i = 0; i < pages && !shell_interrupted(); i++) {
 		make_contents(id, i);
 		if (i >= kept[id].filled)
 			memset(should, 0, PAGE_SIZE);
@@ -223,7 +226,7 @@ static void run_verify(unsigned int id)
 	if (shell_was_killed())
 		return;
 	console_printf("object %u: %lu pages, %lu wrong, %lu cannot be read\n",
-	               id, pages, wrong, unread);
+	               id, i, wrong, unread);
 }
 
 static void run_out(unsigned int id)
@@ -231,7 +234,8 @@ static void run_out(unsigned int id)
 	unsigned long pages = anon_object_usage(kept[id].object).pages;
 	int error = 0;
 
-	for (unsigned long i = 0; i < pages && error == 0; i++)
+	for (unsigned long i = 0;
+	     i < pages && error == 0 && !shell_interrupted(); i++)
 		error = anon_object_swap_out(kept[id].object, i);
 	console_printf("object %u: %lu of %lu pages in memory%s%s\n", id,
 	               anon_object_usage(kept[id].object).resident, pages,

@@ -132,7 +132,7 @@ static void print_thread(struct thread *thread, void *data)
 	const struct thread *shown = data;
 	struct thread *self = current_thread();
 
-	if (thread == shown)
+	if (thread == shown || shell_interrupted())
 		return;
 	console_printf("%6llu %-16s %-9s %-7s %8llu %9llu %9llu %6u %6lu  %s\n",
 	               (unsigned long long)thread->owner.id, thread->owner.name,
@@ -193,7 +193,7 @@ static void print_stack(struct thread *thread, void *data)
 {
 	const struct thread *self = data;
 
-	if (thread == self)
+	if (thread == self || shell_interrupted())
 		return;
 	pr_warn("%s, %s%s%s:\n", thread->title, state_name(thread->state),
 	        *what_it_waits_for(thread) == '\0' ? "" : " for ",
@@ -216,7 +216,8 @@ static int run_stacks(int argc, char **argv __unused)
 
 static void print_line(const char *line, void *data __unused)
 {
-	console_printf("%s\n", line);
+	if (!shell_interrupted())
+		console_printf("%s\n", line);
 }
 
 static int run_log(int argc, char **argv)

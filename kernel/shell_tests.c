@@ -139,11 +139,14 @@ static int run_selftest(int argc, char **argv)
 		return 0;
 	}
 	recorder_stop();
-	selftest_run(argc == 2 ? argv[1] : NULL, &result);
+	/* What a case asks for is not cut short; ^C is seen between cases. */
+	console_leave(current_thread());
+	selftest_run(argc == 2 ? argv[1] : NULL, console_interrupted, &result);
 	recorder_start();
 	files_return();
-	console_printf("selftest: %u passed, %u failed, %u skipped\n",
-	               result.passed, result.failed, result.skipped);
+	console_printf("selftest: %u passed, %u failed, %u skipped%s\n",
+	               result.passed, result.failed, result.skipped,
+	               result.ended ? "; ended by ^C" : "");
 	return 0;
 }
 

@@ -863,7 +863,9 @@ static int unuse_index(struct anon_object *object, unsigned long index,
 static int unuse_object(struct anon_object *object, unsigned int type)
 {
 	for (unsigned long index = 0; index < object->pages; index++) {
-		int error = unuse_index(object, index, type);
+		int error = thread_has_flags(current_thread(), THREAD_KILLED)
+		                    ? -EINTR
+		                    : unuse_index(object, index, type);
 
 		if (error != 0)
 			return error;

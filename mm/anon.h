@@ -92,7 +92,7 @@ void anon_disown(struct thread *owner);
 
 /*
  * Bring everything that is on area TYPE, which is going, back into memory.  0;
- * -ENOMEM, -EBUSY or the device's error: nothing is lost, some of it still is
+ * -EINTR (killed), -ENOMEM, -EBUSY or the device's error: nothing is lost, some of it still is
  * on the area.  May sleep and allocate; never makes the OOM killer kill.
  */
 __must_check int anon_unuse(unsigned int type);

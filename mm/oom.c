@@ -352,5 +352,6 @@ void oom_reaper_run(void *unused __unused)
 void oom_pardon(struct thread *thread)
 {
 	thread_clear_flags(thread, THREAD_KILLED | THREAD_OOM_VICTIM |
-	                                   THREAD_OOM_REAPED);
+	                                   THREAD_OOM_REAPED |
+	                                   THREAD_INTERRUPTED);
 }

@@ -61,7 +61,8 @@ void oom_reaper_run(void *unused);
  * as is due.  True: there was one.  Thread context. */
 bool oom_reap_one(void);
 
-/* THREAD begins a new life: it has given up everything.  Thread context. */
+/* THREAD begins a new life: it has given up everything, or what ^C has ended.
+ * Thread context. */
 void oom_pardon(struct thread *thread);
 
 #endif

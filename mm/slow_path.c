@@ -37,6 +37,10 @@
  * yields would keep a less urgent one, who may be about to free memory, from
  * running.  Memory that is waited for too long is the watchdog's business.
  *
+ * A thread that was killed, or interrupted by ^C, does not wait on: whoever is not
+ * NOFAIL comes to rung 11 sooner or later, where out_of_memory() makes it a
+ * victim whatever its flags; with a victim's right it gets a page, or NULL.
+ *
  * Locking: none is held between the rungs.  node->oom_busy admits one thread at
  * a time to rung 11.
  *
@@ -113,6 +117,12 @@ static bool is_victim(void)
 
 	return thread != NULL && !in_interrupt() &&
 	       thread_has_flags(thread, THREAD_OOM_VICTIM);
+}
+
+/* Is it to end, for whatever reason?  Linux: fatal_signal_pending(). */
+static bool is_killed(void)
+{
+	return thread_has_flags(current_thread(), THREAD_KILLED);
 }
 
 static void let_others_run(const struct climb *climb)
@@ -391,7 +401,7 @@ static bool compact_retry(struct climb *climb)
 {
 	bool again;
 
-	if (climb->reclaimed == 0 || !may_compact(climb))
+	if (climb->reclaimed == 0 || !may_compact(climb) || is_killed())
 		return false;
 	if (climb->compacted == COMPACT_SKIPPED)
 		again = room_to_compact(climb);

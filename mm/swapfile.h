@@ -20,7 +20,7 @@ __must_check int swapon(struct swap_device *device, int priority,
 
 /*
  * Bring everything on DEVICE back into memory and forget the area.  0; -ENXIO:
- * it is not on (or somebody else is at this); -ENOMEM, -EBUSY, the error of the
+ * it is not on (or somebody else is at this); -EINTR: the thread was killed; -ENOMEM, -EBUSY, the error of the
  * device: the area is on as before, and nothing is lost.  Thread context; may
  * sleep, for as long as it takes to read all of it.
  */

@@ -8,8 +8,13 @@
  * The input ring is filled by interrupts and emptied by threads.  `written` and
  * `taken` count keys since boot; their difference is what the ring holds.
  *
- * Locking: input_lock guards the ring; it is released before the reader is
- * woken.
+ * ^C does not wait in the ring behind a command that reads no keys: while a thread
+ * is in the foreground, the interrupt that brings ^C marks it and wakes it.  What
+ * the mark ends is told in kernel/core/sched.h and mm/slow_path.c.
+ *
+ * Locking: input_lock guards the ring and who is in the foreground; it is released
+ * before the reader is woken.  It is held while a thread is interrupted, so that
+ * none is after console_leave().
  */
 #include "kernel/core/console.h"
 
@@ -40,6 +45,7 @@ static uint16_t input[INPUT_KEYS];
 static uint64_t written;
 static uint64_t taken;
 static uint64_t input_dropped;
+static struct thread *foreground; /* whom ^C interrupts; NULL: it is a key */
 
 /* ---- Output ------------------------------------------------------------- */
 
@@ -121,17 +127,28 @@ uint64_t console_write_dropped(void)
 
 /* ---- Input -------------------------------------------------------------- */
 
+/* Is KEY for the thread in the foreground?  input_lock is held. */
+static bool interrupt_foreground(int key)
+{
+	if (key != CONTROL_C || foreground == NULL)
+		return false;
+	taken = written;
+	thread_interrupt(foreground);
+	return true;
+}
+
 void console_input(int key)
 {
 	bool enabled = spin_lock_irqsave(&input_lock);
-	bool full = written - taken == INPUT_KEYS;
+	bool is_key = !interrupt_foreground(key);
+	bool full = is_key && written - taken == INPUT_KEYS;
 
 	if (full)
 		input_dropped++;
-	else
+	else if (is_key)
 		input[written++ % INPUT_KEYS] = (uint16_t)key;
 	spin_unlock_irqrestore(&input_lock, enabled);
-	if (!full)
+	if (is_key && !full)
 		wake_up(&readers);
 }
 
@@ -155,18 +172,47 @@ int console_poll_key(void)
 	return key;
 }
 
+/* The first ^C in the ring, taken with the keys before it.  input_lock is held. */
+static bool take_control_c(void)
+{
+	for (uint64_t at = taken; at != written; at++) {
+		if (input[at % INPUT_KEYS] == CONTROL_C) {
+			taken = at + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool console_interrupted(void)
 {
+	const struct thread *self = current_thread();
 	bool enabled = spin_lock_irqsave(&input_lock);
-	bool found = false;
+	bool found = take_control_c();
 
-	for (uint64_t at = taken; at != written && !found; at++) {
-		found = input[at % INPUT_KEYS] == CONTROL_C;
-		if (found)
-			taken = at + 1;
-	}
 	spin_unlock_irqrestore(&input_lock, enabled);
-	return found;
+	return found ||
+	       (self != NULL && thread_has_flags(self, THREAD_INTERRUPTED));
+}
+
+void console_enter(struct thread *thread)
+{
+	bool enabled = spin_lock_irqsave(&input_lock);
+
+	foreground = thread;
+	/* It was typed ahead. */
+	if (take_control_c())
+		thread_interrupt(thread);
+	spin_unlock_irqrestore(&input_lock, enabled);
+}
+
+void console_leave(struct thread *thread)
+{
+	bool enabled = spin_lock_irqsave(&input_lock);
+
+	if (foreground == thread)
+		foreground = NULL;
+	spin_unlock_irqrestore(&input_lock, enabled);
 }
 
 /* Take a key into the int at DATA.  False: there is none. */

@@ -10,6 +10,8 @@
 
 #include "lib/types.h"
 
+struct thread;
+
 /*
  * A sink writes SIZE bytes.  Called from any context, possibly on top of
  * itself (interrupt, NMI-safe use excluded; panic included): it takes no lock
@@ -77,8 +79,21 @@ int console_read_key(void);
 /* The next key, or -1.  Thread context. */
 int console_poll_key(void);
 
-/* Was ^C typed?  It is taken, with the keys before it; without it all stay.
- * Thread context. */
+/*
+ * Was ^C typed?  It is taken, with the keys before it; without it all stay.  The
+ * thread in the foreground is told so until it has called console_leave() and
+ * cleared its flags.  Thread context.
+ */
 bool console_interrupted(void);
+
+/*
+ * THREAD is in the foreground: from now on ^C is no key, but thread_interrupt() of
+ * THREAD, at once, in the interrupt that brings it; the keys before it are
+ * dropped.  One thread at a time.
+ */
+void console_enter(struct thread *thread);
+
+/* THREAD is so no longer, if it was: ^C is a key again. */
+void console_leave(struct thread *thread);
 
 #endif

@@ -61,6 +61,7 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/switch.h"
 #include "kernel/core/clock.h"
+#include "kernel/core/console.h"
 #include "kernel/core/context.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
@@ -393,6 +394,7 @@ __noreturn void thread_exit(enum thread_end how)
 		      preempt_count());
 	/* It may be ended inside a condition of wait_event(). */
 	end_wait(self);
+	console_leave(self);
 	arch_irq_disable();
 	self->end = how;
 	open_window_of(self);
@@ -490,6 +492,15 @@ void thread_kill(struct thread *thread)
 	if (thread->state == THREAD_WAITING)
 		wake(thread);
 	spin_unlock_irqrestore(&sched_lock, enabled);
+}
+
+/* KILLED comes last: who finds it finds the reason, too. */
+void thread_interrupt(struct thread *thread)
+{
+	if (thread_has_flags(thread, THREAD_KILLED))
+		return;
+	thread_set_flags(thread, THREAD_INTERRUPTED);
+	thread_kill(thread);
 }
 
 static bool never(void *data __unused)

@@ -52,6 +52,7 @@ enum thread_flag {
 	THREAD_OOM_VICTIM = 1 << 5,    /* chosen by the OOM killer */
 	THREAD_OOM_REAPED = 1 << 6,    /* its memory is gone, or out of reach */
 	THREAD_SERVICE = 1 << 7,       /* others wait for what it does */
+	THREAD_INTERRUPTED = 1 << 8,   /* KILLED is about what it does now */
 };
 
 /* The smallest oom_score_adj: never chosen; the largest: chosen first. */
@@ -165,6 +166,14 @@ static inline bool thread_has_flags(const struct thread *thread,
  * at the flag goes on waiting.  Any context but NMI.
  */
 void thread_kill(struct thread *thread);
+
+/*
+ * What THREAD does at present is to end, by ^C: the same as thread_kill(), and
+ * THREAD_INTERRUPTED is set, so that THREAD can tell it from its own end and go on
+ * (oom_pardon()).  For a thread that was killed already, nothing changes.  Any
+ * context but NMI.
+ */
+void thread_interrupt(struct thread *thread);
 
 void thread_set_priority(struct thread *thread, enum thread_priority priority);
 

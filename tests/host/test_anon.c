@@ -629,6 +629,25 @@ CASE(anon, swapoff_without_memory_or_with_an_error_leaves_the_area_on)
 	return finish();
 }
 
+CASE(anon, swapoff_by_a_thread_that_was_killed_leaves_the_area_on)
+{
+	int error;
+
+	EXPECT(start(16, 8));
+	EXPECT(fill(8, 70));
+	EXPECT(all_out(8));
+	thread_set_flags(current_thread(), THREAD_KILLED);
+	error = swapoff(&disk.device);
+	thread_clear_flags(current_thread(), THREAD_KILLED);
+	EXPECT_EQUAL(error, -EINTR);
+	EXPECT_EQUAL(swapents(), 8);
+	EXPECT_EQUAL(total_swap_pages(), 16);
+	EXPECT(holds(8, 70));
+	EXPECT_EQUAL(swapoff(&disk.device), 0);
+	EXPECT_EQUAL(swapon(&disk.device, 0, NULL), 0);
+	return finish();
+}
+
 CASE(anon, with_two_areas_swapoff_empties_the_one_that_is_meant)
 {
 	static struct ram_swap other;

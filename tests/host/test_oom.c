@@ -444,6 +444,41 @@ CASE(oom, nofs_exhausted_kills_nobody_and_goes_on_once_481_are_free)
 	return finish();
 }
 
+/* At the fifth rest ^C; a page comes at the sixtieth. */
+static bool interrupt_and_give_one_at_last(struct wait_queue *queue __unused)
+{
+	if (++rests == 5)
+		thread_set_flags(machine_main(),
+		                 THREAD_INTERRUPTED | THREAD_KILLED);
+	if (rests == 60)
+		pile_give(&pile, 1);
+	return false;
+}
+
+CASE(oom, nofs_request_that_is_interrupted_gets_half_of_min_and_null)
+{
+	begin(300);
+	machine_set_wait_hook(interrupt_and_give_one_at_last);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOFS, PILE_PAGES), 60);
+	EXPECT(rests >= 5 && rests < 10);
+	EXPECT_EQUAL(kills(), 0);
+	/* And then it is as before. */
+	oom_pardon(machine_main());
+	EXPECT_EQUAL(machine_main()->flags, 0);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, 1), 0);
+	return finish();
+}
+
+CASE(oom, nofail_request_that_is_interrupted_waits_on)
+{
+	begin(0);
+	machine_set_wait_hook(interrupt_and_give_one_at_last);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOFS | __GFP_NOFAIL, 1), 1);
+	EXPECT_EQUAL(rests, 60);
+	EXPECT_EQUAL(kills(), 0);
+	return finish();
+}
+
 CASE(oom, dma_exhausted_kills_nobody_and_gets_null)
 {
 	begin(200);

@@ -493,6 +493,22 @@ CASE(slow_path, a_block_lost_to_another_is_tried_for_16_times_a_costly_one_4)
 	return NULL;
 }
 
+/* Linux: fatal_signal_pending() in should_compact_retry(). */
+CASE(slow_path, compaction_is_not_retried_for_a_thread_that_was_killed)
+{
+	struct page *page;
+
+	machine_set_compact_hook(begin(200), on_compact);
+	script.compacted = COMPACT_SUCCESS;
+	script.reclaimed = 32;
+	thread_set_flags(machine_main(), THREAD_KILLED);
+	page = ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2);
+	thread_clear_flags(machine_main(), THREAD_KILLED);
+	EXPECT(page == NULL);
+	EXPECT_EQUAL(stat(VMSTAT_compact_retry), 0);
+	return finish();
+}
+
 CASE(slow_path, skipped_compaction_is_retried_while_reclaim_could_make_room)
 {
 	struct node *node = begin_scattered(200);
