@@ -142,8 +142,10 @@ def allowed_skips(place):
 
 
 def run_judge(report):
-    """The tests of ktap.py."""
-    suite = unittest.defaultTestLoader.loadTestsFromName("test_ktap")
+    """The tests of ktap.py and of machine.py's limits."""
+    suite = unittest.TestSuite()
+    for module in ("test_ktap", "test_machine"):
+        suite.addTests(unittest.defaultTestLoader.loadTestsFromName(module))
     for case in suite:
         for test in case:
             result = unittest.TestResult()
