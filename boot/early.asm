@@ -194,7 +194,8 @@ early_idt64:
 
 ; ---- Speaking --------------------------------------------------------------
 
-; 115200 baud, 8N1, no interrupts.
+; 115200 baud, 8N1, no interrupts.  The FIFOs stay as they are: what somebody has sent
+; already waits for drivers/uart.c.
 prepare_com1:
 	mov esi, com1_settings
 	mov ecx, (com1_settings_end - com1_settings) / 2
@@ -473,7 +474,7 @@ early_gdt_pointer:
 
 ; Pairs of register and value: no interrupts; divisor 1; 8N1; FIFO; DTR, RTS.
 com1_settings:
-	db 1, 0x00, 3, 0x80, 0, 0x01, 1, 0x00, 3, 0x03, 2, 0x07, 4, 0x03
+	db 1, 0x00, 3, 0x80, 0, 0x01, 1, 0x00, 3, 0x03, 4, 0x03
 com1_settings_end:
 
 text_line_end:	db 13, 10, 0

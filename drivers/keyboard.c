@@ -10,7 +10,9 @@
  *
  * The listener is called in each interrupt, with the scan code if it brought
  * one; then the code goes through the decoder, and what comes out of that into
- * the console's input ring.
+ * the console's input ring.  Where that leaves no room for another key, line 1 is
+ * masked until there is: the controller keeps the next byte, the keyboard those
+ * behind it, and each is an interrupt later.
  *
  * Locking: keyboard.lock guards the listener and the statistics; the decoder
  * belongs to the handler, which never runs twice at once (its line is masked).
@@ -58,6 +60,15 @@ static int read_code(void)
 	return code;
 }
 
+static void keyboard_resume(void)
+{
+	irq_unmask(KEYBOARD_IRQ);
+}
+
+static struct console_source keyboard_source = {
+	.resume = keyboard_resume,
+};
+
 static void keyboard_interrupt(int irq __unused, void *dev_id __unused)
 {
 	void (*listener)(int code, void *data);
@@ -76,8 +87,13 @@ static void keyboard_interrupt(int irq __unused, void *dev_id __unused)
 	if (code < 0)
 		return;
 	key = kbd_decode(&keyboard.decoder, (uint8_t)code);
-	if (key >= 0)
-		console_input(key);
+	if (key < 0)
+		return;
+	console_input(key);
+	/* First masked, or somebody may resume in between. */
+	irq_mask(KEYBOARD_IRQ);
+	if (console_room(&keyboard_source))
+		irq_unmask(KEYBOARD_IRQ);
 }
 
 void keyboard_set_listener(void (*listener)(int code, void *data), void *data)
@@ -95,6 +111,7 @@ int keyboard_init(void)
 
 	if (!i8042_present())
 		return -ENODEV;
+	console_register_source(&keyboard_source);
 	error = request_irq(KEYBOARD_IRQ, keyboard_interrupt, "keyboard", NULL);
 	if (error != 0)
 		pr_err("keyboard: no line %d: error %d", KEYBOARD_IRQ, -error);

@@ -11,12 +11,20 @@
  *
  * Input comes by interrupt.  Line 4 is edge triggered: a handler that returns
  * while the UART still has a reason to interrupt would never be called again.
- * It therefore asks IIR until that says "none", and if that takes too long it
- * switches the UART's interrupts off and on, which makes a new edge.
+ * So one that leaves bytes behind, or finds that IIR names a reason still,
+ * switches the UART's interrupts off and on, which makes a new edge.  It takes at
+ * most as many bytes as the FIFO has, for interrupts are off meanwhile.
+ *
+ * Where the console's ring has no room, the port is held: its interrupt is
+ * switched off, RTS says "wait", and what comes stays in the FIFO.  A line with
+ * hardware flow control, and an emulator's always, then holds the sender.  When
+ * there is room the console resumes it.  Bytes that came before the driver are
+ * kept (drivers/uart.c), so a sender may begin before the kernel does.
  *
  * Locking: serial.lock is held, interrupts off, for one call of the sink (a
  * line: up to 7 ms on a real port), so that lines stay whole.  In a panic it is
- * tried and then ignored.
+ * tried and then ignored.  serial.input_lock guards what decides about the
+ * receiver's interrupt; under it the console's lock is taken, never the other way.
  *
  * Source: National Semiconductor PC16550D data sheet, section 8.
  */
@@ -31,19 +39,24 @@
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
 
-#define SERIAL_IRQ   4
-#define PORT         UART_COM1
+#define SERIAL_IRQ 4
+#define PORT       UART_COM1
 
-#define INPUT_ROUNDS 64U
+/* Keys of others for which there is room while the port is held. */
+#define SPARE_KEYS 64U
 
 static struct {
 	struct spinlock lock;
+	struct spinlock input_lock;
 	bool present;
 	bool stuck;
 	unsigned int room; /* bytes the FIFO surely takes */
 	struct ansi_keys keys;
 	struct serial_statistics statistics;
-} serial = { .lock = SPINLOCK_INIT("serial") };
+} serial = {
+	.lock = SPINLOCK_INIT("serial"),
+	.input_lock = SPINLOCK_INIT("serial input"),
+};
 
 static void write_byte(uint8_t byte)
 {
@@ -84,9 +97,18 @@ static struct console_sink serial_sink = {
 	.write = serial_write,
 };
 
+static void take_byte(uint8_t byte)
+{
+	int key = ansi_keys_decode(&serial.keys, byte);
+
+	serial.statistics.received++;
+	if (key >= 0)
+		console_input(key);
+}
+
 int serial_early_init(void)
 {
-	if (!uart_init(PORT)) {
+	if (!uart_init(PORT, take_byte)) {
 		pr_notice("serial: no UART at 0x%x", PORT);
 		return -ENODEV;
 	}
@@ -95,38 +117,62 @@ int serial_early_init(void)
 	return 0;
 }
 
-static void receive(void)
+/* There is room again: what is in the FIFO makes an interrupt at once. */
+static void serial_resume(void)
 {
-	uint8_t status = uart_read(PORT, UART_LSR);
+	bool enabled = spin_lock_irqsave(&serial.input_lock);
 
-	/* 0xff: the port is gone. */
-	for (unsigned int i = 0; i < INPUT_ROUNDS && status != 0xff; i++) {
-		int key;
+	uart_set_ready(PORT, true);
+	uart_write(PORT, UART_IER, UART_IER_RECEIVED);
+	spin_unlock_irqrestore(&serial.input_lock, enabled);
+}
 
+static struct console_source serial_source = {
+	.resume = serial_resume,
+	.spare = SPARE_KEYS,
+};
+
+enum serial_input {
+	INPUT_NONE, /* all is taken */
+	INPUT_MORE, /* perhaps not all */
+	INPUT_HELD, /* there is no room for more */
+};
+
+static enum serial_input receive(void)
+{
+	for (unsigned int i = 0; i < UART_FIFO_BYTES; i++) {
+		uint8_t status = uart_read(PORT, UART_LSR);
+
+		/* The port is gone. */
+		if (status == 0xff)
+			return INPUT_NONE;
 		if (status & UART_LSR_OVERRUN)
 			serial.statistics.overruns++;
 		if (!(status & UART_LSR_DATA))
-			return;
-		serial.statistics.received++;
-		key = ansi_keys_decode(&serial.keys,
-		                       uart_read(PORT, UART_DATA));
-		if (key >= 0)
-			console_input(key);
-		status = uart_read(PORT, UART_LSR);
+			return INPUT_NONE;
+		if (!console_room(&serial_source))
+			return INPUT_HELD;
+		take_byte(uart_read(PORT, UART_DATA));
 	}
+	return INPUT_MORE;
 }
 
 static void serial_interrupt(int irq __unused, void *dev_id __unused)
 {
-	for (unsigned int i = 0; i < INPUT_ROUNDS; i++) {
-		receive();
-		/* Reasons that were not asked for are cleared by reading. */
-		uart_read(PORT, UART_MSR);
-		if (uart_read(PORT, UART_IIR) & UART_IIR_NONE)
-			return;
+	bool enabled = spin_lock_irqsave(&serial.input_lock);
+	enum serial_input input = receive();
+
+	/* Reasons that were not asked for are cleared by reading. */
+	uart_read(PORT, UART_MSR);
+	if (input == INPUT_HELD) {
+		uart_write(PORT, UART_IER, 0);
+		uart_set_ready(PORT, false);
+	} else if (!(uart_read(PORT, UART_IIR) & UART_IIR_NONE) ||
+	           input == INPUT_MORE) {
+		uart_write(PORT, UART_IER, 0);
+		uart_write(PORT, UART_IER, UART_IER_RECEIVED);
 	}
-	uart_write(PORT, UART_IER, 0);
-	uart_write(PORT, UART_IER, UART_IER_RECEIVED);
+	spin_unlock_irqrestore(&serial.input_lock, enabled);
 }
 
 int serial_init(void)
@@ -136,8 +182,9 @@ int serial_init(void)
 	if (!serial.present)
 		return -ENODEV;
 	error = request_irq(SERIAL_IRQ, serial_interrupt, "serial", NULL);
+	console_register_source(&serial_source);
 	if (error == 0)
-		uart_write(PORT, UART_IER, UART_IER_RECEIVED);
+		serial_resume();
 	else
 		pr_err("serial: no line %d: error %d; no input", SERIAL_IRQ,
 		       -error);

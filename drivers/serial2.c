@@ -20,7 +20,7 @@
 
 int serial2_init(void)
 {
-	return uart_init(UART_COM2) ? 0 : -ENODEV;
+	return uart_init(UART_COM2, NULL) ? 0 : -ENODEV;
 }
 
 static void wait_for_room(void)

@@ -44,10 +44,15 @@ void uart_write(uint16_t port, unsigned int reg, uint8_t value);
 bool uart_wait(uint16_t port, uint8_t bits, unsigned int polls);
 
 /*
- * Set the UART at PORT to 115200 8N1, FIFOs on and empty, its interrupts off.
- * Returns whether there is one: a byte sent in loopback mode must come back.
- * Any context.
+ * Set the UART at PORT to 115200 8N1, FIFOs on, its interrupts off.  What it has
+ * received already is not lost: FIFOs that are on stay as they are, and the bytes
+ * of one without are given to KEEP (NULL: nobody wants them).  Returns whether
+ * there is one: in loopback mode its modem lines must follow its own.  Any
+ * context.
  */
-bool uart_init(uint16_t port);
+bool uart_init(uint16_t port, void (*keep)(uint8_t byte));
+
+/* Ask the other side to send (RTS), or to wait.  Any context. */
+void uart_set_ready(uint16_t port, bool ready);
 
 #endif

@@ -11,7 +11,12 @@
  *
  * A character typed or deleted at the end is written as such; everything else
  * redraws the row: \r, prompt, the visible part, blanks over what stood behind it,
- * and \b back to the cursor.
+ * and \b back to the cursor.  At the right edge the text moves by half a row, so that
+ * a long line that is pasted is not drawn anew for each of its characters.
+ *
+ * A line has LINE_SIZE - 1 characters.  What is typed beyond is counted, and then the
+ * line is no line: it is refused when it is entered, for half a command may do what
+ * nobody asked for.  What the editor itself would insert goes in whole or not at all.
  *
  * Invariants: cursor <= length < LINE_SIZE; text[length] is NUL; offset <=
  * cursor <= offset + columns.
@@ -60,7 +65,7 @@ static void follow_cursor(struct line *line)
 	if (line->cursor < line->offset)
 		line->offset = line->cursor;
 	if (line->cursor > line->offset + width)
-		line->offset = line->cursor - width;
+		line->offset = line->cursor - width / 2;
 	if (line->length <= width)
 		line->offset = 0;
 }
@@ -92,6 +97,8 @@ static void cut(struct line *line, unsigned int from, unsigned int to)
 	memmove(line->text + from, line->text + to, line->length - to + 1);
 	line->length -= to - from;
 	line->cursor = from;
+	if (line->length == 0)
+		line->lost = 0;
 	if (last && line->offset == 0 && line->shown == to) {
 		show_string(line, "\b \b");
 		line->shown--;
@@ -110,26 +117,33 @@ static void cut_and_keep(struct line *line, unsigned int from, unsigned int to)
 	cut(line, from, to);
 }
 
-/* Insert as much of TEXT at the cursor as there is room for. */
-static void insert(struct line *line, const char *text, unsigned int count)
+/* Does what was just appended, COUNT characters, stand behind all that is shown? */
+static bool fits_behind_shown(const struct line *line, unsigned int count)
+{
+	unsigned int visible = line->length - line->offset;
+
+	return line->shown + count == visible && visible <= columns(line);
+}
+
+/* Insert TEXT at the cursor.  False: there is no room, and nothing is done. */
+static bool insert(struct line *line, const char *text, unsigned int count)
 {
 	bool at_end = line->cursor == line->length;
 	char *gap = line->text + line->cursor;
 
-	count = min(count, LINE_SIZE - 1 - line->length);
-	if (count == 0)
-		return;
+	if (count > LINE_SIZE - 1 - line->length)
+		return false;
 	memmove(gap + count, gap, line->length - line->cursor + 1);
 	memcpy(gap, text, count);
 	line->length += count;
 	line->cursor += count;
-	if (at_end && line->shown + count <= columns(line) &&
-	    line->offset == 0) {
+	if (at_end && fits_behind_shown(line, count)) {
 		show(line, text, count);
 		line->shown += count;
 	} else {
 		redraw(line);
 	}
+	return true;
 }
 
 static void replace_text(struct line *line, const char *text)
@@ -140,6 +154,7 @@ static void replace_text(struct line *line, const char *text)
 	line->text[length] = '\0';
 	line->length = (unsigned int)length;
 	line->cursor = line->length;
+	line->lost = 0;
 	redraw(line);
 }
 
@@ -314,8 +329,8 @@ static void complete(struct line *line)
 	if (completion.matches == 0)
 		return;
 	if (completion.common > completion.typed)
-		insert(line, completion.first + completion.typed,
-		       completion.common - completion.typed);
+		(void)insert(line, completion.first + completion.typed,
+		             completion.common - completion.typed);
 	else if (completion.matches > 1 && again)
 		list_matches(line, &completion);
 	else
@@ -323,7 +338,7 @@ static void complete(struct line *line)
 	/* A command is followed by something; a flag perhaps by a |. */
 	if (completion.matches == 1 && completion.start == 0 &&
 	    line->cursor == line->length)
-		insert(line, " ", 1);
+		(void)insert(line, " ", 1);
 }
 
 /* ---- Keys --------------------------------------------------------------- */
@@ -333,6 +348,8 @@ static enum line_event enter(struct line *line)
 	if (line->cursor != line->length)
 		move_to(line, line->length);
 	show_string(line, "\n");
+	if (line->lost > 0)
+		return LINE_TOO_LONG;
 	remember(line);
 	return LINE_ENTERED;
 }
@@ -346,6 +363,7 @@ static enum line_event give_up(struct line *line)
 	line->text[0] = '\0';
 	line->length = 0;
 	line->cursor = 0;
+	line->lost = 0;
 	return LINE_GIVEN_UP;
 }
 
@@ -403,7 +421,8 @@ static void delete_key(struct line *line, int key)
 		cut_and_keep(line, word_back(line), line->cursor);
 		break;
 	case CONTROL('Y'):
-		insert(line, line->killed, (unsigned int)strlen(line->killed));
+		(void)insert(line, line->killed,
+		             (unsigned int)strlen(line->killed));
 		break;
 	default:
 		break;
@@ -430,7 +449,7 @@ static void edit_key(struct line *line, int key)
 	char c = (char)key;
 
 	if (key >= ' ' && key < 0x7f) {
-		insert(line, &c, 1);
+		line->lost += !insert(line, &c, 1);
 	} else if (key == CONTROL('L')) {
 		clear_screen(line);
 	} else {
@@ -460,6 +479,7 @@ void line_begin(struct line *line)
 	line->text[0] = '\0';
 	line->length = 0;
 	line->cursor = 0;
+	line->lost = 0;
 	line->offset = 0;
 	line->shown = 0;
 	line->tab = false;

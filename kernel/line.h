@@ -18,7 +18,7 @@
 
 #include "lib/types.h"
 
-#define LINE_SIZE    160 /* with the NUL */
+#define LINE_SIZE    1024 /* with the NUL; a longer line is refused */
 #define LINE_HISTORY 16
 
 /* A screen's width less one: a full last column makes terminals disagree. */
@@ -28,6 +28,8 @@ enum line_event {
 	LINE_MORE,     /* the line goes on */
 	LINE_ENTERED,  /* line->text is what was entered */
 	LINE_GIVEN_UP, /* ^C: line->text is empty */
+	LINE_TOO_LONG, /* entered, but line->lost characters had no room: what
+	                * is in line->text must not be run */
 };
 
 struct line_hooks {
@@ -50,6 +52,7 @@ struct line {
 	char text[LINE_SIZE];
 	unsigned int length;
 	unsigned int cursor; /* 0 .. length */
+	unsigned int lost;   /* characters typed for which there was no room */
 	unsigned int offset; /* text[offset] is the leftmost one shown */
 	unsigned int shown;  /* columns behind the prompt with characters */
 	bool tab;            /* the last key was a Tab that changed nothing */

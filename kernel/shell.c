@@ -287,8 +287,8 @@ static const struct line_hooks hooks = {
 
 static struct line line;
 
-/* Read a whole line; it is in line.text. */
-static void read_line(void)
+/* Read a whole line; it is in line.text.  False: there is nothing to run. */
+static bool read_line(void)
 {
 	enum line_event event = LINE_MORE;
 
@@ -303,6 +303,11 @@ static void read_line(void)
 		else
 			event = line_key(&line, key);
 	}
+	if (event == LINE_TOO_LONG)
+		console_printf("not run: the line has %u characters, and %d "
+		               "are the most\n",
+		               line.length + line.lost, LINE_SIZE - 1);
+	return event == LINE_ENTERED;
 }
 
 /* What ^C has ended is over, and the shell goes on. */
@@ -327,7 +332,7 @@ void shell_run(void)
 	line_init(&line, &hooks, PROMPT);
 	console_printf("Type 'help' for the commands.\n");
 	for (;;) {
-		read_line();
-		run_in_foreground(line.text);
+		if (read_line())
+			run_in_foreground(line.text);
 	}
 }

@@ -6,6 +6,7 @@
  */
 #include "kernel/core/console.h"
 #include "kernel/files.h"
+#include "kernel/line.h"
 #include "kernel/shell_command.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -13,9 +14,6 @@
 
 /* Bytes of a file at a time: console_printf() has room for them. */
 #define PART 256
-
-/* What can be written at a time. */
-#define TEXT 512
 
 /* ---- Errors --------------------------------------------------------------- */
 
@@ -227,7 +225,7 @@ static int write_text(const char *path, const char *text)
 
 static int run_write(int argc, char **argv)
 {
-	char text[TEXT];
+	char text[LINE_SIZE + 1]; /* and a newline */
 	size_t length;
 
 	if (argc < 2)

@@ -8,13 +8,22 @@
  * The input ring is filled by interrupts and emptied by threads.  `written` and
  * `taken` count keys since boot; their difference is what the ring holds.
  *
+ *	sender --> device's FIFO --> handler --> ring --> shell
+ *	                                ^          |
+ *	             held: no room <----+----------+
+ *	             resumed: half of it is free
+ *
+ * A handler that finds the ring (nearly) full leaves its device alone; the device
+ * fills up and holds the sender.  Sources are held one before the other, so that
+ * a key of the keyboard has a place although a serial line is held.
+ *
  * ^C does not wait in the ring behind a command that reads no keys: while a thread
  * is in the foreground, the interrupt that brings ^C marks it and wakes it.  What
  * the mark ends is told in kernel/core/sched.h and mm/slow_path.c.
  *
  * Locking: input_lock guards the ring and who is in the foreground; it is released
- * before the reader is woken.  It is held while a thread is interrupted, so that
- * none is after console_leave().
+ * before the reader is woken or a source is resumed.  It is held while a thread is
+ * interrupted, so that none is after console_leave().
  */
 #include "kernel/core/console.h"
 
@@ -25,12 +34,10 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-/* Three lines of typing ahead; a key is below 0x200. */
-#define INPUT_KEYS 256
+/* Two long lines of typing ahead; a key is below 0x200. */
+#define INPUT_KEYS 2048
 
 #define CONTROL_C  0x03
-
-#define PRINTF_MAX 512
 
 static struct spinlock sinks_lock = SPINLOCK_INIT("console sinks");
 static void (*diverted_to)(const char *text, size_t size);
@@ -46,6 +53,9 @@ static uint64_t written;
 static uint64_t taken;
 static uint64_t input_dropped;
 static struct thread *foreground; /* whom ^C interrupts; NULL: it is a key */
+static unsigned int interrupts;   /* how many ^C the ring holds */
+static unsigned int held;         /* how many sources are */
+static struct console_source *sources;
 
 /* ---- Output ------------------------------------------------------------- */
 
@@ -106,7 +116,7 @@ void console_divert(void (*divert)(const char *text, size_t size))
 void console_printf(const char *format, ...)
 {
 	void (*to)(const char *, size_t);
-	char text[PRINTF_MAX];
+	char text[CONSOLE_PRINTF_MAX];
 	va_list arguments;
 	int length;
 
@@ -133,8 +143,56 @@ static bool interrupt_foreground(int key)
 	if (key != CONTROL_C || foreground == NULL)
 		return false;
 	taken = written;
+	interrupts = 0;
 	thread_interrupt(foreground);
 	return true;
+}
+
+void console_register_source(struct console_source *source)
+{
+	bool enabled = spin_lock_irqsave(&input_lock);
+
+	source->next = sources;
+	sources = source;
+	spin_unlock_irqrestore(&input_lock, enabled);
+}
+
+bool console_room(struct console_source *source)
+{
+	bool enabled = spin_lock_irqsave(&input_lock);
+	bool room = INPUT_KEYS - (written - taken) > source->spare;
+
+	if (!room && !source->held) {
+		source->held = true;
+		held++;
+	}
+	spin_unlock_irqrestore(&input_lock, enabled);
+	return room;
+}
+
+/* One that is held and may go on, or NULL. */
+static struct console_source *take_held(void)
+{
+	bool enabled = spin_lock_irqsave(&input_lock);
+	struct console_source *source = NULL;
+
+	if (held > 0 && written - taken <= INPUT_KEYS / 2) {
+		source = sources;
+		while (!source->held)
+			source = source->next;
+		source->held = false;
+		held--;
+	}
+	spin_unlock_irqrestore(&input_lock, enabled);
+	return source;
+}
+
+static void resume_sources(void)
+{
+	struct console_source *source;
+
+	while (READ_ONCE(held) > 0 && (source = take_held()) != NULL)
+		source->resume();
 }
 
 void console_input(int key)
@@ -143,10 +201,12 @@ void console_input(int key)
 	bool is_key = !interrupt_foreground(key);
 	bool full = is_key && written - taken == INPUT_KEYS;
 
-	if (full)
+	if (full) {
 		input_dropped++;
-	else if (is_key)
+	} else if (is_key) {
 		input[written++ % INPUT_KEYS] = (uint16_t)key;
+		interrupts += key == CONTROL_C;
+	}
 	spin_unlock_irqrestore(&input_lock, enabled);
 	if (is_key && !full)
 		wake_up(&readers);
@@ -161,27 +221,33 @@ uint64_t console_input_dropped(void)
 	return dropped;
 }
 
+/* The oldest key; there is one.  Under input_lock. */
+static int take_oldest(void)
+{
+	int key = input[taken++ % INPUT_KEYS];
+
+	interrupts -= key == CONTROL_C;
+	return key;
+}
+
 int console_poll_key(void)
 {
 	bool enabled = spin_lock_irqsave(&input_lock);
-	int key = -1;
+	int key = written != taken ? take_oldest() : -1;
 
-	if (written != taken)
-		key = input[taken++ % INPUT_KEYS];
 	spin_unlock_irqrestore(&input_lock, enabled);
+	resume_sources();
 	return key;
 }
 
 /* The first ^C in the ring, taken with the keys before it.  input_lock is held. */
 static bool take_control_c(void)
 {
-	for (uint64_t at = taken; at != written; at++) {
-		if (input[at % INPUT_KEYS] == CONTROL_C) {
-			taken = at + 1;
-			return true;
-		}
-	}
-	return false;
+	bool found = interrupts > 0;
+
+	while (found && take_oldest() != CONTROL_C)
+		;
+	return found;
 }
 
 bool console_interrupted(void)
@@ -191,6 +257,7 @@ bool console_interrupted(void)
 	bool found = take_control_c();
 
 	spin_unlock_irqrestore(&input_lock, enabled);
+	resume_sources();
 	return found ||
 	       (self != NULL && thread_has_flags(self, THREAD_INTERRUPTED));
 }

@@ -35,8 +35,10 @@ uint64_t console_write_dropped(void);
 
 /*
  * printf to all sinks, not into the log: the shell's and self-test's voice.  At
- * most 511 characters.
+ * most CONSOLE_PRINTF_MAX - 1 characters: a line of the shell, and what is said
+ * about it.
  */
+#define CONSOLE_PRINTF_MAX 1280
 void console_printf(const char *format, ...) __printf(1, 2);
 
 /*
@@ -69,7 +71,25 @@ enum console_key {
 	KEY_INSERT,
 };
 
-/* Put a key into the ring, from an interrupt.  Full: counted, dropped. */
+/*
+ * Who delivers keys.  A source asks before each key whether there is room; if not,
+ * it is held: it takes nothing from its device, whose sender waits in its turn,
+ * until RESUME is called, when half of the ring is free.  So nothing is lost,
+ * however much is pasted.  RESUME is called in thread context without a lock.
+ */
+struct console_source {
+	void (*resume)(void);
+	unsigned int spare; /* keys for which there is room when it is held */
+	bool held;          /* private: under the ring's lock */
+	struct console_source *next; /* private */
+};
+void console_register_source(struct console_source *source);
+
+/* Is there room for a key of SOURCE?  If not, it is held.  Any context but NMI. */
+__must_check bool console_room(struct console_source *source);
+
+/* Put a key into the ring, from an interrupt.  Full: counted, dropped; who asks
+ * console_room() never sees that. */
 void console_input(int key);
 uint64_t console_input_dropped(void);
 

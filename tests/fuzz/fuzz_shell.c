@@ -107,6 +107,7 @@ static struct {
 	char text[LINE_SIZE];
 	size_t length;
 	size_t cursor;
+	size_t lost;  /* characters that had no room: nothing may run */
 	bool known;   /* only keys of the model since the line began */
 	bool entered; /* the next key begins a line */
 } model;
@@ -119,8 +120,10 @@ static void model_begin(void)
 
 static void model_insert(char c)
 {
-	if (model.length == LINE_SIZE - 1)
+	if (model.length == LINE_SIZE - 1) {
+		model.lost++;
 		return;
+	}
 	memmove(model.text + model.cursor + 1, model.text + model.cursor,
 	        model.length - model.cursor + 1);
 	model.text[model.cursor++] = c;
@@ -133,6 +136,8 @@ static void model_remove(size_t at)
 		return;
 	memmove(model.text + at, model.text + at + 1, model.length - at);
 	model.length--;
+	if (model.length == 0)
+		model.lost = 0;
 }
 
 static void model_key(int key)
@@ -212,6 +217,7 @@ static void check_words(int argc, char **argv)
 	const char *at = model.text;
 
 	CLAIM(argc >= 1 && argc <= SHELL_MAX_WORDS);
+	CLAIM(!model.known || model.lost == 0);
 	for (int i = 0; i < argc; i++) {
 		size_t length = strlen(argv[i]);
 

@@ -271,14 +271,72 @@ CASE(line, tab_completes_and_lists)
 CASE(line, a_long_line_scrolls_sideways_and_ends)
 {
 	start();
-	for (unsigned int i = 0; i < 300; i++) {
+	for (unsigned int i = 0; i < LINE_SIZE + 100; i++) {
 		line_key(&line, 'a' + (int)(i % 26));
 		EXPECT(look() == NULL);
 	}
 	EXPECT_EQUAL(line.length, LINE_SIZE - 1);
+	EXPECT_EQUAL(line.lost, 101);
 	line_key(&line, KEY_HOME);
 	EXPECT(look() == NULL);
 	EXPECT_EQUAL(line.offset, 0);
+	return NULL;
+}
+
+/* COUNT times C. */
+static void type_repeated(char c, unsigned int count)
+{
+	while (count-- > 0)
+		line_key(&line, c);
+}
+
+/* The longest line is entered; with one character more it is refused, not
+ * remembered, and the next one is as any other. */
+CASE(line, a_line_that_is_too_long_is_refused_and_not_cut)
+{
+	start();
+	type_repeated('x', LINE_SIZE - 1);
+	EXPECT_EQUAL(line.lost, 0);
+	EXPECT(type("\n") == LINE_ENTERED);
+	EXPECT_EQUAL(strlen(line.text), LINE_SIZE - 1);
+	line_begin(&line);
+	type_repeated('y', LINE_SIZE);
+	EXPECT_EQUAL(line.lost, 1);
+	EXPECT(type("\n") == LINE_TOO_LONG);
+	line_begin(&line);
+	line_key(&line, KEY_UP);
+	EXPECT_EQUAL(line.length, LINE_SIZE - 1);
+	EXPECT(line.text[0] == 'x');
+	/* What was given up or deleted does not count. */
+	type_repeated('z', 3);
+	EXPECT_EQUAL(line.lost, 3);
+	EXPECT(line_key(&line, 0x15) == LINE_MORE);
+	EXPECT(type("echo\n") == LINE_ENTERED);
+	line_begin(&line);
+	type_repeated('z', LINE_SIZE + 5);
+	EXPECT(line_key(&line, 0x03) == LINE_GIVEN_UP);
+	line_begin(&line);
+	EXPECT(type("echo\n") == LINE_ENTERED);
+	return NULL;
+}
+
+/* What would be inserted by the editor itself is inserted whole or not at all. */
+CASE(line, what_does_not_fit_is_not_completed_or_put_back_by_half)
+{
+	start();
+	type("abcdef");
+	line_key(&line, 0x15);
+	type_repeated('x', LINE_SIZE - 4);
+	line_key(&line, 0x19);
+	EXPECT_EQUAL(line.length, LINE_SIZE - 4);
+	EXPECT_EQUAL(line.lost, 0);
+	start();
+	type_repeated('x', LINE_SIZE - 8);
+	type(" GFP_\t");
+	EXPECT_EQUAL(line.length, LINE_SIZE - 3);
+	type("A\t");
+	EXPECT_EQUAL(line.length, LINE_SIZE - 2);
+	EXPECT_EQUAL(line.lost, 0);
 	return NULL;
 }
 

@@ -54,6 +54,31 @@ def sync_asks_for_a_flush_and_tells_if_it_fails(lab):
 
 
 @boot_test
+def names_are_as_long_as_they_were_typed(lab):
+    """255 characters are the most that ext2 has; a longer name is refused, and no
+    file has a part of it."""
+    with lab.prompt(disk=disk_copy(lab.directory)) as machine:
+        for length in (152, 200, 255):
+            name = "z" * length
+            said = command(machine, f"write /{name} hello {length}")
+            check(said.strip() == "", f"write: {said!r}")
+            said = command(machine, f"cat /{name}")
+            check(f"hello {length}\n" in said, f"cat: {said!r}")
+        for length in (256, 900):
+            said = command(machine, f"write /{'z' * length} hello")
+            check("the name is too long" in said, f"write: {said!r}")
+        said = command(machine, f"write /{'z' * 2000} hello")
+        check("not run: the line has 2013 characters" in said, said)
+        # A line as long as can be is a file as long as that.
+        text = "t" * (1023 - len("write /t "))
+        command(machine, f"write /t {text}")
+        check(f"\n{text}\n" in "\n" + command(machine, "cat /t"), "not all of it")
+        said = command(machine, "ls /")
+        names = sorted(len(n) for n in re.findall(r"\bz+\b", said))
+        check(names == [152, 200, 255], f"names of {names} characters")
+
+
+@boot_test
 def control_c_ends_a_file_without_end(lab):
     """4 GB of zeroes, printed as dots; what was typed behind ^C stays."""
     disk = disk_copy(lab.directory)

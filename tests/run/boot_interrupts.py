@@ -7,7 +7,7 @@ import signal
 import threading
 
 from ktap import Log
-from lab import boot_test, check, command, disk_copy
+from lab import boot_test, check, command, disk_copy, for_each
 from lab import expect_selftest_passes, number
 from machine import PROMPT, Failure, wait_until
 from qemu import GUEST_TIME
@@ -205,6 +205,79 @@ def serial_input_faster_than_the_line(lab):
             command(qemu, "irqs"), r"^COM1: \d+ bytes in, (\d+) over", "irqs"
         )
         check(overruns == 0, f"{overruns} overruns")
+
+
+def keys_dropped(qemu):
+    said = command(qemu, "irqs")
+    check(", 0 overruns" in said, said)
+    return number(said, r"console dropped: (\d+) keys", "irqs")
+
+
+def expect_lines(qemu, words):
+    """The answers of `echo WORD`, each once and in this order."""
+    for word in words:
+        qemu.console.expect(rf"\n{word}\r?\n")
+
+
+@for_each(lines_60=60, lines_600=600)
+def pasted_in_one_write_all_run(lab, count):
+    """600 are three times what the console's ring holds."""
+    words = [f"p{i:03}" for i in range(count)]
+    with lab.prompt() as qemu:
+        qemu.send("".join(f"echo {word}\r" for word in words))
+        expect_lines(qemu, words)
+        qemu.console.expect(PROMPT)
+        check(keys_dropped(qemu) == 0, "keys were dropped")
+        answers = re.findall(r"\n(p\d\d\d)\r?\n", qemu.console.text)
+        check(answers == words, f"{len(answers)} answers for {count} lines")
+
+
+@boot_test
+def pasted_behind_a_command_that_does_not_read_all_run(lab):
+    """Nobody reads keys while it runs: the ring is full, and the port holds."""
+    words = [f"q{i:03}" for i in range(400)]
+    with lab.prompt() as qemu:
+        qemu.send("bench\r" + "".join(f"echo {word}\r" for word in words))
+        expect_lines(qemu, words)
+        qemu.console.expect(PROMPT)
+        check(keys_dropped(qemu) == 0, "keys were dropped")
+
+
+@boot_test
+def pasted_before_the_kernel_runs_it_waits(lab):
+    """From the first byte on: the machine stands still when they are sent, and the
+    loader of this disc does not read the port."""
+    words = [f"r{i:03}" for i in range(60)]
+    with lab.boot(stopped=True) as qemu:
+        qemu.send("".join(f"echo {word}\r" for word in words))
+        qemu.qmp("cont")
+        expect_lines(qemu, words)
+        qemu.console.expect(PROMPT)
+        check(keys_dropped(qemu) == 0, "keys were dropped")
+        check("no such command" not in qemu.console.text, "a line was torn")
+
+
+@for_each(of_160=160, of_300=300, of_1018=1018)
+def long_line_is_what_was_typed(lab, length):
+    """`echo` and so many characters, and another command in the same write."""
+    text = "".join(chr(97 + i % 26) for i in range(length))
+    with lab.prompt() as qemu:
+        qemu.send(f"echo {text}\recho behind\r")
+        qemu.console.expect(rf"\n{text}\r?\n")
+        qemu.console.expect(r"\nbehind\r?\n")
+
+
+@for_each(by_1=1019, to_4096=4091)
+def too_long_a_line_is_refused_and_not_run(lab, length):
+    with lab.prompt() as qemu:
+        qemu.send("echo " + length * "x" + "\recho behind\r")
+        qemu.console.expect(
+            rf"not run: the line has {length + 5} characters, and 1023 are the most"
+        )
+        qemu.console.expect(r"\nbehind\r?\n")
+        check("\nxxx" not in qemu.console.text, "a part of it was run")
+        said = command(qemu, "bench 0 " + 180 * "y")
+        check("usage" in said, f"the shell is out of step: {said!r}")
 
 
 @boot_test

@@ -169,18 +169,29 @@ def rate_out_of_range_is_named_and_ignored(lab, word):
         check(f"'{word}'" in qemu.console.text, f"{word} is not reported")
 
 
-@boot_test
-def run_without_a_terminal_boots_and_powers_off(lab):
-    """What `make run </dev/null` does, by the program behind it."""
+def run_with_input(text):
+    """What `make run` writes, by the program behind it."""
     console = os.path.join(ROOT, "tests", "run", "console.py")
     done = subprocess.run(
         [sys.executable, console],
-        stdin=subprocess.DEVNULL,
+        input=text.encode(),
         capture_output=True,
         timeout=scaled(LIMIT),
     )
     check(done.returncode == 0, f"it ended with {done.returncode}")
-    check(b"labyrinth> " in done.stdout, "no prompt came")
+    return done.stdout.replace(b"\r", b"")
+
+
+@boot_test
+def run_without_a_terminal_boots_and_powers_off(lab):
+    """What `make run </dev/null` and `echo ... | make run` do, one after the other:
+    they have the same files.  A line that is too long is told, and no hang."""
+    check(b"labyrinth> " in run_with_input(""), "no prompt came")
+    lines = ("echo " + 400 * "a", "echo " + 2000 * "b", "echo behind")
+    said = run_with_input("".join(line + "\n" for line in lines))
+    check(b"\n" + 400 * b"a" + b"\n" in said, "the long line is cut")
+    check(b"not run: the line has 2005 characters" in said, "not refused")
+    check(b"\nbehind\n" in said, "the line behind is lost")
 
 
 def run_in_a_terminal(words):
