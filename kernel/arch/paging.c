@@ -23,6 +23,9 @@
  *  P3  Virtual page 0 is not mapped.
  *  P4  No guard page is mapped.
  *
+ * paging_check() walks a slice of entries with interrupts off, and finds its way
+ * down from the root again for each: a table below may be gone by then.
+ *
  * Locking: none.  The tables change during boot; then only through the
  * functions of direct_map.h, window.h and the two for stacks, each of which
  * says who may call it.  One CPU runs; what is unmapped is flushed there.
@@ -32,6 +35,7 @@
  */
 #include "kernel/arch/paging.h"
 
+#include "kernel/arch/arch.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/image.h"
 #include "kernel/arch/page_table.h"
@@ -315,13 +319,19 @@ struct rights {
 	bool user;
 };
 
-/* A walk over all of memory, one table a level at a time. */
+/* A walk over all of memory.  PAGE is the next one to be looked at, a number of
+ * 48 - 12 bits; all else is found anew for each slice. */
 struct walk {
-	uint64_t *table[ROOT_LEVEL + 1];
-	struct rights rights[ROOT_LEVEL + 2]; /* of what leads to the level */
-	unsigned int index[ROOT_LEVEL + 1];
-	unsigned int level;
+	uint64_t page;
+	unsigned int level; /* of the table we are in */
+	uint64_t *table;
+	struct rights rights; /* of what leads to it */
 };
+
+#define ADDRESS_PAGES (1UL << (9 * ROOT_LEVEL))
+
+/* Entries that are looked at before others may go on. */
+#define PAGING_SLICE  32
 
 static struct rights less(struct rights rights, uint64_t entry)
 {
@@ -349,21 +359,40 @@ static const char *wrong_with(struct rights rights, uintptr_t address)
 }
 
 /* The address of what the walk stands at, bit 47 copied to those above it. */
-static uintptr_t address_of(const struct walk *walk)
+static uintptr_t address_of(uint64_t page)
 {
-	uint64_t page = 0;
-
-	for (unsigned int level = ROOT_LEVEL; level >= walk->level; level--)
-		page |= (uint64_t)walk->index[level] << (9 * (level - 1));
 	if (page & HIGH_HALF_PAGE)
 		page |= ~(2 * HIGH_HALF_PAGE - 1);
 	return page << PAGE_SHIFT;
 }
 
+static uint64_t walk_entry(const struct walk *walk)
+{
+	return READ_ONCE(
+		walk->table[level_index(address_of(walk->page), walk->level)]);
+}
+
+/* From the root down to the table that the next entry is in. */
+static void walk_down(struct walk *walk)
+{
+	uint64_t entry;
+
+	walk->level = ROOT_LEVEL;
+	walk->table = page_table_of(read_cr3());
+	walk->rights = (struct rights){ true, true, true };
+	entry = walk_entry(walk);
+	while (walk->level > 1 && leads_on(entry)) {
+		walk->rights = less(walk->rights, entry);
+		walk->level--;
+		walk->table = page_table_of(entry);
+		entry = walk_entry(walk);
+	}
+}
+
 static void check_mapping(const struct walk *walk, struct rights rights,
                           struct paging_check *check)
 {
-	uintptr_t address = address_of(walk);
+	uintptr_t address = address_of(walk->page);
 	const char *what = wrong_with(rights, address);
 
 	check->mappings++;
@@ -376,40 +405,34 @@ static void check_mapping(const struct walk *walk, struct rights rights,
 	check->wrong++;
 }
 
-/* Look at one entry; goes down a level if it leads there. */
-static void step(struct walk *walk, struct paging_check *check)
+/* Look at one entry that leads no further, and go behind what it maps; true: the
+ * table ends there. */
+static bool step(struct walk *walk, struct paging_check *check)
 {
-	unsigned int level = walk->level;
-	uint64_t entry = READ_ONCE(walk->table[level][walk->index[level]]);
-	struct rights rights = less(walk->rights[level + 1], entry);
+	uint64_t pages = 1UL << (9 * (walk->level - 1));
+	uint64_t entry = walk_entry(walk);
 
-	if (level > 1 && leads_on(entry)) {
-		walk->rights[level] = rights;
-		walk->level = level - 1;
-		walk->table[level - 1] = page_table_of(entry);
-		walk->index[level - 1] = 0;
-		return;
-	}
 	if (entry & PTE_PRESENT)
-		check_mapping(walk, rights, check);
-	walk->index[level]++;
+		check_mapping(walk, less(walk->rights, entry), check);
+	walk->page = ALIGN_DOWN(walk->page, pages) + pages;
+	return walk->page % (pages * TABLE_ENTRIES) == 0;
 }
 
 struct paging_check paging_check(void)
 {
 	struct paging_check check = { 0 };
-	struct walk walk = { .level = ROOT_LEVEL };
+	struct walk walk = { .page = 0 };
 
-	walk.table[ROOT_LEVEL] = page_table_of(read_cr3());
-	walk.rights[ROOT_LEVEL + 1] = (struct rights){ true, true, true };
-	for (;;) {
-		if (walk.index[walk.level] < TABLE_ENTRIES) {
-			step(&walk, &check);
-			continue;
-		}
-		if (walk.level == ROOT_LEVEL)
-			return check;
-		walk.level++;
-		walk.index[walk.level]++;
+	while (walk.page < ADDRESS_PAGES) {
+		bool enabled = arch_irq_save();
+		unsigned int looked = 0;
+		bool ends = false;
+
+		walk_down(&walk);
+		while (!ends && looked++ < PAGING_SLICE &&
+		       (walk.level == 1 || !leads_on(walk_entry(&walk))))
+			ends = step(&walk, &check);
+		arch_irq_restore(enabled);
 	}
+	return check;
 }

@@ -89,7 +89,8 @@ uint64_t paging_lookup(uintptr_t address, unsigned int *level);
 bool paging_is_guard(uintptr_t address);
 
 /*
- * Walk all tables.  A mapping is an entry that maps memory, whatever its size;
+ * Walk all tables, a slice at a time; others go on meanwhile, and what is counted
+ * is what each slice finds.  A mapping is an entry that maps memory, whatever its size;
  * it is wrong if it is writable and executable, open to user mode, virtual page
  * 0, or a guard page.  0 wrong ones is the only good answer.  Thread context.
  */
