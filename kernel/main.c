@@ -245,6 +245,7 @@ static void mm_init(uint64_t info_physical)
 	void *ring = early_memory(records * sizeof(struct trace_record),
 	                          "the trace");
 	const char *broken;
+	char sentence[160];
 
 	/* Each frame gets a struct page; all are taken. */
 	node_init(&node, array, 0, pages);
@@ -269,7 +270,7 @@ static void mm_init(uint64_t info_physical)
 	swap_start(&node);
 	anon_start();
 	reclaim_set_swap(&node, get_nr_swap_pages);
-	broken = mm_check();
+	broken = mm_check(sentence, sizeof(sentence));
 	if (broken != NULL)
 		panic("memory does not add up at boot: %s", broken);
 	print_memory();
@@ -279,7 +280,7 @@ static void mm_init(uint64_t info_physical)
 
 static void report_memory(void)
 {
-	static char sentence[160];
+	char sentence[160];
 	struct page_columns columns;
 	const char *broken =
 		node_check(&node, &columns, true, sentence, sizeof(sentence));

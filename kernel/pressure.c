@@ -412,15 +412,14 @@ static void count(struct pressure_report *report, long sign)
 	report->microseconds += s * clock_microseconds();
 }
 
-static const char *check_all(void)
+static const char *check_all(char *buffer, size_t size)
 {
-	static char sentence[160];
-	const char *broken = mm_check();
+	const char *broken = mm_check(buffer, size);
 
 	if (broken == NULL)
-		broken = swap_check(sentence, sizeof(sentence));
+		broken = swap_check(buffer, size);
 	if (broken == NULL)
-		broken = anon_check(sentence, sizeof(sentence));
+		broken = anon_check(buffer, size);
 	return broken;
 }
 
@@ -608,7 +607,7 @@ void pressure_run(unsigned int rounds, unsigned long memory, struct ext2 *fs,
 	if (report->broken == NULL)
 		report->broken = recorder_check();
 	if (report->broken == NULL)
-		report->broken = check_all();
+		report->broken = check_all(report->said, sizeof(report->said));
 	if (report->broken == NULL && !report->ended)
 		report->broken = judge(report);
 }

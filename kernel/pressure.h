@@ -43,6 +43,7 @@ struct pressure_report {
 
 	bool ended;         /* by ^C: not judged, and no failure */
 	const char *broken; /* NULL, or what did not hold */
+	char said[160];     /* by a check, for it */
 };
 
 /*

@@ -287,7 +287,6 @@ static int sync_twice(struct ext2 *fs, struct pressure_files_report *report)
 
 void pressure_files_end(struct pressure_files_report *report)
 {
-	static char sentence[160];
 	struct ext2 *fs = writers[0].fs;
 
 	*report = (struct pressure_files_report){ .written = 0 };
@@ -301,5 +300,5 @@ void pressure_files_end(struct pressure_files_report *report)
 		add_report(report, &writers[i].report);
 	}
 	report->sync_error = sync_twice(fs, report);
-	report->broken = ext2_check(fs, sentence, sizeof(sentence));
+	report->broken = ext2_check(fs, report->said, sizeof(report->said));
 }

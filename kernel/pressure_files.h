@@ -21,6 +21,7 @@ struct pressure_files_report {
 	unsigned int lost;  /* a bit for each file: not all of it is on disk */
 	int sync_error;     /* the file system's own blocks are not on disk */
 	const char *broken; /* NULL, or what ext2_check() said */
+	char said[160];     /* there */
 };
 
 /*

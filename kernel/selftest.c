@@ -211,15 +211,17 @@ static const char *check_balance(const struct page_columns *before,
                                  unsigned long events)
 {
 	struct page_columns after;
-	const char *broken;
+	const char *broken = NULL;
+	char sentence[160];
 
 	refiller_settle();
 	after = read_columns();
 	/* A case that asked the kernel's allocator for nothing changed nothing;
 	 * the others are followed by a count of every page. */
-	broken = count_events() == events ? NULL : mm_check();
+	if (count_events() != events)
+		broken = mm_check(sentence, sizeof(sentence));
 	if (broken != NULL)
-		return broken;
+		return test_failure("%s", broken);
 	if (before->used != after.used ||
 	    before->exclusive != after.exclusive || before->bad != after.bad ||
 	    before->free + before->parked != after.free + after.parked)
@@ -384,7 +386,8 @@ static void print_suite(const char *suite, const struct selftest_result *result)
 /* Every page is counted after every suite, whatever its cases did. */
 static void check_suite(const char *suite, struct selftest_result *result)
 {
-	const char *broken = mm_check();
+	char sentence[160];
+	const char *broken = mm_check(sentence, sizeof(sentence));
 
 	if (broken == NULL)
 		return;

@@ -309,10 +309,11 @@ static const char *vmstat_candidate(const char *word __unused,
 static int run_check(int argc, char **argv __unused)
 {
 	const char *broken;
+	char sentence[160];
 
 	if (argc > 1)
 		return -EINVAL;
-	broken = mm_check();
+	broken = mm_check(sentence, sizeof(sentence));
 	console_printf("check: %s\n",
 	               broken == NULL ? "every page is in exactly one column"
 	                              : broken);

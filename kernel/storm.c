@@ -387,7 +387,7 @@ static void run_once(unsigned int ticks, struct storm_report *report)
 	if (report->wrong == NULL)
 		report->wrong = recorder_check();
 	if (report->wrong == NULL)
-		report->wrong = mm_check();
+		report->wrong = mm_check(report->said, sizeof(report->said));
 	storm_judge(report);
 }
 

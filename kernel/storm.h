@@ -34,6 +34,7 @@ struct storm_report {
 	bool keyboard;            /* there is a controller to raise them */
 	bool ended;               /* by ^C */
 	const char *wrong;        /* NULL, or what is wrong in the books */
+	char said[160];           /* by a check, for it */
 	enum storm_outcome outcome;
 	const char *reason; /* of STORM_BROKEN and STORM_TOO_SLOW */
 };

@@ -28,7 +28,9 @@
  *  A2  A word with an entry has a reference of the slot.
  *  A3  resident and swapped are the numbers of such words.
  *  A4  A page has one reference from its word.  More: somebody copies, waits or
- *      reclaims, and the page stays.
+ *      reclaims, and the page stays; who does is counted in anon.users, and
+ *      reclaim in its in_hand, before they have the reference and until they
+ *      have it no more.
  *
  * Locking: object->lock for the words, taken before swap's lock; held for a few
  * instructions, never while anything sleeps or allocates.  So reclaim can run on
@@ -55,6 +57,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/address_space.h"
+#include "mm/check.h"
 #include "mm/lru.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
@@ -78,6 +81,7 @@ struct anon_object {
 	struct thread *owner;         /* (o) or NULL */
 	unsigned long pages;          /* (c) */
 	unsigned long swapped;        /* (o) words with an entry */
+	unsigned long changes;        /* (o) words that were set, ever */
 	bool dead;                    /* (o) reaped or destroyed */
 	uintptr_t *leaf[ANON_LEAVES]; /* (o) set once */
 };
@@ -86,12 +90,25 @@ static_assert(sizeof(struct anon_object) <= PAGE_SIZE, "one page");
 static struct {
 	struct spinlock lock;
 	struct list objects; /* (a) */
+	unsigned long users; /* atomic: calls and pins with a reference */
 } anon;
+
+/* The caller may have references of pages from here on, or no more. */
+static void anon_use(void)
+{
+	__atomic_fetch_add(&anon.users, 1, __ATOMIC_SEQ_CST);
+}
+
+static void anon_used(void)
+{
+	__atomic_fetch_sub(&anon.users, 1, __ATOMIC_SEQ_CST);
+}
 
 void anon_start(void)
 {
 	anon.lock = (struct spinlock)SPINLOCK_INIT("anon");
 	list_init(&anon.objects);
+	anon.users = 0;
 }
 
 /* ---- Words ------------------------------------------------------------------- */
@@ -143,6 +160,7 @@ static void set_word(struct anon_object *object, unsigned long index,
 		(word_entry(value).value != 0) - (word_entry(*word).value != 0);
 
 	*word = value;
+	object->changes++;
 	object->mapping.nrpages += (unsigned long)pages;
 	object->swapped += (unsigned long)entries;
 	if (object->owner == NULL)
@@ -370,6 +388,19 @@ static int find_page(struct anon_object *object, unsigned long index,
 	return error;
 }
 
+/* As find_page(); the reference is counted until anon_object_unpin(). */
+static int pin_found(struct anon_object *object, unsigned long index,
+                     bool create, struct page **page)
+{
+	int error;
+
+	anon_use();
+	error = find_page(object, index, create, page);
+	if (error != 0 || *page == NULL)
+		anon_used();
+	return error;
+}
+
 /* PAGE, pinned, was changed.  If slots are rare, the one with its old contents
  * is given back. */
 static void anon_touched(struct page *page)
@@ -390,7 +421,7 @@ int anon_object_pin(struct anon_object *object, unsigned long index,
 	*page = NULL;
 	if (index >= object->pages)
 		return -EINVAL;
-	return find_page(object, index, true, page);
+	return pin_found(object, index, true, page);
 }
 
 void anon_object_unpin(struct page *page, bool written)
@@ -398,6 +429,7 @@ void anon_object_unpin(struct page *page, bool written)
 	if (written)
 		anon_touched(page);
 	put_page(page);
+	anon_used();
 }
 
 static bool is_inside(const struct anon_object *object, unsigned long offset,
@@ -426,7 +458,7 @@ int anon_object_write(struct anon_object *object, unsigned long offset,
 		unsigned long at = offset + done;
 		unsigned long part = in_page(at, bytes - done);
 		struct page *page;
-		int error = find_page(object, at / PAGE_SIZE, true, &page);
+		int error = pin_found(object, at / PAGE_SIZE, true, &page);
 
 		if (error != 0)
 			return error;
@@ -453,7 +485,7 @@ int anon_object_read(struct anon_object *object, unsigned long offset, void *to,
 		unsigned long at = offset + done;
 		unsigned long part = in_page(at, bytes - done);
 		struct page *page;
-		int error = find_page(object, at / PAGE_SIZE, false, &page);
+		int error = pin_found(object, at / PAGE_SIZE, false, &page);
 
 		if (error != 0)
 			return error;
@@ -606,15 +638,12 @@ static int push_out(struct page *page)
 	return 0;
 }
 
-int anon_object_swap_out(struct anon_object *object, unsigned long index)
+static int swap_out_index(struct anon_object *object, unsigned long index)
 {
 	struct page *page;
 	uintptr_t word;
 	int error;
 
-	might_sleep();
-	if (index >= object->pages)
-		return -EINVAL;
 	error = look(object, index, &word);
 	page = word_page(word);
 	if (error != 0 || page == NULL)
@@ -624,6 +653,19 @@ int anon_object_swap_out(struct anon_object *object, unsigned long index)
 		error = push_out(page);
 	unlock_page(page);
 	put_page(page);
+	return error;
+}
+
+int anon_object_swap_out(struct anon_object *object, unsigned long index)
+{
+	int error;
+
+	might_sleep();
+	if (index >= object->pages)
+		return -EINVAL;
+	anon_use();
+	error = swap_out_index(object, index);
+	anon_used();
 	return error;
 }
 
@@ -698,6 +740,7 @@ static bool drop_all(struct anon_object *object, bool wait)
 
 	object->dead = true;
 	spin_unlock_irqrestore(&object->lock, enabled);
+	anon_use();
 	for (unsigned long index = 0; index < object->pages; index++) {
 		bool dropped = drop_index(object, index, wait);
 
@@ -705,6 +748,7 @@ static bool drop_all(struct anon_object *object, bool wait)
 			dropped = drop_index(object, index, wait);
 		empty = empty && dropped;
 	}
+	anon_used();
 	return empty;
 }
 
@@ -879,11 +923,13 @@ int anon_unuse(unsigned int type)
 	int error = 0;
 
 	might_sleep();
+	anon_use();
 	for_each_object(object)
 	{
 		if (error == 0)
 			error = unuse_object(object, type);
 	}
+	anon_used();
 	return error;
 }
 
@@ -904,6 +950,17 @@ static bool is_in_work(const struct page *page)
 	return page_has(page, PG_locked) || page_has(page, PG_isolated);
 }
 
+/* A4.  object->lock held: the word and its reference stay. */
+static bool references_are_right(const struct page *page)
+{
+	int references = page_ref_count(page);
+
+	return references == 1 ||
+	       (references > 1 &&
+	        (__atomic_load_n(&anon.users, __ATOMIC_SEQ_CST) > 0 ||
+	         READ_ONCE(page_alloc_node()->reclaim.in_hand) > 0));
+}
+
 /* NULL, or which invariant word INDEX violates.  object->lock held. */
 static const char *check_word(struct anon_object *object, unsigned long index)
 {
@@ -914,38 +971,76 @@ static const char *check_word(struct anon_object *object, unsigned long index)
 		return NULL;
 	if (page != NULL && !page_is_right(object, index, page))
 		return "A1: the page is not as it should be";
-	if (page != NULL && page_ref_count(page) != 1)
+	if (page != NULL && !references_are_right(page))
 		return "A4: the page has other references";
 	if (page == NULL && word != 0 && swap_count(word_entry(word)) == 0)
 		return "A2: the slot is free";
 	return NULL;
 }
 
-/* object->lock held. */
-static const char *check_object(struct anon_object *object, char *buffer,
-                                size_t size)
-{
-	unsigned long resident = 0;
-	unsigned long swapped = 0;
+struct anon_sums {
+	unsigned long resident;
+	unsigned long swapped;
+	unsigned long changes;
+};
 
-	for (unsigned long index = 0; index < object->pages; index++) {
+/* CHECK_SLICE words from INDEX on, added to SUMS.  object->lock held. */
+static const char *check_words(struct anon_object *object, unsigned long index,
+                               struct anon_sums *sums, char *buffer,
+                               size_t size)
+{
+	unsigned long end = min(index + CHECK_SLICE, object->pages);
+
+	for (; index < end; index++) {
 		const char *wrong = check_word(object, index);
 		uintptr_t word = read_word(object, index);
 
-		resident += word_page(word) != NULL;
-		swapped += word_entry(word).value != 0;
+		sums->resident += word_page(word) != NULL;
+		sums->swapped += word_entry(word).value != 0;
 		if (wrong == NULL)
 			continue;
 		scnprintf(buffer, size, "anonymous page %lu: %s", index, wrong);
 		return buffer;
 	}
-	if (resident == object->mapping.nrpages && swapped == object->swapped)
+	return NULL;
+}
+
+/* A3, if no word was set since the walk began; *MOVED says so.  object->lock
+ * held. */
+static const char *check_usage(const struct anon_object *object,
+                               const struct anon_sums *sums, bool *moved,
+                               char *buffer, size_t size)
+{
+	*moved = object->changes != sums->changes;
+	if (*moved || (sums->resident == object->mapping.nrpages &&
+	               sums->swapped == object->swapped))
 		return NULL;
 	scnprintf(buffer, size,
 	          "A3: an object has %lu pages in memory and %lu on swap, "
 	          "counted %lu and %lu",
-	          object->mapping.nrpages, object->swapped, resident, swapped);
+	          object->mapping.nrpages, object->swapped, sums->resident,
+	          sums->swapped);
 	return buffer;
+}
+
+/* All of an object, a slice at a time. */
+static const char *check_object(struct anon_object *object, bool *moved,
+                                char *buffer, size_t size)
+{
+	bool enabled = spin_lock_irqsave(&object->lock);
+	struct anon_sums sums = { .changes = object->changes };
+	const char *broken = NULL;
+
+	for (unsigned long index = 0; index < object->pages && broken == NULL;
+	     index += CHECK_SLICE) {
+		spin_unlock_irqrestore(&object->lock, enabled);
+		enabled = spin_lock_irqsave(&object->lock);
+		broken = check_words(object, index, &sums, buffer, size);
+	}
+	if (broken == NULL)
+		broken = check_usage(object, &sums, moved, buffer, size);
+	spin_unlock_irqrestore(&object->lock, enabled);
+	return broken;
 }
 
 const char *anon_check(char *buffer, size_t size)
@@ -955,11 +1050,11 @@ const char *anon_check(char *buffer, size_t size)
 
 	for_each_object(object)
 	{
-		bool enabled = spin_lock_irqsave(&object->lock);
+		bool moved = true;
 
-		if (broken == NULL)
-			broken = check_object(object, buffer, size);
-		spin_unlock_irqrestore(&object->lock, enabled);
+		for (unsigned int i = 0;
+		     i < CHECK_WALKS && moved && broken == NULL; i++)
+			broken = check_object(object, &moved, buffer, size);
 	}
 	return broken;
 }

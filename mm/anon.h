@@ -99,9 +99,10 @@ __must_check int anon_unuse(unsigned int type);
 
 /*
  * Do all objects add up?  NULL or a sentence in BUFFER.  A page that is locked or
- * taken by reclaim at the moment is passed over; one that somebody has pinned is
- * not as it should be.  Holds an object's lock for as long as it takes to look at
- * each page.
+ * taken by reclaim at the moment is passed over; a reference too many is found
+ * when nobody uses anonymous memory.  Takes an object's lock for a slice of its
+ * pages at a time; an object that does not stand still is not counted
+ * (mm/check.h).  Thread context.
  */
 const char *anon_check(char *buffer, size_t size);
 

@@ -38,6 +38,7 @@
 
 #include "kernel/core/panic.h"
 #include "lib/format.h"
+#include "mm/check.h"
 
 /* ---- The lists: insert and remove are each other's mirror -------------- */
 
@@ -54,6 +55,7 @@ static void insert_block(struct zone *zone, struct page *page,
 		list_push(&area->blocks, &page->link);
 	area->count++;
 	zone->free_pages += 1UL << order;
+	audit_block(zone, page, order, 1);
 }
 
 /* The block stays free in state until the caller says what it becomes. */
@@ -64,6 +66,7 @@ static void remove_block(struct zone *zone, struct page *page)
 	kassert(page->state == PAGE_FREE);
 	list_remove(&page->link);
 	page->state = PAGE_FREE_TAIL;
+	audit_block(zone, page, page->order, -1);
 	area->count--;
 	zone->free_pages -= 1UL << page->order;
 }
@@ -75,6 +78,7 @@ static void mark_loose(struct zone *zone, struct page *page, unsigned int order)
 		kassert(page[i].state == PAGE_FREE_TAIL);
 		page[i].state = PAGE_LOOSE;
 	}
+	audit_move(zone, page, 1UL << order, PAGE_FREE_TAIL, PAGE_LOOSE);
 	zone->loose_pages += 1UL << order;
 }
 
@@ -85,6 +89,7 @@ static void unmark_loose(struct zone *zone, struct page *page,
 		kassert(page[i].state == PAGE_LOOSE);
 		page[i].state = PAGE_FREE_TAIL;
 	}
+	audit_move(zone, page, 1UL << order, PAGE_LOOSE, PAGE_FREE_TAIL);
 	zone->loose_pages -= 1UL << order;
 }
 
@@ -237,75 +242,105 @@ bool buddy_has_block(const struct zone *zone, unsigned int order)
 	return false;
 }
 
-/* Check one block of a list: NULL, or the number of the broken invariant. */
-static const char *check_block(const struct zone *zone, const struct page *page,
-                               unsigned int order)
-{
-	unsigned long pfn = zone_pfn(zone, page);
+struct buddy_walk {
+	const struct zone *zone;
+	unsigned int order;
+};
 
-	if (page->state != PAGE_FREE || page->order != order)
+/* Check one block of a list: NULL, or the number of the broken invariant.  B4 is
+ * the business of who looks at all pages. */
+static const char *check_block(const struct list *at, void *data)
+{
+	const struct buddy_walk *walk = data;
+	const struct zone *zone = walk->zone;
+	const struct page *page = container_of(at, struct page, link);
+	unsigned long pfn;
+
+	if (!check_is_page(zone->pages, zone->spanned, at))
+		return "B5";
+	pfn = zone_pfn(zone, page);
+	if (page->state != PAGE_FREE || page->order != walk->order)
 		return "B1";
-	if (pfn % (1UL << order) != 0 || !zone_contains(zone, pfn) ||
-	    !zone_contains(zone, pfn + (1UL << order) - 1))
+	if (pfn % (1UL << walk->order) != 0 ||
+	    !zone_contains(zone, pfn + (1UL << walk->order) - 1))
 		return "B2";
-	if (order < MAX_ORDER &&
-	    free_block_at(zone, buddy_pfn(pfn, order), order) != NULL)
+	if (walk->order < MAX_ORDER &&
+	    free_block_at(zone, buddy_pfn(pfn, walk->order), walk->order) !=
+	            NULL)
 		return "B3";
-	for (unsigned long i = 1; i < 1UL << order; i++) {
-		if (page[i].state != PAGE_FREE_TAIL)
-			return "B4";
-	}
 	return NULL;
 }
 
 /* Check the list of ORDER: NULL, or a sentence in BUFFER. */
-static const char *check_list(const struct zone *zone, unsigned int order,
-                              char *buffer, size_t size)
+static const char *check_list(struct zone *zone, unsigned int order,
+                              bool locked, char *buffer, size_t size)
 {
 	const struct free_area *area = &zone->free_area[order];
-	unsigned long count = 0;
-	struct list *at;
+	struct buddy_walk place = { zone, order };
+	struct check_walk walk = {
+		.lock = locked ? NULL : &zone->lock,
+		.changes = &zone->changes,
+		.list = &area->blocks,
+		.length = &area->count,
+		.look = check_block,
+		.data = &place,
+	};
 
-	list_for_each(at, &area->blocks) {
-		const struct page *page = container_of(at, struct page, link);
-		const char *broken = "B5"; /* no page, or a list in circles */
-
-		if (page >= zone->pages && page < zone->pages + zone->spanned &&
-		    count < area->count)
-			broken = check_block(zone, page, order);
-		if (broken != NULL) {
-			scnprintf(buffer, size,
-			          "zone %s order %u: invariant %s broken at "
-			          "pfn %#lx",
-			          zone->name, order, broken,
-			          zone_pfn(zone, page));
-			return buffer;
-		}
-		count++;
-	}
-	if (count == area->count)
+	if (check_walk_list(&walk))
 		return NULL;
-	scnprintf(buffer, size,
-	          "zone %s order %u: invariant B5 broken: %lu blocks on the "
-	          "list, %lu counted",
-	          zone->name, order, count, area->count);
+	if (walk.broken != check_length)
+		scnprintf(buffer, size,
+		          "zone %s order %u: invariant %s broken at pfn %#lx",
+		          zone->name, order, walk.broken,
+		          zone_pfn(zone,
+		                   container_of(walk.at, struct page, link)));
+	else
+		scnprintf(buffer, size,
+		          "zone %s order %u: invariant B5 broken: %lu blocks "
+		          "on the list, %lu counted",
+		          zone->name, order, walk.seen, area->count);
 	return buffer;
 }
 
-const char *buddy_check(const struct zone *zone, char *buffer, size_t size)
+static unsigned long buddy_sum(const struct zone *zone)
 {
 	unsigned long total = 0;
 
-	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		if (check_list(zone, order, buffer, size) != NULL)
-			return buffer;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
 		total += zone->free_area[order].count << order;
+	return total;
+}
+
+const char *buddy_check_lists(struct zone *zone, bool locked, char *buffer,
+                              size_t size)
+{
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		if (check_list(zone, order, locked, buffer, size) != NULL)
+			return buffer;
 	}
-	if (total == zone->free_pages)
+	return NULL;
+}
+
+const char *buddy_check(struct zone *zone, bool locked, char *buffer,
+                        size_t size)
+{
+	unsigned long total;
+	unsigned long counted;
+	bool enabled = false;
+
+	if (buddy_check_lists(zone, locked, buffer, size) != NULL)
+		return buffer;
+	if (!locked)
+		enabled = spin_lock_irqsave(&zone->lock);
+	total = buddy_sum(zone);
+	counted = zone->free_pages;
+	if (!locked)
+		spin_unlock_irqrestore(&zone->lock, enabled);
+	if (total == counted)
 		return NULL;
 	scnprintf(buffer, size,
 	          "zone %s: invariant B5 broken: %lu pages on the lists, %lu "
 	          "counted",
-	          zone->name, total, zone->free_pages);
+	          zone->name, total, counted);
 	return buffer;
 }

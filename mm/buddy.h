@@ -47,8 +47,16 @@ void buddy_give(struct zone *zone, struct page *page, unsigned int order);
 bool buddy_has_block(const struct zone *zone, unsigned int order);
 
 /*
- * Check the invariants B1..B5 of mm/buddy.c.  NULL, or a sentence in BUFFER.
+ * Check the lists and their sum by the invariants B1, B2, B3 and B5 of mm/buddy.c; B4, and
+ * whether a free block is missing on the lists, are zone_check()'s.  NULL, or a
+ * sentence in BUFFER.  Takes zone->lock in slices (mm/check.h); LOCKED: nobody
+ * else runs.
  */
-const char *buddy_check(const struct zone *zone, char *buffer, size_t size);
+const char *buddy_check(struct zone *zone, bool locked, char *buffer,
+                        size_t size);
+
+/* The same without the sum of the lists. */
+const char *buddy_check_lists(struct zone *zone, bool locked, char *buffer,
+                              size_t size);
 
 #endif

@@ -86,6 +86,7 @@ void exclusive_make_owned(struct node *node, struct page *page,
 	page->slot = slot;
 	list_append(&owner->pages, &page->link);
 	owner->owned++;
+	node->pool.changes++;
 	window_map(&owner->window, slot, node_pfn(node, page));
 }
 
@@ -412,6 +413,7 @@ int exclusive_transfer(void *address, uint64_t to)
 		               PAGE_HANDOVER);
 		page->receiver = receiver;
 		list_append(&receiver->incoming, &page->link);
+		node->pool.changes++;
 		trace_mm_exclusive_transfer(&node->trace, node_pfn(node, page),
 		                            page->owner->id, receiver->id);
 	}

@@ -148,7 +148,12 @@ void exclusive_memory_freed(struct node *node);
  * Check the pool and all owners: states, lists, counts, slots; for every page
  * of the node that is PARKED, OWNED or HANDOVER the direct map entry is absent,
  * for every other managed page it is present; an OWNED page is mapped at its
- * slot of its owner's window and nowhere else.  NULL or a sentence.
+ * slot of its owner's window and nowhere else.  NULL or a sentence in BUFFER.
+ *
+ * Takes pool->lock for a slice at a time; others go on meanwhile.  Lists that do
+ * not stand still for the length of a walk are not compared with their counts:
+ * mm/check.h.  TRY_LOCK: nobody else runs; if the lock is taken, it says so and
+ * does not look.  Any context but NMI.
  */
 const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
                             size_t size);

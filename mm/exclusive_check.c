@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mm/exclusive_check.c -- the invariants X1..X5 of mm/exclusive.c, checked.
+ *
+ * Two walks, both in slices (mm/check.h).  One goes over all pages, and asks of
+ * each whether the direct map and its owner's window say what its state does:
+ * right at any time.  The other goes along the lists and windows of all owners,
+ * and compares their lengths: right if nothing changed from its beginning to its
+ * end.  On a machine that does not come to rest the second one is given up after
+ * CHECK_WALKS times.
+ *
+ * Locking: pool->lock for a slice at a time; pool->changes tells whether somebody
+ * was there between two slices.
  */
 #include "kernel/arch/direct_map.h"
 #include "kernel/core/context.h"
 #include "lib/format.h"
+#include "mm/check.h"
 #include "mm/exclusive.h"
 
-/* ---- Proof ------------------------------------------------------------------------ */
+/* ---- One page by itself ----------------------------------------------------- */
 
 static const char *broken_at(char *buffer, size_t size, const char *invariant,
                              unsigned long pfn)
@@ -17,12 +28,22 @@ static const char *broken_at(char *buffer, size_t size, const char *invariant,
 	return buffer;
 }
 
+/* Taken from an owner that has ended, and not parked yet.  pool->lock held. */
+static bool is_orphan(const struct exclusive_pool *pool,
+                      const struct page *page)
+{
+	return pool->orphans > 0 && page->owner == NULL &&
+	       page->receiver == NULL;
+}
+
 /* X3, X4 for one page, given its state. */
 static const char *check_page_owner(const struct node *node,
                                     const struct page *page)
 {
 	unsigned long pfn = node_pfn(node, page);
 
+	if (page->state != PAGE_PARKED && is_orphan(&node->pool, page))
+		return NULL;
 	if (page->state == PAGE_OWNED &&
 	    (page->owner == NULL ||
 	     window_frame(&page->owner->window, page->slot) != pfn))
@@ -48,101 +69,154 @@ static const char *check_page(const struct node *node, const struct page *page)
 	return hidden ? check_page_owner(node, page) : NULL;
 }
 
-/* Is one of the pages the allocator's? */
-static bool any_managed(const struct page *page, unsigned long pages)
+/* PAGES pages from PFN on, in one region.  A region that is not split is all
+ * visible, so one look at its entry answers for those that are not exclusive. */
+static const char *check_slice(const struct node *node, unsigned long pfn,
+                               unsigned long pages, unsigned long *at)
 {
-	for (unsigned long i = 0; i < pages; i++) {
-		if (page[i].state != PAGE_RESERVED)
-			return true;
+	bool split = direct_map_is_split(pfn);
+	bool looked = false;
+
+	for (*at = pfn; *at < pfn + pages; ++*at) {
+		const struct page *page = node_page(node, *at);
+		const char *broken;
+
+		if (!split && looked && !page_is_exclusive(page))
+			continue;
+		broken = check_page(node, page);
+		if (broken != NULL)
+			return broken;
+		looked = page->state != PAGE_RESERVED &&
+		         page->state != PAGE_LOOSE;
 	}
-	return false;
+	return NULL;
 }
 
-/* Is one of the pages exclusive? */
-static bool any_exclusive(const struct page *page, unsigned long pages)
-{
-	for (unsigned long i = 0; i < pages; i++) {
-		if (page_is_exclusive(&page[i]))
-			return true;
-	}
-	return false;
-}
-
-/*
- * X1, X3, X4 for all pages, region by region.  A region that is not split and
- * holds no exclusive page is all visible, so one look at its entry answers for
- * 512 frames.
- */
-static const char *check_pages(struct node *node, char *buffer, size_t size)
+static const char *check_pages(struct node *node, bool try_lock, char *buffer,
+                               size_t size)
 {
 	unsigned long end = node->start_pfn + node->page_count;
 	unsigned long next;
 
 	for (unsigned long pfn = node->start_pfn; pfn < end; pfn = next) {
-		struct page *page = node_page(node, pfn);
-		unsigned long pages;
+		const char *broken;
+		bool enabled = false;
+		unsigned long at;
 
-		next = min(ALIGN_DOWN(pfn, REGION_FRAMES) + REGION_FRAMES, end);
-		pages = next - pfn;
-		if (!direct_map_is_split(pfn) && !any_exclusive(page, pages)) {
-			if (any_managed(page, pages) &&
-			    !direct_map_visible(pfn))
-				return broken_at(buffer, size, "X1", pfn);
-			continue;
-		}
-		for (unsigned long i = 0; i < pages; i++) {
-			const char *broken = check_page(node, &page[i]);
-
-			if (broken != NULL)
-				return broken_at(buffer, size, broken, pfn + i);
-		}
+		next = min(ALIGN_DOWN(pfn, CHECK_SLICE) + CHECK_SLICE, end);
+		if (!try_lock)
+			enabled = spin_lock_irqsave(&node->pool.lock);
+		broken = check_slice(node, pfn, next - pfn, &at);
+		if (!try_lock)
+			spin_unlock_irqrestore(&node->pool.lock, enabled);
+		if (broken != NULL)
+			return broken_at(buffer, size, broken, at);
 	}
 	return NULL;
 }
 
+/* ---- A walk along all lists -------------------------------------------------- */
+
+struct exclusive_walk {
+	struct node *node;
+	bool try_lock;
+	bool enabled;
+	bool moved; /* something changed: all that was seen is void */
+	unsigned long changes;
+	unsigned int steps;
+	char *buffer;
+	size_t size;
+};
+
+static struct exclusive_pool *pool_of(const struct exclusive_walk *walk)
+{
+	return &walk->node->pool;
+}
+
+/* One step more; false: something has changed, no pointer is good any more. */
+static bool walk_goes_on(struct exclusive_walk *walk)
+{
+	struct spinlock *lock = &pool_of(walk)->lock;
+
+	if (++walk->steps % CHECK_SLICE != 0 || walk->try_lock)
+		return true;
+	spin_unlock_irqrestore(lock, walk->enabled);
+	walk->enabled = spin_lock_irqsave(lock);
+	walk->moved = pool_of(walk)->changes != walk->changes;
+	return !walk->moved;
+}
+
+/* The page whose link is AT, or NULL: it is none. */
+static const struct page *page_at(const struct exclusive_walk *walk,
+                                  const struct list *at)
+{
+	const struct node *node = walk->node;
+
+	return check_is_page(node->pages, node->page_count, at)
+	               ? container_of(at, struct page, link)
+	               : NULL;
+}
+
 /* ---- X2: the pool --------------------------------------------------------- */
 
-static const char *check_pool(struct node *node, char *buffer, size_t size)
+static const char *check_pool_list(struct exclusive_walk *walk)
 {
-	struct exclusive_pool *pool = &node->pool;
-	unsigned long by_zones = 0;
+	const struct exclusive_pool *pool = pool_of(walk);
 	unsigned long parked = 0;
 	struct list *at;
 
 	list_for_each(at, &pool->parked) {
-		const struct page *page = container_of(at, struct page, link);
+		const struct page *page = page_at(walk, at);
 
-		if (page->state != PAGE_PARKED || page->owner != NULL)
-			return broken_at(buffer, size, "X2",
-			                 node_pfn(node, page));
-		parked++;
+		if (page == NULL || page->state != PAGE_PARKED ||
+		    page->owner != NULL)
+			return broken_at(
+				walk->buffer, walk->size, "X2",
+				page == NULL ? 0 : node_pfn(walk->node, page));
+		if (++parked > pool->count)
+			break;
+		if (!walk_goes_on(walk))
+			return NULL;
 	}
+	if (parked == pool->count)
+		return NULL;
+	scnprintf(walk->buffer, walk->size,
+	          "exclusive: invariant X2 broken: %lu parked, %lu counted",
+	          parked, pool->count);
+	return walk->buffer;
+}
+
+static const char *check_pool(struct exclusive_walk *walk)
+{
+	const struct exclusive_pool *pool = pool_of(walk);
+	unsigned long by_zones = 0;
+
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		by_zones += node->zone[type].parked_pages;
-	if (parked != pool->count || parked != by_zones) {
-		scnprintf(buffer, size,
-		          "exclusive: invariant X2 broken: %lu parked, %lu "
-		          "counted, %lu by the zones",
-		          parked, pool->count, by_zones);
-		return buffer;
+		by_zones += walk->node->zone[type].parked_pages;
+	if (pool->count != by_zones) {
+		scnprintf(walk->buffer, walk->size,
+		          "exclusive: invariant X2 broken: %lu counted, %lu by "
+		          "the zones",
+		          pool->count, by_zones);
+		return walk->buffer;
 	}
 	if (pool->tables_left + pool->regions - pool->boot_regions !=
 	            pool->tables_total &&
 	    !pool->busy) {
-		scnprintf(buffer, size,
+		scnprintf(walk->buffer, walk->size,
 		          "exclusive: %lu tables left and %u regions split of "
 		          "%lu",
 		          pool->tables_left, pool->regions - pool->boot_regions,
 		          pool->tables_total);
-		return buffer;
+		return walk->buffer;
 	}
-	return NULL;
+	return check_pool_list(walk);
 }
 
 /* ---- X3, X4, X5: one owner -------------------------------------------------- */
 
 /* Every mapped slot is an OWNED page of the owner; how many, or -1UL. */
-static unsigned long count_mapped(const struct node *node,
+static unsigned long count_mapped(struct exclusive_walk *walk,
                                   const struct owner *owner)
 {
 	unsigned long mapped = 0;
@@ -151,169 +225,201 @@ static unsigned long count_mapped(const struct node *node,
 		unsigned long pfn = window_frame(&owner->window, slot);
 		const struct page *page;
 
-		if (pfn == -1UL)
-			continue;
-		page = node_page(node, pfn);
-		if (page == NULL || page->state != PAGE_OWNED ||
-		    page->owner != owner || page->slot != slot)
-			return -1UL;
-		mapped++;
+		if (pfn != -1UL) {
+			page = node_page(walk->node, pfn);
+			if (page == NULL || page->state != PAGE_OWNED ||
+			    page->owner != owner || page->slot != slot)
+				return -1UL;
+			mapped++;
+		}
+		if (!walk_goes_on(walk))
+			return 0;
 	}
 	return mapped;
 }
 
 /* Every listed page is OWNED by the owner; how many, or -1UL. */
-static unsigned long count_owned(const struct owner *owner)
+static unsigned long count_owned(struct exclusive_walk *walk,
+                                 const struct owner *owner)
 {
 	unsigned long owned = 0;
 	const struct list *at;
 
 	list_for_each(at, &owner->pages) {
-		const struct page *page = container_of(at, struct page, link);
+		const struct page *page = page_at(walk, at);
 
-		if (page->state != PAGE_OWNED || page->owner != owner ||
-		    page->receiver != NULL)
+		if (page == NULL || page->state != PAGE_OWNED ||
+		    page->owner != owner || page->receiver != NULL ||
+		    ++owned > WINDOW_SLOTS)
 			return -1UL;
-		owned++;
+		if (!walk_goes_on(walk))
+			return 0;
 	}
 	return owned;
 }
 
 /* Every incoming page is on its way to the owner; how many, or -1UL. */
-static unsigned long count_incoming(const struct owner *owner)
+static unsigned long count_incoming(struct exclusive_walk *walk,
+                                    const struct owner *owner)
 {
 	unsigned long incoming = 0;
 	const struct list *at;
 
 	list_for_each(at, &owner->incoming) {
-		const struct page *page = container_of(at, struct page, link);
+		const struct page *page = page_at(walk, at);
 
-		if (page->state != PAGE_HANDOVER || page->receiver != owner)
+		if (page == NULL || page->state != PAGE_HANDOVER ||
+		    page->receiver != owner ||
+		    ++incoming > walk->node->page_count)
 			return -1UL;
-		incoming++;
+		if (!walk_goes_on(walk))
+			return 0;
 	}
 	return incoming;
 }
 
 /* Pages on their way from SENDER to anybody. */
-static unsigned long count_sent(const struct exclusive_pool *pool,
+static unsigned long count_sent(struct exclusive_walk *walk,
                                 const struct owner *sender)
 {
 	const struct list *owner_at;
 	const struct list *page_at;
 	unsigned long sent = 0;
 
-	list_for_each(owner_at, &pool->owners) {
+	list_for_each(owner_at, &pool_of(walk)->owners) {
 		const struct owner *owner =
 			container_of(owner_at, struct owner, all);
 
 		list_for_each(page_at, &owner->incoming) {
 			sent += container_of(page_at, struct page, link)
 			                ->owner == sender;
+			if (!walk_goes_on(walk))
+				return 0;
 		}
+		if (!walk_goes_on(walk))
+			return 0;
 	}
 	return sent;
 }
 
-/* The invariant that OWNER breaks, or NULL. */
-static const char *check_owner(const struct node *node,
-                               const struct owner *owner)
+/* The invariant that OWNER breaks, or NULL; its pages are added to *PAGES. */
+static const char *check_owner(struct exclusive_walk *walk,
+                               const struct owner *owner, unsigned long *pages)
 {
-	const struct exclusive_pool *pool = &node->pool;
-	unsigned long owned = count_owned(owner);
+	unsigned long owned = count_owned(walk, owner);
+	unsigned long mapped = walk->moved ? 0 : count_mapped(walk, owner);
+	unsigned long incoming = walk->moved ? 0 : count_incoming(walk, owner);
+	unsigned long sent;
 
-	if (pool->by_window[owner->window.id] != owner || owned == -1UL ||
-	    owned != owner->owned || owned != count_mapped(node, owner))
+	if (walk->moved)
+		return NULL;
+	if (pool_of(walk)->by_window[owner->window.id] != owner ||
+	    owned == -1UL || owned != owner->owned || owned != mapped)
 		return "X3";
-	if (count_incoming(owner) == -1UL)
+	if (incoming == -1UL)
 		return "X4";
-	if (owner->sent != count_sent(pool, owner) ||
-	    bitmap_weight(owner->slots, WINDOW_SLOTS) !=
-	            owner->owned + owner->sent)
+	sent = count_sent(walk, owner);
+	if (walk->moved)
+		return NULL;
+	if (owner->sent != sent || bitmap_weight(owner->slots, WINDOW_SLOTS) !=
+	                                   owner->owned + owner->sent)
 		return "X5";
+	*pages += owned + incoming;
 	return NULL;
 }
 
-static const char *check_owners(struct node *node, char *buffer, size_t size)
+static const char *check_owners(struct exclusive_walk *walk)
 {
-	struct exclusive_pool *pool = &node->pool;
+	const struct exclusive_pool *pool = pool_of(walk);
 	unsigned long by_owners = 0;
 	unsigned long by_zones = 0;
 	struct list *at;
 
 	list_for_each(at, &pool->owners) {
 		const struct owner *owner = container_of(at, struct owner, all);
-		const char *broken = check_owner(node, owner);
+		const char *broken = check_owner(walk, owner, &by_owners);
 
+		if (walk->moved)
+			return NULL;
 		if (broken != NULL) {
-			scnprintf(buffer, size,
+			scnprintf(walk->buffer, walk->size,
 			          "exclusive: invariant %s broken for owner %s",
 			          broken, owner->name);
-			return buffer;
+			return walk->buffer;
 		}
-		by_owners += owner->owned + count_incoming(owner);
 	}
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		by_zones += node->zone[type].exclusive_pages;
-	if (by_owners != by_zones) {
-		scnprintf(buffer, size,
-		          "exclusive: %lu pages on the owners' lists, %lu by "
-		          "the zones",
-		          by_owners, by_zones);
-		return buffer;
+		by_zones += walk->node->zone[type].exclusive_pages;
+	if (by_owners + pool->orphans == by_zones)
+		return NULL;
+	scnprintf(walk->buffer, walk->size,
+	          "exclusive: %lu pages on the owners' lists, %lu of the dead, "
+	          "%lu by the zones",
+	          by_owners, pool->orphans, by_zones);
+	return walk->buffer;
+}
+
+static const char *check_scrub_window(struct exclusive_walk *walk)
+{
+	const struct window *scrub = &pool_of(walk)->scrub;
+
+	/* In use while somebody's pages are scrubbed. */
+	if (scrub->id == 0 || pool_of(walk)->orphans > 0)
+		return NULL;
+	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
+		if (window_frame(scrub, slot) != -1UL) {
+			scnprintf(walk->buffer, walk->size,
+			          "exclusive: the scrub window is not empty");
+			return walk->buffer;
+		}
+		if (!walk_goes_on(walk))
+			return NULL;
 	}
 	return NULL;
 }
 
-static bool window_is_empty(const struct window *window)
+/* Begins again as long as something changes; the lock is held. */
+static const char *check_lists(struct exclusive_walk *walk)
 {
-	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
-		if (window_frame(window, slot) != -1UL)
-			return false;
-	}
-	return true;
-}
+	const char *broken = NULL;
 
-static const char *check_lists(struct node *node, char *buffer, size_t size)
-{
-	const struct window *scrub = &node->pool.scrub;
-
-	if (check_pool(node, buffer, size) != NULL)
-		return buffer;
-	if (scrub->id != 0 && !window_is_empty(scrub)) {
-		scnprintf(buffer, size,
-		          "exclusive: the scrub window is not "
-		          "empty");
-		return buffer;
+	walk->moved = true;
+	for (unsigned int i = 0; i < CHECK_WALKS && walk->moved; i++) {
+		walk->moved = false;
+		walk->changes = pool_of(walk)->changes;
+		broken = check_pool(walk);
+		if (broken == NULL && !walk->moved)
+			broken = check_scrub_window(walk);
+		if (broken == NULL && !walk->moved)
+			broken = check_owners(walk);
 	}
-	return check_owners(node, buffer, size);
+	return broken;
 }
 
 const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
                             size_t size)
 {
+	struct exclusive_walk walk = {
+		.node = node,
+		.try_lock = try_lock,
+		.buffer = buffer,
+		.size = size,
+	};
 	struct spinlock *lock = &node->pool.lock;
 	const char *broken;
-	bool enabled = false;
 
-	if (try_lock && !spin_trylock_irqsave(lock, &enabled)) {
+	if (try_lock && !spin_trylock_irqsave(lock, &walk.enabled)) {
 		scnprintf(buffer, size,
-		          "exclusive pool: locked by somebody, "
-		          "not checked");
+		          "exclusive pool: locked by somebody, not checked");
 		return buffer;
 	}
 	if (!try_lock)
-		enabled = spin_lock_irqsave(lock);
-	broken = check_lists(node, buffer, size);
-	spin_unlock_irqrestore(lock, enabled);
+		walk.enabled = spin_lock_irqsave(lock);
+	broken = check_lists(&walk);
+	spin_unlock_irqrestore(lock, walk.enabled);
 	if (broken != NULL)
 		return broken;
-	if (!try_lock)
-		enabled = spin_lock_irqsave(lock);
-	broken = check_pages(node, buffer, size);
-	if (!try_lock)
-		spin_unlock_irqrestore(lock, enabled);
-	return broken;
+	return check_pages(node, try_lock, buffer, size);
 }
 
 void exclusive_counts(struct node *node, struct exclusive_counts *counts)

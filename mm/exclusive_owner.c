@@ -120,6 +120,7 @@ static int begin_owner(struct owner *owner)
 	enabled = spin_lock_irqsave(&pool->lock);
 	owner->alive = true;
 	pool->by_window[owner->window.id] = owner;
+	pool->changes++;
 	list_append(&pool->owners, &owner->all);
 	list_append(&pool->by_id[owner->id % OWNER_BUCKETS], &owner->same_hash);
 	spin_unlock_irqrestore(&pool->lock, enabled);
@@ -149,9 +150,20 @@ static void scrub_and_park(struct node *node, struct page *page)
 	scrub_hidden(node, page);
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	wake = exclusive_park_locked(node, page);
+	node->pool.orphans--;
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (wake)
 		exclusive_wake_refiller(node);
+}
+
+/* PAGE, OWNED or HANDOVER, is on no list and nobody's until it is parked.
+ * pool->lock held. */
+static void make_orphan(struct exclusive_pool *pool, struct page *page)
+{
+	page->owner = NULL;
+	page->receiver = NULL;
+	pool->orphans++;
+	pool->changes++;
 }
 
 /* One OWNED page of an owner that ends, off its list; NULL: none is left. */
@@ -163,6 +175,7 @@ static struct page *orphan_owned(struct node *node, struct owner *owner)
 	if (page != NULL) {
 		exclusive_unmake_owned(page);
 		bitmap_clear(owner->slots, page->slot);
+		make_orphan(&node->pool, page);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	return page;
@@ -183,6 +196,7 @@ static struct page *orphan_incoming(struct node *node, struct owner *owner)
 
 		if (page->owner == NULL) {
 			list_remove(&page->link);
+			make_orphan(&node->pool, page);
 			orphan = page;
 			break;
 		}
@@ -223,6 +237,7 @@ static void end_owner(struct owner *owner)
 	owner->alive = false;
 	list_remove(&owner->same_hash);
 	forget_sender(pool, owner);
+	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, enabled);
 
 	while ((page = orphan_incoming(node, owner)) != NULL)
@@ -233,6 +248,7 @@ static void end_owner(struct owner *owner)
 	enabled = spin_lock_irqsave(&pool->lock);
 	list_remove(&owner->all);
 	pool->by_window[owner->window.id] = NULL;
+	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	give_table(node, window_destroy(&owner->window));
 }

@@ -91,6 +91,7 @@ static void park_loose(struct node *node, struct page *page)
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_PARKED);
 	list_push(&pool->parked, &page->link);
 	pool->count++;
+	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, inner);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	count(node, VMSTAT_exclusive_park);
@@ -121,6 +122,7 @@ static bool unpark_loose(struct node *node, struct page *page)
 	if (parked) {
 		list_remove(&page->link);
 		pool->count--;
+		pool->changes++;
 		page_set_state(zone, page, PAGE_PARKED, PAGE_LOOSE);
 	}
 	spin_unlock_irqrestore(&pool->lock, inner);
@@ -140,6 +142,7 @@ bool exclusive_park_locked(struct node *node, struct page *page)
 	page->receiver = NULL;
 	list_push(&pool->parked, &page->link);
 	pool->count++;
+	pool->changes++;
 	return pool->count > pool->high && exclusive_request_wake(pool);
 }
 

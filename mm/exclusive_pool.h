@@ -37,7 +37,9 @@ struct exclusive_pool {
 	bool starved;         /* (p) the last refill found no frame */
 	void (*wake)(void);   /* (c) wakes the refiller; NULL: nobody */
 
-	struct list owners;                    /* (p) alive, by owner->all */
+	unsigned long changes; /* (p) of lists, owners and windows, ever */
+	unsigned long orphans; /* (p) pages of the dead, being scrubbed */
+	struct list owners;    /* (p) alive, by owner->all */
 	struct owner *by_window[WINDOW_COUNT]; /* (p) window number to owner */
 	struct list by_id[OWNER_BUCKETS]; /* (p) alive, by owner->same_hash */
 

@@ -18,7 +18,8 @@
  *  C1  page->mapping is the map and page->index the number of every page in the
  *      index, and of no other.
  *  C2  The index has one reference to each page in it.
- *  C3  A node without a page below it exists only inside a call.
+ *  C3  A node without a page below it exists only while a page is being added
+ *      (map->adding).
  *  C4  nrpages is the number of pages in the index.
  *
  * A page leaves in one of two ways.  Its owner cuts it off (filemap_remove()), for
@@ -35,6 +36,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/check.h"
 #include "mm/lru.h"
 #include "mm/page_alloc.h"
 #include "mm/page_lock.h"
@@ -173,26 +175,35 @@ static void remove_slot(struct filemap *map, unsigned long index)
 		--*node_used(above);
 	prune(map, index);
 	map->space.nrpages--;
+	map->changes++;
 }
 
-/* The first node LEVEL levels above the pages (0: a page) from *INDEX on, and the
- * number below it; NULL: none. */
+/* The node LEVEL levels above the pages (0: a page) for *INDEX, or NULL: then
+ * *INDEX is the next for which there may be one, or 0. */
+static void *look_at(const struct filemap *map, unsigned int level,
+                     unsigned long *index)
+{
+	void *node = map->root;
+	unsigned int at = map->height;
+
+	while (node != NULL && at > level) {
+		node = *slot_in(node, at, *index);
+		at--;
+	}
+	if (node == NULL)
+		*index = (*index | ((1UL << SLOT_BITS * at) - 1)) + 1;
+	return node;
+}
+
+/* The first such node, and the number below it, from *INDEX on; NULL: none. */
 static void *first_at(struct filemap *map, unsigned int level,
                       unsigned long *index)
 {
 	while (map->root != NULL && is_within(map, *index)) {
-		void *node = map->root;
-		unsigned int at = map->height;
-		unsigned long missing;
+		void *node = look_at(map, level, index);
 
-		while (node != NULL && at > level) {
-			node = *slot_in(node, at, *index);
-			at--;
-		}
 		if (node != NULL)
 			return node;
-		missing = 1UL << SLOT_BITS * at;
-		*index = (*index | (missing - 1)) + 1;
 		if (*index == 0)
 			break;
 	}
@@ -252,6 +263,7 @@ static enum add_result try_add(struct filemap *map, unsigned long index,
 		page->mapping = &map->space;
 		page->index = index;
 		map->space.nrpages++;
+		map->changes++;
 		result = ADDED;
 	} else if (slot != NULL) {
 		result = EXISTS;
@@ -268,9 +280,9 @@ static void prune_locked(struct filemap *map, unsigned long index)
 	spin_unlock_irqrestore(&map->lock, enabled);
 }
 
-/* 0, -EEXIST, -ENOMEM. */
-static int add(struct filemap *map, unsigned long index, struct page *page,
-               gfp_t gfp)
+/* With nodes as they are needed; what was made for nothing goes again. */
+static enum add_result add_with_nodes(struct filemap *map, unsigned long index,
+                                      struct page *page, gfp_t gfp)
 {
 	struct page *spare = NULL;
 	enum add_result result = try_add(map, index, page, &spare);
@@ -279,12 +291,26 @@ static int add(struct filemap *map, unsigned long index, struct page *page,
 		spare = alloc_page(gfp | __GFP_ZERO);
 		if (spare == NULL) {
 			prune_locked(map, index);
-			return -ENOMEM;
+			break;
 		}
 		result = try_add(map, index, page, &spare);
 	}
 	if (spare != NULL)
 		put_page(spare);
+	return result;
+}
+
+/* 0, -EEXIST, -ENOMEM. */
+static int add(struct filemap *map, unsigned long index, struct page *page,
+               gfp_t gfp)
+{
+	enum add_result result;
+
+	__atomic_fetch_add(&map->adding, 1, __ATOMIC_RELAXED);
+	result = add_with_nodes(map, index, page, gfp);
+	__atomic_fetch_sub(&map->adding, 1, __ATOMIC_RELAXED);
+	if (result == NEEDS_NODE)
+		return -ENOMEM;
 	return result == ADDED ? 0 : -EEXIST;
 }
 
@@ -570,62 +596,110 @@ static bool page_belongs(const struct filemap *map, const struct page *page,
 	       page->state == PAGE_USED && page_ref_count(page) >= 1;
 }
 
-/* C1, C2, C4 */
-static const char *check_pages(struct filemap *map, char *buffer, size_t size)
-{
-	const struct page *page;
-	unsigned long pages = 0;
+struct filemap_walk {
+	struct filemap *map;
+	unsigned long changes;
+	bool enabled;
+	bool moved; /* pages came or went: do not count, begin again */
+	char *buffer;
+	size_t size;
+};
 
-	for (unsigned long i = 0; (page = first_from(map, &i)) != NULL; i++) {
-		pages++;
-		if (page_belongs(map, page, i))
-			continue;
-		scnprintf(buffer, size,
-		          "%s: page %lu of the index is not its own",
-		          map->space.ops->name, i);
-		return buffer;
-	}
-	if (pages == map->space.nrpages)
-		return NULL;
-	scnprintf(buffer, size, "%s: %lu pages, %lu are counted",
-	          map->space.ops->name, pages, map->space.nrpages);
-	return buffer;
+/* Let others at the map. */
+static void filemap_pause(struct filemap_walk *walk)
+{
+	struct filemap *map = walk->map;
+
+	spin_unlock_irqrestore(&map->lock, walk->enabled);
+	walk->enabled = spin_lock_irqsave(&map->lock);
+	walk->moved = walk->moved || map->changes != walk->changes;
 }
 
-/* C3 */
-static const char *check_nodes(struct filemap *map, unsigned int level,
-                               char *buffer, size_t size)
+/* C1, C2, C4 */
+static const char *check_pages(struct filemap_walk *walk)
 {
+	struct filemap *map = walk->map;
+	unsigned long pages = 0;
+	unsigned long steps = 0;
 	unsigned long i = 0;
-	void **node;
 
-	while ((node = first_at(map, level, &i)) != NULL) {
+	while (map->root != NULL && is_within(map, i)) {
+		const struct page *page = look_at(map, 0, &i);
+
+		if (page != NULL && !page_belongs(map, page, i)) {
+			scnprintf(walk->buffer, walk->size,
+			          "%s: page %lu of the index is not its own",
+			          map->space.ops->name, i);
+			return walk->buffer;
+		}
+		pages += page != NULL;
+		i += page != NULL;
+		if (i == 0)
+			break;
+		if (++steps % CHECK_SLICE == 0)
+			filemap_pause(walk);
+	}
+	if (walk->moved || pages == map->space.nrpages)
+		return NULL;
+	scnprintf(walk->buffer, walk->size, "%s: %lu pages, %lu are counted",
+	          map->space.ops->name, pages, map->space.nrpages);
+	return walk->buffer;
+}
+
+/* C3, one node at a time. */
+static const char *check_nodes(struct filemap_walk *walk, unsigned int level)
+{
+	struct filemap *map = walk->map;
+	unsigned long i = 0;
+
+	while (level <= map->height && map->root != NULL && is_within(map, i)) {
+		void **node = look_at(map, level, &i);
 		unsigned long used = 0;
 
-		for (unsigned long slot = 0; slot < SLOTS; slot++)
+		for (unsigned long slot = 0; node != NULL && slot < SLOTS;
+		     slot++)
 			used += node[slot] != NULL;
-		if (used == 0 || used != *node_used(node)) {
-			scnprintf(buffer, size,
+		if (node != NULL && (used != *node_used(node) ||
+		                     (used == 0 && map->adding == 0))) {
+			scnprintf(walk->buffer, walk->size,
 			          "%s: node of %lu has %lu of %lu slots in use",
 			          map->space.ops->name, i, used,
 			          *node_used(node));
-			return buffer;
+			return walk->buffer;
 		}
-		i += 1UL << SLOT_BITS * level;
+		if (node != NULL)
+			i = (i | ((1UL << SLOT_BITS * level) - 1)) + 1;
 		if (i == 0)
 			break;
+		filemap_pause(walk);
 	}
 	return NULL;
 }
 
+static const char *filemap_check_once(struct filemap_walk *walk)
+{
+	const char *broken;
+
+	walk->moved = false;
+	walk->changes = walk->map->changes;
+	broken = check_pages(walk);
+	for (unsigned int level = 1;
+	     level <= walk->map->height && broken == NULL; level++)
+		broken = check_nodes(walk, level);
+	return broken;
+}
+
 const char *filemap_check(struct filemap *map, char *buffer, size_t size)
 {
-	bool enabled = spin_lock_irqsave(&map->lock);
-	const char *broken = check_pages(map, buffer, size);
+	struct filemap_walk walk = {
+		.map = map, .moved = true, .buffer = buffer, .size = size
+	};
+	const char *broken = NULL;
 
-	for (unsigned int level = map->height; level > 0 && broken == NULL;
-	     level--)
-		broken = check_nodes(map, level, buffer, size);
-	spin_unlock_irqrestore(&map->lock, enabled);
+	walk.enabled = spin_lock_irqsave(&map->lock);
+	for (unsigned int i = 0;
+	     i < CHECK_WALKS && walk.moved && broken == NULL; i++)
+		broken = filemap_check_once(&walk);
+	spin_unlock_irqrestore(&map->lock, walk.enabled);
 	return broken;
 }

@@ -27,10 +27,12 @@
 struct filemap {
 	struct address_space space; /* ops and host (c), nrpages (l) */
 	struct spinlock lock;
-	void *root;          /* (l) see filemap.c */
-	unsigned int height; /* (l) */
-	int error;           /* atomic: of a write, since last asked */
-	uint64_t dirtied;    /* atomic: since when it is dirty; 0: clean */
+	void *root;            /* (l) see filemap.c */
+	unsigned int height;   /* (l) */
+	unsigned long changes; /* (l) pages that came and went, ever */
+	unsigned int adding;   /* atomic: calls that add a page now */
+	int error;             /* atomic: of a write, since last asked */
+	uint64_t dirtied;      /* atomic: since when it is dirty; 0: clean */
 };
 
 /* HOST is for those who wrote OPS: page->mapping->host. */
@@ -92,7 +94,9 @@ bool filemap_forget(struct filemap *map);
 bool filemap_release(struct page *page);
 
 /* Is the index in order (C1 to C4 in filemap.c)?  NULL, or a sentence, in
- * BUFFER.  Any context but NMI; interrupts are off meanwhile. */
+ * BUFFER.  Takes the lock for a slice of pages, or one node of the tree, at a
+ * time; others go on meanwhile, and if pages come and go they are not counted
+ * (mm/check.h).  Any context but NMI. */
 const char *filemap_check(struct filemap *map, char *buffer, size_t size);
 
 #endif

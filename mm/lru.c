@@ -30,7 +30,8 @@
  *
  * Locking: zone->lru.lock, a leaf, interrupts off: end_page_writeback() comes
  * from interrupts.  PG_lru, PG_isolated, PG_active and PG_unevictable of a page
- * on a list change under it.
+ * on a list change under it, and so do PG_dirty and PG_writeback of any page,
+ * with what counts them.
  *
  * Further reading: Linux mm/swap.c and mm/vmscan.c; Gorman, Understanding the
  * Linux Virtual Memory Manager, chapter 10; Babaoglu, Joy, "Converting a
@@ -40,6 +41,7 @@
 
 #include "kernel/core/panic.h"
 #include "lib/format.h"
+#include "mm/check.h"
 #include "mm/page_bits.h"
 
 const char *lru_list_name(enum lru_list list)
@@ -68,6 +70,33 @@ static enum lru_list list_by_bits(const struct page *page)
 	return (enum lru_list)(list + page_has(page, PG_active));
 }
 
+static unsigned long *lru_counter(struct lru *lru, unsigned int sum)
+{
+	switch (sum) {
+	case LRU_DIRTY:
+		return &lru->dirty;
+	case LRU_FILE_DIRTY:
+		return &lru->file_dirty;
+	case LRU_WRITEBACK:
+		return &lru->writeback;
+	default:
+		return &lru->count[sum];
+	}
+}
+
+/* PAGE counts for SUM from now on (1), or no longer (-1). */
+static void lru_count(struct lru *lru, const struct page *page,
+                      unsigned int sum, int change)
+{
+	unsigned long *counter = lru_counter(lru, sum);
+
+	WRITE_ONCE(*counter, *counter + (unsigned long)change);
+	for (struct lru_audit *at = lru->audits; at != NULL; at = at->next) {
+		if (page < at->end)
+			at->sum[sum] += (unsigned long)change;
+	}
+}
+
 static void link_page(struct zone *zone, struct page *page, bool at_back)
 {
 	enum lru_list list = list_by_bits(page);
@@ -79,14 +108,16 @@ static void link_page(struct zone *zone, struct page *page, bool at_back)
 		list_append(pages, &page->link);
 	else
 		list_push(pages, &page->link);
-	zone->lru.count[list]++;
+	zone->lru.changes++;
+	lru_count(&zone->lru, page, list, 1);
 }
 
 static void unlink_page(struct zone *zone, struct page *page)
 {
 	list_remove(&page->link);
 	page_clear(page, PG_lru);
-	zone->lru.count[page->lru]--;
+	zone->lru.changes++;
+	lru_count(&zone->lru, page, page->lru, -1);
 }
 
 static void count(struct zone *zone, enum vmstat_event event)
@@ -180,6 +211,25 @@ void lru_rotate(struct node *node, struct page *page)
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 }
 
+bool lru_change_bit(struct node *node, struct page *page, enum page_bit bit,
+                    bool set)
+{
+	struct lru *lru = &page_zone(node, page)->lru;
+	bool enabled = spin_lock_irqsave(&lru->lock);
+	bool before = set ? page_test_and_set(page, bit)
+	                  : page_test_and_clear(page, bit);
+
+	kassert(bit == PG_dirty || bit == PG_writeback);
+	if (before != set && bit == PG_writeback)
+		lru_count(lru, page, LRU_WRITEBACK, set ? 1 : -1);
+	if (before != set && bit == PG_dirty)
+		lru_count(lru, page, LRU_DIRTY, set ? 1 : -1);
+	if (before != set && bit == PG_dirty && !page_has(page, PG_swapbacked))
+		lru_count(lru, page, LRU_FILE_DIRTY, set ? 1 : -1);
+	spin_unlock_irqrestore(&lru->lock, enabled);
+	return before;
+}
+
 /* ---- What reclaim calls --------------------------------------------------------- */
 
 unsigned long lru_isolate(struct zone *zone, enum lru_list list,
@@ -205,6 +255,8 @@ unsigned long lru_isolate(struct zone *zone, enum lru_list list,
 		taken++;
 	}
 	zone->lru.isolated[lru_kind_of(list)] += taken;
+	__atomic_fetch_add(&zone->node->reclaim.in_hand, taken,
+	                   __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 	return taken;
 }
@@ -225,70 +277,135 @@ void lru_putback(struct zone *zone, struct page *page, enum lru_kind kind,
 
 /* ---- Checking ------------------------------------------------------------------- */
 
-/* The invariant that a page on LIST breaks, or NULL. */
-static const char *check_listed(const struct page *page, enum lru_list list)
+static bool is_of_list(const struct zone *zone, const struct list *at,
+                       unsigned int list)
 {
-	if (!page_has(page, PG_lru) || page->lru != list)
+	const struct page *page = container_of(at, struct page, link);
+
+	if (at == &zone->lru.pages[list])
+		return true;
+	return check_is_page(zone->pages, zone->spanned, at) &&
+	       page_has(page, PG_lru) && page->lru == list;
+}
+
+/* The invariant that a page with PG_lru breaks, or NULL. */
+static const char *check_listed(const struct zone *zone,
+                                const struct page *page)
+{
+	const struct list *link = &page->link;
+
+	if (page->lru >= LRU_COUNT || link->next == link ||
+	    !is_of_list(zone, link->next, page->lru) ||
+	    !is_of_list(zone, link->prev, page->lru) ||
+	    link->next->prev != link || link->prev->next != link)
 		return "L1";
 	if (page->state != PAGE_USED || page->order != 0 ||
 	    READ_ONCE(page->refcount) <= 0 || page_has(page, PG_isolated))
 		return "L2";
-	return list_by_bits(page) == list ? NULL : "L3";
+	return list_by_bits(page) == page->lru ? NULL : "L3";
 }
 
-static const char *check_list(const struct zone *zone, enum lru_list list)
+/* A check of a zone. */
+struct lru_walk {
+	const struct zone *zone;
+	unsigned int list;
+};
+
+/* One element of a list that is walked. */
+static const char *check_element(const struct list *at, void *data)
 {
-	unsigned long found = 0;
-	struct list *at;
+	const struct lru_walk *walk = data;
 
-	list_for_each(at, &zone->lru.pages[list]) {
-		const char *broken =
-			check_listed(container_of(at, struct page, link), list);
-
-		if (broken != NULL)
-			return broken;
-		if (++found > zone->lru.count[list])
-			break;
-	}
-	return found == zone->lru.count[list] ? NULL : "L4";
-}
-
-static const char *check_bits(const struct zone *zone)
-{
-	unsigned long listed = 0;
-	unsigned long counted = 0;
-	unsigned long dirty = 0;
-	unsigned long file_dirty = 0;
-	unsigned long writeback = 0;
-
-	for (unsigned int list = 0; list < LRU_COUNT; list++)
-		counted += zone->lru.count[list];
-	for (unsigned long i = 0; i < zone->spanned; i++) {
-		listed += page_has(&zone->pages[i], PG_lru);
-		dirty += page_has(&zone->pages[i], PG_dirty);
-		file_dirty += page_has(&zone->pages[i], PG_dirty) &&
-		              !page_has(&zone->pages[i], PG_swapbacked);
-		writeback += page_has(&zone->pages[i], PG_writeback);
-	}
-	if (listed != counted)
+	if (!is_of_list(walk->zone, at, walk->list))
 		return "L1";
-	return dirty == zone->lru.dirty && file_dirty == zone->lru.file_dirty &&
-	                       writeback == zone->lru.writeback
-	               ? NULL
-	               : "L4";
+	return check_listed(walk->zone, container_of(at, struct page, link));
+}
+
+/* A list from end to end, if it stands still. */
+static const char *check_list(struct zone *zone, unsigned int list)
+{
+	struct lru_walk place = { zone, list };
+	struct check_walk walk = {
+		.lock = &zone->lru.lock,
+		.changes = &zone->lru.changes,
+		.list = &zone->lru.pages[list],
+		.length = &zone->lru.count[list],
+		.look = check_element,
+		.data = &place,
+	};
+
+	if (check_walk_list(&walk))
+		return NULL;
+	return walk.broken == check_length ? "L4" : walk.broken;
+}
+
+/* The next page: count it, and look at it. */
+static const char *lru_audit_step(const struct zone *zone,
+                                  struct lru_audit *audit)
+{
+	const struct page *page = audit->end++;
+	bool dirty = page_has(page, PG_dirty);
+	const char *broken = NULL;
+
+	if (page_has(page, PG_lru)) {
+		broken = check_listed(zone, page);
+		if (page->lru < LRU_COUNT)
+			audit->sum[page->lru]++;
+	}
+	audit->sum[LRU_DIRTY] += dirty;
+	audit->sum[LRU_FILE_DIRTY] += dirty && !page_has(page, PG_swapbacked);
+	audit->sum[LRU_WRITEBACK] += page_has(page, PG_writeback);
+	return broken;
+}
+
+/* All pages are counted. */
+static const char *lru_compare(struct lru *lru, const struct lru_audit *audit)
+{
+	for (unsigned int sum = 0; sum < LRU_SUMS; sum++) {
+		if (audit->sum[sum] != *lru_counter(lru, sum))
+			return sum < LRU_COUNT ? "L1" : "L4";
+	}
+	return NULL;
+}
+
+static void lru_audit_end(struct lru *lru, const struct lru_audit *audit)
+{
+	struct lru_audit **at = &lru->audits;
+
+	while (*at != audit)
+		at = &(*at)->next;
+	*at = audit->next;
+}
+
+static const char *check_bits(struct zone *zone)
+{
+	struct lru *lru = &zone->lru;
+	bool enabled = spin_lock_irqsave(&lru->lock);
+	struct lru_audit audit = { .next = lru->audits, .end = zone->pages };
+	const char *broken = NULL;
+
+	lru->audits = &audit;
+	for (unsigned long i = 0; i < zone->spanned && broken == NULL; i++) {
+		if (i % CHECK_SLICE == 0) {
+			spin_unlock_irqrestore(&lru->lock, enabled);
+			enabled = spin_lock_irqsave(&lru->lock);
+		}
+		broken = lru_audit_step(zone, &audit);
+	}
+	if (broken == NULL)
+		broken = lru_compare(lru, &audit);
+	lru_audit_end(lru, &audit);
+	spin_unlock_irqrestore(&lru->lock, enabled);
+	return broken;
 }
 
 static const char *check_zone(struct zone *zone)
 {
-	bool enabled = spin_lock_irqsave(&zone->lru.lock);
 	const char *broken = NULL;
 
 	for (unsigned int list = 0; list < LRU_COUNT && broken == NULL; list++)
-		broken = check_list(zone, (enum lru_list)list);
-	if (broken == NULL)
-		broken = check_bits(zone);
-	spin_unlock_irqrestore(&zone->lru.lock, enabled);
-	return broken;
+		broken = check_list(zone, list);
+	return broken != NULL ? broken : check_bits(zone);
 }
 
 const char *lru_check(struct node *node, char *buffer, size_t size)

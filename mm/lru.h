@@ -41,8 +41,13 @@ void mark_page_accessed(struct page *page);
 /* "inactive_anon" ... "unevictable" */
 const char *lru_list_name(enum lru_list list);
 
-/* Do lists, bits and counts agree?  NULL or a sentence in BUFFER.  Looks at
- * each page of the node, zone by zone, under the lock. */
+/*
+ * Do lists, bits and counts agree?  NULL or a sentence in BUFFER.  Looks at each
+ * page of the node, zone by zone, under the lock for a slice at a time; others
+ * go on meanwhile.  What is said of bits and counts is right for the moment in
+ * which the last slice of a zone ends; lists that do not stand still are not
+ * walked from end to end (mm/check.h).  Any context but NMI.
+ */
 const char *lru_check(struct node *node, char *buffer, size_t size);
 
 /* ---- For mm/ itself ------------------------------------------------------------- */
@@ -62,6 +67,14 @@ unsigned long lru_isolate(struct zone *zone, enum lru_list list,
  */
 void lru_putback(struct zone *zone, struct page *page, enum lru_kind kind,
                  bool keep);
+
+/*
+ * Set or clear PG_dirty or PG_writeback of PAGE, and count it with the same
+ * breath, so that a check never sees the one without the other.  What the bit
+ * was.  PG_swapbacked does not change while PG_dirty is set.
+ */
+bool lru_change_bit(struct node *node, struct page *page, enum page_bit bit,
+                    bool set);
 
 /* PAGE belongs on the active list (now, or when it is put back). */
 void lru_activate(struct node *node, struct page *page);

@@ -38,15 +38,34 @@ static inline bool lru_is_active(enum lru_list list)
 	return list == LRU_ACTIVE_ANON || list == LRU_ACTIVE_FILE;
 }
 
+/* What is counted of a zone's pages besides the lists. */
+enum lru_sum {
+	LRU_DIRTY = LRU_COUNT, /* pages with PG_dirty */
+	LRU_FILE_DIRTY,        /* and no PG_swapbacked */
+	LRU_WRITEBACK,         /* with PG_writeback */
+	LRU_SUMS,
+};
+
+/* A count of all pages of a zone that is under way, as mm/zone.h#audit: lists by
+ * enum lru_list, then enum lru_sum. */
+struct page;
+struct lru_audit {
+	struct lru_audit *next;
+	const struct page *end; /* pages before it are counted */
+	unsigned long sum[LRU_SUMS];
+};
+
 /* The newest page is at the front, the next to go at the back. */
 struct lru {
 	struct spinlock lock;              /* a leaf */
 	struct list pages[LRU_COUNT];      /* (lock) by page->link */
 	unsigned long count[LRU_COUNT];    /* (lock) */
 	unsigned long isolated[LRU_KINDS]; /* (lock) reclaim looks at them */
-	unsigned long dirty;               /* atomic: pages with PG_dirty */
-	unsigned long file_dirty;          /* atomic: and no PG_swapbacked */
-	unsigned long writeback;           /* atomic: with PG_writeback */
+	unsigned long dirty;               /* (lock) pages with PG_dirty */
+	unsigned long file_dirty;          /* (lock) and no PG_swapbacked */
+	unsigned long writeback;           /* (lock) with PG_writeback */
+	unsigned long changes;             /* (lock) of the lists, ever */
+	struct lru_audit *audits;          /* (lock) usually none */
 };
 
 /* kswapd_highest when nobody has asked. */
@@ -78,6 +97,7 @@ struct reclaim_state {
 	unsigned long written; /* atomic: writes that reclaim wanted, done */
 	struct wait_queue writeback_wait; /* until some of them are */
 	struct wait_queue isolated_wait;  /* until fewer pages are isolated */
+	unsigned long in_hand; /* atomic: references that reclaim has */
 };
 
 #endif

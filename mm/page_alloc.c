@@ -42,18 +42,16 @@ struct node *page_alloc_node(void)
 	return the_node;
 }
 
-const char *mm_check(void)
+const char *mm_check(char *buffer, size_t size)
 {
-	static char sentence[160];
-
 	struct node *node = page_alloc_node();
 	const char *broken;
 
 	if (node == NULL)
 		return NULL;
-	broken = node_check(node, NULL, false, sentence, sizeof(sentence));
+	broken = node_check(node, NULL, false, buffer, size);
 	if (broken == NULL)
-		broken = lru_check(node, sentence, sizeof(sentence));
+		broken = lru_check(node, buffer, size);
 	return broken;
 }
 

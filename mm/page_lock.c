@@ -82,34 +82,18 @@ void wait_on_page_locked(struct page *page)
 
 /* ---- Dirty, and on its way to the disk --------------------------------------- */
 
-static struct lru *lru_of(const struct page *page)
-{
-	return &page_zone(main_node(), page)->lru;
-}
-
-static void add_dirty(const struct page *page, unsigned long amount)
-{
-	struct lru *lru = lru_of(page);
-
-	__atomic_fetch_add(&lru->dirty, amount, __ATOMIC_RELAXED);
-	if (!page_has(page, PG_swapbacked))
-		__atomic_fetch_add(&lru->file_dirty, amount, __ATOMIC_RELAXED);
-}
-
 bool set_page_dirty(struct page *page)
 {
-	if (page_test_and_set(page, PG_dirty))
+	if (page_has(page, PG_dirty))
 		return false;
-	add_dirty(page, 1);
-	return true;
+	return !lru_change_bit(main_node(), page, PG_dirty, true);
 }
 
 bool clear_page_dirty_for_io(struct page *page)
 {
-	if (!page_test_and_clear(page, PG_dirty))
+	if (!page_has(page, PG_dirty))
 		return false;
-	add_dirty(page, -1UL);
-	return true;
+	return lru_change_bit(main_node(), page, PG_dirty, false);
 }
 
 void wait_on_page_writeback(struct page *page)
@@ -119,10 +103,9 @@ void wait_on_page_writeback(struct page *page)
 
 void set_page_writeback(struct page *page)
 {
-	bool before = page_test_and_set(page, PG_writeback);
+	bool before = lru_change_bit(main_node(), page, PG_writeback, true);
 
 	kassert(!before && page_has(page, PG_locked));
-	__atomic_fetch_add(&lru_of(page)->writeback, 1, __ATOMIC_RELAXED);
 }
 
 /* As soon as the bit is cleared the page may be gone: its reference may be the
@@ -131,15 +114,13 @@ void end_page_writeback(struct page *page)
 {
 	struct node *node = main_node();
 	struct wait_queue *queue = queue_of(page);
-	struct lru *lru = lru_of(page);
 	bool wanted = page_test_and_clear(page, PG_reclaim);
 	bool before;
 
 	if (wanted)
 		lru_rotate(node, page);
-	before = page_test_and_clear(page, PG_writeback);
+	before = lru_change_bit(node, page, PG_writeback, false);
 	kassert(before);
-	__atomic_fetch_add(&lru->writeback, -1UL, __ATOMIC_RELAXED);
 	wake_up(queue);
 	writeback_ended(node);
 	if (wanted) {

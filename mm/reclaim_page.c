@@ -199,6 +199,7 @@ bool reclaim_put_page(struct node *node, struct page *page)
 
 	if (last)
 		page_give_block(node, zone, page, 0, RETURN_ADDRESS());
+	__atomic_fetch_sub(&node->reclaim.in_hand, 1, __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	if (last)
 		exclusive_memory_freed(node);

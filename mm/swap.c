@@ -41,6 +41,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/check.h"
 #include "mm/page_bits.h"
 #include "mm/page_lock.h"
 
@@ -67,8 +68,18 @@ static struct {
 	int least_priority;
 	uint64_t turns;
 	unsigned long cached;  /* (s) pages in the cache */
+	unsigned long changes; /* (s) times that somebody had the lock */
 	struct ratelimit said; /* errors of devices */
 } swap;
+
+/* Whoever takes the lock may change something: checks are told. */
+static bool swap_lock(void)
+{
+	bool enabled = spin_lock_irqsave(&swap.lock);
+
+	swap.changes++;
+	return enabled;
+}
 
 void swap_start(struct node *node)
 {
@@ -251,7 +262,7 @@ static void make_bad(struct swap_area *area, unsigned long slot)
 
 int swap_area_find(const struct swap_device *device)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	int found = -ENXIO;
 
 	for (int type = 0; type < MAX_SWAPFILES; type++) {
@@ -297,7 +308,7 @@ static void prepare_clusters(struct swap_area *area,
 int swap_area_add(struct swap_device *device, const struct swap_header *header,
                   int priority, struct swap_cluster **clusters)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	int type = find_off(device);
 
 	if (type >= 0) {
@@ -321,7 +332,7 @@ int swap_area_add(struct swap_device *device, const struct swap_header *header,
 
 int swap_area_going(unsigned int type, bool going)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	enum swap_state from = going ? SWAP_ON : SWAP_GOING;
 	int error = -ENXIO;
 
@@ -335,7 +346,7 @@ int swap_area_going(unsigned int type, bool going)
 
 int swap_area_remove(unsigned int type, struct swap_cluster ***clusters)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	struct swap_area *area = &swap.area[type];
 	int error = -EBUSY;
 
@@ -350,7 +361,7 @@ int swap_area_remove(unsigned int type, struct swap_cluster ***clusters)
 
 bool swap_area_info(unsigned int type, struct swap_info *info)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	bool there = type < MAX_SWAPFILES && swap.area[type].state != SWAP_OFF;
 	struct swap_info now = { 0 };
 
@@ -377,7 +388,7 @@ bool swap_area_info(unsigned int type, struct swap_info *info)
 /* Sums of the areas that are on. */
 static void sum_areas(unsigned long *total, unsigned long *free)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 
 	*total = 0;
 	*free = 0;
@@ -537,7 +548,7 @@ static void drop_reference(struct swap_area *area, unsigned long slot)
 
 swp_entry_t swap_slot_alloc(struct page *page)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	struct swap_area *area = choose_area();
 	swp_entry_t entry = { 0 };
 
@@ -566,7 +577,7 @@ static unsigned int references(swp_entry_t entry)
 
 unsigned int swap_count(swp_entry_t entry)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	unsigned int count = references(entry);
 
 	spin_unlock_irqrestore(&swap.lock, enabled);
@@ -575,7 +586,7 @@ unsigned int swap_count(swp_entry_t entry)
 
 int swap_duplicate(swp_entry_t entry)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	unsigned int count = references(entry);
 	int error = 0;
 
@@ -593,7 +604,7 @@ int swap_duplicate(swp_entry_t entry)
 
 void swap_free(swp_entry_t entry)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	unsigned int count = references(entry);
 
 	/* The cache's own reference goes with the page. */
@@ -611,7 +622,7 @@ void swap_free(swp_entry_t entry)
 
 bool swap_slot_is_bad(swp_entry_t entry)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	const struct swap_area *area = area_of(entry);
 	bool bad = area == NULL ||
 	           (*count_of(area, swp_offset(entry)) & SWAP_SLOT_BAD) != 0;
@@ -624,7 +635,7 @@ bool swap_slot_is_bad(swp_entry_t entry)
 
 int swap_cache_add(swp_entry_t entry, struct page *page)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	unsigned int count = references(entry);
 	int error = 0;
 
@@ -644,7 +655,7 @@ int swap_cache_add(swp_entry_t entry, struct page *page)
 
 void swap_cache_remove(struct page *page)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	swp_entry_t entry = page_swap_entry(page);
 	struct swap_area *area = area_of(entry);
 
@@ -658,7 +669,7 @@ void swap_cache_remove(struct page *page)
 
 struct page *swap_cache_get(swp_entry_t entry)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	struct page *page = NULL;
 	uint32_t cached = 0;
 
@@ -702,7 +713,7 @@ int swap_writepage(struct page *page)
 static void write_has_failed(struct page *page, int error)
 {
 	swp_entry_t entry = page_swap_entry(page);
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	bool enabled = swap_lock();
 	struct swap_area *area = area_of(entry);
 
 	make_bad(area, swp_offset(entry));
@@ -741,81 +752,141 @@ static bool cached_is_right(swp_entry_t entry, uint32_t cached, uint8_t count)
 
 struct swap_sums {
 	unsigned long free, used, good, cached;
-	unsigned long wrong; /* a slot with a wrong page in the cache */
 };
 
-/* One cluster, added to SUMS; false: V1 does not hold. */
-static bool check_cluster(unsigned int type, unsigned long number,
-                          struct swap_sums *sums)
+/* A check of all areas, in slices: mm/check.h. */
+struct swap_walk {
+	bool enabled;
+	bool moved; /* somebody else had the lock: sums say nothing */
+	unsigned long changes;
+	char *buffer;
+	size_t size;
+};
+
+/* Let others at the lock. */
+static void swap_pause(struct swap_walk *walk)
 {
-	const struct swap_area *area = &swap.area[type];
-	const struct swap_cluster *cluster = area->clusters[number];
-	unsigned int free = 0;
-	unsigned int used = 0;
-
-	for (unsigned int i = 0; i < cluster_slots(area, number); i++) {
-		unsigned long slot = number * SWAP_CLUSTER + i;
-
-		free += cluster->count[i] == 0;
-		used += (cluster->count[i] & SWAP_SLOT_COUNT) != 0;
-		sums->good += (cluster->count[i] & SWAP_SLOT_BAD) == 0;
-		sums->cached += cluster->cached[i] != 0;
-		if (!cached_is_right(swp_entry(type, slot), cluster->cached[i],
-		                     cluster->count[i]))
-			sums->wrong = slot;
-	}
-	sums->free += free;
-	sums->used += used;
-	return free == cluster->free && used == cluster->used; /* V1 */
+	spin_unlock_irqrestore(&swap.lock, walk->enabled);
+	walk->enabled = spin_lock_irqsave(&swap.lock);
+	walk->moved = walk->moved || swap.changes != walk->changes;
 }
 
-static const char *check_area(unsigned int type, unsigned long *cached,
-                              char *buffer, size_t size)
+/* Is there such a slot still? */
+static bool has_slot(unsigned int type, unsigned long slot)
+{
+	const struct swap_area *area = &swap.area[type];
+
+	return area->state != SWAP_OFF && slot < area->slots;
+}
+
+/* V2, V3: all slots of one cluster, added to SUMS.  NULL or a sentence. */
+static const char *check_slots(struct swap_walk *walk, unsigned int type,
+                               unsigned long number, struct swap_sums *sums)
+{
+	const struct swap_area *area = &swap.area[type];
+
+	for (unsigned int i = 0; i < SWAP_CLUSTER; i++) {
+		unsigned long slot = number * SWAP_CLUSTER + i;
+		const struct swap_cluster *cluster;
+
+		if (i % CHECK_SLICE == 0)
+			swap_pause(walk);
+		if (!has_slot(type, slot))
+			break;
+		cluster = area->clusters[number];
+		sums->free += cluster->count[i] == 0;
+		sums->used += (cluster->count[i] & SWAP_SLOT_COUNT) != 0;
+		sums->good += (cluster->count[i] & SWAP_SLOT_BAD) == 0;
+		sums->cached += cluster->cached[i] != 0;
+		if (cached_is_right(swp_entry(type, slot), cluster->cached[i],
+		                    cluster->count[i]))
+			continue;
+		scnprintf(walk->buffer, walk->size,
+		          "swap area %u: the page in the cache for slot %lu "
+		          "is another",
+		          type, slot);
+		return walk->buffer;
+	}
+	return NULL;
+}
+
+/* One cluster, added to ALL. */
+static const char *check_cluster(struct swap_walk *walk, unsigned int type,
+                                 unsigned long number, struct swap_sums *all)
+{
+	struct swap_sums sums = { 0 };
+	const char *broken = check_slots(walk, type, number, &sums);
+	const struct swap_cluster *cluster;
+
+	all->free += sums.free;
+	all->used += sums.used;
+	all->good += sums.good;
+	all->cached += sums.cached;
+	if (broken != NULL || walk->moved)
+		return broken;
+	cluster = swap.area[type].clusters[number];
+	if (sums.free == cluster->free && sums.used == cluster->used)
+		return NULL;
+	scnprintf(walk->buffer, walk->size,
+	          "swap area %u: the counts of cluster %lu are wrong", type,
+	          number);
+	return walk->buffer;
+}
+
+static const char *check_area(struct swap_walk *walk, unsigned int type,
+                              unsigned long *cached)
 {
 	const struct swap_area *area = &swap.area[type];
 	struct swap_sums sums = { 0 };
+	const char *broken = NULL;
 
-	for (unsigned long i = 0; i < cluster_count(area); i++) {
-		if (check_cluster(type, i, &sums))
-			continue;
-		scnprintf(buffer, size,
-		          "swap area %u: the counts of cluster %lu are wrong",
-		          type, i);
-		return buffer;
-	}
+	for (unsigned long i = 0;
+	     broken == NULL && has_slot(type, i * SWAP_CLUSTER); i++)
+		broken = check_cluster(walk, type, i, &sums);
 	*cached += sums.cached;
-	if (sums.wrong != 0)
-		scnprintf(buffer, size,
-		          "swap area %u: the page in the cache for slot %lu "
-		          "is another",
-		          type, sums.wrong);
-	else if (sums.free != area->free || sums.used != area->used ||
-	         sums.good != area->pages)
-		scnprintf(buffer, size,
-		          "swap area %u: %lu free, %lu used of %lu; counted "
-		          "%lu, %lu of %lu",
-		          type, area->free, area->used, area->pages, sums.free,
-		          sums.used, sums.good);
-	else
+	if (broken != NULL || walk->moved || area->state == SWAP_OFF)
+		return broken;
+	if (sums.free == area->free && sums.used == area->used &&
+	    sums.good == area->pages)
 		return NULL;
-	return buffer;
+	scnprintf(walk->buffer, walk->size,
+	          "swap area %u: %lu free, %lu used of %lu; counted %lu, %lu "
+	          "of %lu",
+	          type, area->free, area->used, area->pages, sums.free,
+	          sums.used, sums.good);
+	return walk->buffer;
+}
+
+static const char *swap_check_once(struct swap_walk *walk)
+{
+	unsigned long cached = 0;
+
+	walk->moved = false;
+	walk->changes = swap.changes;
+	for (unsigned int type = 0; type < MAX_SWAPFILES; type++) {
+		const char *broken = check_area(walk, type, &cached);
+
+		if (broken != NULL)
+			return broken;
+	}
+	if (walk->moved || cached == swap.cached)
+		return NULL;
+	scnprintf(walk->buffer, walk->size,
+	          "swap cache: %lu pages, counted %lu", swap.cached, cached);
+	return walk->buffer;
 }
 
 const char *swap_check(char *buffer, size_t size)
 {
-	bool enabled = spin_lock_irqsave(&swap.lock);
+	struct swap_walk walk = { .moved = true,
+		                  .buffer = buffer,
+		                  .size = size };
 	const char *broken = NULL;
-	unsigned long cached = 0;
 
-	for (unsigned int type = 0; type < MAX_SWAPFILES; type++) {
-		if (broken == NULL && swap.area[type].state != SWAP_OFF)
-			broken = check_area(type, &cached, buffer, size);
-	}
-	if (broken == NULL && cached != swap.cached) {
-		scnprintf(buffer, size, "swap cache: %lu pages, counted %lu",
-		          swap.cached, cached);
-		broken = buffer;
-	}
-	spin_unlock_irqrestore(&swap.lock, enabled);
+	walk.enabled = spin_lock_irqsave(&swap.lock);
+	for (unsigned int i = 0;
+	     i < CHECK_WALKS && walk.moved && broken == NULL; i++)
+		broken = swap_check_once(&walk);
+	spin_unlock_irqrestore(&swap.lock, walk.enabled);
 	return broken;
 }

@@ -161,8 +161,9 @@ unsigned long total_swapcache_pages(void);
 /* Less than half is free: do not keep slots of pages that are in memory. */
 bool vm_swap_full(void);
 
-/* Do the counts add up?  NULL or a sentence in BUFFER.  Holds the lock for as
- * long as it takes to look at each slot. */
+/* Do the counts add up?  NULL or a sentence in BUFFER.  Takes the lock for a slice
+ * of slots at a time; others go on meanwhile, and while they do, sums are not
+ * compared (mm/check.h).  Any context but NMI. */
 const char *swap_check(char *buffer, size_t size);
 
 /* ---- Slots ------------------------------------------------------------------------ */

@@ -11,6 +11,14 @@
  * The counters of the columns are kept by those who change the state, and
  * zone_check() counts the pages again.
  *
+ * A check may not hold the lock for a walk over all pages.  It walks in slices,
+ * and what moves behind it corrects its count (struct audit):
+ *
+ *	            counted                     not yet
+ *	|--------------------------------|---------------------|
+ *	    a page that goes from USED   end    here nobody tells:
+ *	    to LOOSE: used--, loose++           it will be seen
+ *
  * Locking: zone->lock; the columns parked and exclusive change under the
  * pool's lock, which zone_check() therefore takes inside the zone's.
  */
@@ -19,6 +27,7 @@
 #include "kernel/core/panic.h"
 #include "lib/format.h"
 #include "mm/buddy.h"
+#include "mm/check.h"
 #include "mm/node.h"
 #include "mm/page_state.h"
 
@@ -72,6 +81,7 @@ void page_set_state(struct zone *zone, struct page *page, enum page_state from,
 	(*column(zone, from))--;
 	(*column(zone, to))++;
 	page->state = (uint8_t)to;
+	audit_move(zone, page, 1, from, to);
 }
 
 static void lru_init(struct lru *lru)
@@ -137,6 +147,7 @@ void zone_release(struct zone *zone, unsigned long start, unsigned long end)
 			kassert(page[i].state == PAGE_RESERVED);
 			page[i].state = PAGE_LOOSE;
 		}
+		audit_move(zone, page, 1UL << order, PAGE_RESERVED, PAGE_LOOSE);
 		zone->loose_pages += 1UL << order;
 		zone->managed += 1UL << order;
 		buddy_give(zone, page, order);
@@ -146,24 +157,61 @@ void zone_release(struct zone *zone, unsigned long start, unsigned long end)
 	spin_unlock_irqrestore(&zone->lock, enabled);
 }
 
-/* Count the pages by state; COUNT has PAGE_STATE_COUNT + 1 entries, the last
- * one for pages whose state is no state. */
-static void count_states(const struct zone *zone, unsigned long *count)
+/* ---- Counting while others go on ------------------------------------------ */
+
+/* The state that stands for all of its column; a wrong one for the last entry. */
+static unsigned int audit_state(uint8_t state)
 {
-	for (unsigned int state = 0; state <= PAGE_STATE_COUNT; state++)
-		count[state] = 0;
-	for (unsigned long i = 0; i < zone->spanned; i++)
-		count[min(zone->pages[i].state, PAGE_STATE_COUNT)]++;
+	switch (state) {
+	case PAGE_FREE_TAIL:
+		return PAGE_FREE;
+	case PAGE_USED_TAIL:
+		return PAGE_USED;
+	case PAGE_HANDOVER:
+		return PAGE_OWNED;
+	default:
+		return min(state, PAGE_STATE_COUNT);
+	}
+}
+
+/* How many of COUNT pages from PAGE on are counted already. */
+static unsigned long audit_counted(const struct audit *audit,
+                                   const struct page *page, unsigned long count)
+{
+	if (page >= audit->end)
+		return 0;
+	return min(count, (unsigned long)(audit->end - page));
+}
+
+void audit_note_move(struct zone *zone, const struct page *page,
+                     unsigned long count, enum page_state from,
+                     enum page_state to)
+{
+	for (struct audit *at = zone->audits; at != NULL; at = at->next) {
+		unsigned long counted = audit_counted(at, page, count);
+
+		at->pages[audit_state(from)] -= counted;
+		at->pages[audit_state(to)] += counted;
+	}
+}
+
+void audit_note_block(struct zone *zone, const struct page *page,
+                      unsigned int order, int change)
+{
+	for (struct audit *at = zone->audits; at != NULL; at = at->next) {
+		if (page < at->end)
+			at->blocks[order] += (unsigned long)change;
+	}
 }
 
 static void fill_columns(const struct zone *zone, const unsigned long *count,
                          struct page_columns *columns)
 {
 	*columns = (struct page_columns){
-		.free = count[PAGE_FREE] + count[PAGE_FREE_TAIL],
+		.free = count[PAGE_FREE],
 		.parked = count[PAGE_PARKED],
-		.used = count[PAGE_USED] + count[PAGE_USED_TAIL],
-		.exclusive = count[PAGE_OWNED] + count[PAGE_HANDOVER],
+		.used = count[PAGE_USED],
+		.exclusive = count[PAGE_OWNED],
 		.bad = count[PAGE_BAD],
 		.loose = count[PAGE_LOOSE],
 		.reserved = zone->present - zone->managed,
@@ -204,28 +252,6 @@ static const char *compare_columns(const struct zone *zone,
 	return NULL;
 }
 
-/* Is the USED block that begins at PAGE as claim and halve leave it? */
-static bool used_block_is_sound(const struct zone *zone,
-                                const struct page *page)
-{
-	unsigned long pfn = zone_pfn(zone, page);
-	unsigned int order = page->order;
-	uint8_t compound = page->flags & PAGE_COMPOUND;
-
-	if (order > MAX_ORDER || pfn % (1UL << order) != 0 ||
-	    !zone_contains(zone, pfn + (1UL << order) - 1) ||
-	    READ_ONCE(page->refcount) <= 0)
-		return false;
-	for (unsigned long i = 1; i < 1UL << order; i++) {
-		if (page[i].state != PAGE_USED_TAIL || page[i].order != order ||
-		    page[i].zone != zone->type ||
-		    (page[i].flags & PAGE_COMPOUND) != compound ||
-		    READ_ONCE(page[i].refcount) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* May a page that is neither USED nor BAD look like this? */
 static bool idle_page_is_sound(const struct page *page)
 {
@@ -234,55 +260,215 @@ static bool idle_page_is_sound(const struct page *page)
 	        (page->owner == NULL && page->receiver == NULL));
 }
 
-/* The number of pages of the block at PAGE that are in order, 0 if one is not.
- * Used blocks count as a whole, so a tail that is met alone has lost its head. */
-static unsigned long sound_pages(const struct zone *zone,
-                                 const struct page *page)
+/* ---- Every page by itself, and as a part of its block ------------------------ */
+
+/* A check of a zone: its locks, its count, and the block that it is in. */
+struct zone_walk {
+	struct zone *zone;
+	struct spinlock *pool; /* or NULL */
+	bool try_lock;
+	bool locked; /* with TRY_LOCK: we have the zone's lock */
+	bool pool_locked;
+	bool enabled;
+	bool pool_enabled;
+	struct audit audit;
+	const struct page *head; /* of the FREE or USED block we are in */
+	unsigned long left;      /* pages of it that are still to come */
+
+	const char *broken; /* the first page that is: "corrupt" or "B4" */
+	const struct page *at;
+	struct page likeness; /* what it looked like */
+};
+
+static void zone_walk_lock(struct zone_walk *walk)
 {
-	if (page->zone != zone->type)
-		return 0;
+	walk->enabled = spin_lock_irqsave(&walk->zone->lock);
+	if (walk->pool != NULL)
+		walk->pool_enabled = spin_lock_irqsave(walk->pool);
+}
+
+static void zone_walk_unlock(struct zone_walk *walk)
+{
+	if (walk->pool != NULL)
+		spin_unlock_irqrestore(walk->pool, walk->pool_enabled);
+	spin_unlock_irqrestore(&walk->zone->lock, walk->enabled);
+}
+
+/* Whoever may wait has the locks while it looks, and drops them between slices;
+ * who may not has them from beginning to end, if they were free. */
+static void zone_walk_begin(struct zone_walk *walk)
+{
+	if (walk->try_lock) {
+		walk->locked =
+			spin_trylock_irqsave(&walk->zone->lock, &walk->enabled);
+		walk->pool_locked =
+			walk->locked && walk->pool != NULL &&
+			spin_trylock_irqsave(walk->pool, &walk->pool_enabled);
+	} else {
+		zone_walk_lock(walk);
+	}
+	walk->audit.end = walk->zone->pages;
+	walk->audit.next = walk->zone->audits;
+	walk->zone->audits = &walk->audit;
+}
+
+static void zone_walk_end(struct zone_walk *walk)
+{
+	struct audit **at = &walk->zone->audits;
+
+	while (*at != &walk->audit)
+		at = &(*at)->next;
+	*at = walk->audit.next;
+	if (!walk->try_lock) {
+		zone_walk_unlock(walk);
+		return;
+	}
+	if (walk->pool_locked)
+		spin_unlock_irqrestore(walk->pool, walk->pool_enabled);
+	if (walk->locked)
+		spin_unlock_irqrestore(&walk->zone->lock, walk->enabled);
+}
+
+static bool is_block_head(const struct page *page)
+{
+	return (page->state == PAGE_FREE || page->state == PAGE_USED) &&
+	       page->order <= MAX_ORDER;
+}
+
+/* The locks were dropped: in which block is the next page now? */
+static void zone_walk_find_block(struct zone_walk *walk)
+{
+	const struct zone *zone = walk->zone;
+	unsigned long pfn = zone_pfn(zone, walk->audit.end);
+
+	walk->left = 0;
+	for (unsigned int order = 1; order <= MAX_ORDER; order++) {
+		unsigned long first = ALIGN_DOWN(pfn, 1UL << order);
+		const struct page *head;
+
+		if (first == pfn)
+			continue;
+		if (!zone_contains(zone, first))
+			return;
+		head = zone->pages + (first - zone->start_pfn);
+		if (is_block_head(head) && first + (1UL << head->order) > pfn) {
+			walk->head = head;
+			walk->left = first + (1UL << head->order) - pfn;
+			return;
+		}
+	}
+}
+
+static void zone_walk_pause(struct zone_walk *walk)
+{
+	if (walk->try_lock)
+		return;
+	zone_walk_unlock(walk);
+	zone_walk_lock(walk);
+	zone_walk_find_block(walk);
+}
+
+/* PAGE is inside the block at HEAD: as claim, halve and the buddy leave it? */
+static const char *check_tail(const struct page *head, const struct page *page)
+{
+	if (head->state == PAGE_FREE) {
+		if (page->state != PAGE_FREE_TAIL)
+			return "B4";
+		return idle_page_is_sound(page) ? NULL : "corrupt";
+	}
+	if (page->state != PAGE_USED_TAIL || page->order != head->order ||
+	    (page->flags & PAGE_COMPOUND) != (head->flags & PAGE_COMPOUND) ||
+	    READ_ONCE(page->refcount) != 0)
+		return "corrupt";
+	return NULL;
+}
+
+/* PAGE is the first of a block: does it fit there? */
+static const char *check_head(const struct zone *zone, const struct page *page)
+{
+	unsigned long pfn = zone_pfn(zone, page);
+
+	if (page->order > MAX_ORDER || pfn % (1UL << page->order) != 0 ||
+	    !zone_contains(zone, pfn + (1UL << page->order) - 1))
+		return page->state == PAGE_FREE ? "B2" : "corrupt";
+	if (page->state == PAGE_FREE)
+		return idle_page_is_sound(page) ? NULL : "corrupt";
+	return READ_ONCE(page->refcount) > 0 ? NULL : "corrupt";
+}
+
+/* PAGE is in no block of several pages, or the first of one. */
+static const char *check_first(const struct zone *zone, const struct page *page)
+{
 	switch ((enum page_state)page->state) {
+	case PAGE_FREE:
 	case PAGE_USED:
-		return used_block_is_sound(zone, page) ? 1UL << page->order : 0;
+		return check_head(zone, page);
+	case PAGE_FREE_TAIL:
+		return "B4";
 	case PAGE_USED_TAIL:
 	case PAGE_STATE_COUNT:
-		return 0;
+		return "corrupt";
 	case PAGE_BAD:
-		return 1;
+		return NULL;
 	case PAGE_RESERVED:
-	case PAGE_FREE:
-	case PAGE_FREE_TAIL:
 	case PAGE_LOOSE:
 	case PAGE_PARKED:
 	case PAGE_OWNED:
 	case PAGE_HANDOVER:
 		break;
 	}
-	return idle_page_is_sound(page) ? 1 : 0;
+	return idle_page_is_sound(page) ? NULL : "corrupt";
 }
 
-/* Every page by itself, and every used block as a whole. */
-static const char *check_pages(const struct zone *zone, char *buffer,
-                               size_t size)
+static const char *zone_walk_check(struct zone_walk *walk,
+                                   const struct page *page)
 {
-	unsigned long sound;
+	const char *broken;
 
-	for (unsigned long i = 0; i < zone->spanned; i += sound) {
-		const struct page *page = &zone->pages[i];
-
-		sound = sound_pages(zone, page);
-		if (sound == 0) {
-			scnprintf(buffer, size,
-			          "zone %s: pfn %#lx is corrupt: %s, order %u, "
-			          "zone %u, refcount %d, flags %#x",
-			          zone->name, zone_pfn(zone, page),
-			          page_state_name((enum page_state)page->state),
-			          page->order, page->zone, page->refcount,
-			          page->flags);
-			return buffer;
+	if (walk->left > 0) {
+		walk->left--;
+		broken = check_tail(walk->head, page);
+	} else {
+		broken = check_first(walk->zone, page);
+		if (broken == NULL && is_block_head(page)) {
+			walk->head = page;
+			walk->left = (1UL << page->order) - 1;
 		}
 	}
-	return NULL;
+	return page->zone == walk->zone->type ? broken : "corrupt";
+}
+
+/* The next page: count it, and look at it. */
+static void zone_walk_step(struct zone_walk *walk)
+{
+	const struct page *page = walk->audit.end;
+	const char *broken = zone_walk_check(walk, page);
+
+	walk->audit.pages[audit_state(page->state)]++;
+	if (page->state == PAGE_FREE && page->order <= MAX_ORDER)
+		walk->audit.blocks[page->order]++;
+	walk->audit.end++;
+	if (broken == NULL || walk->broken != NULL)
+		return;
+	walk->broken = broken;
+	walk->at = page;
+	walk->likeness = *page;
+}
+
+/* ---- What it all comes to ------------------------------------------------------ */
+
+static const char *report_page(const struct zone_walk *walk, char *buffer,
+                               size_t size)
+{
+	const struct page *page = &walk->likeness;
+
+	scnprintf(buffer, size,
+	          "zone %s: pfn %#lx is corrupt: %s, order %u, zone %u, "
+	          "refcount %d, flags %#x (%s)",
+	          walk->zone->name, zone_pfn(walk->zone, walk->at),
+	          page_state_name((enum page_state)page->state), page->order,
+	          page->zone, page->refcount, page->flags, walk->broken);
+	return buffer;
 }
 
 /* Reserved pages are those that are not managed: holes, and present ones. */
@@ -302,55 +488,88 @@ static const char *check_sizes(const struct zone *zone,
 	return buffer;
 }
 
-static const char *check_locked(const struct zone *zone,
-                                struct page_columns *columns, char *buffer,
+/* B1: as many free blocks by the pages' state as on the lists. */
+static const char *check_blocks(const struct zone *zone,
+                                const struct audit *audit, char *buffer,
                                 size_t size)
 {
-	unsigned long count[PAGE_STATE_COUNT + 1];
-	struct page_columns local;
-
-	count_states(zone, count);
-	fill_columns(zone, count, &local);
-	if (columns != NULL)
-		*columns = local;
-	if (count[PAGE_STATE_COUNT] != 0) {
-		scnprintf(buffer, size, "zone %s: %lu pages in no valid state",
-		          zone->name, count[PAGE_STATE_COUNT]);
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		if (audit->blocks[order] == zone->free_area[order].count)
+			continue;
+		scnprintf(buffer, size,
+		          "zone %s order %u: invariant B1 broken: %lu free "
+		          "blocks by their state, %lu on the list",
+		          zone->name, order, audit->blocks[order],
+		          zone->free_area[order].count);
 		return buffer;
 	}
-	if (compare_columns(zone, &local, buffer, size) != NULL ||
-	    check_sizes(zone, count, buffer, size) != NULL ||
-	    buddy_check(zone, buffer, size) != NULL)
+	return NULL;
+}
+
+/* All pages are counted, and the locks are held. */
+static const char *check_sums(const struct zone *zone,
+                              const struct audit *audit,
+                              const struct page_columns *columns, char *buffer,
+                              size_t size)
+{
+	if (audit->pages[PAGE_STATE_COUNT] != 0) {
+		scnprintf(buffer, size, "zone %s: %lu pages in no valid state",
+		          zone->name, audit->pages[PAGE_STATE_COUNT]);
 		return buffer;
-	return check_pages(zone, buffer, size);
+	}
+	if (compare_columns(zone, columns, buffer, size) != NULL)
+		return buffer;
+	return check_sizes(zone, audit->pages, buffer, size);
+}
+
+static const char *zone_walk_all(struct zone_walk *walk,
+                                 struct page_columns *columns, char *buffer,
+                                 size_t size)
+{
+	struct zone *zone = walk->zone;
+	const char *blocks;
+	const char *sums;
+	char missing[160];
+
+	zone_walk_begin(walk);
+	for (unsigned long i = 0; i < zone->spanned; i++) {
+		if (i % CHECK_SLICE == 0 && i > 0)
+			zone_walk_pause(walk);
+		zone_walk_step(walk);
+	}
+	fill_columns(zone, walk->audit.pages, columns);
+	sums = check_sums(zone, &walk->audit, columns, buffer, size);
+	blocks = check_blocks(zone, &walk->audit, missing, sizeof(missing));
+	zone_walk_end(walk);
+	/* The lists first: they say more precisely what is wrong. */
+	if (sums != NULL ||
+	    buddy_check_lists(zone, walk->try_lock, buffer, size) != NULL)
+		return buffer;
+	if (walk->broken != NULL)
+		return report_page(walk, buffer, size);
+	if (blocks == NULL)
+		return NULL;
+	scnprintf(buffer, size, "%s", blocks);
+	return buffer;
 }
 
 const char *zone_check(struct zone *zone, struct page_columns *columns,
                        bool try_lock, char *buffer, size_t size)
 {
-	struct spinlock *pool = zone->node ? &zone->node->pool.lock : NULL;
-	bool enabled = false;
-	bool pool_enabled = false;
-	const char *answer;
+	struct zone_walk walk = {
+		.zone = zone,
+		.pool = zone->node ? &zone->node->pool.lock : NULL,
+		.try_lock = try_lock,
+	};
+	struct page_columns local;
+	char said[200];
 
-	if (!try_lock) {
-		enabled = spin_lock_irqsave(&zone->lock);
-		if (pool != NULL)
-			pool_enabled = spin_lock_irqsave(pool);
-		answer = check_locked(zone, columns, buffer, size);
-		if (pool != NULL)
-			spin_unlock_irqrestore(pool, pool_enabled);
-		spin_unlock_irqrestore(&zone->lock, enabled);
-		return answer;
-	}
-	if (!spin_trylock_irqsave(&zone->lock, &enabled)) {
-		scnprintf(buffer, size,
-		          "zone %s: locked by somebody, "
-		          "not checked",
-		          zone->name);
-		return buffer;
-	}
-	answer = check_locked(zone, columns, buffer, size);
-	spin_unlock_irqrestore(&zone->lock, enabled);
-	return answer;
+	if (columns == NULL)
+		columns = &local;
+	if (!try_lock)
+		return zone_walk_all(&walk, columns, buffer, size);
+	if (zone_walk_all(&walk, columns, said, sizeof(said)) == NULL)
+		return NULL;
+	scnprintf(buffer, size, "%s%s", walk.locked ? "" : "unlocked: ", said);
+	return buffer;
 }

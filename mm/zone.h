@@ -41,6 +41,18 @@ struct free_area {
 	unsigned long count; /* blocks on the list */
 };
 
+/*
+ * A count of a zone's pages that is under way: those before END are counted.  Who
+ * moves one of them to another state corrects the count (audit_move()), so that
+ * it is that of all pages, as they are, when END is the end.
+ */
+struct audit {
+	struct audit *next; /* (z) and pool->lock: others of the zone */
+	const struct page *end;
+	unsigned long pages[PAGE_STATE_COUNT + 1]; /* the last: no state */
+	unsigned long blocks[MAX_ORDER + 1];       /* free ones, by order */
+};
+
 struct node;
 
 /* Field locks: (c) constant after boot, (z) zone->lock. */
@@ -65,6 +77,8 @@ struct zone {
 	unsigned long exclusive_pages;             /* (z) OWNED and HANDOVER */
 	unsigned long bad_pages;                   /* (z) */
 	unsigned long loose_pages;                 /* (z) in flight */
+	unsigned long changes; /* (z) of the free lists, ever */
+	struct audit *audits;  /* (z) and pool->lock; usually none */
 
 	struct lru lru; /* which of the used pages can be reclaimed */
 };
@@ -115,12 +129,40 @@ static inline unsigned long zone_pfn(const struct zone *zone,
 	return zone->start_pfn + (unsigned long)(page - zone->pages);
 }
 
+/* COUNT pages from PAGE on go from one state to another; the zone's lock is held,
+ * or the pool's for two of its states. */
+void audit_note_move(struct zone *zone, const struct page *page,
+                     unsigned long count, enum page_state from,
+                     enum page_state to);
+static inline void audit_move(struct zone *zone, const struct page *page,
+                              unsigned long count, enum page_state from,
+                              enum page_state to)
+{
+	if (READ_ONCE(zone->audits) != NULL)
+		audit_note_move(zone, page, count, from, to);
+}
+
+/* A free block of ORDER at PAGE comes (1) or goes (-1).  zone->lock held. */
+void audit_note_block(struct zone *zone, const struct page *page,
+                      unsigned int order, int change);
+static inline void audit_block(struct zone *zone, const struct page *page,
+                               unsigned int order, int change)
+{
+	zone->changes++;
+	if (READ_ONCE(zone->audits) != NULL)
+		audit_note_block(zone, page, order, change);
+}
+
 /*
  * Count every page of the zone by its state, compare with the counters and
  * with the free lists, and check the numbered invariants of the buddy.
- * Returns NULL, or a sentence in BUFFER that says what does not add up.  Takes
- * the zone's lock (TRY: only if it is free, and says "unlocked" otherwise).
- * COLUMNS may be NULL.
+ * Returns NULL, or a sentence in BUFFER that says what does not add up.  COLUMNS
+ * may be NULL.  Any context but NMI.
+ *
+ * Takes the zone's lock for a slice of pages at a time; others go on meanwhile,
+ * and the answer is right for the moment in which it returns: see mm/check.h.
+ * TRY: nobody else runs; if the lock is taken, it reads without, and the sentence
+ * says "unlocked".
  */
 const char *zone_check(struct zone *zone, struct page_columns *columns,
                        bool try_lock, char *buffer, size_t size);

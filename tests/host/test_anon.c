@@ -945,10 +945,17 @@ CASE(anon, check_sees_each_broken_invariant)
 
 	EXPECT(start(8, 2));
 	EXPECT(fill(2, 1));
+	/* Pinned it is sound; with a reference of nobody's it is not. */
 	EXPECT_EQUAL(anon_object_pin(object, 0, &page), 0);
-	EXPECT(complains("A4"));
+	EXPECT(anon_check(text, sizeof(text)) == NULL);
 	anon_object_unpin(page, false);
 	EXPECT(anon_check(text, sizeof(text)) == NULL);
+	get_page(page);
+	EXPECT(complains("A4"));
+	put_page(page);
+	page->refcount = 0;
+	EXPECT(complains("A4"));
+	page->refcount = 1;
 	page->index++;
 	EXPECT(complains("A1"));
 	page->index--;

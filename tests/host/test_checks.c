@@ -418,12 +418,21 @@ CASE(checks, what_was_sent_is_counted)
 
 CASE(checks, mm_check_looks_at_the_node_that_was_started)
 {
+	char mine[160];
+	char other_ones[160];
+
 	start();
-	EXPECT(mm_check() == NULL);
+	EXPECT(mm_check(mine, sizeof(mine)) == NULL);
 	zone->free_pages++;
-	EXPECT(mm_check() != NULL);
+	EXPECT(mm_check(mine, sizeof(mine)) == mine);
 	zone->free_pages--;
-	return mm_check();
+	zone->used_pages++;
+	EXPECT(mm_check(other_ones, sizeof(other_ones)) == other_ones);
+	zone->used_pages--;
+	/* What one caller was told is not what the other one was told. */
+	EXPECT(strcmp(mine, other_ones) != 0);
+	EXPECT(mm_check(mine, sizeof(mine)) == NULL);
+	return NULL;
 }
 
 CASE(checks, a_lost_free_page_breaks_b5)
@@ -431,9 +440,9 @@ CASE(checks, a_lost_free_page_breaks_b5)
 	char said[200];
 
 	start();
-	EXPECT(buddy_check(zone, said, sizeof(said)) == NULL);
+	EXPECT(buddy_check(zone, false, said, sizeof(said)) == NULL);
 	zone->free_pages--;
-	EXPECT(buddy_check(zone, said, sizeof(said)) == said);
+	EXPECT(buddy_check(zone, false, said, sizeof(said)) == said);
 	zone->free_pages++;
 	EXPECT(strncmp(said, "zone Normal: invariant B5 broken: ", 34) == 0);
 	return check();
@@ -453,9 +462,15 @@ CASE(checks, who_only_tries_the_lock_says_so_when_it_is_held)
 	enabled = spin_lock_irqsave(&zone->lock);
 	answer = zone_check(zone, &columns, true, said, sizeof(said));
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	EXPECT(answer == NULL);
+	EXPECT_EQUAL(columns.free, zone->free_pages);
+	enabled = spin_lock_irqsave(&zone->lock);
+	zone->free_pages++;
+	answer = zone_check(zone, &columns, true, said, sizeof(said));
+	zone->free_pages--;
+	spin_unlock_irqrestore(&zone->lock, enabled);
 	EXPECT(answer == said);
-	EXPECT(strcmp(said, "zone Normal: locked by somebody, not checked") ==
-	       0);
+	EXPECT(strncmp(said, "unlocked: zone Normal: ", 23) == 0);
 	return check();
 }
 
@@ -482,6 +497,46 @@ static const char *check_map(struct filemap *map)
 		(place) = seen_was;                                            \
 		EXPECT(check_map(map) == NULL);                                \
 	} while (0)
+
+static struct {
+	struct filemap map;
+	unsigned long asked;
+	char said[200];
+	bool accused;
+} growing;
+
+/* Somebody checks the map while a node for it is being allocated. */
+static void check_while_it_grows(struct node *unused __unused,
+                                 unsigned int order __unused,
+                                 enum zone_type highest __unused)
+{
+	growing.asked++;
+	if (filemap_check(&growing.map, growing.said, sizeof(growing.said)) !=
+	    NULL)
+		growing.accused = true;
+}
+
+CASE(checks, a_node_without_a_page_is_sound_while_a_page_is_being_added)
+{
+	struct page *page;
+
+	start();
+	memset(&growing, 0, sizeof(growing));
+	filemap_init(&growing.map, &cache_ops, NULL);
+	machine_set_kswapd_hook(node, check_while_it_grows);
+	zone->watermark[WMARK_LOW] = PAGES;
+	EXPECT_EQUAL(filemap_grab(&growing.map, 512UL * 512, GFP_KERNEL, &page),
+	             0);
+	machine_set_marks(zone, 16, 20, 24);
+	unlock_page(page);
+	put_page(page);
+	/* The page itself, and three nodes above it. */
+	EXPECT(growing.asked >= 4);
+	if (growing.accused)
+		return test_failure("it says: %s", growing.said);
+	filemap_cut(&growing.map, 0);
+	return check();
+}
 
 /* A tree of two levels: pages 3 and 600 are in different nodes. */
 CASE(checks, an_index_holds_its_own_pages_and_counts_them)

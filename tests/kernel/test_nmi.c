@@ -414,6 +414,7 @@ CASE(nmi, a_rain_on_takes_frees_and_hand_overs_changes_nothing)
 	unsigned long before;
 	uint64_t counted;
 	const char *broken;
+	static char sentence[160];
 
 	NEEDS_APIC();
 	if (!raid_begin(&raid)) {
@@ -427,7 +428,7 @@ CASE(nmi, a_rain_on_takes_frees_and_hand_overs_changes_nothing)
 	counted = nmi_count() - counted;
 	nmi_source_end();
 	raid_end(&raid);
-	broken = mm_check();
+	broken = mm_check(sentence, sizeof(sentence));
 	test_note("nmi: %llu NMIs, %llu of them with a lock held, %llu in an "
 	          "interrupt; %llu timer and %llu keyboard interrupts",
 	          (unsigned long long)raid.calls,

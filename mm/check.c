@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/check.c -- a walk along a list that others change.
+ *
+ * Locking: the list's own lock, for CHECK_SLICE elements.
+ */
+#include "mm/check.h"
+
+const char check_length[] = "length";
+
+enum check_result {
+	CHECK_FINE,
+	CHECK_BROKEN,
+	CHECK_MOVED,
+};
+
+/* Let others at the list; true: one of them has changed it. */
+static bool check_pause(const struct check_walk *walk, unsigned long changes,
+                        bool *enabled)
+{
+	if (walk->lock == NULL)
+		return false;
+	spin_unlock_irqrestore(walk->lock, *enabled);
+	*enabled = spin_lock_irqsave(walk->lock);
+	return READ_ONCE(*walk->changes) != changes;
+}
+
+static enum check_result check_walk_once(struct check_walk *walk, bool *enabled)
+{
+	const unsigned long changes = READ_ONCE(*walk->changes);
+
+	walk->seen = 0;
+	for (walk->at = walk->list->next; walk->at != walk->list;
+	     walk->at = walk->at->next) {
+		walk->broken = walk->look(walk->at, walk->data);
+		if (walk->broken != NULL)
+			return CHECK_BROKEN;
+		if (++walk->seen > *walk->length)
+			break;
+		if (walk->seen % CHECK_SLICE == 0 &&
+		    check_pause(walk, changes, enabled))
+			return CHECK_MOVED;
+	}
+	if (walk->seen == *walk->length)
+		return CHECK_FINE;
+	walk->broken = check_length;
+	return CHECK_BROKEN;
+}
+
+bool check_walk_list(struct check_walk *walk)
+{
+	enum check_result result = CHECK_MOVED;
+	bool enabled = false;
+
+	walk->broken = NULL;
+	if (walk->lock != NULL)
+		enabled = spin_lock_irqsave(walk->lock);
+	for (unsigned int i = 0; i < CHECK_WALKS && result == CHECK_MOVED; i++)
+		result = check_walk_once(walk, &enabled);
+	if (walk->lock != NULL)
+		spin_unlock_irqrestore(walk->lock, enabled);
+	return result != CHECK_BROKEN;
+}
