@@ -12,8 +12,8 @@
 #	build/fuzz/		fuzz targets, and what they found
 #	build/test/		logs and discs of the last `make test`
 #
-# The kernel is linked twice.  The first link has an empty symbol table; the
-# names and addresses found in it become the table of the second, which must
+# The kernel is linked twice.  The first link has empty tables of symbols and of
+# source lines; what is found in it becomes the tables of the second, which must
 # not have moved a single function.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -130,8 +130,8 @@ compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup disk iso run record replay test test-in mutants states fuzz \
-	replay-calls bochs debug host lint fmt clean screenshot boottime build-iso \
+.PHONY: help setup disk iso run where record replay test test-in mutants states \
+	fuzz replay-calls bochs debug host lint fmt clean screenshot boottime build-iso \
 	book build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
@@ -160,23 +160,35 @@ $B/obj/%.asm.o: %.asm $B/obj/compile Makefile
 $B/obj/symbols-%.o: $B/obj/symbols-%.c $B/obj/compile
 	$(Q)$(CC) $(kernel_cflags) $(prefix_map) -c -o $@ $<
 
+$B/obj/lines-%.o: $B/obj/lines-%.c $B/obj/compile kernel/core/line_table.h
+	$(Q)$(CC) $(kernel_cflags) $(prefix_map) -c -o $@ $<
+
 $B/obj/symbols-1.c: iso/mksymbols
 	@mkdir -p $(@D)
 	$(Q)iso/mksymbols >$@
+
+$B/obj/lines-1.c: iso/mklines
+	@mkdir -p $(@D)
+	$(Q)iso/mklines >$@
 
 $B/obj/symbols-2.c: $B/obj/labyrinth-1.elf iso/mksymbols
 	$(say) SYMBOLS $@
 	$(Q)iso/mksymbols $< >$@
 
-$B/obj/labyrinth-1.elf: $B/obj/symbols-1.o $(objects) linker.ld \
-		$B/obj/link
-	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@ $(objects) $< $(kernel_libs)
+$B/obj/lines-2.c: $B/obj/labyrinth-1.elf iso/mklines
+	$(say) LINES $@
+	$(Q)iso/mklines $< >$@
 
-$B/labyrinth.elf: $B/obj/symbols-2.o $(objects) linker.ld \
-		$B/obj/link
+$B/obj/labyrinth-1.elf: $B/obj/symbols-1.o $B/obj/lines-1.o $(objects) \
+		linker.ld $B/obj/link
+	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@ $(objects) $B/obj/symbols-1.o \
+		$B/obj/lines-1.o $(kernel_libs)
+
+$B/labyrinth.elf: $B/obj/symbols-2.o $B/obj/lines-2.o $(objects) \
+		linker.ld $B/obj/link
 	$(say) LD $@
-	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@.part $(objects) $< \
-		$(kernel_libs)
+	$(Q)$(KERNEL_LD) $(kernel_ldflags) -o $@.part $(objects) \
+		$B/obj/symbols-2.o $B/obj/lines-2.o $(kernel_libs)
 	$(Q)iso/mksymbols $B/obj/labyrinth-1.elf >$B/obj/before
 	$(Q)iso/mksymbols $@.part >$B/obj/after
 	$(Q)cmp $B/obj/before $B/obj/after || { \
@@ -261,6 +273,10 @@ debug:
 	@tests/setup debug
 	@$(MAKE) build-iso
 	@tests/gdb/debug
+
+## where: function, file and line of ADDR=, an address or function+0x1f
+where:
+	@python3 tests/run/where.py $(ADDR)
 
 ## record: a session that can be replayed; APPEND=, MEM=, CPU= as for run
 record:

@@ -96,6 +96,23 @@ static void keyboard_interrupt(int irq __unused, void *dev_id __unused)
 		irq_unmask(KEYBOARD_IRQ);
 }
 
+int keyboard_poll_key(void)
+{
+	static struct kbd_decoder decoder;
+	uint8_t status;
+
+	if (!i8042_present())
+		return -1;
+	status = inb(I8042_STATUS);
+	if (!(status & I8042_OUTPUT_FULL))
+		return -1;
+	if (status & I8042_AUX) {
+		inb(I8042_DATA);
+		return -1;
+	}
+	return kbd_decode(&decoder, inb(I8042_DATA));
+}
+
 void keyboard_set_listener(void (*listener)(int code, void *data), void *data)
 {
 	bool enabled = spin_lock_irqsave(&keyboard.lock);

@@ -385,7 +385,8 @@ static struct console_sink vga_sink = {
 
 void vga_scrollback(int lines)
 {
-	bool enabled = spin_lock_irqsave(&vga.lock);
+	bool enabled;
+	bool locked = lock_unless_panic(&enabled);
 	int back = clamp((int)vga.back + lines, 0, (int)vga.depth);
 
 	if ((unsigned int)back != vga.back) {
@@ -393,7 +394,16 @@ void vga_scrollback(int lines)
 		show_all();
 		show_cursor();
 	}
-	spin_unlock_irqrestore(&vga.lock, enabled);
+	if (locked)
+		spin_unlock_irqrestore(&vga.lock, enabled);
+}
+
+bool vga_scroll_key(int key)
+{
+	if (key != KEY_PAGE_UP && key != KEY_PAGE_DOWN)
+		return false;
+	vga_scrollback(key == KEY_PAGE_UP ? VGA_ROWS / 2 : -(VGA_ROWS / 2));
+	return true;
 }
 
 void vga_init(void)

@@ -21,8 +21,11 @@ void vga_remap(void);
 
 /*
  * Look LINES further back (negative: forward), as far as there are lines.  New
- * output returns to the end.  Thread context.
+ * output returns to the end.  Thread context, or a panic.
  */
 void vga_scrollback(int lines);
+
+/* The same by half a screen if KEY is Page Up or Page Down.  False: it is not. */
+bool vga_scroll_key(int key);
 
 #endif

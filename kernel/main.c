@@ -369,6 +369,12 @@ static void begin_nmi_watch(void)
 		          "are not seen\n");
 }
 
+/* The machine has panicked, and somebody sits before its screen. */
+static void look_back(void)
+{
+	vga_scroll_key(keyboard_poll_key());
+}
+
 static void begin_devices(void)
 {
 	pic_init();
@@ -378,6 +384,7 @@ static void begin_devices(void)
 	serial_init();
 	i8042_init();
 	keyboard_init();
+	panic_set_poll(look_back);
 	if (pit_check() == 0)
 		begin_nmi_watch();
 }

@@ -30,12 +30,12 @@
 #include "kernel/core/console.h"
 #include "kernel/core/context.h"
 #include "kernel/core/fault.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/lock_order.h"
 #include "kernel/core/nmi.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
-#include "kernel/core/symbols.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
 #include "kernel/replay.h"
@@ -156,7 +156,7 @@ static const char *run_caught(const struct test_case *test)
 
 	if (!fault_catch(&expect, call_case, &attempt))
 		return attempt.sentence;
-	symbol_format(place, sizeof(place), expect.frame.rip);
+	place_format(place, sizeof(place), expect.frame.rip);
 	return test_failure("it faulted: %s (error %#llx) at %s, address %#llx",
 	                    trap_name((unsigned int)expect.frame.vector),
 	                    (unsigned long long)expect.frame.error, place,

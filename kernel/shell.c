@@ -296,11 +296,7 @@ static bool read_line(void)
 	while (event == LINE_MORE) {
 		int key = console_read_key();
 
-		if (key == KEY_PAGE_UP)
-			vga_scrollback(VGA_ROWS / 2);
-		else if (key == KEY_PAGE_DOWN)
-			vga_scrollback(-(VGA_ROWS / 2));
-		else
+		if (!vga_scroll_key(key))
 			event = line_key(&line, key);
 	}
 	if (event == LINE_TOO_LONG)

@@ -6,7 +6,10 @@
 #include "drivers/pit.h"
 #include "kernel/arch/arch.h"
 #include "kernel/core/console.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/mutex.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/semaphore.h"
 #include "kernel/files.h"
 #include "kernel/pressure.h"
 #include "kernel/recorder.h"
@@ -18,6 +21,7 @@
 #include "lib/string.h"
 #include "mm/anon.h"
 #include "mm/exclusive.h"
+#include "mm/page_alloc.h"
 
 /* `storm` alone: 10 kHz, three acts of 10000 ticks. */
 #define STORM_HZ    10000U
@@ -211,6 +215,62 @@ static void fault_assert(void)
 	kassert(shell_is_careful);
 }
 
+static struct spinlock fault_spinlock = SPINLOCK_INIT("fault_lock");
+
+/* Who returns early leaves the lock behind. */
+static __noinline bool fault_lock_is_left(void)
+{
+	spin_lock(&fault_spinlock);
+	if (zero == 0)
+		return true;
+	spin_unlock(&fault_spinlock);
+	return false;
+}
+
+/* And at the next wait it is still held, together with a mutex. */
+static void fault_lock(void)
+{
+	static struct mutex mutex;
+
+	mutex_init(&mutex, "fault_mutex");
+	mutex_lock(&mutex);
+	if (fault_lock_is_left())
+		thread_sleep(1);
+}
+
+/* A mutex that nobody has, taken in a handler. */
+static __noinline void fault_mutex_in_handler(void *data)
+{
+	struct completion *done = data;
+	static struct mutex mutex;
+
+	mutex_init(&mutex, "fault_mutex");
+	mutex_lock(&mutex);
+	mutex_unlock(&mutex);
+	pit_set_listener(NULL, NULL);
+	complete(done);
+}
+
+static void fault_mutex(void)
+{
+	struct completion done;
+
+	init_completion(&done);
+	pit_set_listener(fault_mutex_in_handler, &done);
+	wait_for_completion(&done);
+}
+
+/* Freed twice: the second is refused. */
+static __noinline void fault_free_twice(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	if (page == NULL)
+		return;
+	__free_page(page);
+	__free_page(page);
+}
+
 static void touch(void *address)
 {
 	*(volatile uint8_t *)address = 1;
@@ -271,6 +331,8 @@ static const struct {
 	{ "opcode", fault_opcode },   { "assert", fault_assert },
 	{ "intrude", fault_intrude }, { "handler", fault_handler },
 	{ "smash", fault_smash },     { "irqs-off", fault_irqs_off },
+	{ "lock", fault_lock },       { "mutex", fault_mutex },
+	{ "free", fault_free_twice },
 };
 
 static const char *panic_candidate(const char *word __unused,
@@ -304,8 +366,8 @@ static const struct shell_command commands[] = {
 	SHELL_COMMAND("selftest", "[SUITE[.CASE]]", run_selftest, NULL,
 	              "run the suites; KTAP on the serial port"),
 	SHELL_COMMAND("panic", "[FAULT]", run_panic, panic_candidate,
-	              "null stack text divide opcode assert intrude handler "
-	              "smash irqs-off"),
+	              "null stack text divide opcode assert smash lock; and "
+	              "others, by Tab"),
 };
 
 SHELL_TABLE(shell_test_commands, "Tests", commands);

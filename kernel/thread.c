@@ -18,6 +18,7 @@
 #include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/switch.h"
+#include "kernel/core/context.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
@@ -184,7 +185,8 @@ enum thread_end thread_join(struct thread *thread)
 	enum thread_end end;
 
 	kassert(slot < STACK_SLOTS && slots[slot] == SLOT_ALIVE);
-	wait_event(&thread_ended, thread_has_ended, thread);
+	wait_event_checked(&thread_ended, thread_has_ended, thread, FOREVER,
+	                   might_sleep());
 	end = thread->end;
 	anon_disown(thread);
 	set_slot((int)slot, SLOT_TAKEN);

@@ -10,9 +10,10 @@
  */
 #include "mm/block.h"
 
+#include "kernel/core/line_table.h"
 #include "kernel/core/owner.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
-#include "kernel/core/symbols.h"
 #include "mm/buddy.h"
 #include "mm/node.h"
 #include "mm/page_bits.h"
@@ -77,15 +78,17 @@ static bool page_is_clean(const struct page *page)
 
 static void report_bad(struct node *node, const struct page *page)
 {
-	char place[64];
+	char place[PLACE_SIZE];
 
 	if (!ratelimit_pass(&node->bad_limit))
 		return;
 	pr_err("BUG: Bad page state: pfn %#lx refcount:%d flags:%#x bits:%#x "
-	       "mapping:%p, last touched by %s at %s; leaked\n",
+	       "mapping:%p; leaked\n"
+	       "  last touched by %s at %s\n",
 	       node_pfn(node, page), page->refcount, page->flags, page->bits,
 	       (void *)page->mapping, owner_name(page->taker),
-	       symbol_format(place, sizeof(place), page_caller(page)));
+	       caller_format(place, sizeof(place), page_caller(page)));
+	backtrace_print_from(0);
 }
 
 /* Leak the LOOSE block on purpose.  zone->lock held. */

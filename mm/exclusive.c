@@ -45,9 +45,9 @@
 #include "mm/exclusive.h"
 
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
-#include "kernel/core/symbols.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -301,13 +301,14 @@ static const char *refusal_text(int error)
 static int refuse(struct node *node, const char *call, const void *address,
                   const char *holder, uintptr_t caller, int error)
 {
-	char place[64];
+	char place[PLACE_SIZE];
 
 	count(node, VMSTAT_exclusive_refused);
-	symbol_format(place, sizeof(place), caller);
+	caller_format(place, sizeof(place), caller);
 	pr_warn("%s(%p) by %s at %s refused: %s (%s: %s)\n", call, address,
 	        context_name(), place, refusal_text(error),
 	        error == -EBUSY ? "receiver" : "owner", holder);
+	backtrace_print_from(caller);
 	return error;
 }
 

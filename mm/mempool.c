@@ -37,10 +37,11 @@
 #include "mm/mempool.h"
 
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/lock.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
-#include "kernel/core/symbols.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 
@@ -115,6 +116,7 @@ static void check_poison(const mempool_t *pool, void *element)
 		       "0x%02x instead of 0x%02x at offset %lu\n",
 		       page_to_pfn(element), bytes[i], expected,
 		       (unsigned long)i);
+		backtrace_print_from(0);
 		return;
 	}
 }
@@ -196,27 +198,31 @@ void mempool_destroy(mempool_t *pool)
 
 /* ---- Taking ----------------------------------------------------------------------------- */
 
-static void report_misuse(const char *what, gfp_t gfp)
+static void report_misuse(const char *what, gfp_t gfp, uintptr_t caller)
 {
 	static struct ratelimit limit = { .interval = 10000000, .burst = 5 };
+	char place[PLACE_SIZE];
 	char names[96];
 
-	if (ratelimit_pass(&limit))
-		pr_err("BUG: mempool_alloc(%s) by %s: %s\n",
-		       gfp_format(names, sizeof(names), gfp), context_name(),
-		       what);
+	if (!ratelimit_pass(&limit))
+		return;
+	pr_err("BUG: mempool_alloc(%s) by %s at %s: %s\n",
+	       gfp_format(names, sizeof(names), gfp), context_name(),
+	       caller_format(place, sizeof(place), caller), what);
+	backtrace_print_from(caller);
 }
 
 /* The mask that ALLOC is to see in the end: what cannot be had is reported and
  * taken away. */
-static gfp_t allowed_mask(gfp_t gfp)
+static gfp_t allowed_mask(gfp_t gfp, uintptr_t caller)
 {
 	gfp_t mask = gfp_for_mempool(gfp);
 
 	if ((mask | gfp) != mask)
-		report_misuse("elements of a reserve are not zeroed", gfp);
+		report_misuse("elements of a reserve are not zeroed", gfp,
+		              caller);
 	if (gfpflags_allow_blocking(mask) && !may_sleep_here()) {
-		report_misuse("cannot wait here", gfp);
+		report_misuse("cannot wait here", gfp, caller);
 		mask &= ~(gfp_t)__GFP_DIRECT_RECLAIM;
 	}
 	return mask;
@@ -251,7 +257,7 @@ void *mempool_alloc(mempool_t *pool, gfp_t gfp)
 
 	if (in_nmi())
 		return NULL;
-	mask = allowed_mask(gfp);
+	mask = allowed_mask(gfp, RETURN_ADDRESS());
 	first = mask & ~(gfp_t)(__GFP_DIRECT_RECLAIM | __GFP_IO);
 	element = ask(pool, first);
 	if (element == NULL && first != mask)
@@ -306,11 +312,12 @@ static const char *mempool_free_refusal(mempool_t *pool, void *element)
 static void mempool_report_free(const void *element, const char *why,
                                 uintptr_t caller)
 {
-	char place[64];
+	char place[PLACE_SIZE];
 
-	symbol_format(place, sizeof(place), caller);
+	caller_format(place, sizeof(place), caller);
 	pr_err("BUG: mempool_free(%p) by %s at %s refused: %s\n", element,
 	       context_name(), place, why);
+	backtrace_print_from(caller);
 }
 
 void mempool_free(void *element, mempool_t *pool)

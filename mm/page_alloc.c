@@ -18,8 +18,8 @@
 #include "mm/page_alloc.h"
 
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
-#include "kernel/core/symbols.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/block.h"
@@ -164,7 +164,7 @@ static void report_verdict(struct node *node, enum gfp_verdict verdict,
                            const struct alloc_request *request, const char *why,
                            uintptr_t caller)
 {
-	char place[64];
+	char place[PLACE_SIZE];
 
 	switch (verdict) {
 	case GFP_OK:
@@ -182,9 +182,10 @@ static void report_verdict(struct node *node, enum gfp_verdict verdict,
 		count(node, VMSTAT_alloc_refused);
 		break;
 	}
-	symbol_format(place, sizeof(place), caller);
+	caller_format(place, sizeof(place), caller);
 	pr_err("BUG: alloc_pages(%#x, %u) by %s at %s refused: %s\n",
 	       request->gfp, request->order, context_name(), place, why);
+	backtrace_print_from(caller);
 }
 
 /* What NOFAIL cannot promise, or should not: each said once, by a request that
@@ -202,16 +203,17 @@ static void report_nofail_doubts(struct node *node,
 		{ request->in_reclaim, "inside reclaim: it can only wait" },
 		{ request->order > 1, "for a large block: it may wait long" },
 	};
-	char place[64];
+	char place[PLACE_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(doubt); i++) {
 		if (!doubt[i].holds || (node->said_nofail & (1U << i)))
 			continue;
 		node->said_nofail |= (uint8_t)(1U << i);
-		symbol_format(place, sizeof(place), caller);
+		caller_format(place, sizeof(place), caller);
 		pr_warn("BUG: page_alloc: __GFP_NOFAIL by %s at %s, order %u, "
 		        "%s (said once)\n",
 		        context_name(), place, request->order, doubt[i].why);
+		backtrace_print_from(caller);
 	}
 }
 
@@ -355,15 +357,16 @@ struct page *virt_to_page(const void *address)
 /* An exclusive page has no address in the direct map. */
 static bool wants_address(gfp_t gfp, uintptr_t caller)
 {
-	char place[64];
+	char place[PLACE_SIZE];
 
 	if (!gfp_is_exclusive(gfp))
 		return true;
 	count(the_node, VMSTAT_alloc_refused);
-	symbol_format(place, sizeof(place), caller);
+	caller_format(place, sizeof(place), caller);
 	pr_err("BUG: %s at %s wants a direct-map address for __GFP_EXCLUSIVE: "
 	       "such a page has none\n",
 	       context_name(), place);
+	backtrace_print_from(caller);
 	return false;
 }
 
@@ -414,6 +417,16 @@ static void cut_block(struct node *node, struct page *page, unsigned long keep,
 	spin_unlock_irqrestore(&zone->lock, enabled);
 }
 
+static void report_exact(uintptr_t caller)
+{
+	char place[PLACE_SIZE];
+
+	pr_warn("BUG: alloc_pages_exact() by %s at %s: __GFP_COMP and "
+	        "__GFP_HIGHMEM make no sense here and are taken away\n",
+	        context_name(), caller_format(place, sizeof(place), caller));
+	backtrace_print_from(caller);
+}
+
 void *alloc_pages_exact(size_t size, gfp_t gfp)
 {
 	uintptr_t address;
@@ -421,9 +434,7 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 	if (size == 0)
 		return NULL;
 	if (gfp != gfp_for_exact(gfp) && !in_nmi())
-		pr_warn("BUG: alloc_pages_exact() by %s: __GFP_COMP and "
-		        "__GFP_HIGHMEM make no sense here and are taken away\n",
-		        context_name());
+		report_exact(RETURN_ADDRESS());
 	gfp = gfp_for_exact(gfp);
 	address = alloc_address(gfp, order_for(size), RETURN_ADDRESS());
 	if (address == 0)

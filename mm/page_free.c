@@ -14,8 +14,9 @@
  * Locking: zone->lock, for one block.
  */
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
-#include "kernel/core/symbols.h"
 #include "lib/errno.h"
 #include "mm/block.h"
 #include "mm/exclusive.h"
@@ -67,22 +68,24 @@ static const char *free_refusal(const struct page *page, unsigned int order)
 void page_report_free(struct node *node, const struct page *page,
                       unsigned int order, uintptr_t caller, const char *why)
 {
-	char now[64];
-	char then[64];
+	char now[PLACE_SIZE];
+	char then[PLACE_SIZE];
 
 	count(node, VMSTAT_free_refused);
-	symbol_format(now, sizeof(now), caller);
+	caller_format(now, sizeof(now), caller);
 	if (page == NULL) {
 		pr_err("BUG: free of order %u by %s at %s refused: %s\n", order,
 		       context_name(), now, why);
+		backtrace_print_from(caller);
 		return;
 	}
-	symbol_format(then, sizeof(then), page_caller(page));
-	pr_err("BUG: free of pfn %#lx order %u by %s at %s refused: %s "
-	       "(page is %s, order %u, last touched by %s at %s)\n",
+	caller_format(then, sizeof(then), page_caller(page));
+	pr_err("BUG: free of pfn %#lx order %u by %s at %s refused: %s\n"
+	       "  the page is %s, order %u, last touched by %s at %s\n",
 	       node_pfn(node, page), order, context_name(), now, why,
 	       page_state_name((enum page_state)page->state), page->order,
 	       owner_name(page->taker), then);
+	backtrace_print_from(caller);
 }
 
 /* References remain on the first page of a block that is not compound: free
@@ -265,12 +268,13 @@ static bool page_saturate(struct page *head)
 static void page_report_get(struct page *page, uintptr_t caller,
                             const char *why)
 {
-	char place[64];
+	char place[PLACE_SIZE];
 
-	symbol_format(place, sizeof(place), caller);
+	caller_format(place, sizeof(place), caller);
 	pr_err("BUG: get_page(pfn %#lx) by %s at %s: the page is %s and %s\n",
 	       page_to_pfn(page), context_name(), place,
 	       page_state_name((enum page_state)page->state), why);
+	backtrace_print_from(caller);
 	count(page_alloc_node(), VMSTAT_free_refused);
 }
 

@@ -63,7 +63,8 @@ bool trylock_page(struct page *page)
 
 void lock_page(struct page *page)
 {
-	wait_event(queue_of(page), try_to_lock, page);
+	wait_event_checked(queue_of(page), try_to_lock, page, FOREVER,
+	                   might_sleep());
 }
 
 void unlock_page(struct page *page)
@@ -77,7 +78,8 @@ void unlock_page(struct page *page)
 
 void wait_on_page_locked(struct page *page)
 {
-	wait_event(queue_of(page), is_unlocked, page);
+	wait_event_checked(queue_of(page), is_unlocked, page, FOREVER,
+	                   might_sleep());
 }
 
 /* ---- Dirty, and on its way to the disk --------------------------------------- */
@@ -98,7 +100,8 @@ bool clear_page_dirty_for_io(struct page *page)
 
 void wait_on_page_writeback(struct page *page)
 {
-	wait_event(queue_of(page), is_written, page);
+	wait_event_checked(queue_of(page), is_written, page, FOREVER,
+	                   might_sleep());
 }
 
 void set_page_writeback(struct page *page)

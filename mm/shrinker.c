@@ -21,6 +21,7 @@
  */
 #include "mm/shrinker.h"
 
+#include "kernel/core/context.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 
@@ -54,7 +55,8 @@ static bool take_off_list(void *data)
 void unregister_shrinker(struct shrinker *shrinker)
 {
 	kassert(list_is_linked(&shrinker->link));
-	wait_event(&main_node()->reclaim.unregister, take_off_list, shrinker);
+	wait_event_checked(&main_node()->reclaim.unregister, take_off_list,
+	                   shrinker, FOREVER, might_sleep());
 }
 
 /*

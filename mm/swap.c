@@ -37,7 +37,10 @@
  */
 #include "mm/swap.h"
 
+#include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/lock.h"
+#include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -602,6 +605,17 @@ int swap_duplicate(swp_entry_t entry)
 	return error;
 }
 
+static void report_swap_free(swp_entry_t entry, uintptr_t caller)
+{
+	char place[PLACE_SIZE];
+
+	pr_err("BUG: swap_free() of slot %lu of area %u by %s at %s: it has no "
+	       "such reference\n",
+	       swp_offset(entry), swp_type(entry), context_name(),
+	       caller_format(place, sizeof(place), caller));
+	backtrace_print_from(caller);
+}
+
 void swap_free(swp_entry_t entry)
 {
 	bool enabled = swap_lock();
@@ -615,9 +629,7 @@ void swap_free(swp_entry_t entry)
 		count = 0;
 	spin_unlock_irqrestore(&swap.lock, enabled);
 	if (count == 0)
-		pr_err("BUG: swap_free() of slot %lu of area %u, which has no "
-		       "such reference\n",
-		       swp_offset(entry), swp_type(entry));
+		report_swap_free(entry, RETURN_ADDRESS());
 }
 
 bool swap_slot_is_bad(swp_entry_t entry)

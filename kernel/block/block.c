@@ -38,6 +38,7 @@
 #include "kernel/block/mbr.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
@@ -216,9 +217,10 @@ static int check(const struct bio *bio)
 	return 0;
 }
 
-static void report_refused(const struct bio *bio, int error)
+static void report_refused(const struct bio *bio, int error, uintptr_t caller)
 {
 	static struct ratelimit limit = { .interval = 10 * SECOND, .burst = 5 };
+	char place[PLACE_SIZE];
 
 	if (!ratelimit_pass(&limit))
 		return;
@@ -228,9 +230,13 @@ static void report_refused(const struct bio *bio, int error)
 		       (unsigned long long)bio->sector,
 		       (unsigned long long)bio->device->sectors);
 	else
-		pr_err("BUG: %s: bio of %u bytes at offset %u of page %p\n",
+		pr_err("BUG: %s: bio of %u bytes at offset %u of page %p, by "
+		       "%s at %s\n",
 		       bio->device->name, bio->bytes, bio->offset,
-		       (void *)bio->page);
+		       (void *)bio->page, context_name(),
+		       caller_format(place, sizeof(place), caller));
+	if (error != -EIO)
+		backtrace_print_from(caller);
 }
 
 void submit_bio(struct bio *bio)
@@ -241,7 +247,7 @@ void submit_bio(struct bio *bio)
 
 	reclaim_begins_io(page_alloc_node());
 	if (error != 0)
-		report_refused(bio, error);
+		report_refused(bio, error, RETURN_ADDRESS());
 	bio->error = 0;
 	list_init(&bio->link);
 	enabled = spin_lock_irqsave(&queue->lock);
@@ -274,7 +280,7 @@ int submit_bio_wait(struct bio *bio)
 	bio->end_io = wake_waiter;
 	bio->private = &done;
 	submit_bio(bio);
-	wait_event(&bio_done, is_done, &done);
+	wait_event_checked(&bio_done, is_done, &done, FOREVER, might_sleep());
 	return bio->error;
 }
 

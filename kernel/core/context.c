@@ -6,35 +6,31 @@
  * instruction: whatever interrupts the change puts back what it added before it
  * returns, and no thread moves to another CPU while its count is not 0.
  *
- * might_sleep() speaks of each place once, so that a bad call in an interrupt
+ * might_sleep() speaks of each call once, so that a bad one in an interrupt
  * handler does not fill the log a thousand times a second; it counts every
- * time.
+ * time.  What it names is not the function that found out, deep in the
+ * scheduler, but who called a function that may sleep: every such function asks
+ * before it does anything else.
  */
 #include "kernel/core/context.h"
 
 #include "kernel/arch/arch.h"
 #include "kernel/arch/percpu.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/lock_order.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
-#include "kernel/core/symbols.h"
-#include "lib/string.h"
 
 /* Far more wrong places than a kernel that works has; later ones only count. */
 #define PLACES_MAX 32
 
-struct place {
-	const char *file;
-	int line;
-};
-
 static struct spinlock places_lock = SPINLOCK_INIT("might_sleep places");
-static struct place places[PLACES_MAX]; /* under places_lock */
-static unsigned int places_known;       /* the same */
-static unsigned long violations;        /* atomic */
+static uintptr_t places[PLACES_MAX]; /* under places_lock */
+static unsigned int places_known;    /* the same */
+static unsigned long violations;     /* atomic */
 
 unsigned int preempt_count(void)
 {
@@ -71,33 +67,33 @@ bool may_sleep_here(void)
 	       arch_irq_enabled();
 }
 
-/* Is this the first time that FILE:LINE is met?  places_lock is held. */
-static bool remember_place(const char *file, int line)
+/* Is this the first time that CALLER is met?  places_lock is held. */
+static bool remember_place(uintptr_t caller)
 {
 	for (unsigned int i = 0; i < places_known; i++) {
-		if (places[i].line == line && strcmp(places[i].file, file) == 0)
+		if (places[i] == caller)
 			return false;
 	}
 	if (places_known == PLACES_MAX)
 		return false;
-	places[places_known++] = (struct place){ file, line };
+	places[places_known++] = caller;
 	return true;
 }
 
 /* The other place: where this CPU took the lock that forbids sleeping. */
 static void report_held_lock(void)
 {
-	uintptr_t place;
-	const char *name = lock_order_innermost(&place);
-	char text[64];
+	struct held_lock innermost;
+	char text[PLACE_SIZE];
 
-	if (name != NULL)
-		pr_err("  spinlock %s is held since %s\n", name,
-		       symbol_format(text, sizeof(text), place));
+	if (lock_order_held(NULL, &innermost, 1) > 0)
+		pr_err("  spinlock %s is held since %s\n", innermost.name,
+		       caller_format(text, sizeof(text), innermost.place));
 }
 
-bool might_sleep_at(const char *file, int line)
+bool might_sleep_at(const char *function, uintptr_t caller)
 {
+	char place[PLACE_SIZE];
 	bool enabled;
 	bool is_new;
 
@@ -107,14 +103,16 @@ bool might_sleep_at(const char *file, int line)
 	/* Somebody has the table: this place is told the next time. */
 	if (!spin_trylock_irqsave(&places_lock, &enabled))
 		return false;
-	is_new = remember_place(file, line);
+	is_new = remember_place(caller);
 	spin_unlock_irqrestore(&places_lock, enabled);
 	if (is_new) {
-		pr_err("BUG: may sleep at %s:%d, called by %s with "
+		pr_err("BUG: sleeping function %s called by %s at %s, with "
 		       "preempt_count %#x, interrupts %s\n",
-		       file, line, context_name(), preempt_count(),
-		       arch_irq_enabled() ? "on" : "off");
+		       function, context_name(),
+		       caller_format(place, sizeof(place), caller),
+		       preempt_count(), arch_irq_enabled() ? "on" : "off");
 		report_held_lock();
+		backtrace_print_from(caller);
 	}
 	return false;
 }

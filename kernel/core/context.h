@@ -67,12 +67,13 @@ static inline bool in_nmi(void)
 bool may_sleep_here(void);
 
 /*
- * might_sleep(): called by functions that may sleep.  Where sleeping is
- * impossible it reports the place (each place once) and counts.  Always
- * compiled in.  Returns true if sleeping is fine.
+ * might_sleep(): the first word of a function that may sleep, also where this
+ * time it would not have to.  Where sleeping is impossible it reports that
+ * function and the place of its call, with a backtrace (each place once), and
+ * counts.  Always compiled in.  Returns true if sleeping is fine.
  */
-bool might_sleep_at(const char *file, int line);
-#define might_sleep() might_sleep_at(__FILE__, __LINE__)
+bool might_sleep_at(const char *function, uintptr_t caller);
+#define might_sleep() might_sleep_at(__func__, RETURN_ADDRESS())
 unsigned long might_sleep_violations(void);
 
 /* A name for this context, for reports: "irq 0 timer", "thread shell", "nmi". */

@@ -38,18 +38,17 @@
 #include "kernel/arch/registers.h"
 #include "kernel/arch/stack_protector.h"
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
-#include "kernel/core/symbols.h"
 #include "lib/format.h"
 #include "lib/string.h"
 
-#define RESOLVERS  4
-#define TEXT_SIZE  192
-#define KIND_SIZE  96
-#define PLACE_SIZE 96
+#define RESOLVERS 4
+#define TEXT_SIZE 192
+#define KIND_SIZE 96
 
 /* Exceptions whose error code is a selector: SDM vol. 3A, table 6-1. */
 #define SELECTOR_EXCEPTIONS                                                    \
@@ -279,7 +278,7 @@ static void format_opcode(char *text, size_t size, const struct fault *fault)
 		scnprintf(text, size,
 		          "stack smashed: the guard in the frame of %s has "
 		          "changed",
-		          symbol_format(place, sizeof(place), caller));
+		          caller_format(place, sizeof(place), caller));
 	else if (image_is_text(rip) && image_is_text(rip + LONGEST_TRAP - 1))
 		format_code(text, size, (const uint8_t *)rip);
 	else
@@ -322,7 +321,7 @@ static void report_intrusion(const struct fault *fault)
 	pr_err("intrusion: %s, owned by %s, touched by %s: %s of %#lx at %s\n",
 	       page, owner_text(fault), intruder_text(fault),
 	       access_of(fault->frame->error), (unsigned long)fault->address,
-	       symbol_format(place, sizeof(place), fault->frame->rip));
+	       place_format(place, sizeof(place), fault->frame->rip));
 }
 
 /* ---- What to do ------------------------------------------------------------------ */

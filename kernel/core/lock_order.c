@@ -30,14 +30,13 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
-#include "kernel/core/symbols.h"
 #include "lib/string.h"
 
-#define CLASSES   64 /* bits of a row */
-#define HELD_MAX  16
-#define TEXT_SIZE 64
+#define CLASSES  64 /* bits of a row */
+#define HELD_MAX 16
 
 struct lock_class {
 	const char *name;
@@ -154,24 +153,24 @@ struct circle {
 
 static void report_circle(const struct circle *circle)
 {
-	char text[TEXT_SIZE];
+	char text[PLACE_SIZE];
 
 	__atomic_fetch_add(&reports, 1, __ATOMIC_RELAXED);
 	if (panic_in_progress())
 		return;
 	pr_err("BUG: lock order: %s takes %s at %s\n", context_name(),
 	       classes[circle->inner].name,
-	       symbol_format(text, sizeof(text),
+	       caller_format(text, sizeof(text),
 	                     full_place(circle->inner_place)));
 	pr_err("  holding %s since %s\n", classes[circle->outer].name,
-	       symbol_format(text, sizeof(text),
+	       caller_format(text, sizeof(text),
 	                     full_place(circle->outer_place)));
-	if (circle->outer == circle->inner)
-		return;
-	pr_err("  but %s was taken under %s at %s\n",
-	       classes[circle->step].name, classes[circle->inner].name,
-	       symbol_format(text, sizeof(text),
-	                     full_place(circle->step_place)));
+	if (circle->outer != circle->inner)
+		pr_err("  but %s was taken under %s at %s\n",
+		       classes[circle->step].name, classes[circle->inner].name,
+		       caller_format(text, sizeof(text),
+		                     full_place(circle->step_place)));
+	backtrace_print_from(full_place(circle->inner_place));
 }
 
 /*
@@ -220,17 +219,19 @@ static void check_edge(uint32_t outer, uint32_t outer_place, uint32_t inner,
 
 static void report_irq_use(struct lock_class *class)
 {
-	char first[TEXT_SIZE];
-	char second[TEXT_SIZE];
+	char first[PLACE_SIZE];
+	char second[PLACE_SIZE];
 
 	class->irq_reported = true;
 	__atomic_fetch_add(&reports, 1, __ATOMIC_RELAXED);
 	pr_err("BUG: lock %s is taken in interrupts, at %s, and with "
 	       "interrupts on, at %s\n",
 	       class->name,
-	       symbol_format(first, sizeof(first), full_place(class->in_irq)),
-	       symbol_format(second, sizeof(second),
+	       caller_format(first, sizeof(first), full_place(class->in_irq)),
+	       caller_format(second, sizeof(second),
 	                     full_place(class->irqs_on)));
+	backtrace_print_from(
+		full_place(in_interrupt() ? class->in_irq : class->irqs_on));
 }
 
 static void check_irq_use(struct lock_class *class, uint32_t place)
@@ -320,15 +321,37 @@ void lock_order_release(uint32_t order_class)
 	arch_irq_restore(enabled);
 }
 
-const char *lock_order_innermost(uintptr_t *place)
+static struct held_lock describe_held(unsigned int order_class, uint32_t place,
+                                      bool is_mutex)
 {
-	const struct held_spinlocks *held = my_spinlocks();
-	unsigned int count = READ_ONCE(held->count);
+	return (struct held_lock){
+		.name = classes[order_class % CLASSES].name,
+		.place = full_place(place),
+		.is_mutex = is_mutex,
+	};
+}
 
-	if (count == 0)
-		return NULL;
-	*place = full_place(held->place[count - 1]);
-	return classes[held->order_class[count - 1]].name;
+unsigned int lock_order_held(const struct held_mutexes *mutexes,
+                             struct held_lock *held, unsigned int room)
+{
+	const struct held_spinlocks *spinlocks = my_spinlocks();
+	unsigned int count = 0;
+
+	for (unsigned int i = min(READ_ONCE(spinlocks->count), HELD_MAX + 0U);
+	     i-- > 0; count++) {
+		if (count < room)
+			held[count] = describe_held(spinlocks->order_class[i],
+			                            spinlocks->place[i], false);
+	}
+	if (mutexes == NULL)
+		return count;
+	for (unsigned int i = min(mutexes->count, LOCK_ORDER_MUTEXES + 0U);
+	     i-- > 0; count++) {
+		if (count < room)
+			held[count] = describe_held(mutexes->order_class[i],
+			                            mutexes->place[i], true);
+	}
+	return count;
 }
 
 /* ---- Mutexes ------------------------------------------------------------------ */

@@ -43,9 +43,19 @@ void lock_order_take_mutex(struct held_mutexes *held, uint32_t *order_class,
                            const char *name, uintptr_t place);
 void lock_order_release_mutex(struct held_mutexes *held, uint32_t order_class);
 
-/* The spinlock that this CPU took last and still holds, and in *PLACE where.
- * NULL: none.  Any context. */
-const char *lock_order_innermost(uintptr_t *place);
+struct held_lock {
+	const char *name;
+	uintptr_t place; /* where the call that took it returns to */
+	bool is_mutex;
+};
+
+/*
+ * What is held here: first this CPU's spinlocks, then, unless it is NULL, what
+ * MUTEXES holds, each kind the innermost first.  At most ROOM go to HELD; returns
+ * how many there are.  Takes no lock.  Any context.
+ */
+unsigned int lock_order_held(const struct held_mutexes *mutexes,
+                             struct held_lock *held, unsigned int room);
 
 /* Reports since it was last asked; the self-test asks after each case. */
 unsigned long lock_order_take_reports(void);

@@ -38,12 +38,13 @@ bool mutex_is_mine(const struct mutex *mutex)
 void mutex_lock(struct mutex *mutex)
 {
 	struct thread *self = current_thread();
+	bool may_wait = might_sleep();
 
 	if (mutex_is_mine(mutex))
 		panic("mutex %s: taken twice by %s", mutex->name, self->title);
 	lock_order_take_mutex(&self->mutexes, &mutex->order_class, mutex->name,
 	                      CALLER);
-	wait_event(&mutex->queue, take, mutex);
+	wait_event_checked(&mutex->queue, take, mutex, FOREVER, may_wait);
 }
 
 bool mutex_trylock(struct mutex *mutex)

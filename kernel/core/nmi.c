@@ -18,12 +18,10 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/trap.h"
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/nmi_watch.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
-#include "kernel/core/symbols.h"
-
-#define PLACE_SIZE 96
 
 struct action {
 	nmi_handler handler;
@@ -62,7 +60,7 @@ static void nmi(struct trap_frame *frame)
 	cpu->preempt_count += NMI_ONE;
 	if ((cpu->nmi_count & (cpu->nmi_count - 1)) == 0)
 		pr_warn("NMI received at %s (%llu so far)\n",
-		        symbol_format(place, sizeof(place), frame->rip),
+		        place_format(place, sizeof(place), frame->rip),
 		        (unsigned long long)cpu->nmi_count);
 	call_handler(frame->rip);
 	cpu->preempt_count -= NMI_ONE;

@@ -3,10 +3,11 @@
  * kernel/core/panic.c -- the last words.
  *
  * In the order in which they help: the cause; where and in which context; the
- * registers; for a page fault, the tables level by level; how it came there
- * (backtrace); what others have to report (memory, ...); and the log lines from
- * before the panic.  All of that is more than a screen of 25 rows holds, so the
- * last lines are again the cause, the place and the innermost frames.
+ * locks that are held; the registers; for a page fault, the tables level by
+ * level; how it came there (backtrace); what others have to report (memory, ...);
+ * and the log lines from before the panic.  All of that is more than a screen of
+ * 25 rows holds, so the last lines are again the cause, the place, the locks and
+ * the innermost frames.
  *
  * Nothing can be trusted here.  So: interrupts are off; no lock is waited for
  * (panic_in_progress() tells the others); a pointer that was found in memory is
@@ -40,17 +41,19 @@
 #include "kernel/arch/window.h"
 #include "kernel/core/console.h"
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
+#include "kernel/core/lock_order.h"
 #include "kernel/core/printk.h"
-#include "kernel/core/symbols.h"
+#include "kernel/core/sched.h"
 #include "lib/format.h"
 
 #define REPORTERS        8
 #define BACKTRACE_FRAMES 32
-#define SUMMARY_FRAMES   6
+#define BRIEF_FRAMES     6
+#define SUMMARY_LOCKS    4
 #define LOG_LINES        16
 
 #define TEXT_SIZE        256
-#define PLACE_SIZE       96
 
 struct reporter {
 	const char *name;
@@ -60,6 +63,7 @@ struct reporter {
 static struct reporter reporters[REPORTERS];
 static unsigned int reporter_count;
 static void (*end_machine)(void);
+static void (*poll_machine)(void);
 
 static uint32_t panicking; /* atomic: 0, or 1 + the CPU that panics */
 static unsigned int depth; /* of that CPU */
@@ -67,6 +71,8 @@ static unsigned int depth; /* of that CPU */
 /* Of the first panic: what, and in which context and where. */
 static char cause[TEXT_SIZE];
 static char scene[TEXT_SIZE];
+static struct held_lock held[SUMMARY_LOCKS]; /* the innermost first */
+static unsigned int held_count;              /* all of them */
 
 /* In trap.asm: where trap_dispatch() returns to. */
 extern const char trap_return[];
@@ -86,6 +92,11 @@ void panic_register_reporter(const char *name, void (*report)(void))
 void panic_set_exit(void (*end)(void))
 {
 	end_machine = end;
+}
+
+void panic_set_poll(void (*poll)(void))
+{
+	poll_machine = poll;
 }
 
 /* ---- Backtrace --------------------------------------------------------------- */
@@ -111,29 +122,18 @@ static bool is_readable(uintptr_t address)
 	       paging_lookup(address, &level) != 0;
 }
 
-/*
- * The place ADDRESS in words.  RETURN: it is behind a call, which may have been
- * a function's last word.
- */
-static const char *format_place(char *buffer, size_t size, uintptr_t address,
-                                bool is_return)
-{
-	unsigned long offset;
-	const char *name = symbol_name(address - is_return, &offset);
-
-	if (name != NULL)
-		scnprintf(buffer, size, "%s+0x%lx", name, offset + is_return);
-	else
-		scnprintf(buffer, size, "?");
-	return buffer;
-}
-
-static void print_place(uintptr_t address, bool is_return)
+static void print_place(uintptr_t address)
 {
 	char place[PLACE_SIZE];
 
-	say("  %016lx %s\n", (unsigned long)address,
-	    format_place(place, sizeof(place), address, is_return));
+	say("  %s\n", place_format(place, sizeof(place), address));
+}
+
+static void print_return(uintptr_t address)
+{
+	char place[PLACE_SIZE];
+
+	say("  %s\n", caller_format(place, sizeof(place), address));
 }
 
 /* The frame at *RBP returns into trap.asm: go on where that came from. */
@@ -147,7 +147,7 @@ static bool print_trap(uintptr_t *rbp)
 		return false;
 	say("  -- vector %llu, %s, at:\n", (unsigned long long)frame->vector,
 	    trap_name((unsigned int)frame->vector));
-	print_place(frame->rip, false);
+	print_place(frame->rip);
 	*rbp = frame->rbp;
 	return true;
 }
@@ -167,7 +167,7 @@ static bool print_caller(uintptr_t *rbp)
 		return print_trap(rbp);
 	if (!image_is_text(address))
 		return false;
-	print_place(address, true);
+	print_return(address);
 	/* A stack grows down: callers are above. */
 	if (outer <= *rbp)
 		return false;
@@ -193,7 +193,7 @@ static void print_backtrace(const struct trap_frame *frame, uintptr_t rbp,
 		print_frames(rbp, most);
 		return;
 	}
-	print_place(frame->rip, false);
+	print_place(frame->rip);
 	print_frames(frame->rbp, most - 1);
 }
 
@@ -201,6 +201,31 @@ void backtrace_print(const struct trap_frame *frame)
 {
 	print_backtrace(frame, (uintptr_t)__builtin_frame_address(0),
 	                BACKTRACE_FRAMES);
+}
+
+/* The frame that returns to CALLER, or RBP if there is none. */
+static uintptr_t find_caller(uintptr_t rbp, uintptr_t caller)
+{
+	uintptr_t at = rbp;
+
+	for (unsigned int i = 0; i < BACKTRACE_FRAMES; i++) {
+		if (at == 0 || !is_readable(at) ||
+		    !is_readable(at + sizeof(uint64_t)))
+			break;
+		if (((const uint64_t *)at)[1] == caller)
+			return at;
+		if (((const uint64_t *)at)[0] <= at)
+			break;
+		at = ((const uint64_t *)at)[0];
+	}
+	return rbp;
+}
+
+void backtrace_print_from(uintptr_t caller)
+{
+	uintptr_t rbp = (uintptr_t)__builtin_frame_address(0);
+
+	print_backtrace(NULL, find_caller(rbp, caller), BRIEF_FRAMES);
 }
 
 void backtrace_print_stack(uint64_t stack_pointer)
@@ -346,7 +371,21 @@ static __noreturn void end(void)
 {
 	if (end_machine != NULL)
 		end_machine();
+	while (poll_machine != NULL) {
+		poll_machine();
+		arch_relax();
+	}
 	arch_halt_for_ever();
+}
+
+/* Where it happened, in words. */
+static void format_culprit(char *buffer, size_t size,
+                           const struct trap_frame *frame, uintptr_t caller)
+{
+	if (frame != NULL)
+		place_format(buffer, size, frame->rip);
+	else
+		caller_format(buffer, size, caller);
 }
 
 /*
@@ -365,8 +404,7 @@ static __noreturn void end_nested(const struct trap_frame *frame,
 	if (depth > 2)
 		arch_halt_for_ever();
 	vscnprintf(text, sizeof(text), format, arguments);
-	format_place(place, sizeof(place), frame != NULL ? frame->rip : caller,
-	             frame == NULL);
+	format_culprit(place, sizeof(place), frame, caller);
 	length = scnprintf(lines, sizeof(lines),
 	                   "\npanic within the panic: %s at %s\n"
 	                   "the first one: %s\n%s\n",
@@ -416,14 +454,17 @@ static void print_culprit(struct culprit culprit)
 	print_backtrace(frame, culprit.rbp, BACKTRACE_FRAMES);
 }
 
-/* In which context, and where? */
+/* In which context, where, and with which locks? */
 static void set_scene(const struct trap_frame *frame, uintptr_t caller)
 {
 	struct cpu *cpu = this_cpu();
 	char place[PLACE_SIZE];
 
-	format_place(place, sizeof(place), frame != NULL ? frame->rip : caller,
-	             frame == NULL);
+	format_culprit(place, sizeof(place), frame, caller);
+	/* Now: what the reports below release is told apart by its class. */
+	held_count = lock_order_held(
+		cpu->thread == NULL ? NULL : &cpu->thread->mutexes, held,
+		SUMMARY_LOCKS);
 	scnprintf(scene, sizeof(scene),
 	          "in %s, CPU %u, preempt_count %#x, at %s", context_name(),
 	          cpu->id, cpu->preempt_count, place);
@@ -433,8 +474,16 @@ static void set_scene(const struct trap_frame *frame, uintptr_t caller)
 
 static void print_cause(void)
 {
+	char place[PLACE_SIZE];
+
 	pr_emerg("PANIC: %s\n", cause);
 	pr_emerg("%s\n", scene);
+	for (unsigned int i = 0; i < min(held_count, SUMMARY_LOCKS + 0U); i++)
+		pr_emerg("holding %s %s since %s\n",
+		         held[i].is_mutex ? "mutex" : "spinlock", held[i].name,
+		         caller_format(place, sizeof(place), held[i].place));
+	if (held_count > SUMMARY_LOCKS)
+		pr_emerg("and %u locks more\n", held_count - SUMMARY_LOCKS);
 }
 
 /* What stays on the screen. */
@@ -442,7 +491,7 @@ static void print_summary(struct culprit culprit)
 {
 	pr_emerg("-- in short:\n");
 	print_cause();
-	print_backtrace(culprit.frame, culprit.rbp, SUMMARY_FRAMES);
+	print_backtrace(culprit.frame, culprit.rbp, BRIEF_FRAMES);
 	pr_emerg("The machine has stopped.\n");
 }
 

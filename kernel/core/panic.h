@@ -10,9 +10,9 @@
 struct trap_frame;
 
 /*
- * Print cause, registers, a symbolised backtrace, every registered reporter's
- * report and the last log lines, on the screen and the serial port, and in the
- * end the cause once more; then, in self-test mode, end the machine with EXIT
+ * Print cause, held locks, registers, a backtrace with names and source lines,
+ * every registered reporter's report and the last log lines, on the screen and
+ * the serial port, and in the end the cause once more; then, in self-test mode, end the machine with EXIT
  * 18, otherwise stop with the screen kept.  Any context, NMI included; nothing
  * here waits for a lock.  A fault during the panic prints its cause and the
  * first one's, and stops.
@@ -40,11 +40,26 @@ void panic_register_reporter(const char *name, void (*report)(void));
  */
 void panic_set_exit(void (*end)(void));
 
+/*
+ * POLL is called again and again after a panic that has stopped the machine,
+ * with interrupts off: a keyboard can still be read, and the screen scrolled.
+ * It takes no lock that another context could hold.
+ */
+void panic_set_poll(void (*poll)(void));
+
 /* Walk the page tables for ADDRESS and printk each level. */
 void panic_print_walk(uintptr_t address);
 
-/* Print the backtrace of the caller (or from FRAME), one line a frame. */
+/* Print the backtrace of the caller (or from FRAME), one line a frame, each with
+ * the line of the source. */
 void backtrace_print(const struct trap_frame *frame);
+
+/*
+ * The short one that belongs to a report: at most 6 frames, from the one on that
+ * returns to CALLER, RETURN_ADDRESS() of the function whose misuse is reported.
+ * 0: from the reporting function on.
+ */
+void backtrace_print_from(uintptr_t caller);
 
 /* The same of a stack that was left by a switch, with its STACK_POINTER. */
 void backtrace_print_stack(uint64_t stack_pointer);

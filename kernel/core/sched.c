@@ -443,13 +443,12 @@ static void wait(struct thread *self)
 	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
 
-bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
-                        void *data, uint64_t microseconds)
+bool wait_event_checked(struct wait_queue *queue, bool (*condition)(void *data),
+                        void *data, uint64_t microseconds, bool may_wait)
 {
 	struct thread *self = current_thread();
 	uint64_t now = clock_microseconds();
 	uint64_t deadline = now + min(microseconds, FOREVER - now);
-	bool may_wait = might_sleep();
 	bool met;
 
 	if (condition(data))
@@ -472,7 +471,14 @@ bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
 void wait_event(struct wait_queue *queue, bool (*condition)(void *data),
                 void *data)
 {
-	wait_event_timeout(queue, condition, data, FOREVER);
+	wait_event_checked(queue, condition, data, FOREVER, might_sleep());
+}
+
+bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
+                        void *data, uint64_t microseconds)
+{
+	return wait_event_checked(queue, condition, data, microseconds,
+	                          might_sleep());
 }
 
 void wake_up(struct wait_queue *queue)
@@ -510,7 +516,7 @@ static bool never(void *data __unused)
 
 void thread_sleep(uint64_t microseconds)
 {
-	wait_event_timeout(&sleep, never, NULL, microseconds);
+	wait_event_checked(&sleep, never, NULL, microseconds, might_sleep());
 }
 
 /* ---- The tick ---------------------------------------------------------------- */

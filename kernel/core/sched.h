@@ -192,6 +192,14 @@ void wait_event(struct wait_queue *queue, bool (*condition)(void *data),
 bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
                         void *data, uint64_t microseconds);
 
+/*
+ * The same for a function that waits for its caller's sake (mutex_lock(),
+ * down()) and has asked might_sleep() itself, so that its caller is reported;
+ * MAY_WAIT is the answer.  Panics if it is false and the condition, too.
+ */
+bool wait_event_checked(struct wait_queue *queue, bool (*condition)(void *data),
+                        void *data, uint64_t microseconds, bool may_wait);
+
 /* Wake all waiters.  Any context but NMI. */
 void wake_up(struct wait_queue *queue);
 

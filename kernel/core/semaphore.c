@@ -8,6 +8,7 @@
  */
 #include "kernel/core/semaphore.h"
 
+#include "kernel/core/context.h"
 #include "lib/errno.h"
 
 /* ---- Semaphores ------------------------------------------------------------- */
@@ -34,13 +35,14 @@ static bool take_one(void *data)
 
 void down(struct semaphore *semaphore)
 {
-	wait_event(&semaphore->queue, take_one, semaphore);
+	wait_event_checked(&semaphore->queue, take_one, semaphore, FOREVER,
+	                   might_sleep());
 }
 
 int down_timeout(struct semaphore *semaphore, uint64_t microseconds)
 {
-	bool taken = wait_event_timeout(&semaphore->queue, take_one, semaphore,
-	                                microseconds);
+	bool taken = wait_event_checked(&semaphore->queue, take_one, semaphore,
+	                                microseconds, might_sleep());
 
 	return taken ? 0 : -ETIMEDOUT;
 }
@@ -86,14 +88,16 @@ void complete_all(struct completion *completion)
 
 void wait_for_completion(struct completion *completion)
 {
-	wait_event(&completion->semaphore.queue, is_complete, completion);
+	wait_event_checked(&completion->semaphore.queue, is_complete,
+	                   completion, FOREVER, might_sleep());
 }
 
 int wait_for_completion_timeout(struct completion *completion,
                                 uint64_t microseconds)
 {
-	bool done = wait_event_timeout(&completion->semaphore.queue,
-	                               is_complete, completion, microseconds);
+	bool done =
+		wait_event_checked(&completion->semaphore.queue, is_complete,
+	                           completion, microseconds, might_sleep());
 
 	return done ? 0 : -ETIMEDOUT;
 }

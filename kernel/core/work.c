@@ -12,6 +12,7 @@
  */
 #include "kernel/core/work.h"
 
+#include "kernel/core/context.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/sched.h"
 
@@ -86,7 +87,7 @@ void flush_work(void)
 	uint64_t until = queued;
 
 	spin_unlock_irqrestore(&work_lock, enabled);
-	wait_event(&flushers, is_done, &until);
+	wait_event_checked(&flushers, is_done, &until, FOREVER, might_sleep());
 }
 
 uint64_t work_done(void)

@@ -203,13 +203,13 @@ bool may_sleep_here(void)
 	       cpu->irq_enabled;
 }
 
-bool might_sleep_at(const char *file, int line)
+bool might_sleep_at(const char *function, uintptr_t caller)
 {
 	if (may_sleep_here())
 		return true;
 	machine.sleep_violations++;
-	panic("%s:%d: %s may sleep, but cannot here", file, line,
-	      context_name());
+	panic("%s, called at %#lx, may sleep, but %s cannot", function,
+	      (unsigned long)caller, context_name());
 }
 
 unsigned long might_sleep_violations(void)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 #include "kernel/core/clock.h"
+#include "kernel/core/line_table.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/symbols.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -197,6 +199,17 @@ const char *symbol_format(char *buffer, size_t size, uintptr_t address)
 {
 	scnprintf(buffer, size, "%#lx", (unsigned long)address);
 	return buffer;
+}
+
+const char *caller_format(char *buffer, size_t size, uintptr_t return_address)
+{
+	return symbol_format(buffer, size, return_address);
+}
+
+/* The host's debugger knows better. */
+void backtrace_print_from(uintptr_t caller)
+{
+	(void)caller;
 }
 
 void backtrace_print(const struct trap_frame *frame)

@@ -79,13 +79,13 @@ static void wait_until(uint64_t deadline)
 		machine_advance(deadline - clock_microseconds());
 }
 
-bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
-                        void *data, uint64_t microseconds)
+bool wait_event_checked(struct wait_queue *queue, bool (*condition)(void *data),
+                        void *data, uint64_t microseconds,
+                        bool may_wait __unused)
 {
 	uint64_t now = clock_microseconds();
 	uint64_t deadline = now + min(microseconds, FOREVER - now);
 
-	might_sleep();
 	if (condition(data))
 		return true;
 	script.waits++;
@@ -107,7 +107,14 @@ bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
 void wait_event(struct wait_queue *queue, bool (*condition)(void *data),
                 void *data)
 {
-	wait_event_timeout(queue, condition, data, FOREVER);
+	wait_event_checked(queue, condition, data, FOREVER, might_sleep());
+}
+
+bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
+                        void *data, uint64_t microseconds)
+{
+	return wait_event_checked(queue, condition, data, microseconds,
+	                          might_sleep());
 }
 
 void wake_up(struct wait_queue *queue)

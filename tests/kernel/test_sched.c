@@ -672,7 +672,9 @@ CASE(lock_order, sleeping_under_a_spinlock_is_reported_with_both_places)
 	thread_yield();
 	spin_unlock_irqrestore(&first, enabled);
 	EXPECT_EQUAL(might_sleep_violations(), before + 1);
-	EXPECT_EQUAL(log_count_since(mark, "may sleep at kernel/core/sched.c:"),
+	EXPECT_EQUAL(log_count_since(mark, "sleeping function thread_yield "
+	                                   "called by thread shell at "
+	                                   "case_lock_order_sleeping"),
 	             expected);
 	EXPECT_EQUAL(log_count_since(mark, "spinlock test first is held since"),
 	             expected);

@@ -10,7 +10,8 @@ Rules that a search can check:
   - the Python of tests/ compiles;
   - each source names its licence in its first line;
   - the top level holds what it may hold;
-  - no .c of mm/ has an #if.
+  - no .c of mm/ has an #if;
+  - a function that reports a BUG prints a backtrace.
 """
 
 import os
@@ -51,6 +52,15 @@ def check_c(path, problems):
         search(path, text, conditional, "an #if in mm/", problems)
 
 
+def check_reports(path, problems):
+    """Functions end with a brace in the first column."""
+    text = tree.without_comments(tree.read(path))
+    for function in text.split("\n}\n"):
+        bug = re.search(r'"BUG: [^"]*"', function)
+        if bug and "backtrace_print" not in function[bug.end() :]:
+            problems.append(f"{path}: no backtrace after {bug[0]}")
+
+
 def check_licence(path, problems):
     lines = tree.read(path).splitlines()[:2]
     if lines and lines[0].startswith("#!"):
@@ -63,6 +73,7 @@ def main():
     problems = []
     for path in tree.files(KERNEL_FOLDERS, (".c", ".h")):
         check_c(path, problems)
+        check_reports(path, problems)
     for path in tree.files(tree.SOURCE_FOLDERS, (".asm",)):
         if not path.startswith(("boot/", "kernel/arch/")):
             problems.append(f"{path}: assembly outside of boot/, kernel/arch/")

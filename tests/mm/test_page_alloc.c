@@ -353,7 +353,7 @@ CASE(page_alloc, a_refused_mask_is_reported_and_changes_nothing)
 		EXPECT(alloc_pages_node(node, GFP_ATOMIC | refused[i], 0) ==
 		       NULL);
 		EXPECT_EQUAL(stat(node, VMSTAT_alloc_refused), i + 1);
-		EXPECT_EQUAL(log_count_since(mark, "refused"), 1);
+		EXPECT_EQUAL(log_count_since(mark, "refused: "), 1);
 		EXPECT(fingerprint(node) == before);
 	}
 	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 0);

@@ -34,7 +34,7 @@ def nmi_at_an_idle_prompt_is_in_the_log_at_once(lab):
     """
     with lab.prompt("watchdog=0") as qemu:
         qemu.qmp("inject-nmi")
-        found = qemu.console.expect(r"NMI received at (\S+) \(1 so far\)")
+        found = qemu.console.expect(r"NMI received at (.+) \(1 so far\)")
         check("+0x" in found.group(1), f"no function: {found.group(1)}")
         command(qemu, "echo still here")
 

@@ -15,7 +15,8 @@ LAST_WORDS = "The machine has stopped."
 # that part of a line is all that can be asked for.
 REGISTERS = (r"rip [0-9a-f]{16}", r"cr2 [0-9a-f]+")
 WALK = (r"page walk of [0-9a-fx]+:", r"level 4 PML4E [0-9a-f]{16} \w+")
-BACKTRACE = (r"backtrace:", r"[0-9a-f]{16} \w+[\w.]*\+(?:0x)?[0-9a-f]+")
+FRAME = r"\b[\w.]+\+0x[0-9a-f]+ \([\w./]+:\d+\)"
+BACKTRACE = (r"backtrace:", FRAME)
 MEMORY = (r"accounting: adds up",)
 LOG = (r"the last log lines before:", r"  \[.*\] boot: \d+ microseconds")
 
@@ -61,8 +62,10 @@ def check_screen(qemu, cause):
     said = as_written(short)
     check(re.search(cause, said, re.IGNORECASE), f"{cause!r} not in {said!r}")
     check(re.search(r"\] in .*, CPU 0, .* at \w", said), f"no place: {said!r}")
-    frames = re.findall(r"[0-9a-f]{16} [\w.]+\+", said)
-    check(3 <= len(frames) <= 7, f"{len(frames)} frames in {said!r}")
+    place, _, frames = said.partition("backtrace:")
+    check(re.search(FRAME, place), f"no line of the source: {place!r}")
+    frames = re.findall(FRAME, frames)
+    check(3 <= len(frames) <= 6, f"{len(frames)} frames in {said!r}")
 
 
 @for_each(
