@@ -24,6 +24,9 @@ SUITE(io_errors);
 
 static unsigned int bugs;
 
+/* Where the log stood when the work began: what others have said is older. */
+static uint64_t log_began;
+
 /* Calls that have answered with an error since fail_files() began. */
 static unsigned int told;
 
@@ -45,7 +48,7 @@ static void count_bug(const char *line, void *data)
 static const char *adds_up(const struct node *node)
 {
 	bugs = 0;
-	log_visit(~0U, count_bug, NULL);
+	log_visit((unsigned int)(log_mark() - log_began), count_bug, NULL);
 	EXPECT_EQUAL(bugs, 0);
 	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_free_refused), 0);
 	EXPECT_EQUAL(node_free(node), node->page_count);
@@ -155,6 +158,7 @@ static void work_with_files(void)
 static const char *fail_files(unsigned long nth, unsigned int count, bool *done)
 {
 	TRY(image_tool(0, "cp %s/whole %s", image.folder, image.path));
+	log_began = log_mark();
 	image_attach(512);
 	machine_disk_fail_nth(nth, count);
 	told = 0;
@@ -266,6 +270,7 @@ static const char *fail_swap(struct ram_fault *fault, struct ram_fault order)
 	struct node *node;
 	struct page *lost;
 
+	log_began = log_mark();
 	machine_start(256);
 	node = machine_one_zone(ZONE_NORMAL, 256);
 	swap_start(node);
@@ -311,6 +316,7 @@ CASE(io_errors, a_swap_area_that_cannot_be_read_leaves_nothing)
 	const char *why;
 	struct node *node;
 
+	log_began = log_mark();
 	machine_start(256);
 	node = machine_one_zone(ZONE_NORMAL, 256);
 	swap_start(node);
