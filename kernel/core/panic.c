@@ -52,6 +52,7 @@
 #define BRIEF_FRAMES     6
 #define SUMMARY_LOCKS    4
 #define LOG_LINES        16
+#define POLL_PAUSE       10000
 
 #define TEXT_SIZE        256
 
@@ -373,7 +374,9 @@ static __noreturn void end(void)
 		end_machine();
 	while (poll_machine != NULL) {
 		poll_machine();
-		arch_relax();
+		/* An emulator has other things to do than to answer a port. */
+		for (unsigned int i = 0; i < POLL_PAUSE; i++)
+			arch_relax();
 	}
 	arch_halt_for_ever();
 }

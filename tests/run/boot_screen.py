@@ -71,6 +71,38 @@ def page_up_shows_earlier_lines_and_page_down_the_last_ones(lab):
         check("the end" in settled_screen(qemu, PROMPT), "it stays back")
 
 
+@boot_test
+def page_up_works_after_a_panic(lab):
+    """Interrupts are off for good, and the keys are still read."""
+    with lab.prompt() as qemu:
+        qemu.send("panic\r")
+        qemu.console.expect(r"The machine has stopped\.\r?\n")
+        last = settled_screen_end(qemu, "The machine has stopped.")
+        qemu.press("pgup")
+        wait_until(
+            lambda: not qemu.screen_text()[-2].endswith(last),
+            lambda: f"nothing moves: {qemu.screen_text()}",
+        )
+        for _ in range(8):
+            qemu.press("pgup")
+        wait_until(
+            lambda: any("PANIC: asked" in row for row in qemu.screen_text()),
+            lambda: f"no cause: {qemu.screen_text()}",
+        )
+        for _ in range(10):
+            qemu.press("pgdn")
+        settled_screen_end(qemu, last)
+
+
+def settled_screen_end(qemu, last):
+    """Wait until the last line that is written ends with LAST; returns it."""
+    wait_until(
+        lambda: qemu.screen_text()[-2].endswith(last),
+        lambda: f"not {last!r} at the end: {qemu.screen_text()}",
+    )
+    return last
+
+
 def screen_with(qemu, line):
     """The screen's text once LINE is in it."""
 
