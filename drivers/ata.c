@@ -430,6 +430,8 @@ static int start_dma(struct ata_disk *disk, const struct bio *bio, bool ext)
 	channel->table->address = (uint32_t)virt_to_phys(channel->at);
 	channel->table->bytes = (uint16_t)bio->bytes;
 	channel->table->flags = DMA_LAST;
+	/* The table, and what is to be written, before the disk may look. */
+	dma_wmb();
 	bus_master(channel, BM_COMMAND, direction);
 	bus_master(channel, BM_STATUS, BM_ERROR | BM_INTERRUPT);
 	outl((uint32_t)virt_to_phys(channel->table),
@@ -487,6 +489,8 @@ static enum progress dma_progress(struct ata_channel *channel, uint8_t *status,
 	bus_master(channel, BM_COMMAND, 0);
 	*status = read_port(channel, STATUS);
 	bus_master(channel, BM_STATUS, BM_ERROR | BM_INTERRUPT);
+	/* It says that it has ended; what it wrote is read only now. */
+	dma_rmb();
 	if ((*master & BM_ERROR) ||
 	    (*status & (STATUS_ERR | STATUS_DF | STATUS_DRQ)))
 		return FAILED;

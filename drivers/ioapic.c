@@ -22,6 +22,7 @@
 #include "drivers/ioapic.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/io.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/registers.h"
 #include "lib/errno.h"
@@ -66,24 +67,24 @@ static volatile uint32_t *io_apic;
 
 static uint32_t read_local(unsigned int offset)
 {
-	return local_apic[offset / sizeof(uint32_t)];
+	return readl(&local_apic[offset / sizeof(uint32_t)]);
 }
 
 static void write_local(unsigned int offset, uint32_t value)
 {
-	local_apic[offset / sizeof(uint32_t)] = value;
+	writel(value, &local_apic[offset / sizeof(uint32_t)]);
 }
 
 static uint32_t read_io(uint32_t number)
 {
-	io_apic[IO_SELECT / sizeof(uint32_t)] = number;
-	return io_apic[IO_DATA / sizeof(uint32_t)];
+	writel(number, &io_apic[IO_SELECT / sizeof(uint32_t)]);
+	return readl(&io_apic[IO_DATA / sizeof(uint32_t)]);
 }
 
 static void write_io(uint32_t number, uint32_t value)
 {
-	io_apic[IO_SELECT / sizeof(uint32_t)] = number;
-	io_apic[IO_DATA / sizeof(uint32_t)] = value;
+	writel(number, &io_apic[IO_SELECT / sizeof(uint32_t)]);
+	writel(value, &io_apic[IO_DATA / sizeof(uint32_t)]);
 }
 
 /* Where this CPU's local APIC is; 0: it has none, or speaks to it otherwise. */

@@ -123,7 +123,10 @@ static void check_poison(const mempool_t *pool, void *element)
 
 /* ---- The reserve ------------------------------------------------------------------ */
 
-/* False: it is full. */
+/*
+ * False: it is full.  Whoever pops the element may be who ends the pool, so it is
+ * woken under the lock: with its release nothing touches the pool any more.
+ */
 static bool push(mempool_t *pool, void *element)
 {
 	bool enabled = spin_lock_irqsave(&pool->lock);
@@ -132,6 +135,7 @@ static bool push(mempool_t *pool, void *element)
 	if (room) {
 		poison(pool, element);
 		pool->element[pool->count++] = element;
+		wake_up(&pool->queue);
 	}
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	return room;
@@ -329,9 +333,7 @@ void mempool_free(void *element, mempool_t *pool)
 	why = mempool_free_refusal(pool, element);
 	if (why != NULL)
 		mempool_report_free(element, why, RETURN_ADDRESS());
-	else if (push(pool, element))
-		wake_up(&pool->queue);
-	else
+	else if (!push(pool, element))
 		pool->free(element, pool->data);
 }
 

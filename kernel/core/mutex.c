@@ -2,9 +2,11 @@
 /*
  * kernel/core/mutex.c -- one thread at a time, and the others sleep.
  *
- * A mutex is the pointer to its holder.  Taking it is one compare-and-exchange
- * from NULL; a thread that loses waits for "I have taken it" to become true,
- * which the release makes possible and the waiters fight for.
+ * A mutex is the number of its holder.  Taking it is one compare-and-exchange
+ * from 0; a thread that loses waits for "I have taken it" to become true, which
+ * the release makes possible and the waiters fight for.  A number, because it is
+ * never given again: a thread that ended with a mutex in its hands has left its
+ * place in memory to another, who does not hold it.
  */
 #include "kernel/core/mutex.h"
 
@@ -22,17 +24,17 @@ void mutex_init(struct mutex *mutex, const char *name)
 static bool take(void *data)
 {
 	struct mutex *mutex = data;
-	struct thread *nobody = NULL;
+	uint64_t nobody = 0;
 
-	return __atomic_compare_exchange_n(&mutex->holder, &nobody,
-	                                   current_thread(), false,
-	                                   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(
+		&mutex->holder, &nobody, thread_owner_id(current_thread()),
+		false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 bool mutex_is_mine(const struct mutex *mutex)
 {
 	return __atomic_load_n(&mutex->holder, __ATOMIC_RELAXED) ==
-	       current_thread();
+	       thread_owner_id(current_thread());
 }
 
 void mutex_lock(struct mutex *mutex)
@@ -58,6 +60,13 @@ bool mutex_trylock(struct mutex *mutex)
 	return true;
 }
 
+static void let_go(void *data)
+{
+	struct mutex *mutex = data;
+
+	__atomic_store_n(&mutex->holder, 0, __ATOMIC_RELEASE);
+}
+
 void mutex_unlock(struct mutex *mutex)
 {
 	struct thread *self = current_thread();
@@ -66,6 +75,5 @@ void mutex_unlock(struct mutex *mutex)
 		panic("mutex %s: released by %s, who does not hold it",
 		      mutex->name, context_name());
 	lock_order_release_mutex(&self->mutexes, mutex->order_class);
-	__atomic_store_n(&mutex->holder, NULL, __ATOMIC_RELEASE);
-	wake_up(&mutex->queue);
+	wake_up_with(&mutex->queue, let_go, mutex);
 }

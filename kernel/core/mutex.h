@@ -13,7 +13,7 @@
 #include "kernel/core/sched.h"
 
 struct mutex {
-	struct thread *holder; /* atomic */
+	uint64_t holder; /* atomic: the thread's number, thread_owner_id(); 0 */
 	struct wait_queue queue;
 	uint32_t order_class;
 	const char *name;
@@ -31,7 +31,7 @@ void mutex_lock(struct mutex *mutex);
 /* True: taken.  Never waits. */
 __must_check bool mutex_trylock(struct mutex *mutex);
 
-/* By its holder, or a panic. */
+/* By its holder, or a panic.  Whoever takes it next may free it at once. */
 void mutex_unlock(struct mutex *mutex);
 
 /* Does the running thread hold it? */

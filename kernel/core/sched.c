@@ -44,6 +44,14 @@
  * at the condition for the last time; a wake_up() between that look and the
  * switch makes it RUNNABLE again, and the switch does not happen.
  *
+ * The end of a queue.  A mutex, a completion or a semaphore may be freed as soon as
+ * the other side returns.  The other side need not wait at all: it looks at the
+ * condition without the lock, finds it true, and goes on.  So what makes the
+ * condition true comes last (wake_up_with()): the waiters are made runnable first,
+ * which they cannot use before sched_lock is released, and then one store lets go
+ * of the object.  A waiter that is not on the queue yet gets there under the lock,
+ * behind the store, and its last look finds the condition true.
+ *
  * Idle.  A thread that must stop and finds no other halts the CPU on its own
  * stack, its window closed.  Interrupts are off between the last look at the
  * run queues and the `sti; hlt` that waits for one (Intel SDM vol. 2B, STI:
@@ -486,6 +494,16 @@ void wake_up(struct wait_queue *queue)
 	bool enabled = spin_lock_irqsave(&sched_lock);
 
 	wake_all(queue);
+	spin_unlock_irqrestore(&sched_lock, enabled);
+}
+
+void wake_up_with(struct wait_queue *queue, void (*change)(void *data),
+                  void *data)
+{
+	bool enabled = spin_lock_irqsave(&sched_lock);
+
+	wake_all(queue);
+	change(data);
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
 

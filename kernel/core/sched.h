@@ -200,8 +200,19 @@ bool wait_event_timeout(struct wait_queue *queue, bool (*condition)(void *data),
 bool wait_event_checked(struct wait_queue *queue, bool (*condition)(void *data),
                         void *data, uint64_t microseconds, bool may_wait);
 
-/* Wake all waiters.  Any context but NMI. */
+/* Wake all waiters.  QUEUE outlives the call: see wake_up_with().  Any context
+ * but NMI. */
 void wake_up(struct wait_queue *queue);
+
+/*
+ * The same, and CHANGE(DATA), which makes what they wait for true, as one step.
+ * CHANGE is the last that touches QUEUE and what QUEUE lies in: who sees that the
+ * condition is true may free both at once, whether he has waited or not.  CHANGE
+ * stores a word or two and calls nothing; interrupts are off.  Any context but
+ * NMI.
+ */
+void wake_up_with(struct wait_queue *queue, void (*change)(void *data),
+                  void *data);
 
 /* Wait at least MICROSECONDS; other threads run.  Thread context.  Needs the
  * timer's interrupts. */

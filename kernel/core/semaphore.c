@@ -5,6 +5,9 @@
  * Taking one is the condition that wait_event() waits for: the count goes down
  * by one if it is above zero, in one compare-and-exchange, and that is all that
  * a waiter and somebody who does not wait can disagree about.
+ *
+ * Who gives one, or completes, lets go of the object with the change itself
+ * (wake_up_with()), so it may lie on the stack of whoever waits for it.
  */
 #include "kernel/core/semaphore.h"
 
@@ -52,10 +55,16 @@ bool down_trylock(struct semaphore *semaphore)
 	return take_one(semaphore);
 }
 
+static void give_one(void *data)
+{
+	struct semaphore *semaphore = data;
+
+	__atomic_fetch_add(&semaphore->count, 1, __ATOMIC_RELEASE);
+}
+
 void up(struct semaphore *semaphore)
 {
-	__atomic_fetch_add(&semaphore->count, 1, __ATOMIC_RELEASE);
-	wake_up(&semaphore->queue);
+	wake_up_with(&semaphore->queue, give_one, semaphore);
 }
 
 /* ---- Completions --------------------------------------------------------------- */
@@ -80,10 +89,16 @@ void complete(struct completion *completion)
 	up(&completion->semaphore);
 }
 
+static void open_for_all(void *data)
+{
+	struct completion *completion = data;
+
+	__atomic_store_n(&completion->all, true, __ATOMIC_RELEASE);
+}
+
 void complete_all(struct completion *completion)
 {
-	__atomic_store_n(&completion->all, true, __ATOMIC_RELEASE);
-	wake_up(&completion->semaphore.queue);
+	wake_up_with(&completion->semaphore.queue, open_for_all, completion);
 }
 
 void wait_for_completion(struct completion *completion)

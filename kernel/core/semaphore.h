@@ -26,7 +26,8 @@ __must_check int down_timeout(struct semaphore *semaphore,
 /* True: taken.  Never waits; any context. */
 __must_check bool down_trylock(struct semaphore *semaphore);
 
-/* Give one.  Any context but NMI. */
+/* Give one; whoever takes it may free the semaphore at once.  Any context but
+ * NMI. */
 void up(struct semaphore *semaphore);
 
 /* ---- Completions: it has happened ----------------------------------------------- */
@@ -38,7 +39,8 @@ struct completion {
 
 void init_completion(struct completion *completion);
 
-/* One waiter may go on, now or later.  Any context but NMI. */
+/* One waiter may go on, now or later, and free the completion at once.  Any
+ * context but NMI. */
 void complete(struct completion *completion);
 
 /* Everybody may go on, until it is initialised again. */

@@ -20,15 +20,15 @@ static bool take(void *data)
 {
 	struct mutex *mutex = data;
 
-	if (mutex->holder != NULL)
+	if (mutex->holder != 0)
 		return false;
-	mutex->holder = current_thread();
+	mutex->holder = thread_owner_id(current_thread());
 	return true;
 }
 
 bool mutex_is_mine(const struct mutex *mutex)
 {
-	return mutex->holder == current_thread();
+	return mutex->holder == thread_owner_id(current_thread());
 }
 
 void mutex_lock(struct mutex *mutex)
@@ -48,6 +48,6 @@ void mutex_unlock(struct mutex *mutex)
 {
 	if (!mutex_is_mine(mutex))
 		panic("mutex %s: released by another", mutex->name);
-	mutex->holder = NULL;
+	mutex->holder = 0;
 	wake_up(&mutex->queue);
 }

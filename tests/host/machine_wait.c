@@ -124,6 +124,13 @@ void wake_up(struct wait_queue *queue)
 	script.wake_ups++;
 }
 
+void wake_up_with(struct wait_queue *queue, void (*change)(void *data),
+                  void *data)
+{
+	wake_up(queue);
+	change(data);
+}
+
 static bool never(void *data)
 {
 	(void)data;
