@@ -43,7 +43,7 @@
 #include "kernel/refiller.h"
 #include "kernel/replay.h"
 #include "kernel/selftest.h"
-#include "kernel/shell.h"
+#include "kernel/shell_keeper.h"
 #include "kernel/storm.h"
 #include "kernel/sysctl.h"
 #include "kernel/thread.h"
@@ -312,11 +312,12 @@ static void begin_threads(void)
 	window_open(&main_thread.owner.window);
 }
 
-/* The first thread was not created by anybody. */
+/* The first thread was not created by anybody.  It ends if the shell does. */
 static void visit_all_threads(void (*each)(struct thread *thread, void *data),
                               void *data)
 {
-	each(&main_thread, data);
+	if (READ_ONCE(main_thread.state) != THREAD_ENDED)
+		each(&main_thread, data);
 	thread_visit(each, data);
 }
 
@@ -445,7 +446,7 @@ static __noreturn void serve_people(void)
 	pr_info("boot: %llu microseconds from the kernel's entry to the "
 	        "prompt\n",
 	        (unsigned long long)clock_microseconds());
-	shell_run();
+	shell_keep();
 }
 
 void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)

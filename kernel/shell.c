@@ -286,6 +286,12 @@ static const struct line_hooks hooks = {
 };
 
 static struct line line;
+static unsigned long lines_read;
+
+unsigned long shell_lines(void)
+{
+	return lines_read;
+}
 
 /* Read a whole line; it is in line.text.  False: there is nothing to run. */
 static bool read_line(void)
@@ -328,7 +334,9 @@ void shell_run(void)
 	line_init(&line, &hooks, PROMPT);
 	console_printf("Type 'help' for the commands.\n");
 	for (;;) {
-		if (read_line())
+		if (read_line()) {
+			lines_read++;
 			run_in_foreground(line.text);
+		}
 	}
 }

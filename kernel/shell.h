@@ -10,6 +10,9 @@
 /* Read a line, run it, for ever.  Thread context. */
 __noreturn void shell_run(void);
 
+/* How many lines were read since boot. */
+unsigned long shell_lines(void);
+
 /* Run TEXT, as if typed; it is cut into words in place.  Thread context. */
 void shell_execute(char *text);
 

@@ -67,6 +67,9 @@ bool shell_was_killed(void);
  * until the command has returned. */
 bool shell_interrupted(void);
 
+/* Give back what `alloc` and `anon` took, and say how many of each. */
+void shell_give_back(unsigned long *blocks, unsigned int *objects);
+
 /* Give back all of `anon`; how many objects that was. */
 unsigned int shell_drop_objects(void);
 

@@ -33,13 +33,15 @@
 /* Blocks that `alloc` took, through page->link; the reaper takes them, too. */
 static struct list held = LIST_INIT(held);
 static struct spinlock held_lock = SPINLOCK_INIT("shell's blocks");
-static struct thread *holder; /* the shell's */
+static struct thread *holder; /* the shell's; not joined while it holds any */
+static uint64_t holder_id;
 
 /* ---- What the shell holds -------------------------------------------------- */
 
 static void hold(struct page *page)
 {
 	holder = current_thread();
+	holder_id = thread_owner_id(holder);
 	__atomic_fetch_add(&holder->rss, 1UL << page->order, __ATOMIC_RELAXED);
 	spin_lock(&held_lock);
 	list_append(&held, &page->link);
@@ -80,9 +82,9 @@ static unsigned long free_all_blocks(void)
 	return blocks;
 }
 
-static bool reap_shell(struct thread *thread)
+static bool reap_shell(uint64_t owner)
 {
-	if (thread == holder)
+	if (owner == READ_ONCE(holder_id))
 		free_all_blocks();
 	return true;
 }
@@ -91,6 +93,12 @@ static struct oom_reaper shell_reaper = {
 	.reap = reap_shell,
 	.link = LIST_INIT(shell_reaper.link),
 };
+
+void shell_give_back(unsigned long *blocks, unsigned int *objects)
+{
+	*blocks = free_all_blocks();
+	*objects = shell_drop_objects();
+}
 
 bool shell_was_killed(void)
 {
@@ -102,8 +110,7 @@ bool shell_was_killed(void)
 	/* KILLED first: thread_interrupt() sets it last. */
 	if (!thread_has_flags(self, THREAD_KILLED) || shell_interrupted())
 		return false;
-	blocks = free_all_blocks();
-	objects = shell_drop_objects();
+	shell_give_back(&blocks, &objects);
 	oom_pardon(self);
 	console_printf("Killed for its memory: the shell gives back all that "
 	               "it held (%lu blocks, %u objects) and begins anew\n",

@@ -336,10 +336,12 @@ static unsigned long total_pages(void)
 	return node_managed(page_alloc_node()) + total_swap_pages();
 }
 
-static void print_score(struct thread *thread, void *data __unused)
+static void print_score(struct thread *thread, void *shown)
 {
 	int64_t points = oom_badness(thread, total_pages());
 
+	if (thread == shown)
+		return;
 	console_printf("%6llu %-16s %8lu %8lu %13d ",
 	               (unsigned long long)thread->owner.id, thread->owner.name,
 	               thread->rss, thread->swapents, thread->oom_score_adj);
@@ -402,7 +404,7 @@ static int run_oom_score_adj(int argc, char **argv)
 	console_printf("%6s %-16s %8s %8s %13s %8s\n", "number", "thread",
 	               "rss", "swapents", "oom_score_adj", "badness");
 	print_score(current_thread(), NULL);
-	thread_visit(print_score, NULL);
+	thread_visit(print_score, current_thread());
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "drivers/pit.h"
 #include "kernel/arch/arch.h"
 #include "kernel/core/console.h"
+#include "kernel/core/fault.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/mutex.h"
 #include "kernel/core/panic.h"
@@ -296,6 +297,42 @@ static void fault_intrude(void)
 	exclusive_release(page);
 }
 
+/* The shell touches a page that it has released: it is ended, and started
+ * again. */
+static void fault_release(void)
+{
+	void *page = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+
+	if (page == NULL) {
+		console_printf("panic: no exclusive page to touch\n");
+		return;
+	}
+	exclusive_release(page);
+	touch(page);
+}
+
+static bool touch_and_refuse(const struct fault *fault __unused, void *page)
+{
+	touch(page);
+	return false;
+}
+
+/* The same in a handler of the shell's own faults, on top of the fault. */
+static void fault_nested(void)
+{
+	struct fault_expect expect = {
+		.match = touch_and_refuse,
+		.data = labyrinth_void_alloc_page_gfp_atomic_exclusive(),
+	};
+
+	if (expect.data == NULL) {
+		console_printf("panic: no exclusive page to touch\n");
+		return;
+	}
+	exclusive_release(expect.data);
+	fault_catch(&expect, touch, (void *)zero);
+}
+
 /* The next timer interrupt touches it: a handler that intrudes is a panic. */
 static void fault_handler(void)
 {
@@ -332,7 +369,8 @@ static const struct {
 	{ "intrude", fault_intrude }, { "handler", fault_handler },
 	{ "smash", fault_smash },     { "irqs-off", fault_irqs_off },
 	{ "lock", fault_lock },       { "mutex", fault_mutex },
-	{ "free", fault_free_twice },
+	{ "free", fault_free_twice }, { "release", fault_release },
+	{ "nested", fault_nested },
 };
 
 static const char *panic_candidate(const char *word __unused,

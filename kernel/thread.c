@@ -12,6 +12,12 @@
  *
  * Locking: threads_lock guards which slots are taken.  What is in a slot belongs
  * to who took it, until the thread starts, and after its end to who joins.
+ *
+ * Visitors.  thread_visit() takes no lock, for a visit may come in an interrupt, and
+ * may wait.  A slot is one word, its state and a count of visitors: a visitor adds
+ * itself while the state is ALIVE, in one compare-and-exchange; who joins changes
+ * the state, so that no more come, and waits until the last has left.  Until then
+ * the thread may end, but its slot and its stack stay what they were.
  */
 #include "kernel/thread.h"
 
@@ -32,10 +38,14 @@ enum slot_state {
 	SLOT_TAKEN, /* a thread is being made, or taken apart */
 	SLOT_ALIVE,
 };
+#define SLOT_STATE   0xffU
+#define SLOT_VISITOR 0x100U
 
 static struct spinlock threads_lock = SPINLOCK_INIT("threads");
 static struct thread threads[STACK_SLOTS];
-static enum slot_state slots[STACK_SLOTS]; /* under threads_lock */
+/* A state, and visitors: atomic; without visitors changed under threads_lock. */
+static uint32_t slots[STACK_SLOTS];
+static struct wait_queue visitors_left = WAIT_QUEUE_INIT(visitors_left);
 
 static uintptr_t stack_base(unsigned int slot)
 {
@@ -179,28 +189,68 @@ struct thread *thread_create(const char *name, void (*function)(void *),
 	                              argument);
 }
 
+static enum slot_state slot_state(unsigned int slot)
+{
+	return (enum slot_state)(READ_ONCE(slots[slot]) & SLOT_STATE);
+}
+
+static bool slot_has_no_visitors(void *data)
+{
+	return __atomic_load_n((uint32_t *)data, __ATOMIC_ACQUIRE) ==
+	       SLOT_TAKEN;
+}
+
 enum thread_end thread_join(struct thread *thread)
 {
 	unsigned int slot = thread_slot(thread);
 	enum thread_end end;
 
-	kassert(slot < STACK_SLOTS && slots[slot] == SLOT_ALIVE);
+	kassert(slot < STACK_SLOTS && slot_state(slot) == SLOT_ALIVE);
 	wait_event_checked(&thread_ended, thread_has_ended, thread, FOREVER,
 	                   might_sleep());
 	end = thread->end;
+	/* Nobody begins a visit any more; wait for those who have. */
+	__atomic_fetch_sub(&slots[slot], SLOT_ALIVE - SLOT_TAKEN,
+	                   __ATOMIC_ACQ_REL);
+	wait_event(&visitors_left, slot_has_no_visitors, &slots[slot]);
 	anon_disown(thread);
-	set_slot((int)slot, SLOT_TAKEN);
 	free_stack(slot);
 	set_slot((int)slot, SLOT_FREE);
 	return end;
 }
 
+/* False: nobody lives there. */
+static bool begin_visit(unsigned int slot)
+{
+	uint32_t word = READ_ONCE(slots[slot]);
+
+	while ((word & SLOT_STATE) == SLOT_ALIVE) {
+		if (__atomic_compare_exchange_n(
+			    &slots[slot], &word, word + SLOT_VISITOR, false,
+			    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+/* In an NMI nobody joins meanwhile, so nobody is woken. */
+static void end_visit(unsigned int slot)
+{
+	uint32_t left = __atomic_sub_fetch(&slots[slot], SLOT_VISITOR,
+	                                   __ATOMIC_RELEASE);
+
+	if (left == SLOT_TAKEN && !in_nmi())
+		wake_up(&visitors_left);
+}
+
 void thread_visit(void (*visit)(struct thread *thread, void *data), void *data)
 {
 	for (unsigned int slot = 0; slot < STACK_SLOTS; slot++) {
-		if (READ_ONCE(slots[slot]) == SLOT_ALIVE &&
-		    threads[slot].state != THREAD_ENDED)
+		if (!begin_visit(slot))
+			continue;
+		if (READ_ONCE(threads[slot].state) != THREAD_ENDED)
 			visit(&threads[slot], data);
+		end_visit(slot);
 	}
 }
 

@@ -36,7 +36,9 @@ enum thread_end thread_join(struct thread *thread);
 __must_check int map_kernel_page(uintptr_t address, struct page *page);
 void unmap_kernel_page(uintptr_t address);
 
-/* Visit all threads that were created and are alive.  Any context. */
+/* Visit all threads that were created and are alive.  A thread may end while it is
+ * visited, but is not joined before VISIT has returned, which may wait, but not
+ * join.  Any context. */
 void thread_visit(void (*visit)(struct thread *thread, void *data), void *data);
 
 /*

@@ -78,7 +78,8 @@ struct anon_object {
 	struct spinlock lock;
 	struct list link;             /* (a) among all objects */
 	unsigned int references;      /* (a) its maker's, and of visitors */
-	struct thread *owner;         /* (o) or NULL */
+	struct thread *owner;         /* (o) for its counters; or NULL */
+	uint64_t owner_id;            /* (o) its number, or 0 */
 	unsigned long pages;          /* (c) */
 	unsigned long swapped;        /* (o) words with an entry */
 	unsigned long changes;        /* (o) words that were set, ever */
@@ -769,6 +770,7 @@ struct anon_object *anon_object_create(unsigned long pages)
 	object->lock = (struct spinlock)SPINLOCK_INIT("anon object");
 	object->references = 1;
 	object->owner = current_thread();
+	object->owner_id = thread_owner_id(object->owner);
 	object->pages = pages;
 	enabled = spin_lock_irqsave(&anon.lock);
 	list_append(&anon.objects, &object->link);
@@ -833,14 +835,15 @@ struct anon_usage anon_object_usage(struct anon_object *object)
 	return usage;
 }
 
-bool anon_reap(struct thread *owner)
+bool anon_reap(uint64_t owner)
 {
 	struct anon_object *object;
 	bool empty = true;
 
 	for_each_object(object)
 	{
-		if (READ_ONCE(object->owner) == owner)
+		if (READ_ONCE(object->owner) != NULL &&
+		    READ_ONCE(object->owner_id) == owner)
 			empty = drop_all(object, false) && empty;
 	}
 	return empty;
@@ -854,8 +857,10 @@ void anon_disown(struct thread *owner)
 	{
 		bool enabled = spin_lock_irqsave(&object->lock);
 
-		if (object->owner == owner)
+		if (object->owner_id == thread_owner_id(owner)) {
 			object->owner = NULL;
+			object->owner_id = 0;
+		}
 		spin_unlock_irqrestore(&object->lock, enabled);
 	}
 }

@@ -85,7 +85,7 @@ int anon_object_swap_out(struct anon_object *object, unsigned long index);
  * True: nothing is left.  False: some pages are locked, under writeback or
  * pinned: try again later.
  */
-bool anon_reap(struct thread *owner);
+bool anon_reap(uint64_t owner);
 
 /* OWNER is about to vanish; its objects belong to nobody from now on. */
 void anon_disown(struct thread *owner);

@@ -26,8 +26,8 @@
  * that were killed for another reason and asked for memory on their way out.
  *
  * Locking: out_of_memory() is called by one thread at a time (node->oom_busy);
- * flags of threads are atomic.  A thread that ends is not visited any more;
- * until it is found again, the reaper keeps its number, not its pointer.
+ * flags of threads are atomic.  Between two visits a thread is known by its number
+ * only: it may end at any time, and its place in memory becomes another's.
  *
  * Source: Linux 6.12, mm/oom_kill.c.
  */
@@ -98,12 +98,11 @@ static bool is_unreaped_victim(const struct thread *thread)
 
 struct choice {
 	unsigned long total;
-	struct thread *chosen;
 	uint64_t
 		number; /* of the chosen one: its place may be another's soon */
 	int64_t points;
 	bool blocked; /* a victim is on its way out */
-	bool alive;
+	struct node *node;
 };
 
 static void consider(struct thread *thread, void *data)
@@ -119,17 +118,8 @@ static void consider(struct thread *thread, void *data)
 	/* Of two that are equal the later one. */
 	if (points == OOM_NEVER || points < choice->points)
 		return;
-	choice->chosen = thread;
 	choice->number = thread->owner.id;
 	choice->points = points;
-}
-
-static void look_whether_alive(struct thread *thread, void *data)
-{
-	struct choice *choice = data;
-
-	choice->alive |=
-		thread == choice->chosen && thread->owner.id == choice->number;
 }
 
 /* ---- The report --------------------------------------------------------------- */
@@ -177,9 +167,9 @@ static void mark_victim(struct thread *thread)
 }
 
 /* What is printed is what it had: it may be gone by then. */
-static void kill(struct node *node, const struct choice *choice)
+static void oom_kill(struct node *node, const struct choice *choice,
+                     struct thread *victim)
 {
-	struct thread *victim = choice->chosen;
 	unsigned long rss = READ_ONCE(victim->rss);
 	unsigned long swapents = READ_ONCE(victim->swapents);
 	unsigned long tables = table_pages(victim);
@@ -195,6 +185,17 @@ static void kill(struct node *node, const struct choice *choice)
 	vmstat_add(&node->stat, VMSTAT_oom_kill, 1);
 	trace_mark_victim(&node->trace, choice->number,
 	                  (unsigned long)choice->points, adj);
+}
+
+/* The chosen one, if this is it.  While it is visited it may end, but its place
+ * stays its own, so nobody else is killed for it. */
+static void oom_kill_chosen(struct thread *thread, void *data)
+{
+	const struct choice *choice = data;
+
+	if (thread_owner_id(thread) == choice->number &&
+	    READ_ONCE(thread->state) != THREAD_ENDED)
+		oom_kill(choice->node, choice, thread);
 }
 
 /* The caller was killed already and is on its way out: it needs no other victim,
@@ -237,6 +238,7 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 		.total = node_managed(node) +
 		         (swap_pages == NULL ? 0 : swap_pages()),
 		.points = OOM_NEVER,
+		.node = node,
 	};
 
 	trace_oom_begin(&node->trace, request->order, request->gfp);
@@ -250,67 +252,82 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 	if (memory_is_back(node, request))
 		return true;
 	report(node, request);
-	if (choice.chosen == NULL)
+	if (choice.points == OOM_NEVER)
 		panic("Out of memory: no thread is left that could be killed");
 	/* The report takes its time.  Who has ended meanwhile has given back what
 	 * he had, and another thread may be in his place. */
-	visit(look_whether_alive, &choice);
-	if (choice.alive)
-		kill(node, &choice);
+	visit(oom_kill_chosen, &choice);
 	return true;
 }
 
 /* ---- The reaper --------------------------------------------------------------------- */
 
+/* What is known of a victim, by its number: it may end at any time, and another
+ * thread begin in its place. */
 struct victim {
-	struct thread *thread;
 	uint64_t number; /* 0: whichever comes first */
+	bool found;
+	uint64_t since;      /* when it was chosen */
+	unsigned long pages; /* it has, in memory and on swap */
 };
 
 static void find_victim(struct thread *thread, void *data)
 {
 	struct victim *victim = data;
 
-	if (!is_unreaped_victim(thread) || victim->thread != NULL)
+	if (!is_unreaped_victim(thread) || victim->found)
 		return;
-	if (victim->number == 0 || victim->number == thread->owner.id)
-		victim->thread = thread;
+	if (victim->number != 0 && victim->number != thread_owner_id(thread))
+		return;
+	*victim = (struct victim){
+		.number = thread_owner_id(thread),
+		.found = true,
+		.since = thread->oom_since,
+		.pages = READ_ONCE(thread->rss) + READ_ONCE(thread->swapents),
+	};
 }
 
 /* The victim of that NUMBER (0: any), if it is alive and not reaped. */
 static struct victim victim_of(uint64_t number)
 {
-	struct victim victim = { NULL, number };
+	struct victim victim = { .number = number };
 
 	visit(find_victim, &victim);
-	if (victim.thread != NULL)
-		victim.number = victim.thread->owner.id;
 	return victim;
 }
 
 static bool any_victim(void *unused __unused)
 {
-	return victim_of(0).thread != NULL;
+	return victim_of(0).found;
 }
 
-/* All who keep anything of THREAD are asked. */
-static bool reap(struct thread *thread)
+/* All who keep anything of thread NUMBER are asked. */
+static bool reap(uint64_t number)
 {
 	bool all = true;
 	struct list *at;
 
 	list_for_each(at, &reapers) {
-		all &= container_of(at, struct oom_reaper, link)->reap(thread);
+		all &= container_of(at, struct oom_reaper, link)->reap(number);
 	}
-	return all && READ_ONCE(thread->rss) + READ_ONCE(thread->swapents) == 0;
+	return all && victim_of(number).pages == 0;
 }
 
 /* Reaped, or out of reach: the others do not wait for it any longer. */
-static void give_up(struct thread *thread, bool reaped)
+struct verdict {
+	uint64_t number;
+	bool reaped;
+};
+
+static void oom_give_up(struct thread *thread, void *data)
 {
+	const struct verdict *verdict = data;
+
+	if (thread_owner_id(thread) != verdict->number)
+		return;
 	pr_info("oom_reaper: %s thread %llu (%s), now anon-rss:%lukB\n",
-	        reaped ? "reaped" : "unable to reap",
-	        (unsigned long long)thread->owner.id, thread->owner.name,
+	        verdict->reaped ? "reaped" : "unable to reap",
+	        (unsigned long long)verdict->number, thread->owner.name,
 	        READ_ONCE(thread->rss) * KB_OF_PAGE);
 	thread_set_flags(thread, THREAD_OOM_REAPED);
 }
@@ -319,22 +336,20 @@ bool oom_reap_one(void)
 {
 	struct victim victim = victim_of(0);
 	uint64_t now = clock_microseconds();
-	uint64_t due;
+	uint64_t due = victim.since + OOM_REAPER_DELAY;
 
-	if (victim.thread == NULL)
+	if (!victim.found)
 		return false;
-	due = victim.thread->oom_since + OOM_REAPER_DELAY;
 	if (due > now)
 		thread_sleep(due - now);
 	for (unsigned int tries = 1;; tries++) {
-		bool reaped;
+		struct verdict verdict = { .number = victim.number };
 
-		victim = victim_of(victim.number);
-		if (victim.thread == NULL)
+		if (!victim_of(victim.number).found)
 			return true;
-		reaped = reap(victim.thread);
-		if (reaped || tries == OOM_REAPER_TRIES) {
-			give_up(victim.thread, reaped);
+		verdict.reaped = reap(victim.number);
+		if (verdict.reaped || tries == OOM_REAPER_TRIES) {
+			visit(oom_give_up, &verdict);
 			return true;
 		}
 		thread_sleep(OOM_REAPER_PAUSE);

@@ -18,19 +18,19 @@
 #define OOM_REAPER_TRIES 10
 
 /* Whoever knows the threads tells how to visit all that are alive.  EACH does
- * not wait. */
+ * not wait; while it runs, its thread's place in memory is not given to another. */
 void oom_register_threads(void (*visit)(void (*each)(struct thread *thread,
                                                      void *data),
                                         void *data));
 
 /*
  * Whoever keeps anonymous memory for threads can free it without them.  reap()
- * frees what it has of a thread that is to end and may not use it any more;
- * false: not all could be had now.  It runs in the reaper's thread, may wait for
+ * frees what it has of the thread with that number, which is to end and may not use
+ * it any more; false: not all could be had now.  It runs in the reaper's thread, may wait for
  * a short time, and must not allocate.  The link begins as LIST_INIT().
  */
 struct oom_reaper {
-	bool (*reap)(struct thread *thread);
+	bool (*reap)(uint64_t owner);
 	struct list link;
 };
 void oom_register_reaper(struct oom_reaper *reaper);

@@ -73,6 +73,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/work.h"
 #include "lib/format.h"
 
 static struct spinlock sched_lock = SPINLOCK_INIT("sched");
@@ -408,6 +409,8 @@ __noreturn void thread_exit(enum thread_end how)
 	open_window_of(self);
 	arch_irq_enable();
 	owner_end(&self->owner);
+	if (self->at_end != NULL)
+		queue_work(self->at_end);
 
 	enabled = spin_lock_irqsave(&sched_lock);
 	self->state = THREAD_ENDED;

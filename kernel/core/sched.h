@@ -60,6 +60,7 @@ enum thread_flag {
 #define OOM_SCORE_ADJ_MAX 1000
 
 struct wait_queue;
+struct work;
 
 /* Field locks: (s) sched_lock, (t) its own thread, (c) constant. */
 struct thread {
@@ -69,6 +70,7 @@ struct thread {
 	enum thread_state state;         /* (s) */
 	enum thread_priority priority;   /* (s) */
 	enum thread_end end;
+	struct work *at_end;         /* (t) queued when it ends; NULL: none */
 	unsigned int flags;          /* atomic: THREAD_... */
 	short oom_score_adj;         /* at first that of its maker */
 	unsigned long rss;           /* atomic: pages of its anonymous memory */

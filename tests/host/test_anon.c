@@ -812,14 +812,14 @@ CASE(anon, reaping_takes_everything_and_is_told_to_who_accesses)
 	pinned = begin_write(2);
 	EXPECT(pinned != NULL);
 	/* One is being written: not everything yet. */
-	EXPECT(!anon_reap(machine_main()));
+	EXPECT(!anon_reap(thread_owner_id(machine_main())));
 	EXPECT_EQUAL(rss(), 1);
 	EXPECT_EQUAL(swapents(), 0);
 	EXPECT_EQUAL(get(0), -EFAULT);
 	EXPECT_EQUAL(put(3, 1), -EFAULT);
 	EXPECT_EQUAL(anon_object_swap_out(object, 2), -EFAULT);
 	ram_swap_complete(&disk);
-	EXPECT(anon_reap(machine_main()));
+	EXPECT(anon_reap(thread_owner_id(machine_main())));
 	EXPECT_EQUAL(rss(), 0);
 	/* Who has a page keeps it until it is given back. */
 	EXPECT_EQUAL(*(uint64_t *)page_address(pinned), 3);
@@ -831,11 +831,10 @@ CASE(anon, reaping_takes_everything_and_is_told_to_who_accesses)
 
 CASE(anon, another_threads_objects_are_not_reaped)
 {
-	struct thread other = { 0 };
-
 	EXPECT(start(8, 2));
 	EXPECT(fill(2, 5));
-	EXPECT(anon_reap(&other));
+	EXPECT(anon_reap(thread_owner_id(machine_main()) + 1));
+	EXPECT(anon_reap(thread_owner_id(machine_main()) | 1ULL << 32));
 	EXPECT(holds(2, 5));
 	return finish();
 }
@@ -851,7 +850,7 @@ CASE(anon, an_object_outlives_its_owner)
 	EXPECT(holds(2, 5));
 	EXPECT_EQUAL(rss(), 0);
 	EXPECT_EQUAL(swapents(), 0);
-	EXPECT(anon_reap(machine_main()));
+	EXPECT(anon_reap(thread_owner_id(machine_main())));
 	EXPECT(holds(2, 5));
 	return finish();
 }

@@ -27,6 +27,7 @@ static struct {
 	unsigned long asked;
 	unsigned long works_at; /* in this try; 0: never */
 	unsigned long ends_at;  /* in this one the victim ends by itself */
+	bool replaced;          /* and another thread begins in its place */
 } reaping;
 
 static void visit_all(void (*each)(struct thread *thread, void *data),
@@ -46,8 +47,19 @@ static void visit_all(void (*each)(struct thread *thread, void *data),
 	}
 }
 
-static bool reap(struct thread *victim)
+static struct thread *thread_of(uint64_t number)
 {
+	for (unsigned int i = 0; i < THREADS; i++) {
+		if (thread_owner_id(&thread[i]) == number)
+			return &thread[i];
+	}
+	return machine_main();
+}
+
+static bool reap(uint64_t number)
+{
+	struct thread *victim = thread_of(number);
+
 	reaping.asked++;
 	if (reaping.asked == reaping.ends_at)
 		victim->state = THREAD_ENDED;
@@ -55,6 +67,10 @@ static bool reap(struct thread *victim)
 		return false;
 	victim->rss = 0;
 	victim->swapents = 0;
+	if (reaping.replaced) {
+		victim->owner.id = THREADS + 2;
+		victim->flags = 0;
+	}
 	return true;
 }
 
@@ -366,6 +382,25 @@ CASE(oom, who_begins_in_the_place_of_the_chosen_one_is_not_killed)
 	for (unsigned int i = 0; i < THREADS; i++)
 		EXPECT(!thread_has_flags(&thread[i],
 		                         THREAD_KILLED | THREAD_OOM_VICTIM));
+	return finish();
+}
+
+/* The victim ends while its memory is taken. */
+CASE(oom, who_begins_in_the_place_of_a_victim_under_the_reaper_is_left_alone)
+{
+	uint64_t mark;
+
+	begin(200);
+	EXPECT(kill_for(GFP_KERNEL));
+	EXPECT_EQUAL(kills(), 1);
+	mark = log_mark();
+	reaping.works_at = 1;
+	reaping.replaced = true;
+	EXPECT(oom_reap_one());
+	EXPECT_EQUAL(reaping.asked, 1);
+	for (unsigned int i = 0; i < THREADS; i++)
+		EXPECT_EQUAL(thread[i].flags, 0);
+	EXPECT(!log_contains_since(mark, "oom_reaper"));
 	return finish();
 }
 

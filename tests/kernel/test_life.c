@@ -7,8 +7,9 @@
  *
  * The call is stepped.  At each boundary, with interrupts on or off, the hook looks
  * whether somebody who does not wait could go on now; then it "frees" the object:
- * fills it with a pattern in which no pointer can be followed.  What touches it
- * afterwards faults, or leaves a mark.
+ * fills it with a pattern, and lets the queue in it lead to a decoy that nobody has
+ * put there.  Who writes to the object leaves a mark, and who looks for waiters
+ * wakes the decoy.
  */
 #include "kernel/arch/step.h"
 #include "kernel/core/mutex.h"
@@ -32,11 +33,24 @@ static struct {
 	};
 } object;
 
+static struct thread decoy; /* as if on a CPU: woken, it goes nowhere */
+
 struct scene {
+	struct wait_queue *queue;
 	bool (*can_be_had)(void);
 	bool freed;
 	unsigned long after; /* boundaries behind that */
 };
+
+static void lay_decoy(struct wait_queue *queue)
+{
+	memset(&object, PATTERN, sizeof(object));
+	decoy = (struct thread){ .state = THREAD_WAITING, .on_cpu = true };
+	list_init(&decoy.link);
+	list_init(&decoy.run_link);
+	list_init(&queue->waiters);
+	list_append(&queue->waiters, &decoy.link);
+}
 
 static enum step_action
 free_when_had(const struct step_boundary *boundary __unused, void *data)
@@ -47,20 +61,25 @@ free_when_had(const struct step_boundary *boundary __unused, void *data)
 		scene->after++;
 	} else if (scene->can_be_had()) {
 		scene->freed = true;
-		memset(&object, PATTERN, sizeof(object));
+		lay_decoy(scene->queue);
 	}
 	return STEP_ON;
 }
 
-static const char *step_scene(void (*call)(void *), bool (*can_be_had)(void))
+static const char *step_scene(void (*call)(void *), bool (*can_be_had)(void),
+                              struct wait_queue *queue)
 {
-	struct scene scene = { .can_be_had = can_be_had };
+	struct scene scene = { .can_be_had = can_be_had, .queue = queue };
 	const uint8_t *bytes = (const uint8_t *)&object;
 
 	EXPECT(!can_be_had());
 	step_run(call, NULL, LINE, free_when_had, &scene);
 	EXPECT(scene.freed);
 	EXPECT(scene.after > 0);
+	EXPECT(decoy.state == THREAD_WAITING);
+	EXPECT(list_first(&queue->waiters, struct thread, link) == &decoy);
+	list_remove(&decoy.link);
+	memset(queue, PATTERN, sizeof(queue->waiters));
 	for (size_t i = 0; i < sizeof(object); i++)
 		EXPECT_EQUAL(bytes[i], PATTERN);
 	return NULL;
@@ -105,26 +124,28 @@ static bool is_unlocked(void)
 CASE(life, complete_does_not_touch_what_the_waiter_may_have_freed)
 {
 	init_completion(&object.completion);
-	return step_scene(call_complete, is_completed);
+	return step_scene(call_complete, is_completed,
+	                  &object.completion.semaphore.queue);
 }
 
 CASE(life, complete_all_does_not_touch_what_the_waiters_may_have_freed)
 {
 	init_completion(&object.completion);
-	return step_scene(call_complete_all, is_completed);
+	return step_scene(call_complete_all, is_completed,
+	                  &object.completion.semaphore.queue);
 }
 
 CASE(life, up_does_not_touch_what_the_next_may_have_freed)
 {
 	sema_init(&object.semaphore, 0);
-	return step_scene(call_up, is_up);
+	return step_scene(call_up, is_up, &object.semaphore.queue);
 }
 
 CASE(life, mutex_unlock_does_not_touch_what_the_next_holder_may_have_freed)
 {
 	mutex_init(&object.mutex, "life");
 	mutex_lock(&object.mutex);
-	return step_scene(call_mutex_unlock, is_unlocked);
+	return step_scene(call_mutex_unlock, is_unlocked, &object.mutex.queue);
 }
 
 /* ---- With a waiter that really waits --------------------------------------------- */

@@ -731,3 +731,80 @@ CASE(watchdog, thread_that_waits_for_memory_is_reported_with_its_backtrace)
 	EXPECT(log_contains_since(mark, "wait_for_memory+"));
 	return NULL;
 }
+
+/* ---- Visits of threads ------------------------------------------------------------------ */
+
+SUITE(visit);
+
+/* Somebody stays with TARGET, which ends meanwhile, until he may leave. */
+static struct {
+	struct thread *target;
+	struct completion may_end;
+	struct completion inside;
+	struct completion may_leave;
+	uint64_t number;          /* of the visited thread, at the end */
+	unsigned long stack_used; /* the same */
+	bool joined;
+} visited;
+
+static void visited_run(void *data __unused)
+{
+	wait_for_completion(&visited.may_end);
+}
+
+static void stay_with(struct thread *thread, void *data __unused)
+{
+	if (thread != visited.target)
+		return;
+	complete(&visited.inside);
+	wait_for_completion(&visited.may_leave);
+	visited.number = thread_owner_id(thread);
+	visited.stack_used = thread_stack_used(thread);
+}
+
+static void visitor_run(void *data __unused)
+{
+	thread_visit(stay_with, NULL);
+}
+
+static void joiner_run(void *data __unused)
+{
+	thread_join(visited.target);
+	WRITE_ONCE(visited.joined, true);
+}
+
+CASE(visit, a_thread_is_not_joined_while_it_is_visited)
+{
+	struct thread *visitor;
+	struct thread *joiner;
+	uint64_t number;
+	bool too_early;
+
+	memset(&visited, 0, sizeof(visited));
+	init_completion(&visited.may_end);
+	init_completion(&visited.inside);
+	init_completion(&visited.may_leave);
+	visited.target = thread_create("visited", visited_run, NULL);
+	EXPECT(visited.target != NULL);
+	number = thread_owner_id(visited.target);
+	visitor = thread_create("visitor", visitor_run, NULL);
+	EXPECT(visitor != NULL);
+	wait_for_completion(&visited.inside);
+	/* More urgent: it runs until it has to wait, at once and when the thread
+	 * has ended. */
+	joiner = thread_create_priority("joiner", PRIORITY_HIGH, joiner_run,
+	                                NULL);
+	EXPECT(joiner != NULL);
+	complete(&visited.may_end);
+	wait_event(&thread_ended, thread_has_ended, visited.target);
+	thread_yield();
+	too_early = READ_ONCE(visited.joined);
+	complete(&visited.may_leave);
+	thread_join(visitor);
+	thread_join(joiner);
+	EXPECT(!too_early);
+	EXPECT(visited.joined);
+	EXPECT_EQUAL(visited.number, number);
+	EXPECT(visited.stack_used > 0);
+	return NULL;
+}

@@ -319,10 +319,10 @@ CASE(slow_path, a_victim_that_sleeps_is_woken_and_gives_way)
 }
 
 /* The deaf hog sleeps meanwhile. */
-static bool reap_hog(struct thread *thread)
+static bool reap_hog(uint64_t owner)
 {
-	if (hog.deaf && thread == hog.thread)
-		hog_give_back(thread);
+	if (hog.deaf && owner == thread_owner_id(hog.thread))
+		hog_give_back(hog.thread);
 	return true;
 }
 
