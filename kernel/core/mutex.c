@@ -10,8 +10,10 @@
  */
 #include "kernel/core/mutex.h"
 
+#include "kernel/core/clock.h"
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/watchdog.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
@@ -46,7 +48,13 @@ void mutex_lock(struct mutex *mutex)
 		panic("mutex %s: taken twice by %s", mutex->name, self->title);
 	lock_order_take_mutex(&self->mutexes, &mutex->order_class, mutex->name,
 	                      CALLER);
-	wait_event_checked(&mutex->queue, take, mutex, FOREVER, may_wait);
+	if (!take(mutex)) {
+		lock_wait_begin(mutex);
+		wait_event_checked(&mutex->queue, take, mutex, FOREVER,
+		                   may_wait);
+		lock_wait_end();
+	}
+	mutex->since = clock_microseconds();
 }
 
 bool mutex_trylock(struct mutex *mutex)
@@ -55,6 +63,7 @@ bool mutex_trylock(struct mutex *mutex)
 
 	if (!may_sleep_here() || mutex_is_mine(mutex) || !take(mutex))
 		return false;
+	mutex->since = clock_microseconds();
 	lock_order_take_mutex(&self->mutexes, &mutex->order_class, mutex->name,
 	                      CALLER);
 	return true;

@@ -14,6 +14,7 @@
 
 struct mutex {
 	uint64_t holder; /* atomic: the thread's number, thread_owner_id(); 0 */
+	uint64_t since;  /* the holder's: when it took it, microseconds */
 	struct wait_queue queue;
 	uint32_t order_class;
 	const char *name;

@@ -61,6 +61,7 @@ enum thread_flag {
 
 struct wait_queue;
 struct work;
+struct mutex;
 
 /* Field locks: (s) sched_lock, (t) its own thread, (c) constant. */
 struct thread {
@@ -85,8 +86,11 @@ struct thread {
 	uint64_t deadline;           /* (s) */
 	struct wait_queue *waits_on; /* (s) */
 	uint64_t memory_wait;        /* (t) since when it waits for memory; 0 */
+	uint64_t lock_wait;          /* (t) the same for a mutex, a semaphore */
+	struct mutex *lock_wanted;   /* (t) the mutex it is; NULL: it is none */
 	bool on_cpu;           /* (s) some CPU uses its registers and stack */
 	bool memory_wait_told; /* watchdog.c's */
+	bool lock_wait_told;   /* the same */
 	bool make_it_fail;     /* mm/fault_inject.c's; (t) these four */
 	bool fail_for_ever;
 	unsigned int fail_nth; /* requests until one fails; 0: none */

@@ -12,6 +12,7 @@
 #include "kernel/core/semaphore.h"
 
 #include "kernel/core/context.h"
+#include "kernel/core/watchdog.h"
 #include "lib/errno.h"
 
 /* ---- Semaphores ------------------------------------------------------------- */
@@ -38,8 +39,14 @@ static bool take_one(void *data)
 
 void down(struct semaphore *semaphore)
 {
+	bool may_wait = might_sleep();
+
+	if (down_trylock(semaphore))
+		return;
+	lock_wait_begin(NULL);
 	wait_event_checked(&semaphore->queue, take_one, semaphore, FOREVER,
-	                   might_sleep());
+	                   may_wait);
+	lock_wait_end();
 }
 
 int down_timeout(struct semaphore *semaphore, uint64_t microseconds)
@@ -103,8 +110,14 @@ void complete_all(struct completion *completion)
 
 void wait_for_completion(struct completion *completion)
 {
+	bool may_wait = might_sleep();
+
+	if (is_complete(completion))
+		return;
+	lock_wait_begin(NULL);
 	wait_event_checked(&completion->semaphore.queue, is_complete,
-	                   completion, FOREVER, might_sleep());
+	                   completion, FOREVER, may_wait);
+	lock_wait_end();
 }
 
 int wait_for_completion_timeout(struct completion *completion,

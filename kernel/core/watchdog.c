@@ -8,13 +8,14 @@
  * spinlock or a loop in an interrupt handler that lets others nest.  A loop
  * with interrupts off gets no tick: that is kernel/core/nmi_watch.c's.
  *
- * Threads that wait for memory are looked at once a second (or in half the
+ * Threads that wait for memory or for a lock are looked at once a second (or in half the
  * limit); where they wait can
  * be read from the stack that they left.
  */
 #include "kernel/core/watchdog.h"
 
 #include "kernel/core/clock.h"
+#include "kernel/core/mutex.h"
 #include "kernel/core/nmi_watch.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
@@ -71,23 +72,99 @@ static void check_cpu(uint64_t now)
 	backtrace_print(NULL);
 }
 
-static void check_thread(struct thread *thread, void *data)
+/* Perhaps the CPU halts on its stack, and the tick came on top. */
+static void print_where(const struct thread *thread)
 {
-	uint64_t now = *(const uint64_t *)data;
-	uint64_t since = READ_ONCE(thread->memory_wait);
-
-	if (since == 0 || now < since + limit || thread->memory_wait_told)
-		return;
-	thread->memory_wait_told = true;
-	reports++;
-	pr_err("BUG: watchdog: %s has waited for memory for %llu ms\n",
-	       thread->title,
-	       (unsigned long long)((now - since) / MILLISECOND));
-	/* Perhaps the CPU halts on its stack, and the tick came on top. */
 	if (thread->on_cpu)
 		backtrace_print(NULL);
 	else
 		backtrace_print_stack(thread->stack_pointer);
+}
+
+/* Has THREAD waited since SINCE for too long, and is that new? */
+static bool is_news(uint64_t now, uint64_t since, bool *told)
+{
+	if (since == 0 || now < since + limit || *told)
+		return false;
+	*told = true;
+	reports++;
+	return true;
+}
+
+static unsigned long long in_ms(uint64_t now, uint64_t since)
+{
+	return (now - min(since, now)) / MILLISECOND;
+}
+
+static void check_memory(struct thread *thread, uint64_t now)
+{
+	uint64_t since = READ_ONCE(thread->memory_wait);
+
+	if (!is_news(now, since, &thread->memory_wait_told))
+		return;
+	pr_err("BUG: watchdog: %s has waited for memory for %llu ms\n",
+	       thread->title, in_ms(now, since));
+	print_where(thread);
+}
+
+struct holder_search {
+	uint64_t number;
+	const struct thread *found;
+};
+
+static void find_holder(struct thread *thread, void *data)
+{
+	struct holder_search *search = data;
+
+	if (thread_owner_id(thread) == search->number)
+		search->found = thread;
+}
+
+/* Interrupts are off: who holds MUTEX now does so until we are done. */
+static void print_holder(const struct mutex *mutex, uint64_t now)
+{
+	struct holder_search search = { READ_ONCE(mutex->holder), NULL };
+
+	if (search.number == 0) {
+		pr_err("  nobody holds it\n");
+		return;
+	}
+	visit_threads(find_holder, &search);
+	if (search.found == NULL) {
+		pr_err("  %s held it, and has ended\n",
+		       owner_name(search.number));
+		return;
+	}
+	pr_err("  %s has held it for %llu ms and is at\n",
+	       search.found->title, in_ms(now, mutex->since));
+	print_where(search.found);
+}
+
+static void check_lock(struct thread *thread, uint64_t now)
+{
+	uint64_t since = READ_ONCE(thread->lock_wait);
+	const struct wait_queue *queue = READ_ONCE(thread->waits_on);
+	const struct mutex *mutex = READ_ONCE(thread->lock_wanted);
+
+	if (!is_news(now, since, &thread->lock_wait_told))
+		return;
+	pr_err("BUG: watchdog: %s has waited for %s%s for %llu ms\n",
+	       thread->title, mutex == NULL ? "" : "mutex ",
+	       mutex != NULL   ? mutex->name
+	       : queue == NULL ? "?"
+	                       : queue->name,
+	       in_ms(now, since));
+	print_where(thread);
+	if (mutex != NULL)
+		print_holder(mutex, now);
+}
+
+static void check_thread(struct thread *thread, void *data)
+{
+	uint64_t now = *(const uint64_t *)data;
+
+	check_memory(thread, now);
+	check_lock(thread, now);
 }
 
 void watchdog_tick(void)
@@ -115,6 +192,20 @@ void memory_wait_begin(void)
 void memory_wait_end(void)
 {
 	WRITE_ONCE(current_thread()->memory_wait, 0);
+}
+
+void lock_wait_begin(struct mutex *mutex)
+{
+	struct thread *self = current_thread();
+
+	self->lock_wait_told = false;
+	self->lock_wanted = mutex;
+	WRITE_ONCE(self->lock_wait, max(clock_microseconds(), 1ULL));
+}
+
+void lock_wait_end(void)
+{
+	WRITE_ONCE(current_thread()->lock_wait, 0);
 }
 
 uint64_t watchdog_limit(void)

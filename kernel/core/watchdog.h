@@ -4,7 +4,9 @@
  *
  * Looked after by the timer's interrupt: a CPU on which, for the time limit, no
  * other thread could run although one wanted to; and a thread that has waited
- * for memory for so long.  Each incident is reported once, with a backtrace.
+ * for memory, or for a mutex, a semaphore or a completion without a time limit,
+ * for so long.  Each incident is reported once, with a backtrace; for a mutex, its
+ * holder is named, since when it holds it and where it is.
  */
 #ifndef KERNEL_CORE_WATCHDOG_H
 #define KERNEL_CORE_WATCHDOG_H
@@ -26,6 +28,10 @@ void watchdog_register_threads(void (*visit)(void (*each)(struct thread *thread,
  * do not nest. */
 void memory_wait_begin(void);
 void memory_wait_end(void);
+
+/* Likewise for MUTEX, or, if that is NULL, for a semaphore or a completion. */
+void lock_wait_begin(struct mutex *mutex);
+void lock_wait_end(void);
 
 /* The limit in microseconds (0: none), and reports since boot. */
 uint64_t watchdog_limit(void);
