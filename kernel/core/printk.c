@@ -15,11 +15,17 @@
  *
  * Reading is done with a cursor, a position and the number of the line there; a
  * cursor that was overtaken goes on at the oldest line and says how many it has
- * missed.  The consoles are one such reader.  Whoever prints a line becomes
- * their printer, unless somebody already is: then that one prints this line
- * too.  So the lines keep their order, an interrupt never waits for the serial
- * port of the thread beneath it, and the ring's lock is never held while a
- * console writes.
+ * missed.  The consoles are one such reader.  Whoever logs a line becomes their
+ * printer, unless somebody already is: then that one prints this line too.  So the
+ * lines keep their order, an interrupt never waits for the serial port of the
+ * thread beneath it, and the ring's lock is never held while a console writes.
+ *
+ * One is the printer for one line, with preemption off, and then gives the office
+ * up: a more urgent thread takes over between two lines and prints what is left
+ * and its own.  So no line waits until a less urgent thread runs again.  An
+ * interrupt in the middle of a line leaves its lines to the printer beneath it, but
+ * not an error (LOG_ERR and above): if the handler hangs, the printer never goes on.
+ * Sinks may be entered on top of themselves (kernel/core/console.h).
  *
  * An NMI takes no lock, and neither does an exception inside the ring's own
  * code.  Both put their lines into a small array of deferred lines, where a
@@ -306,17 +312,25 @@ static bool take_shown(struct record *record, uint64_t *missed)
 	return found;
 }
 
-static void show_all(void)
+/* False: there was none. */
+static bool show_one(void)
 {
 	struct record record;
 	uint64_t missed;
 
-	while (take_shown(&record, &missed)) {
-		if (missed > 0)
-			console_printf("(%llu lines of the log are lost)\n",
-			               (unsigned long long)missed);
-		show(&record);
-	}
+	if (!take_shown(&record, &missed))
+		return false;
+	if (missed > 0)
+		console_printf("(%llu lines of the log are lost)\n",
+		               (unsigned long long)missed);
+	show(&record);
+	return true;
+}
+
+static void show_all(void)
+{
+	while (show_one())
+		;
 }
 
 /* Is there a line that the consoles have not seen?  A hint, without a lock. */
@@ -326,21 +340,39 @@ static bool something_to_show(void)
 }
 
 /*
- * Become the printer unless there is one.  A line that arrives between the
- * printer's last look and its resignation would stay behind: look again.
+ * Become the printer, for one line and without being preempted, unless there is
+ * one.  False: there was, or nothing to print.
  */
-static void update_consoles(void)
+static bool print_one(void)
+{
+	bool shown_one = false;
+
+	preempt_disable();
+	if (!__atomic_exchange_n(&printing, true, __ATOMIC_ACQUIRE)) {
+		shown_one = show_one();
+		__atomic_store_n(&printing, false, __ATOMIC_SEQ_CST);
+	}
+	preempt_enable();
+	return shown_one;
+}
+
+/*
+ * A line that arrives between the printer's last look and its resignation would
+ * stay behind: look again.  URGENT: an interrupt does not leave it to the printer
+ * that it has come on top of, who may never go on.
+ */
+static void update_consoles(bool urgent)
 {
 	if (panic_in_progress()) {
 		show_all();
 		return;
 	}
-	while (console_has_sinks() && something_to_show()) {
-		if (__atomic_exchange_n(&printing, true, __ATOMIC_ACQUIRE))
-			return;
+	if (!console_has_sinks())
+		return;
+	while (something_to_show() && print_one())
+		;
+	if (urgent && in_hardirq())
 		show_all();
-		__atomic_store_n(&printing, false, __ATOMIC_SEQ_CST);
-	}
 }
 
 /* ---- Writing ------------------------------------------------------------ */
@@ -380,7 +412,7 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
 		line += length + (end != NULL);
 	} while (*line != '\0');
 	if (logged)
-		update_consoles();
+		update_consoles(level <= LOG_ERR);
 }
 
 void printk(enum log_level level, const char *format, ...)
@@ -403,7 +435,7 @@ void log_flush(void)
 	/* Whoever may not wait for the ring does not interrupt its holder. */
 	if (begin_access(&access))
 		end_access(&access);
-	update_consoles();
+	update_consoles(false);
 }
 
 void log_set_console_level(enum log_level level)

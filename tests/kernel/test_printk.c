@@ -7,11 +7,14 @@
  * case looks at lines behind its own mark.
  */
 #include "drivers/pit.h"
+#include "kernel/arch/arch.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/nmi.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/semaphore.h"
+#include "kernel/thread.h"
 #include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
@@ -268,7 +271,8 @@ CASE_ALONE(printk, full_ring_drops_its_oldest_lines)
  */
 static struct {
 	bool listens;
-	bool talks; /* overruns the log once, while it writes */
+	bool talks;           /* overruns the log once, while it writes */
+	void (*during)(void); /* called once, while it writes */
 	char text[1024];
 	size_t length;
 } ear;
@@ -280,6 +284,12 @@ static void ear_write(const char *text, size_t size)
 	for (size_t i = 0; i < size && ear.length + 1 < sizeof(ear.text); i++)
 		ear.text[ear.length++] = text[i];
 	ear.text[ear.length] = '\0';
+	if (ear.during != NULL) {
+		void (*during)(void) = ear.during;
+
+		ear.during = NULL;
+		during();
+	}
 	if (!ear.talks)
 		return;
 	ear.talks = false;
@@ -299,6 +309,7 @@ static void begin_listening(bool talks)
 	ear.length = 0;
 	ear.text[0] = '\0';
 	ear.talks = talks;
+	ear.during = NULL;
 	ear.listens = true;
 }
 
@@ -331,6 +342,85 @@ CASE(printk, consoles_show_lines_up_to_their_level)
 	/* The ring has all of them. */
 	EXPECT_EQUAL(log_count_since(mark, "urgent"), 3);
 	EXPECT_EQUAL(log_console_level(), level);
+	return NULL;
+}
+
+/* Somebody logs an error while the ear writes another line. */
+static struct {
+	struct completion go;
+	bool done;
+	bool heard_at_once;
+} urgent;
+
+static void log_urgent(void)
+{
+	pr_err("an urgent line\n");
+	urgent.heard_at_once = heard("] an urgent line\n");
+	WRITE_ONCE(urgent.done, true);
+}
+
+static void log_urgent_in_thread(void *unused __unused)
+{
+	wait_for_completion(&urgent.go);
+	log_urgent();
+}
+
+static void let_thread_go(void)
+{
+	complete(&urgent.go);
+}
+
+static void log_urgent_in_interrupt(void *unused __unused)
+{
+	if (!READ_ONCE(urgent.done))
+		log_urgent();
+}
+
+/* In the middle of a line, until an interrupt has logged one. */
+static void wait_for_interrupt(void)
+{
+	uint64_t end = clock_microseconds() + 1000000;
+
+	pit_set_listener(log_urgent_in_interrupt, NULL);
+	while (!READ_ONCE(urgent.done) && clock_microseconds() < end)
+		arch_relax();
+	pit_set_listener(NULL, NULL);
+}
+
+static void log_while(void (*during)(void))
+{
+	enum log_level level = log_console_level();
+
+	urgent.done = false;
+	urgent.heard_at_once = false;
+	begin_listening(false);
+	ear.during = during;
+	log_set_console_level(LOG_WARNING);
+	pr_warn("a line\nand another\n");
+	log_set_console_level(level);
+	ear.listens = false;
+}
+
+CASE(printk, urgent_thread_does_not_wait_for_the_printer_that_it_preempts)
+{
+	struct thread *thread;
+
+	init_completion(&urgent.go);
+	thread = thread_create_priority("urgent", PRIORITY_HIGH,
+	                                log_urgent_in_thread, NULL);
+	EXPECT(thread != NULL);
+	log_while(let_thread_go);
+	thread_join(thread);
+	EXPECT(urgent.heard_at_once);
+	EXPECT(heard("] and another\n"));
+	return NULL;
+}
+
+CASE(printk, error_in_an_interrupt_does_not_wait_for_the_line_beneath_it)
+{
+	log_while(wait_for_interrupt);
+	EXPECT(urgent.done);
+	EXPECT(urgent.heard_at_once);
 	return NULL;
 }
 
