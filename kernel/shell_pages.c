@@ -306,7 +306,7 @@ static void print_block(const struct page *page, unsigned int order)
 
 	console_printf("pfn %#lx (%lu), order %u, zone %s, %s, ", pfn, pfn,
 	               order, zone_type_name((enum zone_type)page->zone),
-	               migratetype_name((enum migratetype)page->migratetype));
+	               migratetype_name(gfp_migratetype(page->gfp)));
 	if (exclusive != NULL)
 		console_printf("in this thread's window at %p\n", exclusive);
 	else
@@ -464,7 +464,7 @@ static int run_owner(int argc, char **argv)
 	console_printf("pfn %#lx: %s, order %u, zone %s, %s, %d references\n",
 	               pfn, page_state_name((enum page_state)page->state),
 	               page->order, zone_type_name((enum zone_type)page->zone),
-	               migratetype_name((enum migratetype)page->migratetype),
+	               migratetype_name(gfp_migratetype(page->gfp)),
 	               page_ref_count(page));
 	if (page->taker != 0)
 		console_printf(

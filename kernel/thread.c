@@ -61,7 +61,7 @@ static unsigned int thread_slot(const struct thread *thread)
  * page: it has one mapping, its owner's. */
 int map_kernel_page(uintptr_t address, struct page *page)
 {
-	int error = pin_page(page);
+	int error = page_add_mapping(page);
 
 	if (error != 0)
 		return error;
@@ -74,7 +74,7 @@ void unmap_kernel_page(uintptr_t address)
 	uint64_t physical = paging_unmap_stack_page(address);
 
 	if (physical != 0)
-		put_page(pfn_to_page(physical >> PAGE_SHIFT));
+		page_remove_mapping(pfn_to_page(physical >> PAGE_SHIFT));
 }
 
 static void free_stack(unsigned int slot)

@@ -31,7 +31,6 @@ void block_claim(struct zone *zone, struct page *page,
 		page_set_state(zone, &page[i], PAGE_LOOSE,
 		               i == 0 ? PAGE_USED : PAGE_USED_TAIL);
 		page[i].order = (uint8_t)order;
-		page[i].migratetype = (uint8_t)request->migratetype;
 		page[i].flags =
 			request->compound && order > 0 ? PAGE_COMPOUND : 0;
 	}
@@ -68,12 +67,12 @@ void block_halve(struct page *page)
 
 /* ---- Corrupt pages ------------------------------------------------------- */
 
-/* A free page has no references, flags, bits or owner; anything else was
+/* A free page has no references, mappings, flags, bits or owner; anything else was
  * written by somebody who does not own it, or was left by its last user. */
 static bool page_is_clean(const struct page *page)
 {
-	return page->refcount == 0 && page->flags == 0 && page->bits == 0 &&
-	       page->owner == NULL && page->receiver == NULL;
+	return page->refcount == 0 && page->mapcount == 0 && page->flags == 0 &&
+	       page->bits == 0 && page->owner == NULL && page->receiver == NULL;
 }
 
 static void report_bad(struct node *node, const struct page *page)
@@ -82,11 +81,12 @@ static void report_bad(struct node *node, const struct page *page)
 
 	if (!ratelimit_pass(&node->bad_limit))
 		return;
-	pr_err("BUG: Bad page state: pfn %#lx refcount:%d flags:%#x bits:%#x "
-	       "mapping:%p; leaked\n"
+	pr_err("BUG: Bad page state: pfn %#lx refcount:%d mapcount:%u flags:%#x "
+	       "bits:%#x mapping:%p; leaked\n"
 	       "  last touched by %s at %s\n",
-	       node_pfn(node, page), page->refcount, page->flags, page->bits,
-	       (void *)page->mapping, owner_name(page->taker),
+	       node_pfn(node, page), page->refcount, page->mapcount,
+	       page->flags, page->bits, (void *)page->mapping,
+	       owner_name(page->taker),
 	       caller_format(place, sizeof(place), page_caller(page)));
 	backtrace_print_from(0);
 }

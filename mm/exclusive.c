@@ -35,6 +35,8 @@
  *      nowhere; its sender, if it lives, keeps the slot, so that a cancel
  *      cannot fail.
  *  X5  The used slots of an owner are its OWNED pages and those it sent.
+ *  X6  A frame that is mapped besides the direct map and the windows (a stack)
+ *      is in use and counts its mappings.  So an exclusive one is not.
  *
  * Locking: pool->lock, with interrupts off, is a leaf and is held for a few
  * dozen instructions; no page is zeroed and no TLB of another CPU is flushed

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/exclusive_check.c -- the invariants X1..X5 of mm/exclusive.c, checked.
+ * mm/exclusive_check.c -- the invariants X1..X6 of mm/exclusive.c, checked.
  *
- * Two walks, both in slices (mm/check.h).  One goes over all pages, and asks of
- * each whether the direct map and its owner's window say what its state does:
- * right at any time.  The other goes along the lists and windows of all owners,
+ * Three walks, all in slices (mm/check.h).  One goes over all pages, and asks of
+ * each whether the direct map and its owner's window say what its state does; one
+ * over all mappings but these: right at any time.  The third goes along the lists and windows of all owners,
  * and compares their lengths: right if nothing changed from its beginning to its
- * end.  On a machine that does not come to rest the second one is given up after
+ * end.  On a machine that does not come to rest that one is given up after
  * CHECK_WALKS times.
  *
  * Locking: pool->lock for a slice at a time; pool->changes tells whether somebody
  * was there between two slices.
  */
 #include "kernel/arch/direct_map.h"
+#include "kernel/arch/mapping.h"
 #include "kernel/core/context.h"
 #include "lib/format.h"
 #include "mm/check.h"
 #include "mm/exclusive.h"
+#include "mm/exclusive_internal.h"
 
 /* ---- One page by itself ----------------------------------------------------- */
 
@@ -113,6 +115,58 @@ static const char *check_pages(struct node *node, bool try_lock, char *buffer,
 			return broken_at(buffer, size, broken, at);
 	}
 	return NULL;
+}
+
+/* ---- X6: every mapping but these ---------------------------------------------- */
+
+/* May frame PFN be mapped once more?  What the allocator does not manage may: the
+ * image, devices. */
+static bool may_be_mapped(const struct node *node, unsigned long pfn)
+{
+	const struct page *page = node_page(node, pfn);
+
+	if (page == NULL || page->state == PAGE_RESERVED)
+		return true;
+	return (page->state == PAGE_USED || page->state == PAGE_USED_TAIL ||
+	        page->state == PAGE_BAD) &&
+	       READ_ONCE(page->mapcount) > 0;
+}
+
+/* CHECK_SLICE entries from *ADDRESS on; false: that was the last one.  *PFN is a
+ * frame that may not be mapped, or -1UL. */
+static bool check_some_mappings(const struct node *node, uintptr_t *address,
+                                unsigned long *pfn)
+{
+	for (unsigned int i = 0; i < CHECK_SLICE; i++) {
+		unsigned long mapped;
+
+		if (!mapping_look(address, &mapped))
+			return false;
+		if (mapped != -1UL && !may_be_mapped(node, mapped)) {
+			*pfn = mapped;
+			return false;
+		}
+	}
+	return true;
+}
+
+static const char *check_mappings(struct node *node, bool try_lock,
+                                  char *buffer, size_t size)
+{
+	unsigned long pfn = -1UL;
+	uintptr_t address = 0;
+	bool more = true;
+
+	while (more) {
+		bool enabled = false;
+
+		if (!try_lock)
+			enabled = spin_lock_irqsave(&node->pool.lock);
+		more = check_some_mappings(node, &address, &pfn);
+		if (!try_lock)
+			spin_unlock_irqrestore(&node->pool.lock, enabled);
+	}
+	return pfn == -1UL ? NULL : broken_at(buffer, size, "X6", pfn);
 }
 
 /* ---- A walk along all lists -------------------------------------------------- */
@@ -419,7 +473,12 @@ const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
 	spin_unlock_irqrestore(lock, walk.enabled);
 	if (broken != NULL)
 		return broken;
-	return check_pages(node, try_lock, buffer, size);
+	if (check_pages(node, try_lock, buffer, size) != NULL)
+		return buffer;
+	/* The addresses are the machine's, and so its one node's. */
+	if (node != exclusive_owners_node())
+		return NULL;
+	return check_mappings(node, try_lock, buffer, size);
 }
 
 void exclusive_counts(struct node *node, struct exclusive_counts *counts)

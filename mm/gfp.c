@@ -232,7 +232,7 @@ static const char *mask_refusal(gfp_t mask, unsigned int order, gfp_t *blamed)
 	return NULL;
 }
 
-static enum migratetype mask_migratetype(gfp_t mask)
+enum migratetype gfp_migratetype(gfp_t mask)
 {
 	if (mask & __GFP_MOVABLE)
 		return MIGRATE_MOVABLE;
@@ -297,7 +297,7 @@ static void fill_request(struct alloc_request *request, gfp_t mask,
 		.gfp = mask,
 		.order = order,
 		.highest_zone = gfp_zone(mask, &bad_zone),
-		.migratetype = mask_migratetype(mask),
+		.migratetype = gfp_migratetype(mask),
 		.right = mask_right(mask),
 		.last_right = mask_last_right(mask, context),
 		.victim_right = mask_victim_right(mask, context),

@@ -192,6 +192,9 @@ __must_check enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
                                          struct alloc_request *request,
                                          char *why, size_t size);
 
+/* What kind of page MASK, a legal one, asks for. */
+enum migratetype gfp_migratetype(gfp_t mask);
+
 /*
  * For the front door's calls by address: is an exclusive page asked for; the
  * mask without HIGHMEM, which __get_free_pages() takes away as Linux does; and

@@ -19,6 +19,10 @@
  *	   |   buddy_give()   |  |   \--exclusive_park()-->  PARKED ...
  *	   +------------------+  +------------------------+
  *
+ * A page in use may be mapped a second time, besides the direct map (a thread's
+ * stack): mapcount says how often.  While it is not 0 the page cannot become
+ * FREE, so never exclusive either: a block that is freed with a mapping is BAD.
+ *
  * PARKED, OWNED and HANDOVER are the states of an exclusive page: see
  * mm/exclusive.h.  BAD pages are never used again.
  */
@@ -79,19 +83,19 @@ enum page_bit {
  * is PARKED, OWNED or HANDOVER.
  */
 struct page {
-	struct list link;    /* (z,x) free list, parked list, owner's list */
-	uint8_t state;       /* (z,x) enum page_state */
-	uint8_t order;       /* (z) of a head */
-	uint8_t zone;        /* constant: enum zone_type */
-	uint8_t migratetype; /* enum migratetype it was taken as */
-	uint8_t flags;       /* enum page_flag */
-	uint8_t lru;         /* enum lru_list, while PG_lru; its lock */
-	uint16_t bits;       /* 1 << enum page_bit; atomic; 0 unless USED */
-	int32_t refcount;    /* 0 unless USED head; atomic */
-	uint32_t gfp;        /* mask it was taken with */
-	uint64_t taker;      /* owner number that took it last; owner_name() */
-	uint32_t slot;       /* (x) of the owner's window */
-	int32_t caller;      /* who took or gave it last: page_caller() */
+	struct list link; /* (z,x) free list, parked list, owner's list */
+	uint8_t state;    /* (z,x) enum page_state */
+	uint8_t order;    /* (z) of a head */
+	uint8_t zone;     /* constant: enum zone_type */
+	uint8_t mapcount; /* kernel mappings but the direct map's; atomic */
+	uint8_t flags;    /* enum page_flag */
+	uint8_t lru;      /* enum lru_list, while PG_lru; its lock */
+	uint16_t bits;    /* 1 << enum page_bit; atomic; 0 unless USED */
+	int32_t refcount; /* 0 unless USED head; atomic */
+	uint32_t gfp;     /* mask it was taken with; gfp_migratetype() */
+	uint64_t taker;   /* owner number that took it last; owner_name() */
+	uint32_t slot;    /* (x) of the owner's window */
+	int32_t caller;   /* who took or gave it last: page_caller() */
 	union {
 		/* (x) OWNED: it; HANDOVER: the sender or NULL */
 		struct owner *owner;

@@ -91,6 +91,19 @@ __must_check bool try_get_page(struct page *page);
 __must_check int pin_page(struct page *page);
 
 /*
+ * PAGE is about to be mapped at one more address, and is mapped there no more,
+ * its address flushed.  A mapping has a reference, and is counted: while there is
+ * one, the page cannot become free, nor exclusive, whoever puts it too often: it
+ * is reported, leaked, and counted as bad.  0, or the error of pin_page(),
+ * -EOVERFLOW also for the 256th mapping: nothing is changed then.  Any context.
+ */
+__must_check int page_add_mapping(struct page *page);
+void page_remove_mapping(struct page *page);
+
+/* Mappings of PAGE besides the direct map's. */
+unsigned int page_mapcount(const struct page *page);
+
+/*
  * Frame numbers and addresses of the kernel's node.  An exclusive page has no
  * direct-map address: page_address() gives NULL, and virt_to_page() of an
  * address in a window or of a hidden frame gives NULL.

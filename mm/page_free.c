@@ -329,3 +329,47 @@ int pin_page(struct page *page)
 		return 0;
 	return READ_ONCE(head->refcount) > 0 ? -EOVERFLOW : -EINVAL;
 }
+
+/* ---- Mappings --------------------------------------------------------------------------------- */
+
+/* One more, unless there are as many as can be counted. */
+static bool page_count_mapping(struct page *page)
+{
+	uint8_t seen = READ_ONCE(page->mapcount);
+
+	while (seen < UINT8_MAX) {
+		if (__atomic_compare_exchange_n(
+			    &page->mapcount, &seen, (uint8_t)(seen + 1), false,
+			    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+int page_add_mapping(struct page *page)
+{
+	int error = pin_page(page);
+
+	if (error != 0)
+		return error;
+	if (page_count_mapping(page))
+		return 0;
+	put_page(page);
+	return -EOVERFLOW;
+}
+
+void page_remove_mapping(struct page *page)
+{
+	uint8_t before =
+		__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_ACQ_REL);
+
+	kassert(before > 0);
+	/* Freed behind the mapping: it has no reference, and stays leaked. */
+	if (READ_ONCE(page->state) != PAGE_BAD)
+		put_page(page);
+}
+
+unsigned int page_mapcount(const struct page *page)
+{
+	return READ_ONCE(page->mapcount);
+}

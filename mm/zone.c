@@ -255,7 +255,8 @@ static const char *compare_columns(const struct zone *zone,
 /* May a page that is neither USED nor BAD look like this? */
 static bool idle_page_is_sound(const struct page *page)
 {
-	return page->refcount == 0 && page->flags == 0 && page->bits == 0 &&
+	return page->refcount == 0 && page->mapcount == 0 && page->flags == 0 &&
+	       page->bits == 0 &&
 	       (page_is_exclusive(page) ||
 	        (page->owner == NULL && page->receiver == NULL));
 }

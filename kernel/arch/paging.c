@@ -38,6 +38,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/image.h"
+#include "kernel/arch/mapping.h"
 #include "kernel/arch/page_table.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
@@ -305,6 +306,43 @@ uintptr_t paging_map_device(uint64_t physical)
 	WRITE_ONCE(*page_table_entry(address, 1),
 	           physical | PTE_PRESENT | UNCACHED | pte_nx());
 	return address;
+}
+
+/* ---- Every mapping but the direct map's and the windows' ----------------------- */
+
+/* What lies at an address that is not asked for. */
+static const struct {
+	uintptr_t start;
+	uintptr_t end;
+} mapping_gaps[] = {
+	{ 1UL << 47, ~0UL << 47 }, /* not canonical */
+	{ DIRECT_MAP_BASE, WINDOW_BASE },
+	{ WINDOW_BASE, WINDOW_BASE + GIB },
+};
+
+bool mapping_look(uintptr_t *address, unsigned long *pfn)
+{
+	uint64_t entry[PAGING_LEVELS + 1];
+	unsigned int level;
+	uintptr_t size;
+
+	for (size_t i = 0; i < ARRAY_SIZE(mapping_gaps); i++) {
+		if (*address >= mapping_gaps[i].start &&
+		    *address < mapping_gaps[i].end)
+			*address = mapping_gaps[i].end;
+	}
+	/* Behind the last page there is none. */
+	if (*address == ~0UL)
+		return false;
+	level = paging_walk(*address, entry);
+	*pfn = -1UL;
+	if (entry[level] & PTE_PRESENT)
+		*pfn = (entry[level] & PTE_ADDRESS) >> PAGE_SHIFT;
+	size = PAGE_SIZE << (9 * (level - 1));
+	*address = ALIGN_DOWN(*address, size) + size;
+	if (*address == 0)
+		*address = ~0UL;
+	return true;
 }
 
 /* ---- Checking ------------------------------------------------------------------ */

@@ -92,6 +92,11 @@ const char *machine_finish(void);
  */
 void *machine_physical(unsigned long pfn);
 
+/* Map frame PFN at an address of its own, besides the direct map, as somebody
+ * does who calls page_add_mapping() first; and no more.  A few at a time. */
+void *machine_map(unsigned long pfn);
+void machine_unmap(void *address);
+
 /* Let MICROSECONDS pass; otherwise the clock stands still. */
 void machine_advance(uint64_t microseconds);
 

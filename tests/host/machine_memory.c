@@ -27,14 +27,18 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/arch/copy.h"
+#include "kernel/arch/mapping.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "tests/host/machine.h"
 
-#define ENTRY_PRESENT 3UL /* present and writable */
-#define WINDOW_SIZE   (WINDOW_SLOTS * PAGE_SIZE)
-#define MAX_RESOLVERS 4
+#define ENTRY_PRESENT    3UL /* present and writable */
+#define WINDOW_SIZE      (WINDOW_SLOTS * PAGE_SIZE)
+#define MAX_RESOLVERS    4
+
+/* Pages that can be mapped besides the direct map and the windows. */
+#define MACHINE_MAPPINGS 4
 
 /* What is known of a region of 512 frames. */
 struct region {
@@ -54,6 +58,8 @@ static struct {
 	unsigned int next_window;
 	fault_resolver resolver[MAX_RESOLVERS];
 	unsigned int resolvers;
+	char *mappings; /* MACHINE_MAPPINGS pages, for machine_map() */
+	unsigned long mapped[MACHINE_MAPPINGS]; /* what is there, or -1UL */
 } memory;
 
 uintptr_t direct_map_base;
@@ -204,6 +210,37 @@ void direct_map_show(unsigned long pfn)
 bool direct_map_visible(unsigned long pfn)
 {
 	return pfn < memory.total && !memory.hidden[pfn];
+}
+
+/* ---- Mappings besides the direct map and the windows ----------------------------- */
+
+void *machine_map(unsigned long pfn)
+{
+	unsigned int i = 0;
+
+	while (i < MACHINE_MAPPINGS && memory.mapped[i] != -1UL)
+		i++;
+	if (i == MACHINE_MAPPINGS)
+		panic("more than %d mappings", MACHINE_MAPPINGS);
+	check_frame(pfn);
+	memory.mapped[i] = pfn;
+	map_frame((uintptr_t)memory.mappings + i * PAGE_SIZE, pfn);
+	return memory.mappings + i * PAGE_SIZE;
+}
+
+void machine_unmap(void *address)
+{
+	memory.mapped[((char *)address - memory.mappings) / PAGE_SIZE] = -1UL;
+	unmap_frames((uintptr_t)address, 1);
+}
+
+bool mapping_look(uintptr_t *address, unsigned long *pfn)
+{
+	if (*address >= MACHINE_MAPPINGS)
+		return false;
+	*pfn = memory.mapped[*address];
+	++*address;
+	return true;
 }
 
 /* ---- Windows -------------------------------------------------------------------- */
@@ -627,6 +664,9 @@ void host_memory_start(unsigned long frames)
 	direct_map_base = reserve_aligned(size);
 	map_or_die((void *)direct_map_base, size, memory.file, 0);
 	memory.windows = reserve(WINDOW_COUNT * WINDOW_SIZE);
+	memory.mappings = reserve(MACHINE_MAPPINGS * PAGE_SIZE);
+	for (unsigned int i = 0; i < MACHINE_MAPPINGS; i++)
+		memory.mapped[i] = -1UL;
 	memory.hidden = calloc(memory.total, sizeof(*memory.hidden));
 	memory.region = calloc(memory.total / REGION_FRAMES + 1,
 	                       sizeof(*memory.region));
@@ -644,6 +684,7 @@ void host_memory_stop(void)
 	munmap(memory.eyes, size);
 	munmap((void *)direct_map_base, size);
 	munmap(memory.windows, WINDOW_COUNT * WINDOW_SIZE);
+	munmap(memory.mappings, MACHINE_MAPPINGS * PAGE_SIZE);
 	close(memory.file);
 	free(memory.hidden);
 	free(memory.region);

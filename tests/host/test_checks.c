@@ -237,6 +237,7 @@ CASE(checks, a_free_page_has_no_reference_flag_or_owner)
 
 		EXPECT_SEEN(page->refcount, 1, "corrupt");
 		EXPECT_SEEN(page->refcount, -1, "corrupt");
+		EXPECT_SEEN(page->mapcount, 1, "corrupt");
 		EXPECT_SEEN(page->flags, PAGE_COMPOUND, "corrupt");
 		EXPECT_SEEN(page->flags, PAGE_TABLE, "corrupt");
 		EXPECT_SEEN(page->owner, &timer, "corrupt");

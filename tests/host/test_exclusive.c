@@ -1175,6 +1175,122 @@ static const char *expect_leaked(const struct page *page, uint64_t mark)
 	return check();
 }
 
+/* ---- A mapping besides the direct map -------------------------------------------- */
+
+CASE(exclusive, a_page_freed_behind_a_mapping_is_leaked_and_not_exclusive)
+{
+	uint64_t mark = log_mark();
+	struct page *page;
+	char *mapped;
+
+	start(1);
+	page = alloc_page(GFP_KERNEL);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(page_add_mapping(page), 0);
+	EXPECT_EQUAL(page_mapcount(page), 1);
+	EXPECT_EQUAL(page_ref_count(page), 2);
+	mapped = machine_map(node_pfn(node, page));
+	EXPECT(check() == NULL);
+	__free_page(page);
+	EXPECT_EQUAL(page_mapcount(page), 1);
+
+	/* One too many. */
+	put_page(page);
+	EXPECT_EQUAL(page->state, PAGE_BAD);
+	EXPECT_EQUAL(zone->bad_pages, 1);
+	EXPECT_EQUAL(log_count_since(mark, "Bad page state"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "mapcount:1"), 1);
+	EXPECT(check() == NULL);
+
+	/* All memory there is becomes exclusive, and this frame does not. */
+	EXPECT(exclusive_refill(node, PAGES) > 8);
+	for (void *address = take(); address != NULL; address = take()) {
+		EXPECT(frame_of(address) != node_pfn(node, page));
+		memset(address, 0x5a, PAGE_SIZE);
+	}
+	EXPECT(mapped[0] != 0x5a && mapped[PAGE_SIZE - 1] != 0x5a);
+	EXPECT(check() == NULL);
+	machine_unmap(mapped);
+	page_remove_mapping(page);
+	EXPECT_EQUAL(page_mapcount(page), 0);
+	EXPECT_EQUAL(log_count_since(mark, "refused"), 0);
+	return check();
+}
+
+CASE(exclusive, a_block_with_one_page_mapped_is_not_freed_in_parts)
+{
+	struct page *block;
+
+	start(1);
+	block = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
+	EXPECT(block != NULL);
+	EXPECT_EQUAL(page_add_mapping(block + 3), 0);
+	EXPECT_EQUAL(page_ref_count(block), 2);
+	__free_pages(block, 2);
+	put_page(block);
+	EXPECT_EQUAL(zone->bad_pages, 4);
+	EXPECT(check() == NULL);
+	page_remove_mapping(block + 3);
+	return check();
+}
+
+CASE(exclusive, a_mapping_that_is_taken_back_leaves_nothing)
+{
+	unsigned long free;
+	struct page *page;
+
+	start(1);
+	page = alloc_page(GFP_KERNEL);
+	EXPECT(page != NULL);
+	free = zone->free_pages;
+	for (unsigned int i = 1; i <= 255; i++) {
+		EXPECT_EQUAL(page_add_mapping(page), 0);
+		EXPECT_EQUAL(page_mapcount(page), i);
+	}
+	EXPECT_EQUAL(page_add_mapping(page), -EOVERFLOW);
+	EXPECT_EQUAL(page_ref_count(page), 256);
+	__free_page(page);
+	for (unsigned int i = 0; i < 255; i++)
+		page_remove_mapping(page);
+	EXPECT_EQUAL(zone->free_pages, free + 1);
+	EXPECT_EQUAL(page_add_mapping(page), -EINVAL);
+	return check();
+}
+
+/* What the check is for: somebody maps without counting. */
+CASE(exclusive, the_check_looks_at_every_mapping)
+{
+	void *address;
+	struct page *page;
+	char said[200];
+	void *mapped;
+
+	start(2);
+	page = alloc_page(GFP_KERNEL);
+	address = take();
+	EXPECT(page != NULL && address != NULL);
+	const unsigned long pfn[] = {
+		frame_of(address),
+		node_pfn(node, page),
+		node_pfn(node,
+		         list_first(&node->pool.parked, struct page, link)),
+		node_pfn(node, next_single()),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pfn); i++) {
+		mapped = machine_map(pfn[i]);
+		EXPECT(exclusive_check(node, false, said, sizeof(said)) ==
+		       said);
+		EXPECT(strncmp(said, "exclusive: invariant X6 broken", 30) ==
+		       0);
+		machine_unmap(mapped);
+		EXPECT(check() == NULL);
+	}
+	EXPECT_EQUAL(exclusive_release(address), 0);
+	__free_page(page);
+	return check();
+}
+
 CASE(exclusive, the_refiller_leaks_a_corrupt_page_and_takes_the_next)
 {
 	for (unsigned int way = 0; way < 8; way++) {

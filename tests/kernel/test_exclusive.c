@@ -13,8 +13,10 @@
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/buddy.h"
 #include "mm/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/page_state.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
 
@@ -403,6 +405,65 @@ CASE(exclusive, stranger_can_neither_release_nor_hand_over)
 	EXPECT_EQUAL(stranger.transfer, -EPERM);
 	EXPECT(is_filled(stranger.page, 0x44));
 	EXPECT_EQUAL(exclusive_release(stranger.page), 0);
+	return NULL;
+}
+
+/* The last page of the stack region: its slot's thread would have to be made. */
+#define SPARE_ADDRESS (STACK_BASE + STACK_SLOTS * STACK_SLOT_SIZE - PAGE_SIZE)
+
+/* A leaked page of the main node goes back to the buddy. */
+static void mend_bad_page(struct page *page)
+{
+	struct zone *zone = page_zone(page_alloc_node(), page);
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	page_set_state(zone, page, PAGE_BAD, PAGE_LOOSE);
+	buddy_give(zone, page, 0);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+}
+
+CASE(exclusive, a_page_freed_behind_its_mapping_stays_out_of_reach)
+{
+	struct node *node = page_alloc_node();
+	volatile uint64_t *word = (volatile uint64_t *)SPARE_ADDRESS;
+	uint64_t mark = log_mark();
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	struct page_columns columns;
+	unsigned long bad;
+	unsigned int taken = 0;
+	void *address[64];
+	bool seen = false;
+	char said[200];
+
+	EXPECT(page != NULL);
+	EXPECT(node_check(node, &columns, false, said, sizeof(said)) == NULL);
+	bad = columns.bad;
+	EXPECT_EQUAL(map_kernel_page(SPARE_ADDRESS, page), 0);
+	__free_page(page);
+	put_page(page);
+	EXPECT_EQUAL(log_count_since(mark, "Bad page state"), 1);
+	while (taken < ARRAY_SIZE(address) &&
+	       (address[taken] = TAKE()) != NULL) {
+		memset(address[taken++], 0x5a, PAGE_SIZE);
+		seen = seen || *word != 0;
+		exclusive_refill(node, 4);
+	}
+	for (unsigned int i = 0; i < taken; i++)
+		exclusive_release(address[i]);
+	EXPECT(taken > 8);
+	EXPECT(!seen);
+	EXPECT_EQUAL(page_mapcount(page), 1);
+	if (node_check(node, &columns, false, said, sizeof(said)) != NULL)
+		return test_failure("%s", said);
+	EXPECT_EQUAL(columns.bad, bad + 1);
+
+	/* Had it not been counted, the check would have seen it. */
+	page->mapcount = 0;
+	EXPECT(exclusive_check(node, false, said, sizeof(said)) == said);
+	page->mapcount = 1;
+	unmap_kernel_page(SPARE_ADDRESS);
+	EXPECT_EQUAL(page_mapcount(page), 0);
+	mend_bad_page(page);
 	return NULL;
 }
 

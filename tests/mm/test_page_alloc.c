@@ -485,18 +485,18 @@ CASE(page_alloc, dma_with_dma_memory_fails_with_a_dump)
 
 /* ---- Blocks and references ---------------------------------------------------------------------- */
 
-CASE(page_alloc, the_migratetype_is_kept_in_the_page)
+CASE(page_alloc, the_page_remembers_the_migratetype_it_was_taken_as)
 {
 	struct node *node = small_node();
 	struct page *page =
 		alloc_pages_node(node, GFP_NOWAIT | __GFP_RECLAIMABLE, 1);
 
 	EXPECT(page != NULL);
-	EXPECT_EQUAL(page->migratetype, MIGRATE_RECLAIMABLE);
+	EXPECT_EQUAL(gfp_migratetype(page->gfp), MIGRATE_RECLAIMABLE);
 	free_pages_node(node, page, 1, RETURN_ADDRESS());
 	page = alloc_pages_node(node, GFP_NOWAIT | __GFP_MOVABLE, 0);
 	EXPECT(page != NULL);
-	EXPECT_EQUAL(page->migratetype, MIGRATE_MOVABLE);
+	EXPECT_EQUAL(gfp_migratetype(page->gfp), MIGRATE_MOVABLE);
 	free_pages_node(node, page, 0, RETURN_ADDRESS());
 	return expect_full(node);
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/mapping.h -- what is mapped besides the direct map.
+ *
+ * All of the kernel's addresses, less the direct map (kernel/arch/direct_map.h says
+ * whether a frame is there) and the windows (each of which is looked at through
+ * its owner, open or not: window_frame()).  What is left is the image, the stacks,
+ * and whatever somebody maps some day.
+ */
+#ifndef KERNEL_ARCH_MAPPING_H
+#define KERNEL_ARCH_MAPPING_H
+
+#include "lib/types.h"
+
+/*
+ * Look at one entry of the page tables, the one for *ADDRESS: *PFN is the frame
+ * that it maps, or -1UL, and *ADDRESS the next one to ask for.  Begin with 0;
+ * false: there is no further one, and nothing was looked at.  Takes no lock: the
+ * answer stands as long as interrupts are off.  Any context.
+ */
+__must_check bool mapping_look(uintptr_t *address, unsigned long *pfn);
+
+#endif
