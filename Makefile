@@ -317,7 +317,8 @@ host_library := $(sort $(wildcard mm/*.c tests/host/machine*.c) \
 host_extra := $(wildcard kernel/core/multiboot2.c kernel/core/params.c \
 	kernel/line.c kernel/block/block.c kernel/block/bio.c kernel/block/mbr.c \
 	kernel/fs/*.c \
-	drivers/keyboard_decoder.c drivers/ansi_keys.c)
+	drivers/keyboard_decoder.c drivers/ansi_keys.c \
+	drivers/tsc_rate.c)
 host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
 	tests/drivers/*.c tests/kernel/test_line.c \
 	tests/kernel/file_operations.c tests/host/test_*.c \

@@ -12,12 +12,13 @@
  *	10000   119       10026.739
  *
  * Counter 2 has a gate and an output that port 0x61 shows (bits 0 and 5).  In
- * mode 0 ("interrupt on terminal count") the output goes high when the count
- * has run out, so a loop that reads it measures the TSC without interrupts.
- * Reading late makes the result too large, never too small: of several
- * measurements the smallest is the best.  The output must be low first: where it
- * is high all the time (nobody drives the bus) nothing is counted.  And a rate
- * that no processor has is no measurement.
+ * mode 0 ("interrupt on terminal count") the output goes high when the count has run
+ * out and stays so.  Its count can be latched at one moment and read later, and it is
+ * the yardstick of the TSC: drivers/tsc_rate.c says what follows from two looks.  A
+ * look late by any time does no harm, unless the count has run out in between,
+ * 54.9 ms after its begin; then the output is high, and the window is thrown away.
+ * Where it is high all the time (nobody drives the bus), or the count stands still,
+ * there is no 8254.  A rate that no processor has is no measurement.
  *
  * Locking: pit.lock guards the listener and the two-byte writes of a divisor.
  *
@@ -25,8 +26,10 @@
  */
 #include "drivers/pit.h"
 
+#include "drivers/tsc_rate.h"
 #include "kernel/arch/arch.h"
 #include "kernel/arch/io.h"
+#include "kernel/arch/registers.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/lock.h"
@@ -46,21 +49,34 @@
 
 #define CONTROL_RATE_0 0x34 /* counter 0, low then high byte, mode 2 */
 #define CONTROL_ONCE_2 0xb0 /* counter 2, low then high byte, mode 0 */
+#define CONTROL_LOOK_2 0x80 /* counter 2: latch the count */
 
 #define B_GATE         0x01
 #define B_SPEAKER      0x02
 #define B_OUTPUT       0x20
 
-#define MEASUREMENTS   3
-#define MEASURE_COUNT  2386U /* 2 ms */
-#define MEASURE_MICROS 2000U
-/* A read of a port takes a quarter of a microsecond at the very least. */
-#define MEASURE_POLLS  (400U * MEASURE_MICROS)
-/* If the 8254 does not count: a machine of 1 GHz. */
-#define ASSUMED_CYCLES 1000U
-/* Cycles a microsecond that can be: 10 MHz to 100 GHz. */
-#define LEAST_CYCLES   10U
-#define MOST_CYCLES    100000U
+#define WINDOW_BEGIN   0xffffU
+#define WINDOW_COUNTS  4773U /* 4 ms */
+/* A look takes three quarters of a microsecond at the very least. */
+#define WINDOW_LOOKS   100000U
+/* Windows that may fail before the rate is taken as exact as it is known. */
+#define WINDOWS        50U
+/* The best of so many looks begins a window, and ends it. */
+#define LOOKS          4U
+
+/* If neither the 8254 counts nor CPUID says: a machine of 1 GHz. */
+#define ASSUMED_KHZ    1000000U
+/* What can be: 10 MHz to 100 GHz. */
+#define LEAST_KHZ      10000U
+#define MOST_KHZ       100000000U
+
+/* The leaves of CPUID. */
+#define LEAF_FEATURES  1U
+#define LEAF_CRYSTAL   0x15U
+#define LEAF_BASE      0x16U
+#define LEAF_VMM       0x40000000U
+#define LEAF_VMM_RATES 0x40000010U
+#define IN_A_VMM       0x80000000U
 
 /* Periods until the first interrupt must have come, and microseconds besides
  * for a host that is busy. */
@@ -113,65 +129,165 @@ static void write_count(uint8_t control, uint16_t counter, unsigned int count)
 	outb((uint8_t)(count >> 8), counter);
 }
 
-/* Cycles that the TSC counts in MEASURE_COUNT steps of counter 2; 0: never. */
-static uint64_t measure_once(void)
+/* The count of counter 2, and the TSC before and after it was latched. */
+struct pit_look {
+	uint64_t before;
+	uint64_t after;
+	unsigned int count;
+};
+
+static struct pit_look pit_look_once(void)
+{
+	struct pit_look look;
+
+	look.before = arch_cycles();
+	outb(CONTROL_LOOK_2, PORT_CONTROL);
+	look.after = arch_cycles();
+	look.count = inb(PORT_COUNTER_2);
+	look.count |= (unsigned int)inb(PORT_COUNTER_2) << 8;
+	return look;
+}
+
+/* The one of a few whose moment is known best. */
+static struct pit_look pit_look_well(void)
+{
+	struct pit_look best = pit_look_once();
+
+	for (unsigned int i = 1; i < LOOKS; i++) {
+		struct pit_look look = pit_look_once();
+
+		if (look.after - look.before < best.after - best.before)
+			best = look;
+	}
+	return best;
+}
+
+enum pit_window {
+	WINDOW_GOOD,
+	WINDOW_TORN, /* measure another one */
+	WINDOW_DEAD, /* it does not count */
+};
+
+static bool pit_has_run_out(void)
+{
+	return (inb(PORT_B) & B_OUTPUT) != 0;
+}
+
+/* Counter 2 counts from WINDOW_BEGIN on. */
+static enum pit_window measure_counting(struct tsc_window *window)
+{
+	struct pit_look begin;
+	struct pit_look end;
+
+	write_count(CONTROL_ONCE_2, PORT_COUNTER_2, WINDOW_BEGIN);
+	/* It is loaded by the next edge of the 8254's clock. */
+	io_wait();
+	io_wait();
+	if (pit_has_run_out())
+		return WINDOW_DEAD;
+	begin = pit_look_well();
+	end = begin;
+	for (unsigned int i = 0; begin.count - end.count < WINDOW_COUNTS; i++) {
+		if (i == WINDOW_LOOKS)
+			return WINDOW_DEAD;
+		end = pit_look_once();
+		if (end.count > begin.count)
+			return WINDOW_TORN;
+	}
+	end = pit_look_well();
+	if (pit_has_run_out() || end.count >= begin.count)
+		return WINDOW_TORN;
+	*window = (struct tsc_window){ begin.before, begin.after, end.before,
+		                       end.after, begin.count - end.count };
+	return WINDOW_GOOD;
+}
+
+static enum pit_window measure_window(struct tsc_window *window)
 {
 	uint8_t quiet = inb(PORT_B) & (uint8_t) ~(B_GATE | B_SPEAKER);
-	uint64_t begin;
+	enum pit_window answer;
 
 	outb(quiet | B_GATE, PORT_B);
-	write_count(CONTROL_ONCE_2, PORT_COUNTER_2, MEASURE_COUNT);
-	begin = arch_cycles();
-	if (inb(PORT_B) & B_OUTPUT) {
-		outb(quiet, PORT_B);
-		return 0;
-	}
-	for (unsigned int polls = 0; polls < MEASURE_POLLS; polls++) {
-		if (inb(PORT_B) & B_OUTPUT) {
-			uint64_t cycles = arch_cycles() - begin;
-
-			outb(quiet, PORT_B);
-			return cycles;
-		}
-	}
+	answer = measure_counting(window);
 	outb(quiet, PORT_B);
-	return 0;
+	return answer;
 }
 
-/* Cycles a microsecond, the best of some measurements; 0: none. */
-static uint64_t measure(void)
+/* Measure until the rate is known, or for long enough. */
+static void measure(struct tsc_rate *rate)
 {
-	uint64_t smallest = UINT64_MAX;
+	for (unsigned int i = 0; i < WINDOWS; i++) {
+		struct tsc_window window;
+		enum pit_window answer = measure_window(&window);
 
-	for (unsigned int i = 0; i < MEASUREMENTS; i++) {
-		bool enabled = arch_irq_save();
-		uint64_t cycles = measure_once();
-
-		arch_irq_restore(enabled);
-		if (cycles == 0)
-			return 0;
-		smallest = min(smallest, cycles);
+		if (answer == WINDOW_DEAD)
+			return;
+		if (answer == WINDOW_GOOD &&
+		    tsc_rate_add(rate, &window, PIT_FREQUENCY))
+			return;
 	}
-	return (smallest + MEASURE_MICROS / 2) / MEASURE_MICROS;
+	if (rate->disagreed > 0)
+		pr_warn("pit: TSC and 8254 do not keep step: %u times of %u\n",
+		        rate->disagreed, WINDOWS);
 }
 
+static uint64_t stated(const char **source)
+{
+	struct tsc_leaves leaves = { 0 };
+	uint32_t last = read_cpuid(0, 0).eax;
+
+	if (last >= LEAF_CRYSTAL) {
+		struct cpuid cpuid = read_cpuid(LEAF_CRYSTAL, 0);
+
+		leaves.denominator = cpuid.eax;
+		leaves.numerator = cpuid.ebx;
+		leaves.crystal_hz = cpuid.ecx;
+	}
+	if (last >= LEAF_BASE)
+		leaves.base_mhz = read_cpuid(LEAF_BASE, 0).eax & 0xffff;
+	if ((read_cpuid(LEAF_FEATURES, 0).ecx & IN_A_VMM) != 0 &&
+	    read_cpuid(LEAF_VMM, 0).eax >= LEAF_VMM_RATES)
+		leaves.hypervisor_khz = read_cpuid(LEAF_VMM_RATES, 0).eax;
+	return tsc_stated_khz(&leaves, source);
+}
+
+static bool pit_rate_can_be(uint64_t khz)
+{
+	return khz >= LEAST_KHZ && khz <= MOST_KHZ;
+}
+
+/* What CPUID states counts, unless it was measured to be wrong. */
 static void calibrate(void)
 {
-	uint64_t rate = measure();
+	struct tsc_rate rate = { 0 };
+	const char *source;
+	uint64_t said = stated(&source);
+	uint64_t khz;
 
-	if (rate >= LEAST_CYCLES && rate <= MOST_CYCLES) {
-		clock_calibrated(rate);
-		pr_info("pit: TSC runs at %llu MHz", (unsigned long long)rate);
+	measure(&rate);
+	khz = tsc_rate_khz(&rate);
+	if (khz == 0)
+		pr_warn("pit: counter 2 does not count\n");
+	else if (!pit_rate_can_be(khz))
+		pr_warn("pit: a TSC of %llu kHz cannot be\n",
+		        (unsigned long long)khz);
+	if (pit_rate_can_be(said) && tsc_rate_allows(&rate, said)) {
+		clock_calibrated(said);
+		pr_info("pit: TSC runs at %llu MHz, says CPUID, %s\n",
+		        (unsigned long long)(said + 500) / 1000, source);
 		return;
 	}
-	clock_calibrated(ASSUMED_CYCLES);
-	if (rate == 0)
-		pr_warn("pit: counter 2 does not count; assuming a TSC of "
-		        "%u MHz",
-		        ASSUMED_CYCLES);
-	else
-		pr_warn("pit: a TSC of %llu MHz cannot be; assuming %u MHz",
-		        (unsigned long long)rate, ASSUMED_CYCLES);
+	if (pit_rate_can_be(said))
+		pr_warn("pit: CPUID, %s, says %llu MHz, which is not so\n",
+		        source, (unsigned long long)said / 1000);
+	if (!pit_rate_can_be(khz)) {
+		clock_calibrated(ASSUMED_KHZ);
+		pr_warn("pit: assuming a TSC of %u MHz\n", ASSUMED_KHZ / 1000);
+		return;
+	}
+	clock_calibrated(khz);
+	pr_info("pit: TSC runs at %llu MHz\n",
+	        (unsigned long long)(khz + 500) / 1000);
 }
 
 static void pit_interrupt(int irq __unused, void *dev_id __unused)

@@ -11,9 +11,10 @@
 #define PIT_HZ_MAX 10000
 
 /*
- * Measure the TSC against the 8254 and tell the clock (about 6 ms; bounded if
- * the 8254 does not count, or the result cannot be: a message, and an assumed
- * rate); program the rate of
+ * Tell the clock the rate of the TSC: what CPUID states, if measuring does not
+ * disprove it, or what was measured against the 8254, to half a percent (about 10
+ * ms; more on a busy host; bounded if the 8254 does not count, or the result cannot
+ * be: a message, and an assumed rate); program the rate of
  * the parameter hz= (default 1000); register the handler of line 0.  Returns 0,
  * or what request_irq() said (said in the log, too).  Once, thread context.
  */

@@ -76,6 +76,9 @@ static struct memmap memmap;
 static struct node node;
 static struct thread main_thread;
 static uint64_t mem_limit;
+static bool hears_lines;  /* there are interrupt controllers */
+static bool hears_serial; /* ... and these use them */
+static bool hears_keyboard;
 
 static int set_mem(const char *value)
 {
@@ -170,6 +173,36 @@ static void take_what_is_used(uint64_t info_physical)
 		         boot.sections + boot.sections_dropped);
 }
 
+/*
+ * A loader can be told to say that memory in use is none (GRUB's cutmem and badram).
+ * What is no memory is not mapped, so what lies there would be gone without a word.
+ */
+static void must_be_memory(const struct memmap *whole, uint64_t start,
+                           uint64_t end, const char *what)
+{
+	struct boot_range range = { 0, 0 };
+
+	if (memmap_next_usable(whole, start, &range) &&
+	    range.start <= ALIGN_UP(start, PAGE_SIZE) && range.end >= end)
+		return;
+	panic("the memory map says that there is no memory at %#llx..%#llx, "
+	      "where %s lies: is it cut by the loader (cutmem, badram)?",
+	      (unsigned long long)start, (unsigned long long)end, what);
+}
+
+static void check_what_is_used(const struct memmap *whole,
+                               uint64_t info_physical)
+{
+	must_be_memory(whole, ALIGN_DOWN(image_physical_start(), PAGE_SIZE),
+	               image_physical_end(), "the kernel");
+	must_be_memory(whole, ALIGN_DOWN(info_physical, PAGE_SIZE),
+	               info_physical + boot.size, "the boot information");
+	for (unsigned int i = 0; i < boot.modules; i++)
+		must_be_memory(whole,
+		               ALIGN_DOWN(boot.module[i].start, PAGE_SIZE),
+		               boot.module[i].end, "a module");
+}
+
 static uint64_t take_table_frame(void)
 {
 	uint64_t frame =
@@ -183,12 +216,13 @@ static uint64_t take_table_frame(void)
 
 /* All memory is mapped, also what mem= keeps from the allocator: the image and
  * the boot information may be there. */
-static void map_memory(void)
+static void map_memory(uint64_t info_physical)
 {
 	static struct memmap whole;
 	struct boot_range range = { 0, 0 };
 
 	memmap_init(&whole, &boot, 0);
+	check_what_is_used(&whole, info_physical);
 	paging_begin(take_table_frame);
 	while (memmap_next_usable(&whole, range.end, &range))
 		paging_map_ram(range.start, range.end);
@@ -376,15 +410,30 @@ static void look_back(void)
 	vga_scroll_key(keyboard_poll_key());
 }
 
+/* Behind all that was said before, where people look for the prompt. */
+static void say_what_is_deaf(void)
+{
+	if (!hears_lines)
+		pr_err("boot: this machine is deaf: no interrupt reaches the "
+		       "kernel, so no key is heard and nobody is woken; turn it "
+		       "off by its switch\n");
+	else if (clock_ticks() == 0)
+		pr_err("boot: no timer interrupts come: who waits for a time is "
+		       "never woken\n");
+	else if (!hears_serial && !hears_keyboard)
+		pr_err("boot: this machine is deaf: it has neither a serial "
+		       "line nor a keyboard that interrupts\n");
+}
+
 static void begin_devices(void)
 {
-	pic_init();
+	hears_lines = pic_init() == 0;
 	irq_init();
 	pit_init();
 	arch_irq_enable();
-	serial_init();
+	hears_serial = serial_init() == 0;
 	i8042_init();
-	keyboard_init();
+	hears_keyboard = keyboard_init() == 0;
 	panic_set_poll(look_back);
 	if (pit_check() == 0)
 		begin_nmi_watch();
@@ -446,6 +495,7 @@ static __noreturn void serve_people(void)
 	pr_info("boot: %llu microseconds from the kernel's entry to the "
 	        "prompt\n",
 	        (unsigned long long)clock_microseconds());
+	say_what_is_deaf();
 	shell_keep();
 }
 
@@ -480,7 +530,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	if (memmap_end_pfn(&memmap) == 0)
 		panic("the memory map has no usable memory");
 	boot_crumb("mapping");
-	map_memory();
+	map_memory(info_physical);
 	vga_remap();
 	boot_crumb("mapped");
 	/* The same words again: their old address is gone. */

@@ -17,11 +17,11 @@
 #include "kernel/core/watchdog.h"
 
 /* 10 GHz. */
-#define RATE_ASSUMED 10000
+#define KHZ_ASSUMED 10000000ULL
 
 static uint64_t entry;
-static uint64_t rate = RATE_ASSUMED; /* cycles a microsecond */
-static uint64_t ticks;               /* atomic */
+static uint64_t khz = KHZ_ASSUMED;
+static uint64_t ticks; /* atomic */
 static unsigned int ticks_a_second;
 
 void clock_init(uint64_t entry_cycles)
@@ -29,19 +29,23 @@ void clock_init(uint64_t entry_cycles)
 	entry = entry_cycles;
 }
 
-void clock_calibrated(uint64_t cycles_per_microsecond)
+void clock_calibrated(uint64_t measured_khz)
 {
-	WRITE_ONCE(rate, max(cycles_per_microsecond, (uint64_t)1));
+	WRITE_ONCE(khz, max(measured_khz, (uint64_t)1));
 }
 
 uint64_t clock_cycles_per_microsecond(void)
 {
-	return READ_ONCE(rate);
+	return max((READ_ONCE(khz) + 500) / 1000, (uint64_t)1);
 }
 
+/* In two steps: cycles * 1000 would overflow after months. */
 uint64_t clock_microseconds(void)
 {
-	return (arch_cycles() - entry) / READ_ONCE(rate);
+	uint64_t cycles = arch_cycles() - entry;
+	uint64_t rate = READ_ONCE(khz);
+
+	return cycles / rate * 1000 + cycles % rate * 1000 / rate;
 }
 
 uint64_t clock_ticks(void)

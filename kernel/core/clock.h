@@ -10,9 +10,11 @@
 /* Microseconds since the kernel's entry: TSC over the calibrated rate. */
 uint64_t clock_microseconds(void);
 
-/* TSC cycles a microsecond, as calibrated against the 8254; at least 1. */
+/* TSC cycles a microsecond, as the timer's driver found; at least 1. */
 uint64_t clock_cycles_per_microsecond(void);
-void clock_calibrated(uint64_t cycles_per_microsecond);
+
+/* The timer's driver calls it: the TSC has KHZ cycles a millisecond. */
+void clock_calibrated(uint64_t khz);
 void clock_init(uint64_t entry_cycles);
 
 /* Timer interrupts since boot, and their rate (hz=). */

@@ -3,6 +3,9 @@
 
 import contextlib
 import re
+import subprocess
+import sys
+import time
 import signal
 import threading
 
@@ -348,6 +351,53 @@ def storm_ends_at_control_c(lab):
         check("exactly one column" in said, f"check says {said!r}")
 
 
+def rate_of(text):
+    return number(text, r"pit: TSC runs at (\d+) MHz", "the boot")
+
+
+@boot_test
+def tsc_is_measured_right_on_a_busy_host(lab):
+    """
+    QEMU's TSC is the host's.  Boots beside four programs that never rest say the
+    same rate, within one percent, and a clock that runs with it keeps step with
+    the host's.
+    """
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        rates = []
+        for _ in range(6):
+            with lab.prompt() as qemu:
+                rates.append(rate_of(qemu.console.text))
+        check(
+            100 * (max(rates) - min(rates)) <= min(rates),
+            f"the TSC runs at {rates} MHz",
+        )
+        with lab.prompt() as qemu:
+            # Each pair is read within a command, whose time is no clock's.
+            begin, earliest = milliseconds(qemu)
+            wait_until(
+                lambda: time.monotonic() > earliest + 5, lambda: "no five seconds"
+            )
+            asked = time.monotonic()
+            end, answered = milliseconds(qemu)
+        least, most = asked - earliest, answered - earliest + 1
+        guest = (end - begin) / 1000
+        check(
+            0.97 * least - 1 <= guest <= 1.03 * most + 1,
+            f"{guest} s in the guest, {least} to {most} outside",
+        )
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def milliseconds(qemu):
+    """(milliseconds that the guest counts since its boot, when it had said so)."""
+    said = command(qemu, "ps")
+    return number(said, r"all since boot: (\d+) ms", "ps"), time.monotonic()
+
+
 @boot_test
 def dead_timer_is_a_message_and_no_hang(lab):
     """No 8254: the prompt comes, the storm fails and says why."""
@@ -359,6 +409,18 @@ def dead_timer_is_a_message_and_no_hang(lab):
         check("FAILED: no timer interrupt came" in said, f"storm: {said!r}")
         said = command(qemu, "check")
         check("exactly one column" in said, f"check says {said!r}")
+
+
+@boot_test
+def machine_without_interrupt_controllers_says_that_it_is_deaf(lab):
+    with lab.prompt(more=("-M", "pc,pic=off")) as qemu:
+        text = qemu.console.text
+        check("no pair of 8259s answers" in text, "not told at its place")
+        check("boot: this machine is deaf: no interrupt" in text, "not told")
+    with lab.prompt(more=("-M", "pc,pit=off")) as qemu:
+        check("who waits for a time is never woken" in qemu.console.text, "pit")
+    with lab.prompt() as qemu:
+        check("deaf" not in qemu.console.text, "a good machine is deaf")
 
 
 @boot_test

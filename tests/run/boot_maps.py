@@ -211,3 +211,12 @@ def map(lab, name):
         qemu.send("poweroff\r")
         end = qemu.wait_end()
         check(end.kind == END_POWER_OFF, f"{end} instead of a power-off")
+
+
+@for_each(cutmem="cutmem 1M 3M", badram="badram 0x100000,0xfff00000")
+def map_that_cuts_the_kernel_away_gets_a_sentence(lab, line):
+    with lab.boot(grub=[line], memory="64M") as qemu:
+        qemu.console.expect(
+            r"PANIC: the memory map says that there is no memory at 0x100000\.\."
+            r"0x[0-9a-f]+, where the kernel lies"
+        )
