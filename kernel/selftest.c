@@ -200,6 +200,12 @@ static const char *check_context(void)
 		                    "interrupts %s",
 		                    preempt_count(),
 		                    arch_irq_enabled() ? "on" : "off");
+	if (held_total() != 0) {
+		char text[200];
+
+		return test_failure("it ends and holds %s",
+		                    held_format(text, sizeof(text)));
+	}
 	if (lock_order_take_reports() != 0)
 		return test_failure("locks were taken in an order that can "
 		                    "deadlock: see the log");
@@ -257,6 +263,7 @@ static void tidy_up(unsigned int hz)
 	const struct owner *owner = current_owner();
 	struct page *page;
 
+	held_forget();
 	recorder_stop();
 	pit_set_listener(NULL, NULL);
 	keyboard_set_listener(NULL, NULL);

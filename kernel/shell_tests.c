@@ -5,6 +5,7 @@
  */
 #include "drivers/pit.h"
 #include "kernel/arch/arch.h"
+#include "kernel/block/block.h"
 #include "kernel/core/console.h"
 #include "kernel/core/fault.h"
 #include "kernel/core/lock.h"
@@ -23,6 +24,8 @@
 #include "mm/anon.h"
 #include "mm/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/page_lock.h"
+#include "mm/scope.h"
 
 /* `storm` alone: 10 kHz, three acts of 10000 ticks. */
 #define STORM_HZ    10000U
@@ -279,22 +282,108 @@ static void touch(void *address)
 
 /* Another thread touches an exclusive page of the shell's: that thread is
  * ended, and the shell goes on. */
-static void fault_intrude(void)
+static void fault_intrude(void (*intruder)(void *page))
 {
 	void *page = labyrinth_void_alloc_page_gfp_atomic_exclusive();
-	struct thread *intruder;
+	struct thread *thread;
 
 	if (page == NULL) {
 		console_printf("panic: no exclusive page to touch\n");
 		return;
 	}
-	intruder = thread_create("intruder", touch, page);
-	if (intruder != NULL)
+	thread = thread_create("intruder", intruder, page);
+	if (thread != NULL)
 		console_printf("panic: the intruder %s\n",
-		               thread_join(intruder) == THREAD_END_INTRUDED
+		               thread_join(thread) == THREAD_END_INTRUDED
 		                       ? "was ended"
 		                       : "got away with it");
 	exclusive_release(page);
+}
+
+/* ... unless it holds something: that is a panic, which names it. */
+static void touch_with_lock(void *address)
+{
+	spin_lock(&fault_spinlock);
+	touch(address);
+	spin_unlock(&fault_spinlock);
+}
+
+static void touch_with_mutex(void *address)
+{
+	static struct mutex mutex;
+
+	mutex_init(&mutex, "fault_mutex");
+	mutex_lock(&mutex);
+	touch(address);
+	mutex_unlock(&mutex);
+}
+
+static void touch_with_page_lock(void *address)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+
+	lock_page(page);
+	touch(address);
+	unlock_page(page);
+	__free_page(page);
+}
+
+static void touch_with_pin(void *address)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+
+	if (pin_page(page) == 0) {
+		touch(address);
+		put_page(page);
+	}
+	__free_page(page);
+}
+
+static void touch_with_scope(void *address)
+{
+	unsigned int scope = memalloc_nofs_save();
+
+	touch(address);
+	memalloc_nofs_restore(scope);
+}
+
+/* With the first device that nobody has claimed. */
+static void touch_with_claim(void *address)
+{
+	struct block_device *device;
+
+	for (unsigned int i = 0; (device = block_device_at(i)) != NULL; i++) {
+		if (bd_claim(device) != 0)
+			continue;
+		touch(address);
+		bd_release(device);
+		return;
+	}
+}
+
+static void touch_with_bio(void *address)
+{
+	struct bio *bio = bio_alloc(GFP_KERNEL);
+
+	if (bio == NULL)
+		return;
+	touch(address);
+	bio_put(bio);
+}
+
+/* It has held one of each, and holds nothing now: it is ended. */
+static void touch_after_all(void *address)
+{
+	uint8_t own = 0;
+
+	touch_with_lock(&own);
+	touch_with_mutex(&own);
+	touch_with_page_lock(&own);
+	touch_with_pin(&own);
+	touch_with_scope(&own);
+	touch_with_claim(&own);
+	touch_with_bio(&own);
+	touch(address);
 }
 
 /* The shell touches a page that it has released: it is ended, and started
@@ -362,15 +451,31 @@ static void fault_irqs_off(void)
 static const struct {
 	const char *name;
 	void (*run)(void);
+	void (*intruder)(void *page); /* instead: a thread that intrudes */
 } faults[] = {
-	{ "null", fault_null },       { "stack", fault_stack },
-	{ "text", fault_text },       { "divide", fault_divide },
-	{ "opcode", fault_opcode },   { "assert", fault_assert },
-	{ "intrude", fault_intrude }, { "handler", fault_handler },
-	{ "smash", fault_smash },     { "irqs-off", fault_irqs_off },
-	{ "lock", fault_lock },       { "mutex", fault_mutex },
-	{ "free", fault_free_twice }, { "release", fault_release },
-	{ "nested", fault_nested },
+	{ "null", fault_null, NULL },
+	{ "stack", fault_stack, NULL },
+	{ "text", fault_text, NULL },
+	{ "divide", fault_divide, NULL },
+	{ "opcode", fault_opcode, NULL },
+	{ "assert", fault_assert, NULL },
+	{ "intrude", NULL, touch },
+	{ "intrude-lock", NULL, touch_with_lock },
+	{ "intrude-mutex", NULL, touch_with_mutex },
+	{ "intrude-page-lock", NULL, touch_with_page_lock },
+	{ "intrude-pin", NULL, touch_with_pin },
+	{ "intrude-scope", NULL, touch_with_scope },
+	{ "intrude-claim", NULL, touch_with_claim },
+	{ "intrude-bio", NULL, touch_with_bio },
+	{ "intrude-after", NULL, touch_after_all },
+	{ "handler", fault_handler, NULL },
+	{ "smash", fault_smash, NULL },
+	{ "irqs-off", fault_irqs_off, NULL },
+	{ "lock", fault_lock, NULL },
+	{ "mutex", fault_mutex, NULL },
+	{ "free", fault_free_twice, NULL },
+	{ "release", fault_release, NULL },
+	{ "nested", fault_nested, NULL },
 };
 
 static const char *panic_candidate(const char *word __unused,
@@ -387,7 +492,10 @@ static int run_panic(int argc, char **argv)
 		fault_panic();
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		if (strcmp(argv[1], faults[i].name) == 0) {
-			faults[i].run();
+			if (faults[i].intruder != NULL)
+				fault_intrude(faults[i].intruder);
+			else
+				faults[i].run();
 			return 0;
 		}
 	}

@@ -13,13 +13,19 @@
 #include "kernel/swap_device.h"
 
 #include "kernel/block/block.h"
+#include "kernel/core/held.h"
 #include "lib/errno.h"
 
 static struct swap_device devices[BLOCK_MAX_DEVICES];
 
+/* The claim is the area's, which the thread that makes it holds. */
 static int disk_claim(struct swap_device *device)
 {
-	return bd_claim(device->driver);
+	int error = bd_claim(device->driver);
+
+	if (error == 0)
+		held_hand_on(HELD_DEVICE, device->driver);
+	return error;
 }
 
 static void disk_release(struct swap_device *device)

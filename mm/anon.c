@@ -50,6 +50,7 @@
 
 #include "kernel/arch/copy.h"
 #include "kernel/core/context.h"
+#include "kernel/core/held.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
@@ -274,6 +275,8 @@ static int first_touch(struct anon_object *object, unsigned long index,
 	if (error != 0) {
 		put_page(page);
 		page = NULL;
+	} else {
+		held_take(HELD_PIN, page, RETURN_ADDRESS());
 	}
 	*pinned = page;
 	return error;
@@ -340,6 +343,8 @@ static int swap_in(struct anon_object *object, unsigned long index,
 	if (error != 0) {
 		put_page(page);
 		page = NULL;
+	} else {
+		held_take(HELD_PIN, page, RETURN_ADDRESS());
 	}
 	*pinned = page;
 	return error;
@@ -361,6 +366,8 @@ static int look(struct anon_object *object, unsigned long index,
 		get_page(word_page(*word));
 	}
 	spin_unlock_irqrestore(&object->lock, enabled);
+	if (word_page(*word) != NULL)
+		held_take(HELD_PIN, word_page(*word), RETURN_ADDRESS());
 	return error;
 }
 
@@ -447,14 +454,11 @@ static unsigned long in_page(unsigned long offset, unsigned long bytes)
 	return min(bytes, PAGE_SIZE - offset % PAGE_SIZE);
 }
 
-int anon_object_write(struct anon_object *object, unsigned long offset,
+static int anon_write(struct anon_object *object, unsigned long offset,
                       const void *from, unsigned long bytes)
 {
 	unsigned long done = 0;
 
-	might_sleep();
-	if (!is_inside(object, offset, bytes))
-		return -EINVAL;
 	while (done < bytes) {
 		unsigned long at = offset + done;
 		unsigned long part = in_page(at, bytes - done);
@@ -474,14 +478,24 @@ int anon_object_write(struct anon_object *object, unsigned long offset,
 	return 0;
 }
 
-int anon_object_read(struct anon_object *object, unsigned long offset, void *to,
+int anon_object_write(struct anon_object *object, unsigned long offset,
+                      const void *from, unsigned long bytes)
+{
+	unsigned int held = held_total();
+	int error = -EINVAL;
+
+	might_sleep();
+	if (is_inside(object, offset, bytes))
+		error = anon_write(object, offset, from, bytes);
+	held_expect(held, __func__);
+	return error;
+}
+
+static int anon_read(struct anon_object *object, unsigned long offset, void *to,
                      unsigned long bytes)
 {
 	unsigned long done = 0;
 
-	might_sleep();
-	if (!is_inside(object, offset, bytes))
-		return -EINVAL;
 	while (done < bytes) {
 		unsigned long at = offset + done;
 		unsigned long part = in_page(at, bytes - done);
@@ -504,6 +518,19 @@ int anon_object_read(struct anon_object *object, unsigned long offset, void *to,
 		done += part;
 	}
 	return 0;
+}
+
+int anon_object_read(struct anon_object *object, unsigned long offset, void *to,
+                     unsigned long bytes)
+{
+	unsigned int held = held_total();
+	int error = -EINVAL;
+
+	might_sleep();
+	if (is_inside(object, offset, bytes))
+		error = anon_read(object, offset, to, bytes);
+	held_expect(held, __func__);
+	return error;
 }
 
 /* ---- What reclaim asks ---------------------------------------------------------------- */
@@ -578,7 +605,7 @@ static bool anon_release(struct page *page)
 	if (!leave_for_swap(page))
 		return false;
 	detach(page);
-	put_page(page);
+	put_kept_page(page);
 	return true;
 }
 
@@ -635,12 +662,13 @@ static int push_out(struct page *page)
 		return -EBUSY;
 	lru_remove(page_alloc_node(), page);
 	detach(page);
-	put_page(page);
+	put_kept_page(page);
 	return 0;
 }
 
 static int swap_out_index(struct anon_object *object, unsigned long index)
 {
+	unsigned int held = held_total();
 	struct page *page;
 	uintptr_t word;
 	int error;
@@ -654,6 +682,7 @@ static int swap_out_index(struct anon_object *object, unsigned long index)
 		error = push_out(page);
 	unlock_page(page);
 	put_page(page);
+	held_expect(held, __func__);
 	return error;
 }
 
@@ -684,7 +713,7 @@ static void drop_page(struct anon_object *object, struct page *page)
 		swap_cache_remove(page);
 	lru_remove(page_alloc_node(), page);
 	detach(page);
-	put_page(page);
+	put_kept_page(page);
 }
 
 /* Lock PAGE of OBJECT and see that it is not being written; without WAIT only
@@ -723,6 +752,7 @@ static bool drop_index(struct anon_object *object, unsigned long index,
 			swap_free(word_entry(word));
 		return true;
 	}
+	held_take(HELD_PIN, page, RETURN_ADDRESS());
 	idle = lock_idle(page, wait);
 	/* It may have gone to swap meanwhile: the next round finds out. */
 	if (idle && page->mapping == &object->mapping)
@@ -817,9 +847,12 @@ static struct anon_object *next_object(struct anon_object *at)
 
 void anon_object_destroy(struct anon_object *object)
 {
+	unsigned int held = held_total();
+
 	might_sleep();
 	drop_all(object, true);
 	put_object(object);
+	held_expect(held, __func__);
 }
 
 struct anon_usage anon_object_usage(struct anon_object *object)

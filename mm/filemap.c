@@ -33,6 +33,7 @@
 #include "mm/filemap.h"
 
 #include "kernel/core/clock.h"
+#include "kernel/core/held.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -225,6 +226,8 @@ static struct page *find_get_from(struct filemap *map, unsigned long *index)
 	if (page != NULL)
 		get_page(page);
 	spin_unlock_irqrestore(&map->lock, enabled);
+	if (page != NULL)
+		held_take(HELD_PIN, page, RETURN_ADDRESS());
 	return page;
 }
 
@@ -241,6 +244,8 @@ struct page *find_get_page(struct filemap *map, unsigned long index)
 	if (page != NULL)
 		get_page(page);
 	spin_unlock_irqrestore(&map->lock, enabled);
+	if (page != NULL)
+		held_take(HELD_PIN, page, RETURN_ADDRESS());
 	return page;
 }
 
@@ -341,6 +346,7 @@ static int add_new(struct filemap *map, unsigned long index, gfp_t gfp,
 		return error;
 	}
 	lru_add(page_alloc_node(), new);
+	held_take(HELD_PIN, new, RETURN_ADDRESS());
 	*page = new;
 	return 0;
 }
@@ -533,7 +539,7 @@ void filemap_remove(struct page *page)
 	enabled = spin_lock_irqsave(&map->lock);
 	take_out(map, page);
 	spin_unlock_irqrestore(&map->lock, enabled);
-	put_page(page);
+	put_kept_page(page);
 }
 
 void filemap_cut(struct filemap *map, unsigned long first)
@@ -561,7 +567,7 @@ bool filemap_release(struct page *page)
 		take_out(map, page);
 	spin_unlock_irqrestore(&map->lock, enabled);
 	if (free)
-		put_page(page);
+		put_kept_page(page);
 	return free;
 }
 

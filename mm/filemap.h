@@ -11,7 +11,8 @@
  *	cut	take pages out, dirty or not
  *
  * Everything is for threads, and may sleep, unless it says otherwise.  A page that
- * is handed out has a reference for the caller: put_page().  A call that returns an
+ * is handed out has a reference for the caller: put_page(); the running thread holds
+ * it (kernel/core/held.h).  A call that returns an
  * error has handed out nothing: *PAGE is NULL, and there is nothing to put.
  *
  * Linux's mm/filemap.c has the same names for what does the same.

@@ -81,13 +81,18 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
  */
 void get_page(struct page *page);
 void put_page(struct page *page);
+
+/* put_page() for a reference that is no thread's: an index has it, an inode, a
+ * mapping.  What a thread holds (kernel/core/held.h) is not touched. */
+void put_kept_page(struct page *page);
 int page_ref_count(const struct page *page);
 /* A reference unless there is none, or INT32_MAX: false for free and exclusive
  * pages. */
 __must_check bool try_get_page(struct page *page);
 /* Pin for a device or a second mapping: 0, or -EBUSY for an exclusive page,
  * -EINVAL for one that is not allocated, -EOVERFLOW with INT32_MAX references.
- * Undone by put_page(). */
+ * Undone by put_page().  The running thread holds it (kernel/core/held.h) until it is
+ * handed on. */
 __must_check int pin_page(struct page *page);
 
 /*

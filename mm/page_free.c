@@ -14,6 +14,7 @@
  * Locking: zone->lock, for one block.
  */
 #include "kernel/core/context.h"
+#include "kernel/core/held.h"
 #include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
@@ -301,13 +302,24 @@ void get_page(struct page *page)
 	}
 }
 
-void put_page(struct page *page)
+static void put_reference(struct page *page, uintptr_t caller)
 {
-	struct page *head = open_page(page, RETURN_ADDRESS());
+	struct page *head = open_page(page, caller);
 
 	if (head != NULL)
-		page_drop(page_alloc_node(), head, head->order,
-		          RETURN_ADDRESS(), false);
+		page_drop(page_alloc_node(), head, head->order, caller, false);
+}
+
+/* The reference may be one that the running thread has noted. */
+void put_page(struct page *page)
+{
+	held_drop(HELD_PIN, page);
+	put_reference(page, RETURN_ADDRESS());
+}
+
+void put_kept_page(struct page *page)
+{
+	put_reference(page, RETURN_ADDRESS());
 }
 
 int page_ref_count(const struct page *page)
@@ -325,8 +337,10 @@ int pin_page(struct page *page)
 		count(page_alloc_node(), VMSTAT_exclusive_refused);
 		return -EBUSY;
 	}
-	if (page_add_reference(head))
+	if (page_add_reference(head)) {
+		held_take(HELD_PIN, page, RETURN_ADDRESS());
 		return 0;
+	}
 	return READ_ONCE(head->refcount) > 0 ? -EOVERFLOW : -EINVAL;
 }
 
@@ -352,9 +366,11 @@ int page_add_mapping(struct page *page)
 
 	if (error != 0)
 		return error;
+	/* The mapping's, from here on. */
+	held_hand_on(HELD_PIN, page);
 	if (page_count_mapping(page))
 		return 0;
-	put_page(page);
+	put_kept_page(page);
 	return -EOVERFLOW;
 }
 
@@ -366,7 +382,7 @@ void page_remove_mapping(struct page *page)
 	kassert(before > 0);
 	/* Freed behind the mapping: it has no reference, and stays leaked. */
 	if (READ_ONCE(page->state) != PAGE_BAD)
-		put_page(page);
+		put_kept_page(page);
 }
 
 unsigned int page_mapcount(const struct page *page)

@@ -41,7 +41,7 @@ static struct wait_queue *queue_of(const struct page *page)
 
 static bool try_to_lock(void *page)
 {
-	return trylock_page(page);
+	return !page_test_and_set(page, PG_locked);
 }
 
 static bool is_unlocked(void *page)
@@ -58,13 +58,17 @@ static bool is_written(void *page)
 
 bool trylock_page(struct page *page)
 {
-	return !page_test_and_set(page, PG_locked);
+	if (!try_to_lock(page))
+		return false;
+	held_take(HELD_PAGE_LOCK, page, RETURN_ADDRESS());
+	return true;
 }
 
 void lock_page(struct page *page)
 {
 	wait_event_checked(queue_of(page), try_to_lock, page, FOREVER,
 	                   might_sleep());
+	held_take(HELD_PAGE_LOCK, page, RETURN_ADDRESS());
 }
 
 void unlock_page(struct page *page)
@@ -73,6 +77,7 @@ void unlock_page(struct page *page)
 	bool was_locked = page_test_and_clear(page, PG_locked);
 
 	kassert(was_locked);
+	held_drop(HELD_PAGE_LOCK, page);
 	wake_up(queue);
 }
 

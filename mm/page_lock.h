@@ -21,7 +21,8 @@ void lock_page(struct page *page);
 __must_check bool trylock_page(struct page *page);
 
 /* By whoever has it, in any context but NMI.  A page that is not locked: a
- * panic. */
+ * panic.  A thread that locks a page for another to unlock hands the lock on:
+ * held_hand_on(HELD_PAGE_LOCK, page). */
 void unlock_page(struct page *page);
 
 /* Thread context; may sleep. */

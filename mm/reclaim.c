@@ -251,8 +251,11 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 	if (!wait_for_isolated(scan, zone, list))
 		return;
 	taken = lru_isolate(zone, list, nr, &pages);
+	/* All of them together. */
+	held_take(HELD_PIN, &pages, RETURN_ADDRESS());
 	while ((page = unlink_first(&pages)) != NULL)
 		reclaimed += reclaim_page(scan, zone, page, kind);
+	held_drop(HELD_PIN, &pages);
 	if (taken == 0)
 		return;
 	scan->taken += taken;
@@ -282,6 +285,7 @@ static void shrink_active(struct scan *scan, struct zone *zone,
 	unsigned long deactivated = 0;
 	struct page *page;
 
+	held_take(HELD_PIN, &pages, RETURN_ADDRESS());
 	while ((page = unlink_first(&pages)) != NULL) {
 		if (!page_has(page, PG_unevictable)) {
 			page_clear(page, PG_active);
@@ -290,6 +294,7 @@ static void shrink_active(struct scan *scan, struct zone *zone,
 		lru_putback(zone, page, lru_kind_of(list), true);
 		reclaim_put_page(scan->node, page);
 	}
+	held_drop(HELD_PIN, &pages);
 	count(scan->node, VMSTAT_pgrefill, taken);
 	count(scan->node, VMSTAT_pgdeactivate, deactivated);
 }
@@ -449,18 +454,19 @@ static void shrink_by_priority(struct scan *scan)
  * that whoever is called, however deep, can be asked what it did. */
 static unsigned int begin_direct(const struct alloc_request *request)
 {
+	struct thread *self = current_thread();
 	unsigned int scope = memalloc_noreclaim_save();
 
 	if (!request->may_io)
-		scope |= memalloc_noio_save();
+		scope |= thread_set_flags(self, THREAD_MEMALLOC_NOIO);
 	else if (!request->may_fs)
-		scope |= memalloc_nofs_save();
+		scope |= thread_set_flags(self, THREAD_MEMALLOC_NOFS);
 	return scope;
 }
 
 static void end_direct(unsigned int scope)
 {
-	thread_clear_flags(current_thread(), scope);
+	memalloc_noreclaim_restore(scope);
 }
 
 unsigned long reclaim_try_to_free_pages(struct node *node,

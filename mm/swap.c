@@ -38,6 +38,7 @@
 #include "mm/swap.h"
 
 #include "kernel/core/context.h"
+#include "kernel/core/held.h"
 #include "kernel/core/line_table.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
@@ -695,6 +696,8 @@ struct page *swap_cache_get(swp_entry_t entry)
 			page = NULL;
 	}
 	spin_unlock_irqrestore(&swap.lock, enabled);
+	if (page != NULL)
+		held_take(HELD_PIN, page, RETURN_ADDRESS());
 	return page;
 }
 

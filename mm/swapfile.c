@@ -18,6 +18,7 @@
  */
 #include "mm/swapfile.h"
 
+#include "kernel/core/held.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/anon.h"
@@ -80,13 +81,19 @@ static int use_header(struct swap_device *device, const struct page *page,
 	return 0;
 }
 
+/* The thread holds DEVICE until the area does. */
 static int claim(struct swap_device *device)
 {
-	return device->claim != NULL ? device->claim(device) : 0;
+	int error = device->claim != NULL ? device->claim(device) : 0;
+
+	if (error == 0)
+		held_take(HELD_DEVICE, device, RETURN_ADDRESS());
+	return error;
 }
 
 static void release(struct swap_device *device)
 {
+	held_drop(HELD_DEVICE, device);
 	if (device->release != NULL)
 		device->release(device);
 }
@@ -111,6 +118,7 @@ static int use_device(struct swap_device *device, int priority,
 
 int swapon(struct swap_device *device, int priority, const char **why)
 {
+	unsigned int held = held_total();
 	const char *sentence = NULL;
 	int error;
 
@@ -122,6 +130,9 @@ int swapon(struct swap_device *device, int priority, const char **why)
 	error = use_device(device, priority, &sentence);
 	if (error != 0)
 		release(device);
+	else
+		held_hand_on(HELD_DEVICE, device);
+	held_expect(held, __func__);
 	if (why != NULL)
 		*why = sentence;
 	return error;
@@ -146,6 +157,7 @@ static int empty_area(unsigned int type, struct swap_cluster ***clusters)
 
 int swapoff(struct swap_device *device)
 {
+	unsigned int held = held_total();
 	struct swap_cluster **clusters;
 	int type = swap_area_find(device);
 	int error;
@@ -156,6 +168,7 @@ int swapoff(struct swap_device *device)
 	if (error != 0)
 		return error;
 	error = empty_area((unsigned int)type, &clusters);
+	held_expect(held, __func__);
 	if (error != 0)
 		return swap_area_going((unsigned int)type, false) != 0 ? -ENXIO
 		                                                       : error;

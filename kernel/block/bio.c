@@ -10,6 +10,7 @@
  * The pool's locks are all there is to lock.
  */
 #include "kernel/block/block.h"
+#include "kernel/core/held.h"
 #include "kernel/core/panic.h"
 #include "lib/string.h"
 #include "mm/mempool.h"
@@ -63,10 +64,12 @@ struct bio *bio_alloc(gfp_t gfp)
 		return NULL;
 	memset(bio, 0, sizeof(*bio));
 	list_init(&bio->link);
+	held_take(HELD_BIO, bio, RETURN_ADDRESS());
 	return bio;
 }
 
 void bio_put(struct bio *bio)
 {
+	held_drop(HELD_BIO, bio);
 	mempool_free(bio, bios.pool);
 }

@@ -38,6 +38,7 @@
 #include "kernel/block/mbr.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/context.h"
+#include "kernel/core/held.h"
 #include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
@@ -243,8 +244,11 @@ void submit_bio(struct bio *bio)
 {
 	struct block_queue *queue = bio->device->queue;
 	int error = check(bio);
+	unsigned int held;
 	bool enabled;
 
+	held_hand_on(HELD_BIO, bio);
+	held = held_total();
 	reclaim_begins_io(page_alloc_node());
 	if (error != 0)
 		report_refused(bio, error, RETURN_ADDRESS());
@@ -257,6 +261,7 @@ void submit_bio(struct bio *bio)
 		list_append(&queue->waiting, &bio->link);
 	spin_unlock_irqrestore(&queue->lock, enabled);
 	block_run(queue);
+	held_expect(held, __func__);
 }
 
 /* ---- Waiting for one bio ------------------------------------------------------ */
@@ -438,6 +443,8 @@ int bd_claim(struct block_device *device)
 	if (error == 0)
 		device->claimed = true;
 	spin_unlock_irqrestore(&device->queue->lock, enabled);
+	if (error == 0)
+		held_take(HELD_DEVICE, device, RETURN_ADDRESS());
 	return error;
 }
 
@@ -448,6 +455,7 @@ void bd_release(struct block_device *device)
 	kassert(device->claimed);
 	device->claimed = false;
 	spin_unlock_irqrestore(&device->queue->lock, enabled);
+	held_drop(HELD_DEVICE, device);
 }
 
 void block_queue_init(struct block_queue *queue)

@@ -155,7 +155,9 @@ struct block_statistics block_statistics(struct block_device *device);
  * The caller alone keeps a file system or a swap area on DEVICE, until
  * bd_release().  -EBUSY: DEVICE is claimed, or the disk that it is a part of,
  * or one of its partitions.  Requests are not hindered: who has not claimed a
- * device should not write to it, but may.  Thread context.
+ * device should not write to it, but may.  The running thread holds the claim
+ * (kernel/core/held.h) until it hands it on, to a mount or a swap area.  Thread
+ * context.
  */
 __must_check int bd_claim(struct block_device *device);
 void bd_release(struct block_device *device);

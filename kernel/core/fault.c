@@ -38,7 +38,9 @@
 #include "kernel/arch/registers.h"
 #include "kernel/arch/stack_protector.h"
 #include "kernel/core/context.h"
+#include "kernel/core/held.h"
 #include "kernel/core/line_table.h"
+#include "kernel/core/lock_order.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
@@ -47,7 +49,8 @@
 #include "lib/string.h"
 
 #define RESOLVERS 4
-#define TEXT_SIZE 192
+#define TEXT_SIZE 256
+#define HELD_SIZE 160
 #define KIND_SIZE 96
 
 /* Exceptions whose error code is a selector: SDM vol. 3A, table 6-1. */
@@ -343,11 +346,40 @@ static bool can_be_caught(const struct fault *fault)
 	        fault->kind == FAULT_GUARD);
 }
 
-/* A thread that holds a lock cannot end. */
-static bool is_intruding_thread(const struct fault *fault)
+/* Why the intruding thread cannot be ended, in BUFFER; NULL: it can. */
+static const char *format_why_not(char *buffer, size_t size)
 {
-	return fault->kind == FAULT_EXCLUSIVE && current_thread() != NULL &&
-	       preempt_count() == 0 && !panic_in_progress();
+	const unsigned int services = THREAD_SERVICE | THREAD_KSWAPD;
+	char text[HELD_SIZE];
+	struct held_lock spinlock;
+	bool locked = lock_order_held(NULL, &spinlock, 1) > 0;
+	const char *lock = locked ? spinlock.name : NULL;
+
+	if (held_total() > 0)
+		scnprintf(buffer, size, "it holds %s%s%s%s",
+		          lock != NULL ? "spinlock " : "",
+		          lock != NULL ? lock : "", lock != NULL ? ": " : "",
+		          held_format(text, sizeof(text)));
+	else if (thread_has_flags(current_thread(), services))
+		scnprintf(buffer, size, "others wait for what it does");
+	else
+		return NULL;
+	return buffer;
+}
+
+/* A thread that holds nothing ends here; all others cannot. */
+static void end_intruder(const struct fault *fault)
+{
+	char why[HELD_SIZE];
+
+	if (current_thread() == NULL || in_interrupt() || panic_in_progress())
+		return;
+	if (format_why_not(why, sizeof(why)) == NULL)
+		thread_exit(THREAD_END_INTRUDED);
+	panic_at(fault->frame,
+	         "exclusive page of %s, touched by %s, which cannot be ended: "
+	         "%s",
+	         owner_text(fault), intruder_text(fault), why);
 }
 
 /*
@@ -427,10 +459,10 @@ static void exception(struct trap_frame *frame)
 	}
 	if (again)
 		panic_at(frame, "a double fault within a double fault");
-	if (fault.kind == FAULT_EXCLUSIVE)
+	if (fault.kind == FAULT_EXCLUSIVE) {
 		report_intrusion(&fault);
-	if (is_intruding_thread(&fault))
-		thread_exit(THREAD_END_INTRUDED);
+		end_intruder(&fault);
+	}
 	format_fault(text, sizeof(text), &fault);
 	panic_at(frame, "%s", text);
 }

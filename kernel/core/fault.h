@@ -4,8 +4,9 @@
  *
  * In this order: (0) a copy to or from a caller's buffer (kernel/arch/copy.h)
  * answers -EFAULT; (1) the innermost fault_catch() of the context whose `match`
- * accepts the fault; (2) a thread that touched an exclusive page that
- * is not its own is reported and ended (thread_exit()); (3) panic.
+ * accepts the fault; (2) a thread that touched an exclusive page that is not its own
+ * is reported, and ended if it holds nothing (kernel/core/held.h) and is no service;
+ * (3) panic, which says what it holds.
  */
 #ifndef KERNEL_CORE_FAULT_H
 #define KERNEL_CORE_FAULT_H

@@ -55,6 +55,7 @@ void mutex_lock(struct mutex *mutex)
 		lock_wait_end();
 	}
 	mutex->since = clock_microseconds();
+	held_take(HELD_MUTEX, mutex, CALLER);
 }
 
 bool mutex_trylock(struct mutex *mutex)
@@ -66,6 +67,7 @@ bool mutex_trylock(struct mutex *mutex)
 	mutex->since = clock_microseconds();
 	lock_order_take_mutex(&self->mutexes, &mutex->order_class, mutex->name,
 	                      CALLER);
+	held_take(HELD_MUTEX, mutex, CALLER);
 	return true;
 }
 
@@ -84,5 +86,6 @@ void mutex_unlock(struct mutex *mutex)
 		panic("mutex %s: released by %s, who does not hold it",
 		      mutex->name, context_name());
 	lock_order_release_mutex(&self->mutexes, mutex->order_class);
+	held_drop(HELD_MUTEX, mutex);
 	wake_up_with(&mutex->queue, let_go, mutex);
 }

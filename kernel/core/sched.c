@@ -401,6 +401,7 @@ __noreturn void thread_exit(enum thread_end how)
 	if (self == NULL || preempt_count() != 0)
 		panic("%s ends with preempt_count %#x", context_name(),
 		      preempt_count());
+	held_expect(0, "the thread");
 	/* It may be ended inside a condition of wait_event(). */
 	end_wait(self);
 	console_leave(self);

@@ -11,6 +11,7 @@
 #ifndef KERNEL_CORE_SCHED_H
 #define KERNEL_CORE_SCHED_H
 
+#include "kernel/core/held.h"
 #include "kernel/core/lock_order.h"
 #include "kernel/core/owner.h"
 #include "lib/list.h"
@@ -96,6 +97,7 @@ struct thread {
 	unsigned int fail_nth; /* requests until one fails; 0: none */
 	unsigned int fail_failed;
 	struct held_mutexes mutexes; /* (t) */
+	struct held_list held;       /* (t) held.c's */
 	void *stack;                 /* floor 9's business */
 	uint64_t switches;           /* (s) times it was switched to */
 	uint64_t preempted;          /* (s) times it was switched away from
@@ -260,8 +262,9 @@ uint64_t thread_runtime(const struct thread *thread, uint64_t now);
 uint64_t sched_last_switch(void);
 
 /*
- * End the running thread: its owner ends (pages are scrubbed and parked), who
- * joins is woken.  The stack stays until thread_join().
+ * End the running thread, which holds nothing (kernel/core/held.h): a panic if it
+ * does.  Its owner ends (pages are scrubbed and parked), who joins is woken.  The
+ * stack stays until thread_join().
  */
 __noreturn void thread_exit(enum thread_end how);
 

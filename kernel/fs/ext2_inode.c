@@ -110,6 +110,7 @@ static int hold_disk(struct inode *inode)
 	                      &data);
 	if (error != 0)
 		return error;
+	held_hand_on(HELD_PIN, inode->disk_page);
 	data += (size_t)(index % per_block) * fs->inode_size;
 	inode->disk = (struct ext2_disk_inode *)data;
 	return 0;
@@ -226,7 +227,7 @@ static void use(struct inode *inode)
 static void destroy(struct inode *inode)
 {
 	if (inode->disk_page != NULL)
-		put_page(inode->disk_page);
+		put_kept_page(inode->disk_page);
 	give_memory(inode->fs, inode);
 }
 

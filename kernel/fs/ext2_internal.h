@@ -13,6 +13,7 @@
 #define KERNEL_FS_EXT2_INTERNAL_H
 
 #include "kernel/arch/copy.h"
+#include "kernel/core/held.h"
 #include "kernel/core/mutex.h"
 #include "kernel/core/printk.h"
 #include "kernel/fs/ext2.h"
@@ -54,6 +55,7 @@ struct ext2 {
 	bool read_only;                 /* (c) */
 	bool complete;                  /* (f) mounted, for writing */
 	bool frozen;                    /* (f) after an error */
+	unsigned int held; /* (f) by the thread that has the mutex, before */
 	struct ratelimit complaints;
 	uint16_t state; /* (f) to write when unmounted */
 	struct mutex scratch_lock;
@@ -74,7 +76,8 @@ struct ext2 {
 /* ---- ext2_name.c ---------------------------------------------------------- */
 
 /* Take the mutex, and let no allocation of this thread enter a file system until
- * it is given back: with what the first returned. */
+ * it is given back: with what the first returned.  Whoever holds more or less then
+ * than when he came is a panic. */
 unsigned int ext2_lock(struct ext2 *fs);
 void ext2_unlock(struct ext2 *fs, unsigned int scope);
 

@@ -16,15 +16,21 @@
 
 unsigned int ext2_lock(struct ext2 *fs)
 {
+	unsigned int held = held_total();
+
 	mutex_lock(&fs->lock);
+	fs->held = held;
 	return memalloc_nofs_save();
 }
 
 void ext2_unlock(struct ext2 *fs, unsigned int scope)
 {
+	unsigned int held = fs->held;
+
 	ext2_reserve_fill(fs, GFP_NOWAIT);
 	memalloc_nofs_restore(scope);
 	mutex_unlock(&fs->lock);
+	held_expect(held, "a call of ext2");
 }
 
 /* ---- Paths ---------------------------------------------------------------- */

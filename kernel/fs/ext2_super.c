@@ -327,12 +327,13 @@ static int hold_super(struct ext2 *fs)
 
 	if (error != 0)
 		return error;
+	held_hand_on(HELD_PIN, fs->super_page);
 	data += EXT2_SUPER_BYTE & (fs->block_size - 1);
 	error = check_super(fs, (struct ext2_super_block *)data);
 	if (error == 0)
 		fs->super = (struct ext2_super_block *)data;
 	else
-		put_page(fs->super_page);
+		put_kept_page(fs->super_page);
 	return error;
 }
 
@@ -461,7 +462,7 @@ static void destroy(struct ext2 *fs)
 {
 	ext2_inodes_end(fs);
 	if (fs->super != NULL)
-		put_page(fs->super_page);
+		put_kept_page(fs->super_page);
 	filemap_cut(&fs->meta, 0);
 	ext2_reserve_empty(fs);
 	__free_page(fs->scratch);
@@ -512,6 +513,7 @@ static int mount(struct block_device *device, bool read_only, struct ext2 **fs)
 
 int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
+	unsigned int held = held_total();
 	int error = bd_claim(device);
 
 	*fs = NULL;
@@ -520,6 +522,9 @@ int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 	error = mount(device, read_only, fs);
 	if (error != 0)
 		bd_release(device);
+	else
+		held_hand_on(HELD_DEVICE, device);
+	held_expect(held, __func__);
 	return error;
 }
 

@@ -492,6 +492,9 @@ void machine_end_thread(struct thread *thread)
 {
 	if (thread == current_thread())
 		panic("thread %s ends while it runs", thread->owner.name);
+	if (thread->held.count != 0)
+		panic("thread %s ends and holds %u things", thread->owner.name,
+		      thread->held.count);
 	owner_end(&thread->owner);
 	thread->state = THREAD_ENDED;
 }
@@ -653,6 +656,7 @@ void machine_start_exclusive(struct node *node, unsigned long tables)
 static const char *check_contexts(char *buffer, size_t size)
 {
 	const struct host_cpu *cpu = host_cpu();
+	char held[160];
 
 	if (cpu->held > 0)
 		scnprintf(buffer, size, "lock %s is still held",
@@ -666,6 +670,9 @@ static const char *check_contexts(char *buffer, size_t size)
 		scnprintf(buffer, size, "interrupts are off");
 	else if (cpu->thread != &machine.main || machine.main.flags != 0)
 		scnprintf(buffer, size, "thread main does not run as it began");
+	else if (machine.main.held.count != 0)
+		scnprintf(buffer, size, "thread main holds %s",
+		          held_format(held, sizeof(held)));
 	else if (machine.main.memory_wait != 0)
 		scnprintf(buffer, size, "thread main still waits for memory");
 	else if (cpu->expect != NULL)

@@ -16,19 +16,25 @@ void mutex_init(struct mutex *mutex, const char *name)
 	wait_queue_init(&mutex->queue, name);
 }
 
+/* A thread without a window has the number 0, which as a holder is nobody's. */
+static uint64_t machine_mutex_me(void)
+{
+	return thread_owner_id(current_thread()) + 1;
+}
+
 static bool take(void *data)
 {
 	struct mutex *mutex = data;
 
 	if (mutex->holder != 0)
 		return false;
-	mutex->holder = thread_owner_id(current_thread());
+	mutex->holder = machine_mutex_me();
 	return true;
 }
 
 bool mutex_is_mine(const struct mutex *mutex)
 {
-	return mutex->holder == thread_owner_id(current_thread());
+	return mutex->holder == machine_mutex_me();
 }
 
 void mutex_lock(struct mutex *mutex)
@@ -37,17 +43,22 @@ void mutex_lock(struct mutex *mutex)
 		panic("mutex %s: taken twice", mutex->name);
 	might_sleep();
 	wait_event(&mutex->queue, take, mutex);
+	held_take(HELD_MUTEX, mutex, RETURN_ADDRESS());
 }
 
 bool mutex_trylock(struct mutex *mutex)
 {
-	return may_sleep_here() && take(mutex);
+	if (!may_sleep_here() || !take(mutex))
+		return false;
+	held_take(HELD_MUTEX, mutex, RETURN_ADDRESS());
+	return true;
 }
 
 void mutex_unlock(struct mutex *mutex)
 {
 	if (!mutex_is_mine(mutex))
 		panic("mutex %s: released by another", mutex->name);
+	held_drop(HELD_MUTEX, mutex);
 	mutex->holder = 0;
 	wake_up(&mutex->queue);
 }

@@ -359,6 +359,7 @@ CASE(anon, who_comes_while_another_reads_the_page_waits_for_it)
 	EXPECT(all_out(1));
 	other_page = alloc_page(GFP_KERNEL);
 	EXPECT(other_page != NULL && trylock_page(other_page));
+	held_hand_on(HELD_PAGE_LOCK, other_page);
 	EXPECT_EQUAL(swap_cache_add(swp_entry(0, 1), other_page), 0);
 	machine_set_wait_hook(other_reader_gives_up);
 	disk.reads = 0;

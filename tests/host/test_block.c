@@ -337,6 +337,7 @@ CASE(block_queue, sectors_are_claimed_by_one_at_a_time)
 	EXPECT_EQUAL(bd_claim(two), -EBUSY);
 	bd_release(disk);
 	EXPECT_EQUAL(bd_claim(two), 0);
+	bd_release(two);
 	return end();
 }
 

@@ -1168,7 +1168,9 @@ CASE(slow_path, scopes_nest_and_noio_is_the_stronger_one)
 	memalloc_noio_restore(noio);
 	noreclaim = memalloc_noreclaim_save();
 	EXPECT_EQUAL(noreclaim, THREAD_MEMALLOC);
-	EXPECT_EQUAL(memalloc_noreclaim_save(), 0);
+	inner = memalloc_noreclaim_save();
+	EXPECT_EQUAL(inner, 0);
+	memalloc_noreclaim_restore(inner);
 	memalloc_noreclaim_restore(noreclaim);
 	EXPECT_EQUAL(machine_main()->flags, 0);
 	return finish();

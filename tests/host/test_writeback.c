@@ -311,6 +311,7 @@ CASE(writeback, sync_waits_for_what_reclaim_is_about_to_write)
 	WORKS(ext2_open(image.fs, "/file", &inode));
 	page = find_get_page(&inode->data, 3);
 	lock_page(page);
+	held_hand_on(HELD_PAGE_LOCK, page);
 	EXPECT(clear_page_dirty_for_io(page));
 	in_hand = page;
 	machine_set_wait_hook(reclaim_goes_on);

@@ -441,6 +441,7 @@ static void wait_for_bio(void *data)
 	struct bio_waiter *waiter = data;
 
 	waiter->bio = bio_alloc(GFP_NOIO);
+	held_hand_on(HELD_BIO, waiter->bio);
 	waiter->done = true;
 }
 

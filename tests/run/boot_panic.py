@@ -4,7 +4,7 @@
 import re
 
 from ktap import END_TIMEOUT
-from lab import boot_test, check, command, for_each
+from lab import boot_test, check, command, disk_copy, for_each
 from machine import wait_until
 from qemu import COLUMNS
 
@@ -120,5 +120,35 @@ def panic_in_an_interrupt_names_owner_and_intruder(lab):
 def intruding_thread_is_ended_and_the_shell_goes_on(lab):
     with lab.prompt() as qemu:
         answer = command(qemu, "panic intrude")
+        check("was ended" in answer, f"it said {answer!r}")
+        command(qemu, "check")
+
+
+@for_each(
+    a_spinlock=("lock", r"spinlock fault_lock", "with_lock"),
+    a_mutex=("mutex", r"mutex fault_mutex since", "with_mutex"),
+    a_page_lock=("page-lock", r"page lock since", "with_page_lock"),
+    a_pin=("pin", r"pin since", "with_pin"),
+    a_scope=("scope", r"scope since", "with_scope"),
+    a_claimed_device=("claim", r"device since", "with_claim"),
+    a_bio=("bio", r"bio since", "with_bio"),
+)
+def intruder_cannot_be_ended_and_the_panic_names(lab, what):
+    """What the intruding thread holds and where it was taken: in the cause."""
+    word, thing, place = what
+    words = r"exclusive page of shell, touched by intruder, which cannot be"
+    with lab.prompt(disk=disk_copy(lab.directory)) as qemu:
+        qemu.send(f"panic intrude-{word}\r")
+        qemu.console.expect(r"intrusion: page 0x\w+, owned by shell, ")
+        qemu.console.expect(f"PANIC: {words} ended: it holds {thing}")
+        qemu.console.expect(f"touch_{place}\\+")
+        expect_all(qemu, (r"-- in short:", re.escape(LAST_WORDS)))
+
+
+@boot_test
+def intruder_that_has_given_back_everything_is_ended(lab):
+    """One of each kind, one after the other; at the end it holds nothing."""
+    with lab.prompt(disk=disk_copy(lab.directory)) as qemu:
+        answer = command(qemu, "panic intrude-after")
         check("was ended" in answer, f"it said {answer!r}")
         command(qemu, "check")

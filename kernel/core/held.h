@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/core/held.h -- what a thread holds, and has to give back.
+ *
+ * A thread may be ended from outside only while it holds nothing that others wait
+ * for.  So whoever takes such a thing for a thread notes it here, and notes its end:
+ *
+ *	held_take()	lock_page(), mutex_lock(), find_get_page() ...
+ *	held_drop()	unlock_page(), mutex_unlock(), put_page() ...
+ *	held_hand_on()	it is not the thread's any more: the disk, a mount or a
+ *			mapping has it now, and gives it back
+ *
+ * Spinlocks are not in the list: preempt_count knows them.  Code that runs in an
+ * interrupt holds nothing for the thread beneath: there, and before there are
+ * threads, these functions do nothing.
+ *
+ * A call of a file system, of the block layer or of swap gives back what it has
+ * taken.  That is asserted where it returns (held_expect()), and that nothing is left
+ * where a thread ends.
+ */
+#ifndef KERNEL_CORE_HELD_H
+#define KERNEL_CORE_HELD_H
+
+#include "lib/types.h"
+
+enum held_kind {
+	HELD_MUTEX,
+	HELD_PAGE_LOCK, /* mm/page_lock.h */
+	HELD_PIN,       /* a reference for as long as it works with a page */
+	HELD_SCOPE,     /* mm/scope.h */
+	HELD_DEVICE,    /* claimed: a disk, a partition, a place to swap to */
+	HELD_BIO,       /* kernel/block/block.h */
+	HELD_KINDS,
+};
+
+/* With more than these a thread holds at least these: what comes on top is not
+ * noted. */
+#define HELD_THINGS 16
+
+struct held_thing {
+	const void *what;
+	int64_t place : 56; /* an address of code: where it was taken */
+	uint64_t kind : 8;
+};
+
+/* A part of struct thread, which alone reads and writes it while it runs. */
+struct held_list {
+	unsigned int count;
+	struct held_thing thing[HELD_THINGS];
+};
+
+/* The running thread has taken WHAT at PLACE (0: where this is called), or given it
+ * back.  To give back what is not noted does nothing.  Any context. */
+void held_take(enum held_kind kind, const void *what, uintptr_t place);
+void held_drop(enum held_kind kind, const void *what);
+
+static inline void held_hand_on(enum held_kind kind, const void *what)
+{
+	held_drop(kind, what);
+}
+
+/* How much the running thread holds, spinlocks included. */
+unsigned int held_total(void);
+
+/* "mutex ext2 since ext2_lock+0x1f, pin since ...", in BUFFER; "nothing". */
+const char *held_format(char *buffer, size_t size);
+
+/* CALL returns to a thread that held COUNT things when it began; it is a panic that
+ * names them if it holds another number now. */
+void held_expect(unsigned int count, const char *call);
+
+/* What the running thread held is lost: for tests that were ended by a fault. */
+void held_forget(void);
+
+#endif
