@@ -98,6 +98,9 @@ kernel_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	$(detectors) -fno-common -nostdinc \
 	-isystem $(compiler_include) -I. $(warnings) $(KCFLAGS)
 
+# The suites are two fifths of the image, and a machine of 4 MB has to load it.
+small_suites = $(if $(filter tests/%,$<),-Os)
+
 # Not part of the comparison below: the directory must not matter.
 prefix_map = -ffile-prefix-map=$(CURDIR)=.
 
@@ -146,7 +149,7 @@ $B/obj/link: $(call same,$B/obj/link,$(link_with))
 $B/obj/%.c.o: %.c $B/obj/compile Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(kernel_cflags) $(count_kernel) $(prefix_map) \
+	$(Q)$(CC) $(kernel_cflags) $(small_suites) $(count_kernel) $(prefix_map) \
 		-MMD -MP -c -o $@ $< $(remember)
 
 # NASM's table of address ranges covers less than its line table, about which

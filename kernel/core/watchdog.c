@@ -135,8 +135,8 @@ static void print_holder(const struct mutex *mutex, uint64_t now)
 		       owner_name(search.number));
 		return;
 	}
-	pr_err("  %s has held it for %llu ms and is at\n",
-	       search.found->title, in_ms(now, mutex->since));
+	pr_err("  %s has held it for %llu ms and is at\n", search.found->title,
+	       in_ms(now, mutex->since));
 	print_where(search.found);
 }
 
