@@ -96,9 +96,24 @@ void console_printf(const char *format, ...)
 	console_write(text, (size_t)length);
 }
 
-void vga_scrollback(int lines)
+bool vga_scroll_key(int key)
 {
-	CLAIM(lines == VGA_ROWS / 2 || lines == -(VGA_ROWS / 2));
+	return key == KEY_PAGE_UP || key == KEY_PAGE_DOWN;
+}
+
+/* A command is in the foreground from its begin to its end. */
+static struct thread *foreground;
+
+void console_enter(struct thread *thread)
+{
+	CLAIM(foreground == NULL && thread != NULL);
+	foreground = thread;
+}
+
+void console_leave(struct thread *thread)
+{
+	CLAIM(foreground == thread);
+	foreground = NULL;
 }
 
 /* ---- The model of the editor ----------------------------------------------------- */
