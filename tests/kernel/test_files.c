@@ -313,13 +313,12 @@ CASE(files, writer_above_the_limit_waits_for_the_flusher)
 	return NULL;
 }
 
-static struct space anon;
 static struct page *scratch;
 static struct block_device *swap_like;
 
 static unsigned long free_slots(void)
 {
-	return anon.slots;
+	return main_space.slots;
 }
 
 /* What a page on its way to swap does, but that nothing is overwritten. */
@@ -342,16 +341,16 @@ CASE(files, noio_reclaim_begins_no_io_and_kernel_reclaim_does)
 		SKIP("disk");
 	scratch = alloc_page(GFP_KERNEL);
 	EXPECT(scratch != NULL);
-	space_init(&anon, SPACE_ANON);
-	anon.slots = 100;
-	anon.begin_write = use_the_disk;
+	space_init(&main_space, SPACE_ANON);
+	main_space.slots = 100;
+	main_space.begin_write = use_the_disk;
 	reclaim_set_swap(node, free_slots);
-	space_fill(&anon, GFP_KERNEL, 80);
+	space_fill(&main_space, GFP_KERNEL, 80);
 	reclaim_with(GFP_NOIO);
 	noio_io = event(VMSTAT_reclaim_io) - io;
 	kernel_freed = reclaim_with(GFP_NOFS);
 	reclaim_set_swap(node, free_swap);
-	space_clear(&anon);
+	space_clear(&main_space);
 	__free_page(scratch);
 	EXPECT_EQUAL(noio_io, 0);
 	EXPECT(kernel_freed >= SWAP_CLUSTER_MAX);

@@ -37,7 +37,6 @@ SUITE(reclaim);
 #define FILE_PAGES 1200UL
 #define ROOM       300UL
 
-static struct space file;
 static struct drained drained;
 
 static unsigned long event(enum vmstat_event which)
@@ -68,20 +67,20 @@ static unsigned long reclaim_directly(void)
 /* Earlier cases may have made the node hopeless; a page ends that. */
 static bool give_hope(void)
 {
-	return space_fill(&file, GFP_KERNEL, 40) == 40 &&
+	return space_fill(&main_space, GFP_KERNEL, 40) == 40 &&
 	       reclaim_directly() > 0;
 }
 
 static bool prepare(void)
 {
 	set_small_marks();
-	space_init(&file, SPACE_FILE);
+	space_init(&main_space, SPACE_FILE);
 	return give_hope();
 }
 
 static void clear_away(void)
 {
-	space_clear(&file);
+	space_clear(&main_space);
 	restore_room(&drained);
 }
 
@@ -108,7 +107,7 @@ static bool kswapd_sleeps_above_high(void)
 
 static bool could_add_a_page(void)
 {
-	return space_add(&file, GFP_NOWAIT) != NULL;
+	return space_add(&main_space, GFP_NOWAIT) != NULL;
 }
 
 /* Read COUNT pages of the file, waiting for kswapd where memory is out. */
@@ -132,7 +131,7 @@ CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
 
 	leave_room(&drained, ROOM);
 	stolen = event(VMSTAT_pgsteal_kswapd);
-	file.releases = 0;
+	main_space.releases = 0;
 	all = read_file(FILE_PAGES);
 	balanced = others_until(kswapd_sleeps_above_high);
 	by_kswapd = event(VMSTAT_pgsteal_kswapd) - stolen;
@@ -140,7 +139,7 @@ CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
 	test_note("%lu pages read, %lu taken back by kswapd in %lu runs",
 	          FILE_PAGES, by_kswapd, event(VMSTAT_pageoutrun) - runs);
 	EXPECT(hope && all && balanced);
-	EXPECT_EQUAL(file.releases, by_kswapd);
+	EXPECT_EQUAL(main_space.releases, by_kswapd);
 	EXPECT(by_kswapd > FILE_PAGES / 4);
 	EXPECT(event(VMSTAT_pageoutrun) > runs);
 	return NULL;
@@ -158,7 +157,7 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 
 	leave_room(&drained, ROOM);
 	WRITE_ONCE(node->reclaim.kswapd_failures, MAX_RECLAIM_RETRIES);
-	while (space_add(&file, GFP_NOWAIT) != NULL)
+	while (space_add(&main_space, GFP_NOWAIT) != NULL)
 		;
 	direct = event(VMSTAT_pgsteal_direct);
 	reclaimed = reclaim_directly();
@@ -251,7 +250,7 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 	thread = thread_create_priority("throttled", PRIORITY_HIGH,
 	                                wait_and_be_throttled, NULL);
 	leave_room(&drained, ROOM);
-	space_fill(&file, 0, ROOM);
+	space_fill(&main_space, 0, ROOM);
 	/* The thread comes before kswapd, which may wake by itself. */
 	preempt_disable();
 	drain(&rest, __GFP_MEMALLOC);
@@ -313,8 +312,8 @@ CASE(reclaim, page_lock_keeps_another_thread_out_until_it_is_released)
 	struct page *page;
 	bool early;
 
-	space_init(&file, SPACE_PLAIN);
-	page = space_add(&file, GFP_KERNEL);
+	space_init(&main_space, SPACE_PLAIN);
+	page = space_add(&main_space, GFP_KERNEL);
 	EXPECT(page != NULL);
 	lock_page(page);
 	got_it = false;
@@ -325,7 +324,7 @@ CASE(reclaim, page_lock_keeps_another_thread_out_until_it_is_released)
 	unlock_page(page);
 	if (thread != NULL)
 		thread_join(thread);
-	space_clear(&file);
+	space_clear(&main_space);
 	EXPECT(thread != NULL && !early && got_it);
 	return NULL;
 }
@@ -348,8 +347,8 @@ CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
 	bool early;
 	bool came;
 
-	space_init(&file, SPACE_PLAIN);
-	page = space_add(&file, GFP_KERNEL);
+	space_init(&main_space, SPACE_PLAIN);
+	page = space_add(&main_space, GFP_KERNEL);
 	EXPECT(page != NULL);
 	lock_page(page);
 	set_page_writeback(page);
@@ -362,7 +361,7 @@ CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
 	came = in_timer_interrupt(end_write, page);
 	if (thread != NULL)
 		thread_join(thread);
-	space_clear(&file);
+	space_clear(&main_space);
 	EXPECT(thread != NULL && !early && came && got_it);
 	return NULL;
 }
@@ -400,11 +399,11 @@ CASE(reclaim,
 	for (unsigned long i = 0; i < 64; i++)
 		EXPECT_EQUAL(anon_object_write(object, i * PAGE_SIZE, "x", 1),
 		             0);
-	space_init(&file, SPACE_PLAIN);
-	EXPECT_EQUAL(space_fill(&file, GFP_KERNEL, 128), 128);
+	space_init(&main_space, SPACE_PLAIN);
+	EXPECT_EQUAL(space_fill(&main_space, GFP_KERNEL, 128), 128);
 	with_0 = anon_looked_at("0");
 	with_60 = anon_looked_at("60");
-	space_clear(&file);
+	space_clear(&main_space);
 	anon_object_destroy(object);
 	EXPECT_EQUAL(swapoff(&disk.device), 0);
 	ram_swap_end(&disk);

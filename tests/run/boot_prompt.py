@@ -19,7 +19,6 @@ LOW_AND_HIGH = ("-M", "pc,max-ram-below-4g=64M")
 
 
 @for_each(
-    at_3900K=("qemu64", "3900K", ()),
     at_4M=("qemu64", "4M", ()),
     at_8M=("qemu64", "8M", ()),
     at_17M=("max", "17M", ()),
