@@ -22,7 +22,10 @@
  * The keyboard itself answers each command byte: fa, "acknowledged", or fe, "send
  * it again", which it may say when the byte came garbled.
  *
- * Locking: i8042.lock keeps a command and its byte together.
+ * Locking: i8042.busy keeps a command and its byte, or its answer, together.  It
+ * is no spinlock, for the controller may take milliseconds, and interrupts stay
+ * on meanwhile; who finds it taken tries again.  The keyboard's handler takes
+ * whatever byte there is: while a command waits for an answer, its line is masked.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and
  * Auxiliary Device Controller".
@@ -33,8 +36,9 @@
 #include "kernel/arch/arch.h"
 #include "kernel/arch/io.h"
 #include "kernel/core/clock.h"
-#include "kernel/core/lock.h"
+#include "kernel/core/irq.h"
 #include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
 #include "lib/errno.h"
 
 #define COMMAND_READ_CONFIG  0x20
@@ -67,14 +71,34 @@
 #define LIMIT_TEST           500000U
 #define LIMIT_RAISE          20000U
 
+#define KEYBOARD_LINE        1
+
 #define FLUSH_BYTES          32 /* twice what a keyboard's own queue holds */
 
 static struct {
-	struct spinlock lock;
+	bool busy; /* atomic */
 	bool present;
 	uint8_t config;   /* as i8042_init() left it */
 	uint64_t resends; /* atomic: times the keyboard said "again" */
-} i8042 = { .lock = SPINLOCK_INIT("i8042") };
+} i8042;
+
+/* Is the controller mine now?  i8042_end() gives it back. */
+static bool i8042_try_begin(void)
+{
+	return !__atomic_exchange_n(&i8042.busy, true, __ATOMIC_ACQUIRE);
+}
+
+static void i8042_end(void)
+{
+	__atomic_store_n(&i8042.busy, false, __ATOMIC_RELEASE);
+}
+
+/* Thread context. */
+static void i8042_begin(void)
+{
+	while (!i8042_try_begin())
+		thread_sleep(UNTIL_NEXT_TICK);
+}
 
 /* Wait until the status bits MASK are VALUE. */
 static int wait_status(uint8_t mask, uint8_t value, uint64_t micros)
@@ -213,14 +237,15 @@ static int command_keyboard(uint8_t command)
 
 int i8042_command_keyboard(uint8_t command)
 {
-	bool enabled;
 	int error;
 
 	if (!i8042.present)
 		return -ENODEV;
-	enabled = spin_lock_irqsave(&i8042.lock);
+	i8042_begin();
+	irq_mask(KEYBOARD_LINE);
 	error = command_keyboard(command);
-	spin_unlock_irqrestore(&i8042.lock, enabled);
+	irq_unmask(KEYBOARD_LINE);
+	i8042_end();
 	return error;
 }
 
@@ -271,19 +296,20 @@ bool i8042_present(void)
 }
 
 /*
- * One attempt, interrupts off: 0, -EBUSY (a byte still waits to be fetched) or
- * -ETIMEDOUT.
+ * One attempt: 0, -EBUSY (a byte still waits to be fetched, or somebody else is
+ * at the controller) or -ETIMEDOUT.
  */
 static int try_raise(uint8_t command, uint8_t byte)
 {
 	int error = -EBUSY;
-	bool enabled = spin_lock_irqsave(&i8042.lock);
 
+	if (!i8042_try_begin())
+		return -EBUSY;
 	if ((inb(I8042_STATUS) & (I8042_OUTPUT_FULL | I8042_INPUT_FULL)) == 0) {
 		outb(command, I8042_STATUS);
 		error = write_data(byte);
 	}
-	spin_unlock_irqrestore(&i8042.lock, enabled);
+	i8042_end();
 	return error;
 }
 
@@ -318,7 +344,6 @@ int i8042_raise_aux(uint8_t byte)
 int i8042_enable_aux(bool on)
 {
 	uint8_t config = i8042.config;
-	bool enabled;
 	int error;
 
 	if (!i8042.present)
@@ -327,11 +352,11 @@ int i8042_enable_aux(bool on)
 		config &= (uint8_t)~CONFIG_AUX_OFF;
 		config |= CONFIG_AUX_IRQ;
 	}
-	enabled = spin_lock_irqsave(&i8042.lock);
+	i8042_begin();
 	error = write_command(on ? COMMAND_AUX_ON : COMMAND_AUX_OFF);
 	if (error == 0)
 		error = write_config(config);
-	spin_unlock_irqrestore(&i8042.lock, enabled);
+	i8042_end();
 	return error;
 }
 

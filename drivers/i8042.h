@@ -50,9 +50,9 @@ __must_check int i8042_raise_aux(uint8_t byte);
 /*
  * Send the keyboard itself COMMAND, up to three times more while it answers "send
  * that again".  Returns 0 (acknowledged), -EIO (it asked a fourth time),
- * -ETIMEDOUT (no such answer in 50 ms) or -ENODEV.  Answers are polled with
- * interrupts off; an edge of line 1 that one leaves behind is an interrupt
- * without a byte.  Thread context.
+ * -ETIMEDOUT (no such answer in 50 ms) or -ENODEV.  Line 1 is masked meanwhile; an
+ * edge that an answer leaves behind is an interrupt without a byte.  Thread
+ * context.
  */
 __must_check int i8042_command_keyboard(uint8_t command);
 

@@ -22,6 +22,7 @@
 #include "drivers/i8042.h"
 #include "drivers/keyboard_decoder.h"
 #include "kernel/arch/io.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/core/console.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/lock.h"
@@ -82,8 +83,10 @@ static void keyboard_interrupt(int irq __unused, void *dev_id __unused)
 	listener = keyboard.listener;
 	data = keyboard.data;
 	spin_unlock_irqrestore(&keyboard.lock, enabled);
-	if (listener != NULL)
+	if (listener != NULL) {
+		irqsoff_set_place((uintptr_t)listener + 1);
 		listener(code, data);
+	}
 	if (code < 0)
 		return;
 	key = kbd_decode(&keyboard.decoder, (uint8_t)code);

@@ -29,6 +29,7 @@
 #include "drivers/tsc_rate.h"
 #include "kernel/arch/arch.h"
 #include "kernel/arch/io.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/arch/registers.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/irq.h"
@@ -301,8 +302,10 @@ static void pit_interrupt(int irq __unused, void *dev_id __unused)
 	listener = pit.listener;
 	data = pit.data;
 	spin_unlock_irqrestore(&pit.lock, enabled);
-	if (listener != NULL)
+	if (listener != NULL) {
+		irqsoff_set_place((uintptr_t)listener + 1);
 		listener(data);
+	}
 }
 
 void pit_set_listener(void (*listener)(void *data), void *data)

@@ -24,6 +24,7 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/nmi_watch.h"
+#include "kernel/core/printk.h"
 
 #define PORT_DEBUG_EXIT  0xf4
 #define PORT_PM1A_QEMU   0x604
@@ -49,6 +50,7 @@ static void wait_a_second(void)
 
 void machine_reboot(void)
 {
+	log_flush();
 	serial_drain();
 	arch_irq_disable();
 	i8042_reset_cpu();
@@ -57,6 +59,7 @@ void machine_reboot(void)
 
 void machine_poweroff(void)
 {
+	log_flush();
 	serial_drain();
 	nmi_watch_pause();
 	arch_irq_disable();
@@ -71,6 +74,7 @@ void machine_poweroff(void)
 
 void machine_exit(int code)
 {
+	log_flush();
 	serial_drain();
 	nmi_watch_pause();
 	arch_irq_disable();

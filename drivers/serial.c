@@ -21,8 +21,9 @@
  * there is room the console resumes it.  Bytes that came before the driver are
  * kept (drivers/uart.c), so a sender may begin before the kernel does.
  *
- * Locking: serial.lock is held, interrupts off, for one call of the sink (a
- * line: up to 7 ms on a real port), so that lines stay whole.  In a panic it is
+ * Locking: serial.lock is held for one call of the sink (a line: up to 7 ms on a
+ * real port), so that lines stay whole.  Interrupts stay on meanwhile: handlers
+ * leave their lines to a thread (kernel/core/printk.c).  In a panic the lock is
  * tried and then ignored.  serial.input_lock guards what decides about the
  * receiver's interrupt; under it the console's lock is taken, never the other way.
  *
@@ -39,11 +40,15 @@
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
 
-#define SERIAL_IRQ 4
-#define PORT       UART_COM1
+#define SERIAL_IRQ    4
+#define PORT          UART_COM1
+
+/* Bytes that one interrupt takes: interrupts are off meanwhile, and each costs
+ * 1500 instructions.  What is left interrupts again at once. */
+#define BYTES_AT_ONCE 8U
 
 /* Keys of others for which there is room while the port is held. */
-#define SPARE_KEYS 64U
+#define SPARE_KEYS    64U
 
 static struct {
 	struct spinlock lock;
@@ -76,20 +81,19 @@ static void write_byte(uint8_t byte)
 
 static void serial_write(const char *text, size_t size)
 {
-	bool enabled = false;
-	bool locked = true;
+	struct console_writer writer;
 
-	if (panic_in_progress())
-		locked = spin_trylock_irqsave(&serial.lock, &enabled);
-	else
-		enabled = spin_lock_irqsave(&serial.lock);
+	if (!console_begin_write(&writer, &serial.lock) &&
+	    !panic_in_progress()) {
+		serial.statistics.dropped += size;
+		return;
+	}
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] == '\n')
 			write_byte('\r');
 		write_byte((uint8_t)text[i]);
 	}
-	if (locked)
-		spin_unlock_irqrestore(&serial.lock, enabled);
+	console_end_write(&writer);
 }
 
 static struct console_sink serial_sink = {
@@ -140,7 +144,7 @@ enum serial_input {
 
 static enum serial_input receive(void)
 {
-	for (unsigned int i = 0; i < UART_FIFO_BYTES; i++) {
+	for (unsigned int i = 0; i < BYTES_AT_ONCE; i++) {
 		uint8_t status = uart_read(PORT, UART_LSR);
 
 		/* The port is gone. */
@@ -199,9 +203,10 @@ void serial_drain(void)
 
 struct serial_statistics serial_statistics(void)
 {
-	bool enabled = spin_lock_irqsave(&serial.lock);
-	struct serial_statistics copy = serial.statistics;
+	struct serial_statistics copy;
 
-	spin_unlock_irqrestore(&serial.lock, enabled);
+	spin_lock(&serial.lock);
+	copy = serial.statistics;
+	spin_unlock(&serial.lock);
 	return copy;
 }

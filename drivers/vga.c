@@ -353,20 +353,12 @@ static void put(char c)
 	}
 }
 
-/* True: the lock is held.  In a panic it may not be. */
-static bool lock_unless_panic(bool *enabled)
-{
-	if (panic_in_progress())
-		return spin_trylock_irqsave(&vga.lock, enabled);
-	*enabled = spin_lock_irqsave(&vga.lock);
-	return true;
-}
-
 static void vga_write(const char *text, size_t size)
 {
-	bool enabled;
-	bool locked = lock_unless_panic(&enabled);
+	struct console_writer writer;
 
+	if (!console_begin_write(&writer, &vga.lock) && !panic_in_progress())
+		return;
 	if (vga.back != 0) {
 		vga.back = 0;
 		show_all();
@@ -374,8 +366,7 @@ static void vga_write(const char *text, size_t size)
 	for (size_t i = 0; i < size; i++)
 		put(text[i]);
 	show_cursor();
-	if (locked)
-		spin_unlock_irqrestore(&vga.lock, enabled);
+	console_end_write(&writer);
 }
 
 static struct console_sink vga_sink = {
@@ -385,17 +376,18 @@ static struct console_sink vga_sink = {
 
 void vga_scrollback(int lines)
 {
-	bool enabled;
-	bool locked = lock_unless_panic(&enabled);
-	int back = clamp((int)vga.back + lines, 0, (int)vga.depth);
+	struct console_writer writer;
+	int back;
 
+	/* Page Up works after a panic, too. */
+	(void)console_begin_write(&writer, &vga.lock);
+	back = clamp((int)vga.back + lines, 0, (int)vga.depth);
 	if ((unsigned int)back != vga.back) {
 		vga.back = (unsigned int)back;
 		show_all();
 		show_cursor();
 	}
-	if (locked)
-		spin_unlock_irqrestore(&vga.lock, enabled);
+	console_end_write(&writer);
 }
 
 bool vga_scroll_key(int key)
@@ -420,8 +412,7 @@ void vga_init(void)
 
 void vga_remap(void)
 {
-	bool enabled = spin_lock_irqsave(&vga.lock);
-
+	spin_lock(&vga.lock);
 	vga.screen = phys_to_virt(VGA_PHYSICAL);
-	spin_unlock_irqrestore(&vga.lock, enabled);
+	spin_unlock(&vga.lock);
 }

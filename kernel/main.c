@@ -38,6 +38,7 @@
 #include "kernel/core/watchdog.h"
 #include "kernel/core/work.h"
 #include "kernel/fail.h"
+#include "kernel/failure_dump.h"
 #include "kernel/files.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
@@ -386,9 +387,13 @@ static void begin_service_threads(void)
 {
 	watchdog_register_threads(visit_all_threads);
 	refiller_start();
+	if (thread_create_priority("printk", PRIORITY_HIGH, log_thread, NULL) ==
+	    NULL)
+		panic("the thread that prints the log cannot be started");
 	if (thread_create_priority("worker", PRIORITY_HIGH, work_thread,
 	                           NULL) == NULL)
 		panic("the worker thread cannot be started");
+	failure_dump_start();
 	begin_recovery();
 }
 
@@ -550,5 +555,6 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	tracer_start();
 	fail_start();
 	boot_crumb("people");
+	irq_boot_is_over();
 	serve_people();
 }

@@ -30,6 +30,7 @@
 #include "drivers/keyboard.h"
 #include "drivers/pit.h"
 #include "kernel/arch/arch.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/panic.h"
@@ -178,8 +179,10 @@ static void timer_sample(void *data)
 	void (*probe)(void) = READ_ONCE(timer_probe);
 
 	record(data, 0);
-	if (probe != NULL)
+	if (probe != NULL) {
+		irqsoff_set_place((uintptr_t)probe + 1);
 		probe();
+	}
 }
 
 static void keyboard_sample(int code, void *data)

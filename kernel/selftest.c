@@ -30,6 +30,7 @@
 #include "kernel/core/console.h"
 #include "kernel/core/context.h"
 #include "kernel/core/fault.h"
+#include "kernel/core/irq.h"
 #include "kernel/core/line_table.h"
 #include "kernel/core/lock_order.h"
 #include "kernel/core/nmi.h"
@@ -511,6 +512,8 @@ void selftest_main(const char *filter)
 	console_write_to("vga", line, (size_t)length);
 	tap("# %u passed, %u failed, %u skipped", result.passed, result.failed,
 	    result.skipped);
+	tap("# %s", irq_longest_off(line, sizeof(line)));
+	tap("# %s", irq_longest_report(line, sizeof(line)));
 	tap("# nmis %llu", (unsigned long long)nmi_count());
 	selftest_end_machine(result.failed == 0);
 }

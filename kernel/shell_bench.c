@@ -8,6 +8,7 @@
  * versions of the code.
  */
 #include "kernel/arch/arch.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/arch/window.h"
 #include "kernel/core/console.h"
 #include "kernel/core/sched.h"
@@ -65,6 +66,7 @@ static void bench_window(void)
 	bool enabled = arch_irq_save();
 	uint64_t begin = arch_cycles();
 
+	irqsoff_discard();
 	for (unsigned int i = 0; i < ROUNDS / 2; i++) {
 		window_open(NULL);
 		window_open(mine);

@@ -84,6 +84,7 @@ static int run_irqs(int argc, char **argv __unused)
 {
 	uint64_t spurious = 0;
 	uint64_t unhandled = 0;
+	char text[160];
 
 	if (argc > 1)
 		return -EINVAL;
@@ -96,6 +97,8 @@ static int run_irqs(int argc, char **argv __unused)
 	               (unsigned long long)spurious);
 	console_printf("ERR: %10llu   Interrupts without a handler\n",
 	               (unsigned long long)unhandled);
+	console_printf("%s\n", irq_longest_off(text, sizeof(text)));
+	console_printf("%s\n", irq_longest_report(text, sizeof(text)));
 	print_devices();
 	print_uptime();
 	return 0;

@@ -64,6 +64,19 @@ void *memset(void *to, int byte, size_t size)
 	unsigned char *at = to;
 	const uint64_t pattern = 0x0101010101010101UL * (unsigned char)byte;
 
+	/* Eight at once: a page is cleared with interrupts off here and there. */
+	for (; size >= 8 * WORD; size -= 8 * WORD, at += 8 * WORD) {
+		struct word *word = (struct word *)at;
+
+		word[0].value = pattern;
+		word[1].value = pattern;
+		word[2].value = pattern;
+		word[3].value = pattern;
+		word[4].value = pattern;
+		word[5].value = pattern;
+		word[6].value = pattern;
+		word[7].value = pattern;
+	}
 	for (; size >= WORD; size -= WORD, at += WORD)
 		((struct word *)at)->value = pattern;
 	for (; size > 0; size--)

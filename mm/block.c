@@ -48,17 +48,16 @@ void block_unclaim(struct zone *zone, struct page *page, unsigned int order)
 	}
 }
 
-/* A USED block that is not compound becomes two of the next smaller order.
- * zone->lock held. */
+/* A USED block that is not compound becomes two of the next smaller order.  What
+ * its other pages say of an order is old; only the heads' counts, so this takes
+ * the same time for all orders.  zone->lock held. */
 void block_halve(struct page *page)
 {
 	unsigned int order = page->order - 1U;
 	struct page *upper = page + (1UL << order);
 
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		page[i].order = (uint8_t)order;
-		upper[i].order = (uint8_t)order;
-	}
+	page->order = (uint8_t)order;
+	upper->order = (uint8_t)order;
 	upper->state = PAGE_USED; /* the same column as USED_TAIL */
 	upper->taker = page->taker;
 	upper->gfp = page->gfp;

@@ -174,7 +174,9 @@ unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
 	     pfn++) {
 		const struct page *page = zone_page(zone, pfn);
 
-		if (page->state == PAGE_FREE || page->state == PAGE_FREE_TAIL)
+		uint8_t state = READ_ONCE(page->state);
+
+		if (state == PAGE_FREE || state == PAGE_FREE_TAIL)
 			return pfn;
 	}
 	return -1UL;

@@ -148,23 +148,6 @@ bool exclusive_park_locked(struct node *node, struct page *page)
 
 /* ---- The refiller: frames ------------------------------------------------ */
 
-/* One free page of ZONE inside a region that is split already, or NULL. */
-static struct page *take_from_split_region(struct node *node, struct zone *zone)
-{
-	const struct exclusive_pool *pool = &node->pool;
-
-	for (unsigned int i = pool->regions; i > 0; i--) {
-		unsigned long first = pool->region[i - 1] * REGION_FRAMES;
-		struct page *page;
-
-		page = block_take_within(node, zone, first,
-		                         first + REGION_FRAMES - 1);
-		if (page != NULL)
-			return page;
-	}
-	return NULL;
-}
-
 static bool may_split(const struct exclusive_pool *pool)
 {
 	return pool->tables_left > 0 && pool->regions < EXCLUSIVE_MAX_REGIONS;
@@ -176,31 +159,77 @@ static bool right_allows(const struct zone *zone, enum watermark mark,
 	return watermark_ok(zone, 0, zone->watermark[mark], ZONE_NORMAL, right);
 }
 
-/* Has ZONE a free page in a region that is split already? */
+/* Where a search of the regions that are split already is. */
+struct split_search {
+	unsigned int regions; /* still to look at, the newest first */
+	unsigned long pfn;    /* the next frame; -1: of a new region */
+};
+
+/*
+ * A frame of ZONE that looked free, in a region that is split already, or -1:
+ * there is no more.  There may be hundreds of thousands to look at, so this is
+ * done without the lock: the answer is a guess.
+ */
+static unsigned long find_in_split_region(const struct exclusive_pool *pool,
+                                          const struct zone *zone,
+                                          struct split_search *search)
+{
+	while (search->regions > 0) {
+		unsigned long first =
+			pool->region[search->regions - 1] * REGION_FRAMES;
+		unsigned long last = first + REGION_FRAMES - 1;
+		unsigned long pfn = buddy_find_within(
+			zone, search->pfn == -1UL ? first : search->pfn, last);
+
+		if (pfn != -1UL) {
+			search->pfn = pfn + 1;
+			return pfn;
+		}
+		search->regions--;
+		search->pfn = -1UL;
+	}
+	return -1UL;
+}
+
+/* Has ZONE a free page in a region that is split already?  A guess. */
 static bool has_split_region(const struct node *node, const struct zone *zone)
 {
-	const struct exclusive_pool *pool = &node->pool;
+	struct split_search search = { node->pool.regions, -1UL };
 
-	for (unsigned int i = 0; i < pool->regions; i++) {
-		unsigned long first = pool->region[i] * REGION_FRAMES;
+	return find_in_split_region(&node->pool, zone, &search) != -1UL;
+}
 
-		if (buddy_find_within(zone, first, first + REGION_FRAMES - 1) !=
-		    -1UL)
-			return true;
-	}
-	return false;
+static bool zone_allows(struct zone *zone, enum watermark mark,
+                        enum reserve_right right)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	bool allowed = right_allows(zone, mark, right);
+
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return allowed;
 }
 
 bool exclusive_frame_available(struct node *node, struct zone *zone,
                                enum reserve_right right)
 {
-	bool enabled = spin_lock_irqsave(&zone->lock);
-	bool available =
-		right_allows(zone, WMARK_MIN, right) &&
-		(may_split(&node->pool) || has_split_region(node, zone));
+	return zone_allows(zone, WMARK_MIN, right) &&
+	       (may_split(&node->pool) || has_split_region(node, zone));
+}
 
+/* Frame PFN of ZONE, LOOSE, or any frame (PFN is -1), if RIGHT at MARK allows
+ * and it is free. */
+static struct page *take_frame_at(struct node *node, struct zone *zone,
+                                  enum watermark mark, enum reserve_right right,
+                                  unsigned long pfn)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	struct page *page = NULL;
+
+	if (right_allows(zone, mark, right))
+		page = pfn == -1UL ? block_take(node, zone, 0)
+		                   : block_take_within(node, zone, pfn, pfn);
 	spin_unlock_irqrestore(&zone->lock, enabled);
-	return available;
+	return page;
 }
 
 /* One page of ZONE, LOOSE, if RIGHT at MARK allows; its region is split or can
@@ -209,15 +238,17 @@ static struct page *take_from_zone(struct node *node, struct zone *zone,
                                    enum watermark mark,
                                    enum reserve_right right)
 {
-	bool enabled = spin_lock_irqsave(&zone->lock);
+	struct split_search search = { node->pool.regions, -1UL };
 	struct page *page = NULL;
+	unsigned long pfn;
 
-	if (right_allows(zone, mark, right)) {
-		page = take_from_split_region(node, zone);
-		if (page == NULL && may_split(&node->pool))
-			page = block_take(node, zone, 0);
-	}
-	spin_unlock_irqrestore(&zone->lock, enabled);
+	if (!zone_allows(zone, mark, right))
+		return NULL;
+	while (page == NULL &&
+	       (pfn = find_in_split_region(&node->pool, zone, &search)) != -1UL)
+		page = take_frame_at(node, zone, mark, right, pfn);
+	if (page == NULL && may_split(&node->pool))
+		page = take_frame_at(node, zone, mark, right, -1UL);
 	return page;
 }
 

@@ -127,18 +127,27 @@ static void check_poison(const mempool_t *pool, void *element)
  * False: it is full.  Whoever pops the element may be who ends the pool, so it is
  * woken under the lock: with its release nothing touches the pool any more.
  */
-static bool push(mempool_t *pool, void *element)
+static bool mempool_insert(mempool_t *pool, void *element)
 {
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	bool room = pool->count < pool->minimum;
 
 	if (room) {
-		poison(pool, element);
 		pool->element[pool->count++] = element;
 		wake_up(&pool->queue);
 	}
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	return room;
+}
+
+/* The same.  A block of order 10 is 4 MiB of poison, and nobody else knows the
+ * element yet: interrupts stay on meanwhile. */
+static bool push(mempool_t *pool, void *element)
+{
+	if (READ_ONCE(pool->count) >= pool->minimum)
+		return false;
+	poison(pool, element);
+	return mempool_insert(pool, element);
 }
 
 /* NULL: it is empty. */

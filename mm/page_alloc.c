@@ -399,22 +399,42 @@ static unsigned int order_for(size_t size)
 	return order;
 }
 
-/* Make 2^order single pages of a block and free those from KEEP on. */
+/* Pages that are cut off in one piece, with interrupts off. */
+#define CUT_SLICE 4UL
+
+/* The pages FROM..TO of a block that begins at PAGE, whose parts before FROM are
+ * single pages already.  zone->lock held. */
+static void cut_slice(struct node *node, struct zone *zone, struct page *page,
+                      unsigned long from, unsigned long to, unsigned long keep,
+                      uintptr_t caller)
+{
+	for (unsigned long i = from; i < to; i++) {
+		while (page[i].order > 0) {
+			block_halve(&page[i]);
+			page[i + (1UL << page[i].order)].refcount = 1;
+		}
+		page[i].refcount = 1;
+		if (i >= keep)
+			page_give_block(node, zone, &page[i], 0, caller);
+	}
+}
+
+/* Make 2^order single pages of a block and free those from KEEP on.  Between two
+ * slices what is left is the rest of the block, halved as far as its first page
+ * needs. */
 static void cut_block(struct node *node, struct page *page, unsigned long keep,
                       uintptr_t caller)
 {
 	struct zone *zone = page_zone(node, page);
 	unsigned long pages = 1UL << page->order;
-	bool enabled = spin_lock_irqsave(&zone->lock);
 
-	for (unsigned long i = 0; i < pages; i++) {
-		while (page[i].order > 0)
-			block_halve(&page[i]);
-		page[i].refcount = 1;
-		if (i >= keep)
-			page_give_block(node, zone, &page[i], 0, caller);
+	for (unsigned long from = 0; from < pages; from += CUT_SLICE) {
+		bool enabled = spin_lock_irqsave(&zone->lock);
+
+		cut_slice(node, zone, page, from, min(pages, from + CUT_SLICE),
+		          keep, caller);
+		spin_unlock_irqrestore(&zone->lock, enabled);
 	}
-	spin_unlock_irqrestore(&zone->lock, enabled);
 }
 
 static void report_exact(uintptr_t caller)
@@ -447,7 +467,7 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 /* ---- Bulk ---------------------------------------------------------------------------------- */
 
 /* Slots that are filled in one piece, with interrupts off. */
-#define BULK_SLICE 8UL
+#define BULK_SLICE 4UL
 
 /* Filled slots of ARRAY from DONE on are passed over; the next empty one. */
 static unsigned long bulk_skip(struct page *const *array, unsigned long done,

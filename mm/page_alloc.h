@@ -67,7 +67,7 @@ void free_pages_exact(void *address, size_t size);
  * If a zone has more than its LOW mark + SLOTS pages free (all slots count, filled
  * ones too), all are filled.  Otherwise the first empty slot gets a page in the
  * ordinary way, as alloc_page() would get it, or none; and so does the only
- * empty one.  Pages are taken 8 at a time, and between two such slices
+ * empty one.  Pages are taken 4 at a time, and between two such slices
  * interrupts are on: if others bring the zone to its LOW mark meanwhile, the
  * rest stays empty.  COMP and EXCLUSIVE are refused.
  */

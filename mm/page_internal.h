@@ -28,6 +28,9 @@ __must_check struct page *page_pass(struct node *node,
 __must_check struct page *alloc_slow_path(struct node *node,
                                           const struct alloc_request *request);
 
+/* The first line of a failed request's dump. */
+void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp);
+
 /* Drop a reference: __free_pages() (WHOLE) and put_page() (not). */
 void page_drop(struct node *node, struct page *page, unsigned int order,
                uintptr_t caller, bool whole);

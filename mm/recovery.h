@@ -47,6 +47,10 @@ struct recovery_ops {
 	/* Let the caller wait if reclaim is in a bad way. */
 	void (*throttle)(struct node *node,
 	                 const struct alloc_request *request);
+	/* A request that failed with interrupts off is to be told: copy what its
+	 * dump is about, for a thread to print.  False: not possible now. */
+	bool (*dump_later)(struct node *node,
+	                   const struct alloc_request *request);
 	/* Has the node as many dirty pages as it may? */
 	bool (*too_dirty)(struct node *node);
 };

@@ -12,53 +12,53 @@
 
 #include "kernel/core/printk.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "mm/lru.h"
 #include "mm/node.h"
 
 #define KB (PAGE_SIZE / KIB)
 
-static unsigned long isolated(const struct node *node, enum lru_kind kind)
-{
-	unsigned long sum = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		sum += READ_ONCE(node->zone[type].lru.isolated[kind]);
-	return sum;
-}
+/* The sum of a field over all zones of REPORT. */
+#define SUM(report, field)                                                     \
+	({                                                                     \
+		unsigned long sum = 0;                                         \
+                                                                               \
+		for (unsigned int type = 0; type < ZONE_COUNT; type++)         \
+			sum += READ_ONCE((report)->zone[type].field);          \
+		sum;                                                           \
+	})
 
 /* In pages, of all zones. */
-static void show_lists(const struct node *node)
+static void show_lists(const struct mem_report *report)
 {
 	pr_warn("active_anon:%lu inactive_anon:%lu isolated_anon:%lu\n",
-	        node_lru_count(node, LRU_ACTIVE_ANON),
-	        node_lru_count(node, LRU_INACTIVE_ANON),
-	        isolated(node, LRU_ANON));
+	        SUM(report, lru.count[LRU_ACTIVE_ANON]),
+	        SUM(report, lru.count[LRU_INACTIVE_ANON]),
+	        SUM(report, lru.isolated[LRU_ANON]));
 	pr_warn(" active_file:%lu inactive_file:%lu isolated_file:%lu\n",
-	        node_lru_count(node, LRU_ACTIVE_FILE),
-	        node_lru_count(node, LRU_INACTIVE_FILE),
-	        isolated(node, LRU_FILE));
+	        SUM(report, lru.count[LRU_ACTIVE_FILE]),
+	        SUM(report, lru.count[LRU_INACTIVE_FILE]),
+	        SUM(report, lru.isolated[LRU_FILE]));
 	pr_warn(" unevictable:%lu dirty:%lu writeback:%lu\n",
-	        node_lru_count(node, LRU_UNEVICTABLE), node_file_dirty(node),
-	        node_writeback(node));
-	pr_warn(" free:%lu free_pcp:0 free_cma:0\n", node_free(node));
+	        SUM(report, lru.count[LRU_UNEVICTABLE]),
+	        SUM(report, lru.file_dirty), SUM(report, lru.writeback));
+	pr_warn(" free:%lu free_pcp:0 free_cma:0\n", SUM(report, free_pages));
 }
 
 /* In kilobytes.  There is one node. */
-static void show_node(const struct node *node)
+static void show_node(const struct mem_report *report)
 {
-	bool hopeless =
-		READ_ONCE(node->reclaim.kswapd_failures) >= MAX_RECLAIM_RETRIES;
-
 	pr_warn("Node 0 active_anon:%lukB inactive_anon:%lukB "
 	        "active_file:%lukB inactive_file:%lukB unevictable:%lukB "
 	        "dirty:%lukB writeback:%lukB all_unreclaimable? %s\n",
-	        node_lru_count(node, LRU_ACTIVE_ANON) * KB,
-	        node_lru_count(node, LRU_INACTIVE_ANON) * KB,
-	        node_lru_count(node, LRU_ACTIVE_FILE) * KB,
-	        node_lru_count(node, LRU_INACTIVE_FILE) * KB,
-	        node_lru_count(node, LRU_UNEVICTABLE) * KB,
-	        node_file_dirty(node) * KB, node_writeback(node) * KB,
-	        hopeless ? "yes" : "no");
+	        SUM(report, lru.count[LRU_ACTIVE_ANON]) * KB,
+	        SUM(report, lru.count[LRU_INACTIVE_ANON]) * KB,
+	        SUM(report, lru.count[LRU_ACTIVE_FILE]) * KB,
+	        SUM(report, lru.count[LRU_INACTIVE_FILE]) * KB,
+	        SUM(report, lru.count[LRU_UNEVICTABLE]) * KB,
+	        SUM(report, lru.file_dirty) * KB,
+	        SUM(report, lru.writeback) * KB,
+	        report->hopeless ? "yes" : "no");
 }
 
 /* "Node 0 Normal: 3*4kB 1*8kB ... = 1234kB"; Linux puts a letter for each type of
@@ -105,32 +105,53 @@ static void show_zone(const struct zone *zone)
 	        zone->lowmem_reserve[ZONE_MOVABLE]);
 }
 
-static unsigned long present_pages(const struct node *node)
+void show_mem_print(const struct mem_report *report)
 {
-	unsigned long present = 0;
+	unsigned long present = SUM(report, present);
 
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		present += node->zone[type].present;
-	return present;
+	pr_warn("Mem-Info:\n");
+	show_lists(report);
+	show_node(report);
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (report->zone[type].managed > 0)
+			show_zone(&report->zone[type]);
+	}
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (report->zone[type].managed > 0)
+			show_free_lists(&report->zone[type]);
+	}
+	pr_warn("parked pool: %lu of %lu..%lu, %lu tables for splitting\n",
+	        report->parked, report->parked_low, report->parked_high,
+	        report->tables_left);
+	pr_warn("%lu pages RAM\n", present);
+	pr_warn("%lu pages reserved\n", present - SUM(report, managed));
+}
+
+/* What the report says of NODE, but for its zones. */
+static void describe_node(const struct node *node, const struct zone *zones,
+                          struct mem_report *report)
+{
+	*report = (struct mem_report){
+		.zone = zones,
+		.hopeless = READ_ONCE(node->reclaim.kswapd_failures) >=
+		            MAX_RECLAIM_RETRIES,
+		.parked = node->pool.count,
+		.parked_low = node->pool.low,
+		.parked_high = node->pool.high,
+		.tables_left = node->pool.tables_left,
+	};
+}
+
+void show_mem_copy(const struct node *node, struct mem_copy *copy)
+{
+	memcpy(copy->zone, node->zone, sizeof(copy->zone));
+	describe_node(node, copy->zone, &copy->report);
 }
 
 void show_mem(struct node *node)
 {
-	pr_warn("Mem-Info:\n");
-	show_lists(node);
-	show_node(node);
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		if (node->zone[type].managed > 0)
-			show_zone(&node->zone[type]);
-	}
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		if (node->zone[type].managed > 0)
-			show_free_lists(&node->zone[type]);
-	}
-	pr_warn("parked pool: %lu of %lu..%lu, %lu tables for splitting\n",
-	        node->pool.count, node->pool.low, node->pool.high,
-	        node->pool.tables_left);
-	pr_warn("%lu pages RAM\n", present_pages(node));
-	pr_warn("%lu pages reserved\n",
-	        present_pages(node) - node_managed(node));
+	struct mem_report report;
+
+	describe_node(node, node->zone, &report);
+	show_mem_print(&report);
 }

@@ -47,6 +47,7 @@
  * Source: Linux 6.12, mm/page_alloc.c, __alloc_pages_slowpath() and what it
  * calls.
  */
+#include "kernel/arch/arch.h"
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
@@ -486,17 +487,26 @@ static enum step never_fail(struct climb *climb)
 	return START_AGAIN;
 }
 
-/* The dump of a failed request, in Linux's shape (warn_alloc()). */
-static void dump_failure(struct node *node, const struct alloc_request *request)
+void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp)
 {
 	char names[160];
 
-	if (!ratelimit_pass(&node->dump_limit))
-		return;
-	gfp_format(names, sizeof(names), request->gfp);
+	gfp_format(names, sizeof(names), gfp);
 	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
 	        "nodemask=(null)\n",
-	        context_name(), request->order, request->gfp, names);
+	        who, order, gfp, names);
+}
+
+/* The dump of a failed request, in Linux's shape (warn_alloc()).  Its forty lines
+ * are more than may be written with interrupts off. */
+static void dump_failure(struct node *node, const struct alloc_request *request)
+{
+	if (!ratelimit_pass(&node->dump_limit))
+		return;
+	if (!arch_irq_enabled() && node->recovery.dump_later != NULL &&
+	    node->recovery.dump_later(node, request))
+		return;
+	page_alloc_print_failure(context_name(), request->order, request->gfp);
 	backtrace_print(NULL);
 	show_mem(node);
 }

@@ -377,7 +377,8 @@ static const char *check_tail(const struct page *head, const struct page *page)
 			return "B4";
 		return idle_page_is_sound(page) ? NULL : "corrupt";
 	}
-	if (page->state != PAGE_USED_TAIL || page->order != head->order ||
+	if (page->state != PAGE_USED_TAIL ||
+	    ((head->flags & PAGE_COMPOUND) && page->order != head->order) ||
 	    (page->flags & PAGE_COMPOUND) != (head->flags & PAGE_COMPOUND) ||
 	    READ_ONCE(page->refcount) != 0)
 		return "corrupt";

@@ -5,6 +5,7 @@
  */
 #include "kernel/arch/arch.h"
 
+#include "kernel/arch/irqsoff.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
 
@@ -27,20 +28,28 @@ bool arch_irq_enabled(void)
 
 void arch_irq_enable(void)
 {
+	irqsoff_end();
 	__asm__ volatile("sti" : : : "memory");
+}
+
+bool irqsoff_save(uintptr_t place)
+{
+	bool enabled = arch_irq_enabled();
+
+	__asm__ volatile("cli" : : : "memory");
+	if (irqsoff_measures && enabled)
+		irqsoff_begin(place);
+	return enabled;
 }
 
 void arch_irq_disable(void)
 {
-	__asm__ volatile("cli" : : : "memory");
+	(void)irqsoff_save(RETURN_ADDRESS());
 }
 
 bool arch_irq_save(void)
 {
-	bool enabled = arch_irq_enabled();
-
-	arch_irq_disable();
-	return enabled;
+	return irqsoff_save(RETURN_ADDRESS());
 }
 
 void arch_irq_restore(bool enabled)

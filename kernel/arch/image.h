@@ -12,10 +12,11 @@
 #include "kernel/arch/paging.h"
 #include "lib/types.h"
 
-extern const char boot_begin[], boot_end[];     /* of no use after boot */
-extern const char text_begin[], text_end[];     /* RX */
-extern const char rodata_begin[], rodata_end[]; /* R */
-extern const char data_begin[], data_end[];     /* RW: .data, .bss, stacks */
+extern const char boot_begin[], boot_end[]; /* of no use after boot */
+extern const char text_begin[], text_end[]; /* RX */
+extern const char tests_text_begin[], tests_text_end[]; /* part of it */
+extern const char rodata_begin[], rodata_end[];         /* R */
+extern const char data_begin[], data_end[]; /* RW: .data, .bss, stacks */
 
 /* The first byte of a stack's guard page, and the first behind the stack. */
 extern const char boot_stack_guard[], boot_stack_top[];
@@ -51,6 +52,13 @@ static inline uint64_t image_physical_start(void)
 static inline uint64_t image_physical_end(void)
 {
 	return image_to_phys(data_end);
+}
+
+/* Is ADDRESS code of the self-test's suites? */
+static inline bool image_is_tests_text(uintptr_t address)
+{
+	return address >= (uintptr_t)tests_text_begin &&
+	       address < (uintptr_t)tests_text_end;
 }
 
 /* Is ADDRESS code of the kernel? */

@@ -54,6 +54,7 @@ FRAME_VECTOR	equ 17 * 8
 STUB_BYTES	equ 16	; trap_stub N begins at trap_stubs + N * 16
 
 extern trap_dispatch
+extern irqsoff_end
 extern fault_catch_begin
 extern fault_catch_end
 global trap_stubs
@@ -243,6 +244,7 @@ align 16
 arch_wait_for_interrupt:
 	push rbp
 	mov rbp, rsp
+	call irqsoff_end
 	sti
 arch_halt:
 	hlt

@@ -14,6 +14,7 @@
 #include "kernel/arch/trap.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
 #include "kernel/arch/step.h"
@@ -71,12 +72,10 @@ static void skip_halt(struct trap_frame *frame)
 		frame->rip += HALT_BYTES;
 }
 
-void trap_dispatch(struct trap_frame *frame)
+static void dispatch(struct trap_frame *frame)
 {
 	struct fault_expect *expect;
 
-	if (frame->vector == VECTOR_DEBUG && step_trap(frame))
-		return;
 	if (is_exception(frame->vector)) {
 		call_handler(frame);
 		return;
@@ -87,6 +86,35 @@ void trap_dispatch(struct trap_frame *frame)
 	call_handler(frame);
 	skip_halt(frame);
 	this_cpu()->expect = expect;
+}
+
+/* An NMI may come in the middle of anything, and the time is not its victim's. */
+static void dispatch_nmi(struct trap_frame *frame)
+{
+	uint64_t begin = arch_cycles();
+
+	dispatch(frame);
+	irqsoff_exclude(arch_cycles() - begin);
+}
+
+/* A trap that found interrupts on is a stretch with interrupts off. */
+void trap_dispatch(struct trap_frame *frame)
+{
+	bool enabled = (frame->rflags & RFLAGS_IF) != 0;
+
+	if (frame->vector == VECTOR_DEBUG && step_trap(frame)) {
+		irqsoff_discard();
+		return;
+	}
+	if (frame->vector == VECTOR_NMI) {
+		dispatch_nmi(frame);
+		return;
+	}
+	if (enabled && irqsoff_measures)
+		irqsoff_begin(frame->rip + 1);
+	dispatch(frame);
+	if (enabled)
+		irqsoff_end();
 }
 
 const char *trap_name(unsigned int vector)

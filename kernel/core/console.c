@@ -78,6 +78,28 @@ static struct console_sink *sink_after(struct console_sink *sink)
 	                       __ATOMIC_ACQUIRE);
 }
 
+/* A handler may have come upon the writer, and a panic upon anybody. */
+bool console_begin_write(struct console_writer *writer, struct spinlock *lock)
+{
+	*writer = (struct console_writer){ .lock = lock };
+	writer->tried = panic_in_progress() || in_interrupt();
+	if (!writer->tried)
+		spin_lock(lock);
+	else if (!spin_trylock_irqsave(lock, &writer->enabled))
+		writer->lock = NULL;
+	return writer->lock != NULL;
+}
+
+void console_end_write(const struct console_writer *writer)
+{
+	if (writer->lock == NULL)
+		return;
+	if (writer->tried)
+		spin_unlock_irqrestore(writer->lock, writer->enabled);
+	else
+		spin_unlock(writer->lock);
+}
+
 bool console_has_sinks(void)
 {
 	return sink_after(NULL) != NULL;

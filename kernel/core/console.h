@@ -11,11 +11,12 @@
 #include "lib/types.h"
 
 struct thread;
+struct spinlock;
 
 /*
- * A sink writes SIZE bytes.  Called from any context, possibly on top of
- * itself (interrupt, NMI-safe use excluded; panic included): it takes no lock
- * that it would wait for when panic_in_progress().  ANSI colour sequences
+ * A sink writes SIZE bytes.  Called by threads, by a handler only if that says
+ * something past the log, and in a panic, where it takes no lock that it would
+ * wait for: console_begin_write().  ANSI colour sequences
  * (ESC [ n m) and \b \r \n \t are understood by every sink.
  */
 struct console_sink {
@@ -23,6 +24,20 @@ struct console_sink {
 	void (*write)(const char *text, size_t size);
 	struct console_sink *next; /* private */
 };
+
+/*
+ * For sinks: one writer at a time, and interrupts stay as they are, however long
+ * a line takes.  False: nothing is held.  In a panic that does not matter; in a
+ * handler, which would wait for the thread beneath it, nothing may be written.
+ */
+struct console_writer {
+	struct spinlock *lock; /* NULL: not held */
+	bool tried;            /* by spin_trylock_irqsave() */
+	bool enabled;
+};
+bool console_begin_write(struct console_writer *writer, struct spinlock *lock);
+void console_end_write(const struct console_writer *writer);
+
 void console_register_sink(struct console_sink *sink);
 bool console_has_sinks(void);
 

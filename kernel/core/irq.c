@@ -30,15 +30,19 @@
  */
 #include "kernel/core/irq.h"
 
+#include "kernel/arch/irqsoff.h"
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
 #include "kernel/arch/trap.h"
 #include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/params.h"
 #include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/parse.h"
 
 enum line_state {
 	LINE_FREE,
@@ -128,6 +132,7 @@ static void run_handler(unsigned int irq)
 	cpu->expect = NULL;
 	window = window_open(line->owner.window.id != 0 ? &line->owner.window
 	                                                : NULL);
+	irqsoff_set_place((uintptr_t)line->handler + 1);
 	line->handler((int)irq, line->dev_id);
 	arch_irq_disable();
 	if (preempt_count() != count)
@@ -328,4 +333,55 @@ void irq_statistics(unsigned int irq, struct irq_statistics *statistics)
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
 		statistics->taken += READ_ONCE(cpus[cpu].irq_taken[irq]);
 	spin_unlock_irqrestore(&irq_lock, enabled);
+}
+
+static bool irqsoff_wanted = true;
+
+static int set_irqsoff(const char *value)
+{
+	uint64_t number;
+	int error = value == NULL ? -EINVAL : parse_number(value, &number);
+
+	if (error == 0 && number > 1)
+		error = -ERANGE;
+	if (error == 0)
+		irqsoff_wanted = number == 1;
+	return error;
+}
+
+PARAM(irqsoff, "irqsoff", "=0: do not measure how long interrupts stay off",
+      set_irqsoff);
+
+void irq_boot_is_over(void)
+{
+	if (irqsoff_wanted)
+		irqsoff_start();
+}
+
+static const char *irq_format_stretch(char *buffer, size_t size,
+                                      const char *what,
+                                      struct irqsoff_stretch stretch)
+{
+	unsigned int ticks = irqsoff_ticks_per_instruction();
+	unsigned int line;
+	const char *file = line_find(stretch.place - 1, &line);
+
+	scnprintf(buffer, size, "%s at most %llu %s, %s:%u", what,
+	          (unsigned long long)(ticks == 0 ? stretch.ticks
+	                                          : stretch.ticks / ticks),
+	          ticks == 0 ? "cycles" : "instructions",
+	          file == NULL ? "nowhere" : file, line);
+	return buffer;
+}
+
+const char *irq_longest_off(char *buffer, size_t size)
+{
+	return irq_format_stretch(buffer, size, "interrupts off",
+	                          irqsoff_longest());
+}
+
+const char *irq_longest_report(char *buffer, size_t size)
+{
+	return irq_format_stretch(buffer, size, "  with a line of the log",
+	                          irqsoff_longest_report());
 }

@@ -77,4 +77,19 @@ uint64_t irq_interrupted_rip(void);
 /* Install the vectors 32..47. */
 void irq_init(void);
 
+/* From here on it is measured how long interrupts stay off, unless the command
+ * line says irqsoff=0.  Thread context. */
+void irq_boot_is_over(void);
+
+/*
+ * "interrupts off at most 1234 instructions, FILE:LINE" into BUFFER, which it
+ * returns: the longest stretch since the boot, in cycles where the machine does
+ * not count instructions.  Handlers and traps are stretches of their own
+ * (kernel/arch/irqsoff.h).  Any context but an NMI.
+ */
+const char *irq_longest_off(char *buffer, size_t size);
+
+/* The same of stretches in which a line was logged; the other leaves them out. */
+const char *irq_longest_report(char *buffer, size_t size);
+
 #endif

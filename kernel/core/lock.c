@@ -24,6 +24,7 @@
 #include "kernel/core/lock.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/core/context.h"
 #include "kernel/core/lock_order.h"
 #include "kernel/core/panic.h"
@@ -79,7 +80,7 @@ static void release(struct spinlock *lock)
 
 bool spin_lock_irqsave(struct spinlock *lock)
 {
-	bool enabled = arch_irq_save();
+	bool enabled = irqsoff_save(CALLER);
 
 	preempt_disable();
 	take(lock, CALLER);
@@ -102,7 +103,7 @@ void spin_unlock_irqrestore_no_resched(struct spinlock *lock, bool enabled)
 
 bool spin_trylock_irqsave(struct spinlock *lock, bool *enabled)
 {
-	bool before = arch_irq_save();
+	bool before = irqsoff_save(CALLER);
 
 	preempt_disable();
 	if (try_to_take(lock)) {

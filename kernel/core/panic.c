@@ -32,6 +32,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/arch/image.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/arch/page_table.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/percpu.h"
@@ -422,6 +423,7 @@ static void begin(void)
 	uint32_t me = arch_cpu_id() + 1;
 	uint32_t nobody = 0;
 
+	irqsoff_stop();
 	arch_irq_disable();
 	if (!__atomic_compare_exchange_n(&panicking, &nobody, me, false,
 	                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&

@@ -22,10 +22,12 @@
  *
  * One is the printer for one line, with preemption off, and then gives the office
  * up: a more urgent thread takes over between two lines and prints what is left
- * and its own.  So no line waits until a less urgent thread runs again.  An
- * interrupt in the middle of a line leaves its lines to the printer beneath it, but
- * not an error (LOG_ERR and above): if the handler hangs, the printer never goes on.
- * Sinks may be entered on top of themselves (kernel/core/console.h).
+ * and its own.  So no line waits until a less urgent thread runs again.
+ *
+ * Where interrupts are off nobody prints at all, but in a panic and before there are
+ * threads: a line lasts for milliseconds.  The printer beneath prints it, or the
+ * tick finds it and wakes log_thread(), which is of the highest priority.  If a
+ * handler hangs, the NMI watchdog's panic prints what it has logged.
  *
  * An NMI takes no lock, and neither does an exception inside the ring's own
  * code.  Both put their lines into a small array of deferred lines, where a
@@ -40,12 +42,14 @@
 #include "kernel/core/printk.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/context.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
+#include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/parse.h"
@@ -54,6 +58,9 @@
 #define LINE_MAX       255 /* characters; fits into record_head.length */
 #define TEXT_MAX       512 /* of one printk(), which may be several lines */
 #define STAMP_MAX      32  /* "[18446744073709.551615] " is 24 */
+
+/* Lines that are passed over in one piece, with interrupts off. */
+#define SEEK_SLICE     16U
 
 /* An NMI says a line or two; the failure dump is never printed from one. */
 #define DEFERRED_LINES 8
@@ -99,6 +106,9 @@ static uint32_t deferred_claimed;
 static uint32_t deferred_lost;
 static bool printing; /* the consoles have a printer */
 
+static bool has_thread; /* log_thread() runs */
+static struct wait_queue log_readers = WAIT_QUEUE_INIT(log_readers);
+
 static enum log_level console_level = LOG_INFO;
 
 /* ---- The ring; log_lock held (or passed by, in a panic) ------------------ */
@@ -107,16 +117,22 @@ static void ring_write(uint64_t position, const void *from, size_t size)
 {
 	const char *bytes = from;
 
-	for (size_t i = 0; i < size; i++)
-		ring[(position + i) % LOG_SIZE] = bytes[i];
+	size_t at = position % LOG_SIZE;
+	size_t before_end = min(size, LOG_SIZE - at);
+
+	memcpy(ring + at, bytes, before_end);
+	memcpy(ring, bytes + before_end, size - before_end);
 }
 
 static void ring_read(uint64_t position, void *to, size_t size)
 {
 	char *bytes = to;
 
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = ring[(position + i) % LOG_SIZE];
+	size_t at = position % LOG_SIZE;
+	size_t before_end = min(size, LOG_SIZE - at);
+
+	memcpy(bytes, ring + at, before_end);
+	memcpy(bytes + before_end, ring, size - before_end);
 }
 
 static void advance(struct cursor *cursor, const struct record_head *head)
@@ -169,17 +185,23 @@ static bool ring_next(struct cursor *cursor, struct record *record,
 	return true;
 }
 
-/* A cursor at line NUMBER, or at the oldest one if that is gone. */
-static struct cursor ring_seek(uint64_t number)
+/*
+ * Bring CURSOR on to line NUMBER, at most SEEK_SLICE lines at a time, or to the
+ * oldest line if that is gone.  True: it is there.
+ */
+static bool ring_seek(struct cursor *cursor, uint64_t number)
 {
-	struct cursor cursor = first;
 	struct record_head head;
 
-	while (cursor.number < number && cursor.number < next.number) {
-		ring_read(cursor.position, &head, sizeof(head));
-		advance(&cursor, &head);
+	if (cursor->number < first.number)
+		*cursor = first;
+	for (unsigned int i = 0; i < SEEK_SLICE; i++) {
+		if (cursor->number >= number || cursor->number >= next.number)
+			return true;
+		ring_read(cursor->position, &head, sizeof(head));
+		advance(cursor, &head);
 	}
-	return cursor;
+	return false;
 }
 
 /* ---- Deferred lines ------------------------------------------------------ */
@@ -339,6 +361,21 @@ static bool something_to_show(void)
 	return READ_ONCE(shown.number) < READ_ONCE(next.number);
 }
 
+/* Is there a line, and nobody who prints it? */
+static bool is_due(void *data __unused)
+{
+	return console_has_sinks() && something_to_show() &&
+	       !READ_ONCE(printing);
+}
+
+/* Where interrupts are off the consoles are left to log_thread(), once there is
+ * one: a line lasts for milliseconds on a serial port. */
+static bool may_show_here(void)
+{
+	return !READ_ONCE(has_thread) || panic_in_progress() ||
+	       arch_irq_enabled();
+}
+
 /*
  * Become the printer, for one line and without being preempted, unless there is
  * one.  False: there was, or nothing to print.
@@ -358,21 +395,18 @@ static bool print_one(void)
 
 /*
  * A line that arrives between the printer's last look and its resignation would
- * stay behind: look again.  URGENT: an interrupt does not leave it to the printer
- * that it has come on top of, who may never go on.
+ * stay behind: look again.
  */
-static void update_consoles(bool urgent)
+static void update_consoles(void)
 {
 	if (panic_in_progress()) {
 		show_all();
 		return;
 	}
-	if (!console_has_sinks())
+	if (!console_has_sinks() || !may_show_here())
 		return;
 	while (something_to_show() && print_one())
 		;
-	if (urgent && in_hardirq())
-		show_all();
 }
 
 /* ---- Writing ------------------------------------------------------------ */
@@ -398,6 +432,7 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
 	const char *line = text;
 	bool logged;
 
+	irqsoff_note_report();
 	record.head.time = clock_microseconds();
 	record.head.level = (uint8_t)level;
 	vscnprintf(text, sizeof(text), format, arguments);
@@ -412,7 +447,7 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
 		line += length + (end != NULL);
 	} while (*line != '\0');
 	if (logged)
-		update_consoles(level <= LOG_ERR);
+		update_consoles();
 }
 
 void printk(enum log_level level, const char *format, ...)
@@ -435,7 +470,19 @@ void log_flush(void)
 	/* Whoever may not wait for the ring does not interrupt its holder. */
 	if (begin_access(&access))
 		end_access(&access);
-	update_consoles(false);
+	if (may_show_here())
+		update_consoles();
+	else if (is_due(NULL))
+		wake_up(&log_readers);
+}
+
+void log_thread(void *unused __unused)
+{
+	WRITE_ONCE(has_thread, true);
+	for (;;) {
+		wait_event(&log_readers, is_due, NULL);
+		update_consoles();
+	}
 }
 
 void log_set_console_level(enum log_level level)
@@ -466,29 +513,33 @@ PARAM(loglevel, "loglevel", "0..7: lines above it stay off the consoles",
 
 /* ---- Reading ------------------------------------------------------------- */
 
-/* The first line of the last COUNT, or of those from NUMBER on. */
-static bool seek_last(unsigned int count, struct cursor *cursor)
-{
-	struct access access;
-	uint64_t held;
-
-	if (!begin_access(&access))
-		return false;
-	held = next.number - first.number;
-	*cursor = ring_seek(next.number - min((uint64_t)count, held));
-	end_access(&access);
-	return true;
-}
-
+/* CURSOR to line NUMBER, slice by slice. */
 static bool seek_number(uint64_t number, struct cursor *cursor)
 {
 	struct access access;
+	bool there;
+
+	*cursor = (struct cursor){ 0, 0 };
+	do {
+		if (!begin_access(&access))
+			return false;
+		there = ring_seek(cursor, number);
+		end_access(&access);
+	} while (!there);
+	return true;
+}
+
+/* The first line of the last COUNT. */
+static bool seek_last(unsigned int count, struct cursor *cursor)
+{
+	struct access access;
+	uint64_t number;
 
 	if (!begin_access(&access))
 		return false;
-	*cursor = ring_seek(number);
+	number = next.number - min((uint64_t)count, next.number - first.number);
 	end_access(&access);
-	return true;
+	return seek_number(number, cursor);
 }
 
 static bool read_line(struct cursor *cursor, struct record *record)

@@ -50,6 +50,10 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
  */
 void log_flush(void);
 
+/* A thread's function, which never returns: prints what is logged where interrupts
+ * are off. */
+void log_thread(void *unused);
+
 /* Lines of a level above this stay in the ring.  Default LOG_INFO. */
 void log_set_console_level(enum log_level level);
 enum log_level log_console_level(void);

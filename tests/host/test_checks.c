@@ -158,6 +158,10 @@ CASE(checks, the_order_of_a_used_block_is_its_size)
 	EXPECT_SEEN(page->order, 4, "corrupt");
 	EXPECT_SEEN(page->order, 11, "corrupt");
 	EXPECT_SEEN(page->order, 0xff, "corrupt");
+	__free_pages(page, 3);
+	/* The others of a compound block know it, too: references go to the head. */
+	page = alloc_pages(GFP_KERNEL | __GFP_COMP, 3);
+	EXPECT(page != NULL);
 	EXPECT_SEEN(page[3].order, 0, "corrupt");
 	__free_pages(page, 3);
 	return check();

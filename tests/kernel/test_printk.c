@@ -416,11 +416,34 @@ CASE(printk, urgent_thread_does_not_wait_for_the_printer_that_it_preempts)
 	return NULL;
 }
 
-CASE(printk, error_in_an_interrupt_does_not_wait_for_the_line_beneath_it)
+CASE(printk, error_in_an_interrupt_follows_the_line_beneath_it)
 {
 	log_while(wait_for_interrupt);
 	EXPECT(urgent.done);
-	EXPECT(urgent.heard_at_once);
+	EXPECT(!urgent.heard_at_once);
+	EXPECT(heard("] an urgent line\n"));
+	return NULL;
+}
+
+/* Nobody else prints: this thread only waits, and is less urgent. */
+CASE(printk, error_with_interrupts_off_is_printed_by_the_log_thread)
+{
+	enum log_level level = log_console_level();
+	uint64_t end;
+	bool enabled;
+
+	begin_listening(false);
+	log_set_console_level(LOG_WARNING);
+	enabled = arch_irq_save();
+	log_urgent();
+	arch_irq_restore(enabled);
+	end = clock_microseconds() + 1000000;
+	while (!heard("] an urgent line\n") && clock_microseconds() < end)
+		arch_relax();
+	log_set_console_level(level);
+	ear.listens = false;
+	EXPECT(!urgent.heard_at_once);
+	EXPECT(heard("] an urgent line\n"));
 	return NULL;
 }
 

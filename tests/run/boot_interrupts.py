@@ -20,6 +20,9 @@ NMIS = 20  # in a whole self-test, at the very least
 MOST_NMIS = 20000
 FLOOD = 300
 
+# What docs/07-interrupts.md says of the serial port's handler, and some room.
+BOUND = 20000
+
 
 def keyboard_numbers(qemu):
     """(scan codes read by the driver, overruns, the recorder's columns)."""
@@ -194,6 +197,32 @@ def nmis_from_outside_meet_those_from_inside(lab):
     _, counted, log = short_run_under_nmis(lab, "selftest=nmi")
     own = number(log, r"nmi: (\d+) NMIs", "the suite")
     check(counted >= own, f"{counted} counted, {own} of them in one case")
+
+
+@boot_test
+def interrupts_are_off_for_a_bounded_number_of_instructions(lab):
+    """Where time is counted in instructions nothing is skipped, and the log says
+    how many they were at most, and where."""
+    with lab.boot("selftest=irqsoff", memory="512M", more=GUEST_TIME) as qemu:
+        qemu.console.expect("KTAP version 1")
+        expect_selftest_passes(qemu)
+        log = log_text(qemu)
+    check("# SKIP" not in log, "the instructions are not counted")
+    number(log, r"^# interrupts off at most (\d+) instructions, \S", "the log")
+
+
+@boot_test
+def irqs_says_how_long_interrupts_were_off(lab):
+    """After the boot, with a tick a hundred times a second."""
+    with lab.prompt(more=GUEST_TIME) as qemu:
+        command(qemu, "alloc 0 GFP_KERNEL")
+        answer = command(qemu, "irqs")
+        text = r"^interrupts off at most (\d+) instructions, \S"
+        most = number(answer, text, "irqs")
+        check(100 < most <= BOUND, f"{most} instructions:\n{answer}")
+    with lab.prompt("irqsoff=0", more=GUEST_TIME) as qemu:
+        answer = command(qemu, "irqs")
+        check("off at most 0 " in answer, f"it is measured:\n{answer}")
 
 
 @boot_test

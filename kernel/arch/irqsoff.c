@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/arch/irqsoff.c -- how long interrupts stay off, and where.
+ *
+ *	IF   1 ------+                       +------------ 1
+ *	             +-----------------------+
+ *	     begin: cli, or a trap      end: sti, or the trap's return
+ *
+ * A stretch belongs to a CPU, not to a thread: one that is switched away with
+ * interrupts off has its stretch ended by the thread that comes.  A handler's own
+ * time is a stretch, too, from the door (trap_dispatch()) to the way out; what
+ * the stub does before and behind that, some 70 instructions, is not in it.
+ *
+ * Invariants, on each CPU:
+ *
+ *  Q1  begin is called with interrupts off, and only by who found them on: so
+ *      it begins anew whatever an earlier stretch was.
+ *  Q2  end counts only if interrupts are off: what was begun and never ended (a
+ *      caught fault comes back with POPF) is dropped.
+ *
+ * By these two a stretch that is lost is lost, and none becomes longer than it
+ * was.  What a suite of the self-test does with interrupts off is its own affair
+ * and is left out.  All fields are this CPU's own and are changed with interrupts off.  An
+ * NMI is no stretch, and its time is taken out of the one that it came into.
+ *
+ * A stretch in which a line is logged is counted apart: something went wrong
+ * there, and the words are made where it did (what is long is left to a thread,
+ * kernel/failure_dump.c, and so is showing it, kernel/core/printk.c).
+ *
+ * The unit.  A deterministic machine (QEMU with -icount, Bochs) counts time in
+ * instructions: there the time-stamp counter goes on by the same amount for each.
+ * measure_loop() is run with two lengths; if the difference is one number of
+ * ticks an instruction, exactly and again and again, it counts instructions.
+ * Elsewhere the unit is the counter's cycle.
+ */
+#include "kernel/arch/irqsoff.h"
+
+#include "kernel/arch/arch.h"
+#include "kernel/arch/image.h"
+
+#define PROBE_ROUNDS      1000U
+#define PROBE_REPETITIONS 8U
+#define ROUND_LENGTH      2U /* instructions of one round of measure_loop() */
+#define TICKS_MAX         1024U
+
+struct irqsoff_cpu {
+	bool active;
+	bool discarded;
+	bool reported;
+	uint64_t begin;
+	uintptr_t place;
+	struct irqsoff_stretch recent;
+	struct irqsoff_stretch longest;
+	struct irqsoff_stretch longest_report;
+};
+
+bool irqsoff_measures;
+
+static struct irqsoff_cpu irqsoff_cpus[MAX_CPUS];
+static unsigned int irqsoff_ticks; /* constant after irqsoff_start() */
+
+static struct irqsoff_cpu *irqsoff_this_cpu(void)
+{
+	return &irqsoff_cpus[arch_cpu_id()];
+}
+
+void irqsoff_begin(uintptr_t place)
+{
+	struct irqsoff_cpu *cpu = irqsoff_this_cpu();
+
+	cpu->active = true;
+	cpu->discarded = false;
+	cpu->reported = false;
+	cpu->place = place;
+	cpu->begin = arch_cycles();
+}
+
+static void irqsoff_record(struct irqsoff_cpu *cpu, uint64_t ticks)
+{
+	const struct irqsoff_stretch stretch = { ticks, cpu->place };
+
+	if (cpu->reported) {
+		if (ticks > cpu->longest_report.ticks)
+			cpu->longest_report = stretch;
+		return;
+	}
+	if (ticks > cpu->recent.ticks)
+		cpu->recent = stretch;
+	if (ticks > cpu->longest.ticks)
+		cpu->longest = stretch;
+}
+
+void irqsoff_end(void)
+{
+	struct irqsoff_cpu *cpu;
+	uint64_t begin;
+	uint64_t now;
+
+	if (!irqsoff_measures || arch_irq_enabled())
+		return;
+	cpu = irqsoff_this_cpu();
+	now = arch_cycles();
+	/* An NMI right here has moved the beginning behind the end. */
+	begin = READ_ONCE(cpu->begin);
+	if (cpu->active && !cpu->discarded && now > begin &&
+	    !image_is_tests_text(cpu->place))
+		irqsoff_record(cpu, now - begin);
+	cpu->active = false;
+}
+
+void irqsoff_discard(void)
+{
+	irqsoff_this_cpu()->discarded = true;
+}
+
+void irqsoff_note_report(void)
+{
+	irqsoff_this_cpu()->reported = true;
+}
+
+void irqsoff_exclude(uint64_t ticks)
+{
+	irqsoff_this_cpu()->begin += ticks;
+}
+
+void irqsoff_set_place(uintptr_t place)
+{
+	if (irqsoff_measures)
+		irqsoff_this_cpu()->place = place;
+}
+
+/* ---- Asking -------------------------------------------------------------- */
+
+struct irqsoff_stretch irqsoff_longest(void)
+{
+	bool enabled = arch_irq_save();
+	struct irqsoff_stretch stretch = irqsoff_this_cpu()->longest;
+
+	arch_irq_restore(enabled);
+	return stretch;
+}
+
+struct irqsoff_stretch irqsoff_longest_report(void)
+{
+	bool enabled = arch_irq_save();
+	struct irqsoff_stretch stretch = irqsoff_this_cpu()->longest_report;
+
+	arch_irq_restore(enabled);
+	return stretch;
+}
+
+struct irqsoff_stretch irqsoff_recent(void)
+{
+	bool enabled = arch_irq_save();
+	struct irqsoff_stretch stretch = irqsoff_this_cpu()->recent;
+
+	arch_irq_restore(enabled);
+	return stretch;
+}
+
+void irqsoff_forget_recent(void)
+{
+	bool enabled = arch_irq_save();
+
+	irqsoff_this_cpu()->recent = (struct irqsoff_stretch){ 0, 0 };
+	arch_irq_restore(enabled);
+}
+
+/* ---- The unit ------------------------------------------------------------ */
+
+/* How many ticks ROUNDS rounds of two instructions are, and what is around
+ * them, always the same. */
+static __noinline uint64_t measure_loop(uint64_t rounds)
+{
+	uint64_t begin = arch_cycles();
+
+	__asm__ volatile("1:\n\t"
+	                 "dec %0\n\t"
+	                 "jnz 1b"
+	                 : "+r"(rounds)
+	                 :
+	                 : "cc", "memory");
+	return arch_cycles() - begin;
+}
+
+/* Ticks of one instruction, or 0. */
+static unsigned int measure_instruction(void)
+{
+	uint64_t once = measure_loop(PROBE_ROUNDS);
+	uint64_t twice = measure_loop(2ULL * PROBE_ROUNDS);
+	uint64_t ticks = (twice - once) / (PROBE_ROUNDS * ROUND_LENGTH);
+
+	if (ticks == 0 || ticks > TICKS_MAX ||
+	    ticks * PROBE_ROUNDS * ROUND_LENGTH != twice - once)
+		return 0;
+	return (unsigned int)ticks;
+}
+
+unsigned int irqsoff_ticks_per_instruction(void)
+{
+	return irqsoff_ticks;
+}
+
+/* ---- Beginning and end --------------------------------------------------- */
+
+void irqsoff_start(void)
+{
+	bool enabled = arch_irq_save();
+	unsigned int ticks = 0;
+	unsigned int agree = 0;
+
+	for (unsigned int i = 0; i < PROBE_REPETITIONS; i++) {
+		unsigned int measured = measure_instruction();
+
+		if (ticks == 0)
+			ticks = measured;
+		agree += measured != 0 && measured == ticks;
+	}
+	/* An NMI may have come into one of them. */
+	irqsoff_ticks = agree + 1 >= PROBE_REPETITIONS ? ticks : 0;
+	irqsoff_measures = true;
+	arch_irq_restore(enabled);
+}
+
+void irqsoff_stop(void)
+{
+	irqsoff_measures = false;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long interrupts stay off, in instructions: so these cases need a machine
+ * that counts them (QEMU with -icount, Bochs), and there they are exact.
+ */
+#include "drivers/i8042.h"
+#include "drivers/pit.h"
+#include "kernel/arch/arch.h"
+#include "kernel/arch/irqsoff.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/console.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/work.h"
+#include "kernel/refiller.h"
+#include "lib/list.h"
+#include "lib/string.h"
+#include "mm/exclusive.h"
+#include "mm/mempool.h"
+#include "mm/page_alloc.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(irqsoff);
+
+/* What docs/07-interrupts.md promises: the tick, with a switch of threads.  The
+ * checked build looks at each addition and each pointer as well. */
+#ifdef CHECKED
+#define BOUND 10000ULL
+#else
+#define BOUND 5000ULL
+#endif
+
+#define NEEDS_COUNT()                                                          \
+	do {                                                                   \
+		if (irqsoff_ticks_per_instruction() == 0)                      \
+			SKIP("instructions");                                  \
+	} while (0)
+
+/* NULL, or where interrupts were off for more than MOST instructions since
+ * irqsoff_forget_recent(). */
+static const char *at_most(uint64_t most)
+{
+	struct irqsoff_stretch recent = irqsoff_recent();
+	uint64_t length = recent.ticks / irqsoff_ticks_per_instruction();
+
+	if (length > most)
+		return test_failure("%llu instructions, at %#lx",
+		                    (unsigned long long)length,
+		                    (unsigned long)recent.place - 1);
+	return NULL;
+}
+
+static void spend(unsigned int rounds)
+{
+	__asm__ volatile("1:\n\t"
+	                 "dec %0\n\t"
+	                 "jnz 1b"
+	                 : "+r"(rounds)
+	                 :
+	                 : "cc");
+}
+
+CASE(irqsoff, the_longest_stretch_is_measured_to_a_few_instructions)
+{
+	uint64_t length;
+	bool enabled;
+
+	NEEDS_COUNT();
+	irqsoff_forget_recent();
+	enabled = arch_irq_save();
+	spend(4000);
+	/* Stretches of the suites themselves are left out. */
+	irqsoff_set_place((uintptr_t)memcpy);
+	arch_irq_restore(enabled);
+	/* A shorter one changes nothing, and neither does a test's. */
+	enabled = arch_irq_save();
+	spend(1000);
+	irqsoff_set_place((uintptr_t)memset);
+	arch_irq_restore(enabled);
+	enabled = arch_irq_save();
+	spend(100000);
+	arch_irq_restore(enabled);
+	length = irqsoff_recent().ticks / irqsoff_ticks_per_instruction();
+	EXPECT(length >= 8000 && length < 8100);
+	EXPECT_EQUAL(irqsoff_recent().place, (uintptr_t)memcpy);
+	EXPECT(irqsoff_longest().ticks >= irqsoff_recent().ticks);
+	return NULL;
+}
+
+CASE(irqsoff, a_discarded_stretch_does_not_count)
+{
+	bool enabled;
+
+	NEEDS_COUNT();
+	irqsoff_forget_recent();
+	enabled = arch_irq_save();
+	spend(400000);
+	irqsoff_set_place((uintptr_t)memcpy);
+	irqsoff_discard();
+	arch_irq_restore(enabled);
+	arch_irq_restore(arch_irq_save());
+	return at_most(100000);
+}
+
+static void spend_in_handler(void *data)
+{
+	(void)data;
+	spend(4000);
+	irqsoff_set_place((uintptr_t)memcpy);
+}
+
+CASE(irqsoff, a_handlers_time_counts_from_the_door_to_the_way_out)
+{
+	struct irqsoff_stretch recent;
+
+	NEEDS_COUNT();
+	irqsoff_forget_recent();
+	pit_set_listener(spend_in_handler, NULL);
+	for (uint64_t tick = clock_ticks() + 2; clock_ticks() < tick;)
+		arch_relax();
+	pit_set_listener(NULL, NULL);
+	recent = irqsoff_recent();
+	EXPECT(recent.ticks / irqsoff_ticks_per_instruction() >= 8000);
+	return NULL;
+}
+
+/* Pages of the largest bulk request here. */
+#define BULK_MOST 65536UL
+
+static void bulk_free(struct page **array, unsigned long slots)
+{
+	for (unsigned long i = 0; i < slots; i++) {
+		if (array[i] != NULL)
+			__free_page(array[i]);
+	}
+}
+
+CASE(irqsoff, a_bulk_request_of_65536_slots_lets_every_tick_in)
+{
+	const unsigned int order = 7; /* 65536 pointers */
+	struct page **array = (struct page **)__get_free_pages(
+		GFP_KERNEL | __GFP_ZERO, order);
+	unsigned long slots = BULK_MOST;
+	unsigned long wanted = node_free(page_alloc_node()) / 2;
+	const char *wrong;
+	unsigned long got;
+	uint64_t ticks;
+	uint64_t begin;
+
+	NEEDS_COUNT();
+	EXPECT(array != NULL);
+	slots = min(slots, wanted);
+	irqsoff_forget_recent();
+	begin = clock_microseconds();
+	ticks = clock_ticks();
+	got = alloc_pages_bulk(GFP_KERNEL, slots, array);
+	ticks = clock_ticks() - ticks;
+	begin = clock_microseconds() - begin;
+	wrong = at_most(BOUND);
+	bulk_free(array, slots);
+	free_pages((uintptr_t)array, order);
+	EXPECT_EQUAL(got, slots);
+	EXPECT(ticks + 1 >= begin * clock_hz() / 1000000);
+	return wrong;
+}
+
+CASE(irqsoff, pages_of_all_small_orders_come_and_go_within_the_bound)
+{
+	NEEDS_COUNT();
+	irqsoff_forget_recent();
+	for (unsigned int order = 0; order <= 3; order++) {
+		struct page *page = alloc_pages(GFP_KERNEL, order);
+
+		EXPECT(page != NULL);
+		__free_pages(page, order);
+	}
+	return at_most(BOUND);
+}
+
+/* What a block of order 10 itself takes is another matter: the same in both. */
+CASE(irqsoff, alloc_pages_exact_cuts_a_large_block_within_the_bound)
+{
+	const size_t size = 1000 * PAGE_SIZE;
+	struct irqsoff_stretch whole;
+	struct page *page;
+	void *address;
+
+	NEEDS_COUNT();
+	irqsoff_forget_recent();
+	page = alloc_pages(GFP_KERNEL, 10);
+	if (page == NULL)
+		SKIP("a block of order 10");
+	whole = irqsoff_recent();
+	__free_pages(page, 10);
+	irqsoff_forget_recent();
+	address = alloc_pages_exact(size, GFP_KERNEL);
+	EXPECT(address != NULL);
+	EXPECT(irqsoff_recent().ticks <=
+	       whole.ticks + 200ULL * irqsoff_ticks_per_instruction());
+	irqsoff_forget_recent();
+	free_pages_exact(address, size);
+	address = alloc_pages_exact(5 * PAGE_SIZE, GFP_KERNEL);
+	free_pages_exact(address, 5 * PAGE_SIZE);
+	return at_most(BOUND);
+}
+
+CASE(irqsoff, a_reserve_poisons_its_elements_with_interrupts_on)
+{
+	mempool_t *pool;
+	struct page *page;
+
+	NEEDS_COUNT();
+	pool = mempool_create_page_pool(1, 3);
+	EXPECT(pool != NULL);
+	irqsoff_forget_recent();
+	page = mempool_alloc_preallocated(pool);
+	mempool_free(page, pool);
+	mempool_destroy(pool);
+	EXPECT(page != NULL);
+	return at_most(BOUND);
+}
+
+CASE(irqsoff, a_command_to_the_keyboard_is_waited_for_with_interrupts_on)
+{
+	NEEDS_COUNT();
+	NEEDS_I8042();
+	irqsoff_forget_recent();
+	/* Echo is answered by no acknowledgement: 50 ms of waiting. */
+	EXPECT(i8042_command_keyboard(0xee) != 0);
+	EXPECT_EQUAL(i8042_command_keyboard(0xf4), 0);
+	return at_most(BOUND);
+}
+
+CASE(irqsoff, the_consoles_write_with_interrupts_on)
+{
+	NEEDS_COUNT();
+	irqsoff_forget_recent();
+	/* A screen that scrolls, and as many bytes as there are in a line. */
+	for (unsigned int i = 0; i < 30; i++)
+		console_write_to("vga", "scrolls\n", 8);
+	console_write_to("vga", "\033[2J\033[H", 7);
+	for (unsigned int i = 0; i < 10; i++)
+		console_write_to("serial", "    # a line of the log\n", 24);
+	return at_most(BOUND);
+}
+
+CASE(irqsoff, the_log_is_searched_with_interrupts_on)
+{
+	uint64_t mark;
+
+	NEEDS_COUNT();
+	for (unsigned int i = 0; i < 2000; i++)
+		pr_debug("%u\n", i);
+	irqsoff_forget_recent();
+	mark = log_mark();
+	pr_debug("the last one\n");
+	EXPECT_EQUAL(log_count_since(0, "the last one"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "the last one"), 1);
+	return at_most(BOUND);
+}
+
+static struct node *fail_node;
+
+/* More than there is, and never enough. */
+static void fail_once(void *data)
+{
+	struct page *page = alloc_pages(GFP_ATOMIC, 10);
+	struct list *pages = data;
+
+	while (page != NULL) {
+		list_append(pages, &page->link);
+		page = alloc_pages(GFP_ATOMIC, 10);
+	}
+	irqsoff_forget_recent();
+	fail_node->dump_limit.begin = 0;
+	fail_node->dump_limit.printed = 0;
+	page = alloc_pages(GFP_ATOMIC, 10);
+	if (page != NULL)
+		list_append(pages, &page->link);
+}
+
+CASE(irqsoff, a_failure_in_a_handler_is_told_by_a_thread)
+{
+	struct list pages = LIST_INIT(pages);
+	uint64_t mark = log_mark();
+	struct page *page;
+	uint64_t before;
+	uint64_t after;
+
+	NEEDS_COUNT();
+	fail_node = page_alloc_node();
+	fail_node->dump_limit.begin = 0;
+	fail_node->dump_limit.printed = 0;
+	before = work_done();
+	EXPECT(in_timer_interrupt(fail_once, &pages));
+	flush_work();
+	after = work_done();
+	while ((page = list_first(&pages, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		__free_pages(page, 10);
+	}
+	EXPECT(after > before);
+	EXPECT(log_contains_since(mark, "irq 0 timer: page allocation failure: "
+	                                "order:10"));
+	EXPECT(log_contains_since(mark, "Mem-Info:"));
+	EXPECT(log_contains_since(mark, "lowmem_reserve[]:"));
+	return NULL;
+}
+
+CASE(irqsoff, parking_looks_for_frames_with_interrupts_on)
+{
+	struct node *node = page_alloc_node();
+	unsigned long high = node->pool.high;
+
+	NEEDS_COUNT();
+	refiller_settle();
+	irqsoff_forget_recent();
+	exclusive_shrink(node, 0);
+	exclusive_refill(node, high);
+	return at_most(BOUND);
+}
