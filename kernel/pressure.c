@@ -616,9 +616,10 @@ static void print_lost(const struct pressure_files_report *files)
 {
 	for (unsigned int i = 0; i < PRESSURE_FILES; i++) {
 		if ((files->lost >> i & 1) != 0)
-			console_printf("pressure: /pressure-%u: not all of it "
-			               "is on the disk\n",
-			               i + 1);
+			console_fold(10,
+			             "pressure: /pressure-%u: not all of it "
+			             "is on the disk",
+			             i + 1);
 	}
 }
 
@@ -627,20 +628,21 @@ static void print_files(const struct pressure_report *report)
 	const struct pressure_files_report *files = &report->files;
 
 	if (!report->with_files) {
-		console_printf("pressure: no files: nothing is mounted for "
-		               "writing\n");
+		console_fold(10, "pressure: no files: nothing is mounted for "
+		                 "writing");
 		return;
 	}
-	console_printf("pressure: %lu files written, %llu kB compared, %llu "
-	               "bytes wrong, %lu calls failed\n",
-	               files->written,
-	               (unsigned long long)files->compared / KIB,
-	               (unsigned long long)files->wrong, files->failed);
-	console_printf("pressure: %lu pages of files reclaimed, %lu written by "
-	               "the flusher, %lu times a writer waited, %lu errors of "
-	               "the disk told\n",
-	               report->file_pages, report->flushed, report->throttled,
-	               files->told);
+	console_fold(10,
+	             "pressure: %lu files written, %llu kB compared, %llu "
+	             "bytes wrong, %lu calls failed",
+	             files->written, (unsigned long long)files->compared / KIB,
+	             (unsigned long long)files->wrong, files->failed);
+	console_fold(10,
+	             "pressure: %lu pages of files reclaimed, %lu written by "
+	             "the flusher, %lu times a writer waited, %lu errors of "
+	             "the disk told",
+	             report->file_pages, report->flushed, report->throttled,
+	             files->told);
 	print_lost(files);
 }
 
@@ -659,31 +661,37 @@ static void print_verdict(const struct pressure_report *report)
 
 void pressure_print(const struct pressure_report *report)
 {
-	console_printf("pressure: %lu anonymous pages in %lu pages of memory, "
-	               "%u rounds, %llu ms\n",
-	               report->pages, report->memory, report->rounds,
-	               (unsigned long long)report->microseconds / 1000);
-	console_printf("pressure: %lu pages to swap, %lu from it; reclaimed: "
-	               "%lu by kswapd, %lu by others\n",
-	               report->swapped_out, report->swapped_in,
-	               report->by_kswapd, report->by_others);
-	console_printf("pressure: %lu pages wrong, %lu not to be had, %lu "
-	               "killed\n",
-	               report->wrong, report->failed, report->kills);
-	console_printf("pressure: %u Hz, %llu timer interrupts, %llu keyboard "
-	               "interrupts, %llu exclusive pages, %llu samples lost\n",
-	               report->hz, (unsigned long long)report->timer_interrupts,
-	               (unsigned long long)report->keyboard_interrupts,
-	               (unsigned long long)report->exclusive,
-	               (unsigned long long)report->dropped);
-	console_printf("pressure: %lu of %lu GFP_ATOMIC requests in interrupts "
-	               "got a page; %lu NULLs above the floor\n",
-	               report->answered, report->asked, report->starved);
+	console_fold(10,
+	             "pressure: %lu anonymous pages in %lu pages of memory, "
+	             "%u rounds, %llu ms",
+	             report->pages, report->memory, report->rounds,
+	             (unsigned long long)report->microseconds / 1000);
+	console_fold(10,
+	             "pressure: %lu pages to swap, %lu from it; reclaimed: "
+	             "%lu by kswapd, %lu by others",
+	             report->swapped_out, report->swapped_in, report->by_kswapd,
+	             report->by_others);
+	console_fold(10,
+	             "pressure: %lu pages wrong, %lu not to be had, %lu "
+	             "killed",
+	             report->wrong, report->failed, report->kills);
+	console_fold(10,
+	             "pressure: %u Hz, %llu timer interrupts, %llu keyboard "
+	             "interrupts, %llu exclusive pages, %llu samples lost",
+	             report->hz, (unsigned long long)report->timer_interrupts,
+	             (unsigned long long)report->keyboard_interrupts,
+	             (unsigned long long)report->exclusive,
+	             (unsigned long long)report->dropped);
+	console_fold(10,
+	             "pressure: %lu of %lu GFP_ATOMIC requests in interrupts "
+	             "got a page; %lu NULLs above the floor",
+	             report->answered, report->asked, report->starved);
 	print_files(report);
-	console_printf("pressure: reclaim entered the file system %lu times, "
-	               "was kept out %lu times; %lu times against NOFS, %lu "
-	               "against NOIO\n",
-	               report->reclaim_fs, report->reclaim_kept,
-	               report->reclaim_nofs, report->reclaim_noio);
+	console_fold(10,
+	             "pressure: reclaim entered the file system %lu times, "
+	             "was kept out %lu times; %lu times against NOFS, %lu "
+	             "against NOIO",
+	             report->reclaim_fs, report->reclaim_kept,
+	             report->reclaim_nofs, report->reclaim_noio);
 	print_verdict(report);
 }

@@ -119,23 +119,68 @@ static const char *command_candidate(const char *word __unused,
 
 /* ---- The shell's own commands -------------------------------------------------- */
 
+#define HELP_COLUMN      27U
+#define PARAMS_ON_A_PAGE 21U /* a heading and a hint more: 23 rows */
+
 static void print_usage(const struct shell_command *command)
 {
 	char synopsis[64];
 
 	scnprintf(synopsis, sizeof(synopsis), "%s %s", command->name,
 	          command->usage);
-	console_printf("  %-24s %s\n", synopsis, command->help);
+	console_fold(HELP_COLUMN, "  %-24s %s", synopsis, command->help);
 }
 
-static void print_param(const struct param *param, void *data __unused)
+/* Looks for the first name behind LAST; NULL: the first of all. */
+struct param_search {
+	const char *last;
+	const struct param *found;
+};
+
+static void consider_param(const struct param *param, void *data)
+{
+	struct param_search *search = data;
+
+	if (search->last != NULL && strcmp(param->name, search->last) <= 0)
+		return;
+	if (search->found == NULL ||
+	    strcmp(param->name, search->found->name) < 0)
+		search->found = param;
+}
+
+static const struct param *param_after(const struct param *param)
+{
+	struct param_search search = {
+		.last = param == NULL ? NULL : param->name,
+	};
+
+	params_visit(consider_param, &search);
+	return search.found;
+}
+
+static void print_param(const struct param *param)
 {
 	bool bare = strchr("=:[", *param->help) != NULL;
 
-	console_printf("  %s%s%s\n", param->name, bare ? "" : "=", param->help);
+	console_fold(6, "  %s%s%s", param->name, bare ? "" : "=", param->help);
 }
 
-static void print_params(void)
+/* Words number FIRST and on, as many as go on a screen. */
+static void print_param_page(unsigned int first)
+{
+	const struct param *param = NULL;
+	unsigned int end = first + PARAMS_ON_A_PAGE;
+
+	for (unsigned int i = 0; (param = param_after(param)) != NULL; i++) {
+		if (i >= first && i < end)
+			print_param(param);
+		if (i == end)
+			console_printf("'help params %u' goes on.\n",
+			               end / PARAMS_ON_A_PAGE + 1);
+	}
+}
+
+static void print_command_line(void)
 {
 	size_t left_out;
 	const char *line = params_command_line(&left_out);
@@ -147,39 +192,78 @@ static void print_params(void)
 		console_printf("\" and %zu characters more\n", left_out);
 	else
 		console_printf("\"\n");
-	params_visit(print_param, NULL);
 }
 
-static void print_all_commands(void)
+static int print_params(int argc, char **argv)
+{
+	uint64_t page = 1;
+
+	if (argc == 3 &&
+	    shell_number(argv[2], "help params", 1, UINT8_MAX, &page) != 0)
+		return 0;
+	if (page == 1)
+		print_command_line();
+	print_param_page(((unsigned int)page - 1) * PARAMS_ON_A_PAGE);
+	return 0;
+}
+
+/* The commands of the group TITLE: their names, or a line for each.  Returns how many
+ * there are. */
+static unsigned int print_group(const char *title, bool names_alone)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		if (strcmp(tables[i]->title, title) != 0)
+			continue;
+		for (unsigned int c = 0; c < tables[i]->count; c++, count++) {
+			if (names_alone)
+				console_printf(" %s",
+				               tables[i]->command[c].name);
+			else
+				print_usage(&tables[i]->command[c]);
+		}
+	}
+	return count;
+}
+
+/* Two rows for each group, so that all of them are on one screen. */
+static void print_groups(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-		console_printf("\033[1m%s\033[0m\n", tables[i]->title);
-		for (unsigned int c = 0; c < tables[i]->count; c++)
-			print_usage(&tables[i]->command[c]);
+		if (*tables[i]->about == '\0')
+			continue;
+		console_printf("\033[1m%-8s\033[0m%s\n", tables[i]->title,
+		               tables[i]->about);
+		console_printf("       ");
+		print_group(tables[i]->title, true);
+		console_printf("\n");
 	}
-	console_printf("Keys: Tab completes, arrows edit and recall, "
-	               "Page Up looks back on the screen.\n");
+	console_printf(
+		"'help COMMAND' or 'help GROUP' says more, 'help params' "
+		"the words for the boot.\n"
+		"Keys: Tab completes, arrows edit and recall, "
+		"Page Up looks back on the screen.\n");
 }
 
 static int run_help(int argc, char **argv)
 {
 	const struct shell_command *command;
 
+	if (argc == 1) {
+		print_groups();
+		return 0;
+	}
+	if (argc <= 3 && strcmp(argv[1], "params") == 0)
+		return print_params(argc, argv);
 	if (argc > 2)
 		return -EINVAL;
-	if (argc == 1) {
-		print_all_commands();
-		return 0;
-	}
-	if (strcmp(argv[1], "params") == 0) {
-		print_params();
-		return 0;
-	}
 	command = find_command(argv[1]);
-	if (command == NULL)
-		console_printf("help: there is no command '%s'\n", argv[1]);
-	else
+	if (command != NULL)
 		print_usage(command);
+	else if (print_group(argv[1], false) == 0)
+		console_printf("help: there is no command and no group '%s'\n",
+		               argv[1]);
 	return 0;
 }
 
@@ -200,14 +284,16 @@ static int run_clear(int argc, char **argv __unused)
 }
 
 static const struct shell_command own_commands[] = {
-	SHELL_COMMAND("help", "[COMMAND|params]", run_help, command_candidate,
-	              "this list; kernel command line"),
+	SHELL_COMMAND("help", "[COMMAND|GROUP|params [PAGE]]", run_help,
+	              command_candidate,
+	              "what there is; params: words for the boot"),
 	SHELL_COMMAND("echo", "[WORD ...]", run_echo, NULL, "say it"),
 	SHELL_COMMAND("clear", "", run_clear, NULL, "an empty screen"),
 };
 
 static const struct shell_table shell_own_commands = {
-	.title = "Shell",
+	.title = "shell",
+	.about = "the shell itself",
 	.command = own_commands,
 	.count = ARRAY_SIZE(own_commands),
 };

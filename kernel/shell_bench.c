@@ -137,4 +137,4 @@ static const struct shell_command commands[] = {
 	              "what pages, windows and switches cost"),
 };
 
-SHELL_TABLE(shell_bench_commands, "Benchmarks", commands);
+SHELL_TABLE(shell_bench_commands, "tests", "", commands);

@@ -32,15 +32,18 @@ struct shell_command {
 		.candidate = (candidates), .help = (text)                      \
 	}
 
+/* Tables of one title are one group of `help`. */
 struct shell_table {
-	const char *title;
+	const char *title; /* a word */
+	const char *about; /* one line; "" but for the first table of a group */
 	const struct shell_command *command;
 	unsigned int count;
 };
 
-#define SHELL_TABLE(identifier, heading, commands)                             \
+#define SHELL_TABLE(identifier, heading, text, commands)                       \
 	const struct shell_table identifier = {                                \
 		.title = (heading),                                            \
+		.about = (text),                                               \
 		.command = (commands),                                         \
 		.count = ARRAY_SIZE(commands),                                 \
 	}

@@ -188,4 +188,5 @@ static const struct shell_command commands[] = {
 	              "overwrite sectors with numbers that a test knows"),
 };
 
-SHELL_TABLE(shell_disk_commands, "Disks", commands);
+SHELL_TABLE(shell_disk_commands, "disk", "whole disks, sector by sector",
+            commands);

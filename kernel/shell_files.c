@@ -99,8 +99,8 @@ static void print_long(const struct inode *inode, const char *name)
 		if ((inode->mode >> (8 - i) & 1) == 0)
 			mode[i + 1] = '-';
 	}
-	console_printf("%s %5u %10llu %6u %s\n", mode, inode->links,
-	               (unsigned long long)inode->size, inode->number, name);
+	console_fold(11, "%s %5u %10llu %6u %s", mode, inode->links,
+	             (unsigned long long)inode->size, inode->number, name);
 }
 
 static void list_name(const struct ext2_name *name, bool with_inode)
@@ -353,4 +353,4 @@ static const struct shell_command commands[] = {
 	              "let go of it, everything written"),
 };
 
-SHELL_TABLE(shell_file_commands, "Files", commands);
+SHELL_TABLE(shell_file_commands, "files", "the file system, ext2", commands);

@@ -14,10 +14,10 @@
 #include "kernel/arch/direct_map.h"
 #include "kernel/arch/paging.h"
 #include "kernel/core/console.h"
+#include "kernel/core/line_table.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/sched.h"
-#include "kernel/core/symbols.h"
 #include "kernel/line.h"
 #include "kernel/shell_command.h"
 #include "lib/errno.h"
@@ -112,7 +112,7 @@ bool shell_was_killed(void)
 		return false;
 	shell_give_back(&blocks, &objects);
 	oom_pardon(self);
-	console_printf("Killed for its memory: the shell gives back all that "
+	console_printf("Killed for its memory:\nthe shell gives back all that "
 	               "it held (%lu blocks, %u objects) and begins anew\n",
 	               blocks, objects);
 	return true;
@@ -142,9 +142,9 @@ static void print_flag_table(void)
 		bool works = strcmp(name->status, "WORKS") == 0 ||
 		             strcmp(name->status, "mask") == 0;
 
-		console_printf("%#10x %-21s %s%s%s\n", name->mask, name->name,
-		               works ? "" : name->status, works ? "" : ": ",
-		               name->meaning);
+		console_fold(33, "%#10x %-21s %s%s%s", name->mask, name->name,
+		             works ? "" : name->status, works ? "" : ": ",
+		             name->meaning);
 	}
 }
 
@@ -157,10 +157,10 @@ static void print_request(const struct alloc_request *request)
 {
 	char names[160];
 
-	console_printf("mask %#x = %s\n", request->gfp,
-	               gfp_format(names, sizeof(names), request->gfp));
-	console_printf("     = %s\n",
-	               gfp_format_flags(names, sizeof(names), request->gfp));
+	console_fold(7, "mask %#x = %s", request->gfp,
+	             gfp_format(names, sizeof(names), request->gfp));
+	console_fold(7, "     = %s",
+	             gfp_format_flags(names, sizeof(names), request->gfp));
 	console_printf("zone %s and below, migratetype %s\n",
 	               zone_type_name(request->highest_zone),
 	               migratetype_name(request->migratetype));
@@ -240,7 +240,7 @@ static void print_answer(const char *where, gfp_t mask,
 
 	if (gfp_decode(mask, 0, context, &request, why, sizeof(why)) !=
 	    GFP_OK) {
-		console_printf("%s: refused: %s\n", where, why);
+		console_fold(4, "%s: refused: %s", where, why);
 		return;
 	}
 	zone = alloc_would_take_from(page_alloc_node(), &request);
@@ -294,7 +294,7 @@ static void explain_null(gfp_t mask, unsigned int order)
 
 	if (gfp_decode(mask, order, &here, &request, why, sizeof(why)) !=
 	    GFP_OK)
-		console_printf("NULL: refused: %s\n", why);
+		console_fold(6, "NULL: refused: %s", why);
 	else
 		console_printf("NULL: no memory for this mask\n");
 }
@@ -304,13 +304,11 @@ static void print_block(const struct page *page, unsigned int order)
 	unsigned long pfn = page_to_pfn(page);
 	void *exclusive = exclusive_address(page);
 
-	console_printf("pfn %#lx (%lu), order %u, zone %s, %s, ", pfn, pfn,
-	               order, zone_type_name((enum zone_type)page->zone),
-	               migratetype_name(gfp_migratetype(page->gfp)));
-	if (exclusive != NULL)
-		console_printf("in this thread's window at %p\n", exclusive);
-	else
-		console_printf("at %p\n", page_address(page));
+	console_fold(2, "pfn %#lx (%lu), order %u, zone %s, %s, %s%p", pfn, pfn,
+	             order, zone_type_name((enum zone_type)page->zone),
+	             migratetype_name(gfp_migratetype(page->gfp)),
+	             exclusive != NULL ? "in this thread's window at " : "at ",
+	             exclusive != NULL ? exclusive : page_address(page));
 }
 
 static int run_alloc(int argc, char **argv)
@@ -437,16 +435,16 @@ static void print_exclusive_page(const struct page *page)
 	const struct owner *receiver = page->receiver;
 
 	if (page->state == PAGE_OWNED && owner != NULL)
-		console_printf(
-			"owner: %s (number %llu), slot %u of its window, "
-			"%p\n",
-			owner->name, (unsigned long long)owner->id, page->slot,
-			exclusive_address(page));
+		console_fold(2,
+		             "owner: %s (number %llu), slot %u of its window, "
+		             "%p",
+		             owner->name, (unsigned long long)owner->id,
+		             page->slot, exclusive_address(page));
 	if (page->state == PAGE_HANDOVER)
-		console_printf("on its way from %s to %s\n",
-		               owner == NULL ? "an owner that has ended"
-		                             : owner->name,
-		               receiver == NULL ? "?" : receiver->name);
+		console_fold(2, "on its way from %s to %s",
+		             owner == NULL ? "an owner that has ended"
+		                           : owner->name,
+		             receiver == NULL ? "?" : receiver->name);
 }
 
 static int run_owner(int argc, char **argv)
@@ -454,6 +452,7 @@ static int run_owner(int argc, char **argv)
 	const struct page *page;
 	unsigned long pfn;
 	char text[160];
+	char place[PLACE_SIZE];
 
 	if (argc != 2)
 		return -EINVAL;
@@ -461,20 +460,18 @@ static int run_owner(int argc, char **argv)
 	if (page == NULL)
 		return 0;
 	pfn = page_to_pfn(page);
-	console_printf("pfn %#lx: %s, order %u, zone %s, %s, %d references\n",
-	               pfn, page_state_name((enum page_state)page->state),
-	               page->order, zone_type_name((enum zone_type)page->zone),
-	               migratetype_name(gfp_migratetype(page->gfp)),
-	               page_ref_count(page));
+	console_fold(2, "pfn %#lx: %s, order %u, zone %s, %s, %d references",
+	             pfn, page_state_name((enum page_state)page->state),
+	             page->order, zone_type_name((enum zone_type)page->zone),
+	             migratetype_name(gfp_migratetype(page->gfp)),
+	             page_ref_count(page));
 	if (page->taker != 0)
-		console_printf(
-			"last touched by %s (number %llu) at %s",
+		console_fold(
+			2, "last touched by %s (number %llu) at %s with %s",
 			owner_name(page->taker),
 			(unsigned long long)page->taker,
-			symbol_format(text, sizeof(text), page_caller(page)));
-	if (page->taker != 0)
-		console_printf(" with %s\n",
-		               gfp_format(text, sizeof(text), page->gfp));
+			caller_format(place, sizeof(place), page_caller(page)),
+			gfp_format(text, sizeof(text), page->gfp));
 	print_exclusive_page(page);
 	console_printf("in the direct map: %s\n",
 	               direct_map_visible(pfn) ? "yes" : "no");
@@ -578,4 +575,5 @@ static const struct shell_command commands[] = {
 	              "parked pool, owners, windows"),
 };
 
-SHELL_TABLE(shell_page_commands, "Pages", commands);
+SHELL_TABLE(shell_page_commands, "pages",
+            "taking pages, and whose they are: exclusive ownership", commands);

@@ -90,12 +90,35 @@ static struct zone_copy copy_all(struct node *node)
 	return sum;
 }
 
+#define BLOCKS_COLUMN 22 /* "Node 0, zone      DMA " */
+#define BLOCKS_WIDTH  5
+
+/* Linux's columns are 7 wide, which is more than a screen has.  A number that needs
+ * more than its five takes it from the next ones. */
+static void print_blocks(const char *zone, const unsigned long *blocks)
+{
+	char line[CONSOLE_FOLD_MAX];
+	int at = scnprintf(line, sizeof(line), "Node 0, zone %8s ", zone);
+
+	for (int order = 0; order <= MAX_ORDER; order++) {
+		int end = BLOCKS_COLUMN + (order + 1) * BLOCKS_WIDTH;
+
+		at += scnprintf(line + at, sizeof(line) - (size_t)at, "%*lu ",
+		                max(end - at - 1, 1), blocks[order]);
+	}
+	console_printf("%s\n", line);
+}
+
 static int run_buddyinfo(int argc, char **argv __unused)
 {
 	struct node *node = page_alloc_node();
 
 	if (argc > 1)
 		return -EINVAL;
+	console_printf("%-*s", BLOCKS_COLUMN, "free blocks of order");
+	for (int order = 0; order <= MAX_ORDER; order++)
+		console_printf("%*d ", BLOCKS_WIDTH - 1, order);
+	console_printf("\n");
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
 		struct zone_copy copy;
@@ -103,10 +126,7 @@ static int run_buddyinfo(int argc, char **argv __unused)
 		if (zone->present == 0)
 			continue;
 		copy = copy_zone(zone);
-		console_printf("Node 0, zone %8s ", zone->name);
-		for (unsigned int order = 0; order <= MAX_ORDER; order++)
-			console_printf("%6lu ", copy.blocks[order]);
-		console_printf("\n");
+		print_blocks(zone->name, copy.blocks);
 	}
 	return 0;
 }
@@ -332,4 +352,5 @@ static const struct shell_command commands[] = {
 	              "walk all of memory: does it add up?"),
 };
 
-SHELL_TABLE(shell_report_commands, "Memory", commands);
+SHELL_TABLE(shell_report_commands, "memory",
+            "numbers of all memory, in the formats of Linux's /proc", commands);

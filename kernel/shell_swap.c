@@ -108,19 +108,16 @@ static int run_swaps(int argc, char **argv __unused)
 
 	if (argc > 1)
 		return -EINVAL;
-	console_printf("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	/* Linux's columns; its tabs would make them wider than a screen. */
+	console_printf("%-28s%-12s%12s%12s%12s\n", "Filename", "Type", "Size",
+	               "Used", "Priority");
 	for (unsigned int type = 0; type < MAX_SWAPFILES; type++) {
-		unsigned long size;
-		unsigned long used;
-
 		if (!swap_area_info(type, &info))
 			continue;
-		size = info.pages * (PAGE_SIZE / KIB);
-		used = info.used * (PAGE_SIZE / KIB);
-		console_printf("/dev/%-35spartition\t%lu\t%s%lu\t%s%d\n",
-		               info.device->name, size,
-		               size < 10000000 ? "\t" : "", used,
-		               used < 10000000 ? "\t" : "", info.priority);
+		console_printf("/dev/%-23s%-12s%12lu%12lu%12d\n",
+		               info.device->name, "partition",
+		               info.pages * (PAGE_SIZE / KIB),
+		               info.used * (PAGE_SIZE / KIB), info.priority);
 	}
 	return 0;
 }
@@ -425,4 +422,5 @@ static const struct shell_command commands[] = {
 	              "who is killed for memory; -1000 never, 1000 first"),
 };
 
-SHELL_TABLE(shell_swap_commands, "Swap", commands);
+SHELL_TABLE(shell_swap_commands, "swap",
+            "anonymous memory, swap, and who is killed", commands);

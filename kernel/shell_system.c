@@ -50,20 +50,21 @@ static void print_devices(void)
 	struct serial_statistics serial = serial_statistics();
 
 	/* No word here is the name of a line. */
-	console_printf("scan codes: %llu, %llu overruns, %llu interrupts "
-	               "without one, %llu bytes of a mouse\n",
-	               (unsigned long long)keyboard.codes,
-	               (unsigned long long)keyboard.overruns,
-	               (unsigned long long)keyboard.empty,
-	               (unsigned long long)keyboard.aux);
-	console_printf(
-		"COM1: %llu bytes in, %llu overruns, %llu bytes out "
-		"dropped; console dropped: %llu keys, %llu writes in NMIs\n",
+	console_fold(2,
+	             "scan codes: %llu, %llu overruns, %llu interrupts without "
+	             "one, %llu bytes of a mouse",
+	             (unsigned long long)keyboard.codes,
+	             (unsigned long long)keyboard.overruns,
+	             (unsigned long long)keyboard.empty,
+	             (unsigned long long)keyboard.aux);
+	console_fold(
+		2, "COM1: %llu bytes in, %llu overruns, %llu bytes out dropped",
 		(unsigned long long)serial.received,
 		(unsigned long long)serial.overruns,
-		(unsigned long long)serial.dropped,
-		(unsigned long long)console_input_dropped(),
-		(unsigned long long)console_write_dropped());
+		(unsigned long long)serial.dropped);
+	console_fold(2, "console dropped: %llu keys, %llu writes in NMIs",
+	             (unsigned long long)console_input_dropped(),
+	             (unsigned long long)console_write_dropped());
 }
 
 /* Both read at one moment, so that one can be divided by the other. */
@@ -130,6 +131,17 @@ static const char *what_it_waits_for(const struct thread *thread)
 	return waits_on == NULL ? "" : waits_on->name;
 }
 
+/* What it waits for tells more than that it waits. */
+static const char *what_it_does(const struct thread *thread, bool is_self)
+{
+	if (is_self)
+		return "running";
+	if (thread->state == THREAD_WAITING &&
+	    *what_it_waits_for(thread) != '\0')
+		return what_it_waits_for(thread);
+	return state_name(thread->state);
+}
+
 static void print_thread(struct thread *thread, void *data)
 {
 	const struct thread *shown = data;
@@ -137,15 +149,14 @@ static void print_thread(struct thread *thread, void *data)
 
 	if (thread == shown || shell_interrupted())
 		return;
-	console_printf("%6llu %-16s %-9s %-7s %8llu %9llu %9llu %6u %6lu  %s\n",
+	console_printf("%6llu %-13.13s %-6s %7llu %8llu %7llu %5u %5lu  %s\n",
 	               (unsigned long long)thread->owner.id, thread->owner.name,
-	               thread == self ? "running" : state_name(thread->state),
 	               priority_names[thread->priority],
 	               (unsigned long long)(thread->sampled / 1000),
 	               (unsigned long long)thread->switches,
 	               (unsigned long long)thread->preempted,
 	               thread->owner.owned, thread_stack_used(thread),
-	               what_it_waits_for(thread));
+	               what_it_does(thread, thread == self));
 }
 
 static void sample_thread(struct thread *thread, void *data)
@@ -173,20 +184,24 @@ static int run_ps(int argc, char **argv __unused)
 	if (argc > 1)
 		return -EINVAL;
 	sample_times(&times);
-	console_printf("%6s %-16s %-9s %-7s %8s %9s %9s %6s %6s  %s\n",
-	               "number", "thread", "state", "prio", "ms", "switches",
-	               "preempted", "owned", "stack", "waits for");
+	console_printf("%6s %-13s %-6s %7s %8s %7s %5s %5s  %s\n", "number",
+	               "thread", "prio", "ms", "switches", "preempt", "owned",
+	               "stack", "state or wait");
 	/* The first thread was not created, and is not visited. */
 	print_thread(self, NULL);
 	thread_visit(print_thread, self);
-	console_printf("idle: %llu ms; threads that have ended: %llu ms; all "
-	               "since boot: %llu ms\n",
-	               (unsigned long long)(times.idle / 1000),
-	               (unsigned long long)(times.ended / 1000),
-	               (unsigned long long)(times.now / 1000));
-	console_printf("stack: bytes written at the deepest, of %lu; double "
-	               "fault %lu, NMI %lu\n",
-	               STACK_SIZE, double_fault_stack_used(), nmi_stack_used());
+	console_fold(
+		2,
+		"idle: %llu ms; threads that have ended: %llu ms; all since "
+		"boot: %llu ms",
+		(unsigned long long)(times.idle / 1000),
+		(unsigned long long)(times.ended / 1000),
+		(unsigned long long)(times.now / 1000));
+	console_fold(
+		2,
+		"stack: bytes written at the deepest, of %lu; double fault "
+		"%lu, NMI %lu",
+		STACK_SIZE, double_fault_stack_used(), nmi_stack_used());
 	return 0;
 }
 
@@ -265,4 +280,5 @@ static const struct shell_command commands[] = {
 	              "switch the machine off"),
 };
 
-SHELL_TABLE(shell_system_commands, "System", commands);
+SHELL_TABLE(shell_system_commands, "system",
+            "threads, interrupts, the log, the machine", commands);

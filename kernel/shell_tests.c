@@ -516,4 +516,5 @@ static const struct shell_command commands[] = {
 	              "others, by Tab"),
 };
 
-SHELL_TABLE(shell_test_commands, "Tests", commands);
+SHELL_TABLE(shell_test_commands, "tests",
+            "what strains memory, and what it costs", commands);

@@ -65,8 +65,8 @@ static void show_records(const struct trace *trace, uint64_t last)
 			console_printf("[%llu records lost]\n",
 			               (unsigned long long)count);
 		else
-			console_printf("%s\n", trace_format(text, sizeof(text),
-			                                    &record));
+			console_fold(6, "%s",
+			             trace_format(text, sizeof(text), &record));
 	}
 }
 
@@ -281,4 +281,5 @@ static const struct shell_command commands[] = {
 	              sysctl_candidate, "marks, reserves, swappiness"),
 };
 
-SHELL_TABLE(shell_trace_commands, "Tracing and knobs", commands);
+SHELL_TABLE(shell_trace_commands, "knobs",
+            "tracing, failures on purpose, settings", commands);

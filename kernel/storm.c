@@ -454,21 +454,24 @@ static void print_verdict(const struct storm_report *report)
 
 void storm_print(const struct storm_report *report)
 {
-	console_printf("storm: asked %u Hz, ran at %u Hz\n", report->asked_hz,
-	               report->hz);
-	console_printf("storm: %llu timer interrupts (%u %% of the rate), %llu "
-	               "keyboard interrupts\n",
-	               (unsigned long long)report->timer_interrupts,
-	               report->percent,
-	               (unsigned long long)report->keyboard_interrupts);
-	console_printf("storm: %lu pages hoarded, %llu frames parked, %llu "
-	               "hand-overs, %llu times NULL\n",
-	               report->hoarded, (unsigned long long)report->refills,
-	               (unsigned long long)report->transfers,
-	               (unsigned long long)report->nulls);
-	console_printf("storm: samples lost with a full pool: %llu, with a "
-	               "drained one: %llu\n",
-	               (unsigned long long)report->dropped_full,
-	               (unsigned long long)report->dropped_drained);
+	console_fold(7, "storm: asked %u Hz, ran at %u Hz", report->asked_hz,
+	             report->hz);
+	console_fold(6,
+	             "storm: %llu timer interrupts (%u %% of the rate), %llu "
+	             "keyboard interrupts",
+	             (unsigned long long)report->timer_interrupts,
+	             report->percent,
+	             (unsigned long long)report->keyboard_interrupts);
+	console_fold(6,
+	             "storm: %lu pages hoarded, %llu frames parked, %llu "
+	             "hand-overs, %llu times NULL",
+	             report->hoarded, (unsigned long long)report->refills,
+	             (unsigned long long)report->transfers,
+	             (unsigned long long)report->nulls);
+	console_fold(6,
+	             "storm: samples lost with a full pool: %llu, with a "
+	             "drained one: %llu",
+	             (unsigned long long)report->dropped_full,
+	             (unsigned long long)report->dropped_drained);
 	print_verdict(report);
 }

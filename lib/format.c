@@ -359,3 +359,21 @@ int scnprintf(char *buffer, size_t size, const char *format, ...)
 	va_end(arguments);
 	return length;
 }
+
+size_t fold_length(const char *text, size_t width)
+{
+	size_t at = 0;
+	size_t best = 0;
+
+	while (text[at] == ' ' && at < width)
+		at++;
+	for (; text[at] != '\0'; at++) {
+		if (text[at] == ' ')
+			best = at;
+		if (at == width)
+			return best > 0 ? best : width;
+		if (text[at] == '|')
+			best = at + 1;
+	}
+	return at;
+}

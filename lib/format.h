@@ -22,4 +22,12 @@ int scnprintf(char *buffer, size_t size, const char *format, ...)
 int vscnprintf(char *buffer, size_t size, const char *format, va_list arguments)
 	__printf(3, 0);
 
+/*
+ * How much of TEXT goes on a line of WIDTH characters: all of it; or what is before
+ * its last blank or behind its last '|' that fit; or WIDTH characters, if there is
+ * neither.  Blanks that TEXT begins with are no place to break.  The next line
+ * begins with what comes then and is no blank.
+ */
+size_t fold_length(const char *text, size_t width);
+
 #endif

@@ -152,6 +152,27 @@ void console_printf(const char *format, ...)
 		console_write(text, (size_t)length);
 }
 
+void console_fold(unsigned int indent, const char *format, ...)
+{
+	char text[CONSOLE_FOLD_MAX];
+	const char *rest = text;
+	unsigned int lead = 0;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vscnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	do {
+		size_t length = fold_length(rest, CONSOLE_COLUMNS - lead);
+
+		console_printf("%*s%.*s\n", (int)lead, "", (int)length, rest);
+		rest += length;
+		while (*rest == ' ')
+			rest++;
+		lead = indent;
+	} while (*rest != '\0');
+}
+
 uint64_t console_write_dropped(void)
 {
 	return __atomic_load_n(&write_dropped, __ATOMIC_RELAXED);

@@ -57,6 +57,15 @@ uint64_t console_write_dropped(void);
 void console_printf(const char *format, ...) __printf(1, 2);
 
 /*
+ * The same with one line, at most CONSOLE_FOLD_MAX - 1 characters without its
+ * newline, that may be longer than the screen's CONSOLE_COLUMNS are: what goes
+ * on further lines is INDENT columns to the right.
+ */
+#define CONSOLE_COLUMNS  80U
+#define CONSOLE_FOLD_MAX 512
+void console_fold(unsigned int indent, const char *format, ...) __printf(2, 3);
+
+/*
  * From now on what console_printf() says goes to DIVERT and to no sink; NULL: to
  * the sinks again.  So that a test can run a command of the shell.  Thread
  * context.

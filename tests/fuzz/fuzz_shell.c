@@ -96,6 +96,20 @@ void console_printf(const char *format, ...)
 	console_write(text, (size_t)length);
 }
 
+/* A line is a line here, however wide. */
+void console_fold(unsigned int indent __unused, const char *format, ...)
+{
+	char text[CONSOLE_FOLD_MAX];
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vscnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	console_write(text, (size_t)length);
+	console_write("\n", 1);
+}
+
 bool vga_scroll_key(int key)
 {
 	return key == KEY_PAGE_UP || key == KEY_PAGE_DOWN;
@@ -330,15 +344,15 @@ static const struct shell_command no_commands[] = {
 	SHELL_COMMAND("", "", run_number, NULL, "no word is empty"),
 };
 
-SHELL_TABLE(shell_report_commands, "Fuzzed", commands);
-const struct shell_table shell_page_commands = { "A", no_commands, 0 };
-const struct shell_table shell_test_commands = { "B", no_commands, 0 };
-const struct shell_table shell_system_commands = { "C", no_commands, 0 };
-const struct shell_table shell_bench_commands = { "D", no_commands, 0 };
-const struct shell_table shell_disk_commands = { "E", no_commands, 0 };
-const struct shell_table shell_trace_commands = { "F", no_commands, 0 };
-const struct shell_table shell_swap_commands = { "G", no_commands, 0 };
-const struct shell_table shell_file_commands = { "H", no_commands, 0 };
+SHELL_TABLE(shell_report_commands, "fuzzed", "about it", commands);
+const struct shell_table shell_page_commands = { "A", "", no_commands, 0 };
+const struct shell_table shell_test_commands = { "B", "", no_commands, 0 };
+const struct shell_table shell_system_commands = { "C", "", no_commands, 0 };
+const struct shell_table shell_bench_commands = { "D", "", no_commands, 0 };
+const struct shell_table shell_disk_commands = { "E", "", no_commands, 0 };
+const struct shell_table shell_trace_commands = { "F", "", no_commands, 0 };
+const struct shell_table shell_swap_commands = { "G", "", no_commands, 0 };
+const struct shell_table shell_file_commands = { "H", "", no_commands, 0 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -182,6 +182,21 @@ CASE(format, writes_only_a_nul_into_one_byte_and_nothing_into_none)
 	return NULL;
 }
 
+CASE(format, fold_breaks_at_blanks_and_bars_that_fit)
+{
+	EXPECT_EQUAL(fold_length("", 5), 0);
+	EXPECT_EQUAL(fold_length("abcde", 5), 5);
+	EXPECT_EQUAL(fold_length("ab cd ef", 5), 5);
+	EXPECT_EQUAL(fold_length("ab cd ef", 4), 2);
+	EXPECT_EQUAL(fold_length("abcdef", 5), 5);
+	EXPECT_EQUAL(fold_length("A|BC|DEF", 6), 5);
+	EXPECT_EQUAL(fold_length("A|BC|DEF", 5), 5);
+	EXPECT_EQUAL(fold_length("A|BC|DEF", 4), 2);
+	EXPECT_EQUAL(fold_length("  abcdef", 5), 5);
+	EXPECT_EQUAL(fold_length("        abcdef", 5), 5);
+	return NULL;
+}
+
 CASE(format, is_not_delayed_by_widths_that_no_buffer_holds)
 {
 	static const char *const formats[] = {

@@ -4,6 +4,7 @@
 import os
 import re
 
+from boot_columns import commands_and_groups
 from boot_files import put_back, take_out, tool
 from lab import boot_test, check, command, disk_copy, for_each, number
 from machine import PROMPT
@@ -108,8 +109,8 @@ def control_c_ends_every_command_that_takes_long(lab):
     with lab.prompt(
         "watchdog=1", memory="64M", disk=disk, more=GUEST_TIME
     ) as qemu:
-        listed = command(qemu, "help")
-        names = set(re.findall(r"^  (\w+) .*$", listed, re.MULTILINE))
+        groups = commands_and_groups(qemu)
+        names = {name for names in groups.values() for name in names}
         check(names == SHORT | set(LONG), f"{names ^ (SHORT | set(LONG))}")
         for line in (
             "swapon hda2",

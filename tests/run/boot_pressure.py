@@ -83,6 +83,7 @@ def state_of(part):
 
 def check_report(said):
     """What `pressure` says of all but the disk.  The number of files written."""
+    said = " ".join(said.split())  # its lines are folded
     pages = number(said, r"(\d+) anonymous pages", "pressure")
     memory = number(said, r"in (\d+) pages of memory", "pressure")
     check(pages == 2 * memory, f"{pages} pages in {memory}")
@@ -240,7 +241,7 @@ def requests_that_fail_under_pressure_lose_nothing(lab):
         command(qemu, "swapon hda2")
         command(qemu, "fail probability=2 times=-1 min-order=0 verbose=0 "
                 "ignore-gfp-wait=0 ignore-gfp-highmem=0")
-        said = command(qemu, "pressure 2", 180)
+        said = " ".join(command(qemu, "pressure 2", 180).split())
         command(qemu, "fail off")
         check(" 0 pages wrong, " in said, f"pressure: {said!r}")
         check(" 0 bytes wrong, " in said, f"pressure: {said!r}")

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""What the shell says fits the screen: 80 columns, and help on one page of it."""
+
+import re
+
+from lab import boot_test, check, command, disk_copy, for_each
+from qemu import COLUMNS, GUEST_TIME, ROWS
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+# What is typed for each command, in this order; what does not end by itself, or
+# ends the machine, is left out by name.
+LINES = """
+    buddyinfo
+    zoneinfo
+    meminfo
+    vmstat
+    vmstat nr_
+    check
+    alloc
+    alloc GFP_KERNEL 3
+    alloc GFP_ATOMIC|__GFP_EXCLUSIVE
+    alloc NONSENSE
+    free
+    free 1
+    gfp
+    gfp GFP_KERNEL
+    gfp GFP_ATOMIC|__GFP_EXCLUSIVE
+    gfp GFP_NOFS|__GFP_NOFAIL|__GFP_ZERO|__GFP_COMP|__GFP_MOVABLE|__GFP_NOWARN
+    owner
+    owner 1
+    owner {block}
+    owner {exclusive}
+    exclusive
+    free all
+    recorder
+    recorder start
+    storm 20000
+    bench
+    disks
+    hexdump
+    hexdump hda 0
+    scribble
+    scribble hda3 0 2 1
+    ls
+    ls -l /
+    cat
+    cat /hello
+    write
+    write /columns some words
+    mkdir
+    mkdir /columns.d
+    rm
+    rm /columns
+    rm /columns.d
+    sync
+    df
+    mount
+    swapon
+    swapon hda2
+    swaps
+    anon
+    anon 40
+    anon fill 1
+    anon out 1
+    anon verify 1
+    anon
+    anon drop 1
+    oom_score_adj
+    pressure 1 400
+    swapoff hda2
+    umount
+    fail
+    sysctl
+    trace
+    trace on
+    alloc GFP_KERNEL
+    free all
+    trace off
+    trace show 50
+    irqs
+    ps
+    stacks
+    log
+    help
+    echo some words
+    clear
+    nonsense
+    selftest nonsense
+    panic
+"""
+LEFT_OUT = {"drain", "reboot", "poweroff"}
+
+
+def lines_of(said):
+    """As they are on a screen, tabs and all."""
+    return [COLOUR.sub("", line).expandtabs() for line in said.split("\n")]
+
+
+def check_width(what, said):
+    wide = [line for line in lines_of(said) if len(line) > COLUMNS]
+    check(not wide, f"{what}: {len(wide)} lines are too wide: {wide[:4]}")
+
+
+def check_page(what, said):
+    """With the line that was typed it is on the screen, all of it."""
+    check_width(what, said)
+    rows = len(said.rstrip("\n").split("\n"))
+    check(rows < ROWS, f"{what} has {rows} rows")
+
+
+def commands_and_groups(qemu):
+    """By the overview: {group: its commands}."""
+    said = COLOUR.sub("", command(qemu, "help"))
+    check_page("help", said)
+    found = re.findall(r"^(\w+) .*\n {8}(\w[\w ]+)$", said, re.MULTILINE)
+    check(found, f"help says {said!r}")
+    return {group: names.split() for group, names in found}
+
+
+@boot_test
+def help_fits_the_screen_page_by_page(lab):
+    """The overview, each group, each command, and the words for the boot."""
+    with lab.prompt(memory="32M") as qemu:
+        groups = commands_and_groups(qemu)
+        for group, names in groups.items():
+            said = command(qemu, f"help {group}")
+            check_page(f"help {group}", said)
+            listed = re.findall(r"^ {2}(\w+)(?: .*)?$", said, re.MULTILINE)
+            check(listed == names, f"help {group}: {listed}, not {names}")
+            for name in names:
+                check(name not in groups, f"{name} is a group, too")
+                check_page(name, command(qemu, f"help {name}"))
+        words = []
+        page = 1
+        while True:
+            said = command(qemu, f"help params {page}")
+            check_page(f"help params {page}", said)
+            words += re.findall(r"^ {2}(\w+)[ =:\[]", said, re.MULTILINE)
+            page += 1
+            if f"'help params {page}' goes on" not in said:
+                break
+        check(words == sorted(set(words)), f"{words} are not in order")
+        check(len(words) > 24, f"only {words}")
+
+
+@for_each(at_64M="64M", at_6G="6G")
+def reports_fit_80_columns(lab, memory):
+    """All commands, with and without arguments, right ones and wrong ones."""
+    disk = disk_copy(lab.directory)
+    with lab.prompt(memory=memory, disk=disk, more=GUEST_TIME) as qemu:
+        groups = commands_and_groups(qemu)
+        names = {name for names in groups.values() for name in names}
+        tried = {line.split()[0] for line in LINES.strip().split("\n")}
+        check(
+            names - {"selftest"} <= tried | LEFT_OUT,
+            f"{names - tried - LEFT_OUT} are not tried",
+        )
+        pfns = {}
+        for line in LINES.strip().split("\n"):
+            line = line.strip().format(**pfns)
+            said = command(qemu, line)
+            check_width(line, said)
+            found = re.search(r"^pfn (0x\w+) ", said)
+            if found and "window" in said:
+                pfns["exclusive"] = found[1]
+            elif found:
+                pfns["block"] = found[1]
+
+
+# The reports whose lines are tables: the words above their columns.
+HEADINGS = {
+    "buddyinfo": "free blocks of order 0 1 2 3 4 5 6 7 8 9 10",
+    "exclusive": "number owner window owned sent incoming",
+    "recorder": "line taken seen dropped pending pages errors",
+    "disks": "device sectors MiB type reads writes",
+    "df": "Filesystem",
+    "swaps": "Filename Type Size Used Priority",
+    "anon": "object pages resident swapped",
+    "oom_score_adj": "number thread rss swapents oom_score_adj badness",
+    "irqs": "CPU0",
+    "ps": "number thread prio ms switches preempt owned stack state or wait",
+    "gfp GFP_KERNEL": "zone free low min floor reserve pages",
+}
+
+
+@boot_test
+def tables_have_headings(lab):
+    disk = disk_copy(lab.directory)
+    with lab.prompt(disk=disk) as qemu:
+        for line, heading in HEADINGS.items():
+            rows = [" ".join(row.split()) for row in command(qemu, line).split("\n")]
+            check(
+                any(row.startswith(heading) for row in rows),
+                f"{line} has no heading {heading!r}: {rows}",
+            )
+
+
+@boot_test
+def owner_says_who_took_a_page_with_file_and_line(lab):
+    """Of an ordinary page and of an exclusive one: the line that asked."""
+    with lab.prompt() as qemu:
+        for mask in ("GFP_KERNEL", "GFP_ATOMIC|__GFP_EXCLUSIVE"):
+            said = command(qemu, f"alloc {mask}")
+            pfn = re.search(r"^pfn (0x\w+) ", said)
+            check(pfn, f"alloc {mask} says {said!r}")
+            said = " ".join(command(qemu, f"owner {pfn[1]}").split())
+            check(
+                re.search(
+                    r"last touched by shell \(number 1\) at run_alloc\+0x\w+ "
+                    r"\(kernel/shell_pages\.c:\d+\) with " + re.escape(mask),
+                    said,
+                ),
+                f"owner says {said!r}",
+            )
