@@ -500,7 +500,6 @@ static void copy_owner(const struct owner *owner, void *data)
 {
 	struct owner_rows *rows = data;
 	struct owner_row *row = &rows->row[rows->count % OWNERS_SHOWN];
-	const struct list *at;
 
 	if (rows->count++ >= OWNERS_SHOWN)
 		return;
@@ -510,9 +509,7 @@ static void copy_owner(const struct owner *owner, void *data)
 	row->window = owner->window.base;
 	row->owned = owner->owned;
 	row->sent = owner->sent;
-	row->incoming = 0;
-	list_for_each(at, &owner->incoming)
-		row->incoming++;
+	row->incoming = owner->incoming_count;
 }
 
 static void print_owners(struct node *node)

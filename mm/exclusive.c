@@ -33,14 +33,17 @@
  *      slot of that owner's window; nothing else is mapped in any window.
  *  X4  A HANDOVER page is on receiver->incoming of a living owner and mapped
  *      nowhere; its sender, if it lives, keeps the slot, so that a cancel
- *      cannot fail.
- *  X5  The used slots of an owner are its OWNED pages and those it sent.
+ *      cannot fail, and the slot's entry, not present, notes the frame.
+ *  X5  The used slots of an owner are its OWNED pages and those it sent; no
+ *      other slot has an entry.
  *  X6  A frame that is mapped besides the direct map and the windows (a stack)
  *      is in use and counts its mappings.  So an exclusive one is not.
  *
  * Locking: pool->lock, with interrupts off, is a leaf and is held for a few
- * dozen instructions; no page is zeroed and no TLB of another CPU is flushed
- * under it.  pool->busy admits one refiller at a time.
+ * dozen instructions, however many owners and pages there are: a page that was
+ * sent is found by its slot, an owner by its window or its number.  No page is
+ * zeroed and no TLB of another CPU is flushed under it.  pool->busy admits one
+ * refiller at a time.
  *
  * What this does not protect from: ring-0 code that edits page tables, and DMA.
  */
@@ -88,19 +91,21 @@ void exclusive_make_owned(struct node *node, struct page *page,
 	page->slot = slot;
 	list_append(&owner->pages, &page->link);
 	owner->owned++;
+	node->pool.owned++;
 	node->pool.changes++;
 	window_map(&owner->window, slot, node_pfn(node, page));
 }
 
 /* The opposite: unmapped and on no list; the state is the caller's to change.
  * The slot stays claimed.  pool->lock held. */
-void exclusive_unmake_owned(struct page *page)
+void exclusive_unmake_owned(struct node *node, struct page *page)
 {
 	struct owner *owner = page->owner;
 
 	window_unmap(&owner->window, page->slot);
 	list_remove(&page->link);
 	owner->owned--;
+	node->pool.owned--;
 }
 
 /* ---- Taking ----------------------------------------------------------------- */
@@ -227,24 +232,18 @@ void *exclusive_address(const struct page *page)
 
 /* The page at SLOT of SENDER that is on its way to somebody, or NULL.
  * pool->lock held. */
-static struct page *find_sent(struct exclusive_pool *pool,
-                              const struct owner *sender, unsigned int slot)
+struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
+                                 unsigned int slot)
 {
-	struct list *owner_at;
-	struct list *page_at;
+	unsigned long pfn = window_noted(&sender->window, slot);
+	struct page *page;
 
-	list_for_each(owner_at, &pool->owners) {
-		struct owner *owner = container_of(owner_at, struct owner, all);
-
-		list_for_each(page_at, &owner->incoming) {
-			struct page *page =
-				container_of(page_at, struct page, link);
-
-			if (page->owner == sender && page->slot == slot)
-				return page;
-		}
-	}
-	return NULL;
+	if (pfn == -1UL)
+		return NULL;
+	page = node_page(node, pfn);
+	kassert(page != NULL && page->state == PAGE_HANDOVER);
+	kassert(page->owner == sender && page->slot == slot);
+	return page;
 }
 
 /*
@@ -269,7 +268,7 @@ static int find_mine(struct node *node, uintptr_t address, struct page **page,
 		return -EPERM;
 	pfn = window_frame(&me->window, slot);
 	if (pfn == -1UL) {
-		const struct page *sent = find_sent(&node->pool, me, slot);
+		const struct page *sent = exclusive_find_sent(node, me, slot);
 
 		if (sent == NULL)
 			return -ENOENT;
@@ -360,7 +359,7 @@ int exclusive_release(void *address)
 	if (error == 0) {
 		struct owner *owner = page->owner;
 
-		exclusive_unmake_owned(page);
+		exclusive_unmake_owned(node, page);
 		bitmap_clear(owner->slots, page->slot);
 		wake = exclusive_park_locked(node, page);
 	}
@@ -393,6 +392,26 @@ static int check_transfer(struct node *node, void *address, uint64_t to,
 	return *receiver == (*page)->owner ? -E2BIG : 0;
 }
 
+/* The page of the running owner is on its way to RECEIVER.  pool->lock held. */
+static void send_page(struct node *node, struct page *page,
+                      struct owner *receiver)
+{
+	struct owner *sender = page->owner;
+
+	/* The old owner's access ends here, before anybody's begins. */
+	exclusive_unmake_owned(node, page);
+	window_note(&sender->window, page->slot, node_pfn(node, page));
+	sender->sent++;
+	page_set_state(page_zone(node, page), page, PAGE_OWNED, PAGE_HANDOVER);
+	page->receiver = receiver;
+	list_append(&receiver->incoming, &page->link);
+	receiver->incoming_count++;
+	node->pool.handover++;
+	node->pool.changes++;
+	trace_mm_exclusive_transfer(&node->trace, node_pfn(node, page),
+	                            sender->id, receiver->id);
+}
+
 int exclusive_transfer(void *address, uint64_t to)
 {
 	struct node *node = exclusive_owners_node();
@@ -408,18 +427,8 @@ int exclusive_transfer(void *address, uint64_t to)
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	error = check_transfer(node, address, to, &page, &receiver, &holder);
 	copy_name(name, holder);
-	if (error == 0) {
-		/* The old owner's access ends here, before anybody's begins. */
-		exclusive_unmake_owned(page);
-		page->owner->sent++;
-		page_set_state(page_zone(node, page), page, PAGE_OWNED,
-		               PAGE_HANDOVER);
-		page->receiver = receiver;
-		list_append(&receiver->incoming, &page->link);
-		node->pool.changes++;
-		trace_mm_exclusive_transfer(&node->trace, node_pfn(node, page),
-		                            page->owner->id, receiver->id);
-	}
+	if (error == 0)
+		send_page(node, page, receiver);
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (error != 0) {
 		refuse(node, "exclusive_transfer", address, name,
@@ -430,6 +439,13 @@ int exclusive_transfer(void *address, uint64_t to)
 	return 0;
 }
 
+void exclusive_unqueue(struct node *node, struct page *page)
+{
+	list_remove(&page->link);
+	page->receiver->incoming_count--;
+	node->pool.handover--;
+}
+
 /* The sender of a HANDOVER page gives up its slot.  pool->lock held. */
 void exclusive_drop_sender(struct page *page)
 {
@@ -437,6 +453,7 @@ void exclusive_drop_sender(struct page *page)
 
 	if (sender == NULL)
 		return;
+	window_note(&sender->window, page->slot, -1UL);
 	bitmap_clear(sender->slots, page->slot);
 	sender->sent--;
 	page->owner = NULL;
@@ -461,7 +478,7 @@ void *exclusive_accept(void)
 		slot = claim_slot(me);
 	if (slot < WINDOW_SLOTS) {
 		exclusive_drop_sender(page);
-		list_remove(&page->link);
+		exclusive_unqueue(node, page);
 		page->taker = me->id;
 		exclusive_make_owned(node, page, me, slot);
 	}
@@ -482,7 +499,8 @@ void exclusive_return_to_sender(struct node *node, struct page *page)
 {
 	struct owner *sender = page->owner;
 
-	list_remove(&page->link);
+	exclusive_unqueue(node, page);
+	window_note(&sender->window, page->slot, -1UL);
 	sender->sent--;
 	exclusive_make_owned(node, page, sender, page->slot);
 }
@@ -504,7 +522,7 @@ int exclusive_cancel(void *address)
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	if (me != NULL && id != 0 && node->pool.by_window[id] == me &&
 	    (uintptr_t)address % PAGE_SIZE == 0)
-		page = find_sent(&node->pool, me, slot);
+		page = exclusive_find_sent(node, me, slot);
 	copy_name(name, id == 0 ? NULL : node->pool.by_window[id]);
 	if (page != NULL)
 		exclusive_return_to_sender(node, page);
@@ -522,17 +540,14 @@ unsigned long exclusive_incoming(uint64_t id)
 	struct node *node = exclusive_owners_node();
 	const struct owner *owner;
 	unsigned long incoming = 0;
-	struct list *at;
 	bool enabled;
 
 	if (is_closed(node))
 		return 0;
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	owner = exclusive_find_owner(&node->pool, id);
-	if (owner != NULL) {
-		list_for_each(at, &owner->incoming)
-			incoming++;
-	}
+	if (owner != NULL)
+		incoming = owner->incoming_count;
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	return incoming;
 }

@@ -166,8 +166,9 @@ struct exclusive_counts {
 };
 void exclusive_counts(struct node *node, struct exclusive_counts *counts);
 
-/* Visit all owners that are alive.  The pool's lock is held: be brief.  Not in
- * an NMI: nobody is visited, nothing is counted then. */
+/* Visit all owners, one at a time under the pool's lock: be brief.  Who begins or
+ * ends meanwhile may be missed.  Not in an NMI: nobody is visited, nothing is
+ * counted then. */
 void exclusive_visit_owners(struct node *node,
                             void (*visit)(const struct owner *owner,
                                           void *data),

@@ -53,7 +53,7 @@ static const char *check_page_owner(const struct node *node,
 	if (page->state == PAGE_HANDOVER &&
 	    (page->receiver == NULL ||
 	     (page->owner != NULL &&
-	      (window_frame(&page->owner->window, page->slot) != -1UL ||
+	      (window_noted(&page->owner->window, page->slot) != pfn ||
 	       !bitmap_test(page->owner->slots, page->slot)))))
 		return "X4";
 	return NULL;
@@ -332,23 +332,22 @@ static unsigned long count_incoming(struct exclusive_walk *walk,
 	return incoming;
 }
 
-/* Pages on their way from SENDER to anybody. */
+/* Every note in a slot of SENDER is of a page on its way; how many, or -1UL. */
 static unsigned long count_sent(struct exclusive_walk *walk,
                                 const struct owner *sender)
 {
-	const struct list *owner_at;
-	const struct list *page_at;
 	unsigned long sent = 0;
 
-	list_for_each(owner_at, &pool_of(walk)->owners) {
-		const struct owner *owner =
-			container_of(owner_at, struct owner, all);
+	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
+		unsigned long pfn = window_noted(&sender->window, slot);
+		const struct page *page;
 
-		list_for_each(page_at, &owner->incoming) {
-			sent += container_of(page_at, struct page, link)
-			                ->owner == sender;
-			if (!walk_goes_on(walk))
-				return 0;
+		if (pfn != -1UL) {
+			page = node_page(walk->node, pfn);
+			if (page == NULL || page->state != PAGE_HANDOVER ||
+			    page->owner != sender || page->slot != slot)
+				return -1UL;
+			sent++;
 		}
 		if (!walk_goes_on(walk))
 			return 0;
@@ -356,9 +355,10 @@ static unsigned long count_sent(struct exclusive_walk *walk,
 	return sent;
 }
 
-/* The invariant that OWNER breaks, or NULL; its pages are added to *PAGES. */
+/* The invariant that OWNER breaks, or NULL; its pages are added to SUM. */
 static const char *check_owner(struct exclusive_walk *walk,
-                               const struct owner *owner, unsigned long *pages)
+                               const struct owner *owner,
+                               struct exclusive_counts *sum)
 {
 	unsigned long owned = count_owned(walk, owner);
 	unsigned long mapped = walk->moved ? 0 : count_mapped(walk, owner);
@@ -370,7 +370,7 @@ static const char *check_owner(struct exclusive_walk *walk,
 	if (pool_of(walk)->by_window[owner->window.id] != owner ||
 	    owned == -1UL || owned != owner->owned || owned != mapped)
 		return "X3";
-	if (incoming == -1UL)
+	if (incoming == -1UL || incoming != owner->incoming_count)
 		return "X4";
 	sent = count_sent(walk, owner);
 	if (walk->moved)
@@ -378,20 +378,21 @@ static const char *check_owner(struct exclusive_walk *walk,
 	if (owner->sent != sent || bitmap_weight(owner->slots, WINDOW_SLOTS) !=
 	                                   owner->owned + owner->sent)
 		return "X5";
-	*pages += owned + incoming;
+	sum->owned += owned;
+	sum->handover += incoming;
 	return NULL;
 }
 
 static const char *check_owners(struct exclusive_walk *walk)
 {
 	const struct exclusive_pool *pool = pool_of(walk);
-	unsigned long by_owners = 0;
+	struct exclusive_counts sum = { 0 };
 	unsigned long by_zones = 0;
 	struct list *at;
 
 	list_for_each(at, &pool->owners) {
 		const struct owner *owner = container_of(at, struct owner, all);
-		const char *broken = check_owner(walk, owner, &by_owners);
+		const char *broken = check_owner(walk, owner, &sum);
 
 		if (walk->moved)
 			return NULL;
@@ -404,12 +405,14 @@ static const char *check_owners(struct exclusive_walk *walk)
 	}
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		by_zones += walk->node->zone[type].exclusive_pages;
-	if (by_owners + pool->orphans == by_zones)
+	if (sum.owned == pool->owned && sum.handover == pool->handover &&
+	    sum.owned + sum.handover + pool->orphans == by_zones)
 		return NULL;
 	scnprintf(walk->buffer, walk->size,
-	          "exclusive: %lu pages on the owners' lists, %lu of the dead, "
-	          "%lu by the zones",
-	          by_owners, pool->orphans, by_zones);
+	          "exclusive: %lu and %lu pages on the owners' lists, counted "
+	          "%lu and %lu, %lu of the dead, %lu by the zones",
+	          sum.owned, sum.handover, pool->owned, pool->handover,
+	          pool->orphans, by_zones);
 	return walk->buffer;
 }
 
@@ -483,7 +486,6 @@ const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
 
 void exclusive_counts(struct node *node, struct exclusive_counts *counts)
 {
-	struct list *at;
 	bool enabled;
 
 	*counts = (struct exclusive_counts){ 0 };
@@ -491,14 +493,8 @@ void exclusive_counts(struct node *node, struct exclusive_counts *counts)
 		return;
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	counts->parked = node->pool.count;
-	list_for_each(at, &node->pool.owners) {
-		const struct owner *owner = container_of(at, struct owner, all);
-		const struct list *page;
-
-		counts->owned += owner->owned;
-		list_for_each(page, &owner->incoming)
-			counts->handover++;
-	}
+	counts->owned = node->pool.owned;
+	counts->handover = node->pool.handover;
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 }
 
@@ -507,13 +503,14 @@ void exclusive_visit_owners(struct node *node,
                                           void *data),
                             void *data)
 {
-	struct list *at;
-	bool enabled;
-
 	if (in_nmi())
 		return;
-	enabled = spin_lock_irqsave(&node->pool.lock);
-	list_for_each(at, &node->pool.owners)
-		visit(container_of(at, struct owner, all), data);
-	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	for (unsigned int id = 1; id < WINDOW_COUNT; id++) {
+		bool enabled = spin_lock_irqsave(&node->pool.lock);
+		const struct owner *owner = node->pool.by_window[id];
+
+		if (owner != NULL)
+			visit(owner, data);
+		spin_unlock_irqrestore(&node->pool.lock, enabled);
+	}
 }

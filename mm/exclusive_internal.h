@@ -54,7 +54,16 @@ void exclusive_make_owned(struct node *node, struct page *page,
 
 /* The opposite: unmapped and on no list; the state is the caller's to change.
  * The slot stays claimed.  pool->lock held. */
-void exclusive_unmake_owned(struct page *page);
+void exclusive_unmake_owned(struct node *node, struct page *page);
+
+/* A HANDOVER page leaves its receiver's list, for whoever is next; the state is
+ * the caller's to change.  pool->lock held. */
+void exclusive_unqueue(struct node *node, struct page *page);
+
+/* The page at SLOT of SENDER that is on its way to somebody, or NULL.
+ * pool->lock held. */
+struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
+                                 unsigned int slot);
 
 /* The sender of a HANDOVER page gives up its slot.  pool->lock held. */
 void exclusive_drop_sender(struct page *page);

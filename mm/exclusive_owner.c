@@ -14,8 +14,12 @@
  * of the pool's own, with interrupts off; an NMI on top closes that window like
  * any other.
  *
- * Locking: pool->lock, one page at a time; scrub_lock while the scrub window is
- * in use.  The two are never held together.
+ * A sender that ends forgets what it has sent a few slots at a time.  Meanwhile a
+ * page may be accepted, or come back from a receiver that ends, too: then it is
+ * OWNED by the sender once more, and scrubbed with what else it owns.
+ *
+ * Locking: pool->lock, for one page or SLOT_SLICE slots at a time; scrub_lock
+ * while the scrub window is in use.  The two are never held together.
  */
 #include "kernel/core/fault.h"
 #include "kernel/core/panic.h"
@@ -27,6 +31,9 @@
 #include "mm/exclusive_internal.h"
 #include "mm/page_state.h"
 #include "mm/watermark.h"
+
+/* Slots that are looked at in one piece, with interrupts off. */
+#define SLOT_SLICE 32U
 
 /* Owners are a matter of the machine, so they belong to one node: this one. */
 static struct node *owners_node;
@@ -96,12 +103,30 @@ struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id)
 	return NULL;
 }
 
+/* OWNER is found from now on.  False: too many have a number like it. */
+static bool enter_owner(struct exclusive_pool *pool, struct owner *owner)
+{
+	unsigned int bucket = owner->id % OWNER_BUCKETS;
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	bool room = pool->in_bucket[bucket] < OWNER_BUCKET_MOST;
+
+	if (room) {
+		owner->alive = true;
+		pool->by_window[owner->window.id] = owner;
+		pool->in_bucket[bucket]++;
+		list_append(&pool->by_id[bucket], &owner->same_hash);
+		list_append(&pool->owners, &owner->all);
+		pool->changes++;
+	}
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return room;
+}
+
 static int begin_owner(struct owner *owner)
 {
 	struct node *node = owners_node;
 	struct exclusive_pool *pool = &node->pool;
 	void *table = take_table(node);
-	bool enabled;
 	int error;
 
 	if (table == NULL)
@@ -117,14 +142,11 @@ static int begin_owner(struct owner *owner)
 	owner->sent = 0;
 	list_init(&owner->pages);
 	list_init(&owner->incoming);
-	enabled = spin_lock_irqsave(&pool->lock);
-	owner->alive = true;
-	pool->by_window[owner->window.id] = owner;
-	pool->changes++;
-	list_append(&pool->owners, &owner->all);
-	list_append(&pool->by_id[owner->id % OWNER_BUCKETS], &owner->same_hash);
-	spin_unlock_irqrestore(&pool->lock, enabled);
-	return 0;
+	owner->incoming_count = 0;
+	if (enter_owner(pool, owner))
+		return 0;
+	give_table(node, window_destroy(&owner->window));
+	return -EAGAIN;
 }
 
 /* Zero a frame that is mapped nowhere, through the pool's own window. */
@@ -173,7 +195,7 @@ static struct page *orphan_owned(struct node *node, struct owner *owner)
 	struct page *page = list_first(&owner->pages, struct page, link);
 
 	if (page != NULL) {
-		exclusive_unmake_owned(page);
+		exclusive_unmake_owned(node, page);
 		bitmap_clear(owner->slots, page->slot);
 		make_orphan(&node->pool, page);
 	}
@@ -181,48 +203,50 @@ static struct page *orphan_owned(struct node *node, struct owner *owner)
 	return page;
 }
 
-/* Send back what is on its way to OWNER; a page whose sender is gone, too, is
- * returned, off its list; NULL: none is left. */
-static struct page *orphan_incoming(struct node *node, struct owner *owner)
+/* One page that is on its way to OWNER goes back; if its sender is gone, too, it
+ * is *ORPHAN, off its list.  False: none is left. */
+static bool refuse_incoming(struct node *node, struct owner *owner,
+                            struct page **orphan)
 {
 	bool enabled = spin_lock_irqsave(&node->pool.lock);
-	struct page *orphan = NULL;
-	struct list *at;
-	struct list *after;
+	struct page *page = list_first(&owner->incoming, struct page, link);
 
-	list_for_each_safe(at, after, &owner->incoming)
-	{
-		struct page *page = container_of(at, struct page, link);
-
-		if (page->owner == NULL) {
-			list_remove(&page->link);
-			make_orphan(&node->pool, page);
-			orphan = page;
-			break;
-		}
+	*orphan = NULL;
+	if (page != NULL && page->owner != NULL) {
 		exclusive_return_to_sender(node, page);
+	} else if (page != NULL) {
+		exclusive_unqueue(node, page);
+		make_orphan(&node->pool, page);
+		*orphan = page;
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
-	return orphan;
+	return page != NULL;
 }
 
-/* What OWNER has sent goes on without it.  pool->lock held. */
-static void forget_sender(struct exclusive_pool *pool, struct owner *owner)
+/* What OWNER has sent from SLOT and the slots behind it goes on without it. */
+static void forget_slots(struct node *node, struct owner *owner,
+                         unsigned int slot)
 {
-	struct list *owner_at;
-	struct list *page_at;
+	unsigned int end = min(slot + SLOT_SLICE, WINDOW_SLOTS + 0U);
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
 
-	list_for_each(owner_at, &pool->owners) {
-		struct owner *other = container_of(owner_at, struct owner, all);
+	for (; slot < end; slot++) {
+		struct page *page = exclusive_find_sent(node, owner, slot);
 
-		list_for_each(page_at, &other->incoming) {
-			struct page *page =
-				container_of(page_at, struct page, link);
-
-			if (page->owner == owner)
-				exclusive_drop_sender(page);
-		}
+		if (page != NULL)
+			exclusive_drop_sender(page);
 	}
+	node->pool.changes++;
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+}
+
+/* OWNER is not alive any more, so it sends nothing. */
+static void forget_sender(struct node *node, struct owner *owner)
+{
+	for (unsigned int slot = 0;
+	     slot < WINDOW_SLOTS && READ_ONCE(owner->sent) > 0;
+	     slot += SLOT_SLICE)
+		forget_slots(node, owner, slot);
 }
 
 static void end_owner(struct owner *owner)
@@ -232,16 +256,19 @@ static void end_owner(struct owner *owner)
 	struct page *page;
 	bool enabled = spin_lock_irqsave(&pool->lock);
 
-	/* Not alive, nothing more is sent to it; on the list still, so that a
-	 * sender that ends meanwhile finds what it has sent here. */
+	/* Not alive, nothing more is sent to it; on the list still, because it
+	 * has pages. */
 	owner->alive = false;
 	list_remove(&owner->same_hash);
-	forget_sender(pool, owner);
+	pool->in_bucket[owner->id % OWNER_BUCKETS]--;
 	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, enabled);
 
-	while ((page = orphan_incoming(node, owner)) != NULL)
-		scrub_and_park(node, page);
+	forget_sender(node, owner);
+	while (refuse_incoming(node, owner, &page)) {
+		if (page != NULL)
+			scrub_and_park(node, page);
+	}
 	while ((page = orphan_owned(node, owner)) != NULL)
 		scrub_and_park(node, page);
 

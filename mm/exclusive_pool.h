@@ -19,9 +19,13 @@
 #define EXCLUSIVE_MAX_TABLES  512
 #define EXCLUSIVE_MAX_REGIONS (EXCLUSIVE_MAX_TABLES + 16)
 
-/* Living owners are found by their numbers: in a list of id % 64.  Numbers count
- * up, so 511 owners are about 8 in each. */
+/* Living owners are found by their numbers: in a list of id % 64.  There are at
+ * most 511 of them, so some list is shorter than 8; a number whose list has 12
+ * owners is not used. */
 #define OWNER_BUCKETS         64
+#define OWNER_BUCKET_MOST     12
+static_assert(OWNER_BUCKETS * OWNER_BUCKET_MOST > WINDOW_COUNT,
+              "there is always a number that can be used");
 
 /*
  * Field locks: (p) pool->lock, (r) the refiller alone, (c) constant after
@@ -37,11 +41,14 @@ struct exclusive_pool {
 	bool starved;         /* (p) the last refill found no frame */
 	void (*wake)(void);   /* (c) wakes the refiller; NULL: nobody */
 
-	unsigned long changes; /* (p) of lists, owners and windows, ever */
-	unsigned long orphans; /* (p) pages of the dead, being scrubbed */
-	struct list owners;    /* (p) alive, by owner->all */
+	unsigned long changes;  /* (p) of lists, owners and windows, ever */
+	unsigned long owned;    /* (p) OWNED pages, but orphans */
+	unsigned long handover; /* (p) HANDOVER pages, but orphans */
+	unsigned long orphans;  /* (p) pages of the dead, being scrubbed */
+	struct list owners;     /* (p) alive, by owner->all */
 	struct owner *by_window[WINDOW_COUNT]; /* (p) window number to owner */
 	struct list by_id[OWNER_BUCKETS]; /* (p) alive, by owner->same_hash */
+	uint8_t in_bucket[OWNER_BUCKETS]; /* (p) how many these are */
 
 	struct spinlock scrub_lock; /* guards the scrub window */
 	struct window scrub;        /* where frames of the dead are zeroed */

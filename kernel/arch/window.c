@@ -42,6 +42,9 @@
 
 #define WINDOW_SIZE (WINDOW_SLOTS * PAGE_SIZE)
 
+/* In an entry that is not present: its address is a note. */
+#define ENTRY_NOTE  (1UL << 9)
+
 static_assert(WINDOW_SIZE == LARGE_PAGE_SIZE, "one directory entry");
 static_assert(WINDOW_COUNT == TABLE_ENTRIES, "one directory");
 
@@ -135,6 +138,24 @@ unsigned long window_frame(const struct window *window, unsigned int slot)
 		return -1UL;
 	entry = READ_ONCE(window->table[slot]);
 	return entry & PTE_PRESENT ? (entry & PTE_ADDRESS) >> PAGE_SHIFT : -1UL;
+}
+
+void window_note(struct window *window, unsigned int slot, unsigned long pfn)
+{
+	WRITE_ONCE(window->table[slot],
+	           pfn == -1UL ? 0 : (uint64_t)pfn << PAGE_SHIFT | ENTRY_NOTE);
+}
+
+unsigned long window_noted(const struct window *window, unsigned int slot)
+{
+	uint64_t entry;
+
+	if (window->table == NULL || slot >= WINDOW_SLOTS)
+		return -1UL;
+	entry = READ_ONCE(window->table[slot]);
+	if ((entry & PTE_PRESENT) || !(entry & ENTRY_NOTE))
+		return -1UL;
+	return (entry & PTE_ADDRESS) >> PAGE_SHIFT;
 }
 
 unsigned int window_of_address(uintptr_t address, unsigned int *slot)

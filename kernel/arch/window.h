@@ -80,6 +80,16 @@ void window_unmap(struct window *window, unsigned int slot);
 unsigned long window_frame(const struct window *window, unsigned int slot);
 
 /*
+ * Note in slot SLOT, where nothing is mapped, which frame its owner has sent away
+ * from there; -1UL: none, the slot is empty.  The entry is not present, so the
+ * processor does not look at the rest of it.
+ */
+void window_note(struct window *window, unsigned int slot, unsigned long pfn);
+
+/* The frame that is noted at SLOT, or -1UL. */
+unsigned long window_noted(const struct window *window, unsigned int slot);
+
+/*
  * Open WINDOW (NULL: none) on this CPU and close what was open.  Returns what
  * window_close() needs to put the former state back.  Interrupts off.
  */

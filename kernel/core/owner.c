@@ -3,8 +3,8 @@
  * kernel/core/owner.c -- numbers and names of owners.
  *
  * Numbers count up from 1 and are never given twice: a page that remembers who
- * took it cannot mean somebody else years later.  After OWNER_ID_MAX owners
- * there are no more.
+ * took it cannot mean somebody else years later.  Some are never given at all
+ * (mm/exclusive_owner.c).  After OWNER_ID_MAX there are no more.
  *
  * The names of the last 256 owners are kept after their end, for the reports
  * that come later ("freed by ..."); slot ID % 256 belongs to number ID.  The
@@ -59,10 +59,10 @@ static void remember(const struct owner *owner)
 	__atomic_store_n(&slot->id, owner->id, __ATOMIC_RELEASE);
 }
 
-int owner_begin(struct owner *owner, enum owner_kind kind, const char *name)
+/* Begin an owner with the next number. */
+static int begin_numbered(struct owner *owner, enum owner_kind kind,
+                          const char *name)
 {
-	if (window_provider == NULL)
-		return -ENODEV;
 	*owner = (struct owner){ .kind = kind, .id = take_number() };
 	if (owner->id == 0)
 		return -ENOSPC;
@@ -73,6 +73,18 @@ int owner_begin(struct owner *owner, enum owner_kind kind, const char *name)
 	list_init(&owner->same_hash);
 	remember(owner);
 	return window_provider->begin(owner);
+}
+
+int owner_begin(struct owner *owner, enum owner_kind kind, const char *name)
+{
+	int error;
+
+	if (window_provider == NULL)
+		return -ENODEV;
+	do {
+		error = begin_numbered(owner, kind, name);
+	} while (error == -EAGAIN);
+	return error;
 }
 
 void owner_end(struct owner *owner)

@@ -39,13 +39,14 @@ struct owner {
 	bool alive;                 /* (x) has a window */
 	struct window window;       /* (c) */
 	unsigned long slots[BITMAP_LONGS(WINDOW_SLOTS)]; /* (x) in use */
-	unsigned int next_slot; /* (x) where the search starts */
-	unsigned int owned;     /* (x) pages OWNED by this owner */
-	struct list pages;      /* (x) OWNED by it */
-	unsigned int sent;      /* (x) pages HANDOVER, from it */
-	struct list incoming;   /* (x) HANDOVER, to it, oldest first */
-	struct list all;        /* (x) on the list of all owners */
-	struct list same_hash;  /* (x) beside those whose number hashes alike */
+	unsigned int next_slot;      /* (x) where the search starts */
+	unsigned int owned;          /* (x) pages OWNED by this owner */
+	struct list pages;           /* (x) OWNED by it */
+	unsigned int sent;           /* (x) pages HANDOVER, from it */
+	struct list incoming;        /* (x) HANDOVER, to it, oldest first */
+	unsigned int incoming_count; /* (x) how many these are */
+	struct list all;             /* (x) on the list of all owners */
+	struct list same_hash; /* (x) beside those whose number hashes alike */
 };
 
 /*
@@ -80,6 +81,7 @@ static inline uint64_t current_owner_id(void)
 /* The name of owner number ID: of the last 256 begun, else "?".  Any context. */
 const char *owner_name(uint64_t id);
 
+/* begin() may refuse the owner's number with -EAGAIN: it is given the next one. */
 struct owner_provider {
 	int (*begin)(struct owner *owner);
 	void (*end)(struct owner *owner);

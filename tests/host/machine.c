@@ -434,6 +434,10 @@ int owner_begin(struct owner *owner, enum owner_kind kind, const char *name)
 	*owner = (struct owner){ .kind = kind, .id = machine.owners + 1 };
 	scnprintf(owner->name, sizeof(owner->name), "%s", name);
 	error = machine.provider->begin(owner);
+	if (error == -EAGAIN) {
+		machine.owners++;
+		return owner_begin(owner, kind, name);
+	}
 	if (error != 0)
 		return error;
 	machine.owners++;

@@ -34,6 +34,7 @@
 #include "tests/host/machine.h"
 
 #define ENTRY_PRESENT    3UL /* present and writable */
+#define ENTRY_NOTE       (1UL << 9)
 #define WINDOW_SIZE      (WINDOW_SLOTS * PAGE_SIZE)
 #define MAX_RESOLVERS    4
 
@@ -328,7 +329,7 @@ void window_unmap(struct window *window, unsigned int slot)
 	unsigned int id = check_window(window);
 
 	check_slot(slot);
-	if (window->table[slot] == 0)
+	if (!(window->table[slot] & ENTRY_PRESENT))
 		panic("slot %u of window %u is emptied twice", slot, id);
 	window->table[slot] = 0;
 	if (host_cpu()->window == id)
@@ -339,8 +340,29 @@ unsigned long window_frame(const struct window *window, unsigned int slot)
 {
 	check_window(window);
 	check_slot(slot);
-	return window->table[slot] == 0 ? -1UL
-	                                : window->table[slot] >> PAGE_SHIFT;
+	return window->table[slot] & ENTRY_PRESENT
+	               ? window->table[slot] >> PAGE_SHIFT
+	               : -1UL;
+}
+
+void window_note(struct window *window, unsigned int slot, unsigned long pfn)
+{
+	unsigned int id = check_window(window);
+
+	check_slot(slot);
+	if (window->table[slot] & ENTRY_PRESENT)
+		panic("a note in slot %u of window %u, which is mapped", slot,
+		      id);
+	window->table[slot] = pfn == -1UL ? 0 : pfn << PAGE_SHIFT | ENTRY_NOTE;
+}
+
+unsigned long window_noted(const struct window *window, unsigned int slot)
+{
+	check_window(window);
+	check_slot(slot);
+	return window->table[slot] & ENTRY_NOTE
+	               ? window->table[slot] >> PAGE_SHIFT
+	               : -1UL;
 }
 
 void host_switch_window(unsigned int id)
@@ -354,7 +376,7 @@ void host_switch_window(unsigned int id)
 		unmap_frames(window_base(cpu->window), WINDOW_SLOTS);
 	cpu->window = id;
 	for (unsigned int slot = 0; id != 0 && slot < WINDOW_SLOTS; slot++) {
-		if (table[slot] != 0)
+		if (table[slot] & ENTRY_PRESENT)
 			map_frame(slot_address(id, slot),
 			          table[slot] >> PAGE_SHIFT);
 	}

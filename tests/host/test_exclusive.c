@@ -912,6 +912,33 @@ CASE(exclusive, the_number_of_the_dead_is_enxio_in_its_old_place_too)
 	return check();
 }
 
+CASE(exclusive, no_more_than_12_owners_have_numbers_that_hash_alike)
+{
+	static struct owner line[OWNER_BUCKET_MOST + 1];
+	unsigned int alike = 0;
+
+	start(8);
+	for (unsigned int i = 0; i < OWNER_BUCKET_MOST; i++) {
+		/* 63 come and go between two that stay. */
+		while (alike++ % OWNER_BUCKETS != 0) {
+			machine_begin_line(&line[i], "passes");
+			machine_end_line(&line[i]);
+		}
+		machine_begin_line(&line[i], "stays");
+		EXPECT_EQUAL((line[i].id - line[0].id) % OWNER_BUCKETS, 0);
+	}
+	for (; alike % OWNER_BUCKETS != 0; alike++) {
+		machine_begin_line(&line[OWNER_BUCKET_MOST], "passes");
+		machine_end_line(&line[OWNER_BUCKET_MOST]);
+	}
+	machine_begin_line(&line[OWNER_BUCKET_MOST], "one more");
+	EXPECT_EQUAL(line[OWNER_BUCKET_MOST].id,
+	             line[OWNER_BUCKET_MOST - 1].id + OWNER_BUCKETS + 1);
+	for (unsigned int i = 0; i <= OWNER_BUCKET_MOST; i++)
+		machine_end_line(&line[i]);
+	return check();
+}
+
 /* ---- A full window -------------------------------------------------------------------------- */
 
 CASE(exclusive, a_full_window_gives_null_and_its_own_counter)

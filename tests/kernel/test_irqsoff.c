@@ -12,6 +12,7 @@
 #include "kernel/core/printk.h"
 #include "kernel/core/work.h"
 #include "kernel/refiller.h"
+#include "kernel/thread.h"
 #include "lib/list.h"
 #include "lib/string.h"
 #include "mm/exclusive.h"
@@ -305,6 +306,107 @@ CASE(irqsoff, a_failure_in_a_handler_is_told_by_a_thread)
 	EXPECT(log_contains_since(mark, "Mem-Info:"));
 	EXPECT(log_contains_since(mark, "lowmem_reserve[]:"));
 	return NULL;
+}
+
+/* ---- Many pages on their way ------------------------------------------------ */
+
+#define CROWD_MOST 480U
+
+struct crowd {
+	void *page[CROWD_MOST];
+	unsigned int count;
+	uint64_t receiver;
+	bool go;
+};
+
+static void crowd_wait(void *data)
+{
+	struct crowd *crowd = data;
+
+	while (!READ_ONCE(crowd->go))
+		thread_yield();
+}
+
+/* All pages that there are for a test go to the receiver. */
+static void crowd_send(void *data)
+{
+	struct crowd *crowd = data;
+	unsigned long most = node_free(page_alloc_node()) / 8;
+
+	while (crowd->count < min(most, CROWD_MOST + 0UL)) {
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE);
+		void *address = exclusive_address(page);
+
+		if (address == NULL ||
+		    exclusive_transfer(address, crowd->receiver) != 0)
+			break;
+		crowd->page[crowd->count++] = address;
+	}
+}
+
+/* The stretch of a cancelled hand-over of PAGE, which is on its way before and
+ * after; the least of some, since ticks come in between. */
+static uint64_t crowd_cancel(const struct crowd *crowd, void *page)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		irqsoff_forget_recent();
+		if (exclusive_cancel(page) != 0)
+			return UINT64_MAX;
+		least = min(least, irqsoff_recent().ticks);
+		if (exclusive_transfer(page, crowd->receiver) != 0)
+			return UINT64_MAX;
+	}
+	return least;
+}
+
+CASE(irqsoff, a_page_on_its_way_is_found_as_soon_among_many)
+{
+	static struct crowd crowd;
+	struct thread *receiver;
+	uint64_t first;
+	uint64_t last;
+
+	NEEDS_COUNT();
+	crowd = (struct crowd){ 0 };
+	receiver = thread_create("receiver", crowd_wait, &crowd);
+	EXPECT(receiver != NULL);
+	crowd.receiver = thread_owner_id(receiver);
+	crowd_send(&crowd);
+	EXPECT(crowd.count >= 8);
+	first = crowd_cancel(&crowd, crowd.page[0]);
+	last = crowd_cancel(&crowd, crowd.page[crowd.count - 1]);
+	irqsoff_forget_recent();
+	WRITE_ONCE(crowd.go, true);
+	EXPECT(thread_join(receiver) == THREAD_END_RETURNED);
+	for (unsigned int i = 0; i < crowd.count; i++)
+		EXPECT_EQUAL(exclusive_release(crowd.page[i]), 0);
+	EXPECT(first != UINT64_MAX);
+	EXPECT(last <= first + 100ULL * irqsoff_ticks_per_instruction());
+	return at_most(BOUND);
+}
+
+CASE(irqsoff, a_sender_of_many_pages_ends_within_the_bound)
+{
+	static struct crowd crowd;
+	struct thread *receiver;
+	struct thread *sender;
+
+	NEEDS_COUNT();
+	crowd = (struct crowd){ 0 };
+	receiver = thread_create("receiver", crowd_wait, &crowd);
+	EXPECT(receiver != NULL);
+	crowd.receiver = thread_owner_id(receiver);
+	irqsoff_forget_recent();
+	sender = thread_create("sender", crowd_send, &crowd);
+	EXPECT(sender != NULL);
+	EXPECT(thread_join(sender) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(exclusive_incoming(crowd.receiver), crowd.count);
+	EXPECT(crowd.count >= 8);
+	WRITE_ONCE(crowd.go, true);
+	EXPECT(thread_join(receiver) == THREAD_END_RETURNED);
+	return at_most(BOUND);
 }
 
 CASE(irqsoff, parking_looks_for_frames_with_interrupts_on)
