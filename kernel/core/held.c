@@ -31,8 +31,12 @@ void held_take(enum held_kind kind, const void *what, uintptr_t place)
 {
 	struct held_list *held = held_mine();
 
-	if (held == NULL || held->count == HELD_THINGS)
+	if (held == NULL)
 		return;
+	if (held->count == HELD_THINGS) {
+		held->more++;
+		return;
+	}
 	held->thing[held->count] = (struct held_thing){
 		.what = what,
 		.place = (int64_t)(place != 0 ? place : RETURN_ADDRESS()),
@@ -44,13 +48,18 @@ void held_take(enum held_kind kind, const void *what, uintptr_t place)
 void held_drop(enum held_kind kind, const void *what)
 {
 	struct held_list *held = held_mine();
-	unsigned int at = held == NULL ? 0 : held->count;
+	unsigned int at;
 
+	if (held == NULL)
+		return;
+	at = held->count;
 	while (at > 0 && (held->thing[at - 1].kind != kind ||
 	                  held->thing[at - 1].what != what))
 		at--;
-	if (at == 0)
+	if (at == 0) {
+		held->more -= held->more > 0;
 		return;
+	}
 	for (; at < held->count; at++)
 		held->thing[at - 1] = held->thing[at];
 	held->count--;
@@ -60,7 +69,7 @@ unsigned int held_total(void)
 {
 	const struct held_list *held = held_mine();
 
-	return (held == NULL ? 0 : held->count) +
+	return (held == NULL ? 0 : held->count + held->more) +
 	       (preempt_count() & PREEMPT_MASK);
 }
 
@@ -69,7 +78,7 @@ void held_forget(void)
 	struct held_list *held = held_mine();
 
 	if (held != NULL)
-		held->count = 0;
+		held->count = held->more = 0;
 }
 
 /* ---- In words ---------------------------------------------------------------- */
@@ -104,6 +113,10 @@ const char *held_format(char *buffer, size_t size)
 	if (locks > 0)
 		length += (size_t)scnprintf(buffer, size, "preempt_count %u",
 		                            locks);
+	if (held != NULL && held->more > 0)
+		length += (size_t)scnprintf(buffer + length, size - length,
+		                            "%s%u not listed",
+		                            length > 0 ? ", " : "", held->more);
 	for (unsigned int i = held == NULL ? 0 : held->count; i-- > 0;) {
 		const struct held_thing *thing = &held->thing[i];
 

@@ -33,8 +33,7 @@ enum held_kind {
 	HELD_KINDS,
 };
 
-/* With more than these a thread holds at least these: what comes on top is not
- * noted. */
+/* What comes on top of these is counted, but not noted. */
 #define HELD_THINGS 16
 
 struct held_thing {
@@ -45,12 +44,14 @@ struct held_thing {
 
 /* A part of struct thread, which alone reads and writes it while it runs. */
 struct held_list {
-	unsigned int count;
+	unsigned int count; /* of those below */
+	unsigned int more;  /* what had no room there */
 	struct held_thing thing[HELD_THINGS];
 };
 
 /* The running thread has taken WHAT at PLACE (0: where this is called), or given it
- * back.  To give back what is not noted does nothing.  Any context. */
+ * back.  To give back what is not noted is taken for one of those that had no room,
+ * and does nothing if there are none.  Any context. */
 void held_take(enum held_kind kind, const void *what, uintptr_t place);
 void held_drop(enum held_kind kind, const void *what);
 

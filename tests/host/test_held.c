@@ -75,6 +75,41 @@ CASE(held, each_kind_is_counted_and_named_until_it_is_given_back)
 	return NULL;
 }
 
+/* Twenty, and those that were taken first go first: who still has four has four. */
+CASE(held, more_than_can_be_listed_are_counted_all_the_same)
+{
+	struct page *page[HELD_THINGS + 4];
+	unsigned int most = ARRAY_SIZE(page);
+	unsigned int scope;
+
+	__free_page(held_start());
+	for (unsigned int i = 0; i < most; i++) {
+		page[i] = alloc_page(GFP_KERNEL);
+		EXPECT(page[i] != NULL);
+		EXPECT_EQUAL(pin_page(page[i]), 0);
+		EXPECT_EQUAL(held_total(), i + 1);
+	}
+	EXPECT(held_names("4 not listed, pin since "));
+	for (unsigned int i = 0; i < most; i++) {
+		EXPECT_EQUAL(held_total(), most - i);
+		put_page(page[i]);
+		__free_page(page[i]);
+	}
+	EXPECT_EQUAL(held_total(), 0);
+	EXPECT(held_names("nothing"));
+
+	/* The same thing again and again. */
+	scope = memalloc_nofs_save();
+	for (unsigned int i = 0; i < most; i++)
+		(void)memalloc_nofs_save();
+	for (unsigned int i = 0; i < most; i++)
+		memalloc_nofs_restore(0);
+	EXPECT_EQUAL(held_total(), 1);
+	memalloc_nofs_restore(scope);
+	EXPECT_EQUAL(held_total(), 0);
+	return NULL;
+}
+
 CASE(held, a_reference_of_an_index_is_not_the_pin_of_the_thread)
 {
 	struct page *page = held_start();
