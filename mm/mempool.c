@@ -23,12 +23,13 @@
  * 0xa5 at the end.
  *
  * The same element given back twice would be handed out twice.  So one that is in
- * the reserve is refused, and so is a block of pages that is free, or another's
- * by its size.  (What the pool gave to FREE and somebody else has got since then
- * cannot be told from his own.)
+ * the reserve is refused, also if both are given at the same time.  A block of pages
+ * says itself that it lies in a reserve (PG_mempool), so it is refused by every pool,
+ * and by the front door; and so is one that is free, or of another size.  (What the
+ * pool gave to FREE and somebody else has got since then cannot be told from his own.)
  *
- * Invariants: no element is in the reserve twice; 0 <= count <= minimum; element[0..count-1] are the reserve; count
- * is minimum whenever all elements are back.
+ * Invariants: no element is in the reserve twice; 0 <= count <= minimum;
+ * element[0..count-1] are the reserve; count is minimum whenever all elements are back.
  *
  * Locking: pool->lock for the reserve.  The callbacks are called without it.
  *
@@ -44,6 +45,8 @@
 #include "kernel/core/sched.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bits.h"
+#include "mm/page_internal.h"
 
 #define POLL_MICROSECONDS 5000000ULL
 
@@ -82,12 +85,15 @@ static void free_element_pages(void *element, void *data)
 	__free_pages(element, order_of(data));
 }
 
+static bool mempool_has_pages(const mempool_t *pool)
+{
+	return pool->alloc == alloc_element_pages;
+}
+
 /* Bytes of an element that can be poisoned: its last, or 0 for none. */
 static size_t poison_size(const mempool_t *pool)
 {
-	if (pool->alloc != alloc_element_pages)
-		return 0;
-	return PAGE_SIZE << order_of(pool->data);
+	return mempool_has_pages(pool) ? PAGE_SIZE << order_of(pool->data) : 0;
 }
 
 static void poison(const mempool_t *pool, void *element)
@@ -123,31 +129,66 @@ static void check_poison(const mempool_t *pool, void *element)
 
 /* ---- The reserve ------------------------------------------------------------------ */
 
+/* What became of an element that was given back. */
+enum mempool_push {
+	MEMPOOL_PUSHED,
+	MEMPOOL_FULL,
+	MEMPOOL_TWICE, /* it is in the reserve, or on its way there */
+};
+
+/* pool->lock held. */
+static bool mempool_holds(const mempool_t *pool, const void *element)
+{
+	for (unsigned int i = 0; i < pool->count; i++) {
+		if (pool->element[i] == element)
+			return true;
+	}
+	return false;
+}
+
 /*
- * False: it is full.  Whoever pops the element may be who ends the pool, so it is
- * woken under the lock: with its release nothing touches the pool any more.
+ * Whoever pops the element may be who ends the pool, so it is woken under the lock:
+ * with its release nothing touches the pool any more.  A page is asked before
+ * whether it is in the reserve.
  */
-static bool mempool_insert(mempool_t *pool, void *element)
+static enum mempool_push mempool_insert(mempool_t *pool, void *element)
 {
 	bool enabled = spin_lock_irqsave(&pool->lock);
-	bool room = pool->count < pool->minimum;
+	enum mempool_push result = MEMPOOL_FULL;
 
-	if (room) {
+	if (!mempool_has_pages(pool) && mempool_holds(pool, element)) {
+		result = MEMPOOL_TWICE;
+	} else if (pool->count < pool->minimum) {
+		result = MEMPOOL_PUSHED;
 		pool->element[pool->count++] = element;
 		wake_up(&pool->queue);
 	}
 	spin_unlock_irqrestore(&pool->lock, enabled);
-	return room;
+	return result;
 }
 
-/* The same.  A block of order 10 is 4 MiB of poison, and nobody else knows the
- * element yet: interrupts stay on meanwhile. */
-static bool push(mempool_t *pool, void *element)
+/* The same for pages.  A block of order 10 is 4 MiB of poison: interrupts stay on
+ * meanwhile, and the bit keeps others from giving the block a second time. */
+static enum mempool_push mempool_insert_pages(mempool_t *pool,
+                                              struct page *page)
 {
-	if (READ_ONCE(pool->count) >= pool->minimum)
-		return false;
-	poison(pool, element);
-	return mempool_insert(pool, element);
+	enum mempool_push result = MEMPOOL_FULL;
+
+	if (page_test_and_set(page, PG_mempool))
+		return MEMPOOL_TWICE;
+	if (READ_ONCE(pool->count) < pool->minimum) {
+		poison(pool, page);
+		result = mempool_insert(pool, page);
+	}
+	if (result != MEMPOOL_PUSHED)
+		page_clear(page, PG_mempool);
+	return result;
+}
+
+static enum mempool_push push(mempool_t *pool, void *element)
+{
+	return mempool_has_pages(pool) ? mempool_insert_pages(pool, element)
+	                               : mempool_insert(pool, element);
 }
 
 /* NULL: it is empty. */
@@ -159,8 +200,10 @@ static void *pop(mempool_t *pool)
 	if (pool->count > 0)
 		element = pool->element[--pool->count];
 	spin_unlock_irqrestore(&pool->lock, enabled);
-	if (element != NULL)
-		check_poison(pool, element);
+	if (element == NULL || !mempool_has_pages(pool))
+		return element;
+	check_poison(pool, element);
+	page_clear(element, PG_mempool);
 	return element;
 }
 
@@ -189,7 +232,7 @@ mempool_t *mempool_create(unsigned int min, mempool_alloc_t *alloc,
 			mempool_destroy(pool);
 			return NULL;
 		}
-		push(pool, element);
+		kassert(push(pool, element) == MEMPOOL_PUSHED);
 	}
 	return pool;
 }
@@ -289,37 +332,13 @@ void *mempool_alloc_preallocated(mempool_t *pool)
 
 /* ---- Giving back ---------------------------------------------------------------------- */
 
-/* pool->lock held. */
-static bool mempool_holds(const mempool_t *pool, const void *element)
-{
-	for (unsigned int i = 0; i < pool->count; i++) {
-		if (pool->element[i] == element)
-			return true;
-	}
-	return false;
-}
-
 /* A block of pages that somebody has, of the size that the pool gives. */
 static bool mempool_is_taken_block(const mempool_t *pool,
                                    const struct page *page)
 {
-	return READ_ONCE(page->state) == PAGE_USED &&
+	return page_is_of(page_alloc_node(), page) &&
+	       READ_ONCE(page->state) == PAGE_USED &&
 	       page->order == order_of(pool->data) && page_ref_count(page) > 0;
-}
-
-/* NULL, or why ELEMENT cannot be given back: it was already. */
-static const char *mempool_free_refusal(mempool_t *pool, void *element)
-{
-	bool enabled = spin_lock_irqsave(&pool->lock);
-	bool found = mempool_holds(pool, element);
-
-	spin_unlock_irqrestore(&pool->lock, enabled);
-	if (found)
-		return "it is in the reserve already";
-	if (pool->alloc == alloc_element_pages &&
-	    !mempool_is_taken_block(pool, element))
-		return "it is no block that the pool gave";
-	return NULL;
 }
 
 static void mempool_report_free(const void *element, const char *why,
@@ -335,15 +354,26 @@ static void mempool_report_free(const void *element, const char *why,
 
 void mempool_free(void *element, mempool_t *pool)
 {
-	const char *why;
+	const uintptr_t caller = RETURN_ADDRESS();
 
 	if (element == NULL)
 		return;
-	why = mempool_free_refusal(pool, element);
-	if (why != NULL)
-		mempool_report_free(element, why, RETURN_ADDRESS());
-	else if (!push(pool, element))
+	if (mempool_has_pages(pool) && !mempool_is_taken_block(pool, element)) {
+		mempool_report_free(
+			element, "it is no block that the pool gave", caller);
+		return;
+	}
+	switch (push(pool, element)) {
+	case MEMPOOL_PUSHED:
+		break;
+	case MEMPOOL_FULL:
 		pool->free(element, pool->data);
+		break;
+	case MEMPOOL_TWICE:
+		mempool_report_free(element, "it is in the reserve already",
+		                    caller);
+		break;
+	}
 }
 
 unsigned int mempool_reserve(const mempool_t *pool)

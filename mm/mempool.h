@@ -55,9 +55,10 @@ __must_check void *mempool_alloc_preallocated(mempool_t *pool);
 
 /*
  * Give an element back: to the reserve if that is not full, else to FREE.  NULL
- * is allowed.  An element that is in the reserve already, or a block of pages
- * that is free or of another order, is refused and reported: nothing happens.
- * Looks at the whole reserve.  Any context but NMI.
+ * is allowed.  An element that is in the reserve already, or a block of pages that
+ * is free, of another order or in the reserve of any pool, is refused and reported:
+ * nothing happens.  Looks at the whole reserve, unless it is of pages.  Any context
+ * but NMI.
  */
 void mempool_free(void *element, mempool_t *pool);
 

@@ -57,8 +57,8 @@ enum page_flag {
 };
 
 /*
- * What a page cache or an anonymous object says about a USED page, in
- * page->bits, Linux's names; mm/page_bits.h changes them.
+ * What a page cache, an anonymous object or a mempool says about a USED page, in
+ * page->bits, most by Linux's names; mm/page_bits.h changes them.
  */
 enum page_bit {
 	PG_locked,      /* somebody works on it: mm/page_lock.h */
@@ -74,6 +74,7 @@ enum page_bit {
 	PG_error,       /* the last read or write failed */
 	PG_unevictable, /* never reclaimed */
 	PG_isolated,    /* taken off the lru by reclaim, which looks at it */
+	PG_mempool,     /* in the reserve of a mempool; a block's head has it */
 	PG_BIT_COUNT,
 };
 

@@ -63,6 +63,9 @@ static const char *free_refusal(const struct page *page, unsigned int order)
 		return "wrong order";
 	if (page->refcount <= 0)
 		return "it has no reference";
+	/* Another's reference may go, but not the reserve's. */
+	if (page_has(page, PG_mempool) && page->refcount == 1)
+		return "it is in the reserve of a mempool";
 	return NULL;
 }
 

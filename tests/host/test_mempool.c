@@ -419,6 +419,61 @@ CASE(mempool_rules, pages_are_there_when_the_zone_has_none)
 	return end();
 }
 
+/* Each way is the second time, and the block is handed out once. */
+CASE(mempool_rules, a_block_in_the_reserve_is_refused_by_every_pool_and_by_free)
+{
+	struct page *block;
+	struct page *taken;
+	uint64_t mark = log_mark();
+	mempool_t *other;
+
+	pool = page_pool(2, 1);
+	other = mempool_create_page_pool(2, 1);
+	EXPECT(pool != NULL && other != NULL);
+	taken = mempool_alloc_preallocated(other);
+	block = mempool_alloc_preallocated(pool);
+	mempool_free(block, pool);
+	mempool_free(block, other);
+	EXPECT_EQUAL(log_count_since(mark, "it is in the reserve already"), 1);
+	EXPECT_EQUAL(mempool_reserve(other), 1);
+	__free_pages(block, 1);
+	put_page(block);
+	free_pages((uintptr_t)page_address(block), 1);
+	EXPECT_EQUAL(log_count_since(mark, "in the reserve of a mempool"), 3);
+
+	/* Somebody else's reference is his to give back. */
+	get_page(block);
+	put_page(block);
+	EXPECT_EQUAL(log_count_since(mark, "refused"), 4);
+	EXPECT(mempool_alloc_preallocated(pool) == block);
+	EXPECT_EQUAL(page_ref_count(block), 1);
+	mempool_free(block, pool);
+	mempool_free(taken, other);
+	EXPECT_EQUAL(log_count_since(mark, "BUG"), 4);
+	mempool_destroy(other);
+	mempool_destroy(pool);
+	return NULL;
+}
+
+/* The address of the memory in place of the block, and nothing at all. */
+CASE(mempool_rules, what_is_no_struct_page_does_not_get_into_a_pool_of_pages)
+{
+	uint64_t mark = log_mark();
+	struct page *block;
+
+	pool = page_pool(2, 0);
+	EXPECT(pool != NULL);
+	block = mempool_alloc_preallocated(pool);
+	mempool_free(page_address(block), pool);
+	mempool_free((void *)16, pool);
+	mempool_free((char *)block + 8, pool);
+	EXPECT_EQUAL(log_count_since(mark, "it is no block that the pool gave"),
+	             3);
+	EXPECT_EQUAL(mempool_reserve(pool), 1);
+	mempool_free(block, pool);
+	return end();
+}
+
 CASE(mempool_rules, a_block_that_is_free_does_not_get_into_the_reserve)
 {
 	void *element[3];
