@@ -37,9 +37,14 @@
  * number that a 28-bit command may name is 0x0ffffffe; what touches a sector behind
  * it is an EXT command.
  *
- * Time.  What is polled has a limit: a command's DRQ 10 ms (interrupts are off),
- * a reset 5 s.  What ends with an interrupt is watched by the block layer, and
- * recover() resets the channel and looks whether the disk still answers.
+ * Before a command the channel has to be idle, and the disk when it is selected;
+ * behind a write's command comes DRQ.  Interrupts are off there, so the status is
+ * looked at READY_LOOKS times.  If it is not as it has to be, the block layer is
+ * told -EAGAIN, and its thread comes back at each tick (struct ata_channel::phase).
+ *
+ * Time.  What is waited for has a limit: each of these three 1 s, a reset 5 s.  What
+ * ends with an interrupt is watched by the block layer, and recover() resets the
+ * channel and looks whether the disk still answers.
  *
  * Not done: setting a transfer mode (the BIOS's is kept), READ MULTIPLE, native
  * PCI ports, ATAPI; an error is reported, not retried.
@@ -138,8 +143,11 @@
 #define SECTORS_28       0x0fffffffULL
 #define WORDS            (SECTOR_SIZE / 2)
 
+/* Looks at the status with interrupts off. */
+#define READY_LOOKS      16U
+
 /* Microseconds. */
-#define LIMIT_DRQ        10000U
+#define LIMIT_READY      1000000U
 #define LIMIT_SELECT     10000U
 #define LIMIT_IDENTIFY   1000000U
 #define LIMIT_RESET      5000000U
@@ -163,6 +171,14 @@ enum transfer {
 	TRANSFER_DMA,
 };
 
+/* How far the command of the request in flight has come. */
+enum ata_phase {
+	PHASE_RUNS,     /* it is given, an interrupt will tell */
+	PHASE_BEGUN,    /* the channel must be idle, to select the disk */
+	PHASE_SELECTED, /* the disk must be idle, for the command */
+	PHASE_WRITE,    /* the disk must be ready for the first sector */
+};
+
 /* What the bus master reads: where the bytes are.  The last one has LAST. */
 struct dma_entry {
 	uint32_t address;
@@ -180,6 +196,9 @@ struct ata_channel {
 	struct dma_entry *table; /* (c) for one request */
 	struct block_queue queue;
 	struct ata_disk *active; /* (q) whose request is in flight */
+	enum ata_phase phase;    /* (q) */
+	uint64_t phase_since;    /* (q) clock_microseconds() */
+	bool ext;                /* (q) the command has 48 bits */
 	enum transfer transfer;  /* (q) */
 	uint8_t *at;             /* (q) the next sector in memory */
 	unsigned int left;       /* (q) sectors not carried yet */
@@ -265,17 +284,23 @@ static int wait_data(const struct ata_channel *channel, uint64_t micros)
 	return status & STATUS_DRQ ? 0 : -EIO;
 }
 
-static int select_unit(const struct ata_channel *channel, unsigned int unit,
-                       uint8_t more)
+static void write_device(const struct ata_channel *channel, unsigned int unit,
+                         uint8_t more)
+{
+	write_port(channel, DEVICE,
+	           DEVICE_ALWAYS | (unit != 0 ? DEVICE_SLAVE : 0) | more);
+	settle(channel);
+}
+
+/* At boot, and in recover(). */
+static int select_unit(const struct ata_channel *channel, unsigned int unit)
 {
 	int error =
 		wait_status(channel, STATUS_BSY | STATUS_DRQ, 0, LIMIT_SELECT);
 
 	if (error != 0)
 		return error;
-	write_port(channel, DEVICE,
-	           DEVICE_ALWAYS | (unit != 0 ? DEVICE_SLAVE : 0) | more);
-	settle(channel);
+	write_device(channel, unit, 0);
 	return wait_status(channel, STATUS_BSY | STATUS_DRQ, 0, LIMIT_SELECT);
 }
 
@@ -348,22 +373,18 @@ static bool needs_ext(const struct ata_disk *disk, uint64_t sector,
 	return disk->lba48 && sector + count > SECTORS_28;
 }
 
-static int select_sector(const struct ata_disk *disk, uint64_t sector, bool ext)
+static void select_sector(const struct ata_disk *disk, uint64_t sector,
+                          bool ext)
 {
 	uint8_t high = ext ? 0 : (uint8_t)(sector >> 24 & 0xf);
 
-	return select_unit(disk->channel, disk->unit, DEVICE_LBA | high);
+	write_device(disk->channel, disk->unit, DEVICE_LBA | high);
 }
 
-static int start_flush(struct ata_disk *disk)
+static void start_flush(struct ata_disk *disk)
 {
-	int error = select_unit(disk->channel, disk->unit, DEVICE_LBA);
-
 	disk->channel->transfer = TRANSFER_NONE;
-	if (error == 0)
-		write_port(disk->channel, COMMAND,
-		           disk->flush_ext ? FLUSH_EXT : FLUSH);
-	return error;
+	write_port(disk->channel, COMMAND, disk->flush_ext ? FLUSH_EXT : FLUSH);
 }
 
 /* ---- Programmed I/O --------------------------------------------------------------- */
@@ -382,26 +403,33 @@ static void carry_out(struct ata_channel *channel)
 	channel->left--;
 }
 
-static int start_pio(struct ata_disk *disk, const struct bio *bio, bool ext)
+static void start_pio(struct ata_disk *disk, const struct bio *bio, bool ext)
 {
 	struct ata_channel *channel = disk->channel;
-	int error = 0;
 
 	if (!bio->write) {
 		channel->transfer = TRANSFER_IN;
 		write_port(channel, COMMAND, ext ? READ_EXT : READ);
-		return 0;
+		return;
 	}
 	channel->transfer = TRANSFER_OUT;
 	write_port(channel, COMMAND, ext ? WRITE_EXT : WRITE);
 	settle(channel);
 	/* The first sector has no interrupt of its own. */
-	error = wait_data(channel, LIMIT_DRQ);
-	if (error == 0)
-		carry_out(channel);
-	else
-		report(channel, other_status(channel), 0);
-	return error;
+	channel->phase = PHASE_WRITE;
+}
+
+/* The disk is not busy any more: 0, or -EIO, it did not like the command. */
+static int write_first_sector(struct ata_channel *channel)
+{
+	uint8_t status = other_status(channel);
+
+	if ((status & (STATUS_ERR | STATUS_DF)) || !(status & STATUS_DRQ)) {
+		report(channel, status, 0);
+		return -EIO;
+	}
+	carry_out(channel);
+	return 0;
 }
 
 /* ---- Bus-master DMA ----------------------------------------------------------------- */
@@ -419,7 +447,7 @@ static void bus_master(const struct ata_channel *channel, unsigned int port,
 	outb(value, (uint16_t)(channel->bus_master + port));
 }
 
-static int start_dma(struct ata_disk *disk, const struct bio *bio, bool ext)
+static void start_dma(struct ata_disk *disk, const struct bio *bio, bool ext)
 {
 	static const uint8_t commands[2][2] = { { READ_DMA, READ_DMA_EXT },
 		                                { WRITE_DMA, WRITE_DMA_EXT } };
@@ -438,10 +466,75 @@ static int start_dma(struct ata_disk *disk, const struct bio *bio, bool ext)
 	     (uint16_t)(channel->bus_master + BM_TABLE));
 	write_port(channel, COMMAND, commands[bio->write][ext]);
 	bus_master(channel, BM_COMMAND, direction | BM_START);
-	return 0;
 }
 
 /* ---- What the block layer calls ------------------------------------------------------ */
+
+/* Give the selected disk, which is idle, its command. */
+static void ata_command(struct ata_channel *channel)
+{
+	struct ata_disk *disk = channel->active;
+	const struct bio *bio = channel->queue.in_flight;
+
+	channel->phase = PHASE_RUNS;
+	if (bio->bytes == 0) {
+		start_flush(disk);
+		return;
+	}
+	write_address(disk, channel->sector, channel->left, channel->ext);
+	if (can_dma(disk, bio))
+		start_dma(disk, bio, channel->ext);
+	else
+		start_pio(disk, bio, channel->ext);
+}
+
+/* Are the status bits MASK 0, or will they be at once? */
+static bool ata_is_ready(const struct ata_channel *channel, uint8_t mask)
+{
+	for (unsigned int i = 0; i < READY_LOOKS; i++) {
+		if ((other_status(channel) & mask) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* As far as it goes without waiting: 0, -EIO, -EAGAIN. */
+static int ata_advance(struct ata_channel *channel)
+{
+	if (channel->phase == PHASE_BEGUN) {
+		if (!ata_is_ready(channel, STATUS_BSY | STATUS_DRQ))
+			return -EAGAIN;
+		select_sector(channel->active, channel->sector, channel->ext);
+		channel->phase = PHASE_SELECTED;
+		channel->phase_since = clock_microseconds();
+	}
+	if (channel->phase == PHASE_SELECTED) {
+		if (!ata_is_ready(channel, STATUS_BSY | STATUS_DRQ))
+			return -EAGAIN;
+		ata_command(channel);
+		channel->phase_since = clock_microseconds();
+	}
+	if (channel->phase == PHASE_WRITE) {
+		if (!ata_is_ready(channel, STATUS_BSY))
+			return -EAGAIN;
+		channel->phase = PHASE_RUNS;
+		return write_first_sector(channel);
+	}
+	return 0;
+}
+
+static int ata_resume(struct block_device *device)
+{
+	const struct ata_disk *disk = device->driver;
+	struct ata_channel *channel = disk->channel;
+	int error = ata_advance(channel);
+
+	if (error != -EAGAIN ||
+	    clock_microseconds() - channel->phase_since <= LIMIT_READY)
+		return error;
+	report(channel, other_status(channel), 0);
+	return -ETIMEDOUT;
+}
 
 static int ata_start(struct block_device *device, struct bio *bio,
                      uint64_t sector)
@@ -449,24 +542,17 @@ static int ata_start(struct block_device *device, struct bio *bio,
 	struct ata_disk *disk = device->driver;
 	struct ata_channel *channel = disk->channel;
 	unsigned int count = bio->bytes / SECTOR_SIZE;
-	bool ext = needs_ext(disk, sector, count);
-	int error;
 
 	channel->active = disk;
-	channel->sector = sector;
+	channel->sector = bio->bytes == 0 ? 0 : sector;
 	channel->left = count;
-	if (bio->bytes == 0)
-		return start_flush(disk);
-	channel->at = (uint8_t *)page_address(bio->page) + bio->offset;
-	error = select_sector(disk, sector, ext);
-	if (error != 0) {
-		report(channel, other_status(channel), 0);
-		return error;
-	}
-	write_address(disk, sector, count, ext);
-	if (can_dma(disk, bio))
-		return start_dma(disk, bio, ext);
-	return start_pio(disk, bio, ext);
+	channel->ext = needs_ext(disk, channel->sector, count);
+	channel->at = NULL;
+	if (bio->bytes != 0)
+		channel->at = (uint8_t *)page_address(bio->page) + bio->offset;
+	channel->phase = PHASE_BEGUN;
+	channel->phase_since = clock_microseconds();
+	return ata_advance(channel);
 }
 
 static const struct block_ops ata_ops;
@@ -530,7 +616,7 @@ static enum progress look(struct ata_channel *channel)
 	uint8_t status = 0;
 	uint8_t master = 0;
 
-	if (channel->queue.in_flight == NULL) {
+	if (channel->queue.in_flight == NULL || channel->phase != PHASE_RUNS) {
 		/* Reading the status makes the disk take the line back. */
 		read_port(channel, STATUS);
 		return NOT_OURS;
@@ -606,7 +692,7 @@ static int identify(const struct ata_channel *channel, unsigned int unit,
                     uint16_t *words)
 {
 	uint8_t status;
-	int error = select_unit(channel, unit, 0);
+	int error = select_unit(channel, unit);
 
 	status = other_status(channel);
 	if (status == 0 || status == STATUS_NOBODY)
@@ -639,6 +725,7 @@ static int ata_recover(struct block_device *device)
 
 static const struct block_ops ata_ops = {
 	.start = ata_start,
+	.resume = ata_resume,
 	.recover = ata_recover,
 };
 
@@ -727,7 +814,7 @@ static bool probe_unit(struct ata_channel *channel, unsigned int unit)
 	scnprintf(disk->name, sizeof(disk->name), "hd%c", 'a' + (int)number);
 	disk->channel = channel;
 	disk->unit = unit;
-	if (select_unit(channel, unit, 0) == 0 && is_packet_device(channel)) {
+	if (select_unit(channel, unit) == 0 && is_packet_device(channel)) {
 		pr_info("%s: a packet device (CD), which has no driver\n",
 		        disk->name);
 		return false;

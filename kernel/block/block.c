@@ -6,8 +6,9 @@
  *	     |                  |                       |
  *	     v    block_run()   v       interrupt       v    block_run()
  *	  waiting ---------> in flight -----------> ended ----------> end_io()
- *	                        |
- *	                        +--- too long: block_give_up(), recover()
+ *	                       | |
+ *	         not ready:    | +-- too long: block_give_up(), recover()
+ *	         block_resume() -+
  *
  * Everything that a bio needs is in the bio, so none of this allocates.
  *
@@ -23,7 +24,11 @@
  * dead disk).  It is not ended inside: block_run() sees that somebody delivers
  * already, and the outer one's loop does it.
  *
- * Time.  A disk that does not answer is given up by the thread "block", which
+ * Time.  start() is called with interrupts off, so it does not wait for a disk that
+ * is not ready to be told: the queue is stalled, and the thread "block" calls
+ * resume() at each tick.
+ *
+ * A disk that does not answer is given up by the thread "block", which
  * looks at all queues once a second.  It takes the bio away first, so that an
  * interrupt that comes late finds nothing to finish; then it mends the hardware;
  * only then the bio ends, because a DMA that goes on would write to its page.
@@ -65,6 +70,7 @@ static struct partition {
 static unsigned int partition_count;
 
 static struct list queues = LIST_INIT(queues);
+static struct wait_queue block_stalls = WAIT_QUEUE_INIT(block_stalls);
 static uint64_t time_limit = LIMIT_DEFAULT * SECOND;
 
 /* Who waits in submit_bio_wait(); one for all, so that it outlives them. */
@@ -133,6 +139,7 @@ void block_finish(struct block_queue *queue, int error)
 	if (bio == NULL)
 		return;
 	queue->in_flight = NULL;
+	queue->stalled = false;
 	end(queue, bio, error);
 }
 
@@ -157,6 +164,15 @@ static bool deliver(struct block_queue *queue, bool enabled)
 
 /* ---- Starting -------------------------------------------------------------------- */
 
+/* What start() or resume() has answered.  Queue's lock held. */
+static void block_note_start(struct block_queue *queue, int error)
+{
+	queue->stalled = error == -EAGAIN;
+	queue->hangs = error == -ETIMEDOUT;
+	if (error != 0 && !queue->stalled && !queue->hangs)
+		block_finish(queue, error);
+}
+
 /* Queue's lock held. */
 static void start(struct block_queue *queue, struct bio *bio)
 {
@@ -166,14 +182,10 @@ static void start(struct block_queue *queue, struct bio *bio)
 	list_remove(&bio->link);
 	queue->in_flight = bio;
 	queue->since = clock_microseconds();
-	queue->hangs = false;
 	if (!disk->dead)
 		error = disk->ops->start(disk, bio,
 		                         bio->device->first + bio->sector);
-	if (error == -ETIMEDOUT)
-		queue->hangs = true;
-	else if (error != 0)
-		block_finish(queue, error);
+	block_note_start(queue, error);
 }
 
 /* Whose turn it is, NULL if nobody's.  Queue's lock held. */
@@ -188,6 +200,7 @@ void block_run(struct block_queue *queue)
 {
 	bool enabled = spin_lock_irqsave(&queue->lock);
 	struct bio *bio;
+	bool stalled;
 
 	while ((bio = next_to_start(queue)) != NULL ||
 	       (!list_empty(&queue->ended) && !queue->delivering)) {
@@ -196,7 +209,26 @@ void block_run(struct block_queue *queue)
 		else
 			enabled = deliver(queue, enabled);
 	}
+	stalled = queue->stalled;
 	spin_unlock_irqrestore(&queue->lock, enabled);
+	if (stalled)
+		wake_up(&block_stalls);
+}
+
+bool block_resume(struct block_queue *queue)
+{
+	bool enabled = spin_lock_irqsave(&queue->lock);
+	struct block_device *disk;
+	bool stalled = queue->stalled;
+
+	if (stalled) {
+		disk = disk_of(queue->in_flight->device);
+		block_note_start(queue, disk->ops->resume(disk));
+	}
+	spin_unlock_irqrestore(&queue->lock, enabled);
+	if (stalled)
+		block_run(queue);
+	return READ_ONCE(queue->stalled);
 }
 
 /* Why BIO cannot be done: 0 if it can. */
@@ -348,6 +380,7 @@ static struct bio *take_overdue(struct block_queue *queue, uint64_t limit)
 	if (bio != NULL) {
 		queue->recovering = true;
 		queue->in_flight = NULL;
+		queue->stalled = false;
 	}
 	spin_unlock_irqrestore(&queue->lock, enabled);
 	return bio;
@@ -386,16 +419,52 @@ unsigned int block_give_up(struct block_queue *queue, uint64_t limit)
 	return 1;
 }
 
-void block_thread(void *unused __unused)
+/* Is anything stalled still? */
+static bool block_resume_all(void)
+{
+	struct list *at;
+	bool stalled = false;
+
+	list_for_each(at, &queues)
+		stalled |= block_resume(
+			container_of(at, struct block_queue, link));
+	return stalled;
+}
+
+static void block_give_up_all(void)
 {
 	struct list *at;
 
+	list_for_each(at, &queues)
+		block_give_up(container_of(at, struct block_queue, link),
+		              time_limit);
+}
+
+static bool block_any_stalled(void *unused __unused)
+{
+	const struct list *at;
+
+	list_for_each(at, &queues) {
+		if (READ_ONCE(container_of(at, struct block_queue, link)
+		                      ->stalled))
+			return true;
+	}
+	return false;
+}
+
+void block_thread(void *unused __unused)
+{
+	uint64_t looked = clock_microseconds();
+
 	for (;;) {
-		thread_sleep(SECOND);
-		list_for_each(at, &queues)
-			block_give_up(
-				container_of(at, struct block_queue, link),
-				time_limit);
+		wait_event_timeout(&block_stalls, block_any_stalled, NULL,
+		                   SECOND);
+		while (block_resume_all())
+			thread_sleep(UNTIL_NEXT_TICK);
+		if (clock_microseconds() - looked >= SECOND) {
+			block_give_up_all();
+			looked = clock_microseconds();
+		}
 	}
 }
 

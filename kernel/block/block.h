@@ -114,10 +114,19 @@ struct block_ops {
 	 * Begin BIO; SECTOR is counted on the whole disk.  Called with the
 	 * queue's lock, interrupts off, maybe in an interrupt.  0: it is under
 	 * way, and block_finish() will be called, or was; -EIO: it has ended;
-	 * -ETIMEDOUT: the hardware hangs, the bio is to be given up.
+	 * -ETIMEDOUT: the hardware hangs, the bio is to be given up; -EAGAIN:
+	 * the hardware is not ready, resume() is to be called.  It must not
+	 * wait: a few looks at a port are all that there is time for.
 	 */
 	int (*start)(struct block_device *disk, struct bio *bio,
 	             uint64_t sector);
+	/*
+	 * Go on with the bio that start() or resume() has said -EAGAIN to.  The
+	 * thread "block" calls it at each tick, in the same way as start(), and
+	 * it answers in the same way; -ETIMEDOUT is its to say.  NULL: nobody
+	 * says -EAGAIN.
+	 */
+	int (*resume)(struct block_device *disk);
 	/*
 	 * A bio on DISK took too long and was taken away; it ends when this has
 	 * returned, and nothing is started meanwhile.  Make the hardware forget it.
@@ -177,6 +186,7 @@ struct block_queue {
 	struct bio *in_flight; /* or NULL */
 	uint64_t since;        /* it is in flight, clock_microseconds() */
 	bool hangs;            /* no need to wait for it any longer */
+	bool stalled;          /* it waits for resume() */
 	bool recovering;       /* nothing is started */
 	bool delivering;       /* somebody calls end_io() */
 	struct list link;
@@ -191,6 +201,10 @@ void block_queue_init(struct block_queue *queue);
  * 0, -ENOSPC (too many devices).  Thread context, interrupts on.
  */
 __must_check int block_register(struct block_device *disk);
+
+/* The thread "block"'s: go on with what is stalled on QUEUE, if anything is.  True:
+ * it is stalled still. */
+bool block_resume(struct block_queue *queue);
 
 /*
  * What is in flight on QUEUE has ended with ERROR.  Queue's lock held.  The

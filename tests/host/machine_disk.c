@@ -26,6 +26,8 @@ static struct {
 	unsigned int nth_count;
 	unsigned long failed;
 	unsigned int hang;
+	unsigned int stall;
+	struct bio *stalled;
 	int recovery;
 	unsigned long requests;
 	unsigned long recoveries;
@@ -82,12 +84,36 @@ static int start(struct block_device *device, struct bio *bio, uint64_t sector)
 	(void)device;
 	disk.requests++;
 	disk.held_sector = sector;
+	if (disk.stall > 0) {
+		disk.stall--;
+		disk.stalled = bio;
+		return -EAGAIN;
+	}
 	if (disk.hang > 0) {
 		disk.hang--;
 		return -ETIMEDOUT;
 	}
 	if (!disk.hold)
 		block_finish(&disk.queue, carry(bio, sector));
+	return 0;
+}
+
+static int resume(struct block_device *device)
+{
+	(void)device;
+	if (disk.stalled != disk.queue.in_flight)
+		panic("another request goes on than the one that stalled");
+	if (disk.stall > 0) {
+		disk.stall--;
+		return -EAGAIN;
+	}
+	if (disk.hang > 0) {
+		disk.hang--;
+		return -ETIMEDOUT;
+	}
+	if (!disk.hold)
+		block_finish(&disk.queue,
+		             carry(disk.stalled, disk.held_sector));
 	return 0;
 }
 
@@ -100,7 +126,11 @@ static int recover(struct block_device *device)
 	return disk.recovery;
 }
 
-static const struct block_ops ops = { .start = start, .recover = recover };
+static const struct block_ops ops = {
+	.start = start,
+	.resume = resume,
+	.recover = recover,
+};
 
 struct block_device *machine_disk_open(const char *path, uint64_t sectors)
 {
@@ -155,6 +185,11 @@ void machine_disk_fail_nth(unsigned long nth, unsigned int count)
 unsigned long machine_disk_failed(void)
 {
 	return disk.failed;
+}
+
+void machine_disk_stall(unsigned int count)
+{
+	disk.stall = count;
 }
 
 void machine_disk_hang(unsigned int count)

@@ -39,6 +39,9 @@ unsigned long machine_disk_failed(void);
 void machine_disk_hold(bool on);
 bool machine_disk_end_one(void);
 
+/* The next request finds the disk not ready, and COUNT - 1 calls of resume(). */
+void machine_disk_stall(unsigned int count);
+
 /* The next COUNT requests hang: start() says -ETIMEDOUT. */
 void machine_disk_hang(unsigned int count);
 

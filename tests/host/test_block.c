@@ -132,6 +132,50 @@ CASE(block_queue, a_waiting_thread_goes_on_when_its_request_ends)
 	return end();
 }
 
+/* ---- A disk that is not ready ------------------------------------------------- */
+
+CASE(block_queue, a_request_to_a_disk_that_is_not_ready_goes_on_later)
+{
+	EXPECT(begin());
+	EXPECT(!block_resume(disk->queue));
+	machine_disk_stall(3);
+	for (unsigned int i = 0; i < 3; i++)
+		submit(i, true);
+	EXPECT_EQUAL(ends, 0);
+	EXPECT(block_resume(disk->queue));
+	EXPECT(block_resume(disk->queue));
+	EXPECT(disk->queue->in_flight == &bios[0]);
+	EXPECT_EQUAL(ends, 0);
+	EXPECT(!block_resume(disk->queue));
+	EXPECT_EQUAL(ends, 3);
+	for (unsigned int i = 0; i < 3; i++)
+		EXPECT(order[i] == i && ended[i] == 1 && bios[i].error == 0);
+	return end();
+}
+
+CASE(block_queue, a_disk_that_does_not_become_ready_is_given_up)
+{
+	EXPECT(begin());
+	machine_disk_stall(2);
+	machine_disk_hang(1);
+	submit(0, true);
+	submit(1, true);
+	EXPECT(block_resume(disk->queue));
+	EXPECT_EQUAL(block_give_up(disk->queue, LIMIT), 0);
+	EXPECT(!block_resume(disk->queue));
+	EXPECT_EQUAL(ends, 0);
+	EXPECT_EQUAL(block_give_up(disk->queue, LIMIT), 1);
+	EXPECT_EQUAL(bios[0].error, -ETIMEDOUT);
+	EXPECT(bios[1].error == 0 && ended[1] == 1);
+	/* One that is taken away while it is stalled does not go on. */
+	machine_disk_stall(2);
+	submit(2, true);
+	EXPECT_EQUAL(block_give_up(disk->queue, 0), 1);
+	EXPECT(!block_resume(disk->queue));
+	EXPECT(ended[2] == 1 && bios[2].error == -ETIMEDOUT);
+	return end();
+}
+
 /* ---- Time -------------------------------------------------------------------- */
 
 CASE(block_queue, what_takes_too_long_is_given_up_and_the_next_begins)

@@ -6,13 +6,17 @@
 #include "drivers/i8042.h"
 #include "drivers/pit.h"
 #include "kernel/arch/arch.h"
+#include "kernel/arch/io.h"
 #include "kernel/arch/irqsoff.h"
+#include "kernel/block/block.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/printk.h"
+#include "kernel/core/semaphore.h"
 #include "kernel/core/work.h"
 #include "kernel/refiller.h"
 #include "kernel/thread.h"
+#include "lib/errno.h"
 #include "lib/list.h"
 #include "lib/string.h"
 #include "mm/exclusive.h"
@@ -306,6 +310,109 @@ CASE(irqsoff, a_failure_in_a_handler_is_told_by_a_thread)
 	EXPECT(log_contains_since(mark, "Mem-Info:"));
 	EXPECT(log_contains_since(mark, "lowmem_reserve[]:"));
 	return NULL;
+}
+
+/* ---- A disk that is not ready --------------------------------------------------- */
+
+#define ATA_DATA    0x1f0
+#define ATA_DEVICE  0x1f6
+#define ATA_COMMAND 0x1f7
+#define ATA_CONTROL 0x3f6 /* reads as the status */
+
+/* Behind the driver's back: the first disk has data that nobody fetches, so it
+ * takes no other command. */
+static bool disk_stall(void)
+{
+	outb(0x02, ATA_CONTROL);
+	outb(0xa0, ATA_DEVICE);
+	outb(0xec, ATA_COMMAND); /* IDENTIFY */
+	for (unsigned int i = 0; i < 10000; i++) {
+		if ((inb(ATA_CONTROL) & 0x88) == 0x08)
+			return true;
+	}
+	return false;
+}
+
+static void disk_go_on(void)
+{
+	for (unsigned int i = 0; i < 256; i++)
+		inw(ATA_DATA);
+	inb(ATA_COMMAND);
+	outb(0, ATA_CONTROL);
+}
+
+static struct {
+	struct completion all;
+	bool done;
+} disk_read;
+
+static void end_of_read(struct bio *bio __unused)
+{
+	WRITE_ONCE(disk_read.done, true);
+	complete(&disk_read.all);
+}
+
+CASE(irqsoff, a_disk_that_is_not_ready_is_waited_for_with_interrupts_on)
+{
+	struct block_device *device = block_find("hda");
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct bio bio = {
+		.device = device,
+		.page = page,
+		.bytes = PAGE_SIZE,
+		.end_io = end_of_read,
+	};
+	const char *wrong;
+	uint64_t ticks;
+	bool done;
+
+	NEEDS_COUNT();
+	if (device == NULL)
+		SKIP("disk");
+	EXPECT(page != NULL);
+	disk_read.done = false;
+	init_completion(&disk_read.all);
+	EXPECT(disk_stall());
+	irqsoff_forget_recent();
+	ticks = clock_ticks();
+	submit_bio(&bio);
+	thread_sleep(50000);
+	ticks = clock_ticks() - ticks;
+	done = READ_ONCE(disk_read.done);
+	disk_go_on();
+	wait_for_completion(&disk_read.all);
+	wrong = at_most(BOUND);
+	__free_page(page);
+	EXPECT(!done);
+	EXPECT_EQUAL(bio.error, 0);
+	EXPECT(ticks + 1 >= 50000 * clock_hz() / 1000000);
+	return wrong;
+}
+
+CASE(irqsoff, a_disk_that_does_not_become_ready_is_given_up)
+{
+	struct block_device *device = block_find("hda");
+	struct page *page = alloc_page(GFP_KERNEL);
+	uint64_t mark = log_mark();
+	const char *wrong;
+	int error;
+
+	NEEDS_COUNT();
+	if (device == NULL)
+		SKIP("disk");
+	EXPECT(page != NULL);
+	EXPECT(disk_stall());
+	irqsoff_forget_recent();
+	error = block_read_page(device, 0, page);
+	wrong = at_most(BOUND);
+	if (error == -ETIMEDOUT)
+		error = block_read_page(device, 0, page);
+	else
+		disk_go_on();
+	__free_page(page);
+	EXPECT_EQUAL(error, 0);
+	EXPECT(log_contains_since(mark, "hda: answers again after a reset"));
+	return wrong;
 }
 
 /* ---- Many pages on their way ------------------------------------------------ */
