@@ -58,7 +58,7 @@ endif
 boot_sources   := $(sort $(wildcard boot/*.asm))
 kernel_sources := $(sort $(shell find kernel -name '*.c' -o -name '*.asm'))
 other_sources  := $(sort $(wildcard mm/*.c drivers/*.c lib/*.c))
-suite_sources  := $(sort tests/sequence.c $(foreach d, \
+suite_sources  := $(sort tests/sequence.c tests/suite_memory.c $(foreach d, \
 		    lib core mm drivers kernel,$(wildcard tests/$(d)/*.c)))
 ifneq ($(COVER),)
 suite_sources  += tests/cover/dump.c

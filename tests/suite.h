@@ -81,6 +81,25 @@ const char *test_failure(const char *format, ...) __printf(1, 2);
 /* printf to the test log, one line, shown as a comment. */
 void test_note(const char *format, ...) __printf(1, 2);
 
+/*
+ * NAME points to an object of a suite's own.  In the kernel they all lie in one
+ * place, for 4 MB have to load it: what a case finds there is undefined, and no
+ * two of one case's may be declared so.  On the host each has its own place, with
+ * the sanitizer's borders around it.
+ */
+#if __STDC_HOSTED__
+#define SUITE_OBJECT(type, name)                                               \
+	static type name##_object;                                             \
+	static type *const name = &name##_object
+#else
+#define SUITE_OBJECT(type, name)                                               \
+	_Static_assert(sizeof(type) <= SUITE_MEMORY, #name " is too large");   \
+	static type *const name = (type *)(void *)suite_memory
+#endif
+
+#define SUITE_MEMORY 40960
+extern char suite_memory[SUITE_MEMORY];
+
 /* The seed for random tests: given on the command line, or new; printed. */
 uint64_t test_seed(void);
 

@@ -31,6 +31,8 @@
 
 SUITE(all_checks);
 
+SUITE_OBJECT(struct ram_swap, disk);
+
 #define MICROSECONDS  2000000ULL /* of the guest's time */
 #define FILE_PAGES    48UL
 #define ANON_PAGES    32UL
@@ -351,7 +353,6 @@ static const char *under_load(unsigned long *asked)
 
 CASE(all_checks, none_complains_of_memory_that_is_sound_and_moves)
 {
-	static struct ram_swap disk;
 	unsigned long asked = 0;
 	const char *wrong;
 
@@ -361,12 +362,12 @@ CASE(all_checks, none_complains_of_memory_that_is_sound_and_moves)
 	filemap_init(&load.map, &file_ops, NULL);
 	load.object = anon_object_create(ANON_PAGES);
 	EXPECT(load.object != NULL);
-	EXPECT(ram_swap_make(&disk, "loadram", SWAP_PAGES));
-	EXPECT_EQUAL(swapon(&disk.device, SWAP_PRIORITY, NULL), 0);
+	EXPECT(ram_swap_make(disk, "loadram", SWAP_PAGES));
+	EXPECT_EQUAL(swapon(&disk->device, SWAP_PRIORITY, NULL), 0);
 	wrong = under_load(&asked);
 	anon_object_destroy(load.object);
-	EXPECT_EQUAL(swapoff(&disk.device), 0);
-	ram_swap_end(&disk);
+	EXPECT_EQUAL(swapoff(&disk->device), 0);
+	ram_swap_end(disk);
 	filemap_cut(&load.map, 0);
 	test_note("checks: %lu asked; rounds %lu %lu %lu %lu %lu %lu, timer "
 	          "%lu",

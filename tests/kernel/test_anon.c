@@ -27,14 +27,14 @@ SUITE(anon);
 #define PAGES    32UL
 #define PRIORITY 32767
 
-static struct ram_swap disk;
+SUITE_OBJECT(struct ram_swap, disk);
 static struct anon_object *object;
 
 static bool start(void)
 {
 	object = anon_object_create(PAGES);
-	return object != NULL && ram_swap_make(&disk, "testram", SLOTS + 1) &&
-	       swapon(&disk.device, PRIORITY, NULL) == 0;
+	return object != NULL && ram_swap_make(disk, "testram", SLOTS + 1) &&
+	       swapon(&disk->device, PRIORITY, NULL) == 0;
 }
 
 static const char *check_all(void)
@@ -50,9 +50,9 @@ static const char *finish(void)
 	const char *broken = check_all();
 
 	anon_object_destroy(object);
-	if (swapoff(&disk.device) != 0)
+	if (swapoff(&disk->device) != 0)
 		return "slots are still in use";
-	ram_swap_end(&disk);
+	ram_swap_end(disk);
 	if (current_thread()->rss != 0 || current_thread()->swapents != 0)
 		return "the thread still has pages";
 	return broken;
@@ -157,9 +157,9 @@ CASE(anon, two_readers_of_a_slot_read_it_once)
 	init_completion(&entered);
 	init_completion(&go_on);
 	reader = (struct reader){ &entered, &go_on, { 1, 1 } };
-	reads = disk.reads;
-	plain_read = disk.device.read;
-	disk.device.read = slow_read;
+	reads = disk->reads;
+	plain_read = disk->device.read;
+	disk->device.read = slow_read;
 	thread[0] = thread_create("reader", read_page_3, &reader.error[0]);
 	EXPECT(thread[0] != NULL);
 	wait_for_completion(&entered);
@@ -170,10 +170,10 @@ CASE(anon, two_readers_of_a_slot_read_it_once)
 	complete_all(&go_on);
 	for (int i = 0; i < 2; i++)
 		EXPECT_EQUAL(thread_join(thread[i]), THREAD_END_RETURNED);
-	disk.device.read = plain_read;
+	disk->device.read = plain_read;
 	EXPECT_EQUAL(reader.error[0], 0);
 	EXPECT_EQUAL(reader.error[1], 0);
-	EXPECT_EQUAL(disk.reads, reads + 1);
+	EXPECT_EQUAL(disk->reads, reads + 1);
 	EXPECT_EQUAL(check_pattern(3, 33), 0);
 	return finish();
 }
@@ -239,9 +239,9 @@ CASE(anon, swapoff_under_load_brings_everything_back)
 		for (unsigned long i = 0; i < PAGES; i++)
 			EXPECT_EQUAL(check_pattern(i, i), 0);
 		thread_yield();
-		EXPECT_EQUAL(swapoff(&disk.device), 0);
-		EXPECT_EQUAL(swap_area_find(&disk.device), -ENXIO);
-		EXPECT_EQUAL(swapon(&disk.device, PRIORITY, NULL), 0);
+		EXPECT_EQUAL(swapoff(&disk->device), 0);
+		EXPECT_EQUAL(swap_area_find(&disk->device), -ENXIO);
+		EXPECT_EQUAL(swapon(&disk->device, PRIORITY, NULL), 0);
 	}
 	stop = true;
 	EXPECT_EQUAL(thread_join(thread), THREAD_END_RETURNED);
@@ -346,8 +346,8 @@ CASE(anon, a_victims_pages_and_slots_are_reaped_while_it_sleeps)
 	uint64_t took;
 
 	/* As many slots as it fills: reclaim cannot swap the rest out. */
-	EXPECT(ram_swap_make(&disk, "testram", VICTIM_PAGES / 2 + 1));
-	EXPECT_EQUAL(swapon(&disk.device, PRIORITY, NULL), 0);
+	EXPECT(ram_swap_make(disk, "testram", VICTIM_PAGES / 2 + 1));
+	EXPECT_EQUAL(swapon(&disk->device, PRIORITY, NULL), 0);
 	victim = (struct victim){ .error = 1 };
 	init_completion(&victim.ready);
 	init_completion(&victim.may_end);
@@ -358,14 +358,14 @@ CASE(anon, a_victims_pages_and_slots_are_reaped_while_it_sleeps)
 	took = clock_microseconds();
 	page = page_of_the_victim();
 	took = clock_microseconds() - took;
-	EXPECT(swap_area_info((unsigned int)swap_area_find(&disk.device),
+	EXPECT(swap_area_info((unsigned int)swap_area_find(&disk->device),
 	                      &info));
 	complete_all(&victim.may_end);
 	EXPECT_EQUAL(thread_join(thread), THREAD_END_RETURNED);
 	EXPECT(page != NULL);
 	__free_page(page);
-	EXPECT_EQUAL(swapoff(&disk.device), 0);
-	ram_swap_end(&disk);
+	EXPECT_EQUAL(swapoff(&disk->device), 0);
+	ram_swap_end(disk);
 	EXPECT_EQUAL(vmstat_read(stat, VMSTAT_oom_kill), kills + 1);
 	EXPECT(took >= OOM_REAPER_DELAY);
 	EXPECT_EQUAL(info.used, 0);
@@ -393,17 +393,17 @@ static int swap_out_by_interrupt(unsigned long fault)
 	struct thread *thread;
 	int error = 1;
 
-	disk.deferred = true;
-	disk.write_fault.nth = fault;
+	disk->deferred = true;
+	disk->write_fault.nth = fault;
 	thread = thread_create("writer", swap_out_first, &error);
 	if (thread == NULL)
 		return -ENOMEM;
-	while (READ_ONCE(disk.pending_count) == 0 || !is_waiting(thread))
+	while (READ_ONCE(disk->pending_count) == 0 || !is_waiting(thread))
 		thread_yield();
-	if (!in_timer_interrupt(end_writes, &disk))
+	if (!in_timer_interrupt(end_writes, disk))
 		return -ETIMEDOUT;
 	thread_join(thread);
-	disk.deferred = false;
+	disk->deferred = false;
 	return error;
 }
 
@@ -418,7 +418,7 @@ CASE(anon, a_write_may_end_in_an_interrupt_well_or_badly)
 	EXPECT_EQUAL(check_pattern(0, 5), 0);
 	EXPECT_EQUAL(swap_out_by_interrupt(0), 0);
 	EXPECT_EQUAL(current_thread()->swapents, 1);
-	EXPECT(swap_area_info((unsigned int)swap_area_find(&disk.device),
+	EXPECT(swap_area_info((unsigned int)swap_area_find(&disk->device),
 	                      &info));
 	EXPECT(info.bad == 1 && info.used == 1);
 	EXPECT_EQUAL(check_pattern(0, 5), 0);

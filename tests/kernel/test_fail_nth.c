@@ -200,7 +200,7 @@ static bool run_intruder(void)
 
 #define ANON_PAGES 4UL
 
-static struct ram_swap ram;
+SUITE_OBJECT(struct ram_swap, ram);
 static struct swap_device *device; /* that of ram, or the disk's */
 static struct anon_object *object;
 
@@ -467,9 +467,9 @@ static const char *try_with_ram(operation run, unsigned int least)
 {
 	const char *broken;
 
-	EXPECT(ram_swap_make(&ram, "testram", 2 * ANON_PAGES + 1));
-	broken = try_with_swap(&ram.device, run, least);
-	ram_swap_end(&ram);
+	EXPECT(ram_swap_make(ram, "testram", 2 * ANON_PAGES + 1));
+	broken = try_with_swap(&ram->device, run, least);
+	ram_swap_end(ram);
 	return broken;
 }
 

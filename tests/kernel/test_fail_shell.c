@@ -141,21 +141,26 @@ static void run_whole(const struct line *line, unsigned int nth, bool for_ever,
 
 /* ---- Trying ------------------------------------------------------------------------- */
 
-static struct answer good; /* nothing failed */
-static struct answer bad;
+struct answers {
+	struct answer good; /* nothing failed */
+	struct answer bad;
+};
+
+SUITE_OBJECT(struct answers, answers);
 
 /* NULL, or what is wrong with bad. */
 static const char *judge(const struct line *line)
 {
-	bool differs = strcmp(bad.line, good.line) != 0;
+	bool differs = strcmp(answers->bad.line, answers->good.line) != 0;
 
-	if (bad.told && differs)
-		return bad.hit ? NULL : "it fails although no allocation did";
+	if (answers->bad.told && differs)
+		return answers->bad.hit ? NULL
+		                        : "it fails although no allocation did";
 	if (line->varies)
-		return bad.hit ? "it does not say so" : NULL;
+		return answers->bad.hit ? "it does not say so" : NULL;
 	if (differs)
 		return "it says something else, but not why";
-	if (strcmp(bad.witness, good.witness) != 0)
+	if (strcmp(answers->bad.witness, answers->good.witness) != 0)
 		return "it says nothing, and has not done it";
 	return NULL;
 }
@@ -166,7 +171,7 @@ static const char *attempt(const struct line *line, unsigned int nth,
 	unsigned long before = pages_not_free();
 	const char *broken;
 
-	run_whole(line, nth, for_ever, &bad);
+	run_whole(line, nth, for_ever, &answers->bad);
 	broken = judge(line);
 	if (broken != NULL)
 		return test_failure("%s: allocation %u fails%s: %s", line->text,
@@ -189,7 +194,7 @@ static const char *sweep(const struct line *line, bool for_ever,
 	for (*count = 0; *count < most; (*count)++) {
 		const char *broken = attempt(line, *count + 1, for_ever);
 
-		if (broken != NULL || !bad.hit)
+		if (broken != NULL || !answers->bad.hit)
 			return broken;
 	}
 	return line->most == 0 ? "it allocates without end" : NULL;
@@ -201,10 +206,10 @@ static const char *try_line(const struct line *line)
 	const char *broken;
 
 	/* Twice: what is made once and kept is there then. */
-	run_whole(line, 0, false, &good);
-	run_whole(line, 0, false, &good);
-	if (line->least > 0 && line->tells == NULL && good.told)
-		return test_failure("%s: %s", line->text, good.line);
+	run_whole(line, 0, false, &answers->good);
+	run_whole(line, 0, false, &answers->good);
+	if (line->least > 0 && line->tells == NULL && answers->good.told)
+		return test_failure("%s: %s", line->text, answers->good.line);
 	broken = sweep(line, false, &count[0]);
 	if (broken == NULL)
 		broken = sweep(line, true, &count[1]);

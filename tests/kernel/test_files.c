@@ -20,6 +20,8 @@
 
 SUITE(files);
 
+SUITE_OBJECT(struct space, main_space);
+
 #define SIZE  60000U
 #define CHUNK 500U
 
@@ -318,7 +320,7 @@ static struct block_device *swap_like;
 
 static unsigned long free_slots(void)
 {
-	return main_space.slots;
+	return main_space->slots;
 }
 
 /* What a page on its way to swap does, but that nothing is overwritten. */
@@ -341,16 +343,16 @@ CASE(files, noio_reclaim_begins_no_io_and_kernel_reclaim_does)
 		SKIP("disk");
 	scratch = alloc_page(GFP_KERNEL);
 	EXPECT(scratch != NULL);
-	space_init(&main_space, SPACE_ANON);
-	main_space.slots = 100;
-	main_space.begin_write = use_the_disk;
+	space_init(main_space, SPACE_ANON);
+	main_space->slots = 100;
+	main_space->begin_write = use_the_disk;
 	reclaim_set_swap(node, free_slots);
-	space_fill(&main_space, GFP_KERNEL, 80);
+	space_fill(main_space, GFP_KERNEL, 80);
 	reclaim_with(GFP_NOIO);
 	noio_io = event(VMSTAT_reclaim_io) - io;
 	kernel_freed = reclaim_with(GFP_NOFS);
 	reclaim_set_swap(node, free_swap);
-	space_clear(&main_space);
+	space_clear(main_space);
 	__free_page(scratch);
 	EXPECT_EQUAL(noio_io, 0);
 	EXPECT(kernel_freed >= SWAP_CLUSTER_MAX);

@@ -77,14 +77,14 @@ static const char *candidate(const char *text, unsigned int start,
 }
 
 static const struct line_hooks hooks = { terminal_write, candidate, "|" };
-static struct line line;
+SUITE_OBJECT(struct line, line);
 
 static void start(void)
 {
 	memset(&terminal, 0, sizeof(terminal));
 	clear_row();
-	line_init(&line, &hooks, "labyrinth> ");
-	line_begin(&line);
+	line_init(line, &hooks, "labyrinth> ");
+	line_begin(line);
 }
 
 static enum line_event type(const char *text)
@@ -92,7 +92,7 @@ static enum line_event type(const char *text)
 	enum line_event event = LINE_MORE;
 
 	for (; *text != '\0'; text++)
-		event = line_key(&line, *text);
+		event = line_key(line, *text);
 	return event;
 }
 
@@ -101,25 +101,25 @@ static const char *look(void)
 {
 	const unsigned int prompt = 11;
 	unsigned int visible =
-		min(line.length - line.offset, LINE_COLUMNS - prompt);
+		min(line->length - line->offset, LINE_COLUMNS - prompt);
 
 	EXPECT(!terminal.wrapped);
-	EXPECT(line.cursor <= line.length && line.length < LINE_SIZE);
-	EXPECT(line.text[line.length] == '\0');
-	EXPECT(strlen(line.text) == line.length);
+	EXPECT(line->cursor <= line->length && line->length < LINE_SIZE);
+	EXPECT(line->text[line->length] == '\0');
+	EXPECT(strlen(line->text) == line->length);
 	EXPECT(memcmp(terminal.row, "labyrinth> ", prompt) == 0);
-	EXPECT(memcmp(terminal.row + prompt, line.text + line.offset,
+	EXPECT(memcmp(terminal.row + prompt, line->text + line->offset,
 	              visible) == 0);
 	for (unsigned int i = prompt + visible; i < LINE_COLUMNS; i++)
 		EXPECT(terminal.row[i] == ' ');
-	EXPECT_EQUAL(terminal.at, prompt + line.cursor - line.offset);
+	EXPECT_EQUAL(terminal.at, prompt + line->cursor - line->offset);
 	return NULL;
 }
 
 /* The text, and the row shows it. */
 static bool reads(const char *text)
 {
-	return look() == NULL && strcmp(line.text, text) == 0;
+	return look() == NULL && strcmp(line->text, text) == 0;
 }
 
 CASE(line, types_and_enters)
@@ -128,7 +128,7 @@ CASE(line, types_and_enters)
 	EXPECT(type("buddyinfo") == LINE_MORE);
 	EXPECT(reads("buddyinfo"));
 	EXPECT(type("\n") == LINE_ENTERED);
-	EXPECT(strcmp(line.text, "buddyinfo") == 0);
+	EXPECT(strcmp(line->text, "buddyinfo") == 0);
 	EXPECT_EQUAL(terminal.rows, 1);
 	return NULL;
 }
@@ -137,20 +137,20 @@ CASE(line, inserts_and_deletes_anywhere)
 {
 	start();
 	type("fre");
-	line_key(&line, KEY_LEFT);
-	line_key(&line, KEY_LEFT);
+	line_key(line, KEY_LEFT);
+	line_key(line, KEY_LEFT);
 	type("XY");
 	EXPECT(reads("fXYre"));
 	type("\b");
-	line_key(&line, KEY_DELETE);
+	line_key(line, KEY_DELETE);
 	EXPECT(reads("fXe"));
-	line_key(&line, KEY_HOME);
+	line_key(line, KEY_HOME);
 	type("\b");
-	line_key(&line, KEY_DELETE);
+	line_key(line, KEY_DELETE);
 	EXPECT(reads("Xe"));
-	line_key(&line, KEY_END);
-	line_key(&line, KEY_DELETE);
-	line_key(&line, KEY_RIGHT);
+	line_key(line, KEY_END);
+	line_key(line, KEY_DELETE);
+	line_key(line, KEY_RIGHT);
 	type("!");
 	EXPECT(reads("Xe!"));
 	return NULL;
@@ -160,13 +160,13 @@ CASE(line, control_keys_cut_and_put_back)
 {
 	start();
 	type("alloc GFP_KERNEL 3\x01"); /* ^A */
-	EXPECT_EQUAL(line.cursor, 0);
+	EXPECT_EQUAL(line->cursor, 0);
 	type("\x05\x17"); /* ^E ^W */
 	EXPECT(reads("alloc GFP_KERNEL "));
 	type("\x17\x19"); /* ^W ^Y */
 	EXPECT(reads("alloc GFP_KERNEL "));
-	line_key(&line, KEY_LEFT);
-	line_key(&line, KEY_LEFT);
+	line_key(line, KEY_LEFT);
+	line_key(line, KEY_LEFT);
 	type("\x0b"); /* ^K */
 	EXPECT(reads("alloc GFP_KERNE"));
 	type("\x15"); /* ^U */
@@ -180,12 +180,12 @@ CASE(line, words_are_walked)
 {
 	start();
 	type("one two");
-	line_key(&line, 0x80 | 'b');
-	EXPECT_EQUAL(line.cursor, 4);
-	line_key(&line, 0x80 | 'b');
-	EXPECT_EQUAL(line.cursor, 0);
-	line_key(&line, 0x80 | 'f');
-	EXPECT_EQUAL(line.cursor, 3);
+	line_key(line, 0x80 | 'b');
+	EXPECT_EQUAL(line->cursor, 4);
+	line_key(line, 0x80 | 'b');
+	EXPECT_EQUAL(line->cursor, 0);
+	line_key(line, 0x80 | 'f');
+	EXPECT_EQUAL(line->cursor, 3);
 	EXPECT(look() == NULL);
 	return NULL;
 }
@@ -197,9 +197,9 @@ CASE(line, control_c_gives_up_and_control_l_clears)
 	type("\x0c"); /* ^L */
 	EXPECT(reads("panic"));
 	EXPECT(type("\x03") == LINE_GIVEN_UP);
-	EXPECT_EQUAL(line.length, 0);
-	line_begin(&line);
-	line_key(&line, KEY_UP);
+	EXPECT_EQUAL(line->length, 0);
+	line_begin(line);
+	line_key(line, KEY_UP);
 	EXPECT(reads(""));
 	return NULL;
 }
@@ -213,16 +213,16 @@ CASE(line, history_goes_back_16_lines_and_keeps_the_draft)
 		name[4] = (char)('A' + i);
 		type(name);
 		type("\n");
-		line_begin(&line);
+		line_begin(line);
 	}
 	type("draft");
-	line_key(&line, KEY_UP);
+	line_key(line, KEY_UP);
 	EXPECT(reads("lineT"));
 	for (unsigned int i = 0; i < 30; i++)
-		line_key(&line, KEY_UP);
+		line_key(line, KEY_UP);
 	EXPECT(reads("lineE"));
 	for (unsigned int i = 0; i < 30; i++)
-		line_key(&line, KEY_DOWN);
+		line_key(line, KEY_DOWN);
 	EXPECT(reads("draft"));
 	return NULL;
 }
@@ -231,16 +231,16 @@ CASE(line, history_skips_blanks_and_repetitions)
 {
 	start();
 	type("a\n");
-	line_begin(&line);
+	line_begin(line);
 	type("b\n");
-	line_begin(&line);
+	line_begin(line);
 	type("b\n");
-	line_begin(&line);
+	line_begin(line);
 	type("\n");
-	line_begin(&line);
-	line_key(&line, KEY_UP);
+	line_begin(line);
+	line_key(line, KEY_UP);
 	EXPECT(reads("b"));
-	line_key(&line, KEY_UP);
+	line_key(line, KEY_UP);
 	EXPECT(reads("a"));
 	return NULL;
 }
@@ -272,14 +272,14 @@ CASE(line, a_long_line_scrolls_sideways_and_ends)
 {
 	start();
 	for (unsigned int i = 0; i < LINE_SIZE + 100; i++) {
-		line_key(&line, 'a' + (int)(i % 26));
+		line_key(line, 'a' + (int)(i % 26));
 		EXPECT(look() == NULL);
 	}
-	EXPECT_EQUAL(line.length, LINE_SIZE - 1);
-	EXPECT_EQUAL(line.lost, 101);
-	line_key(&line, KEY_HOME);
+	EXPECT_EQUAL(line->length, LINE_SIZE - 1);
+	EXPECT_EQUAL(line->lost, 101);
+	line_key(line, KEY_HOME);
 	EXPECT(look() == NULL);
-	EXPECT_EQUAL(line.offset, 0);
+	EXPECT_EQUAL(line->offset, 0);
 	return NULL;
 }
 
@@ -287,7 +287,7 @@ CASE(line, a_long_line_scrolls_sideways_and_ends)
 static void type_repeated(char c, unsigned int count)
 {
 	while (count-- > 0)
-		line_key(&line, c);
+		line_key(line, c);
 }
 
 /* The longest line is entered; with one character more it is refused, not
@@ -296,26 +296,26 @@ CASE(line, a_line_that_is_too_long_is_refused_and_not_cut)
 {
 	start();
 	type_repeated('x', LINE_SIZE - 1);
-	EXPECT_EQUAL(line.lost, 0);
+	EXPECT_EQUAL(line->lost, 0);
 	EXPECT(type("\n") == LINE_ENTERED);
-	EXPECT_EQUAL(strlen(line.text), LINE_SIZE - 1);
-	line_begin(&line);
+	EXPECT_EQUAL(strlen(line->text), LINE_SIZE - 1);
+	line_begin(line);
 	type_repeated('y', LINE_SIZE);
-	EXPECT_EQUAL(line.lost, 1);
+	EXPECT_EQUAL(line->lost, 1);
 	EXPECT(type("\n") == LINE_TOO_LONG);
-	line_begin(&line);
-	line_key(&line, KEY_UP);
-	EXPECT_EQUAL(line.length, LINE_SIZE - 1);
-	EXPECT(line.text[0] == 'x');
+	line_begin(line);
+	line_key(line, KEY_UP);
+	EXPECT_EQUAL(line->length, LINE_SIZE - 1);
+	EXPECT(line->text[0] == 'x');
 	/* What was given up or deleted does not count. */
 	type_repeated('z', 3);
-	EXPECT_EQUAL(line.lost, 3);
-	EXPECT(line_key(&line, 0x15) == LINE_MORE);
+	EXPECT_EQUAL(line->lost, 3);
+	EXPECT(line_key(line, 0x15) == LINE_MORE);
 	EXPECT(type("echo\n") == LINE_ENTERED);
-	line_begin(&line);
+	line_begin(line);
 	type_repeated('z', LINE_SIZE + 5);
-	EXPECT(line_key(&line, 0x03) == LINE_GIVEN_UP);
-	line_begin(&line);
+	EXPECT(line_key(line, 0x03) == LINE_GIVEN_UP);
+	line_begin(line);
 	EXPECT(type("echo\n") == LINE_ENTERED);
 	return NULL;
 }
@@ -325,18 +325,18 @@ CASE(line, what_does_not_fit_is_not_completed_or_put_back_by_half)
 {
 	start();
 	type("abcdef");
-	line_key(&line, 0x15);
+	line_key(line, 0x15);
 	type_repeated('x', LINE_SIZE - 4);
-	line_key(&line, 0x19);
-	EXPECT_EQUAL(line.length, LINE_SIZE - 4);
-	EXPECT_EQUAL(line.lost, 0);
+	line_key(line, 0x19);
+	EXPECT_EQUAL(line->length, LINE_SIZE - 4);
+	EXPECT_EQUAL(line->lost, 0);
 	start();
 	type_repeated('x', LINE_SIZE - 8);
 	type(" GFP_\t");
-	EXPECT_EQUAL(line.length, LINE_SIZE - 3);
+	EXPECT_EQUAL(line->length, LINE_SIZE - 3);
 	type("A\t");
-	EXPECT_EQUAL(line.length, LINE_SIZE - 2);
-	EXPECT_EQUAL(line.lost, 0);
+	EXPECT_EQUAL(line->length, LINE_SIZE - 2);
+	EXPECT_EQUAL(line->lost, 0);
 	return NULL;
 }
 
@@ -359,8 +359,8 @@ CASE(line, any_keys_keep_the_row_true)
 		                                       ARRAY_SIZE(special))];
 		const char *wrong;
 
-		if (line_key(&line, key) != LINE_MORE)
-			line_begin(&line);
+		if (line_key(line, key) != LINE_MORE)
+			line_begin(line);
 		wrong = look();
 		if (wrong != NULL)
 			return wrong;

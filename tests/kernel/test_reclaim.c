@@ -31,6 +31,8 @@
 
 SUITE(reclaim);
 
+SUITE_OBJECT(struct space, main_space);
+
 #define PATIENCE   10000000ULL /* microseconds */
 
 /* Pages of the file in all, and those that fit into memory, about. */
@@ -67,20 +69,20 @@ static unsigned long reclaim_directly(void)
 /* Earlier cases may have made the node hopeless; a page ends that. */
 static bool give_hope(void)
 {
-	return space_fill(&main_space, GFP_KERNEL, 40) == 40 &&
+	return space_fill(main_space, GFP_KERNEL, 40) == 40 &&
 	       reclaim_directly() > 0;
 }
 
 static bool prepare(void)
 {
 	set_small_marks();
-	space_init(&main_space, SPACE_FILE);
+	space_init(main_space, SPACE_FILE);
 	return give_hope();
 }
 
 static void clear_away(void)
 {
-	space_clear(&main_space);
+	space_clear(main_space);
 	restore_room(&drained);
 }
 
@@ -107,7 +109,7 @@ static bool kswapd_sleeps_above_high(void)
 
 static bool could_add_a_page(void)
 {
-	return space_add(&main_space, GFP_NOWAIT) != NULL;
+	return space_add(main_space, GFP_NOWAIT) != NULL;
 }
 
 /* Read COUNT pages of the file, waiting for kswapd where memory is out. */
@@ -131,7 +133,7 @@ CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
 
 	leave_room(&drained, ROOM);
 	stolen = event(VMSTAT_pgsteal_kswapd);
-	main_space.releases = 0;
+	main_space->releases = 0;
 	all = read_file(FILE_PAGES);
 	balanced = others_until(kswapd_sleeps_above_high);
 	by_kswapd = event(VMSTAT_pgsteal_kswapd) - stolen;
@@ -139,7 +141,7 @@ CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
 	test_note("%lu pages read, %lu taken back by kswapd in %lu runs",
 	          FILE_PAGES, by_kswapd, event(VMSTAT_pageoutrun) - runs);
 	EXPECT(hope && all && balanced);
-	EXPECT_EQUAL(main_space.releases, by_kswapd);
+	EXPECT_EQUAL(main_space->releases, by_kswapd);
 	EXPECT(by_kswapd > FILE_PAGES / 4);
 	EXPECT(event(VMSTAT_pageoutrun) > runs);
 	return NULL;
@@ -157,7 +159,7 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 
 	leave_room(&drained, ROOM);
 	WRITE_ONCE(node->reclaim.kswapd_failures, MAX_RECLAIM_RETRIES);
-	while (space_add(&main_space, GFP_NOWAIT) != NULL)
+	while (space_add(main_space, GFP_NOWAIT) != NULL)
 		;
 	direct = event(VMSTAT_pgsteal_direct);
 	reclaimed = reclaim_directly();
@@ -250,7 +252,7 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 	thread = thread_create_priority("throttled", PRIORITY_HIGH,
 	                                wait_and_be_throttled, NULL);
 	leave_room(&drained, ROOM);
-	space_fill(&main_space, 0, ROOM);
+	space_fill(main_space, 0, ROOM);
 	/* The thread comes before kswapd, which may wake by itself. */
 	preempt_disable();
 	drain(&rest, __GFP_MEMALLOC);
@@ -312,8 +314,8 @@ CASE(reclaim, page_lock_keeps_another_thread_out_until_it_is_released)
 	struct page *page;
 	bool early;
 
-	space_init(&main_space, SPACE_PLAIN);
-	page = space_add(&main_space, GFP_KERNEL);
+	space_init(main_space, SPACE_PLAIN);
+	page = space_add(main_space, GFP_KERNEL);
 	EXPECT(page != NULL);
 	lock_page(page);
 	got_it = false;
@@ -324,7 +326,7 @@ CASE(reclaim, page_lock_keeps_another_thread_out_until_it_is_released)
 	unlock_page(page);
 	if (thread != NULL)
 		thread_join(thread);
-	space_clear(&main_space);
+	space_clear(main_space);
 	EXPECT(thread != NULL && !early && got_it);
 	return NULL;
 }
@@ -347,8 +349,8 @@ CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
 	bool early;
 	bool came;
 
-	space_init(&main_space, SPACE_PLAIN);
-	page = space_add(&main_space, GFP_KERNEL);
+	space_init(main_space, SPACE_PLAIN);
+	page = space_add(main_space, GFP_KERNEL);
 	EXPECT(page != NULL);
 	lock_page(page);
 	set_page_writeback(page);
@@ -361,7 +363,7 @@ CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
 	came = in_timer_interrupt(end_write, page);
 	if (thread != NULL)
 		thread_join(thread);
-	space_clear(&main_space);
+	space_clear(main_space);
 	EXPECT(thread != NULL && !early && came && got_it);
 	return NULL;
 }
@@ -399,11 +401,11 @@ CASE(reclaim,
 	for (unsigned long i = 0; i < 64; i++)
 		EXPECT_EQUAL(anon_object_write(object, i * PAGE_SIZE, "x", 1),
 		             0);
-	space_init(&main_space, SPACE_PLAIN);
-	EXPECT_EQUAL(space_fill(&main_space, GFP_KERNEL, 128), 128);
+	space_init(main_space, SPACE_PLAIN);
+	EXPECT_EQUAL(space_fill(main_space, GFP_KERNEL, 128), 128);
 	with_0 = anon_looked_at("0");
 	with_60 = anon_looked_at("60");
-	space_clear(&main_space);
+	space_clear(main_space);
 	anon_object_destroy(object);
 	EXPECT_EQUAL(swapoff(&disk.device), 0);
 	ram_swap_end(&disk);

@@ -99,14 +99,18 @@ static int set_shots(const char *value)
 PARAM(step, "step", "=N: interrupts in each run of the suite step, 1..24",
       set_shots);
 
-static struct node node;
-static struct page pages[FRAMES];
-
-/* The buddy as the first walk found it: each begins there. */
-static struct {
-	struct zone zone;
+struct node_of_its_own {
+	struct node node;
 	struct page pages[FRAMES];
-} origin;
+
+	/* The buddy as the first walk found it: each begins there. */
+	struct {
+		struct zone zone;
+		struct page pages[FRAMES];
+	} origin;
+};
+
+SUITE_OBJECT(struct node_of_its_own, own);
 
 /* The thread's side. */
 static struct page *page;
@@ -184,12 +188,13 @@ static void take_plain(void)
 		line.failure = test_failure(
 			"NULL for GFP_ATOMIC with %lu pages free, %lu in "
 			"flight",
-			node_free(&node), node.zone[ZONE_DMA].loose_pages);
+			node_free(&own->node),
+			own->node.zone[ZONE_DMA].loose_pages);
 }
 
 static void take_exclusive(void)
 {
-	unsigned long parked = node.pool.count;
+	unsigned long parked = own->node.pool.count;
 	void *exclusive = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 
 	if (exclusive != NULL)
@@ -200,7 +205,7 @@ static void take_exclusive(void)
 		line.failure = test_failure(
 			"NULL for an exclusive page with %lu parked, %lu in "
 			"flight",
-			parked, node.zone[ZONE_DMA].loose_pages);
+			parked, own->node.zone[ZONE_DMA].loose_pages);
 }
 
 static void accept_all(void)
@@ -270,10 +275,11 @@ static void raise_line(enum errand errand)
 static const char *held_lock(void)
 {
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		if (spin_is_mine(&node.zone[type].lock))
-			return node.zone[type].lock.name;
+		if (spin_is_mine(&own->node.zone[type].lock))
+			return own->node.zone[type].lock.name;
 	}
-	return spin_is_mine(&node.pool.lock) ? node.pool.lock.name : NULL;
+	return spin_is_mine(&own->node.pool.lock) ? own->node.pool.lock.name
+	                                          : NULL;
 }
 
 static bool lock_is_open(const struct step_boundary *boundary)
@@ -405,7 +411,8 @@ static const char *check_kept(const struct owner *owner)
 		const struct page *kept;
 
 		window_of_address((uintptr_t)line.kept[i], &slot);
-		kept = node_page(&node, window_frame(&owner->window, slot));
+		kept = node_page(&own->node,
+		                 window_frame(&owner->window, slot));
 		if (kept == NULL || kept->state != PAGE_OWNED ||
 		    kept->owner != owner)
 			return test_failure(
@@ -484,17 +491,17 @@ static const char *check_nothing_owned(void)
  * before, so that the same path is walked again. */
 static void begin_at_origin(void)
 {
-	struct zone *zone = &node.zone[ZONE_DMA];
+	struct zone *zone = &own->node.zone[ZONE_DMA];
 
-	exclusive_shrink(&node, 0);
+	exclusive_shrink(&own->node, 0);
 	if (walk->target == 0) {
-		origin.zone = *zone;
-		memcpy(origin.pages, pages, sizeof(pages));
+		own->origin.zone = *zone;
+		memcpy(own->origin.pages, own->pages, sizeof(own->pages));
 	} else {
-		*zone = origin.zone;
-		memcpy(pages, origin.pages, sizeof(pages));
+		*zone = own->origin.zone;
+		memcpy(own->pages, own->origin.pages, sizeof(own->pages));
 	}
-	exclusive_refill(&node, PARKED);
+	exclusive_refill(&own->node, PARKED);
 }
 
 static void begin_run(const struct path *path)
@@ -508,7 +515,7 @@ static void begin_run(const struct path *path)
 	walk->failure = NULL;
 	walk->shots = 0;
 	begin_at_origin();
-	node.pool.wake_pending = false;
+	own->node.pool.wake_pending = false;
 	path->prepare();
 	line.thread->next_slot = 0;
 	line.errand = path->errand;
@@ -539,7 +546,7 @@ static const char *settle(const struct path *path)
 	raise_line(ERRAND_GIVE_BACK);
 	if (line.failure != NULL)
 		return line.failure;
-	broken = node_check(&node, &total, false, text, sizeof(text));
+	broken = node_check(&own->node, &total, false, text, sizeof(text));
 	if (broken == NULL && (total.exclusive != 0 || total.loose != 0))
 		broken = "pages are left behind";
 	return broken;
@@ -551,7 +558,7 @@ static const char *run_once(const struct path *path, unsigned long target)
 	const char *sentence;
 
 	walk->target = target;
-	used = node.zone[ZONE_DMA].used_pages;
+	used = own->node.zone[ZONE_DMA].used_pages;
 	begin_run(path);
 	step_run(path->run, NULL, LINE, target == 0 ? count_boundary : shoot,
 	         NULL);
@@ -559,7 +566,7 @@ static const char *run_once(const struct path *path, unsigned long target)
 	/* After a failure nothing is certain: everything stays as it is. */
 	if (sentence == NULL)
 		sentence = settle(path);
-	if (sentence == NULL && node.zone[ZONE_DMA].used_pages != used)
+	if (sentence == NULL && own->node.zone[ZONE_DMA].used_pages != used)
 		sentence = "a page is lost";
 	walk->interrupted += walk->shots;
 	return sentence;
@@ -632,15 +639,15 @@ static void unmask_real_lines(void)
 
 static void make_node(unsigned long first)
 {
-	struct zone *zone = &node.zone[ZONE_DMA];
+	struct zone *zone = &own->node.zone[ZONE_DMA];
 
-	node_init(&node, pages, first, FRAMES);
+	node_init(&own->node, own->pages, first, FRAMES);
 	zone_add_present(zone, first, first + FRAMES);
 	zone_release(zone, first, first + FRAMES);
 	zone->watermark[WMARK_MIN] = 4;
 	zone->watermark[WMARK_LOW] = 5;
 	zone->watermark[WMARK_HIGH] = 6;
-	exclusive_pool_init(&node, NULL, 0);
+	exclusive_pool_init(&own->node, NULL, 0);
 }
 
 /* 128 frames below 16 MiB become a node, whose region is split. */
@@ -661,8 +668,8 @@ static bool begin_world(void)
 		direct_map_split(first, split_table);
 	}
 	make_node(first);
-	real = exclusive_change_node(&node);
-	page_alloc_start(&node);
+	real = exclusive_change_node(&own->node);
+	page_alloc_start(&own->node);
 	mask_real_lines();
 	return true;
 }
@@ -680,9 +687,9 @@ static void end_world(void)
 {
 	unmask_real_lines();
 	if (block != NULL && real != NULL) {
-		exclusive_shrink(&node, 0);
-		show_all(node.start_pfn);
-		window_destroy(&node.pool.scrub);
+		exclusive_shrink(&own->node, 0);
+		show_all(own->node.start_pfn);
+		window_destroy(&own->node.pool.scrub);
 		exclusive_change_node(real);
 		page_alloc_start(real);
 	}
@@ -851,12 +858,12 @@ static void run_free(void *data)
 static void run_refill(void *data)
 {
 	(void)data;
-	done = exclusive_refill(&node, PARKED + 1);
+	done = exclusive_refill(&own->node, PARKED + 1);
 }
 
 static void prepare_empty(void)
 {
-	exclusive_shrink(&node, 0);
+	exclusive_shrink(&own->node, 0);
 }
 
 /* No page is free for GFP_ATOMIC, and none is parked. */
@@ -876,24 +883,24 @@ static const char *check_not_done(void)
 static void run_refill_one(void *data)
 {
 	(void)data;
-	done = exclusive_refill(&node, 1);
+	done = exclusive_refill(&own->node, 1);
 }
 
 static void run_shrink(void *data)
 {
 	(void)data;
-	done = exclusive_shrink(&node, PARKED - 1);
+	done = exclusive_shrink(&own->node, PARKED - 1);
 }
 
 static void prepare_one(void)
 {
-	exclusive_shrink(&node, 1);
+	exclusive_shrink(&own->node, 1);
 }
 
 static void run_shrink_last(void *data)
 {
 	(void)data;
-	exclusive_shrink(&node, 0);
+	exclusive_shrink(&own->node, 0);
 }
 
 static void run_take(void *data)
@@ -906,7 +913,7 @@ static void run_take(void *data)
 static void prepare_told(void)
 {
 	prepare_empty();
-	node.pool.wake_pending = true;
+	own->node.pool.wake_pending = true;
 }
 
 /* Without the report, which is as long as the machine's memory is large. */

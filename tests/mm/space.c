@@ -9,8 +9,6 @@
 #include "mm/page_alloc.h"
 #include "mm/page_lock.h"
 
-struct space main_space;
-
 static struct space *space_of(const struct page *page)
 {
 	return page->mapping->host;

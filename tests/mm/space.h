@@ -42,9 +42,6 @@ struct space {
 	struct page *page[SPACE_PAGES];
 };
 
-/* For the kernel's suites, one after the other: 36 KB are much on 4 MB. */
-extern struct space main_space;
-
 void space_init(struct space *space, enum space_kind kind);
 
 /* One more page, allocated with MASK, inactive; NULL.  Thread context. */

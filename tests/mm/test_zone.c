@@ -12,8 +12,12 @@
 
 SUITE(zone);
 
-static struct page private_pages[PRIVATE_PAGES];
-static struct node the_private_node;
+struct node_and_pages {
+	struct node node;
+	struct page pages[PRIVATE_PAGES];
+};
+
+SUITE_OBJECT(struct node_and_pages, private);
 static char sentence[200];
 
 /* ---- The private node --------------------------------------------------------- */
@@ -21,16 +25,16 @@ static char sentence[200];
 struct node *private_node(unsigned long first,
                           const unsigned long pages[ZONE_COUNT])
 {
-	struct node *node = &the_private_node;
+	struct node *node = &private->node;
 	unsigned long pfn = first;
 
-	node_init(node, private_pages, first,
+	node_init(node, private->pages, first,
 	          pages[0] + pages[1] + pages[2] + pages[3]);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
 
 		zone_init(zone, (enum zone_type)type,
-		          private_pages + (pfn - first), pfn, pages[type]);
+		          private->pages + (pfn - first), pfn, pages[type]);
 		zone->node = node;
 		if (pages[type] > 0)
 			zone_add_present(zone, pfn, pfn + pages[type]);
@@ -41,8 +45,8 @@ struct node *private_node(unsigned long first,
 
 struct node *private_node_empty(unsigned long first, unsigned long count)
 {
-	node_init(&the_private_node, private_pages, first, count);
-	return &the_private_node;
+	node_init(&private->node, private->pages, first, count);
+	return &private->node;
 }
 
 struct node *private_node_full(unsigned long first,
