@@ -143,6 +143,13 @@ void machine_set_kswapd_hook(struct node *node,
 void machine_set_refiller_hook(struct node *node, void (*hook)(void));
 
 /*
+ * HOOK is called when a CPU has given back the last lock that it held, LOCK: what
+ * another thread would do there.  It may take locks and allocate, and must not
+ * end by a panic.  NULL, as at the beginning: nobody.  For one CPU.
+ */
+void machine_set_unlock_hook(void (*hook)(const struct spinlock *lock));
+
+/*
  * What a request that may wait finds on its rungs (mm/recovery.h says what each
  * is asked and answers); NULL: nothing there, as at the beginning.  Called in
  * the context of the request, with no lock held.

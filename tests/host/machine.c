@@ -49,6 +49,7 @@ static struct {
 	uint64_t owners;                 /* numbers given out */
 	struct owner *begun[MAX_OWNERS]; /* by number */
 	char owner_name[MAX_OWNERS][OWNER_NAME_SIZE];
+	void (*unlock_hook)(const struct spinlock *lock);
 	unsigned long sleep_violations;
 	const char *lock_name[MAX_LOCK_NAMES];
 	bool taken_under[MAX_LOCK_NAMES][MAX_LOCK_NAMES];
@@ -395,6 +396,21 @@ bool spin_trylock_irqsave(struct spinlock *lock, bool *enabled)
 	return false;
 }
 
+/* What it does itself with locks calls no hook. */
+static void run_unlock_hook(const struct spinlock *lock)
+{
+	void (*hook)(const struct spinlock *lock) = machine.unlock_hook;
+
+	machine.unlock_hook = NULL;
+	hook(lock);
+	machine.unlock_hook = hook;
+}
+
+void machine_set_unlock_hook(void (*hook)(const struct spinlock *lock))
+{
+	machine.unlock_hook = hook;
+}
+
 void spin_unlock_irqrestore(struct spinlock *lock, bool enabled)
 {
 	struct host_cpu *cpu = host_cpu();
@@ -409,6 +425,8 @@ void spin_unlock_irqrestore(struct spinlock *lock, bool enabled)
 	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 	preempt_enable();
 	arch_irq_restore(enabled);
+	if (machine.unlock_hook != NULL && cpu->held == 0)
+		run_unlock_hook(lock);
 }
 
 bool spin_is_mine(const struct spinlock *lock)

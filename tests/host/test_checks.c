@@ -6,6 +6,7 @@
  * expects that all is well again.  One zone of 2048 pages with the marks
  * 16/20/24, a pool of 8.
  */
+#include "lib/random.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/filemap.h"
@@ -476,6 +477,72 @@ CASE(checks, who_only_tries_the_lock_says_so_when_it_is_held)
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	EXPECT(answer == said);
 	EXPECT(strncmp(said, "unlocked: zone Normal: ", 23) == 0);
+	return check();
+}
+
+/* ---- While pages come and go ---------------------------------------------------- */
+
+#define BUSY_BLOCKS 64U
+
+static struct {
+	struct random dice;
+	struct page *block[BUSY_BLOCKS];
+	unsigned int order[BUSY_BLOCKS];
+	unsigned long moves;
+} other_side;
+
+/* One block is taken, or given back; or the pool gets more frames, or fewer. */
+static void move_something(void)
+{
+	unsigned int i =
+		(unsigned int)random_below(&other_side.dice, BUSY_BLOCKS);
+
+	other_side.moves++;
+	if (random_below(&other_side.dice, 8) == 0) {
+		exclusive_shrink(node, random_below(&other_side.dice, 9));
+		exclusive_refill(node, random_below(&other_side.dice, 9));
+	} else if (other_side.block[i] != NULL) {
+		__free_pages(other_side.block[i], other_side.order[i]);
+		other_side.block[i] = NULL;
+	} else {
+		other_side.order[i] =
+			(unsigned int)random_below(&other_side.dice, 6);
+		other_side.block[i] = alloc_pages(GFP_ATOMIC | __GFP_NOWARN,
+		                                  other_side.order[i]);
+	}
+}
+
+static void move_at_each_pause(const struct spinlock *unused __unused)
+{
+	unsigned int count = (unsigned int)random_below(&other_side.dice, 12);
+
+	for (unsigned int i = 0; i < count; i++)
+		move_something();
+}
+
+CASE(checks, what_comes_and_goes_during_a_check_is_not_accused)
+{
+	const char *accused = NULL;
+
+	start();
+	memset(&other_side, 0, sizeof(other_side));
+	other_side.dice.state = test_seed();
+	machine_set_unlock_hook(move_at_each_pause);
+	for (unsigned int round = 0; round < 30 && accused == NULL; round++)
+		accused = check();
+	if (accused != NULL)
+		return test_failure("it says: %s", accused);
+	EXPECT(other_side.moves > 3000);
+	/* And what is lost meanwhile is found. */
+	zone->used_pages++;
+	accused = check();
+	zone->used_pages--;
+	machine_set_unlock_hook(NULL);
+	EXPECT(accused != NULL);
+	for (unsigned int i = 0; i < BUSY_BLOCKS; i++) {
+		if (other_side.block[i] != NULL)
+			__free_pages(other_side.block[i], other_side.order[i]);
+	}
 	return check();
 }
 
