@@ -91,7 +91,8 @@ detectors += -DCHECKED -fsanitize=undefined \
 	-fno-sanitize=null,integer-divide-by-zero,bool
 endif
 
-kernel_cflags := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
+# DWARF 4: with 5, binutils 2.40 name the unit's own file for some lines of headers.
+kernel_cflags := -std=gnu11 -O2 -gdwarf-4 -ffreestanding -fno-pic -fno-pie \
 	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-omit-frame-pointer -fno-optimize-sibling-calls \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing \
