@@ -191,14 +191,14 @@ struct dma_entry {
 struct ata_channel {
 	uint16_t io;             /* (c) */
 	uint16_t control;        /* (c) */
-	unsigned int irq;        /* (c) */
 	uint16_t bus_master;     /* (c) 0: none */
+	bool ext;                /* (q) the command has 48 bits */
+	unsigned int irq;        /* (c) */
+	enum ata_phase phase;    /* (q) */
 	struct dma_entry *table; /* (c) for one request */
 	struct block_queue queue;
 	struct ata_disk *active; /* (q) whose request is in flight */
-	enum ata_phase phase;    /* (q) */
 	uint64_t phase_since;    /* (q) clock_microseconds() */
-	bool ext;                /* (q) the command has 48 bits */
 	enum transfer transfer;  /* (q) */
 	uint8_t *at;             /* (q) the next sector in memory */
 	unsigned int left;       /* (q) sectors not carried yet */

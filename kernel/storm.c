@@ -119,7 +119,9 @@ static unsigned int half_rate(unsigned int hz, unsigned int asked)
 static bool is_delivered(unsigned int hz)
 {
 	pit_set_hz(hz);
-	return measure_rate(hz) >= 90 || measure_rate(hz) >= 90;
+	if (measure_rate(hz) >= 90)
+		return true;
+	return measure_rate(hz) >= 90;
 }
 
 /* The highest rate that the machine delivers, or the least.  From below: at a rate

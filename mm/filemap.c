@@ -697,11 +697,10 @@ static const char *filemap_check_once(struct filemap_walk *walk)
 
 const char *filemap_check(struct filemap *map, char *buffer, size_t size)
 {
-	struct filemap_walk walk = {
-		.map = map, .moved = true, .buffer = buffer, .size = size
-	};
+	struct filemap_walk walk = { .map = map, .moved = true, .size = size };
 	const char *broken = NULL;
 
+	walk.buffer = buffer;
 	walk.enabled = spin_lock_irqsave(&map->lock);
 	for (unsigned int i = 0;
 	     i < CHECK_WALKS && walk.moved && broken == NULL; i++)

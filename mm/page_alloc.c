@@ -404,9 +404,8 @@ static unsigned int order_for(size_t size)
 
 /* The pages FROM..TO of a block that begins at PAGE, whose parts before FROM are
  * single pages already.  zone->lock held. */
-static void cut_slice(struct node *node, struct zone *zone, struct page *page,
-                      unsigned long from, unsigned long to, unsigned long keep,
-                      uintptr_t caller)
+static void cut_slice(struct zone *zone, struct page *page, unsigned long from,
+                      unsigned long to, unsigned long keep, uintptr_t caller)
 {
 	for (unsigned long i = from; i < to; i++) {
 		while (page[i].order > 0) {
@@ -415,7 +414,7 @@ static void cut_slice(struct node *node, struct zone *zone, struct page *page,
 		}
 		page[i].refcount = 1;
 		if (i >= keep)
-			page_give_block(node, zone, &page[i], 0, caller);
+			page_give_block(zone->node, zone, &page[i], 0, caller);
 	}
 }
 
@@ -431,8 +430,8 @@ static void cut_block(struct node *node, struct page *page, unsigned long keep,
 	for (unsigned long from = 0; from < pages; from += CUT_SLICE) {
 		bool enabled = spin_lock_irqsave(&zone->lock);
 
-		cut_slice(node, zone, page, from, min(pages, from + CUT_SLICE),
-		          keep, caller);
+		cut_slice(zone, page, from, min(pages, from + CUT_SLICE), keep,
+		          caller);
 		spin_unlock_irqrestore(&zone->lock, enabled);
 	}
 }
@@ -550,7 +549,7 @@ static void bulk_finish(struct node *node, struct page *page,
 
 /* Fill empty slots of ARRAY from DONE on with pages of ZONE, slice by slice.
  * Returns the slot at which it ended: all below it are full. */
-static unsigned long bulk_fill(struct node *node, struct zone *zone,
+static unsigned long bulk_fill(struct zone *zone,
                                const struct alloc_request *request,
                                struct page **array, unsigned long done,
                                unsigned long slots, uintptr_t caller)
@@ -560,14 +559,14 @@ static unsigned long bulk_fill(struct node *node, struct zone *zone,
 		struct page *page;
 
 		bulk_take_slice(
-			node, zone, request,
+			zone->node, zone, request,
 			bulk_empty(array + done, min(slots - done, BULK_SLICE)),
 			&taken);
 		if (list_empty(&taken))
 			break;
 		while ((page = list_first(&taken, struct page, link)) != NULL) {
 			list_remove(&page->link);
-			bulk_finish(node, page, request, caller);
+			bulk_finish(zone->node, page, request, caller);
 			array[done] = page;
 			done = bulk_skip(array, done, slots);
 		}
@@ -600,7 +599,7 @@ static unsigned long bulk_serve(struct node *node,
 			return done;
 		zone = bulk_zone(node, request, slots);
 		if (zone != NULL)
-			end = bulk_fill(node, zone, request, array, done, slots,
+			end = bulk_fill(zone, request, array, done, slots,
 			                caller);
 	}
 	if (end == done && done < slots)

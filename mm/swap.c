@@ -893,11 +893,10 @@ static const char *swap_check_once(struct swap_walk *walk)
 
 const char *swap_check(char *buffer, size_t size)
 {
-	struct swap_walk walk = { .moved = true,
-		                  .buffer = buffer,
-		                  .size = size };
+	struct swap_walk walk = { .moved = true, .size = size };
 	const char *broken = NULL;
 
+	walk.buffer = buffer;
 	walk.enabled = spin_lock_irqsave(&swap.lock);
 	for (unsigned int i = 0;
 	     i < CHECK_WALKS && walk.moved && broken == NULL; i++)

@@ -89,12 +89,12 @@ void test_note(const char *format, ...) __printf(1, 2);
  */
 #if __STDC_HOSTED__
 #define SUITE_OBJECT(type, name)                                               \
-	static type name##_object;                                             \
-	static type *const name = &name##_object
+	static typeof(type) name##_object;                                     \
+	static typeof(type) *const name = &name##_object
 #else
 #define SUITE_OBJECT(type, name)                                               \
 	_Static_assert(sizeof(type) <= SUITE_MEMORY, #name " is too large");   \
-	static type *const name = (type *)(void *)suite_memory
+	static typeof(type) *const name = (void *)suite_memory
 #endif
 
 #define SUITE_MEMORY 40960

@@ -188,10 +188,10 @@ static unsigned int measure_instruction(void)
 {
 	uint64_t once = measure_loop(PROBE_ROUNDS);
 	uint64_t twice = measure_loop(2ULL * PROBE_ROUNDS);
-	uint64_t ticks = (twice - once) / (PROBE_ROUNDS * ROUND_LENGTH);
+	uint64_t more = (uint64_t)PROBE_ROUNDS * ROUND_LENGTH;
+	uint64_t ticks = (twice - once) / more;
 
-	if (ticks == 0 || ticks > TICKS_MAX ||
-	    ticks * PROBE_ROUNDS * ROUND_LENGTH != twice - once)
+	if (ticks == 0 || ticks > TICKS_MAX || ticks * more != twice - once)
 		return 0;
 	return (unsigned int)ticks;
 }

@@ -35,10 +35,10 @@ struct cpu {
 	struct fault_expect *expect; /* see kernel/arch/trap.h */
 	struct thread *thread;       /* that runs here */
 	bool need_resched;           /* another thread should run soon */
-	struct owner *irq_owner;     /* innermost interrupt line that runs */
-	uint64_t irq_rip;            /* where the innermost interrupt came */
-	uint64_t nmi_count;          /* of those that are no tick's */
 	bool irr_hidden; /* the 8259 shows another register than its IRR */
+	struct owner *irq_owner; /* innermost interrupt line that runs */
+	uint64_t irq_rip;        /* where the innermost interrupt came */
+	uint64_t nmi_count;      /* of those that are no tick's */
 };
 
 static_assert(offsetof(struct cpu, self) == 0, "trap.asm");

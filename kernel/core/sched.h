@@ -72,9 +72,8 @@ struct thread {
 	enum thread_state state;         /* (s) */
 	enum thread_priority priority;   /* (s) */
 	enum thread_end end;
-	struct work *at_end;         /* (t) queued when it ends; NULL: none */
 	unsigned int flags;          /* atomic: THREAD_... */
-	short oom_score_adj;         /* at first that of its maker */
+	struct work *at_end;         /* (t) queued when it ends; NULL: none */
 	unsigned long rss;           /* atomic: pages of its anonymous memory */
 	unsigned long swapents;      /* atomic: and those on swap */
 	unsigned long reclaimed;     /* (t) pages that its shrinkers freed */
@@ -89,6 +88,7 @@ struct thread {
 	uint64_t memory_wait;        /* (t) since when it waits for memory; 0 */
 	uint64_t lock_wait;          /* (t) the same for a mutex, a semaphore */
 	struct mutex *lock_wanted;   /* (t) the mutex it is; NULL: it is none */
+	short oom_score_adj;         /* at first that of its maker */
 	bool on_cpu;           /* (s) some CPU uses its registers and stack */
 	bool memory_wait_told; /* watchdog.c's */
 	bool lock_wait_told;   /* the same */
