@@ -27,8 +27,10 @@
  * needed at the same time, however few they are.  A page that cannot be had is
  * noted, and not judged any more: what is in it depends on when it was lost.
  *
- * Interrupts ask for plain pages with GFP_ATOMIC: one an interrupt, and now and
- * then BURST at once.  NULL is right only if no zone is above its atomic floor.
+ * Interrupts ask for plain pages with GFP_ATOMIC: one an interrupt, which the next
+ * one gives back, and now and then BURST pages in a run of interrupts, PIECE in
+ * each, that are kept until the run ends.  No handler lasts for longer than a few
+ * pages take.  NULL is right only if no zone is above its atomic floor.
  * Nothing can change between the answer and the look, for both are in one
  * interrupt and there is one CPU.
  *
@@ -248,9 +250,10 @@ static void join_loads(struct pressure_report *report)
 
 #define BURST_EVERY 256U
 #define BURST       64U
+#define PIECE       2U
 
 static struct probe {
-	struct list pages; /* through page->link, until the next interrupt */
+	struct list pages; /* through page->link */
 	unsigned long interrupts;
 	unsigned long asked;
 	unsigned long answered;
@@ -271,7 +274,7 @@ static bool is_allowed_a_page(const struct node *node)
 	return false;
 }
 
-/* One page, kept until the next interrupt.  False: NULL. */
+/* One page.  False: NULL. */
 static bool take_one(void)
 {
 	struct page *page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
@@ -286,11 +289,12 @@ static bool take_one(void)
 	return true;
 }
 
-static void give_back(void)
+static void give_back(unsigned int most)
 {
 	struct page *page;
 
-	while ((page = list_first(&probe.pages, struct page, link)) != NULL) {
+	while (most-- > 0 &&
+	       (page = list_first(&probe.pages, struct page, link)) != NULL) {
 		list_remove(&page->link);
 		__free_page(page);
 	}
@@ -298,9 +302,11 @@ static void give_back(void)
 
 static void ask_in_interrupt(void)
 {
-	unsigned int count = ++probe.interrupts % BURST_EVERY == 0 ? BURST : 1;
+	bool burst = ++probe.interrupts % BURST_EVERY < BURST / PIECE;
+	unsigned int count = burst ? PIECE : 1;
 
-	give_back();
+	if (!burst)
+		give_back(PIECE);
 	while (count > 0 && take_one())
 		count--;
 }
@@ -543,7 +549,7 @@ static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)
 	if (report->with_files)
 		pressure_files_end(&report->files);
 	recorder_set_probe(NULL);
-	give_back();
+	give_back(UINT32_MAX);
 	join_loads(report);
 	if (recorder_stop() != 0)
 		report->broken = "a line of the recorder did not stop";

@@ -171,10 +171,13 @@ static int run_scribble(int argc, char **argv)
 	__free_page(page);
 	if (error == 0)
 		error = block_flush(device);
-	console_printf("%llu sectors written", (unsigned long long)done);
+	/* In one piece: a line of the log may come in between. */
 	if (error != 0)
-		console_printf(", then error %d", -error);
-	console_printf("\n");
+		console_printf("%llu sectors written, then error %d\n",
+		               (unsigned long long)done, -error);
+	else
+		console_printf("%llu sectors written\n",
+		               (unsigned long long)done);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * storm's interrupts at once, with all memory of a small machine, or what is left
  * of a large one.
  */
+#include "kernel/arch/irqsoff.h"
 #include "kernel/block/block.h"
 #include "kernel/pressure.h"
 #include "kernel/swap_device.h"
@@ -20,6 +21,9 @@ SUITE(pressure);
 #define SMALL    4096UL
 #define PRIORITY 32767
 
+/* Instructions with interrupts off: a block of order 10 comes and goes, too. */
+#define OFF_MOST 100000ULL
+
 /* The disk's swap partition, on; or the case is skipped. */
 #define NEEDS_SWAP(device)                                                     \
 	do {                                                                   \
@@ -34,6 +38,7 @@ CASE(pressure, twice_the_memory_is_swapped_while_files_are_written)
 	unsigned long all = node_managed(page_alloc_node());
 	bool small = all <= SMALL;
 	unsigned long memory = small ? all : MEMORY;
+	struct irqsoff_stretch off;
 	struct swap_device *device;
 	struct ext2 *fs;
 	int unmounted;
@@ -42,7 +47,9 @@ CASE(pressure, twice_the_memory_is_swapped_while_files_are_written)
 	NEEDS_SWAP(device);
 	EXPECT_EQUAL(ext2_mount(block_find("hda1"), false, &fs), 0);
 	EXPECT_EQUAL(swapon(device, PRIORITY, NULL), 0);
+	irqsoff_forget_recent();
 	pressure_run(small ? 1 : 2, memory, fs, &report);
+	off = irqsoff_recent();
 	error = swapoff(device);
 	unmounted = ext2_unmount(fs);
 	test_note("%u Hz, %lu pages to swap, %lu files written, %lu errors",
@@ -55,5 +62,11 @@ CASE(pressure, twice_the_memory_is_swapped_while_files_are_written)
 	EXPECT(report.pages == 2 * memory && report.answered > 0);
 	EXPECT(report.with_files && report.flushed > 0);
 	EXPECT(report.file_pages > 0);
+#ifndef CHECKED
+	EXPECT(off.ticks <= OFF_MOST * irqsoff_ticks_per_instruction() ||
+	       irqsoff_ticks_per_instruction() == 0);
+#else
+	(void)off;
+#endif
 	return NULL;
 }
