@@ -25,7 +25,7 @@
 #include "mm/page_alloc.h"
 #include "mm/page_internal.h"
 
-#define DUMP_FRAMES 16
+#define DUMP_FRAMES 8
 
 static struct {
 	bool full; /* atomic: claimed by who copies, given back by the worker */
@@ -75,9 +75,9 @@ static void failure_dump_print(struct work *work __unused)
 	                         failure_dump.gfp);
 	pr_warn("backtrace:\n");
 	for (unsigned int i = 0; i < failure_dump.frames; i++)
-		pr_warn("  %016lx %s\n", (unsigned long)failure_dump.frame[i],
-		        caller_format(place, sizeof(place),
-		                      failure_dump.frame[i]));
+		show_folded(LOG_WARNING, "  %s",
+		            caller_format(place, sizeof(place),
+		                          failure_dump.frame[i]));
 	show_mem_print(&failure_dump.memory.report);
 	__atomic_store_n(&failure_dump.full, false, __ATOMIC_RELEASE);
 }

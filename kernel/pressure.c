@@ -516,12 +516,30 @@ static unsigned int find_rate(void)
 
 /* ---- All together -------------------------------------------------------------------------- */
 
+/* For who waits: one line, written again each second. */
+static void tell_progress(uint64_t begin, uint64_t *told)
+{
+	const struct vmstat *stat = &page_alloc_node()->stat;
+	uint64_t now = clock_microseconds();
+
+	if (now < *told + SECOND)
+		return;
+	*told = now;
+	console_printf("\rpressure: %llu s, %lu pages to swap, %lu from it",
+	               (unsigned long long)((now - begin) / SECOND),
+	               vmstat_read(stat, VMSTAT_pswpout),
+	               vmstat_read(stat, VMSTAT_pswpin));
+}
+
 /* Keyboard interrupts until the loads are done. */
 static void raise_keys(struct pressure_report *report)
 {
 	uint8_t code = 0x90;
+	uint64_t begin = clock_microseconds();
+	uint64_t told = begin;
 
 	while (!loads_are_done()) {
+		tell_progress(begin, &told);
 		/* Break codes of letters: they type nothing. */
 		if (report->keyboard && i8042_raise(code) == 0)
 			code = code == 0x99 ? 0x90 : code + 1;
@@ -531,6 +549,8 @@ static void raise_keys(struct pressure_report *report)
 			WRITE_ONCE(stop, true);
 		}
 	}
+	if (told != begin)
+		console_printf("\n");
 }
 
 static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)

@@ -149,7 +149,7 @@ static void print_thread(struct thread *thread, void *data)
 
 	if (thread == shown || shell_interrupted())
 		return;
-	console_printf("%6llu %-13.13s %-6s %7llu %8llu %7llu %5u %5lu  %s\n",
+	console_printf("%6llu %-12.12s %-6s %6llu %8llu %7llu %5u %5lu  %s\n",
 	               (unsigned long long)thread->owner.id, thread->owner.name,
 	               priority_names[thread->priority],
 	               (unsigned long long)(thread->sampled / 1000),
@@ -184,7 +184,7 @@ static int run_ps(int argc, char **argv __unused)
 	if (argc > 1)
 		return -EINVAL;
 	sample_times(&times);
-	console_printf("%6s %-13s %-6s %7s %8s %7s %5s %5s  %s\n", "number",
+	console_printf("%6s %-12s %-6s %6s %8s %7s %5s %5s  %s\n", "number",
 	               "thread", "prio", "ms", "switches", "preempt", "owned",
 	               "stack", "state or wait");
 	/* The first thread was not created, and is not visited. */
@@ -235,7 +235,7 @@ static int run_stacks(int argc, char **argv __unused)
 static void print_line(const char *line, void *data __unused)
 {
 	if (!shell_interrupted())
-		console_printf("%s\n", line);
+		console_fold(15, "%s", line);
 }
 
 static int run_log(int argc, char **argv)

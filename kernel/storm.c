@@ -29,6 +29,7 @@
 #include "kernel/core/console.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/params.h"
+#include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
@@ -68,7 +69,7 @@ bool storm_wanted(void)
 static void tell_act(const struct storm_report *report, const char *act)
 {
 	if (talkative)
-		console_printf("storm: at %u Hz: %s ...\n", report->hz, act);
+		console_printf("\rstorm: at %5u Hz: %-22s", report->hz, act);
 }
 
 /* ---- The rate -------------------------------------------------------------------- */
@@ -406,6 +407,7 @@ void storm_run(unsigned int hz, unsigned int ticks, bool progress,
 	struct storm_report empty = { .asked_hz = hz,
 		                      .keyboard = i8042_present() };
 	unsigned int hz_before = clock_hz();
+	enum log_level level = log_console_level();
 
 	talkative = progress;
 	if (progress)
@@ -413,6 +415,8 @@ void storm_run(unsigned int hz, unsigned int ticks, bool progress,
 			"storm: three acts of %u ticks at up to %u Hz; ^C "
 			"ends it\n",
 			ticks, hz);
+	/* Requests fail by the thousand, as they should: the log says so. */
+	log_set_console_level(level < LOG_ERR ? level : LOG_ERR);
 	recorder_stop();
 	refiller_settle();
 	empty.hz = find_rate(hz);
@@ -427,6 +431,9 @@ void storm_run(unsigned int hz, unsigned int ticks, bool progress,
 		ticks = max(ticks / 2, min(ticks, 200U));
 	}
 	pit_set_hz(hz_before);
+	log_set_console_level(level);
+	if (progress)
+		console_printf("\n");
 }
 
 static void print_verdict(const struct storm_report *report)

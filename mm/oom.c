@@ -124,15 +124,21 @@ static void consider(struct thread *thread, void *data)
 
 /* ---- The report --------------------------------------------------------------- */
 
+#define THREADS_SHOWN 3U
+
 static void print_thread(struct thread *thread, void *data)
 {
+	enum log_level level;
+
 	if (thread->rss + thread->swapents == 0)
 		return;
-	++*(unsigned int *)data;
-	pr_warn("[%8llu] %8lu %8lu %8lu %13d %s\n",
-	        (unsigned long long)thread->owner.id, thread->rss,
-	        table_pages(thread), thread->swapents, thread->oom_score_adj,
-	        thread->owner.name);
+	/* The consoles get a few of them, the log gets all. */
+	level = ++*(unsigned int *)data <= THREADS_SHOWN ? LOG_WARNING
+	                                                 : LOG_DEBUG;
+	printk(level, "[%8llu] %8lu %8lu %8lu %13d %s\n",
+	       (unsigned long long)thread->owner.id, thread->rss,
+	       table_pages(thread), thread->swapents, thread->oom_score_adj,
+	       thread->owner.name);
 }
 
 static void report(struct node *node, const struct alloc_request *request)
@@ -143,17 +149,21 @@ static void report(struct node *node, const struct alloc_request *request)
 	if (!ratelimit_pass(&node->oom_limit))
 		return;
 	gfp_format(names, sizeof(names), request->gfp);
-	pr_warn("%s invoked oom-killer: gfp_mask=%#x(%s), order=%u, "
-	        "oom_score_adj=%d\n",
-	        context_name(), request->gfp, names, request->order,
-	        current_thread()->oom_score_adj);
-	backtrace_print(NULL);
+	pr_warn("%s invoked oom-killer:\n", context_name());
+	show_folded(LOG_WARNING,
+	            " gfp_mask=%#x(%s), order=%u, oom_score_adj=%d",
+	            request->gfp, names, request->order,
+	            current_thread()->oom_score_adj);
+	backtrace_print_from(0);
 	show_mem(node);
-	pr_warn("Tasks state (memory values in pages):\n");
+	pr_debug("Tasks state (memory values in pages):\n");
 	pr_warn("[ number ]      rss pgtables swapents oom_score_adj name\n");
 	visit(print_thread, &candidates);
 	if (candidates == 0)
 		pr_warn("(no thread has anonymous memory)\n");
+	if (candidates > THREADS_SHOWN)
+		pr_warn("(%u more are in the log)\n",
+		        candidates - THREADS_SHOWN);
 }
 
 /* ---- The kill ------------------------------------------------------------------- */
@@ -177,8 +187,8 @@ static void oom_kill(struct node *node, const struct choice *choice,
 
 	mark_victim(victim);
 	thread_kill(victim);
-	pr_err("Out of memory: Killed thread %llu (%s) anon-rss:%lukB, "
-	       "swapents:%lukB, pgtables:%lukB oom_score_adj:%d\n",
+	pr_err("Out of memory: Killed thread %llu (%s) anon-rss:%lukB,\n"
+	       " swapents:%lukB, pgtables:%lukB oom_score_adj:%d\n",
 	       (unsigned long long)choice->number, victim->owner.name,
 	       rss * KB_OF_PAGE, swapents * KB_OF_PAGE, tables * KB_OF_PAGE,
 	       adj);

@@ -492,12 +492,11 @@ void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp)
 	char names[160];
 
 	gfp_format(names, sizeof(names), gfp);
-	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
-	        "nodemask=(null)\n",
-	        who, order, gfp, names);
+	pr_warn("%s: page allocation failure: order:%u,\n", who, order);
+	show_folded(LOG_WARNING, " mode:%#x(%s), nodemask=(null)", gfp, names);
 }
 
-/* The dump of a failed request, in Linux's shape (warn_alloc()).  Its forty lines
+/* The dump of a failed request, in Linux's shape (warn_alloc()).  Its many lines
  * are more than may be written with interrupts off. */
 static void dump_failure(struct node *node, const struct alloc_request *request)
 {
@@ -507,7 +506,7 @@ static void dump_failure(struct node *node, const struct alloc_request *request)
 	    node->recovery.dump_later(node, request))
 		return;
 	page_alloc_print_failure(context_name(), request->order, request->gfp);
-	backtrace_print(NULL);
+	backtrace_print_from(0);
 	show_mem(node);
 }
 

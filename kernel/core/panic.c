@@ -52,6 +52,7 @@
 #define BACKTRACE_FRAMES 32
 #define BRIEF_FRAMES     6
 #define SUMMARY_LOCKS    4
+#define PLACE_COLUMNS    63 /* of 80: its time and indentation come first */
 #define LOG_LINES        16
 #define POLL_PAUSE       10000
 
@@ -124,18 +125,28 @@ static bool is_readable(uintptr_t address)
 	       paging_lookup(address, &level) != 0;
 }
 
+/* On two lines if it is wider than a screen. */
+static void say_place(const char *place)
+{
+	size_t length = fold_length(place, PLACE_COLUMNS);
+
+	say("  %.*s\n", (int)length, place);
+	if (place[length] != '\0')
+		say("     %s\n", place + length);
+}
+
 static void print_place(uintptr_t address)
 {
 	char place[PLACE_SIZE];
 
-	say("  %s\n", place_format(place, sizeof(place), address));
+	say_place(place_format(place, sizeof(place), address));
 }
 
 static void print_return(uintptr_t address)
 {
 	char place[PLACE_SIZE];
 
-	say("  %s\n", caller_format(place, sizeof(place), address));
+	say_place(caller_format(place, sizeof(place), address));
 }
 
 /* The frame at *RBP returns into trap.asm: go on where that came from. */

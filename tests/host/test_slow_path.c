@@ -1076,9 +1076,13 @@ CASE(slow_path, nowarn_is_silent_and_others_dump_once_in_ten_seconds)
 CASE(slow_path, the_dump_has_linuxs_lines_and_the_numbers_of_the_zone)
 {
 	static const char *const lines[] = {
-		("thread main: page allocation failure: order:2, "
-		 "mode:0x10d40(GFP_NOFS|__GFP_ZERO|__GFP_NORETRY), "
-		 "nodemask=(null)"),
+		"thread main: page allocation failure: order:2,",
+		" mode:0x10d40(GFP_NOFS|__GFP_ZERO|__GFP_NORETRY),",
+		" nodemask=(null)",
+		"pages      free     min    high  parked    anon    file "
+		"managed",
+		"DMA32       200     480     720       0       0       0   "
+		"61440",
 		"Mem-Info:",
 		"active_anon:0 inactive_anon:0 isolated_anon:0",
 		" active_file:0 inactive_file:0 isolated_file:0",

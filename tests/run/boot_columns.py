@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the shell says fits the screen: 80 columns, and help on one page of it."""
+"""What the shell says fits the screen: 80 columns, help and a dump on one page."""
 
 import re
 
@@ -36,6 +36,7 @@ LINES = """
     recorder
     recorder start
     storm 20000
+    storm 100 40
     bench
     disks
     hexdump
@@ -87,14 +88,22 @@ LINES = """
     clear
     nonsense
     selftest nonsense
-    panic
 """
-LEFT_OUT = {"drain", "reboot", "poweroff"}
+LEFT_OUT = {"drain", "panic", "reboot", "poweroff"}
 
 
 def lines_of(said):
-    """As they are on a screen, tabs and all."""
-    return [COLOUR.sub("", line).expandtabs() for line in said.split("\n")]
+    """As they are on a screen, tabs and all; one may be written several times."""
+    lines = re.split(r"[\r\n]+", COLOUR.sub("", said))
+    return [line.expandtabs() for line in lines]
+
+
+def answer(qemu, line):
+    """As lab.command(), with each carriage return."""
+    start = qemu.console.cursor
+    command(qemu, line)
+    said = qemu.console.text[start : qemu.console.cursor]
+    return said[said.index("\n") + 1 : said.rindex("\n") + 1]
 
 
 def check_width(what, said):
@@ -159,13 +168,59 @@ def reports_fit_80_columns(lab, memory):
         pfns = {}
         for line in LINES.strip().split("\n"):
             line = line.strip().format(**pfns)
-            said = command(qemu, line)
+            said = answer(qemu, line)
             check_width(line, said)
             found = re.search(r"^pfn (0x\w+) ", said)
             if found and "window" in said:
                 pfns["exclusive"] = found[1]
             elif found:
                 pfns["block"] = found[1]
+
+
+@for_each(with_two_zones="64M", with_three_zones="4G")
+def oom_dump_is_on_one_screen_and_all_of_it_in_the_log(lab, memory):
+    with lab.prompt(memory=memory, more=GUEST_TIME) as qemu:
+        said = answer(qemu, "drain GFP_KERNEL")
+        check_width("drain", said)
+        dump = re.search(
+            r"^.*invoked oom-killer.*?oom_score_adj:\d+", said, re.M | re.S
+        )
+        check(dump, f"no dump: {said!r}")
+        rows = dump[0].split("\n")
+        check(len(rows) < ROWS, f"{len(rows)} rows: {rows}")
+        zones = re.findall(r"\] (DMA|DMA32|Normal) ( +\d+){7}\r?$", dump[0], re.M)
+        check(len(zones) == (2 if memory == "64M" else 3), f"zones: {zones}")
+        for what in ("drain+0x", "Out of memory: Killed thread"):
+            check(what in dump[0], f"no {what}: {rows}")
+        said = answer(qemu, "log 300")
+        check_width("log", said)
+        for what in ("lowmem_reserve[]: ", "*4096kB = ", " pages RAM"):
+            check(what in said, f"the log has no {what}")
+
+
+@boot_test
+def storm_and_pressure_write_one_line_again(lab):
+    """At most 20 rows with all that they say at the end, and no dump among them;
+    the dumps of the requests that failed are in the log."""
+    disk = disk_copy(lab.directory)
+    with lab.prompt(memory="32M", disk=disk, more=GUEST_TIME) as qemu:
+        command(qemu, "swapon hda2")
+        for line, again in (
+            ("storm 1000 200", r"\rstorm: at +\d+ Hz: "),
+            ("pressure 1 800", r"\rpressure: \d+ s, \d+ pages to swap"),
+        ):
+            said = answer(qemu, line)
+            check_width(line, said)
+            rows = said.rstrip("\n").split("\n")
+            check(len(rows) <= 20, f"{line}: {len(rows)} rows: {rows}")
+            check(len(re.findall(again, said)) > 1, f"{line}: {said!r}")
+            check("invariants hold" in said, f"{line}: {said!r}")
+            check("backtrace" not in said, f"{line}: {said!r}")
+        said = command(qemu, "log 200")
+        check("page allocation failure" in said, f"the log: {said!r}")
+        # What is said after the storm is said to the console again.
+        said = command(qemu, "drain GFP_KERNEL")
+        check("invoked oom-killer" in said, f"drain: {said!r}")
 
 
 # The reports whose lines are tables: the words above their columns.

@@ -369,7 +369,7 @@ def storm_ends_at_control_c(lab):
     with lab.prompt(memory="32M") as qemu:
         for words, place in (
             ("1000 10000000", "\\^C ends it"),
-            ("1000 4000", "Mem-Info:"),
+            ("1000 4000", "the pool is drained"),
         ):
             qemu.send(f"storm {words}\r")
             qemu.console.expect(place)
