@@ -11,6 +11,7 @@
 #include "mm/buddy.h"
 #include "mm/filemap.h"
 #include "mm/page_lock.h"
+#include "mm/show_mem.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
 
@@ -477,6 +478,26 @@ CASE(checks, who_only_tries_the_lock_says_so_when_it_is_held)
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	EXPECT(answer == said);
 	EXPECT(strncmp(said, "unlocked: zone Normal: ", 23) == 0);
+	return check();
+}
+
+/* ---- The report ------------------------------------------------------------------ */
+
+CASE(checks, copy_of_the_report_keeps_its_numbers)
+{
+	static struct mem_copy copy;
+	struct page *page;
+	unsigned long free;
+
+	start();
+	free = zone->free_pages;
+	show_mem_copy(node, &copy);
+	page = alloc_pages(GFP_KERNEL, 3);
+	EXPECT(page != NULL && zone->free_pages < free);
+	EXPECT(copy.report.zone == copy.zone);
+	EXPECT_EQUAL(copy.report.zone[ZONE_NORMAL].free_pages, free);
+	EXPECT_EQUAL(copy.report.parked, 8);
+	__free_pages(page, 3);
 	return check();
 }
 
