@@ -89,10 +89,18 @@ static unsigned int percent_of(unsigned int hz, uint64_t ticks,
 	return (unsigned int)(ticks * 100 * SECOND / (max(elapsed, 1ULL) * hz));
 }
 
+/* What a machine does at a rate. */
+struct rate_sample {
+	unsigned int hz;
+	unsigned int percent; /* of the rate that was delivered */
+	uint64_t rounds;      /* of a thread, a second */
+};
+
 /* Percent of HZ delivered over 20 milliseconds or 50 ticks, whichever is
  * longer: one tick more or less is at most 5 %. */
-static unsigned int measure_rate(unsigned int hz)
+static struct rate_sample measure_rate(unsigned int hz)
 {
+	struct rate_sample sample = { .hz = hz };
 	uint64_t duration = max(20000ULL, 50 * SECOND / hz);
 	uint64_t begin = clock_microseconds();
 	uint64_t ticks = interrupts(0);
@@ -100,9 +108,12 @@ static unsigned int measure_rate(unsigned int hz)
 
 	do {
 		thread_yield();
+		sample.rounds++;
 		elapsed = clock_microseconds() - begin;
 	} while (elapsed < duration);
-	return percent_of(hz, interrupts(0) - ticks, elapsed);
+	sample.percent = percent_of(hz, interrupts(0) - ticks, elapsed);
+	sample.rounds = sample.rounds * SECOND / elapsed;
+	return sample;
 }
 
 static unsigned int least_rate(unsigned int asked)
@@ -115,25 +126,53 @@ static unsigned int half_rate(unsigned int hz, unsigned int asked)
 	return max(hz / 2, least_rate(asked));
 }
 
-/* Does the machine deliver HZ?  A moment in which the host is away is no answer, so
- * it is asked twice. */
-static bool is_delivered(unsigned int hz)
+/* A moment in which the host is away is no answer, so it is asked twice. */
+static struct rate_sample try_rate(unsigned int hz)
 {
+	struct rate_sample sample;
+
 	pit_set_hz(hz);
-	if (measure_rate(hz) >= 90)
-		return true;
-	return measure_rate(hz) >= 90;
+	sample = measure_rate(hz);
+	return sample.percent >= 90 ? sample : measure_rate(hz);
 }
 
-/* The highest rate that the machine delivers, or the least.  From below: at a rate
- * that is far too high no thread would run and lower it again. */
+/* The handlers' share of the time grows with the rate.  Will threads have at HZ, if
+ * it goes on as between BELOW and NOW, half of the ROUNDS of a quiet machine?  The
+ * handlers take longer where memory has run out. */
+static bool leaves_time(const struct rate_sample *below,
+                        const struct rate_sample *now, unsigned int hz,
+                        uint64_t rounds)
+{
+	uint64_t lost = below->rounds - min(below->rounds, now->rounds);
+	uint64_t more = lost * (hz - now->hz) / max(now->hz - below->hz, 1U);
+
+	return now->rounds > more + rounds / 2;
+}
+
+/*
+ * The highest rate that the machine delivers while the recorder's handlers run, or
+ * the least.  From below, and no further than threads will have time: at a rate
+ * that is too high none would run and lower it again.
+ */
 static unsigned int find_rate(unsigned int asked)
 {
-	unsigned int hz = least_rate(asked);
+	struct rate_sample below = try_rate(max(least_rate(asked) / 2, 1U));
+	struct rate_sample now = try_rate(least_rate(asked));
+	uint64_t rounds = below.rounds;
+	struct rate_sample next;
 
-	while (hz < asked && is_delivered(min(2 * hz, asked)))
-		hz = min(2 * hz, asked);
-	return hz;
+	while (now.hz < asked) {
+		unsigned int hz = min(2 * now.hz, asked);
+
+		if (!leaves_time(&below, &now, hz, rounds))
+			break;
+		next = try_rate(hz);
+		if (next.percent < 90)
+			break;
+		below = now;
+		now = next;
+	}
+	return now.hz;
 }
 
 /* ---- The drain --------------------------------------------------------------------- */
@@ -419,7 +458,10 @@ void storm_run(unsigned int hz, unsigned int ticks, bool progress,
 	log_set_console_level(level < LOG_ERR ? level : LOG_ERR);
 	recorder_stop();
 	refiller_settle();
+	recorder_start();
 	empty.hz = find_rate(hz);
+	recorder_stop();
+	refiller_settle();
 	/* A machine that is busy with other things may deliver less than it
 	 * did a moment ago: then half the rate for the same time. */
 	for (;;) {
