@@ -46,7 +46,7 @@ def owned_frame_is_in_its_window_or_nowhere(lab):
         check("window at" in owned, f"no exclusive page: {owned!r}")
         plain_frame = int(re.search(r"pfn (0x[0-9a-f]+)", plain)[1], 16)
         frame = int(re.search(r"pfn (0x[0-9a-f]+)", owned)[1], 16)
-        address = int(re.search(r"window at (?:0x)?([0-9a-f]+)", owned)[1], 16)
+        address = int(re.search(r"window at\s+(?:0x)?([0-9a-f]+)", owned)[1], 16)
         closed = opened = 0
         for turn in range(1000):
             if turn >= 60 and closed and opened:

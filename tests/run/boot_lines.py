@@ -164,7 +164,7 @@ def double_free_has_both_lines_and_a_short_backtrace(lab):
 def mutex_in_a_handler_is_reported_with_who_took_it(lab):
     """Nobody had it: only the report tells."""
     with lab.prompt() as qemu:
-        text = report_of(qemu, "mutex", r"labyrinth> ")
+        text = report_of(qemu, "mutex", r"\] +\.\.\.")
         said = r"sleeping function mutex_lock called by irq 0 timer at "
         found = re.search(said + r"(\w+)\+0x\w+ \((.*?):\d+\)", text)
         check(found, text)

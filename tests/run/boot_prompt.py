@@ -168,12 +168,13 @@ def rate_out_of_range_is_named_and_ignored(lab, word):
         check(f"'{word}'" in qemu.console.text, f"{word} is not reported")
 
 
-def run_with_input(text):
+def run_with_input(lab, text):
     """What `make run` writes, by the program behind it."""
     console = os.path.join(ROOT, "tests", "run", "console.py")
     done = subprocess.run(
         [sys.executable, console],
         input=text.encode(),
+        env=dict(os.environ, RUN_DIRECTORY=lab.directory),
         capture_output=True,
         timeout=scaled(LIMIT),
     )
@@ -185,18 +186,20 @@ def run_with_input(text):
 def run_without_a_terminal_boots_and_powers_off(lab):
     """What `make run </dev/null` and `echo ... | make run` do, one after the other:
     they have the same files.  A line that is too long is told, and no hang."""
-    check(b"labyrinth> " in run_with_input(""), "no prompt came")
+    check(b"labyrinth> " in run_with_input(lab, ""), "no prompt came")
     lines = ("echo " + 400 * "a", "echo " + 2000 * "b", "echo behind")
-    said = run_with_input("".join(line + "\n" for line in lines))
+    said = run_with_input(lab, "".join(line + "\n" for line in lines))
     check(b"\n" + 400 * b"a" + b"\n" in said, "the long line is cut")
     check(b"not run: the line has 2005 characters" in said, "not refused")
     check(b"\nbehind\n" in said, "the line behind is lost")
 
 
-def run_in_a_terminal(words):
+def run_in_a_terminal(lab, words):
     """`make run` with APPEND=WORDS: (its status, what the terminal shows)."""
     ours, theirs = pty.openpty()
-    environment = dict(os.environ, APPEND=words, DISK="none")
+    environment = dict(
+        os.environ, APPEND=words, DISK="none", RUN_DIRECTORY=lab.directory
+    )
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         environment.pop(name, None)
     console = os.path.join(ROOT, "tests", "run", "console.py")
@@ -221,7 +224,7 @@ def run_in_a_terminal(words):
 @boot_test
 def run_in_a_terminal_says_what_the_judge_says(lab):
     """Not what QEMU's status says alone: the log was read."""
-    status, shown = run_in_a_terminal("selftest=bitmap")
+    status, shown = run_in_a_terminal(lab, "selftest=bitmap")
     check(status == 0, f"it ended with {status}: {shown[-300:]!r}")
     said = re.search(r"The self-test passed: (\d+) cases, 0 failed", shown)
     check(said, f"it said {shown[-300:]!r}")

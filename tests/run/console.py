@@ -35,7 +35,10 @@ from lab import TEST_DIRECTORY, make_iso
 from machine import DISK, ISO, LIMIT, PROMPT, Failure, end_on_signals, scaled
 from qemu import Qemu, disk_options
 
-DIRECTORY = os.path.join(os.path.dirname(TEST_DIRECTORY), "run")
+# Tests that run at the same time have one each.
+DIRECTORY = os.environ.get("RUN_DIRECTORY") or os.path.join(
+    os.path.dirname(TEST_DIRECTORY), "run"
+)
 ESCAPE = 1  # ^A
 
 
