@@ -156,11 +156,16 @@ static bool leaves_time(const struct rate_sample *below,
  */
 static unsigned int find_rate(unsigned int asked)
 {
-	struct rate_sample below = try_rate(max(least_rate(asked) / 2, 1U));
-	struct rate_sample now = try_rate(least_rate(asked));
-	uint64_t rounds = below.rounds;
+	struct rate_sample below;
+	struct rate_sample now;
 	struct rate_sample next;
+	uint64_t rounds;
 
+	if (asked <= STORM_HZ_LEAST)
+		return asked;
+	below = try_rate(STORM_HZ_LEAST / 2);
+	now = try_rate(STORM_HZ_LEAST);
+	rounds = below.rounds;
 	while (now.hz < asked) {
 		unsigned int hz = min(2 * now.hz, asked);
 

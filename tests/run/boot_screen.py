@@ -89,7 +89,7 @@ def page_up_works_after_a_panic(lab):
             lambda: any("PANIC: asked" in row for row in qemu.screen_text()),
             lambda: f"no cause: {qemu.screen_text()}",
         )
-        for _ in range(10):
+        for _ in range(30):
             qemu.press("pgdn")
         settled_screen_end(qemu, last)
 
