@@ -316,7 +316,7 @@ boottime:
 # mm/ and lib/ with the answers of tests/host/ instead of a machine.  The
 # library is for everybody's programs; the suites are built with sanitizers.
 host_library := $(sort $(wildcard mm/*.c tests/host/machine*.c) \
-	kernel/core/held.c \
+	kernel/core/held.c kernel/core/printk_folded.c \
 	$(filter-out lib/string.c,$(wildcard lib/*.c)))
 # Parts of other floors that need no machine, for their suites.
 host_extra := $(wildcard kernel/core/multiboot2.c kernel/core/params.c \

@@ -14,16 +14,15 @@
  */
 #include "kernel/failure_dump.h"
 
-#include "kernel/arch/image.h"
-#include "kernel/arch/paging.h"
 #include "kernel/core/context.h"
-#include "kernel/core/line_table.h"
 #include "kernel/core/owner.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/work.h"
 #include "lib/format.h"
 #include "mm/page_alloc.h"
 #include "mm/page_internal.h"
+#include "mm/show_mem.h"
 
 #define DUMP_FRAMES 8
 
@@ -32,52 +31,17 @@ static struct {
 	char context[OWNER_NAME_SIZE];
 	gfp_t gfp;
 	unsigned int order;
-	unsigned int frames;
-	uintptr_t frame[DUMP_FRAMES];
+	unsigned int callers;
+	uintptr_t caller[DUMP_FRAMES];
 	struct mem_copy memory;
 	struct work work;
 } failure_dump;
 
-static bool failure_dump_is_readable(uintptr_t address)
-{
-	unsigned int level;
-
-	return address % sizeof(uint64_t) == 0 &&
-	       paging_lookup(address, &level) != 0;
-}
-
-/* The callers, from the frame at RBP up to the end of this context's: a handler's
- * ends at the door of interrupts. */
-static void failure_dump_walk(uintptr_t rbp)
-{
-	unsigned int *frames = &failure_dump.frames;
-
-	for (*frames = 0; *frames < DUMP_FRAMES; (*frames)++) {
-		const uint64_t *pair = (const uint64_t *)rbp;
-
-		if (rbp == 0 || !failure_dump_is_readable(rbp) ||
-		    !failure_dump_is_readable(rbp + sizeof(uint64_t)) ||
-		    !image_is_text(pair[1]))
-			break;
-		failure_dump.frame[*frames] = pair[1];
-		/* A stack grows down: callers are above. */
-		if (pair[0] <= rbp)
-			break;
-		rbp = pair[0];
-	}
-}
-
 static void failure_dump_print(struct work *work __unused)
 {
-	char place[PLACE_SIZE];
-
 	page_alloc_print_failure(failure_dump.context, failure_dump.order,
 	                         failure_dump.gfp);
-	pr_warn("backtrace:\n");
-	for (unsigned int i = 0; i < failure_dump.frames; i++)
-		show_folded(LOG_WARNING, "  %s",
-		            caller_format(place, sizeof(place),
-		                          failure_dump.frame[i]));
+	backtrace_print_saved(failure_dump.caller, failure_dump.callers);
 	show_mem_print(&failure_dump.memory.report);
 	__atomic_store_n(&failure_dump.full, false, __ATOMIC_RELEASE);
 }
@@ -95,7 +59,7 @@ static bool failure_dump_later(struct node *node,
 	          context_name());
 	failure_dump.gfp = request->gfp;
 	failure_dump.order = request->order;
-	failure_dump_walk((uintptr_t)__builtin_frame_address(0));
+	failure_dump.callers = backtrace_save(failure_dump.caller, DUMP_FRAMES);
 	show_mem_copy(node, &failure_dump.memory);
 	queue_work(&failure_dump.work);
 	return true;

@@ -53,6 +53,7 @@
 #include "kernel/refiller.h"
 #include "kernel/storm.h"
 #include "kernel/thread.h"
+#include "kernel/timer_rate.h"
 #include "lib/random.h"
 #include "mm/anon.h"
 #include "mm/page_alloc.h"
@@ -471,49 +472,6 @@ static const char *judge(const struct pressure_report *report)
 	return report->with_files ? judge_files(&report->files) : NULL;
 }
 
-/* ---- The rate -------------------------------------------------------------------------------- */
-
-/* How often a thread gets to look at the clock in 10 milliseconds. */
-static unsigned long measure_progress(void)
-{
-	uint64_t end = clock_microseconds() + 10000;
-	unsigned long looks = 0;
-
-	while (clock_microseconds() < end)
-		looks++;
-	return looks;
-}
-
-/* The best of three: what else the host did meanwhile is left out. */
-static unsigned long best_progress(void)
-{
-	unsigned long best = 0;
-
-	for (unsigned int i = 0; i < 3; i++)
-		best = max(best, measure_progress());
-	return best;
-}
-
-/*
- * Interrupts that take all of the time are no pressure, but a standstill: the
- * highest rate at which threads keep half of it, with the recorder and the probe
- * at work.  It is doubled only while they keep three quarters.
- */
-static unsigned int find_rate(void)
-{
-	unsigned int hz = STORM_HZ_LEAST;
-	unsigned long quiet;
-
-	pit_set_hz(PIT_HZ_MIN);
-	quiet = best_progress();
-	pit_set_hz(hz);
-	while (hz < PRESSURE_HZ && best_progress() >= quiet / 4 * 3) {
-		hz = min(hz * 2, PRESSURE_HZ);
-		pit_set_hz(hz);
-	}
-	return hz;
-}
-
 /* ---- All together -------------------------------------------------------------------------- */
 
 /* For who waits: one line, written again each second. */
@@ -561,7 +519,8 @@ static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)
 	list_init(&probe.pages);
 	recorder_start();
 	recorder_set_probe(ask_in_interrupt);
-	report->hz = find_rate();
+	report->hz = timer_rate_find(PRESSURE_HZ);
+	pit_set_hz(report->hz);
 	start_loads(report->pages, report->rounds);
 	if (report->with_files)
 		pressure_files_start(fs);

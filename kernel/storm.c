@@ -33,6 +33,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
+#include "kernel/timer_rate.h"
 #include "lib/errno.h"
 #include "mm/exclusive.h"
 #include "mm/page_alloc.h"
@@ -89,95 +90,14 @@ static unsigned int percent_of(unsigned int hz, uint64_t ticks,
 	return (unsigned int)(ticks * 100 * SECOND / (max(elapsed, 1ULL) * hz));
 }
 
-/* What a machine does at a rate. */
-struct rate_sample {
-	unsigned int hz;
-	unsigned int percent; /* of the rate that was delivered */
-	uint64_t rounds;      /* of a thread, a second */
-};
-
-/* Percent of HZ delivered over 20 milliseconds or 50 ticks, whichever is
- * longer: one tick more or less is at most 5 %. */
-static struct rate_sample measure_rate(unsigned int hz)
-{
-	struct rate_sample sample = { .hz = hz };
-	uint64_t duration = max(20000ULL, 50 * SECOND / hz);
-	uint64_t begin = clock_microseconds();
-	uint64_t ticks = interrupts(0);
-	uint64_t elapsed;
-
-	do {
-		thread_yield();
-		sample.rounds++;
-		elapsed = clock_microseconds() - begin;
-	} while (elapsed < duration);
-	sample.percent = percent_of(hz, interrupts(0) - ticks, elapsed);
-	sample.rounds = sample.rounds * SECOND / elapsed;
-	return sample;
-}
-
 static unsigned int least_rate(unsigned int asked)
 {
-	return min(asked, STORM_HZ_LEAST);
+	return min(asked, TIMER_RATE_LEAST);
 }
 
 static unsigned int half_rate(unsigned int hz, unsigned int asked)
 {
 	return max(hz / 2, least_rate(asked));
-}
-
-/* A moment in which the host is away is no answer, so it is asked twice. */
-static struct rate_sample try_rate(unsigned int hz)
-{
-	struct rate_sample sample;
-
-	pit_set_hz(hz);
-	sample = measure_rate(hz);
-	return sample.percent >= 90 ? sample : measure_rate(hz);
-}
-
-/* The handlers' share of the time grows with the rate.  Will threads have at HZ, if
- * it goes on as between BELOW and NOW, half of the ROUNDS of a quiet machine?  The
- * handlers take longer where memory has run out. */
-static bool leaves_time(const struct rate_sample *below,
-                        const struct rate_sample *now, unsigned int hz,
-                        uint64_t rounds)
-{
-	uint64_t lost = below->rounds - min(below->rounds, now->rounds);
-	uint64_t more = lost * (hz - now->hz) / max(now->hz - below->hz, 1U);
-
-	return now->rounds > more + rounds / 2;
-}
-
-/*
- * The highest rate that the machine delivers while the recorder's handlers run, or
- * the least.  From below, and no further than threads will have time: at a rate
- * that is too high none would run and lower it again.
- */
-static unsigned int find_rate(unsigned int asked)
-{
-	struct rate_sample below;
-	struct rate_sample now;
-	struct rate_sample next;
-	uint64_t rounds;
-
-	if (asked <= STORM_HZ_LEAST)
-		return asked;
-	below = try_rate(STORM_HZ_LEAST / 2);
-	now = try_rate(STORM_HZ_LEAST);
-	rounds = below.rounds;
-	while (now.hz < asked) {
-		unsigned int hz = min(2 * now.hz, asked);
-
-		if (!leaves_time(&below, &now, hz, rounds))
-			break;
-		next = try_rate(hz);
-		if (next.percent < 90)
-			break;
-		below = now;
-		now = next;
-	}
-	return now.hz;
 }
 
 /* ---- The drain --------------------------------------------------------------------- */
@@ -464,7 +384,7 @@ void storm_run(unsigned int hz, unsigned int ticks, bool progress,
 	recorder_stop();
 	refiller_settle();
 	recorder_start();
-	empty.hz = find_rate(hz);
+	empty.hz = timer_rate_find(hz);
 	recorder_stop();
 	refiller_settle();
 	/* A machine that is busy with other things may deliver less than it

@@ -49,11 +49,10 @@ struct storm_report {
  *      rate is measured
  *   <= REPORT, with its outcome
  *   <= HZ was halved while the machine delivered less, but not below
- *      STORM_HZ_LEAST (or HZ, if that is lower)
+ *      TIMER_RATE_LEAST (or HZ, if that is lower)
  *   <= bounded by the TSC, even if no timer interrupt comes
  *   <= ^C on the console ends it early; other keys typed meanwhile are lost
  */
-#define STORM_HZ_LEAST 1000U
 void storm_run(unsigned int hz, unsigned int ticks, bool progress,
                struct storm_report *report);
 

@@ -23,13 +23,15 @@
  * 0xa5 at the end.
  *
  * The same element given back twice would be handed out twice.  So one that is in
- * the reserve is refused, also if both are given at the same time.  A block of pages
- * says itself that it lies in a reserve (PG_mempool), so it is refused by every pool,
- * and by the front door; and so is one that is free, or of another size.  (What the
- * pool gave to FREE and somebody else has got since then cannot be told from his own.)
+ * the reserve is refused, also if both are given back at the same time.  A block of
+ * pages says itself that it lies in a reserve (PG_mempool), so every pool refuses it,
+ * and so does the front door.  A block that is free or of another order is refused,
+ * too.  (What the pool gave to FREE and somebody else has got since then cannot be
+ * told from his own.)
  *
  * Invariants: no element is in the reserve twice; 0 <= count <= minimum;
- * element[0..count-1] are the reserve; count is minimum whenever all elements are back.
+ * element[0..count-1] are the reserve; count is minimum whenever all elements are
+ * back.
  *
  * Locking: pool->lock for the reserve.  The callbacks are called without it.
  *

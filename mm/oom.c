@@ -150,10 +150,10 @@ static void report(struct node *node, const struct alloc_request *request)
 		return;
 	gfp_format(names, sizeof(names), request->gfp);
 	pr_warn("%s invoked oom-killer:\n", context_name());
-	show_folded(LOG_WARNING,
-	            " gfp_mask=%#x(%s), order=%u, oom_score_adj=%d",
-	            request->gfp, names, request->order,
-	            current_thread()->oom_score_adj);
+	printk_folded(LOG_WARNING,
+	              " gfp_mask=%#x(%s), order=%u, oom_score_adj=%d",
+	              request->gfp, names, request->order,
+	              current_thread()->oom_score_adj);
 	backtrace_print_from(0);
 	show_mem(node);
 	pr_debug("Tasks state (memory values in pages):\n");

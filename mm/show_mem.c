@@ -3,7 +3,7 @@
  * mm/show_mem.c -- the memory report.
  *
  * The consoles get a summary, which leaves room on a screen for who asked and from
- * where; the log gets all (LOG_DEBUG).
+ * where; the log gets all (LOG_DEBUG), and so do the consoles in a panic.
  *
  * The report has the lines of Linux's (mm/show_mem.c), less the columns of what
  * Labyrinth has not.  Linux's line of a zone would be longer than a line of the log
@@ -13,12 +13,30 @@
  */
 #include "mm/show_mem.h"
 
+#include "kernel/core/panic.h"
+#include "kernel/core/printk.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/lru.h"
 #include "mm/node.h"
 
 #define KB (PAGE_SIZE / KIB)
+
+/* A line for who reads the log.  In a panic nobody can any more. */
+static void show_detail(const char *format, ...) __printf(1, 2);
+static void show_detail(const char *format, ...)
+{
+	char text[PRINTK_FOLDED_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vscnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (panic_in_progress())
+		printk_folded(LOG_WARNING, "%s", text);
+	else
+		pr_debug("%s\n", text);
+}
 
 /* The sum of a field over all zones of REPORT. */
 #define SUM(report, field)                                                     \
@@ -29,27 +47,6 @@
 			sum += READ_ONCE((report)->zone[type].field);          \
 		sum;                                                           \
 	})
-
-void show_folded(enum log_level level, const char *format, ...)
-{
-	char text[256];
-	const char *rest = text;
-	va_list arguments;
-
-	va_start(arguments, format);
-	vscnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	do {
-		/* What is behind the first line is one column to the right. */
-		bool first = rest == text;
-		size_t length = fold_length(rest, SHOW_COLUMNS - !first);
-
-		printk(level, "%s%.*s\n", first ? "" : " ", (int)length, rest);
-		rest += length;
-		while (*rest == ' ')
-			rest++;
-	} while (*rest != '\0');
-}
 
 /* In pages: what fits a screen together with who asked, and from where. */
 static void show_summary(const struct mem_report *report)
@@ -74,34 +71,34 @@ static void show_summary(const struct mem_report *report)
 /* In pages, of all zones. */
 static void show_lists(const struct mem_report *report)
 {
-	pr_debug("active_anon:%lu inactive_anon:%lu isolated_anon:%lu\n",
-	         SUM(report, lru.count[LRU_ACTIVE_ANON]),
-	         SUM(report, lru.count[LRU_INACTIVE_ANON]),
-	         SUM(report, lru.isolated[LRU_ANON]));
-	pr_debug(" active_file:%lu inactive_file:%lu isolated_file:%lu\n",
-	         SUM(report, lru.count[LRU_ACTIVE_FILE]),
-	         SUM(report, lru.count[LRU_INACTIVE_FILE]),
-	         SUM(report, lru.isolated[LRU_FILE]));
-	pr_debug(" unevictable:%lu dirty:%lu writeback:%lu\n",
-	         SUM(report, lru.count[LRU_UNEVICTABLE]),
-	         SUM(report, lru.file_dirty), SUM(report, lru.writeback));
-	pr_debug(" free:%lu free_pcp:0 free_cma:0\n", SUM(report, free_pages));
+	show_detail("active_anon:%lu inactive_anon:%lu isolated_anon:%lu",
+	            SUM(report, lru.count[LRU_ACTIVE_ANON]),
+	            SUM(report, lru.count[LRU_INACTIVE_ANON]),
+	            SUM(report, lru.isolated[LRU_ANON]));
+	show_detail(" active_file:%lu inactive_file:%lu isolated_file:%lu",
+	            SUM(report, lru.count[LRU_ACTIVE_FILE]),
+	            SUM(report, lru.count[LRU_INACTIVE_FILE]),
+	            SUM(report, lru.isolated[LRU_FILE]));
+	show_detail(" unevictable:%lu dirty:%lu writeback:%lu",
+	            SUM(report, lru.count[LRU_UNEVICTABLE]),
+	            SUM(report, lru.file_dirty), SUM(report, lru.writeback));
+	show_detail(" free:%lu free_pcp:0 free_cma:0", SUM(report, free_pages));
 }
 
 /* In kilobytes.  There is one node. */
 static void show_node(const struct mem_report *report)
 {
-	pr_debug("Node 0 active_anon:%lukB inactive_anon:%lukB "
-	         "active_file:%lukB inactive_file:%lukB unevictable:%lukB "
-	         "dirty:%lukB writeback:%lukB all_unreclaimable? %s\n",
-	         SUM(report, lru.count[LRU_ACTIVE_ANON]) * KB,
-	         SUM(report, lru.count[LRU_INACTIVE_ANON]) * KB,
-	         SUM(report, lru.count[LRU_ACTIVE_FILE]) * KB,
-	         SUM(report, lru.count[LRU_INACTIVE_FILE]) * KB,
-	         SUM(report, lru.count[LRU_UNEVICTABLE]) * KB,
-	         SUM(report, lru.file_dirty) * KB,
-	         SUM(report, lru.writeback) * KB,
-	         report->hopeless ? "yes" : "no");
+	show_detail("Node 0 active_anon:%lukB inactive_anon:%lukB "
+	            "active_file:%lukB inactive_file:%lukB unevictable:%lukB "
+	            "dirty:%lukB writeback:%lukB all_unreclaimable? %s",
+	            SUM(report, lru.count[LRU_ACTIVE_ANON]) * KB,
+	            SUM(report, lru.count[LRU_INACTIVE_ANON]) * KB,
+	            SUM(report, lru.count[LRU_ACTIVE_FILE]) * KB,
+	            SUM(report, lru.count[LRU_INACTIVE_FILE]) * KB,
+	            SUM(report, lru.count[LRU_UNEVICTABLE]) * KB,
+	            SUM(report, lru.file_dirty) * KB,
+	            SUM(report, lru.writeback) * KB,
+	            report->hopeless ? "yes" : "no");
 }
 
 /* "Node 0 Normal: 3*4kB 1*8kB ... = 1234kB"; Linux puts a letter for each type of
@@ -115,37 +112,37 @@ static void show_free_lists(const struct zone *zone)
 		at += scnprintf(line + at, sizeof(line) - (size_t)at,
 		                " %lu*%lukB", zone->free_area[order].count,
 		                KB << order);
-	pr_debug("%s = %lukB\n", line, zone->free_pages * KB);
+	show_detail("%s = %lukB", line, zone->free_pages * KB);
 }
 
 static void show_zone(const struct zone *zone)
 {
 	const unsigned long *list = zone->lru.count;
 
-	pr_debug("Node 0 %s free:%lukB boost:0kB min:%lukB low:%lukB "
-	         "high:%lukB reserved_highatomic:0KB present:%lukB "
-	         "managed:%lukB\n",
-	         zone->name, zone->free_pages * KB,
-	         zone->watermark[WMARK_MIN] * KB,
-	         zone->watermark[WMARK_LOW] * KB,
-	         zone->watermark[WMARK_HIGH] * KB, zone->present * KB,
-	         zone->managed * KB);
-	pr_debug(" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
-	         "inactive_file:%lukB unevictable:%lukB writepending:%lukB\n",
-	         list[LRU_ACTIVE_ANON] * KB, list[LRU_INACTIVE_ANON] * KB,
-	         list[LRU_ACTIVE_FILE] * KB, list[LRU_INACTIVE_FILE] * KB,
-	         list[LRU_UNEVICTABLE] * KB,
-	         (zone->lru.file_dirty + zone->lru.writeback) * KB);
-	pr_debug(" parked:%lukB exclusive:%lukB used:%lukB bad:%lukB "
-	         "in_flight:%lukB\n",
-	         zone->parked_pages * KB, zone->exclusive_pages * KB,
-	         zone->used_pages * KB, zone->bad_pages * KB,
-	         zone->loose_pages * KB);
-	pr_debug("lowmem_reserve[]: %lu %lu %lu %lu\n",
-	         zone->lowmem_reserve[ZONE_DMA],
-	         zone->lowmem_reserve[ZONE_DMA32],
-	         zone->lowmem_reserve[ZONE_NORMAL],
-	         zone->lowmem_reserve[ZONE_MOVABLE]);
+	show_detail("Node 0 %s free:%lukB boost:0kB min:%lukB low:%lukB "
+	            "high:%lukB reserved_highatomic:0KB present:%lukB "
+	            "managed:%lukB",
+	            zone->name, zone->free_pages * KB,
+	            zone->watermark[WMARK_MIN] * KB,
+	            zone->watermark[WMARK_LOW] * KB,
+	            zone->watermark[WMARK_HIGH] * KB, zone->present * KB,
+	            zone->managed * KB);
+	show_detail(" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
+	            "inactive_file:%lukB unevictable:%lukB writepending:%lukB",
+	            list[LRU_ACTIVE_ANON] * KB, list[LRU_INACTIVE_ANON] * KB,
+	            list[LRU_ACTIVE_FILE] * KB, list[LRU_INACTIVE_FILE] * KB,
+	            list[LRU_UNEVICTABLE] * KB,
+	            (zone->lru.file_dirty + zone->lru.writeback) * KB);
+	show_detail(" parked:%lukB exclusive:%lukB used:%lukB bad:%lukB "
+	            "in_flight:%lukB",
+	            zone->parked_pages * KB, zone->exclusive_pages * KB,
+	            zone->used_pages * KB, zone->bad_pages * KB,
+	            zone->loose_pages * KB);
+	show_detail("lowmem_reserve[]: %lu %lu %lu %lu",
+	            zone->lowmem_reserve[ZONE_DMA],
+	            zone->lowmem_reserve[ZONE_DMA32],
+	            zone->lowmem_reserve[ZONE_NORMAL],
+	            zone->lowmem_reserve[ZONE_MOVABLE]);
 }
 
 void show_mem_print(const struct mem_report *report)
@@ -164,12 +161,13 @@ void show_mem_print(const struct mem_report *report)
 		if (report->zone[type].managed > 0)
 			show_free_lists(&report->zone[type]);
 	}
-	pr_debug("parked pool: %lu of %lu..%lu, %lu tables for splitting\n",
-	         report->parked, report->parked_low, report->parked_high,
-	         report->tables_left);
-	pr_debug("%lu pages RAM\n", present);
-	pr_debug("%lu pages reserved\n", present - SUM(report, managed));
-	pr_warn("(the rest of this report is in the log)\n");
+	show_detail("parked pool: %lu of %lu..%lu, %lu tables for splitting",
+	            report->parked, report->parked_low, report->parked_high,
+	            report->tables_left);
+	show_detail("%lu pages RAM", present);
+	show_detail("%lu pages reserved", present - SUM(report, managed));
+	if (!panic_in_progress())
+		pr_warn("(the rest of this report is in the log)\n");
 }
 
 /* What the report says of NODE, but for its zones. */

@@ -5,17 +5,9 @@
 #ifndef MM_SHOW_MEM_H
 #define MM_SHOW_MEM_H
 
-#include "kernel/core/printk.h"
 #include "mm/zone.h"
 
 struct node;
-
-/* A line of the log, its time included, is not longer than a screen's. */
-#define SHOW_COLUMNS (80U - 15U)
-
-/* printk() with one line, at most 255 characters and without its newline, as lines
- * of at most SHOW_COLUMNS. */
-void show_folded(enum log_level level, const char *format, ...) __printf(2, 3);
 
 /* Linux's memory report (show_mem) into the log, and a summary of it to the
  * consoles.  Reads without locks. */

@@ -493,7 +493,8 @@ void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp)
 
 	gfp_format(names, sizeof(names), gfp);
 	pr_warn("%s: page allocation failure: order:%u,\n", who, order);
-	show_folded(LOG_WARNING, " mode:%#x(%s), nodemask=(null)", gfp, names);
+	printk_folded(LOG_WARNING, " mode:%#x(%s), nodemask=(null)", gfp,
+	              names);
 }
 
 /* The dump of a failed request, in Linux's shape (warn_alloc()).  Its many lines

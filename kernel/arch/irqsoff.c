@@ -20,8 +20,8 @@
  *
  * By these two a stretch that is lost is lost, and none becomes longer than it
  * was.  What a suite of the self-test does with interrupts off is its own affair
- * and is left out.  All fields are this CPU's own and are changed with interrupts off.  An
- * NMI is no stretch, and its time is taken out of the one that it came into.
+ * and is left out.  An NMI is no stretch, and its time is taken out of the one that
+ * it came into.  All fields are this CPU's own and are changed with interrupts off.
  *
  * A stretch in which a line is logged is counted apart: something went wrong
  * there, and the words are made where it did (what is long is left to a thread,

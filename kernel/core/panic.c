@@ -52,7 +52,6 @@
 #define BACKTRACE_FRAMES 32
 #define BRIEF_FRAMES     6
 #define SUMMARY_LOCKS    4
-#define PLACE_COLUMNS    63 /* of 80: its time and indentation come first */
 #define LOG_LINES        16
 #define POLL_PAUSE       10000
 
@@ -105,14 +104,18 @@ void panic_set_poll(void (*poll)(void))
 /* ---- Backtrace --------------------------------------------------------------- */
 
 /* A backtrace is a warning, unless it is part of the end. */
+static enum log_level say_level(void)
+{
+	return panic_in_progress() ? LOG_EMERG : LOG_WARNING;
+}
+
 static void say(const char *format, ...) __printf(1, 2);
 static void say(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	vprintk(panic_in_progress() ? LOG_EMERG : LOG_WARNING, format,
-	        arguments);
+	vprintk(say_level(), format, arguments);
 	va_end(arguments);
 }
 
@@ -125,14 +128,9 @@ static bool is_readable(uintptr_t address)
 	       paging_lookup(address, &level) != 0;
 }
 
-/* On two lines if it is wider than a screen. */
 static void say_place(const char *place)
 {
-	size_t length = fold_length(place, PLACE_COLUMNS);
-
-	say("  %.*s\n", (int)length, place);
-	if (place[length] != '\0')
-		say("     %s\n", place + length);
+	printk_folded(say_level(), "  %s", place);
 }
 
 static void print_place(uintptr_t address)
@@ -165,27 +163,34 @@ static bool print_trap(uintptr_t *rbp)
 	return true;
 }
 
-/* One step up from the frame at *RBP; false: that was the last. */
+/* One step up from the frame at *RBP, which becomes 0 at the last: the address that
+ * the frame returns to, or 0 if there is none. */
+static uintptr_t step_up(uintptr_t *rbp)
+{
+	const uint64_t *frame = (const uint64_t *)*rbp;
+
+	if (frame == NULL || !is_readable(*rbp) ||
+	    !is_readable(*rbp + sizeof(uint64_t)))
+		return 0;
+	/* A stack grows down: callers are above. */
+	*rbp = frame[0] > *rbp ? frame[0] : 0;
+	return frame[1];
+}
+
+/* The caller of the frame at *RBP; false: that was the last. */
 static bool print_caller(uintptr_t *rbp)
 {
-	uintptr_t outer;
-	uintptr_t address;
+	uintptr_t frame = *rbp;
+	uintptr_t address = step_up(rbp);
 
-	if (*rbp == 0 || !is_readable(*rbp) ||
-	    !is_readable(*rbp + sizeof(uint64_t)))
-		return false;
-	outer = ((const uint64_t *)*rbp)[0];
-	address = ((const uint64_t *)*rbp)[1];
-	if (address == (uintptr_t)trap_return)
+	if (address == (uintptr_t)trap_return) {
+		*rbp = frame;
 		return print_trap(rbp);
+	}
 	if (!image_is_text(address))
 		return false;
 	print_return(address);
-	/* A stack grows down: callers are above. */
-	if (outer <= *rbp)
-		return false;
-	*rbp = outer;
-	return true;
+	return *rbp != 0;
 }
 
 static void print_frames(uintptr_t rbp, unsigned int most)
@@ -222,14 +227,13 @@ static uintptr_t find_caller(uintptr_t rbp, uintptr_t caller)
 	uintptr_t at = rbp;
 
 	for (unsigned int i = 0; i < BACKTRACE_FRAMES; i++) {
-		if (at == 0 || !is_readable(at) ||
-		    !is_readable(at + sizeof(uint64_t)))
+		uintptr_t frame = at;
+		uintptr_t address = step_up(&at);
+
+		if (address == 0)
 			break;
-		if (((const uint64_t *)at)[1] == caller)
-			return at;
-		if (((const uint64_t *)at)[0] <= at)
-			break;
-		at = ((const uint64_t *)at)[0];
+		if (address == caller)
+			return frame;
 	}
 	return rbp;
 }
@@ -239,6 +243,29 @@ void backtrace_print_from(uintptr_t caller)
 	uintptr_t rbp = (uintptr_t)__builtin_frame_address(0);
 
 	print_backtrace(NULL, find_caller(rbp, caller), BRIEF_FRAMES);
+}
+
+unsigned int backtrace_save(uintptr_t *callers, unsigned int most)
+{
+	uintptr_t rbp = (uintptr_t)__builtin_frame_address(0);
+	unsigned int count = 0;
+
+	while (count < most) {
+		uintptr_t address = step_up(&rbp);
+
+		if (!image_is_text(address) ||
+		    address == (uintptr_t)trap_return)
+			break;
+		callers[count++] = address;
+	}
+	return count;
+}
+
+void backtrace_print_saved(const uintptr_t *callers, unsigned int count)
+{
+	say("backtrace:\n");
+	for (unsigned int i = 0; i < count; i++)
+		print_return(callers[i]);
 }
 
 void backtrace_print_stack(uint64_t stack_pointer)

@@ -61,7 +61,15 @@ void backtrace_print(const struct trap_frame *frame);
  */
 void backtrace_print_from(uintptr_t caller);
 
-/* The same of a stack that was left by a switch, with its STACK_POINTER. */
+/*
+ * For a report that is printed later: at most MOST return addresses into CALLERS, up
+ * to where the interrupt came that the caller handles; how many they are.  Prints
+ * nothing.  Any context.  And the backtrace that these are.
+ */
+unsigned int backtrace_save(uintptr_t *callers, unsigned int most);
+void backtrace_print_saved(const uintptr_t *callers, unsigned int count);
+
+/* As backtrace_print(), of a stack that was left by a switch, with its STACK_POINTER. */
 void backtrace_print_stack(uint64_t stack_pointer);
 
 /* A caller's bug: panics with the text of the condition and its place. */
