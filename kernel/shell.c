@@ -19,6 +19,7 @@
 #include "drivers/vga.h"
 #include "kernel/core/console.h"
 #include "kernel/core/params.h"
+#include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
 #include "kernel/line.h"
 #include "kernel/shell_command.h"
@@ -384,6 +385,8 @@ static bool read_line(void)
 {
 	enum line_event event = LINE_MORE;
 
+	/* What handlers have logged meanwhile stands before the prompt. */
+	log_flush();
 	line_begin(&line);
 	while (event == LINE_MORE) {
 		int key = console_read_key();

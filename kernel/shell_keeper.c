@@ -25,6 +25,7 @@
 
 #include "kernel/core/console.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/printk.h"
 #include "kernel/core/work.h"
 #include "kernel/shell.h"
 #include "kernel/shell_command.h"
@@ -89,6 +90,7 @@ static void shell_keeper_revive(struct work *work __unused)
 	anon_disown(ended);
 	if (keeper.created)
 		thread_join(ended);
+	log_flush();
 	console_printf("\nThe shell %s.  %lu blocks and %u objects are given "
 	               "back, and it is started again.\n",
 	               why, blocks, objects);

@@ -20,6 +20,7 @@
 
 #include "drivers/vga.h"
 #include "kernel/core/console.h"
+#include "kernel/core/printk.h"
 #include "kernel/line.h"
 #include "kernel/shell.h"
 #include "kernel/shell_command.h"
@@ -84,30 +85,37 @@ void console_write(const char *text, size_t size)
 		show(*text++);
 }
 
+static void show_formatted(const char *format, va_list arguments)
+{
+	char text[CONSOLE_FOLD_MAX];
+
+	console_write(text, (size_t)vscnprintf(text, sizeof(text), format,
+	                                       arguments));
+}
+
 void console_printf(const char *format, ...)
 {
-	char text[512];
 	va_list arguments;
-	int length;
 
 	va_start(arguments, format);
-	length = vscnprintf(text, sizeof(text), format, arguments);
+	show_formatted(format, arguments);
 	va_end(arguments);
-	console_write(text, (size_t)length);
 }
 
 /* A line is a line here, however wide. */
 void console_fold(unsigned int indent __unused, const char *format, ...)
 {
-	char text[CONSOLE_FOLD_MAX];
 	va_list arguments;
-	int length;
 
 	va_start(arguments, format);
-	length = vscnprintf(text, sizeof(text), format, arguments);
+	show_formatted(format, arguments);
 	va_end(arguments);
-	console_write(text, (size_t)length);
 	console_write("\n", 1);
+}
+
+/* There is no log here. */
+void log_flush(void)
+{
 }
 
 bool vga_scroll_key(int key)
