@@ -82,10 +82,10 @@ const char *test_failure(const char *format, ...) __printf(1, 2);
 void test_note(const char *format, ...) __printf(1, 2);
 
 /*
- * NAME points to an object of a suite's own.  In the kernel they all lie in one
- * place, for 4 MB have to load it: what a case finds there is undefined, and no
- * two of one case's may be declared so.  On the host each has its own place, with
- * the sanitizer's borders around it.
+ * NAME is a pointer to one TYPE, for this file alone.  In the kernel all of these
+ * share one piece of memory, because a machine with 4 MB has to load it: a case finds
+ * in it what other suites have left there, and uses no more than one such object.  On
+ * the host each has memory of its own, with the sanitizer's borders around it.
  */
 #if __STDC_HOSTED__
 #define SUITE_OBJECT(type, name)                                               \

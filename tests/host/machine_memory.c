@@ -336,13 +336,19 @@ void window_unmap(struct window *window, unsigned int slot)
 		unmap_frames(slot_address(id, slot), 1);
 }
 
-unsigned long window_frame(const struct window *window, unsigned int slot)
+/* The frame in entry SLOT, if that has BIT, or -1UL. */
+static unsigned long frame_with(const struct window *window, unsigned int slot,
+                                uint64_t bit)
 {
 	check_window(window);
 	check_slot(slot);
-	return window->table[slot] & ENTRY_PRESENT
-	               ? window->table[slot] >> PAGE_SHIFT
-	               : -1UL;
+	return window->table[slot] & bit ? window->table[slot] >> PAGE_SHIFT
+	                                 : -1UL;
+}
+
+unsigned long window_frame(const struct window *window, unsigned int slot)
+{
+	return frame_with(window, slot, ENTRY_PRESENT);
 }
 
 void window_note(struct window *window, unsigned int slot, unsigned long pfn)
@@ -358,11 +364,7 @@ void window_note(struct window *window, unsigned int slot, unsigned long pfn)
 
 unsigned long window_noted(const struct window *window, unsigned int slot)
 {
-	check_window(window);
-	check_slot(slot);
-	return window->table[slot] & ENTRY_NOTE
-	               ? window->table[slot] >> PAGE_SHIFT
-	               : -1UL;
+	return frame_with(window, slot, ENTRY_NOTE);
 }
 
 void host_switch_window(unsigned int id)

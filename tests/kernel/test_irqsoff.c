@@ -87,19 +87,22 @@ static void measure_8000(void)
 
 CASE(irqsoff, the_longest_stretch_is_measured_to_a_few_instructions)
 {
-	uint64_t length = 0;
+	uint64_t length = UINT64_MAX;
 
 	NEEDS_COUNT();
-	/* An interrupt meanwhile may be longer, in the checked build. */
+	/* An interrupt meanwhile may last longer, in the checked build, and the
+	 * way into an NMI and out counts. */
 	for (unsigned int i = 0; i < 20; i++) {
 		measure_8000();
-		length = irqsoff_recent().ticks /
-		         irqsoff_ticks_per_instruction();
 		if (irqsoff_recent().place == (uintptr_t)memcpy)
-			break;
+			length = min(length,
+			             irqsoff_recent().ticks /
+			                     irqsoff_ticks_per_instruction());
 	}
-	EXPECT_EQUAL(irqsoff_recent().place, (uintptr_t)memcpy);
-	EXPECT(length >= 8000 && length < 8100);
+	if (length < 8000 || length >= 8100)
+		return test_failure("%llu instructions, at %p",
+		                    (unsigned long long)length,
+		                    (void *)irqsoff_recent().place);
 	EXPECT(irqsoff_longest().ticks >= irqsoff_recent().ticks);
 	return NULL;
 }
