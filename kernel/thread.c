@@ -29,6 +29,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/anon.h"
 #include "mm/page_alloc.h"
@@ -165,16 +166,22 @@ struct thread *thread_create_priority(const char *name,
                                       enum thread_priority priority,
                                       void (*function)(void *), void *argument)
 {
-	int slot = take_slot();
-	int error = slot;
+	char own_name[OWNER_NAME_SIZE];
+	int slot;
+	int error;
 
+	/* Whose name is foreign memory is ended here, where it holds no slot. */
+	scnprintf(own_name, sizeof(own_name), "%s", name);
+	slot = take_slot();
+	error = slot;
 	if (slot >= 0)
-		error = prepare(&threads[slot], name, priority, function,
+		error = prepare(&threads[slot], own_name, priority, function,
 		                argument);
 	if (error != 0) {
 		if (slot >= 0)
 			set_slot(slot, SLOT_FREE);
-		pr_err("thread %s cannot be created: error %d\n", name, -error);
+		pr_err("thread %s cannot be created: error %d\n", own_name,
+		       -error);
 		return NULL;
 	}
 	set_slot(slot, SLOT_ALIVE);

@@ -195,13 +195,11 @@ static int change_state(struct irq_line *line, enum line_state from,
 	return error;
 }
 
-static int begin_line_owner(unsigned int irq, const char *name)
+/* FULL is "irq N " and the name, which begins at PREFIX. */
+static int begin_line_owner(unsigned int irq, const char *full, int prefix)
 {
 	struct owner *owner = &lines[irq].owner;
-	char full[OWNER_NAME_SIZE];
-	int prefix = scnprintf(full, sizeof(full), "irq %u ", irq);
 
-	scnprintf(full + prefix, sizeof(full) - (size_t)prefix, "%s", name);
 	lines[irq].name = owner->name + prefix;
 	return owner_begin(owner, OWNER_IRQ, full);
 }
@@ -210,6 +208,8 @@ int request_irq(unsigned int irq, irq_handler handler, const char *name,
                 void *dev_id)
 {
 	struct irq_line *line = &lines[min(irq, IRQ_LINES - 1U)];
+	char full[OWNER_NAME_SIZE];
+	int prefix = scnprintf(full, sizeof(full), "irq %u ", irq);
 	bool enabled;
 	int error;
 
@@ -217,10 +217,12 @@ int request_irq(unsigned int irq, irq_handler handler, const char *name,
 		return -EINVAL;
 	if (irq == IRQ_CASCADE)
 		return -EBUSY;
+	/* Whose name is foreign memory is ended here, where it holds no line. */
+	scnprintf(full + prefix, sizeof(full) - (size_t)prefix, "%s", name);
 	error = change_state(line, LINE_FREE, LINE_BEGINNING);
 	if (error != 0)
 		return error;
-	error = begin_line_owner(irq, name);
+	error = begin_line_owner(irq, full, prefix);
 	if (error != 0) {
 		kassert(change_state(line, LINE_BEGINNING, LINE_FREE) == 0);
 		return error;

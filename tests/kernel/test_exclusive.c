@@ -8,6 +8,7 @@
 #include "kernel/arch/paging.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/irq.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/refiller.h"
 #include "kernel/thread.h"
@@ -22,7 +23,9 @@
 
 SUITE(exclusive);
 
-#define TAKE() labyrinth_void_alloc_page_gfp_atomic_exclusive()
+#define RTC_IRQ 8
+
+#define TAKE()  labyrinth_void_alloc_page_gfp_atomic_exclusive()
 
 static bool is_filled(const void *address, uint8_t byte)
 {
@@ -169,6 +172,69 @@ CASE(exclusive, stranger_thread_is_ended_and_reported)
 	EXPECT(log_contains_since(mark, "vandal"));
 	EXPECT(log_contains_since(mark, current_owner()->name));
 	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+static void create_with_its_name(void *data)
+{
+	(void)thread_join(thread_create(data, read_it, data));
+}
+
+static void do_nothing(void *unused __unused)
+{
+}
+
+/* More often than there are slots: none is lost.  With a single one left a thief
+ * would still be made, and end at the same name in the refusal. */
+CASE(exclusive, an_intruder_that_names_a_thread_takes_no_slot_along)
+{
+	uint8_t *page = TAKE();
+	struct thread *first;
+	struct thread *second;
+
+	EXPECT(page != NULL);
+	memset(page, 'n', 8);
+	for (unsigned int i = 0; i < STACK_SLOTS + 6; i++) {
+		struct thread *thief =
+			thread_create("thief", create_with_its_name, page);
+
+		EXPECT(thief != NULL);
+		EXPECT(thread_join(thief) == THREAD_END_INTRUDED);
+	}
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	first = thread_create("first", do_nothing, NULL);
+	second = thread_create("second", do_nothing, NULL);
+	if (first != NULL)
+		(void)thread_join(first);
+	EXPECT(second != NULL);
+	(void)thread_join(second);
+	return NULL;
+}
+
+static void take_no_interrupt(int irq __unused, void *dev_id __unused)
+{
+}
+
+static void request_by_its_name(void *data)
+{
+	/* It does not come back. */
+	kassert(request_irq(RTC_IRQ, take_no_interrupt, data, data) == 0);
+}
+
+CASE(exclusive, an_intruder_that_names_a_line_takes_no_line_along)
+{
+	uint8_t *page = TAKE();
+	struct thread *thief;
+	int id;
+
+	EXPECT(page != NULL);
+	memset(page, 'n', 8);
+	thief = thread_create("thief", request_by_its_name, page);
+	EXPECT(thief != NULL);
+	EXPECT(thread_join(thief) == THREAD_END_INTRUDED);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT_EQUAL(request_irq(RTC_IRQ, take_no_interrupt, "rtc", &id), 0);
+	EXPECT_EQUAL(free_irq(RTC_IRQ, &id), 0);
 	return NULL;
 }
 
@@ -770,7 +836,6 @@ CASE(exclusive, page_between_two_dead_owners_is_parked)
 
 /* ---- The end of a line: the clock's periodic interrupt, line 8 ---------------- */
 
-#define RTC_IRQ      8
 #define RTC_INDEX    0x70
 #define RTC_DATA     0x71
 #define RTC_B        0x0b
