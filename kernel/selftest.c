@@ -216,9 +216,14 @@ static const char *check_context(void)
 /*
  * Up to 1 GiB every page is looked at after each case that has asked for memory.
  * On a larger machine that would take most of the time: there it is done after
- * each suite, and a case is held to the counts of the columns.
+ * each suite that has asked, and a case is held to the counts of the columns.
  */
 #define EACH_CASE_PAGES (GIB / PAGE_SIZE)
+
+static bool each_case_is_checked(void)
+{
+	return page_alloc_node()->page_count <= EACH_CASE_PAGES;
+}
 
 /* What a case left behind: NULL if nothing. */
 static const char *check_balance(const struct page_columns *before,
@@ -231,8 +236,7 @@ static const char *check_balance(const struct page_columns *before,
 	refiller_settle();
 	after = read_columns();
 	/* A case that asked the kernel's allocator for nothing changed nothing. */
-	if (count_events() != events &&
-	    page_alloc_node()->page_count <= EACH_CASE_PAGES)
+	if (count_events() != events && each_case_is_checked())
 		broken = mm_check(sentence, sizeof(sentence));
 	if (broken != NULL)
 		return test_failure("%s", broken);
@@ -398,12 +402,16 @@ static void print_suite(const char *suite, const struct selftest_result *result)
 	}
 }
 
-/* Every page is counted after every suite, whatever its cases did. */
-static void check_suite(const char *suite, struct selftest_result *result)
+/* Every page is counted after every suite, whatever its cases did; on a large machine
+ * after each that has asked for memory since EVENTS. */
+static void check_suite(const char *suite, unsigned long events,
+                        struct selftest_result *result)
 {
 	char sentence[160];
-	const char *broken = mm_check(sentence, sizeof(sentence));
+	const char *broken = NULL;
 
+	if (each_case_is_checked() || count_events() != events)
+		broken = mm_check(sentence, sizeof(sentence));
 	if (broken == NULL)
 		return;
 	result->failed++;
@@ -425,6 +433,7 @@ static void run_suite(const struct test_case *first, unsigned int number,
                       struct selftest_result *total)
 {
 	struct selftest_result result = { 0 };
+	unsigned long events = count_events();
 	unsigned int at = 0;
 
 	tap("    KTAP version 1");
@@ -436,7 +445,7 @@ static void run_suite(const struct test_case *first, unsigned int number,
 		if (is_wanted(test, filter) && !is_over(ended, total))
 			print_case(test, ++at, selftest_try(test), &result);
 	}
-	check_suite(first->suite, &result);
+	check_suite(first->suite, events, &result);
 	tap("%s %u %s", result.failed == 0 ? "ok" : "not ok", number,
 	    first->suite);
 	print_suite(first->suite, &result);
