@@ -12,7 +12,7 @@ import re
 import shutil
 import struct
 
-from lab import boot_test, check, command, disk_copy, for_each
+from lab import boot_test, check, command, disk_copy, for_each, logged
 from ktap import END_POWER_OFF, END_QUIT
 from lab import expect_end
 from machine import PROMPT
@@ -205,7 +205,7 @@ def disk_of_200_gb_is_written_to_its_end(lab):
             check("3 sectors written\n" in said, said)
         said = command(qemu, f"scribble hda {sectors - 1} 2 5")
         check("1 sectors written, then error 5" in said, said)
-        said = command(qemu, "log")
+        said = logged(qemu)
         check("hda: no partitions: sector 0 does not end in 55 aa" in said, said)
         power_off(qemu)
     for first in ((1 << 28) - 2, sectors - 3):
@@ -266,7 +266,7 @@ def without_a_disk_the_shell_says_so(lab):
         check("no disk\n" in command(qemu, "disks"), "disks says otherwise")
         said = command(qemu, "hexdump hda 0")
         check("hda: no such device" in said, said)
-        check("ata: no disk" in command(qemu, "log"), "nothing in the log")
+        check("ata: no disk" in logged(qemu), "nothing in the log")
         power_off(qemu)
 
 
@@ -274,7 +274,7 @@ def without_a_disk_the_shell_says_so(lab):
 def without_pci_the_disk_works_by_pio(lab):
     path = disk_copy(lab.directory)
     with lab.prompt(disk=path, more=("-M", "isapc")) as qemu:
-        said = command(qemu, "log")
+        said = logged(qemu)
         check(re.search(r"hda: .*, PIO", said), said)
         said = command(qemu, "scribble hda3 0 9 3")
         check("9 sectors written\n" in said, said)

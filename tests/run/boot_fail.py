@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Allocations that fail on request, from the command line and the shell."""
 
-from lab import boot_test, check, command, number
+from lab import boot_test, check, command, logged, number
 
 
 def answers(qemu, flags, count):
@@ -26,7 +26,7 @@ def fail_page_alloc_takes_linuxs_four_numbers(lab):
         due = [at in (1, 3, 5) for at in range(10)]
         check(failed == due, f"they failed so: {failed}")
         check(injected(qemu) == 3, f"{injected(qemu)} are counted")
-        log = command(qemu, "log 60")
+        log = logged(qemu, 60)
         check("FAULT_INJECTION: forcing a failure" in log, "the log is silent")
 
 

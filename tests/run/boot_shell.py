@@ -5,7 +5,7 @@ import re
 
 from ktap import Kind, Log, verdict
 from boot_columns import commands_and_groups
-from lab import boot_test, check, command, for_each, number
+from lab import boot_test, check, command, for_each, logged, number
 from machine import LIMIT, PROMPT, wait_until
 from qemu import GUEST_TIME
 
@@ -313,7 +313,7 @@ def loglevel_4_silences_info_lines(lab):
         text = qemu.console.text
         check("mm: zone" not in text, "an info line is on the console")
         check("pit:" not in text, "an info line is on the console")
-        said = command(qemu, "log 100")
+        said = logged(qemu, 100)
         check("mm: zone" in said, f"the log has lost it: {said!r}")
         check("unknown word 'frobnicate'" in said, f"no warning: {said!r}")
 

@@ -7,7 +7,7 @@ import threading
 
 from bochs import LiveBochs
 from ktap import END_TIMEOUT
-from lab import boot_test, check, command, for_each, make_iso, number
+from lab import boot_test, check, command, for_each, logged, make_iso, number
 from machine import PROMPT
 from qemu import GUEST_TIME
 
@@ -98,7 +98,7 @@ def nmi_from_elsewhere_is_told_although_ticks_bring_theirs(lab):
             qemu.qmp("inject-nmi")
             command(qemu, "echo")
         told = r"NMI received at \S+\+0x\S+ .*\(1 so far\)"
-        said = command(qemu, "log 100")
+        said = logged(qemu, 100)
         check(re.search(told, said), said)
         others = watch_numbers(qemu)[2]
         check(5 <= others <= 10, f"{others} of 10 NMIs were told")
@@ -107,7 +107,7 @@ def nmi_from_elsewhere_is_told_although_ticks_bring_theirs(lab):
 @boot_test
 def without_an_io_apic_the_log_says_what_is_not_seen(lab):
     with lab.prompt(more=("-M", "isapc")) as qemu:
-        said = command(qemu, "log 100")
+        said = logged(qemu, 100)
         check(
             "no I/O APIC: loops with interrupts off are not seen" in said, said
         )

@@ -145,6 +145,12 @@ def command(machine, line, limit=LIMIT):
     return machine.console.text[start:end].replace("\r", "")
 
 
+def logged(qemu, count=""):
+    """The last COUNT lines of the log: what the screen has on two is one again."""
+    said = command(qemu, f"log {count}".rstrip())
+    return re.sub(r"\n {15}(?=\S)", " ", said)
+
+
 def number(text, pattern, what):
     """The number that PATTERN's group finds in the answer of WHAT."""
     found = re.search(pattern, text, re.MULTILINE)
