@@ -68,7 +68,7 @@ static void show_summary(const struct mem_report *report)
 	}
 }
 
-/* In pages, of all zones. */
+/* In pages, of all zones; and so are the next. */
 static void show_lists(const struct mem_report *report)
 {
 	show_detail("active_anon:%lu inactive_anon:%lu isolated_anon:%lu",
@@ -79,6 +79,10 @@ static void show_lists(const struct mem_report *report)
 	            SUM(report, lru.count[LRU_ACTIVE_FILE]),
 	            SUM(report, lru.count[LRU_INACTIVE_FILE]),
 	            SUM(report, lru.isolated[LRU_FILE]));
+}
+
+static void show_other_pages(const struct mem_report *report)
+{
 	show_detail(" unevictable:%lu dirty:%lu writeback:%lu",
 	            SUM(report, lru.count[LRU_UNEVICTABLE]),
 	            SUM(report, lru.file_dirty), SUM(report, lru.writeback));
@@ -152,6 +156,7 @@ void show_mem_print(const struct mem_report *report)
 	pr_warn("Mem-Info:\n");
 	show_summary(report);
 	show_lists(report);
+	show_other_pages(report);
 	show_node(report);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		if (report->zone[type].managed > 0)
