@@ -363,6 +363,55 @@ CASE(lru, random_uses_do_what_two_arrays_do)
 	return finish();
 }
 
+/* ---- While pages are used ---------------------------------------------------------- */
+
+static struct {
+	struct random dice;
+	unsigned long uses;
+} busy;
+
+/* A page comes, goes, is used, or becomes dirty or clean. */
+static void use_something(void)
+{
+	unsigned int index = (unsigned int)random_below(&busy.dice, 200);
+	struct space *space = random_below(&busy.dice, 2) > 0 ? &file : &anon;
+	struct page *page = space->page[index];
+
+	busy.uses++;
+	if (page == NULL)
+		(void)space_add(space, GFP_ATOMIC | __GFP_NOWARN);
+	else if (random_below(&busy.dice, 8) == 0)
+		space_truncate(space, index);
+	else if (random_below(&busy.dice, 2) == 0)
+		mark_page_accessed(page);
+	else if (!set_page_dirty(page))
+		(void)clear_page_dirty_for_io(page);
+}
+
+static void use_at_each_pause(const struct spinlock *unused __unused)
+{
+	for (uint64_t i = random_below(&busy.dice, 12); i > 0; i--)
+		use_something();
+}
+
+CASE(lru, uses_during_a_check_are_not_accused)
+{
+	const char *accused = NULL;
+	char text[160];
+
+	start();
+	busy.dice.state = test_seed();
+	busy.uses = 0;
+	machine_set_unlock_hook(use_at_each_pause);
+	for (unsigned int i = 0; i < 30 && accused == NULL; i++)
+		accused = lru_check(node, text, sizeof(text));
+	machine_set_unlock_hook(NULL);
+	if (accused != NULL)
+		return test_failure("it says: %s", accused);
+	EXPECT(busy.uses > 3000);
+	return finish();
+}
+
 /* ---- The lock of a page --------------------------------------------------------- */
 
 static struct page *waited_for;
