@@ -171,11 +171,12 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	stolen = event(VMSTAT_pgsteal_kswapd);
 	while (space_add(main_space, GFP_NOWAIT) != NULL)
 		;
+	stolen = event(VMSTAT_pgsteal_kswapd) - stolen;
 	direct = event(VMSTAT_pgsteal_direct);
+	/* The first page brings hope back: from there on anybody who asks for
+	 * memory, the refiller, too, wakes kswapd. */
 	reclaimed = reclaim_directly();
 	direct = event(VMSTAT_pgsteal_direct) - direct;
-	stolen = event(VMSTAT_pgsteal_kswapd) - stolen;
-	/* There is hope again, so this one wakes kswapd. */
 	page = alloc_page(GFP_KERNEL);
 	if (page != NULL)
 		__free_page(page);

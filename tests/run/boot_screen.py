@@ -83,15 +83,23 @@ def page_up_works_after_a_panic(lab):
             lambda: not qemu.screen_text()[-2].endswith(last),
             lambda: f"nothing moves: {qemu.screen_text()}",
         )
-        for _ in range(8):
-            qemu.press("pgup")
-        wait_until(
-            lambda: any("PANIC: asked" in row for row in qemu.screen_text()),
-            lambda: f"no cause: {qemu.screen_text()}",
+        press_until(
+            qemu,
+            "pgup",
+            lambda rows: any("PANIC: asked" in row for row in rows),
         )
-        for _ in range(30):
-            qemu.press("pgdn")
-        settled_screen_end(qemu, last)
+        press_until(qemu, "pgdn", lambda rows: rows[-2].endswith(last))
+
+
+def press_until(qemu, key, condition):
+    """Press KEY until the screen is so: a keyboard's queue has room for a few keys,
+    and what comes faster than the machine polls is lost."""
+
+    def press_and_look():
+        qemu.press(key)
+        return condition(qemu.screen_text())
+
+    wait_until(press_and_look, lambda: f"{key}: {qemu.screen_text()}")
 
 
 def settled_screen_end(qemu, last):
