@@ -263,6 +263,22 @@ FACTS = (
         0.03,
     ),
     Fact(
+        "docs/05-watermarks-and-reserves.md",
+        r"the formulas give min (\d+)",
+        "4M",
+        "zoneinfo",
+        r"^ +min +(\d+)",
+        0.03,
+    ),
+    Fact(
+        "docs/05-watermarks-and-reserves.md",
+        r"and (\d+) as the floor of GFP_ATOMIC",
+        "4M",
+        "drain GFP_ATOMIC",
+        r"pages taken, (\d+) free",
+        0.03,
+    ),
+    Fact(
         "docs/06-exclusive-ownership.md",
         r"(\d+) managed \(4 MB\)",
         "4M",
