@@ -348,11 +348,12 @@ void recorder_statistics(enum recorder_line line,
                          struct recorder_statistics *statistics)
 {
 	const struct line *of = &lines[line];
+	struct recorder_statistics now;
 	struct irq_statistics irq;
 	bool enabled = arch_irq_save();
 
 	irq_statistics(of->irq, &irq);
-	*statistics = (struct recorder_statistics){
+	now = (struct recorder_statistics){
 		.name = of->name,
 		.irq = of->irq,
 		.running = of->running,
@@ -366,4 +367,5 @@ void recorder_statistics(enum recorder_line line,
 		.pending = of->next - of->dropped - of->seen,
 	};
 	arch_irq_restore(enabled);
+	*statistics = now;
 }

@@ -425,8 +425,12 @@ static void anon_touched(struct page *page)
 int anon_object_pin(struct anon_object *object, unsigned long index,
                     struct page **page)
 {
+	/* While it can be answered: later *page goes with a pin. */
+	int error = clear_caller(page, sizeof(*page));
+
 	might_sleep();
-	*page = NULL;
+	if (error != 0)
+		return error;
 	if (index >= object->pages)
 		return -EINVAL;
 	return pin_found(object, index, true, page);
@@ -1083,9 +1087,11 @@ static const char *check_object(struct anon_object *object, bool *moved,
 
 const char *anon_check(char *buffer, size_t size)
 {
+	const char *broken = check_buffer(buffer, size);
 	struct anon_object *object;
-	const char *broken = NULL;
 
+	if (broken != NULL)
+		return broken;
 	for_each_object(object)
 	{
 		bool moved = true;

@@ -56,8 +56,9 @@ __must_check int anon_object_read(struct anon_object *object,
 
 /*
  * Page INDEX in memory, with a reference: until anon_object_unpin() it stays
- * where it is.  It is allocated if it was never touched.  Errors as above; after
- * one, *PAGE is NULL and there is nothing to unpin.
+ * where it is.  It is allocated if it was never touched.  Errors as above, -EFAULT
+ * also if *PAGE is not the caller's to write; after one, *PAGE is NULL and there is
+ * nothing to unpin.
  */
 __must_check int anon_object_pin(struct anon_object *object,
                                  unsigned long index, struct page **page);

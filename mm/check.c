@@ -6,6 +6,8 @@
  */
 #include "mm/check.h"
 
+#include "kernel/arch/copy.h"
+
 const char check_length[] = "length";
 
 enum check_result {
@@ -60,4 +62,11 @@ bool check_walk_list(struct check_walk *walk)
 	if (walk->lock != NULL)
 		spin_unlock_irqrestore(walk->lock, enabled);
 	return result != CHECK_BROKEN;
+}
+
+const char *check_buffer(char *buffer, size_t size)
+{
+	return clear_caller(buffer, size) == 0
+	               ? NULL
+	               : "the buffer for what a check says is not the caller's";
 }

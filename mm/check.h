@@ -60,6 +60,13 @@ extern const char check_length[];
 /* Walk; true: all is well, or the list does not stand still.  Any context. */
 bool check_walk_list(struct check_walk *walk);
 
+/*
+ * What a check has to say goes to BUFFER, while it holds locks.  So BUFFER is
+ * cleared before it takes any: NULL, or a sentence for the caller, whose memory it
+ * is not.
+ */
+const char *check_buffer(char *buffer, size_t size);
+
 /* Is AT, an element of a list of pages, the link of one of COUNT PAGES?  Follows
  * nothing. */
 static inline bool check_is_page(const struct page *pages, unsigned long count,

@@ -463,8 +463,10 @@ const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
 		.size = size,
 	};
 	struct spinlock *lock = &node->pool.lock;
-	const char *broken;
+	const char *broken = check_buffer(buffer, size);
 
+	if (broken != NULL)
+		return broken;
 	if (try_lock && !spin_trylock_irqsave(lock, &walk.enabled)) {
 		scnprintf(buffer, size,
 		          "exclusive pool: locked by somebody, not checked");
@@ -486,16 +488,17 @@ const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
 
 void exclusive_counts(struct node *node, struct exclusive_counts *counts)
 {
+	struct exclusive_counts now = { 0 };
 	bool enabled;
 
-	*counts = (struct exclusive_counts){ 0 };
-	if (in_nmi())
-		return;
-	enabled = spin_lock_irqsave(&node->pool.lock);
-	counts->parked = node->pool.count;
-	counts->owned = node->pool.owned;
-	counts->handover = node->pool.handover;
-	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	if (!in_nmi()) {
+		enabled = spin_lock_irqsave(&node->pool.lock);
+		now.parked = node->pool.count;
+		now.owned = node->pool.owned;
+		now.handover = node->pool.handover;
+		spin_unlock_irqrestore(&node->pool.lock, enabled);
+	}
+	*counts = now;
 }
 
 void exclusive_visit_owners(struct node *node,

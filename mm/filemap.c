@@ -32,6 +32,7 @@
  */
 #include "mm/filemap.h"
 
+#include "kernel/arch/copy.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/held.h"
 #include "lib/errno.h"
@@ -354,8 +355,11 @@ static int add_new(struct filemap *map, unsigned long index, gfp_t gfp,
 int filemap_grab(struct filemap *map, unsigned long index, gfp_t gfp,
                  struct page **page)
 {
-	int error;
+	/* While it can be answered: later *page goes with a pin and a lock. */
+	int error = clear_caller(page, sizeof(*page));
 
+	if (error != 0)
+		return error;
 	do {
 		*page = find_get_page(map, index);
 		if (*page == NULL)
@@ -698,8 +702,10 @@ static const char *filemap_check_once(struct filemap_walk *walk)
 const char *filemap_check(struct filemap *map, char *buffer, size_t size)
 {
 	struct filemap_walk walk = { .map = map, .moved = true, .size = size };
-	const char *broken = NULL;
+	const char *broken = check_buffer(buffer, size);
 
+	if (broken != NULL)
+		return broken;
 	walk.buffer = buffer;
 	walk.enabled = spin_lock_irqsave(&map->lock);
 	for (unsigned int i = 0;

@@ -45,7 +45,8 @@ struct page *find_get_page(struct filemap *map, unsigned long index);
 
 /*
  * The page with number INDEX, locked, made if there is none: then it is not
- * PG_uptodate and its bytes are anything.  0, -ENOMEM.
+ * PG_uptodate and its bytes are anything.  0, -ENOMEM; -EFAULT: *PAGE is not the
+ * caller's to write.
  */
 __must_check int filemap_grab(struct filemap *map, unsigned long index,
                               gfp_t gfp, struct page **page);

@@ -37,6 +37,7 @@
  */
 #include "mm/swap.h"
 
+#include "kernel/arch/copy.h"
 #include "kernel/core/context.h"
 #include "kernel/core/held.h"
 #include "kernel/core/line_table.h"
@@ -350,10 +351,14 @@ int swap_area_going(unsigned int type, bool going)
 
 int swap_area_remove(unsigned int type, struct swap_cluster ***clusters)
 {
-	bool enabled = swap_lock();
 	struct swap_area *area = &swap.area[type];
-	int error = -EBUSY;
+	int error = clear_caller(clusters, sizeof(*clusters));
+	bool enabled;
 
+	if (error != 0)
+		return error;
+	error = -EBUSY;
+	enabled = swap_lock();
 	if (area->state == SWAP_GOING && area->used == 0) {
 		*clusters = area->clusters;
 		area->state = SWAP_OFF;
@@ -894,8 +899,10 @@ static const char *swap_check_once(struct swap_walk *walk)
 const char *swap_check(char *buffer, size_t size)
 {
 	struct swap_walk walk = { .moved = true, .size = size };
-	const char *broken = NULL;
+	const char *broken = check_buffer(buffer, size);
 
+	if (broken != NULL)
+		return broken;
 	walk.buffer = buffer;
 	walk.enabled = spin_lock_irqsave(&swap.lock);
 	for (unsigned int i = 0;

@@ -143,7 +143,7 @@ int swap_area_find(const struct swap_device *device);
 int swap_area_going(unsigned int type, bool going);
 
 /* Forget a going area without used slots; *CLUSTERS are the caller's again.
- * -EBUSY: there are used ones. */
+ * -EBUSY: there are used ones.  -EFAULT: *CLUSTERS is not the caller's to write. */
 __must_check int swap_area_remove(unsigned int type,
                                   struct swap_cluster ***clusters);
 

@@ -18,6 +18,7 @@
  */
 #include "mm/swapfile.h"
 
+#include "kernel/arch/copy.h"
 #include "kernel/core/held.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -120,8 +121,10 @@ int swapon(struct swap_device *device, int priority, const char **why)
 {
 	unsigned int held = held_total();
 	const char *sentence = NULL;
-	int error;
+	int error = why == NULL ? 0 : clear_caller(why, sizeof(*why));
 
+	if (error != 0)
+		return error;
 	if (swap_area_find(device) >= 0)
 		return -EBUSY;
 	error = claim(device);

@@ -12,7 +12,7 @@
  * 0 .. 32767, or -1: below all that are there.  *WHY (may be NULL) is a sentence
  * if the header is at fault.  0; -EINVAL: no valid header; -EBUSY: it is on, or
  * claimed by somebody else; -ENOSPC: MAX_SWAPFILES are; -ENOMEM; the error of
- * the device.  What is larger than SWAP_MAX_SLOTS is used up to there.  Thread
+ * the device; -EFAULT: *WHY is not the caller's to write.  What is larger than SWAP_MAX_SLOTS is used up to there.  Thread
  * context; may sleep.
  */
 __must_check int swapon(struct swap_device *device, int priority,

@@ -563,15 +563,17 @@ const char *zone_check(struct zone *zone, struct page_columns *columns,
 		.pool = zone->node ? &zone->node->pool.lock : NULL,
 		.try_lock = try_lock,
 	};
-	struct page_columns local;
+	struct page_columns found;
+	const char *broken;
 	char said[200];
 
-	if (columns == NULL)
-		columns = &local;
-	if (!try_lock)
-		return zone_walk_all(&walk, columns, buffer, size);
-	if (zone_walk_all(&walk, columns, said, sizeof(said)) == NULL)
+	broken = zone_walk_all(&walk, &found, said, sizeof(said));
+	/* BUFFER and COLUMNS are the caller's: no lock is held for them. */
+	if (columns != NULL)
+		*columns = found;
+	if (broken == NULL)
 		return NULL;
-	scnprintf(buffer, size, "%s%s", walk.locked ? "" : "unlocked: ", said);
+	scnprintf(buffer, size, "%s%s",
+	          try_lock && !walk.locked ? "unlocked: " : "", broken);
 	return buffer;
 }

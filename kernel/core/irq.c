@@ -321,11 +321,12 @@ void irq_unmask(unsigned int irq)
 void irq_statistics(unsigned int irq, struct irq_statistics *statistics)
 {
 	const struct irq_line *line = &lines[irq];
+	struct irq_statistics now;
 	bool enabled;
 
 	kassert(irq < IRQ_LINES);
 	enabled = spin_lock_irqsave(&irq_lock);
-	*statistics = (struct irq_statistics){
+	now = (struct irq_statistics){
 		.handled = line->handled,
 		.spurious = line->spurious,
 		.unhandled = line->unhandled,
@@ -333,8 +334,9 @@ void irq_statistics(unsigned int irq, struct irq_statistics *statistics)
 		.name = line->state == LINE_IN_USE ? line->name : NULL,
 	};
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-		statistics->taken += READ_ONCE(cpus[cpu].irq_taken[irq]);
+		now.taken += READ_ONCE(cpus[cpu].irq_taken[irq]);
 	spin_unlock_irqrestore(&irq_lock, enabled);
+	*statistics = now;
 }
 
 static bool irqsoff_wanted = true;

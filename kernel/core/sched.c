@@ -581,13 +581,14 @@ void sched_tick(void)
 void sched_times(struct sched_times *times)
 {
 	bool enabled = spin_lock_irqsave(&sched_lock);
-
-	*times = (struct sched_times){
+	const struct sched_times now = {
 		.now = clock_microseconds(),
 		.idle = idle_time,
 		.ended = ended_time,
 	};
+
 	spin_unlock_irqrestore(&sched_lock, enabled);
+	*times = now;
 }
 
 uint64_t thread_runtime(const struct thread *thread, uint64_t now)

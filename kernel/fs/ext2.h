@@ -16,8 +16,9 @@
  *	-EUCLEAN	what the disk says cannot be; reported, e2fsck is wanted
  *	-EROFS		it is mounted for reading only
  *	-EPERM		chattr(1) has made it immutable, or for appending only
- *	-EFAULT		a path or a buffer is not the caller's to touch: an
- *			exclusive page of somebody else's, or no memory
+ *	-EFAULT		a path, a buffer or the place of *FS or *INODE is not the
+ *			caller's to touch: an exclusive page of somebody else's,
+ *			or no memory
  *
  * or another that the function names.  After any of them the file system is in
  * order: what the call had begun is undone, or was complete.  A call that hands

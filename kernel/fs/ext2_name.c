@@ -151,24 +151,6 @@ static int open_path(struct ext2 *fs, const char *path, struct inode **inode)
 	return error;
 }
 
-int ext2_open(struct ext2 *fs, const char *path, struct inode **inode)
-{
-	unsigned int scope = ext2_lock(fs);
-	int error = open_path(fs, path, inode);
-
-	ext2_unlock(fs, scope);
-	return error;
-}
-
-int ext2_open_number(struct ext2 *fs, uint32_t number, struct inode **inode)
-{
-	unsigned int scope = ext2_lock(fs);
-	int error = ext2_inode_get(fs, number, inode);
-
-	ext2_unlock(fs, scope);
-	return error;
-}
-
 void ext2_close(struct inode *inode)
 {
 	struct ext2 *fs = inode->fs;
@@ -176,6 +158,46 @@ void ext2_close(struct inode *inode)
 
 	ext2_inode_put(inode);
 	ext2_unlock(fs, scope);
+}
+
+/* The end of a call that began with ERROR 0 and clear_caller(): INODE, in use, is
+ * the caller's, who reads it at *TO. */
+static int ext2_hand_out(struct inode *inode, int error, struct inode **to)
+{
+	if (error != 0)
+		return error;
+	error = copy_to_caller(to, &inode, sizeof(inode));
+	if (error != 0)
+		ext2_close(inode);
+	return error;
+}
+
+int ext2_open(struct ext2 *fs, const char *path, struct inode **inode)
+{
+	int error = clear_caller(inode, sizeof(*inode));
+	struct inode *found;
+	unsigned int scope;
+
+	if (error != 0)
+		return error;
+	scope = ext2_lock(fs);
+	error = open_path(fs, path, &found);
+	ext2_unlock(fs, scope);
+	return ext2_hand_out(found, error, inode);
+}
+
+int ext2_open_number(struct ext2 *fs, uint32_t number, struct inode **inode)
+{
+	int error = clear_caller(inode, sizeof(*inode));
+	struct inode *found;
+	unsigned int scope;
+
+	if (error != 0)
+		return error;
+	scope = ext2_lock(fs);
+	error = ext2_inode_get(fs, number, &found);
+	ext2_unlock(fs, scope);
+	return ext2_hand_out(found, error, inode);
 }
 
 /* Nothing of the caller's is touched under the mutex. */
@@ -274,18 +296,22 @@ static int create(struct inode *dir, struct name name, struct inode **inode)
 
 int ext2_create(struct ext2 *fs, const char *path, struct inode **inode)
 {
-	unsigned int scope = ext2_lock(fs);
+	int error = clear_caller(inode, sizeof(*inode));
+	struct inode *made;
 	struct inode *dir;
 	struct name name;
-	int error = find_parent(fs, path, &dir, &name);
+	unsigned int scope;
 
-	*inode = NULL;
+	if (error != 0)
+		return error;
+	scope = ext2_lock(fs);
+	error = find_parent(fs, path, &dir, &name);
 	if (error == 0) {
-		error = create(dir, name, inode);
+		error = create(dir, name, &made);
 		ext2_inode_put(dir);
 	}
 	ext2_unlock(fs, scope);
-	return error;
+	return ext2_hand_out(error == 0 ? made : NULL, error, inode);
 }
 
 static int make_directory(struct inode *dir, struct name name)

@@ -26,6 +26,7 @@
 #include "kernel/fs/ext2_internal.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/check.h"
 #include "mm/page_alloc.h"
 
 #define SECTORS_MIN ((EXT2_SUPER_BYTE + EXT2_SUPER_SIZE) / SECTOR_SIZE)
@@ -514,17 +515,20 @@ static int mount(struct block_device *device, bool read_only, struct ext2 **fs)
 int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
 	unsigned int held = held_total();
-	int error = bd_claim(device);
+	int error = clear_caller(fs, sizeof(*fs));
+	struct ext2 *mounted = NULL;
 
-	*fs = NULL;
+	if (error == 0)
+		error = bd_claim(device);
 	if (error != 0)
 		return error;
-	error = mount(device, read_only, fs);
+	error = mount(device, read_only, &mounted);
 	if (error != 0)
 		bd_release(device);
 	else
 		held_hand_on(HELD_DEVICE, device);
 	held_expect(held, __func__);
+	*fs = mounted;
 	return error;
 }
 
@@ -604,9 +608,13 @@ const char *ext2_device_name(const struct ext2 *fs)
 
 const char *ext2_check(struct ext2 *fs, char *buffer, size_t size)
 {
-	unsigned int scope = ext2_lock(fs);
-	const char *broken = filemap_check(&fs->meta, buffer, size);
+	const char *broken = check_buffer(buffer, size);
+	unsigned int scope;
 
+	if (broken != NULL)
+		return broken;
+	scope = ext2_lock(fs);
+	broken = filemap_check(&fs->meta, buffer, size);
 	if (broken == NULL)
 		broken = ext2_inodes_check(fs, buffer, size);
 	ext2_unlock(fs, scope);

@@ -67,6 +67,11 @@ CASE(intruder_host, a_foreign_buffer_is_efault_for_files_and_the_mount_goes_on)
 	EXPECT(strcmp(bytes, "it works") == 0);
 	ext2_close(inode);
 	EXPECT_EQUAL(-ext2_open(image.fs, page, &inode), EFAULT);
+	EXPECT_EQUAL(-ext2_open(image.fs, "/", (struct inode **)page), EFAULT);
+	EXPECT_EQUAL(-ext2_create(image.fs, "/new", (struct inode **)page),
+	             EFAULT);
+	EXPECT_EQUAL(-ext2_open(image.fs, "/new", &inode), ENOENT);
+	EXPECT(ext2_check(image.fs, page, 120) != NULL);
 	EXPECT(ext2_check(image.fs, text, sizeof(text)) == NULL);
 	TRY(give_foreign(page));
 	TRY(image_unmount());
@@ -128,6 +133,8 @@ CASE(intruder_host, a_foreign_buffer_is_efault_for_anonymous_memory)
 	EXPECT_EQUAL(-anon_object_write(object, 7, page + 5, 2), EFAULT);
 	EXPECT_EQUAL(-anon_object_read(object, 0, page, 7), EFAULT);
 	EXPECT_EQUAL(-anon_object_read(object, 3 * PAGE_SIZE, page, 7), EFAULT);
+	EXPECT_EQUAL(-anon_object_pin(object, 1, (struct page **)page), EFAULT);
+	EXPECT(anon_check(page, 120) != NULL);
 	/* A4: nobody has a reference but the object. */
 	EXPECT(anon_check(text, sizeof(text)) == NULL);
 	EXPECT_EQUAL(machine_main()->rss, 1);

@@ -7,15 +7,20 @@
  * anonymous memory, is answered -EFAULT, and what it used works as before.
  */
 #include "kernel/arch/copy.h"
+#include "kernel/core/irq.h"
 #include "kernel/core/mutex.h"
 #include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
 #include "kernel/fs/ext2.h"
+#include "kernel/recorder.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/anon.h"
 #include "mm/exclusive.h"
+#include "mm/filemap.h"
 #include "mm/page_alloc.h"
+#include "mm/swapfile.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
 
@@ -239,11 +244,31 @@ static const char *use_files(struct errand *errand)
 	return NULL;
 }
 
+/* Where an inode or a mount is to be handed out is foreign.  An inode that stayed in
+ * use would make the unmount of the case -EBUSY. */
+static const char *hand_out_to_foreign(struct errand *errand)
+{
+	struct inode **to = (struct inode **)errand->page;
+	struct ext2 *fs = errand->fs;
+	struct inode *inode;
+
+	EXPECT_EQUAL(-ext2_open(fs, "/", to), EFAULT);
+	EXPECT_EQUAL(-ext2_open(fs, "/missing", to + 511), EFAULT);
+	EXPECT_EQUAL(-ext2_open_number(fs, EXT2_ROOT_INODE, to), EFAULT);
+	EXPECT_EQUAL(-ext2_create(fs, "/selftest2", to), EFAULT);
+	EXPECT_EQUAL(-ext2_open(fs, "/selftest2", &inode), ENOENT);
+	EXPECT_EQUAL(-ext2_mount(block_find("hda1"), true, (struct ext2 **)to),
+	             EFAULT);
+	return NULL;
+}
+
 static void use_files_in_thread(void *data)
 {
 	struct errand *errand = data;
 
 	errand->sentence = use_files(errand);
+	if (errand->sentence == NULL)
+		errand->sentence = hand_out_to_foreign(errand);
 }
 
 CASE(intruder, a_foreign_buffer_is_efault_for_files_and_the_mount_goes_on)
@@ -319,6 +344,9 @@ static void use_object(void *data)
 	else if (anon_object_read(object, 3 * PAGE_SIZE, errand->page, 4) !=
 	         -EFAULT)
 		errand->sentence = "it read zeroes to where it cannot write";
+	else if (anon_object_pin(object, 1, (struct page **)errand->page) !=
+	         -EFAULT)
+		errand->sentence = "it pinned a page that it cannot unpin";
 }
 
 /* A page that is pinned has more than one reference: anon_check(), A4. */
@@ -339,6 +367,154 @@ CASE(intruder,
 	EXPECT_EQUAL(anon_object_read(errand.object, 0, word, 4), 0);
 	EXPECT(strcmp(word, "mine") == 0);
 	anon_object_destroy(errand.object);
+	EXPECT_EQUAL(exclusive_release(errand.page), 0);
+	return NULL;
+}
+
+/* ---- Answers -------------------------------------------------------------------- */
+
+/* Calls that fill in what the caller points to, with a lock held in between. */
+static void ask_irqs(void *page)
+{
+	irq_statistics(0, page);
+}
+
+static void ask_times(void *page)
+{
+	sched_times(page);
+}
+
+static void ask_counts(void *page)
+{
+	exclusive_counts(page_alloc_node(), page);
+}
+
+static void ask_recorder(void *page)
+{
+	recorder_statistics(RECORDER_TIMER, page);
+}
+
+static void ask_columns(void *page)
+{
+	char text[120];
+
+	zone_check(&page_alloc_node()->zone[ZONE_DMA], page, false, text,
+	           sizeof(text));
+}
+
+static void ask_swap(void *page)
+{
+	if (swap_area_info(0, page))
+		return;
+	/* It is off, and nothing was written: as if it had been. */
+	*(char *)page = 0;
+}
+
+CASE(intruder, who_wants_an_answer_in_a_foreign_page_is_ended_holding_nothing)
+{
+	void (*const ask[])(void *) = { ask_irqs,     ask_times,   ask_counts,
+		                        ask_recorder, ask_columns, ask_swap };
+	char *page = TAKE();
+
+	EXPECT(page != NULL);
+	memset(page, 'x', PAGE_SIZE);
+	for (size_t i = 0; i < ARRAY_SIZE(ask); i++) {
+		struct thread *thread = thread_create("intruder", ask[i], page);
+		uint64_t mine[64];
+
+		EXPECT(thread != NULL);
+		EXPECT(thread_join(thread) == THREAD_END_INTRUDED);
+		EXPECT(all_are(page, 'x', PAGE_SIZE));
+		/* Nothing is left behind: the same call serves the next one. */
+		ask[i](mine);
+	}
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return NULL;
+}
+
+static const char *sentence_is_refused(const char *sentence,
+                                       const struct errand *errand)
+{
+	EXPECT(sentence != NULL && sentence != errand->page);
+	EXPECT(strcmp(sentence,
+	              "the buffer for what a check says is not the caller's") ==
+	       0);
+	return NULL;
+}
+
+static const char *check_all_into(struct errand *errand)
+{
+	char *to = errand->page;
+	struct filemap map;
+
+	filemap_init(&map, NULL, NULL);
+	TRY(sentence_is_refused(filemap_check(&map, to, 120), errand));
+	TRY(sentence_is_refused(anon_check(to, 120), errand));
+	TRY(sentence_is_refused(swap_check(to, 120), errand));
+	TRY(sentence_is_refused(
+		exclusive_check(page_alloc_node(), false, to, 120), errand));
+	TRY(sentence_is_refused(mm_check(to + PAGE_SIZE - 1, 1), errand));
+	if (errand->fs != NULL)
+		TRY(sentence_is_refused(ext2_check(errand->fs, to, 120),
+		                        errand));
+	return NULL;
+}
+
+static void check_all_in_thread(void *data)
+{
+	struct errand *errand = data;
+
+	errand->sentence = check_all_into(errand);
+}
+
+CASE(intruder, a_check_takes_nothing_for_a_foreign_buffer_and_says_so)
+{
+	struct block_device *device = block_find("hda1");
+	struct errand errand = { .page = TAKE() };
+	char text[120];
+
+	EXPECT(errand.page != NULL);
+	memset(errand.page, 'x', PAGE_SIZE);
+	if (device != NULL)
+		EXPECT_EQUAL(ext2_mount(device, true, &errand.fs), 0);
+	TRY(send(&errand, check_all_in_thread));
+	EXPECT(all_are(errand.page, 'x', PAGE_SIZE));
+	if (errand.fs != NULL) {
+		EXPECT(ext2_check(errand.fs, text, sizeof(text)) == NULL);
+		EXPECT_EQUAL(ext2_unmount(errand.fs), 0);
+	}
+	EXPECT(mm_check(text, sizeof(text)) == NULL);
+	EXPECT_EQUAL(exclusive_release(errand.page), 0);
+	return NULL;
+}
+
+static const char *swap_for_foreign(struct errand *errand)
+{
+	struct swap_device nothing = { .name = "nothing", .pages = 16 };
+
+	EXPECT_EQUAL(-swapon(&nothing, -1, (const char **)errand->page),
+	             EFAULT);
+	EXPECT_EQUAL(
+		-swap_area_remove(0, (struct swap_cluster ***)errand->page),
+		EFAULT);
+	return NULL;
+}
+
+static void swap_in_thread(void *data)
+{
+	struct errand *errand = data;
+
+	errand->sentence = swap_for_foreign(errand);
+}
+
+CASE(intruder, swap_says_efault_before_it_begins)
+{
+	struct errand errand = { .page = TAKE() };
+
+	EXPECT(errand.page != NULL);
+	memset(errand.page, 'x', PAGE_SIZE);
+	TRY(send(&errand, swap_in_thread));
+	EXPECT(all_are(errand.page, 'x', PAGE_SIZE));
 	EXPECT_EQUAL(exclusive_release(errand.page), 0);
 	return NULL;
 }
