@@ -44,6 +44,7 @@
 #include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
+#include "mm/buddy.h"
 #include "mm/exclusive.h"
 #include "mm/page_alloc.h"
 #include "tests/suite.h"
@@ -51,6 +52,9 @@
 #define EXIT_PASSED 16
 #define EXIT_FAILED 17
 #define EXIT_PANIC  18
+
+/* Before a word of the filter: all but that. */
+#define EXCEPT      '-'
 
 static bool wanted;
 static char wanted_filter[SELFTEST_FILTER_SIZE];
@@ -72,7 +76,7 @@ static int set_seed(const char *value)
 	return value == NULL ? -EINVAL : parse_number(value, &seed);
 }
 
-PARAM(selftest, "selftest", "[=suite[.case]]: run the self-test and end",
+PARAM(selftest, "selftest", "[=suite[.case]][,...]: run the self-test and end",
       set_selftest);
 PARAM(seed, "seed", "=N: of the random tests", set_seed);
 
@@ -214,15 +218,46 @@ static const char *check_context(void)
 }
 
 /*
- * Up to 1 GiB every page is looked at after each case that has asked for memory.
- * On a larger machine that would take most of the time: there it is done after
- * each suite that has asked, and a case is held to the counts of the columns.
+ * What is looked at, and when.  A walk over every page takes longer than most cases.
+ *
+ *	after each case		the counts of the columns, and the free lists if it
+ *				has asked the kernel's allocator for anything
+ *	after each suite	every page, list and mapping: mm_check().  On a
+ *				machine of more than 1 GiB only if the suite has
+ *				asked, or if it is the last one
+ *	where suites or cases	every page after each case that has asked, so that
+ *	are asked for by name	the case is known; on more than 1 GiB as above
+ *
+ * So a page that a case has spoiled behind the counters is found at the end of its
+ * suite, and `selftest=SUITE` then tells which case it was.
  */
-#define EACH_CASE_PAGES (GIB / PAGE_SIZE)
+#define LARGE_PAGES (GIB / PAGE_SIZE)
 
-static bool each_case_is_checked(void)
+static bool every_case_is_walked;
+
+static bool machine_is_large(void)
 {
-	return page_alloc_node()->page_count <= EACH_CASE_PAGES;
+	return page_alloc_node()->page_count > LARGE_PAGES;
+}
+
+bool selftest_walk_every_case(bool on)
+{
+	bool before = every_case_is_walked;
+
+	every_case_is_walked = on && !machine_is_large();
+	return before;
+}
+
+/* The free lists, and what they come to: NULL, or a sentence in BUFFER. */
+static const char *check_free_lists(char *buffer, size_t size)
+{
+	struct node *node = page_alloc_node();
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (buddy_check(&node->zone[type], false, buffer, size) != NULL)
+			return buffer;
+	}
+	return NULL;
 }
 
 /* What a case left behind: NULL if nothing. */
@@ -235,9 +270,9 @@ static const char *check_balance(const struct page_columns *before,
 
 	refiller_settle();
 	after = read_columns();
-	/* A case that asked the kernel's allocator for nothing changed nothing. */
-	if (count_events() != events && each_case_is_checked())
-		broken = mm_check(sentence, sizeof(sentence));
+	if (count_events() != events)
+		broken = (every_case_is_walked ? mm_check : check_free_lists)(
+			sentence, sizeof(sentence));
 	if (broken != NULL)
 		return test_failure("%s", broken);
 	if (before->used != after.used ||
@@ -325,19 +360,40 @@ static const struct test_case *last_case(void)
 	return (const struct test_case *)suites_end;
 }
 
-/* Does FILTER name the case? */
-static bool is_wanted(const struct test_case *test, const char *filter)
+/* The word of LENGTH characters is "suite" or "suite.case". */
+static bool word_names(const char *word, size_t length,
+                       const struct test_case *test)
 {
 	size_t suite = strlen(test->suite);
+	size_t name = strlen(test->name);
+
+	if (length < suite || strncmp(word, test->suite, suite) != 0)
+		return false;
+	if (length == suite)
+		return true;
+	return word[suite] == '.' && length == suite + 1 + name &&
+	       strncmp(word + suite + 1, test->name, name) == 0;
+}
+
+bool selftest_names(const char *filter, const struct test_case *test)
+{
+	bool named;
 
 	if (filter == NULL || filter[0] == '\0')
 		return true;
-	if (strncmp(filter, test->suite, suite) != 0)
-		return false;
-	if (filter[suite] == '\0')
-		return true;
-	return filter[suite] == '.' &&
-	       strcmp(filter + suite + 1, test->name) == 0;
+	/* Who begins with what is left out means all the rest. */
+	named = filter[0] == EXCEPT;
+	for (const char *word = filter, *end; *word != '\0';
+	     word = *end == '\0' ? end : end + 1) {
+		bool except = *word == EXCEPT;
+
+		word += except;
+		for (end = word; *end != '\0' && *end != ','; end++)
+			;
+		if (word_names(word, (size_t)(end - word), test))
+			named = !except;
+	}
+	return named;
 }
 
 static bool begins_suite(const struct test_case *test)
@@ -354,7 +410,7 @@ static unsigned int suite_size(const struct test_case *first,
 	for (const struct test_case *test = first;
 	     test < last_case() && strcmp(test->suite, first->suite) == 0;
 	     test++)
-		size += is_wanted(test, filter);
+		size += selftest_names(filter, test);
 	return size;
 }
 
@@ -402,20 +458,24 @@ static void print_suite(const char *suite, const struct selftest_result *result)
 	}
 }
 
-/* Every page is counted after every suite, whatever its cases did; on a large machine
- * after each that has asked for memory since EVENTS. */
-static void check_suite(const char *suite, unsigned long events,
-                        struct selftest_result *result)
+const char *selftest_walk(char *buffer, size_t size, bool asked)
 {
-	char sentence[160];
-	const char *broken = NULL;
+	return asked || !machine_is_large() ? mm_check(buffer, size) : NULL;
+}
 
-	if (each_case_is_checked() || count_events() != events)
-		broken = mm_check(sentence, sizeof(sentence));
-	if (broken == NULL)
-		return;
-	result->failed++;
-	tap("    # after suite %s: %s", suite, broken);
+/* The line of a suite in the log.  What a walk finds behind its cases has no case of
+ * its own: it stands there. */
+static void print_suite_result(const char *suite, unsigned int number,
+                               const char *broken,
+                               const struct selftest_result *result)
+{
+	if (broken != NULL)
+		tap("not ok %u %s # after its cases: %s; selftest=%s looks "
+		    "after each of them",
+		    number, suite, broken, suite);
+	else
+		tap("%s %u %s", result->failed == 0 ? "ok" : "not ok", number,
+		    suite);
 }
 
 /* Remembers that the run is over once it is. */
@@ -428,13 +488,16 @@ static bool is_over(bool (*ended)(void), struct selftest_result *total)
 	return total->ended;
 }
 
+/* NUMBER of OF suites. */
 static void run_suite(const struct test_case *first, unsigned int number,
-                      const char *filter, bool (*ended)(void),
+                      unsigned int of, const char *filter, bool (*ended)(void),
                       struct selftest_result *total)
 {
 	struct selftest_result result = { 0 };
 	unsigned long events = count_events();
 	unsigned int at = 0;
+	const char *broken;
+	char sentence[160];
 
 	tap("    KTAP version 1");
 	tap("    # Subtest: %s", first->suite);
@@ -442,16 +505,31 @@ static void run_suite(const struct test_case *first, unsigned int number,
 	for (const struct test_case *test = first;
 	     test < last_case() && strcmp(test->suite, first->suite) == 0;
 	     test++) {
-		if (is_wanted(test, filter) && !is_over(ended, total))
+		if (selftest_names(filter, test) && !is_over(ended, total))
 			print_case(test, ++at, selftest_try(test), &result);
 	}
-	check_suite(first->suite, events, &result);
-	tap("%s %u %s", result.failed == 0 ? "ok" : "not ok", number,
-	    first->suite);
+	broken = selftest_walk(sentence, sizeof(sentence),
+	                       count_events() != events || number == of);
+	result.failed += broken != NULL;
+	print_suite_result(first->suite, number, broken, &result);
 	print_suite(first->suite, &result);
 	total->passed += result.passed;
 	total->failed += result.failed;
 	total->skipped += result.skipped;
+}
+
+static void run_suites(const char *filter, unsigned int suites,
+                       bool (*ended)(void), struct selftest_result *result)
+{
+	unsigned int number = 0;
+
+	for (const struct test_case *test = first_case(); test < last_case();
+	     test++) {
+		if (begins_suite(test) && suite_size(test, filter) > 0 &&
+		    !result->ended)
+			run_suite(test, ++number, suites, filter, ended,
+			          result);
+	}
 }
 
 void selftest_run(const char *filter, bool (*ended)(void),
@@ -459,22 +537,18 @@ void selftest_run(const char *filter, bool (*ended)(void),
 {
 	unsigned int suites = suite_count(filter);
 	enum log_level level = log_console_level();
-	unsigned int number = 0;
 
 	/* The cases provoke hundreds of reports: they stay in the ring, and are
 	 * printed if the case fails.  A loglevel= of one's own stays. */
 	if (level == LOG_INFO)
 		log_set_console_level(LOG_CRIT);
 	*result = (struct selftest_result){ 0 };
+	selftest_walk_every_case(filter != NULL && filter[0] != '\0' &&
+	                         filter[0] != EXCEPT);
 	tap("KTAP version 1");
 	tap("1..%u", suites);
 	tap("# seed %#llx", (unsigned long long)test_seed());
-	for (const struct test_case *test = first_case(); test < last_case();
-	     test++) {
-		if (begins_suite(test) && suite_size(test, filter) > 0 &&
-		    !result->ended)
-			run_suite(test, ++number, filter, ended, result);
-	}
+	run_suites(filter, suites, ended, result);
 	log_set_console_level(level);
 	if (suites == 0) {
 		console_printf("selftest: nothing is called '%s'\n", filter);

@@ -4,15 +4,15 @@
  *
  * KTAP goes to the serial port, a coloured summary to the screen.  Each case
  * recovers: one that fails or faults is recorded and the next one runs; around
- * each, the accounting must balance and mm_check() must hold.
+ * each the accounting must balance, and mm_check() must hold after each suite.
  */
 #ifndef KERNEL_SELFTEST_H
 #define KERNEL_SELFTEST_H
 
 #include "lib/types.h"
 
-/* Of a filter on the command line, with its NUL: the longest suite.case. */
-#define SELFTEST_FILTER_SIZE 128
+/* Of a filter on the command line, with its NUL: the longest suite.case, or a list. */
+#define SELFTEST_FILTER_SIZE 256
 
 struct selftest_result {
 	unsigned int passed;
@@ -21,9 +21,17 @@ struct selftest_result {
 	bool ended; /* before its end */
 };
 
+struct test_case;
+
 /*
- * Run the cases that FILTER names: NULL or "" for all, "suite", "suite.case".
- * Thread context.  A filter that matches nothing is a failure.  ENDED is asked
+ * Does FILTER name TEST?  A filter is a list of "suite" and "suite.case" with commas
+ * between them, the last word about a case counts; "-suite" leaves one out, and a
+ * list that begins so means all the rest.  NULL and "" name all.
+ */
+bool selftest_names(const char *filter, const struct test_case *test);
+
+/*
+ * Run the cases that FILTER names, see above.  Thread context.  A filter that matches nothing is a failure.  ENDED is asked
  * before each case, unless it is NULL: true ends the run, with "Bail out!".
  */
 void selftest_run(const char *filter, bool (*ended)(void),
@@ -34,8 +42,17 @@ void selftest_run(const char *filter, bool (*ended)(void),
  * what fault it raised, or what it left behind.  Afterwards its doings are
  * stopped: listeners, pauses, the timer's rate, exclusive pages of the caller.
  */
-struct test_case;
 const char *selftest_try(const struct test_case *test);
+
+/*
+ * mm_check() after a suite.  ASKED: it may have asked the kernel's allocator for
+ * something, or is the last one; without that a large machine is spared the walk.
+ * NULL, or a sentence in BUFFER.
+ */
+const char *selftest_walk(char *buffer, size_t size, bool asked);
+
+/* Shall selftest_try() walk over every page?  Returns whether it did. */
+bool selftest_walk_every_case(bool on);
 
 /* Was selftest given on the command line?  *FILTER is "" for all. */
 bool selftest_wanted(const char **filter);

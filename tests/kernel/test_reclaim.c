@@ -66,7 +66,8 @@ static unsigned long reclaim_directly(void)
 	return reclaim_try_to_free_pages(page_alloc_node(), &request);
 }
 
-/* Earlier cases may have made the node hopeless; a page ends that. */
+/* Whoever found nothing to take while memory was drained, or in an earlier case, may
+ * have made the node hopeless; a page ends that. */
 static bool give_hope(void)
 {
 	return space_fill(main_space, GFP_KERNEL, 40) == 40 &&
@@ -77,6 +78,7 @@ static bool prepare(void)
 {
 	set_small_marks();
 	space_init(main_space, SPACE_FILE);
+	leave_room(&drained, ROOM);
 	return give_hope();
 }
 
@@ -136,7 +138,6 @@ CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
 	bool hope = prepare();
 	bool all;
 
-	leave_room(&drained, ROOM);
 	stolen = event(VMSTAT_pgsteal_kswapd);
 	main_space->releases = 0;
 	all = read_file(FILE_PAGES);
@@ -163,7 +164,6 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	struct page *page;
 	bool rests;
 
-	leave_room(&drained, ROOM);
 	WRITE_ONCE(node->reclaim.kswapd_failures, MAX_RECLAIM_RETRIES);
 	/* A run that has begun goes on to its end. */
 	rests = others_until(kswapd_sleeps);
@@ -221,7 +221,6 @@ CASE(reclaim, atomic_allocations_in_interrupts_go_on_under_pressure)
 	bool hope = prepare();
 	bool all = true;
 
-	leave_room(&drained, ROOM);
 	ticker.page = NULL;
 	ticker.taken = 0;
 	ticker.nothing = 0;
@@ -264,7 +263,6 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 	drained_init(&rest);
 	thread = thread_create_priority("throttled", PRIORITY_HIGH,
 	                                wait_and_be_throttled, NULL);
-	leave_room(&drained, ROOM);
 	space_fill(main_space, 0, ROOM);
 	/* The thread comes before kswapd, which may wake by itself. */
 	preempt_disable();

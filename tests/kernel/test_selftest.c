@@ -93,6 +93,115 @@ CASE(selftest, leak_is_a_failure)
 	return NULL;
 }
 
+static struct page *block; /* of two pages, for cases that spoil the second */
+
+/* Nothing that is counted changes. */
+static const char *spoils_a_page(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	if (page == NULL)
+		return "no page";
+	__free_page(page);
+	WRITE_ONCE(block[1].refcount, 1);
+	return NULL;
+}
+
+static const char *loses_a_free_block(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	if (page == NULL)
+		return "no page";
+	__free_page(page);
+	page_alloc_node()->zone[ZONE_DMA].free_area[0].count++;
+	return NULL;
+}
+
+CASE(selftest, page_spoiled_behind_the_counters_is_found_after_the_suite)
+{
+	bool before = selftest_walk_every_case(false);
+	const char *alone;
+	const char *after;
+	char said[200];
+
+	block = alloc_pages(GFP_KERNEL, 1);
+	EXPECT(block != NULL);
+	alone = attempt(spoils_a_page);
+	after = selftest_walk(said, sizeof(said), true);
+	block[1].refcount = 0;
+	__free_pages(block, 1);
+	selftest_walk_every_case(before);
+	EXPECT(alone == NULL);
+	EXPECT(says(after, "is corrupt: used (tail)"));
+	EXPECT(selftest_walk(said, sizeof(said), true) == NULL);
+	return NULL;
+}
+
+CASE(selftest, page_spoiled_by_a_case_that_is_asked_for_by_name_is_its_failure)
+{
+	bool before = selftest_walk_every_case(true);
+	bool each = selftest_walk_every_case(true);
+	bool told;
+
+	block = alloc_pages(GFP_KERNEL, 1);
+	EXPECT(block != NULL);
+	told = says(attempt(spoils_a_page), "is corrupt: used (tail)");
+	block[1].refcount = 0;
+	__free_pages(block, 1);
+	selftest_walk_every_case(before);
+	/* On a large machine it is the suite's, as above. */
+	EXPECT(told == each);
+	return NULL;
+}
+
+CASE(selftest, free_block_missing_on_its_list_is_the_failure_of_the_case)
+{
+	struct zone *zone = &page_alloc_node()->zone[ZONE_DMA];
+	bool before = selftest_walk_every_case(false);
+	bool told = says(attempt(loses_a_free_block), "invariant B5 broken");
+
+	zone->free_area[0].count--;
+	selftest_walk_every_case(before);
+	EXPECT(told);
+	return NULL;
+}
+
+CASE(selftest, filter_is_a_list_of_suites_and_cases_and_what_is_left_out)
+{
+	static const struct {
+		const char *filter;
+		bool buddy_split, buddy_join, zone;
+	} list[] = {
+		{ "", true, true, true },
+		{ "buddy", true, true, false },
+		{ "bud", false, false, false },
+		{ "buddy.join", false, true, false },
+		{ "buddy.joi", false, false, false },
+		{ "buddy.joins", false, false, false },
+		{ "zone,buddy.split", true, false, true },
+		{ "buddy,-buddy.join", true, false, false },
+		{ "-buddy", false, false, true },
+		{ "-buddy.split,-zone", false, true, false },
+		{ "-buddy,buddy.join", false, true, true },
+		{ ",", false, false, false },
+	};
+	const struct test_case split = { "buddy", "split", passes, true };
+	const struct test_case join = { "buddy", "join", passes, true };
+	const struct test_case zone = { "zone", "split", passes, true };
+
+	EXPECT(selftest_names(NULL, &split));
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		const char *filter = list[i].filter;
+
+		if (selftest_names(filter, &split) != list[i].buddy_split ||
+		    selftest_names(filter, &join) != list[i].buddy_join ||
+		    selftest_names(filter, &zone) != list[i].zone)
+			return test_failure("'%s'", filter);
+	}
+	return NULL;
+}
+
 CASE(selftest, interrupts_left_off_are_a_failure_and_put_on)
 {
 	EXPECT(says(attempt(leaves_interrupts_off), "interrupts off"));
