@@ -542,6 +542,7 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
 	$(Q)python3 tests/lint/rules.py
 	$(Q)python3 tests/lint/references.py
 	$(Q)python3 tests/lint/patches.py
+	$(Q)python3 tests/lint/prose.py
 	$(Q)python3 tests/run/mutants.py --check
 	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
 	$(Q)if command -v shellcheck >/dev/null; then \
@@ -552,7 +553,7 @@ lint-clang:
 	@$(MAKE) B=$B/clang CC=$(FUZZ_CC) build-iso build-suites
 	@$(MAKE) B=$B/clang CC=$(FUZZ_CC) no-warnings
 
-## lint: floors, rules, references from the docs, format, clang, clang-tidy
+## lint: floors, rules, references from the docs, prose, format, clang, clang-tidy
 lint:
 	@tests/setup lint
 	@$(MAKE) lint-rules lint-format

@@ -59,7 +59,7 @@ static const char *judge(const struct mbr_table *table,
 	if (entry->first >= sectors)
 		return "it begins behind the end of the disk";
 	if (entry->sectors > sectors - entry->first)
-		return "it ends behind the end of the disk";
+		return "it ends beyond the end of the disk";
 	if (overlaps(table, entry))
 		return "it overlaps one before it";
 	return NULL;
