@@ -27,7 +27,7 @@ import tokenize
 
 import tree
 
-ROOTS = ("README.md", "docs")
+ROOTS = ("README.md", "docs", "tests/mutants", "tests/broken", "tests/lint")
 # Their text comes from other files, or consists of what is refused.
 SKIPPED = {
     "docs/mutants.md",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-What the documents name exists.
+Files and names that the documents mention exist.
 
 In README.md and docs/: `mm/buddy.c#buddy_take` is a file and something that is
 defined or declared in it (a test case counts: tests/mm/test_buddy.c#its_name);

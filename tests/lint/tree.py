@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the checks share: the tree's files and C without its comments."""
+"""Shared by the checks: the files of the tree, and C without its comments."""
 
 import os
 import re

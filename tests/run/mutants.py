@@ -269,8 +269,8 @@ into a copy of the tree, builds it and runs a suite; the case in the last column
 must fail there, by name.  On the tree without the fault the same case passes, in
 every `make test`.
 
-This table is written by `tests/run/mutants.py` at the end of a run in which all
-of them die.  Chapter 8 says how to add one.
+`tests/run/mutants.py` writes this table at the end of a run in which all of them
+die.  Chapter 8 explains how to add one.
 
 | mutant | file | fault | world | killed by |
 |--------|------|-------|-------|-----------|
