@@ -60,7 +60,7 @@ def check_direction(arrows, floor_of, problems):
     for path, targets in arrows.items():
         for target in targets:
             if target not in arrows:
-                problems.append(f"{path}: includes {target}, which is no file")
+                problems.append(f"{path}: includes {target}, which does not exist")
             elif floor_of.get(path, 0) < floor_of.get(target, 0):
                 problems.append(
                     f"{path} (floor {floor_of.get(path)}) includes "

@@ -17,7 +17,6 @@ arguments.  Each row of the table has an example that it must find and one that
 it must not: both are tried on every run.
 """
 
-import ast
 import bisect
 import io
 import os
@@ -311,6 +310,11 @@ def c(source):
             )
 
 
+# Python 3.12 splits an f-string into its parts.
+STRINGS = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", None)}
+QUOTES = re.compile(r"""^[A-Za-z]*(?:\"{3}|'{3}|"|')|(?:\"{3}|'{3}|"|')$""")
+
+
 def python(source):
     comments = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -320,8 +324,8 @@ def python(source):
         elif comments and token.type not in (tokenize.NL, tokenize.NEWLINE):
             yield from paragraphs(comments)
             comments = []
-        if token.type == tokenize.STRING and token.string[0] in "\"'":
-            text = ast.literal_eval(token.string)
+        if token.type in STRINGS:
+            text = QUOTES.sub("", token.string).replace("\\n", " ")
             yield from paragraphs(numbered(text, first))
     yield from paragraphs(comments)
 

@@ -142,9 +142,9 @@ def allowed_skips(place):
 
 
 def run_judge(report):
-    """The tests of ktap.py and of machine.py's limits."""
+    """The tests of ktap.py, of machine.py's limits, and of tests/lint/."""
     suite = unittest.TestSuite()
-    for module in ("test_ktap", "test_machine"):
+    for module in ("test_ktap", "test_machine", "test_lint"):
         suite.addTests(unittest.defaultTestLoader.loadTestsFromName(module))
     for case in suite:
         for test in case:

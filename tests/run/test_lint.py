@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Do the checks of tests/lint/ find what they look for, and nothing else?"""
+
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lint"))
+
+import prose  # noqa: E402
+
+REFUSED = "It waits for ever."
+
+
+def lines_with(reader, source):
+    """The lines of SOURCE at which READER lets a refused phrase be found."""
+    problems = []
+    for text in reader(source):
+        prose.check_text("x", text, problems)
+    return [int(problem.split(":")[1]) for problem in problems]
+
+
+class Prose(unittest.TestCase):
+    def test_each_pattern_finds_its_example_and_no_other(self):
+        problems = []
+        prose.check_examples(problems)
+        self.assertEqual(problems, [])
+
+    def test_a_phrase_over_two_lines_is_found_at_its_first(self):
+        source = "Some words.\n\nIt waits for\never, and more.\n"
+        self.assertEqual(lines_with(prose.markdown, source), [3])
+        source = "/* It waits\n * for\n * ever. */\n"
+        self.assertEqual(lines_with(prose.c, source), [2])
+
+    def test_paragraphs_are_not_joined(self):
+        source = "It waits for\n\never, and more.\n"
+        self.assertEqual(lines_with(prose.markdown, source), [])
+
+    def test_code_spans_and_sessions_are_left_out(self):
+        source = f"The text `{REFUSED}` is code, `for\never` too.\n"
+        self.assertEqual(lines_with(prose.markdown, source), [])
+        source = f"<!-- session -->\n\n    {REFUSED}\n\n{REFUSED}\n"
+        self.assertEqual(lines_with(prose.markdown, source), [5])
+
+    def test_drawings_and_tables_are_read(self):
+        source = f"Text:\n\n    a  for ever\n\n| a | {REFUSED} |\n"
+        self.assertEqual(lines_with(prose.markdown, source), [3, 5])
+
+    def test_c_is_read_in_comments_strings_and_names_of_cases(self):
+        source = (
+            "int for_ever; // it is for ever\n"
+            'char *text = "for ever";\n'
+            "/* for ever */\n"
+            "CASE(suite, it_waits_for_ever)\n"
+        )
+        self.assertEqual(lines_with(prose.c, source), [1, 2, 3, 4])
+
+    def test_python_is_read_in_comments_and_strings(self):
+        source = (
+            '"""It waits\nfor ever."""\n'
+            "for_ever = 1  # for ever\n"
+            'text = f"{for_ever} for ever"\n'
+        )
+        self.assertEqual(lines_with(prose.python, source), [2, 3, 4])
+
+    def test_assembly_scripts_and_headings_are_read(self):
+        source = "\tnop\t; for ever\n"
+        self.assertEqual(lines_with(prose.READERS[".asm"], source), [1])
+        source = "#!/bin/sh\nloop # for ever\n"
+        self.assertEqual(lines_with(prose.READERS[""], source), [2])
+        source = "Title: for ever\n\n--- a/x\n+++ b/x\n for ever\n"
+        self.assertEqual(lines_with(prose.READERS[".patch"], source), [1])
+
+
+if __name__ == "__main__":
+    unittest.main()
