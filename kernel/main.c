@@ -56,6 +56,7 @@
 #include "mm/flusher.h"
 #include "mm/kswapd.h"
 #include "mm/memmap.h"
+#include "mm/mm_check.h"
 #include "mm/oom.h"
 #include "mm/page_alloc.h"
 #include "mm/page_writeback.h"
@@ -481,6 +482,15 @@ static __noreturn void replay_module(void)
 	replay_main(phys_to_virt(module->start), module->end - module->start);
 }
 
+/* A machine that runs tests ends with a status, after a panic, too. */
+static void prepare_verdict(void)
+{
+	const char *filter;
+
+	if (selftest_wanted(&filter) || replay_wanted())
+		selftest_prepare();
+}
+
 static __noreturn void serve_people(void)
 {
 	const char *filter;
@@ -525,7 +535,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	read_boot_info(magic, (const void *)(KERNEL_BASE + info_physical),
 	               BOOT_MAPPED - info_physical);
 	params_parse(boot.command_line);
-	selftest_prepare();
+	prepare_verdict();
 
 	boot_crumb("memmap");
 	/* Which memory is there, and who has it? */

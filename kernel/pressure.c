@@ -56,6 +56,7 @@
 #include "kernel/timer_rate.h"
 #include "lib/random.h"
 #include "mm/anon.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/watermark.h"
 

@@ -39,13 +39,13 @@
 #include "kernel/core/printk.h"
 #include "kernel/recorder.h"
 #include "kernel/refiller.h"
-#include "kernel/replay.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/exclusive.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "tests/suite.h"
 
@@ -577,8 +577,7 @@ static void end_after_panic(void)
 
 void selftest_prepare(void)
 {
-	if (wanted || replay_wanted())
-		panic_set_exit(end_after_panic);
+	panic_set_exit(end_after_panic);
 }
 
 void selftest_main(const char *filter)

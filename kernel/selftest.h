@@ -57,10 +57,8 @@ bool selftest_walk_every_case(bool on);
 /* Was selftest given on the command line?  *FILTER is "" for all. */
 bool selftest_wanted(const char **filter);
 
-/*
- * If it was, or replay was: a panic from now on, during the rest of the boot as well, prints
- * EXIT 18 and ends the machine.
- */
+/* A panic from now on, during the rest of the boot as well, prints EXIT 18 and
+ * ends the machine. */
 void selftest_prepare(void);
 
 /* Run, print EXIT 16 or EXIT 17, and end the machine. */

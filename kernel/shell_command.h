@@ -61,6 +61,32 @@ extern const struct shell_table shell_swap_commands;
 /* Command INDEX of all tables, or NULL.  Any context. */
 const struct shell_command *shell_command_at(unsigned int index);
 
+/* ---- What the shell holds: kernel/shell_memory.c ------------------------------ */
+
+struct page;
+struct anon_object;
+
+/* The shell's thread holds the block PAGE from now on. */
+void shell_hold(struct page *page);
+
+/* PAGE, or if it is NULL any block: no longer held.  NULL: it was not. */
+struct page *shell_let_go(struct page *page);
+
+/* Free all blocks; how many they were. */
+unsigned long shell_free_blocks(void);
+
+#define SHELL_OBJECTS 16U
+
+/* What `anon` made. */
+struct shell_object {
+	struct anon_object *memory; /* NULL: there is none */
+	uint64_t seed;
+	unsigned long filled; /* its first pages; the others are zero */
+};
+
+/* Object ID, 1 .. SHELL_OBJECTS. */
+struct shell_object *shell_object(unsigned int id);
+
 /* Has the OOM killer chosen the shell?  Then it has given back all that it held,
  * and said so.  Asked by commands that hold memory, whenever they have got
  * some, or none. */
@@ -71,10 +97,7 @@ bool shell_was_killed(void);
 bool shell_interrupted(void);
 
 /* Give back what `alloc` and `anon` took, and say how many of each. */
-void shell_give_back(unsigned long *blocks, unsigned int *objects);
-
-/* Give back all of `anon`; how many objects that was. */
-unsigned int shell_drop_objects(void);
+void shell_give_back(unsigned long *blocks, unsigned int *dropped);
 
 /* ARGV[FROM] .. ARGV[TO-1], a blank between them, cut at SIZE.  Returns
  * BUFFER. */

@@ -4,12 +4,7 @@
  *
  * The shell is a thread like others: what it allocates it allocates in thread
  * context, and its exclusive pages are in its own window.  Ordinary blocks are
- * kept on a list through page->link, which is the holder's while the block is
- * USED; exclusive pages are on the list of their owner.
- *
- * The blocks count as memory of the shell's thread, so that it can be chosen by
- * the OOM killer.  It does not end then: it loses what it held (the reaper may
- * take it), says so, and begins anew.
+ * kept by shell_memory.c; exclusive pages are on the list of their owner.
  */
 #include "kernel/arch/direct_map.h"
 #include "kernel/arch/paging.h"
@@ -29,94 +24,6 @@
 #include "mm/watermark.h"
 
 #define OWNERS_SHOWN 32
-
-/* Blocks that `alloc` took, through page->link; the reaper takes them, too. */
-static struct list held = LIST_INIT(held);
-static struct spinlock held_lock = SPINLOCK_INIT("shell's blocks");
-static struct thread *holder; /* the shell's; not joined while it holds any */
-static uint64_t holder_id;
-
-/* ---- What the shell holds -------------------------------------------------- */
-
-static void hold(struct page *page)
-{
-	holder = current_thread();
-	holder_id = thread_owner_id(holder);
-	__atomic_fetch_add(&holder->rss, 1UL << page->order, __ATOMIC_RELAXED);
-	spin_lock(&held_lock);
-	list_append(&held, &page->link);
-	spin_unlock(&held_lock);
-}
-
-/* PAGE, or if it is NULL any block: no longer held.  NULL: it was not. */
-static struct page *let_go(struct page *page)
-{
-	struct page *found = NULL;
-	struct list *at;
-
-	spin_lock(&held_lock);
-	list_for_each(at, &held) {
-		found = container_of(at, struct page, link);
-		if (page == NULL || found == page)
-			break;
-		found = NULL;
-	}
-	if (found != NULL)
-		list_remove(&found->link);
-	spin_unlock(&held_lock);
-	if (found != NULL)
-		__atomic_fetch_sub(&holder->rss, 1UL << found->order,
-		                   __ATOMIC_RELAXED);
-	return found;
-}
-
-static unsigned long free_all_blocks(void)
-{
-	unsigned long blocks = 0;
-	struct page *page;
-
-	while ((page = let_go(NULL)) != NULL) {
-		__free_pages(page, page->order);
-		blocks++;
-	}
-	return blocks;
-}
-
-static bool reap_shell(uint64_t owner)
-{
-	if (owner == READ_ONCE(holder_id))
-		free_all_blocks();
-	return true;
-}
-
-static struct oom_reaper shell_reaper = {
-	.reap = reap_shell,
-	.link = LIST_INIT(shell_reaper.link),
-};
-
-void shell_give_back(unsigned long *blocks, unsigned int *objects)
-{
-	*blocks = free_all_blocks();
-	*objects = shell_drop_objects();
-}
-
-bool shell_was_killed(void)
-{
-	struct thread *self = current_thread();
-	unsigned long blocks;
-	unsigned int objects;
-
-	oom_register_reaper(&shell_reaper);
-	/* KILLED first: thread_interrupt() sets it last. */
-	if (!thread_has_flags(self, THREAD_KILLED) || shell_interrupted())
-		return false;
-	shell_give_back(&blocks, &objects);
-	oom_pardon(self);
-	console_printf("Killed for its memory:\nthe shell gives back all that "
-	               "it held (%lu blocks, %u objects) and begins anew\n",
-	               blocks, objects);
-	return true;
-}
 
 /* ---- Masks ---------------------------------------------------------------- */
 
@@ -327,7 +234,7 @@ static int run_alloc(int argc, char **argv)
 		return 0;
 	page = alloc_pages(mask, (unsigned int)order);
 	if (page != NULL && !page_is_exclusive(page))
-		hold(page);
+		shell_hold(page);
 	if (shell_was_killed())
 		return 0;
 	if (page == NULL)
@@ -350,7 +257,7 @@ static int run_drain(int argc, char **argv)
 		return 0;
 	while (!shell_interrupted() && (page = alloc_page(mask)) != NULL) {
 		if (!page_is_exclusive(page))
-			hold(page);
+			shell_hold(page);
 		pages++;
 		if (pages % 256 == 0)
 			thread_yield();
@@ -367,7 +274,7 @@ static int run_drain(int argc, char **argv)
 static void free_all(void)
 {
 	const struct owner *owner = current_owner();
-	unsigned long blocks = free_all_blocks();
+	unsigned long blocks = shell_free_blocks();
 	unsigned long pages = 0;
 	struct page *page;
 
@@ -411,7 +318,7 @@ static int run_free(int argc, char **argv)
 	page = find_page(argv);
 	if (page == NULL)
 		return 0;
-	if (let_go(page) != NULL)
+	if (shell_let_go(page) != NULL)
 		__free_pages(page, page->order);
 	else if (page->state == PAGE_OWNED && page->owner == current_owner())
 		exclusive_release(exclusive_address(page));

@@ -16,6 +16,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/lru.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/swap.h"
 

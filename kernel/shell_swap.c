@@ -124,14 +124,7 @@ static int run_swaps(int argc, char **argv __unused)
 
 /* ---- Anonymous memory to try them with ----------------------------------------- */
 
-#define OBJECTS 16U
-#define WORDS   (PAGE_SIZE / sizeof(uint64_t))
-
-static struct {
-	struct anon_object *object;
-	uint64_t seed;
-	unsigned long filled; /* its first pages; the others are zero */
-} kept[OBJECTS + 1];          /* from 1 */
+#define WORDS (PAGE_SIZE / sizeof(uint64_t))
 
 /* One page of contents, and what it should be. */
 static uint64_t is[WORDS];
@@ -140,41 +133,27 @@ static uint64_t should[WORDS];
 /* For object ID, as if it were filled from its first page to its last. */
 static void make_contents(unsigned int id, unsigned long index)
 {
-	struct random random = { kept[id].seed + index * WORDS };
+	struct random random = { shell_object(id)->seed + index * WORDS };
 
 	for (size_t i = 0; i < WORDS; i++)
 		should[i] = random_next(&random);
-}
-
-unsigned int shell_drop_objects(void)
-{
-	unsigned int dropped = 0;
-
-	for (unsigned int id = 1; id <= OBJECTS; id++) {
-		if (kept[id].object == NULL)
-			continue;
-		anon_object_destroy(kept[id].object);
-		kept[id].object = NULL;
-		dropped++;
-	}
-	return dropped;
 }
 
 static int run_create(uint64_t pages)
 {
 	unsigned int id = 1;
 
-	while (id <= OBJECTS && kept[id].object != NULL)
+	while (id <= SHELL_OBJECTS && shell_object(id)->memory != NULL)
 		id++;
-	if (id > OBJECTS) {
-		console_printf("anon: there are %u objects already\n", OBJECTS);
+	if (id > SHELL_OBJECTS) {
+		console_printf("anon: there are %u objects already\n", SHELL_OBJECTS);
 		return 0;
 	}
-	kept[id].object = anon_object_create(pages);
-	kept[id].filled = 0;
+	shell_object(id)->memory = anon_object_create(pages);
+	shell_object(id)->filled = 0;
 	if (shell_was_killed())
 		return 0;
-	if (kept[id].object == NULL)
+	if (shell_object(id)->memory == NULL)
 		console_printf("anon: %s\n", error_text(-ENOMEM));
 	else
 		console_printf("object %u: %llu pages\n", id,
@@ -184,18 +163,18 @@ static int run_create(uint64_t pages)
 
 static void run_fill(unsigned int id, uint64_t seed)
 {
-	unsigned long pages = anon_object_usage(kept[id].object).pages;
+	unsigned long pages = anon_object_usage(shell_object(id)->memory).pages;
 	int error = 0;
 	unsigned long done = 0;
 
-	kept[id].seed = seed;
+	shell_object(id)->seed = seed;
 	while (done < pages && error == 0 && !shell_interrupted()) {
 		make_contents(id, done);
-		error = anon_object_write(kept[id].object, done * PAGE_SIZE,
+		error = anon_object_write(shell_object(id)->memory, done * PAGE_SIZE,
 		                          should, PAGE_SIZE);
 		done += error == 0;
 	}
-	kept[id].filled = max(kept[id].filled, done);
+	shell_object(id)->filled = max(shell_object(id)->filled, done);
 	if (shell_was_killed())
 		return;
 	console_printf("object %u: %lu of %lu pages filled%s%s\n", id, done,
@@ -205,16 +184,16 @@ static void run_fill(unsigned int id, uint64_t seed)
 
 static void run_verify(unsigned int id)
 {
-	unsigned long pages = anon_object_usage(kept[id].object).pages;
+	unsigned long pages = anon_object_usage(shell_object(id)->memory).pages;
 	unsigned long wrong = 0;
 	unsigned long unread = 0;
 	unsigned long i;
 
 	for (i = 0; i < pages && !shell_interrupted(); i++) {
 		make_contents(id, i);
-		if (i >= kept[id].filled)
+		if (i >= shell_object(id)->filled)
 			memset(should, 0, PAGE_SIZE);
-		if (anon_object_read(kept[id].object, i * PAGE_SIZE, is,
+		if (anon_object_read(shell_object(id)->memory, i * PAGE_SIZE, is,
 		                     PAGE_SIZE) != 0)
 			unread++;
 		else if (memcmp(is, should, PAGE_SIZE) != 0)
@@ -228,22 +207,22 @@ static void run_verify(unsigned int id)
 
 static void run_out(unsigned int id)
 {
-	unsigned long pages = anon_object_usage(kept[id].object).pages;
+	unsigned long pages = anon_object_usage(shell_object(id)->memory).pages;
 	int error = 0;
 
 	for (unsigned long i = 0;
 	     i < pages && error == 0 && !shell_interrupted(); i++)
-		error = anon_object_swap_out(kept[id].object, i);
+		error = anon_object_swap_out(shell_object(id)->memory, i);
 	console_printf("object %u: %lu of %lu pages in memory%s%s\n", id,
-	               anon_object_usage(kept[id].object).resident, pages,
+	               anon_object_usage(shell_object(id)->memory).resident, pages,
 	               error == 0 ? "" : ": ",
 	               error == 0 ? "" : error_text(error));
 }
 
 static void run_drop(unsigned int id)
 {
-	anon_object_destroy(kept[id].object);
-	kept[id].object = NULL;
+	anon_object_destroy(shell_object(id)->memory);
+	shell_object(id)->memory = NULL;
 }
 
 static void run_list(void)
@@ -254,12 +233,12 @@ static void run_list(void)
 	if (broken == NULL)
 		broken = anon_check(text, sizeof(text));
 	console_printf("  object    pages resident  swapped\n");
-	for (unsigned int id = 1; id <= OBJECTS; id++) {
+	for (unsigned int id = 1; id <= SHELL_OBJECTS; id++) {
 		struct anon_usage usage;
 
-		if (kept[id].object == NULL)
+		if (shell_object(id)->memory == NULL)
 			continue;
-		usage = anon_object_usage(kept[id].object);
+		usage = anon_object_usage(shell_object(id)->memory);
 		console_printf("%8u %8lu %8lu %8lu\n", id, usage.pages,
 		               usage.resident, usage.swapped);
 	}
@@ -271,9 +250,9 @@ static unsigned int object_number(const char *text)
 {
 	uint64_t id;
 
-	if (shell_number(text, "anon", 1, OBJECTS, &id) != 0)
+	if (shell_number(text, "anon", 1, SHELL_OBJECTS, &id) != 0)
 		return 0;
-	if (kept[id].object != NULL)
+	if (shell_object(id)->memory != NULL)
 		return (unsigned int)id;
 	console_printf("anon: there is no object %u\n", (unsigned int)id);
 	return 0;

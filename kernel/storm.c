@@ -36,6 +36,7 @@
 #include "kernel/timer_rate.h"
 #include "lib/errno.h"
 #include "mm/exclusive.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 
 /* Linked through page->link while they are USED: nobody else uses it then. */

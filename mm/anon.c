@@ -63,6 +63,7 @@
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/page_lock.h"
+#include "mm/swapfile.h"
 
 /* What anonymous pages are taken with: GFP_HIGHUSER_MOVABLE without HARDWALL,
  * which is for user processes and cpusets. */
@@ -111,6 +112,7 @@ void anon_start(void)
 	anon.lock = (struct spinlock)SPINLOCK_INIT("anon");
 	list_init(&anon.objects);
 	anon.users = 0;
+	swapoff_register(anon_unuse);
 }
 
 /* ---- Words ------------------------------------------------------------------- */

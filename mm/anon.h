@@ -25,7 +25,8 @@ struct thread;
 #define ANON_LEAVES     ((PAGE_SIZE - 128) / sizeof(uintptr_t *))
 #define ANON_MAX_PAGES  (ANON_LEAVES * ANON_LEAF_PAGES)
 
-/* No objects.  Once, behind swap_start(). */
+/* No objects; swapoff() empties its areas by anon_unuse().  Once, behind
+ * swap_start(). */
 void anon_start(void);
 
 /*

@@ -8,7 +8,6 @@
  */
 #include "mm/node.h"
 
-#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/exclusive.h"
 #include "mm/watermark.h"
@@ -169,33 +168,4 @@ struct page *node_page(const struct node *node, unsigned long pfn)
 unsigned long node_pfn(const struct node *node, const struct page *page)
 {
 	return node->start_pfn + (unsigned long)(page - node->pages);
-}
-
-static void add_columns(struct page_columns *total,
-                        const struct page_columns *columns)
-{
-	total->free += columns->free;
-	total->parked += columns->parked;
-	total->used += columns->used;
-	total->exclusive += columns->exclusive;
-	total->bad += columns->bad;
-	total->loose += columns->loose;
-	total->reserved += columns->reserved;
-}
-
-const char *node_check(struct node *node, struct page_columns *total,
-                       bool try_lock, char *buffer, size_t size)
-{
-	struct page_columns columns;
-
-	if (total != NULL)
-		*total = (struct page_columns){ 0 };
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		if (zone_check(&node->zone[type], &columns, try_lock, buffer,
-		               size) != NULL)
-			return buffer;
-		if (total != NULL)
-			add_columns(total, &columns);
-	}
-	return exclusive_check(node, try_lock, buffer, size);
 }

@@ -79,13 +79,4 @@ static inline struct zone *page_zone(struct node *node, const struct page *page)
 	return &node->zone[page->zone];
 }
 
-/*
- * mm_check() of any node: every zone by zone_check(), the pool and every owner
- * by exclusive_check().  NULL or a sentence in BUFFER; TRY_LOCK as zone_check().
- * Works in slices, others go on meanwhile: mm/check.h.  *TOTAL, which may be
- * NULL, is the sum over zones that were counted one after the other.
- */
-const char *node_check(struct node *node, struct page_columns *total,
-                       bool try_lock, char *buffer, size_t size);
-
 #endif

@@ -24,7 +24,6 @@
 #include "lib/string.h"
 #include "mm/block.h"
 #include "mm/exclusive.h"
-#include "mm/lru.h"
 #include "mm/page_internal.h"
 #include "mm/watermark.h"
 
@@ -40,19 +39,6 @@ void page_alloc_start(struct node *node)
 struct node *page_alloc_node(void)
 {
 	return the_node;
-}
-
-const char *mm_check(char *buffer, size_t size)
-{
-	struct node *node = page_alloc_node();
-	const char *broken;
-
-	if (node == NULL)
-		return NULL;
-	broken = node_check(node, NULL, false, buffer, size);
-	if (broken == NULL)
-		broken = lru_check(node, buffer, size);
-	return broken;
 }
 
 static void count(struct node *node, enum vmstat_event event)

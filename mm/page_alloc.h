@@ -126,8 +126,4 @@ struct page *virt_to_page(const void *address);
 struct zone *alloc_would_take_from(struct node *node,
                                    const struct alloc_request *request);
 
-/* Check everything: node_check() and lru_check().  NULL, or a sentence in BUFFER.
- * Works in slices, others go on meanwhile: mm/check.h.  Any context but NMI. */
-const char *mm_check(char *buffer, size_t size);
-
 #endif

@@ -17,7 +17,6 @@
 #include "kernel/core/printk.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/lru.h"
 #include "mm/node.h"
 
 #define KB (PAGE_SIZE / KIB)

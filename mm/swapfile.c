@@ -5,11 +5,11 @@
  * swapon: read slot 0, check it, get one page of bookkeeping for each 768
  * slots.  swapoff: no new slots, then everything that is there comes back:
  *
- *	ON --swap_area_going()--> GOING --anon_unuse(), used 0--> OFF
+ *	ON --swap_area_going()--> GOING --unuse(), used 0--> OFF
  *	 ^                          |
  *	 +---- no memory, error ----+
  *
- * A page that is on its way in while anon_unuse() passes by is caught by the
+ * A page that is on its way in while unuse() passes by is caught by the
  * next pass.  While the area is going, no page can leave for it, so each pass
  * finds less; SWAPOFF_PASSES without an end mean that somebody has a page and
  * does not give it back.
@@ -22,12 +22,19 @@
 #include "kernel/core/held.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/anon.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/page_lock.h"
 
 #define SWAPOFF_PASSES 16
+
+/* Brings back what is on an area; mm/user/ registers it. */
+static int (*swapoff_unuse)(unsigned int type);
+
+void swapoff_register(int (*unuse)(unsigned int type))
+{
+	swapoff_unuse = unuse;
+}
 
 /* ---- The pages of bookkeeping ---------------------------------------------- */
 
@@ -149,7 +156,7 @@ static int empty_area(unsigned int type, struct swap_cluster ***clusters)
 	int error = 0;
 
 	for (int pass = 0; pass < SWAPOFF_PASSES; pass++) {
-		error = anon_unuse(type);
+		error = swapoff_unuse != NULL ? swapoff_unuse(type) : 0;
 		if (error == 0)
 			error = swap_area_remove(type, clusters);
 		if (error != -EBUSY)

@@ -26,4 +26,10 @@ __must_check int swapon(struct swap_device *device, int priority,
  */
 __must_check int swapoff(struct swap_device *device);
 
+/*
+ * swapoff() empties an area by UNUSE(TYPE): it brings back all that is on area TYPE,
+ * as anon_unuse() promises.  Once, before any swapoff.
+ */
+void swapoff_register(int (*unuse)(unsigned int type));
+
 #endif

@@ -24,7 +24,7 @@
  * tests/host/example.c is a program of this kind, explained line by line.  C
  * only: the headers are not meant for C++.
  *
- * node_check() (mm/node.h) may be called at any time between two calls of the
+ * node_check() (mm/mm_check.h) may be called at any time between two calls of the
  * allocator and says whether everything adds up; machine_finish() is for the
  * end, and takes the machine apart.
  *
@@ -62,6 +62,7 @@
 #include "lib/types.h"
 #include "mm/exclusive.h"
 #include "mm/gfp.h"
+#include "mm/mm_check.h"
 #include "mm/node.h"
 #include "mm/page_alloc.h"
 #include "mm/watermark.h"

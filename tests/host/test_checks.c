@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/filemap.h"
+#include "mm/mm_check.h"
 #include "mm/page_lock.h"
 #include "mm/show_mem.h"
 #include "tests/host/libmm.h"

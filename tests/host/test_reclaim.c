@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "mm/kswapd.h"
 #include "mm/lru.h"
+#include "mm/mm_check.h"
 #include "mm/page_lock.h"
 #include "mm/reclaim.h"
 #include "mm/reclaim_internal.h"

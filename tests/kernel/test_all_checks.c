@@ -22,6 +22,7 @@
 #include "mm/exclusive.h"
 #include "mm/filemap.h"
 #include "mm/lru.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/page_lock.h"
 #include "mm/swapfile.h"

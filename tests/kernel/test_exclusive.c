@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/exclusive.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/page_state.h"
 #include "tests/kernel/bench.h"

@@ -20,6 +20,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/exclusive.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"
 #include "tests/kernel/nmi_source.h"

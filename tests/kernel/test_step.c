@@ -42,6 +42,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/exclusive.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
