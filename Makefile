@@ -57,7 +57,8 @@ endif
 
 boot_sources   := $(sort $(wildcard boot/*.asm))
 kernel_sources := $(sort $(shell find kernel -name '*.c' -o -name '*.asm'))
-other_sources  := $(sort $(wildcard mm/*.c drivers/*.c lib/*.c))
+mm_sources     := $(sort $(wildcard mm/*.c mm/*/*.c))
+other_sources  := $(mm_sources) $(sort $(wildcard drivers/*.c lib/*.c))
 suite_sources  := $(sort tests/sequence.c tests/suite_memory.c $(foreach d, \
 		    lib core mm drivers kernel,$(wildcard tests/$(d)/*.c)))
 ifneq ($(COVER),)
@@ -315,7 +316,7 @@ boottime:
 
 # mm/ and lib/ with the answers of tests/host/ instead of a machine.  The
 # library is for everybody's programs; the suites are built with sanitizers.
-host_library := $(sort $(wildcard mm/*.c tests/host/machine*.c) \
+host_library := $(mm_sources) $(sort $(wildcard tests/host/machine*.c) \
 	kernel/core/held.c kernel/core/printk_folded.c \
 	$(filter-out lib/string.c,$(wildcard lib/*.c)))
 # Parts of other floors that need no machine, for their suites.
@@ -536,7 +537,7 @@ lint-tidy:
 
 tidy-all: $(tidy_stamps)
 
-lint-rules: $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
+lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(say) RULES tests/lint
 	$(Q)python3 tests/lint/floors.py
 	$(Q)python3 tests/lint/rules.py
@@ -544,7 +545,7 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
 	$(Q)python3 tests/lint/patches.py
 	$(Q)python3 tests/lint/prose.py
 	$(Q)python3 tests/run/mutants.py --check
-	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(wildcard mm/*.c))
+	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)if command -v shellcheck >/dev/null; then \
 		shellcheck $$(grep -lE '^#!/bin/sh' -r iso tests .ci); fi
 

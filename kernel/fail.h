@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/fail.h -- the settings of fault injection, by name (mm/fault_inject.h).
+ * kernel/fail.h -- the settings of fault injection, by name (mm/debug/fault_inject.h).
  */
 #ifndef KERNEL_FAIL_H
 #define KERNEL_FAIL_H

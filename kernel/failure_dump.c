@@ -20,9 +20,9 @@
 #include "kernel/core/printk.h"
 #include "kernel/core/work.h"
 #include "lib/format.h"
+#include "mm/debug/show_mem.h"
 #include "mm/page_alloc.h"
 #include "mm/page_internal.h"
-#include "mm/show_mem.h"
 
 #define DUMP_FRAMES 8
 

@@ -55,9 +55,9 @@
 #include "kernel/thread.h"
 #include "kernel/timer_rate.h"
 #include "lib/random.h"
-#include "mm/anon.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
+#include "mm/user/anon.h"
 #include "mm/watermark.h"
 
 #define PRESSURE_HZ 10000U

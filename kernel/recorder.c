@@ -37,7 +37,7 @@
 #include "kernel/core/printk.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 
 #define RECORD_MAGIC      0x4c425952U /* "LBYR" */

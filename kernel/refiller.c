@@ -17,9 +17,9 @@
 
 #include "kernel/core/panic.h"
 #include "kernel/thread.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
-#include "mm/shrinker.h"
+#include "mm/reclaim/shrinker.h"
 
 static struct wait_queue refiller_queue = WAIT_QUEUE_INIT(refiller_queue);
 static bool paused;

@@ -44,7 +44,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "tests/suite.h"

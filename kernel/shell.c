@@ -28,7 +28,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/gfp.h"
-#include "mm/oom.h"
+#include "mm/reclaim/oom.h"
 
 #define PROMPT "labyrinth> "
 

@@ -15,7 +15,7 @@
 #include "kernel/shell_command.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 
 #define ROUNDS 1000

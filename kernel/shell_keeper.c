@@ -30,7 +30,7 @@
 #include "kernel/shell.h"
 #include "kernel/shell_command.h"
 #include "kernel/thread.h"
-#include "mm/anon.h"
+#include "mm/user/anon.h"
 
 static struct {
 	struct work work;

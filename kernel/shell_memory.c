@@ -18,9 +18,9 @@
 #include "kernel/core/lock.h"
 #include "kernel/core/sched.h"
 #include "kernel/shell_command.h"
-#include "mm/anon.h"
-#include "mm/oom.h"
 #include "mm/page_alloc.h"
+#include "mm/reclaim/oom.h"
+#include "mm/user/anon.h"
 
 static struct list held = LIST_INIT(held);
 static struct spinlock held_lock = SPINLOCK_INIT("shell's blocks");

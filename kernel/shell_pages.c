@@ -18,9 +18,9 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/exclusive.h"
-#include "mm/oom.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/reclaim/oom.h"
 #include "mm/watermark.h"
 
 #define OWNERS_SHOWN 32

@@ -15,10 +15,10 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/lru.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
-#include "mm/swap.h"
+#include "mm/reclaim/lru.h"
+#include "mm/swap/swap.h"
 
 /* A zone's numbers at one moment. */
 struct zone_copy {

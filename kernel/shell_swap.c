@@ -23,10 +23,10 @@
 #include "lib/parse.h"
 #include "lib/random.h"
 #include "lib/string.h"
-#include "mm/anon.h"
-#include "mm/oom.h"
 #include "mm/page_alloc.h"
-#include "mm/swapfile.h"
+#include "mm/reclaim/oom.h"
+#include "mm/swap/swapfile.h"
+#include "mm/user/anon.h"
 
 /* ---- swapon, swapoff, swaps ------------------------------------------------ */
 
@@ -146,7 +146,8 @@ static int run_create(uint64_t pages)
 	while (id <= SHELL_OBJECTS && shell_object(id)->memory != NULL)
 		id++;
 	if (id > SHELL_OBJECTS) {
-		console_printf("anon: there are %u objects already\n", SHELL_OBJECTS);
+		console_printf("anon: there are %u objects already\n",
+		               SHELL_OBJECTS);
 		return 0;
 	}
 	shell_object(id)->memory = anon_object_create(pages);
@@ -170,8 +171,8 @@ static void run_fill(unsigned int id, uint64_t seed)
 	shell_object(id)->seed = seed;
 	while (done < pages && error == 0 && !shell_interrupted()) {
 		make_contents(id, done);
-		error = anon_object_write(shell_object(id)->memory, done * PAGE_SIZE,
-		                          should, PAGE_SIZE);
+		error = anon_object_write(shell_object(id)->memory,
+		                          done * PAGE_SIZE, should, PAGE_SIZE);
 		done += error == 0;
 	}
 	shell_object(id)->filled = max(shell_object(id)->filled, done);
@@ -193,8 +194,8 @@ static void run_verify(unsigned int id)
 		make_contents(id, i);
 		if (i >= shell_object(id)->filled)
 			memset(should, 0, PAGE_SIZE);
-		if (anon_object_read(shell_object(id)->memory, i * PAGE_SIZE, is,
-		                     PAGE_SIZE) != 0)
+		if (anon_object_read(shell_object(id)->memory, i * PAGE_SIZE,
+		                     is, PAGE_SIZE) != 0)
 			unread++;
 		else if (memcmp(is, should, PAGE_SIZE) != 0)
 			wrong++;
@@ -214,8 +215,8 @@ static void run_out(unsigned int id)
 	     i < pages && error == 0 && !shell_interrupted(); i++)
 		error = anon_object_swap_out(shell_object(id)->memory, i);
 	console_printf("object %u: %lu of %lu pages in memory%s%s\n", id,
-	               anon_object_usage(shell_object(id)->memory).resident, pages,
-	               error == 0 ? "" : ": ",
+	               anon_object_usage(shell_object(id)->memory).resident,
+	               pages, error == 0 ? "" : ": ",
 	               error == 0 ? "" : error_text(error));
 }
 

@@ -21,11 +21,11 @@
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/anon.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
-#include "mm/page_lock.h"
+#include "mm/reclaim/page_lock.h"
 #include "mm/scope.h"
+#include "mm/user/anon.h"
 
 /* `storm` alone: 10 kHz, three acts of 10000 ticks. */
 #define STORM_HZ    10000U

@@ -35,7 +35,7 @@
 #include "kernel/refiller.h"
 #include "kernel/timer_rate.h"
 #include "lib/errno.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 

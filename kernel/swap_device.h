@@ -5,7 +5,7 @@
 #ifndef KERNEL_SWAP_DEVICE_H
 #define KERNEL_SWAP_DEVICE_H
 
-#include "mm/swap.h"
+#include "mm/swap/swap.h"
 
 /* The swap device on block device NAME ("hda2"), always the same one for a name.
  * NULL: there is no such disk or partition.  Thread context. */

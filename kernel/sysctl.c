@@ -28,9 +28,9 @@
 #include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
-#include "mm/exclusive.h"
-#include "mm/flusher.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/node.h"
+#include "mm/reclaim/flusher.h"
 #include "mm/watermark.h"
 
 #define CENTISECOND 10000UL /* microseconds */

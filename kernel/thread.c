@@ -31,8 +31,8 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/anon.h"
 #include "mm/page_alloc.h"
+#include "mm/user/anon.h"
 
 enum slot_state {
 	SLOT_FREE,

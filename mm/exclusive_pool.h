@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mm/exclusive_pool.h -- the data of the pool of parked frames (a part of
- * struct node).  What is done with it: mm/exclusive.h.
+ * struct node).  What is done with it: mm/exclusive/exclusive.h.
  */
 #ifndef MM_EXCLUSIVE_POOL_H
 #define MM_EXCLUSIVE_POOL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mm/lru_state.h -- the data of reclaim: a part of each zone, and one of the
- * node.  What is done with it: mm/lru.h, mm/reclaim.h, mm/kswapd.h.
+ * node.  What is done with it: mm/reclaim/lru.h, mm/reclaim/reclaim.h, mm/reclaim/kswapd.h.
  */
 #ifndef MM_LRU_STATE_H
 #define MM_LRU_STATE_H

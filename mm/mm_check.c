@@ -7,12 +7,12 @@
 #include "mm/mm_check.h"
 
 #include "lib/format.h"
-#include "mm/exclusive.h"
-#include "mm/lru.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/reclaim/lru.h"
 
 static void mm_check_add_columns(struct page_columns *total,
-                        const struct page_columns *columns)
+                                 const struct page_columns *columns)
 {
 	total->free += columns->free;
 	total->parked += columns->parked;

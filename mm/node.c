@@ -9,7 +9,7 @@
 #include "mm/node.h"
 
 #include "lib/string.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/watermark.h"
 
 /* One dump of a failed request in ten seconds, as Linux. */

@@ -7,11 +7,11 @@
 #define MM_NODE_H
 
 #include "kernel/core/printk.h"
+#include "mm/debug/fault_inject.h"
+#include "mm/debug/trace.h"
+#include "mm/debug/vmstat.h"
 #include "mm/exclusive_pool.h"
-#include "mm/fault_inject.h"
 #include "mm/recovery.h"
-#include "mm/trace.h"
-#include "mm/vmstat.h"
 #include "mm/writeback_state.h"
 #include "mm/zone.h"
 

@@ -24,7 +24,7 @@
  * FREE, so never exclusive either: a block that is freed with a mapping is BAD.
  *
  * PARKED, OWNED and HANDOVER are the states of an exclusive page: see
- * mm/exclusive.h.  BAD pages are never used again.
+ * mm/exclusive/exclusive.h.  BAD pages are never used again.
  */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
@@ -61,7 +61,7 @@ enum page_flag {
  * page->bits, most by Linux's names; mm/page_bits.h changes them.
  */
 enum page_bit {
-	PG_locked,      /* somebody works on it: mm/page_lock.h */
+	PG_locked,      /* somebody works on it: mm/reclaim/page_lock.h */
 	PG_referenced,  /* used since reclaim looked at it last */
 	PG_uptodate,    /* holds what the disk holds, or newer */
 	PG_dirty,       /* newer than the disk */

@@ -23,7 +23,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/block.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
 #include "mm/watermark.h"
 

@@ -14,8 +14,8 @@
 #ifndef MM_PAGE_ALLOC_H
 #define MM_PAGE_ALLOC_H
 
+#include "mm/debug/show_mem.h"
 #include "mm/node.h"
-#include "mm/show_mem.h"
 
 /* From now on alloc_pages() works, on NODE. */
 void page_alloc_start(struct node *node);

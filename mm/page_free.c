@@ -20,7 +20,7 @@
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
 #include "mm/block.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"
 

@@ -52,7 +52,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "kernel/core/watchdog.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
 #include "mm/scope.h"
 #include "mm/watermark.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mm/writeback_state.h -- the data of writing back: a part of the node.  What is
- * done with it: mm/page_writeback.h, mm/flusher.h.
+ * done with it: mm/reclaim/page_writeback.h, mm/reclaim/flusher.h.
  */
 #ifndef MM_WRITEBACK_STATE_H
 #define MM_WRITEBACK_STATE_H

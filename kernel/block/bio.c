@@ -13,8 +13,8 @@
 #include "kernel/core/held.h"
 #include "kernel/core/panic.h"
 #include "lib/string.h"
-#include "mm/mempool.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/mempool.h"
 
 static_assert(BIO_COUNT <= PAGE_SIZE / sizeof(struct bio), "one page");
 

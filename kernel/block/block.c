@@ -54,7 +54,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
-#include "mm/reclaim.h"
+#include "mm/reclaim/reclaim.h"
 
 #define SECOND        1000000ULL
 #define LIMIT_DEFAULT 30 /* seconds, Linux's */

@@ -25,7 +25,7 @@
 
 enum held_kind {
 	HELD_MUTEX,
-	HELD_PAGE_LOCK, /* mm/page_lock.h */
+	HELD_PAGE_LOCK, /* mm/reclaim/page_lock.h */
 	HELD_PIN,       /* a reference for as long as it works with a page */
 	HELD_SCOPE,     /* mm/scope.h */
 	HELD_DEVICE,    /* claimed: a disk, a partition, a place to swap to */

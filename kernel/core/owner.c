@@ -4,7 +4,7 @@
  *
  * Numbers count up from 1 and are never given twice: a page that remembers who
  * took it cannot mean somebody else years later.  Some are never given at all
- * (mm/exclusive_owner.c).  After OWNER_ID_MAX there are no more.
+ * (mm/exclusive/exclusive_owner.c).  After OWNER_ID_MAX there are no more.
  *
  * The names of the last 256 owners are kept after their end, for the reports
  * that come later ("freed by ..."); slot ID % 256 belongs to number ID.  The

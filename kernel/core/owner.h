@@ -4,7 +4,7 @@
  *
  * An owner has a name, a number that is never used twice, and a window
  * (kernel/arch/window.h) in which its exclusive pages appear while it runs.
- * Threads and interrupt registrations embed one.  mm/exclusive.c registers the
+ * Threads and interrupt registrations embed one.  mm/exclusive/exclusive.c registers the
  * provider that gives an owner its window and takes its pages back at the end.
  *
  * Whoever names somebody else names him by his number: thread_owner_id(),
@@ -22,7 +22,7 @@
 
 #define OWNER_NAME_SIZE 24
 
-/* The greatest number: a trace record has 48 bits for one (mm/trace.h).  A
+/* The greatest number: a trace record has 48 bits for one (mm/debug/trace.h).  A
  * million owners a second use them up in nine years. */
 #define OWNER_ID_MAX    ((1ULL << 48) - 1)
 

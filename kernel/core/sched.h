@@ -92,7 +92,7 @@ struct thread {
 	bool on_cpu;           /* (s) some CPU uses its registers and stack */
 	bool memory_wait_told; /* watchdog.c's */
 	bool lock_wait_told;   /* the same */
-	bool make_it_fail;     /* mm/fault_inject.c's; (t) these four */
+	bool make_it_fail;     /* mm/debug/fault_inject.c's; (t) these four */
 	bool fail_for_ever;
 	unsigned int fail_nth; /* requests until one fails; 0: none */
 	unsigned int fail_failed;

@@ -33,7 +33,7 @@
 
 #include "kernel/block/block.h"
 #include "kernel/fs/ext2_format.h"
-#include "mm/filemap.h"
+#include "mm/user/filemap.h"
 
 struct ext2;
 

@@ -2,7 +2,7 @@
 /*
  * kernel/fs/ext2_file.c -- the contents of files.
  *
- * A file's bytes are in the page cache (mm/filemap.h); a page holds one, two or
+ * A file's bytes are in the page cache (mm/user/filemap.h); a page holds one, two or
  * four blocks, which may lie anywhere on the disk.  A write finds a place on the
  * disk for each block that it touches, and then changes the page.  So a page that
  * is dirty has its blocks, and writing it out allocates nothing:
@@ -23,11 +23,11 @@
  */
 #include "kernel/fs/ext2_internal.h"
 #include "lib/string.h"
-#include "mm/lru.h"
 #include "mm/page_alloc.h"
-#include "mm/page_lock.h"
-#include "mm/page_writeback.h"
-#include "mm/reclaim.h"
+#include "mm/reclaim/lru.h"
+#include "mm/reclaim/page_lock.h"
+#include "mm/reclaim/page_writeback.h"
+#include "mm/reclaim/reclaim.h"
 
 /* So many bytes are written under the mutex, and then the limit of dirty pages
  * is looked at: sixteen pages. */

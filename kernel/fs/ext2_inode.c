@@ -27,7 +27,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
-#include "mm/reclaim.h"
+#include "mm/reclaim/reclaim.h"
 
 /* ---- Cutting pages ---------------------------------------------------------- */
 

@@ -18,9 +18,9 @@
 #include "kernel/core/printk.h"
 #include "kernel/fs/ext2.h"
 #include "lib/errno.h"
-#include "mm/flusher.h"
 #include "mm/gfp.h"
-#include "mm/shrinker.h"
+#include "mm/reclaim/flusher.h"
+#include "mm/reclaim/shrinker.h"
 
 #define EXT2_GFP        GFP_NOFS
 #define EXT2_HASH_LISTS 64

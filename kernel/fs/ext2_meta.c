@@ -18,8 +18,8 @@
 #include "kernel/fs/ext2_internal.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
-#include "mm/page_lock.h"
-#include "mm/reclaim.h"
+#include "mm/reclaim/page_lock.h"
+#include "mm/reclaim/reclaim.h"
 
 /* ---- To and from the disk -------------------------------------------------- */
 

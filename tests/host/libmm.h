@@ -60,7 +60,7 @@
 #include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/types.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/gfp.h"
 #include "mm/mm_check.h"
 #include "mm/node.h"

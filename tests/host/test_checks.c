@@ -9,10 +9,10 @@
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
-#include "mm/filemap.h"
+#include "mm/debug/show_mem.h"
 #include "mm/mm_check.h"
-#include "mm/page_lock.h"
-#include "mm/show_mem.h"
+#include "mm/reclaim/page_lock.h"
+#include "mm/user/filemap.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
 

@@ -10,7 +10,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
-#include "mm/page_lock.h"
+#include "mm/reclaim/page_lock.h"
 #include "tests/host/ext2_image.h"
 #include "tests/suite.h"
 

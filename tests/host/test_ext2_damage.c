@@ -9,9 +9,9 @@
 #include "lib/format.h"
 #include "lib/random.h"
 #include "lib/string.h"
-#include "mm/lru.h"
 #include "mm/page_alloc.h"
-#include "mm/page_lock.h"
+#include "mm/reclaim/lru.h"
+#include "mm/reclaim/page_lock.h"
 #include "tests/host/ext2_image.h"
 #include "tests/suite.h"
 

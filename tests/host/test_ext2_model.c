@@ -12,7 +12,7 @@
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
-#include "mm/shrinker.h"
+#include "mm/reclaim/shrinker.h"
 #include "tests/host/ext2_image.h"
 #include "tests/suite.h"
 

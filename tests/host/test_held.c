@@ -7,9 +7,9 @@
 
 #include "kernel/core/held.h"
 #include "kernel/core/mutex.h"
-#include "mm/anon.h"
-#include "mm/page_lock.h"
+#include "mm/reclaim/page_lock.h"
 #include "mm/scope.h"
+#include "mm/user/anon.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
 

@@ -6,7 +6,7 @@
  */
 #include "kernel/arch/copy.h"
 #include "lib/string.h"
-#include "mm/anon.h"
+#include "mm/user/anon.h"
 #include "tests/host/ext2_image.h"
 #include "tests/suite.h"
 

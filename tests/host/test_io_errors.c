@@ -12,10 +12,10 @@
 
 #include "kernel/fs/ext2_internal.h"
 #include "lib/string.h"
-#include "mm/anon.h"
-#include "mm/lru.h"
 #include "mm/page_alloc.h"
-#include "mm/swapfile.h"
+#include "mm/reclaim/lru.h"
+#include "mm/swap/swapfile.h"
+#include "mm/user/anon.h"
 #include "tests/host/ext2_image.h"
 #include "tests/mm/ram_swap.h"
 #include "tests/suite.h"

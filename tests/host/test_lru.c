@@ -4,8 +4,8 @@
  */
 #include "lib/random.h"
 #include "lib/string.h"
-#include "mm/lru.h"
-#include "mm/page_lock.h"
+#include "mm/reclaim/lru.h"
+#include "mm/reclaim/page_lock.h"
 #include "tests/host/libmm.h"
 #include "tests/mm/space.h"
 #include "tests/suite.h"

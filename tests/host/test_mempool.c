@@ -8,7 +8,7 @@
 #include "kernel/core/clock.h"
 #include "lib/random.h"
 #include "lib/string.h"
-#include "mm/mempool.h"
+#include "mm/slab/mempool.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
 

@@ -5,7 +5,7 @@
  */
 #include "lib/random.h"
 #include "lib/string.h"
-#include "mm/oom.h"
+#include "mm/reclaim/oom.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
 

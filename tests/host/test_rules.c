@@ -23,8 +23,8 @@
  */
 #include "lib/random.h"
 #include "lib/string.h"
-#include "mm/kswapd.h"
-#include "mm/reclaim_internal.h"
+#include "mm/reclaim/kswapd.h"
+#include "mm/reclaim/reclaim_internal.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
 

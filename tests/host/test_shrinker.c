@@ -7,8 +7,8 @@
  * batches of 128.
  */
 #include "lib/random.h"
-#include "mm/reclaim.h"
-#include "mm/shrinker.h"
+#include "mm/reclaim/reclaim.h"
+#include "mm/reclaim/shrinker.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
 

@@ -4,7 +4,7 @@
 #include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/fault_inject.h"
+#include "mm/debug/fault_inject.h"
 #include "mm/page_alloc.h"
 #include "tests/suite.h"
 

@@ -16,9 +16,9 @@
 #include "lib/errno.h"
 #include "lib/random.h"
 #include "lib/string.h"
-#include "mm/exclusive.h"
-#include "mm/mempool.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/mempool.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
 

@@ -22,7 +22,7 @@
 #include "kernel/shell_command.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/fault_inject.h"
+#include "mm/debug/fault_inject.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"

@@ -16,8 +16,8 @@
 #include "kernel/core/semaphore.h"
 #include "kernel/thread.h"
 #include "lib/string.h"
-#include "mm/mempool.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/mempool.h"
 #include "tests/suite.h"
 
 SUITE(life);

@@ -22,7 +22,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/irq.h"
 #include "kernel/thread.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
 

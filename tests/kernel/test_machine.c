@@ -18,7 +18,7 @@
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/memmap.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"

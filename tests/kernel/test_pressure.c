@@ -10,7 +10,7 @@
 #include "kernel/swap_device.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
-#include "mm/swapfile.h"
+#include "mm/swap/swapfile.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
 

@@ -11,7 +11,7 @@
 #include "kernel/refiller.h"
 #include "kernel/selftest.h"
 #include "lib/string.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 #include "tests/suite.h"
 

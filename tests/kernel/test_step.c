@@ -41,7 +41,7 @@
 #include "lib/errno.h"
 #include "lib/parse.h"
 #include "lib/string.h"
-#include "mm/exclusive.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"

@@ -6,7 +6,7 @@
 #include "drivers/pit.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/nmi.h"
-#include "mm/trace.h"
+#include "mm/debug/trace.h"
 #include "tests/kernel/nmi_source.h"
 #include "tests/suite.h"
 

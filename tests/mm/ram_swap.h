@@ -6,7 +6,7 @@
 #ifndef TESTS_MM_RAM_SWAP_H
 #define TESTS_MM_RAM_SWAP_H
 
-#include "mm/swap.h"
+#include "mm/swap/swap.h"
 
 #define RAM_SWAP_PAGES   256U
 #define RAM_SWAP_PENDING 256U

@@ -5,9 +5,9 @@
 #include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/lru.h"
 #include "mm/page_alloc.h"
-#include "mm/page_lock.h"
+#include "mm/reclaim/lru.h"
+#include "mm/reclaim/page_lock.h"
 
 static struct space *space_of(const struct page *page)
 {

@@ -6,7 +6,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
-#include "mm/fault_inject.h"
+#include "mm/debug/fault_inject.h"
 #include "mm/page_alloc.h"
 #include "tests/mm/private_node.h"
 #include "tests/suite.h"

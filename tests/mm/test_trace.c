@@ -5,8 +5,8 @@
  */
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/debug/trace.h"
 #include "mm/page_alloc.h"
-#include "mm/trace.h"
 #include "tests/mm/private_node.h"
 #include "tests/suite.h"
 

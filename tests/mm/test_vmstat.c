@@ -3,7 +3,7 @@
  * tests/mm/test_vmstat.c -- the event counters: names, and what they count.
  */
 #include "lib/string.h"
-#include "mm/vmstat.h"
+#include "mm/debug/vmstat.h"
 #include "tests/suite.h"
 
 SUITE(vmstat);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/debug/fault_inject.c -- allocations that fail on request.
+ *
+ * The code behind a failed allocation hardly ever runs, and so is hardly ever
+ * right.  Here it runs: a request that was legal is answered NULL at the door,
+ * before anything has happened.
+ *
+ * The place is Linux's: behind the checks of the mask, before the first pass
+ * (mm/page_alloc.c, prepare_alloc_pages()).  The order of the questions decides
+ * what a run can be predicted to do, and is Linux's, too (lib/fault-inject.c,
+ * should_fail_ex(); mm/fail_page_alloc.c).  Two differences: fail_nth counts
+ * every request of the thread, also those that min_order and the ignore flags
+ * spare; and the probability comes from a seed.
+ *
+ * Locking: none.  What several may change is changed atomically; two requests
+ * at one moment may both pass a limit that one of them used up, as in Linux.
+ */
+#include "mm/debug/fault_inject.h"
+
+#include "kernel/core/context.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/sched.h"
+#include "lib/random.h"
+#include "mm/node.h"
+
+void fault_attr_init(struct fault_attr *attr)
+{
+	*attr = (struct fault_attr){
+		.interval = 1,
+		.times = 1,
+		.verbose = 2,
+		.min_order = 1,
+		.ignore_gfp_wait = true,
+		.ignore_gfp_highmem = true,
+	};
+}
+
+/* ---- fail_nth --------------------------------------------------------------- */
+
+void fail_nth_set(struct thread *thread, unsigned int nth, bool for_ever)
+{
+	thread->fail_for_ever = for_ever;
+	thread->fail_failed = 0;
+	WRITE_ONCE(thread->fail_nth, nth);
+}
+
+unsigned int fail_nth_failed(const struct thread *thread)
+{
+	return READ_ONCE(thread->fail_failed);
+}
+
+/* The running thread, if it is the one that asks: not in an interrupt. */
+static struct thread *asking_thread(void)
+{
+	return in_interrupt() ? NULL : current_thread();
+}
+
+/* One more request of a thread with fail_nth: is it its turn? */
+static bool nth_is_due(struct thread *thread)
+{
+	if (thread->fail_nth > 1) {
+		thread->fail_nth--;
+		return false;
+	}
+	if (!thread->fail_for_ever)
+		thread->fail_nth = 0;
+	thread->fail_failed++;
+	return true;
+}
+
+/* ---- fail_page_alloc ---------------------------------------------------------- */
+
+/* Take AMOUNT from the space if there is more than that: the request is
+ * spared. */
+static bool spend_space(struct fault_attr *attr, int amount)
+{
+	if (__atomic_load_n(&attr->space, __ATOMIC_RELAXED) <= amount)
+		return false;
+	__atomic_fetch_sub(&attr->space, amount, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* One failure less is left, unless any number is allowed, or none is left. */
+static void use_up_times(struct fault_attr *attr)
+{
+	int seen = __atomic_load_n(&attr->times, __ATOMIC_RELAXED);
+
+	while (seen > 0) {
+		if (__atomic_compare_exchange_n(&attr->times, &seen, seen - 1,
+		                                false, __ATOMIC_RELAXED,
+		                                __ATOMIC_RELAXED))
+			return;
+	}
+}
+
+static bool spared_by_mask(const struct fault_attr *attr, gfp_t gfp,
+                           unsigned int order)
+{
+	return order < attr->min_order ||
+	       (attr->ignore_gfp_highmem && gfp_is_highmem(gfp)) ||
+	       (attr->ignore_gfp_wait && gfpflags_allow_blocking(gfp));
+}
+
+static bool spared_by_thread(const struct fault_attr *attr)
+{
+	const struct thread *thread = asking_thread();
+
+	return attr->task_filter && (thread == NULL || !thread->make_it_fail);
+}
+
+/* Number COUNT of the stream that the seed begins. */
+static bool chance(const struct fault_attr *attr, uint64_t count)
+{
+	struct random random = { attr->seed + count };
+
+	return random_below(&random, 100) < attr->probability;
+}
+
+static bool attr_is_due(struct fault_attr *attr, unsigned int order)
+{
+	uint64_t count;
+
+	if (attr->probability == 0 || spared_by_thread(attr))
+		return false;
+	if (READ_ONCE(attr->times) == 0 || spend_space(attr, 1 << order))
+		return false;
+	count = __atomic_add_fetch(&attr->count, 1, __ATOMIC_RELAXED);
+	if (attr->interval > 1 && count % attr->interval != 0)
+		return false;
+	if (!chance(attr, count))
+		return false;
+	use_up_times(attr);
+	return true;
+}
+
+/* ---- The question ---------------------------------------------------------------- */
+
+static void report(const struct fault_attr *attr, gfp_t gfp, unsigned int order)
+{
+	char names[160];
+
+	if (attr->verbose == 0 || gfp_is_silent(gfp))
+		return;
+	pr_notice("FAULT_INJECTION: forcing a failure of order:%u, "
+	          "mode:%#x(%s) by %s: interval %u, probability %u, space %d, "
+	          "times %d\n",
+	          order, gfp, gfp_format(names, sizeof(names), gfp),
+	          context_name(), attr->interval, attr->probability,
+	          attr->space, attr->times);
+	if (attr->verbose > 1)
+		backtrace_print(NULL);
+}
+
+static bool is_due(struct fault_attr *attr, gfp_t gfp, unsigned int order)
+{
+	struct thread *thread = asking_thread();
+
+	if (thread != NULL && thread->fail_nth != 0)
+		return nth_is_due(thread);
+	return !spared_by_mask(attr, gfp, order) && attr_is_due(attr, order);
+}
+
+bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order)
+{
+	struct fault_attr *attr = &node->fail_page_alloc;
+
+	if (gfp_is_nofail(gfp) || !is_due(attr, gfp, order))
+		return false;
+	vmstat_add(&node->stat, VMSTAT_fault_injected, 1);
+	trace_fault_injected(&node->trace, order, gfp);
+	report(attr, gfp, order);
+	return true;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/debug/fault_inject.h -- allocations that fail on request.
+ *
+ * Two ways, as in Linux (Documentation/fault-injection/fault-injection.rst):
+ *
+ *	fail_page_alloc	some requests of everybody, chosen by the attributes below
+ *	fail_nth	the Nth request of one thread, or all from the Nth on
+ *
+ * The settings of fail_page_alloc belong to a node; those of fail_nth to a
+ * thread (struct thread), and it fails on every node.
+ */
+#ifndef MM_FAULT_INJECT_H
+#define MM_FAULT_INJECT_H
+
+#include "lib/types.h"
+#include "mm/gfp.h"
+
+struct node;
+struct thread;
+
+/* Any number of failures. */
+#define FAULT_TIMES_ALL (-1)
+
+/* Linux's attributes and defaults: fail_page_alloc in debugfs.  May be changed
+ * at any time. */
+struct fault_attr {
+	unsigned int probability; /* percent; 0, the default: never */
+	unsigned int interval;    /* at most each INTERVALth request; 1 */
+	int times;                /* so many failures and no more; 1 */
+	int space;                /* so many pages are spared first; 0 */
+	unsigned int verbose;     /* 0 nothing, 1 a line, 2 and the stack; 2 */
+	unsigned int min_order;   /* smaller requests are spared; 1 */
+	bool task_filter;         /* only threads with make_it_fail */
+	bool ignore_gfp_wait;     /* spare __GFP_DIRECT_RECLAIM; true */
+	bool ignore_gfp_highmem;  /* spare __GFP_HIGHMEM; true */
+	uint64_t count; /* atomic: requests that came to the interval */
+	uint64_t seed;  /* of the probability; with count the same
+	                           * requests fail again */
+};
+
+void fault_attr_init(struct fault_attr *attr);
+
+/*
+ * Shall the request fail?  Linux's name.  If so it is counted (fault_injected)
+ * and traced, and told unless the mask has __GFP_NOWARN.  __GFP_NOFAIL never
+ * fails.  In this order:
+ *
+ *	fail_nth of the running thread (then the rest is not asked)
+ *	min_order, __GFP_HIGHMEM, __GFP_DIRECT_RECLAIM
+ *	probability 0; task filter; times; space; interval; probability
+ *
+ * Any context but NMI, no lock held.
+ */
+bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order);
+
+/*
+ * The Nth request of THREAD from now on fails, N >= 1; FOR_EVER: and all behind
+ * it.  0: none.  What an interrupt asks for on top of THREAD does not count.
+ */
+void fail_nth_set(struct thread *thread, unsigned int nth, bool for_ever);
+
+/* How many requests of THREAD have failed since fail_nth_set(). */
+unsigned int fail_nth_failed(const struct thread *thread);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/debug/show_mem.c -- the memory report.
+ *
+ * The consoles get a summary, which leaves room on a screen for who asked and from
+ * where; the log gets all (LOG_DEBUG), and so do the consoles in a panic.
+ *
+ * The report has the lines of Linux's (mm/debug/show_mem.c), less the columns of what
+ * Labyrinth has not.  Linux's line of a zone would be longer than a line of the log
+ * can be: the lists have one of their own, and so has what Linux has not.
+ *
+ * It reads without locks: a number may be old when it is printed.
+ */
+#include "mm/debug/show_mem.h"
+
+#include "kernel/core/panic.h"
+#include "kernel/core/printk.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/node.h"
+
+#define KB (PAGE_SIZE / KIB)
+
+/* A line for who reads the log.  In a panic nobody can any more. */
+static void show_detail(const char *format, ...) __printf(1, 2);
+static void show_detail(const char *format, ...)
+{
+	char text[PRINTK_FOLDED_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vscnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (panic_in_progress())
+		printk_folded(LOG_WARNING, "%s", text);
+	else
+		pr_debug("%s\n", text);
+}
+
+/* The sum of a field over all zones of REPORT. */
+#define SUM(report, field)                                                     \
+	({                                                                     \
+		unsigned long sum = 0;                                         \
+                                                                               \
+		for (unsigned int type = 0; type < ZONE_COUNT; type++)         \
+			sum += READ_ONCE((report)->zone[type].field);          \
+		sum;                                                           \
+	})
+
+/* In pages: what fits a screen together with who asked, and from where. */
+static void show_summary(const struct mem_report *report)
+{
+	pr_warn("pages      free     min    high  parked    anon    file "
+	        "managed\n");
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &report->zone[type];
+		const unsigned long *list = zone->lru.count;
+
+		if (zone->managed == 0)
+			continue;
+		pr_warn("%-7s%8lu%8lu%8lu%8lu%8lu%8lu%8lu\n", zone->name,
+		        zone->free_pages, zone->watermark[WMARK_MIN],
+		        zone->watermark[WMARK_HIGH], zone->parked_pages,
+		        list[LRU_ACTIVE_ANON] + list[LRU_INACTIVE_ANON],
+		        list[LRU_ACTIVE_FILE] + list[LRU_INACTIVE_FILE],
+		        zone->managed);
+	}
+}
+
+/* In pages, of all zones; and so are the next. */
+static void show_lists(const struct mem_report *report)
+{
+	show_detail("active_anon:%lu inactive_anon:%lu isolated_anon:%lu",
+	            SUM(report, lru.count[LRU_ACTIVE_ANON]),
+	            SUM(report, lru.count[LRU_INACTIVE_ANON]),
+	            SUM(report, lru.isolated[LRU_ANON]));
+	show_detail(" active_file:%lu inactive_file:%lu isolated_file:%lu",
+	            SUM(report, lru.count[LRU_ACTIVE_FILE]),
+	            SUM(report, lru.count[LRU_INACTIVE_FILE]),
+	            SUM(report, lru.isolated[LRU_FILE]));
+}
+
+static void show_other_pages(const struct mem_report *report)
+{
+	show_detail(" unevictable:%lu dirty:%lu writeback:%lu",
+	            SUM(report, lru.count[LRU_UNEVICTABLE]),
+	            SUM(report, lru.file_dirty), SUM(report, lru.writeback));
+	show_detail(" free:%lu free_pcp:0 free_cma:0", SUM(report, free_pages));
+}
+
+/* In kilobytes.  There is one node. */
+static void show_node(const struct mem_report *report)
+{
+	show_detail("Node 0 active_anon:%lukB inactive_anon:%lukB "
+	            "active_file:%lukB inactive_file:%lukB unevictable:%lukB "
+	            "dirty:%lukB writeback:%lukB all_unreclaimable? %s",
+	            SUM(report, lru.count[LRU_ACTIVE_ANON]) * KB,
+	            SUM(report, lru.count[LRU_INACTIVE_ANON]) * KB,
+	            SUM(report, lru.count[LRU_ACTIVE_FILE]) * KB,
+	            SUM(report, lru.count[LRU_INACTIVE_FILE]) * KB,
+	            SUM(report, lru.count[LRU_UNEVICTABLE]) * KB,
+	            SUM(report, lru.file_dirty) * KB,
+	            SUM(report, lru.writeback) * KB,
+	            report->hopeless ? "yes" : "no");
+}
+
+/* "Node 0 Normal: 3*4kB 1*8kB ... = 1234kB"; Linux puts a letter for each type of
+ * block behind the number, and there are no types here. */
+static void show_free_lists(const struct zone *zone)
+{
+	char line[224];
+	int at = scnprintf(line, sizeof(line), "Node 0 %s:", zone->name);
+
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		at += scnprintf(line + at, sizeof(line) - (size_t)at,
+		                " %lu*%lukB", zone->free_area[order].count,
+		                KB << order);
+	show_detail("%s = %lukB", line, zone->free_pages * KB);
+}
+
+static void show_zone(const struct zone *zone)
+{
+	const unsigned long *list = zone->lru.count;
+
+	show_detail("Node 0 %s free:%lukB boost:0kB min:%lukB low:%lukB "
+	            "high:%lukB reserved_highatomic:0KB present:%lukB "
+	            "managed:%lukB",
+	            zone->name, zone->free_pages * KB,
+	            zone->watermark[WMARK_MIN] * KB,
+	            zone->watermark[WMARK_LOW] * KB,
+	            zone->watermark[WMARK_HIGH] * KB, zone->present * KB,
+	            zone->managed * KB);
+	show_detail(" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
+	            "inactive_file:%lukB unevictable:%lukB writepending:%lukB",
+	            list[LRU_ACTIVE_ANON] * KB, list[LRU_INACTIVE_ANON] * KB,
+	            list[LRU_ACTIVE_FILE] * KB, list[LRU_INACTIVE_FILE] * KB,
+	            list[LRU_UNEVICTABLE] * KB,
+	            (zone->lru.file_dirty + zone->lru.writeback) * KB);
+	show_detail(" parked:%lukB exclusive:%lukB used:%lukB bad:%lukB "
+	            "in_flight:%lukB",
+	            zone->parked_pages * KB, zone->exclusive_pages * KB,
+	            zone->used_pages * KB, zone->bad_pages * KB,
+	            zone->loose_pages * KB);
+	show_detail("lowmem_reserve[]: %lu %lu %lu %lu",
+	            zone->lowmem_reserve[ZONE_DMA],
+	            zone->lowmem_reserve[ZONE_DMA32],
+	            zone->lowmem_reserve[ZONE_NORMAL],
+	            zone->lowmem_reserve[ZONE_MOVABLE]);
+}
+
+void show_mem_print(const struct mem_report *report)
+{
+	unsigned long present = SUM(report, present);
+
+	pr_warn("Mem-Info:\n");
+	show_summary(report);
+	show_lists(report);
+	show_other_pages(report);
+	show_node(report);
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (report->zone[type].managed > 0)
+			show_zone(&report->zone[type]);
+	}
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (report->zone[type].managed > 0)
+			show_free_lists(&report->zone[type]);
+	}
+	show_detail("parked pool: %lu of %lu..%lu, %lu tables for splitting",
+	            report->parked, report->parked_low, report->parked_high,
+	            report->tables_left);
+	show_detail("%lu pages RAM", present);
+	show_detail("%lu pages reserved", present - SUM(report, managed));
+	if (!panic_in_progress())
+		pr_warn("(the rest of this report is in the log)\n");
+}
+
+/* What the report says of NODE, but for its zones. */
+static void describe_node(const struct node *node, const struct zone *zones,
+                          struct mem_report *report)
+{
+	*report = (struct mem_report){
+		.zone = zones,
+		.hopeless = READ_ONCE(node->reclaim.kswapd_failures) >=
+		            MAX_RECLAIM_RETRIES,
+		.parked = node->pool.count,
+		.parked_low = node->pool.low,
+		.parked_high = node->pool.high,
+		.tables_left = node->pool.tables_left,
+	};
+}
+
+void show_mem_copy(const struct node *node, struct mem_copy *copy)
+{
+	memcpy(copy->zone, node->zone, sizeof(copy->zone));
+	describe_node(node, copy->zone, &copy->report);
+}
+
+void show_mem(struct node *node)
+{
+	struct mem_report report;
+
+	describe_node(node, node->zone, &report);
+	show_mem_print(&report);
+}

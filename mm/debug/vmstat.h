@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/debug/vmstat.h -- event counters, Linux's names where Linux counts the same.
+ *
+ * Each counter only grows.  Incremented with one locked instruction, so from
+ * any context, NMI included.
+ */
+#ifndef MM_VMSTAT_H
+#define MM_VMSTAT_H
+
+#include "lib/types.h"
+
+/* X(name, meaning).  pgalloc and pgfree count base pages. */
+#define VMSTAT_EVENTS(X)                                                       \
+	X(pgalloc_dma, "pages allocated from ZONE_DMA")                        \
+	X(pgalloc_dma32, "pages allocated from ZONE_DMA32")                    \
+	X(pgalloc_normal, "pages allocated from ZONE_NORMAL")                  \
+	X(pgalloc_movable, "pages allocated from ZONE_MOVABLE")                \
+	X(pgfree, "pages freed")                                               \
+	X(freelist_pass, "walks over the zones of a request")                  \
+	X(kswapd_wake_request, "times a request asked for kswapd")             \
+	X(alloc_fail, "requests answered NULL for lack of memory")             \
+	X(reclaim_retry, "rounds begun because reclaim could still help")      \
+	X(compact_stall, "direct compactions")                                 \
+	X(compact_success, "of these: gave the block")                         \
+	X(compact_fail, "of these: did not")                                   \
+	X(compact_retry, "rounds begun because compaction could still help")   \
+	X(oom_kill, "threads killed for their memory")                         \
+	X(oom_retry, "rounds begun because of a kill, or somebody else's")     \
+	X(nofail_retry, "rounds begun because NOFAIL may not fail")            \
+	X(alloc_would_wait,                                                    \
+	  "of alloc_fail: requests that had the right to wait")                \
+	X(alloc_refused, "requests refused: illegal or unsupported mask")      \
+	X(alloc_must_not_sleep, "DIRECT_RECLAIM where sleeping is impossible") \
+	X(alloc_in_nmi, "entries of the allocator from an NMI, refused")       \
+	X(free_refused, "frees refused: double, wrong order, stranger ...")    \
+	X(bad_page, "pages found corrupt and leaked")                          \
+	X(fault_injected, "requests answered NULL on purpose")                 \
+	X(pswpin, "pages read from swap")                                      \
+	X(pswpout, "pages written to swap")                                    \
+	X(exclusive_park, "frames parked by a refill")                         \
+	X(exclusive_unpark, "frames given back by the pool")                   \
+	X(exclusive_take, "exclusive pages taken")                             \
+	X(exclusive_empty, "takes that found the pool empty")                  \
+	X(exclusive_window_full, "takes and accepts that found no slot")       \
+	X(exclusive_release, "exclusive pages released")                       \
+	X(exclusive_transfer, "hand-overs begun")                              \
+	X(exclusive_accept, "hand-overs completed")                            \
+	X(exclusive_cancel, "hand-overs taken back")                           \
+	X(exclusive_refused, "calls on exclusive pages refused")               \
+	X(exclusive_wake, "wake-ups of the refiller")                          \
+	X(exclusive_fault, "faults on exclusive pages by others")              \
+	X(pgscan_kswapd, "pages that kswapd looked at")                        \
+	X(pgscan_direct, "pages that direct reclaim looked at")                \
+	X(pgscan_direct_throttle, "times direct reclaim was throttled")        \
+	X(pgscan_anon, "of both: anonymous pages")                             \
+	X(pgscan_file, "of both: pages of files")                              \
+	X(pgsteal_kswapd, "pages that kswapd reclaimed")                       \
+	X(pgsteal_direct, "pages that direct reclaim reclaimed")               \
+	X(pgsteal_anon, "of both: anonymous pages")                            \
+	X(pgsteal_file, "of both: pages of files")                             \
+	X(pgrefill, "pages of active lists looked at")                         \
+	X(pgactivate, "pages to an active list")                               \
+	X(pgdeactivate, "pages from an active list to an inactive one")        \
+	X(pgrotated, "pages to the back of a list when they were written")     \
+	X(nr_vmscan_write, "pages that reclaim began to write")                \
+	X(nr_vmscan_immediate_reclaim, "dirty pages left for kswapd")          \
+	X(reclaim_fs, "times reclaim entered a file system")                   \
+	X(reclaim_fs_nofs, "of these: for a caller without FS, so never")      \
+	X(reclaim_nofs_skipped, "times it was kept out for want of FS")        \
+	X(reclaim_io, "requests to disks that direct reclaim began")           \
+	X(reclaim_io_noio, "of these: for a caller without IO, so never")      \
+	X(dirty_throttle, "times a writer waited for the disk")                \
+	X(flusher_wake, "times the flusher was called")                        \
+	X(flusher_write, "pages that the flusher began to write")              \
+	X(slabs_scanned, "objects that shrinkers were asked to look at")       \
+	X(pageoutrun, "runs of kswapd")                                        \
+	X(kswapd_low_wmark_hit_quickly, "times kswapd was woken from a nap")   \
+	X(kswapd_high_wmark_hit_quickly, "times kswapd could not even nap")    \
+	X(allocstall_dma, "direct reclaims for ZONE_DMA")                      \
+	X(allocstall_dma32, "direct reclaims for ZONE_DMA32")                  \
+	X(allocstall_normal, "direct reclaims for ZONE_NORMAL")                \
+	X(allocstall_movable, "direct reclaims for ZONE_MOVABLE")              \
+	X(direct_map_level2_splits, "2 MiB entries split")                     \
+	X(direct_map_level2_joins, "2 MiB entries joined again")
+
+#define VMSTAT_ENUM(name, meaning) VMSTAT_##name,
+enum vmstat_event {
+	VMSTAT_EVENTS(VMSTAT_ENUM) VMSTAT_COUNT
+};
+#undef VMSTAT_ENUM
+
+struct vmstat {
+	unsigned long count[VMSTAT_COUNT];
+};
+
+static inline void vmstat_add(struct vmstat *stat, enum vmstat_event event,
+                              unsigned long amount)
+{
+	__atomic_fetch_add(&stat->count[event], amount, __ATOMIC_RELAXED);
+}
+
+static inline unsigned long vmstat_read(const struct vmstat *stat,
+                                        enum vmstat_event event)
+{
+	return READ_ONCE(stat->count[event]);
+}
+
+const char *vmstat_name(enum vmstat_event event);
+const char *vmstat_meaning(enum vmstat_event event);
+
+#endif

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/exclusive/exclusive.c -- pages that only their owner can reach.
+ *
+ * The frame of an exclusive page is not in the direct map.  It is mapped in its
+ * owner's window, and that window is open only while the owner runs
+ * (kernel/arch/window.h), so the MMU itself keeps everybody else out.
+ *
+ *	                 refill                  exclusive_take()
+ *	  FREE (LOOSE) ----------> PARKED ------------------------> OWNED
+ *	       ^                  |   ^                            |   ^ |
+ *	       |      shrink      |   |     exclusive_release()    |   | |
+ *	       +------------------+   +----------------------------+   | |
+ *	                                                               | |
+ *	                              exclusive_accept(), by receiver  | |
+ *	                              exclusive_cancel(), by sender    | |
+ *	                                                               | v
+ *	                                                             HANDOVER
+ *	                                                  exclusive_transfer()
+ *
+ * Taking a page must be possible in an interrupt handler that came at the worst
+ * moment, so all that is slow is done beforehand by the refiller, a thread: to
+ * take a frame from the buddy, split the 2 MiB entry that maps it, zero it,
+ * hide it and flush.  What is left for the taker is to pop a list and write one
+ * page-table entry (invalid to valid: no flush).
+ *
+ * Invariants, checked by exclusive_check():
+ *
+ *  X1  A frame is absent from the direct map if and only if its page is PARKED,
+ *      OWNED or HANDOVER.
+ *  X2  A PARKED page is on pool->parked, and pool->count is its length.
+ *  X3  An OWNED page is on owner->pages of a living owner and mapped at its
+ *      slot of that owner's window; nothing else is mapped in any window.
+ *  X4  A HANDOVER page is on receiver->incoming of a living owner and mapped
+ *      nowhere; its sender, if it lives, keeps the slot, so that a cancel
+ *      cannot fail, and the slot's entry, not present, notes the frame.
+ *  X5  The used slots of an owner are its OWNED pages and those it sent; no
+ *      other slot has an entry.
+ *  X6  A frame that is mapped besides the direct map and the windows (a stack)
+ *      is in use and counts its mappings.  So an exclusive one is not.
+ *
+ * Locking: pool->lock, with interrupts off, is a leaf and is held for a few
+ * dozen instructions, however many owners and pages there are: a page that was
+ * sent is found by its slot, an owner by its window or its number.  No page is
+ * zeroed and no TLB of another CPU is flushed under it.  pool->busy admits one
+ * refiller at a time.
+ *
+ * What this does not protect from: ring-0 code that edits page tables, and DMA.
+ */
+#include "mm/exclusive/exclusive.h"
+
+#include "kernel/core/context.h"
+#include "kernel/core/line_table.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/printk.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/exclusive/exclusive_internal.h"
+#include "mm/page_state.h"
+
+/* ---- Slots and windows ---------------------------------------------------- */
+
+/* A free slot of OWNER, marked as used; WINDOW_SLOTS if there is none.  Round
+ * robin, so that an address stays dead for long.  pool->lock held. */
+static unsigned int claim_slot(struct owner *owner)
+{
+	unsigned int slot = (unsigned int)bitmap_find_clear(
+		owner->slots, WINDOW_SLOTS, owner->next_slot);
+
+	if (slot < WINDOW_SLOTS) {
+		bitmap_set(owner->slots, slot);
+		owner->next_slot = (slot + 1) % WINDOW_SLOTS;
+	}
+	return slot;
+}
+
+static void *slot_address(const struct owner *owner, unsigned int slot)
+{
+	return (void *)(owner->window.base + slot * PAGE_SIZE);
+}
+
+/* The page becomes OWNED by OWNER at SLOT, which is claimed.  pool->lock held. */
+void exclusive_make_owned(struct node *node, struct page *page,
+                          struct owner *owner, unsigned int slot)
+{
+	page_set_state(page_zone(node, page), page,
+	               (enum page_state)page->state, PAGE_OWNED);
+	page->owner = owner;
+	page->receiver = NULL;
+	page->slot = slot;
+	list_append(&owner->pages, &page->link);
+	owner->owned++;
+	node->pool.owned++;
+	node->pool.changes++;
+	window_map(&owner->window, slot, node_pfn(node, page));
+}
+
+/* The opposite: unmapped and on no list; the state is the caller's to change.
+ * The slot stays claimed.  pool->lock held. */
+void exclusive_unmake_owned(struct node *node, struct page *page)
+{
+	struct owner *owner = page->owner;
+
+	window_unmap(&owner->window, page->slot);
+	list_remove(&page->link);
+	owner->owned--;
+	node->pool.owned--;
+}
+
+/* ---- Taking ----------------------------------------------------------------- */
+
+/* Before there are owners, and in an NMI, which is counted, nothing is done. */
+static bool is_closed(struct node *node)
+{
+	if (node != NULL && in_nmi())
+		count(node, VMSTAT_alloc_in_nmi);
+	return node == NULL || in_nmi();
+}
+
+/* The owner that runs, if it can own pages of NODE; NULL otherwise. */
+static struct owner *asking_owner(const struct node *node)
+{
+	struct owner *owner = current_owner();
+
+	if (owner == NULL || !owner->alive || node != exclusive_owners_node())
+		return NULL;
+	return owner;
+}
+
+bool exclusive_can_take(const struct node *node)
+{
+	const struct owner *owner = asking_owner(node);
+
+	return owner != NULL &&
+	       bitmap_weight(owner->slots, WINDOW_SLOTS) < WINDOW_SLOTS;
+}
+
+/* Take for OWNER under the lock; *EMPTY says whether the pool was. */
+static struct page *take_locked(struct node *node, struct owner *owner,
+                                bool *empty)
+{
+	struct exclusive_pool *pool = &node->pool;
+	struct page *page = list_first(&pool->parked, struct page, link);
+	unsigned int slot;
+
+	*empty = page == NULL;
+	if (page == NULL)
+		return NULL;
+	slot = claim_slot(owner);
+	if (slot == WINDOW_SLOTS)
+		return NULL;
+	list_remove(&page->link);
+	pool->count--;
+	page->taker = owner->id;
+	exclusive_make_owned(node, page, owner, slot);
+	return page;
+}
+
+/* What a take came to, for the counters and the trace. */
+static void note_take(struct node *node, const struct page *page, bool empty)
+{
+	if (page != NULL) {
+		count(node, VMSTAT_exclusive_take);
+		trace_mm_exclusive_take(&node->trace, node_pfn(node, page),
+		                        page->slot);
+	} else if (empty) {
+		count(node, VMSTAT_exclusive_empty);
+		trace_mm_exclusive_empty(&node->trace,
+		                         READ_ONCE(node->pool.count));
+	} else {
+		count(node, VMSTAT_exclusive_window_full);
+	}
+}
+
+struct page *exclusive_take(struct node *node)
+{
+	struct exclusive_pool *pool = &node->pool;
+	struct owner *owner = is_closed(node) ? NULL : asking_owner(node);
+	struct page *page;
+	bool enabled;
+	bool empty;
+	bool wake = false;
+
+	if (owner == NULL) {
+		count(node, VMSTAT_exclusive_refused);
+		return NULL;
+	}
+	enabled = spin_lock_irqsave(&pool->lock);
+	page = take_locked(node, owner, &empty);
+	if (empty || pool->count < pool->low)
+		wake = exclusive_request_wake(pool);
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	note_take(node, page, empty);
+	if (wake)
+		exclusive_wake_refiller(node);
+	return page;
+}
+
+struct zone *exclusive_would_take_from(struct node *node,
+                                       const struct alloc_request *request)
+{
+	struct exclusive_pool *pool = &node->pool;
+	struct zone *zone = NULL;
+	bool enabled;
+
+	if (!exclusive_can_take(node))
+		return NULL;
+	enabled = spin_lock_irqsave(&pool->lock);
+	if (!list_empty(&pool->parked))
+		zone = page_zone(node, container_of(pool->parked.next,
+		                                    struct page, link));
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	if (zone != NULL || !request->may_sleep)
+		return zone;
+	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
+		zone = &node->zone[type];
+		if (exclusive_frame_available(node, zone, request->last_right))
+			return zone;
+	}
+	return NULL;
+}
+
+void *exclusive_address(const struct page *page)
+{
+	if (page == NULL || page->state != PAGE_OWNED)
+		return NULL;
+	return slot_address(page->owner, page->slot);
+}
+
+/* ---- Whose is this address? -------------------------------------------------- */
+
+/* The page at SLOT of SENDER that is on its way to somebody, or NULL.
+ * pool->lock held. */
+struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
+                                 unsigned int slot)
+{
+	unsigned long pfn = window_noted(&sender->window, slot);
+	struct page *page;
+
+	if (pfn == -1UL)
+		return NULL;
+	page = node_page(node, pfn);
+	kassert(page != NULL && page->state == PAGE_HANDOVER);
+	kassert(page->owner == sender && page->slot == slot);
+	return page;
+}
+
+/*
+ * The page that the running owner has at ADDRESS: 0 and *PAGE, or the error of
+ * exclusive_release() and in *HOLDER whose it is, or on its way to (NULL:
+ * nobody's).
+ * pool->lock held.
+ */
+static int find_mine(struct node *node, uintptr_t address, struct page **page,
+                     const struct owner **holder)
+{
+	struct owner *me = asking_owner(node);
+	unsigned int slot;
+	unsigned int id = window_of_address(address, &slot);
+	unsigned long pfn;
+
+	*holder = NULL;
+	if (id == 0 || address % PAGE_SIZE != 0)
+		return -EINVAL;
+	*holder = node->pool.by_window[id];
+	if (me == NULL || *holder != me)
+		return -EPERM;
+	pfn = window_frame(&me->window, slot);
+	if (pfn == -1UL) {
+		const struct page *sent = exclusive_find_sent(node, me, slot);
+
+		if (sent == NULL)
+			return -ENOENT;
+		*holder = sent->receiver;
+		return -EBUSY;
+	}
+	*page = node_page(node, pfn);
+	kassert(*page != NULL && (*page)->owner == me);
+	return 0;
+}
+
+static const char *refusal_text(int error)
+{
+	switch (error) {
+	case -EINVAL:
+		return "no exclusive page can be there";
+	case -EPERM:
+		return "it is not the caller's";
+	case -EBUSY:
+		return "it is the caller's, but on its way";
+	case -ENOENT:
+		return "nothing is there: released, handed over or never taken";
+	case -ENXIO:
+		return "the receiver has ended, or never was";
+	default:
+		return "the receiver is the sender";
+	}
+}
+
+/* Report a refused call; returns ERROR. */
+static int refuse(struct node *node, const char *call, const void *address,
+                  const char *holder, uintptr_t caller, int error)
+{
+	char place[PLACE_SIZE];
+
+	count(node, VMSTAT_exclusive_refused);
+	caller_format(place, sizeof(place), caller);
+	pr_warn("%s(%p) by %s at %s refused: %s (%s: %s)\n", call, address,
+	        context_name(), place, refusal_text(error),
+	        error == -EBUSY ? "receiver" : "owner", holder);
+	backtrace_print_from(caller);
+	return error;
+}
+
+/* Copies the holder's name while the lock is held. */
+static void copy_name(char *to, const struct owner *owner)
+{
+	scnprintf(to, OWNER_NAME_SIZE, "%s", owner ? owner->name : "nobody");
+}
+
+struct page *exclusive_page(void *address)
+{
+	struct node *node = exclusive_owners_node();
+	const struct owner *holder;
+	struct page *page = NULL;
+	bool enabled;
+
+	if (is_closed(node))
+		return NULL;
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	if (find_mine(node, (uintptr_t)address, &page, &holder) != 0)
+		page = NULL;
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	return page;
+}
+
+/* ---- Release ------------------------------------------------------------------ */
+
+int exclusive_release(void *address)
+{
+	struct node *node = exclusive_owners_node();
+	char name[OWNER_NAME_SIZE];
+	const struct owner *holder;
+	struct page *page = NULL;
+	bool enabled;
+	bool wake = false;
+	int error;
+
+	if (is_closed(node))
+		return -EPERM;
+	/* The page is the caller's and nobody can take it away while the caller
+	 * runs, so it may be scrubbed before the lock is taken. */
+	if (exclusive_page(address) != NULL)
+		memset(address, 0, PAGE_SIZE);
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	error = find_mine(node, (uintptr_t)address, &page, &holder);
+	copy_name(name, holder);
+	if (error == 0) {
+		struct owner *owner = page->owner;
+
+		exclusive_unmake_owned(node, page);
+		bitmap_clear(owner->slots, page->slot);
+		wake = exclusive_park_locked(node, page);
+	}
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	if (error != 0)
+		return refuse(node, "exclusive_release", address, name,
+		              RETURN_ADDRESS(), error);
+	count(node, VMSTAT_exclusive_release);
+	trace_mm_exclusive_release(&node->trace, node_pfn(node, page));
+	if (wake)
+		exclusive_wake_refiller(node);
+	return 0;
+}
+
+/* ---- Hand-over ------------------------------------------------------------------ */
+
+/* May the running owner hand the page at ADDRESS to owner number TO, who is
+ * *RECEIVER?  pool->lock held. */
+static int check_transfer(struct node *node, void *address, uint64_t to,
+                          struct page **page, struct owner **receiver,
+                          const struct owner **holder)
+{
+	int error = find_mine(node, (uintptr_t)address, page, holder);
+
+	if (error != 0)
+		return error;
+	*receiver = exclusive_find_owner(&node->pool, to);
+	if (*receiver == NULL)
+		return -ENXIO;
+	return *receiver == (*page)->owner ? -E2BIG : 0;
+}
+
+/* The page of the running owner is on its way to RECEIVER.  pool->lock held. */
+static void send_page(struct node *node, struct page *page,
+                      struct owner *receiver)
+{
+	struct owner *sender = page->owner;
+
+	/* The old owner's access ends here, before anybody's begins. */
+	exclusive_unmake_owned(node, page);
+	window_note(&sender->window, page->slot, node_pfn(node, page));
+	sender->sent++;
+	page_set_state(page_zone(node, page), page, PAGE_OWNED, PAGE_HANDOVER);
+	page->receiver = receiver;
+	list_append(&receiver->incoming, &page->link);
+	receiver->incoming_count++;
+	node->pool.handover++;
+	node->pool.changes++;
+	trace_mm_exclusive_transfer(&node->trace, node_pfn(node, page),
+	                            sender->id, receiver->id);
+}
+
+int exclusive_transfer(void *address, uint64_t to)
+{
+	struct node *node = exclusive_owners_node();
+	char name[OWNER_NAME_SIZE];
+	const struct owner *holder;
+	struct owner *receiver = NULL;
+	struct page *page = NULL;
+	bool enabled;
+	int error;
+
+	if (is_closed(node))
+		return -EPERM;
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	error = check_transfer(node, address, to, &page, &receiver, &holder);
+	copy_name(name, holder);
+	if (error == 0)
+		send_page(node, page, receiver);
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	if (error != 0) {
+		refuse(node, "exclusive_transfer", address, name,
+		       RETURN_ADDRESS(), error);
+		return error == -E2BIG ? -EINVAL : error;
+	}
+	count(node, VMSTAT_exclusive_transfer);
+	return 0;
+}
+
+void exclusive_unqueue(struct node *node, struct page *page)
+{
+	list_remove(&page->link);
+	page->receiver->incoming_count--;
+	node->pool.handover--;
+}
+
+/* The sender of a HANDOVER page gives up its slot.  pool->lock held. */
+void exclusive_drop_sender(struct page *page)
+{
+	struct owner *sender = page->owner;
+
+	if (sender == NULL)
+		return;
+	window_note(&sender->window, page->slot, -1UL);
+	bitmap_clear(sender->slots, page->slot);
+	sender->sent--;
+	page->owner = NULL;
+}
+
+void *exclusive_accept(void)
+{
+	struct node *node = exclusive_owners_node();
+	struct owner *me;
+	struct page *page;
+	unsigned int slot = WINDOW_SLOTS;
+	bool enabled;
+
+	if (is_closed(node))
+		return NULL;
+	me = asking_owner(node);
+	if (me == NULL)
+		return NULL;
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	page = list_first(&me->incoming, struct page, link);
+	if (page != NULL)
+		slot = claim_slot(me);
+	if (slot < WINDOW_SLOTS) {
+		exclusive_drop_sender(page);
+		exclusive_unqueue(node, page);
+		page->taker = me->id;
+		exclusive_make_owned(node, page, me, slot);
+	}
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	if (page == NULL)
+		return NULL;
+	if (slot == WINDOW_SLOTS) {
+		count(node, VMSTAT_exclusive_window_full);
+		return NULL;
+	}
+	count(node, VMSTAT_exclusive_accept);
+	trace_mm_exclusive_accept(&node->trace, node_pfn(node, page), slot);
+	return slot_address(me, slot);
+}
+
+/* A HANDOVER page goes back to its sender, at its old slot.  pool->lock held. */
+void exclusive_return_to_sender(struct node *node, struct page *page)
+{
+	struct owner *sender = page->owner;
+
+	exclusive_unqueue(node, page);
+	window_note(&sender->window, page->slot, -1UL);
+	sender->sent--;
+	exclusive_make_owned(node, page, sender, page->slot);
+}
+
+int exclusive_cancel(void *address)
+{
+	struct node *node = exclusive_owners_node();
+	struct page *page = NULL;
+	char name[OWNER_NAME_SIZE];
+	struct owner *me;
+	unsigned int slot;
+	unsigned int id;
+	bool enabled;
+
+	if (is_closed(node))
+		return -EPERM;
+	me = asking_owner(node);
+	id = window_of_address((uintptr_t)address, &slot);
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	if (me != NULL && id != 0 && node->pool.by_window[id] == me &&
+	    (uintptr_t)address % PAGE_SIZE == 0)
+		page = exclusive_find_sent(node, me, slot);
+	copy_name(name, id == 0 ? NULL : node->pool.by_window[id]);
+	if (page != NULL)
+		exclusive_return_to_sender(node, page);
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	if (page == NULL)
+		return refuse(node, "exclusive_cancel", address, name,
+		              RETURN_ADDRESS(), -ENOENT);
+	count(node, VMSTAT_exclusive_cancel);
+	trace_mm_exclusive_cancel(&node->trace, node_pfn(node, page), slot);
+	return 0;
+}
+
+unsigned long exclusive_incoming(uint64_t id)
+{
+	struct node *node = exclusive_owners_node();
+	const struct owner *owner;
+	unsigned long incoming = 0;
+	bool enabled;
+
+	if (is_closed(node))
+		return 0;
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	owner = exclusive_find_owner(&node->pool, id);
+	if (owner != NULL)
+		incoming = owner->incoming_count;
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	return incoming;
+}

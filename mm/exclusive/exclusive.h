@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/exclusive/exclusive.h -- pages that only their owner can reach.
+ *
+ * An owner (kernel/core/owner.h: a thread or an interrupt line) asks; it gets
+ * one zeroed page, mapped in its own window and nowhere else.  The window is
+ * open only while the owner runs, so everybody else faults: see mm/exclusive/exclusive.c
+ * for the state machine and the proof obligations.
+ *
+ * Contexts: thread and hard interrupt, unless a line says otherwise; in an NMI
+ * every call is refused (NULL or -EPERM).
+ *
+ * An address belongs to one owner and one time: it dies with release and with
+ * hand-over.
+ */
+#ifndef MM_EXCLUSIVE_H
+#define MM_EXCLUSIVE_H
+
+#include "kernel/core/owner.h"
+#include "mm/node.h"
+
+/*
+ * The Labyrinth routine: alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE) and the
+ * address in the caller's window.  Never waits.  NULL: the pool is empty (the
+ * refiller has been woken), the window is full, or the context has no owner.
+ */
+__must_check void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void);
+
+/*
+ * Scrub the page at ADDRESS, take it out of the caller's window and park it.
+ * Returns 0, or with a report that names both parties:
+ *   -EINVAL	no address of an exclusive window, or not its first byte
+ *   -EPERM	another owner's page
+ *   -EBUSY	the caller's page, but on its way to somebody
+ *   -ENOENT	the caller's window, but nothing is there (released twice)
+ */
+int exclusive_release(void *address);
+
+/*
+ * Begin to hand the page at ADDRESS over to the owner with number TO:
+ * thread_owner_id(), irq_owner_id().  On return the caller's access has ended
+ * (its entry is gone and flushed); the receiver gets it with exclusive_accept().
+ * Returns 0, the errors of exclusive_release(), or -ENXIO (TO has ended, or 0) or
+ * -EINVAL (TO is the caller).  A number is given once, so the answer for one that
+ * has ended is -ENXIO for ever.  On error the page stays with the caller.
+ */
+int exclusive_transfer(void *address, uint64_t to);
+
+/*
+ * Complete the oldest hand-over to the caller: the page in its window.  NULL
+ * if none is waiting, or the window is full (the page stays on its way).
+ */
+__must_check void *exclusive_accept(void);
+
+/*
+ * Take back the page that the caller had at ADDRESS and that has not been
+ * accepted: it is again at that address.  Returns 0 or -ENOENT.
+ */
+int exclusive_cancel(void *address);
+
+/* The page behind an address in the caller's window, or NULL. */
+struct page *exclusive_page(void *address);
+
+/* Where an OWNED page is in its owner's window; NULL otherwise. */
+void *exclusive_address(const struct page *page);
+
+/* Hand-overs that wait for the owner with number ID; 0 if it has ended. */
+unsigned long exclusive_incoming(uint64_t id);
+
+/* ---- The front door's part ------------------------------------------- */
+
+/* Take one page for the running owner out of NODE's pool, or NULL. */
+struct page *exclusive_take(struct node *node);
+
+/* Could the context that asks own one more page of NODE, if there was one? */
+bool exclusive_can_take(const struct node *node);
+
+/*
+ * What exclusive_take() would do now for REQUEST: the zone of the page, or
+ * NULL.  For a request that may sleep, the refill that comes first is asked as
+ * well.
+ */
+struct zone *exclusive_would_take_from(struct node *node,
+                                       const struct alloc_request *request);
+
+/* ---- The refiller's part: thread context, one thread ------------------- */
+
+/*
+ * Marks of the pool for MANAGED pages: high = clamp(managed / 512, 8, 256),
+ * low = high / 2.
+ */
+unsigned long exclusive_pool_high(unsigned long managed);
+
+/*
+ * Prepare NODE's pool.  TABLES pages of TABLE (contiguous, visible in the
+ * direct map) are set aside for splitting; one table splits 2 MiB.
+ */
+void exclusive_pool_init(struct node *node, void *table, unsigned long tables);
+
+/* How many tables a node of PAGES frames sets aside: one for each region of 512
+ * frames, at most 512. */
+unsigned long exclusive_tables_wanted(unsigned long pages);
+
+/* Registers NODE as the one that owners get their windows from. */
+void exclusive_start(struct node *node);
+
+/*
+ * Owners that begin from now on belong to NODE; returns whose they were.  For
+ * tests that have a node of their own: until it is changed back, owners of the
+ * other node neither ask for pages nor end.  Thread context.
+ */
+struct node *exclusive_change_node(struct node *node);
+
+/*
+ * Park frames until the pool holds TARGET, with exactly GFP_ATOMIC's right to
+ * the reserve.  Returns how many were parked.
+ */
+unsigned long exclusive_refill(struct node *node, unsigned long target);
+
+/*
+ * The same for a request that may sleep and found the pool empty: one frame,
+ * with the request's own RIGHT at MARK (MEMALLOC included); waits while another
+ * refills or shrinks.  Is there a parked page now?
+ */
+bool exclusive_refill_for(struct node *node, enum watermark mark,
+                          enum reserve_right right);
+
+/* Is it for lack of memory that the running owner gets no page?  Not if its
+ * window is full, and hardly if no region can be split any more. */
+bool exclusive_memory_would_help(struct node *node);
+
+/* Give frames back until the pool holds TARGET or less. */
+unsigned long exclusive_shrink(struct node *node, unsigned long target);
+
+/* What the refiller does when woken: to HIGH, from either side. */
+void exclusive_balance(struct node *node);
+
+/* Does the refiller have work?  For its wait_event(). */
+bool exclusive_wants_balance(void *node);
+
+/* Memory came back: wake the refiller if the pool starved.  zone->lock not
+ * held; any context but NMI. */
+void exclusive_memory_freed(struct node *node);
+
+/* ---- Proof ------------------------------------------------------------ */
+
+/*
+ * Check the pool and all owners: states, lists, counts, slots; for every page
+ * of the node that is PARKED, OWNED or HANDOVER the direct map entry is absent,
+ * for every other managed page it is present; an OWNED page is mapped at its
+ * slot of its owner's window and nowhere else: every mapping of the kernel is
+ * looked at (kernel/arch/mapping.h).  NULL or a sentence in BUFFER.
+ *
+ * Takes pool->lock for a slice at a time; others go on meanwhile.  Lists that do
+ * not stand still for the length of a walk are not compared with their counts:
+ * mm/check.h.  TRY_LOCK: nobody else runs; if the lock is taken, it says so and
+ * does not look.  Any context but NMI.
+ */
+const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
+                            size_t size);
+
+struct exclusive_counts {
+	unsigned long parked;
+	unsigned long owned;
+	unsigned long handover;
+};
+void exclusive_counts(struct node *node, struct exclusive_counts *counts);
+
+/* Visit all owners, one at a time under the pool's lock: be brief.  Who begins or
+ * ends meanwhile may be missed.  Not in an NMI: nobody is visited, nothing is
+ * counted then. */
+void exclusive_visit_owners(struct node *node,
+                            void (*visit)(const struct owner *owner,
+                                          void *data),
+                            void *data);
+
+#endif

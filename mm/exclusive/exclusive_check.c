@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/exclusive/exclusive_check.c -- the invariants X1..X6 of mm/exclusive/exclusive.c, checked.
+ *
+ * Three walks, all in slices (mm/check.h).  One goes over all pages, and asks of
+ * each whether the direct map and its owner's window say what its state does; one
+ * over all mappings but these: right at any time.  The third goes along the lists and windows of all owners,
+ * and compares their lengths: right if nothing changed from its beginning to its
+ * end.  On a machine that does not come to rest that one is given up after
+ * CHECK_WALKS times.
+ *
+ * Locking: pool->lock for a slice at a time; pool->changes tells whether somebody
+ * was there between two slices.
+ */
+#include "kernel/arch/direct_map.h"
+#include "kernel/arch/mapping.h"
+#include "kernel/core/context.h"
+#include "lib/format.h"
+#include "mm/check.h"
+#include "mm/exclusive/exclusive.h"
+#include "mm/exclusive/exclusive_internal.h"
+
+/* ---- One page by itself ----------------------------------------------------- */
+
+static const char *broken_at(char *buffer, size_t size, const char *invariant,
+                             unsigned long pfn)
+{
+	scnprintf(buffer, size, "exclusive: invariant %s broken at pfn %#lx",
+	          invariant, pfn);
+	return buffer;
+}
+
+/* Taken from an owner that has ended, and not parked yet.  pool->lock held. */
+static bool is_orphan(const struct exclusive_pool *pool,
+                      const struct page *page)
+{
+	return pool->orphans > 0 && page->owner == NULL &&
+	       page->receiver == NULL;
+}
+
+/* X3, X4 for one page, given its state. */
+static const char *check_page_owner(const struct node *node,
+                                    const struct page *page)
+{
+	unsigned long pfn = node_pfn(node, page);
+
+	if (page->state != PAGE_PARKED && is_orphan(&node->pool, page))
+		return NULL;
+	if (page->state == PAGE_OWNED &&
+	    (page->owner == NULL ||
+	     window_frame(&page->owner->window, page->slot) != pfn))
+		return "X3";
+	if (page->state == PAGE_HANDOVER &&
+	    (page->receiver == NULL ||
+	     (page->owner != NULL &&
+	      (window_noted(&page->owner->window, page->slot) != pfn ||
+	       !bitmap_test(page->owner->slots, page->slot)))))
+		return "X4";
+	return NULL;
+}
+
+/* X1, X3, X4 for one page of a region that is split, or that should be. */
+static const char *check_page(const struct node *node, const struct page *page)
+{
+	bool hidden = page_is_exclusive(page);
+
+	if (page->state == PAGE_RESERVED || page->state == PAGE_LOOSE)
+		return NULL;
+	if (direct_map_visible(node_pfn(node, page)) == hidden)
+		return "X1";
+	return hidden ? check_page_owner(node, page) : NULL;
+}
+
+/* PAGES pages from PFN on, in one region.  A region that is not split is all
+ * visible, so one look at its entry answers for those that are not exclusive. */
+static const char *check_slice(const struct node *node, unsigned long pfn,
+                               unsigned long pages, unsigned long *at)
+{
+	bool split = direct_map_is_split(pfn);
+	bool looked = false;
+
+	for (*at = pfn; *at < pfn + pages; ++*at) {
+		const struct page *page = node_page(node, *at);
+		const char *broken;
+
+		if (!split && looked && !page_is_exclusive(page))
+			continue;
+		broken = check_page(node, page);
+		if (broken != NULL)
+			return broken;
+		looked = page->state != PAGE_RESERVED &&
+		         page->state != PAGE_LOOSE;
+	}
+	return NULL;
+}
+
+static const char *check_pages(struct node *node, bool try_lock, char *buffer,
+                               size_t size)
+{
+	unsigned long end = node->start_pfn + node->page_count;
+	unsigned long next;
+
+	for (unsigned long pfn = node->start_pfn; pfn < end; pfn = next) {
+		const char *broken;
+		bool enabled = false;
+		unsigned long at;
+
+		next = min(ALIGN_DOWN(pfn, CHECK_SLICE) + CHECK_SLICE, end);
+		if (!try_lock)
+			enabled = spin_lock_irqsave(&node->pool.lock);
+		broken = check_slice(node, pfn, next - pfn, &at);
+		if (!try_lock)
+			spin_unlock_irqrestore(&node->pool.lock, enabled);
+		if (broken != NULL)
+			return broken_at(buffer, size, broken, at);
+	}
+	return NULL;
+}
+
+/* ---- X6: every mapping but these ---------------------------------------------- */
+
+/* May frame PFN be mapped once more?  What the allocator does not manage may: the
+ * image, devices. */
+static bool may_be_mapped(const struct node *node, unsigned long pfn)
+{
+	const struct page *page = node_page(node, pfn);
+
+	if (page == NULL || page->state == PAGE_RESERVED)
+		return true;
+	return (page->state == PAGE_USED || page->state == PAGE_USED_TAIL ||
+	        page->state == PAGE_BAD) &&
+	       READ_ONCE(page->mapcount) > 0;
+}
+
+/* CHECK_SLICE entries from *ADDRESS on; false: that was the last one.  *PFN is a
+ * frame that may not be mapped, or -1UL. */
+static bool check_some_mappings(const struct node *node, uintptr_t *address,
+                                unsigned long *pfn)
+{
+	for (unsigned int i = 0; i < CHECK_SLICE; i++) {
+		unsigned long mapped;
+
+		if (!mapping_look(address, &mapped))
+			return false;
+		if (mapped != -1UL && !may_be_mapped(node, mapped)) {
+			*pfn = mapped;
+			return false;
+		}
+	}
+	return true;
+}
+
+static const char *check_mappings(struct node *node, bool try_lock,
+                                  char *buffer, size_t size)
+{
+	unsigned long pfn = -1UL;
+	uintptr_t address = 0;
+	bool more = true;
+
+	while (more) {
+		bool enabled = false;
+
+		if (!try_lock)
+			enabled = spin_lock_irqsave(&node->pool.lock);
+		more = check_some_mappings(node, &address, &pfn);
+		if (!try_lock)
+			spin_unlock_irqrestore(&node->pool.lock, enabled);
+	}
+	return pfn == -1UL ? NULL : broken_at(buffer, size, "X6", pfn);
+}
+
+/* ---- A walk along all lists -------------------------------------------------- */
+
+struct exclusive_walk {
+	struct node *node;
+	bool try_lock;
+	bool enabled;
+	bool moved; /* something changed: all that was seen is void */
+	unsigned long changes;
+	unsigned int steps;
+	char *buffer;
+	size_t size;
+};
+
+static struct exclusive_pool *pool_of(const struct exclusive_walk *walk)
+{
+	return &walk->node->pool;
+}
+
+/* One step more; false: something has changed, no pointer is good any more. */
+static bool walk_goes_on(struct exclusive_walk *walk)
+{
+	struct spinlock *lock = &pool_of(walk)->lock;
+
+	if (++walk->steps % CHECK_SLICE != 0 || walk->try_lock)
+		return true;
+	spin_unlock_irqrestore(lock, walk->enabled);
+	walk->enabled = spin_lock_irqsave(lock);
+	walk->moved = pool_of(walk)->changes != walk->changes;
+	return !walk->moved;
+}
+
+/* The page whose link is AT, or NULL: it is none. */
+static const struct page *page_at(const struct exclusive_walk *walk,
+                                  const struct list *at)
+{
+	const struct node *node = walk->node;
+
+	return check_is_page(node->pages, node->page_count, at)
+	               ? container_of(at, struct page, link)
+	               : NULL;
+}
+
+/* ---- X2: the pool --------------------------------------------------------- */
+
+static const char *check_pool_list(struct exclusive_walk *walk)
+{
+	const struct exclusive_pool *pool = pool_of(walk);
+	unsigned long parked = 0;
+	struct list *at;
+
+	list_for_each(at, &pool->parked) {
+		const struct page *page = page_at(walk, at);
+
+		if (page == NULL || page->state != PAGE_PARKED ||
+		    page->owner != NULL)
+			return broken_at(
+				walk->buffer, walk->size, "X2",
+				page == NULL ? 0 : node_pfn(walk->node, page));
+		if (++parked > pool->count)
+			break;
+		if (!walk_goes_on(walk))
+			return NULL;
+	}
+	if (parked == pool->count)
+		return NULL;
+	scnprintf(walk->buffer, walk->size,
+	          "exclusive: invariant X2 broken: %lu parked, %lu counted",
+	          parked, pool->count);
+	return walk->buffer;
+}
+
+static const char *check_pool(struct exclusive_walk *walk)
+{
+	const struct exclusive_pool *pool = pool_of(walk);
+	unsigned long by_zones = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		by_zones += walk->node->zone[type].parked_pages;
+	if (pool->count != by_zones) {
+		scnprintf(walk->buffer, walk->size,
+		          "exclusive: invariant X2 broken: %lu counted, %lu by "
+		          "the zones",
+		          pool->count, by_zones);
+		return walk->buffer;
+	}
+	if (pool->tables_left + pool->regions - pool->boot_regions !=
+	            pool->tables_total &&
+	    !pool->busy) {
+		scnprintf(walk->buffer, walk->size,
+		          "exclusive: %lu tables left and %u regions split of "
+		          "%lu",
+		          pool->tables_left, pool->regions - pool->boot_regions,
+		          pool->tables_total);
+		return walk->buffer;
+	}
+	return check_pool_list(walk);
+}
+
+/* ---- X3, X4, X5: one owner -------------------------------------------------- */
+
+/* Every mapped slot is an OWNED page of the owner; how many, or -1UL. */
+static unsigned long count_mapped(struct exclusive_walk *walk,
+                                  const struct owner *owner)
+{
+	unsigned long mapped = 0;
+
+	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
+		unsigned long pfn = window_frame(&owner->window, slot);
+		const struct page *page;
+
+		if (pfn != -1UL) {
+			page = node_page(walk->node, pfn);
+			if (page == NULL || page->state != PAGE_OWNED ||
+			    page->owner != owner || page->slot != slot)
+				return -1UL;
+			mapped++;
+		}
+		if (!walk_goes_on(walk))
+			return 0;
+	}
+	return mapped;
+}
+
+/* Every listed page is OWNED by the owner; how many, or -1UL. */
+static unsigned long count_owned(struct exclusive_walk *walk,
+                                 const struct owner *owner)
+{
+	unsigned long owned = 0;
+	const struct list *at;
+
+	list_for_each(at, &owner->pages) {
+		const struct page *page = page_at(walk, at);
+
+		if (page == NULL || page->state != PAGE_OWNED ||
+		    page->owner != owner || page->receiver != NULL ||
+		    ++owned > WINDOW_SLOTS)
+			return -1UL;
+		if (!walk_goes_on(walk))
+			return 0;
+	}
+	return owned;
+}
+
+/* Every incoming page is on its way to the owner; how many, or -1UL. */
+static unsigned long count_incoming(struct exclusive_walk *walk,
+                                    const struct owner *owner)
+{
+	unsigned long incoming = 0;
+	const struct list *at;
+
+	list_for_each(at, &owner->incoming) {
+		const struct page *page = page_at(walk, at);
+
+		if (page == NULL || page->state != PAGE_HANDOVER ||
+		    page->receiver != owner ||
+		    ++incoming > walk->node->page_count)
+			return -1UL;
+		if (!walk_goes_on(walk))
+			return 0;
+	}
+	return incoming;
+}
+
+/* Every note in a slot of SENDER is of a page on its way; how many, or -1UL. */
+static unsigned long count_sent(struct exclusive_walk *walk,
+                                const struct owner *sender)
+{
+	unsigned long sent = 0;
+
+	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
+		unsigned long pfn = window_noted(&sender->window, slot);
+		const struct page *page;
+
+		if (pfn != -1UL) {
+			page = node_page(walk->node, pfn);
+			if (page == NULL || page->state != PAGE_HANDOVER ||
+			    page->owner != sender || page->slot != slot)
+				return -1UL;
+			sent++;
+		}
+		if (!walk_goes_on(walk))
+			return 0;
+	}
+	return sent;
+}
+
+/* The invariant that OWNER breaks, or NULL; its pages are added to SUM. */
+static const char *check_owner(struct exclusive_walk *walk,
+                               const struct owner *owner,
+                               struct exclusive_counts *sum)
+{
+	unsigned long owned = count_owned(walk, owner);
+	unsigned long mapped = walk->moved ? 0 : count_mapped(walk, owner);
+	unsigned long incoming = walk->moved ? 0 : count_incoming(walk, owner);
+	unsigned long sent;
+
+	if (walk->moved)
+		return NULL;
+	if (pool_of(walk)->by_window[owner->window.id] != owner ||
+	    owned == -1UL || owned != owner->owned || owned != mapped)
+		return "X3";
+	if (incoming == -1UL || incoming != owner->incoming_count)
+		return "X4";
+	sent = count_sent(walk, owner);
+	if (walk->moved)
+		return NULL;
+	if (owner->sent != sent || bitmap_weight(owner->slots, WINDOW_SLOTS) !=
+	                                   owner->owned + owner->sent)
+		return "X5";
+	sum->owned += owned;
+	sum->handover += incoming;
+	return NULL;
+}
+
+static const char *check_owners(struct exclusive_walk *walk)
+{
+	const struct exclusive_pool *pool = pool_of(walk);
+	struct exclusive_counts sum = { 0 };
+	unsigned long by_zones = 0;
+	struct list *at;
+
+	list_for_each(at, &pool->owners) {
+		const struct owner *owner = container_of(at, struct owner, all);
+		const char *broken = check_owner(walk, owner, &sum);
+
+		if (walk->moved)
+			return NULL;
+		if (broken != NULL) {
+			scnprintf(walk->buffer, walk->size,
+			          "exclusive: invariant %s broken for owner %s",
+			          broken, owner->name);
+			return walk->buffer;
+		}
+	}
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		by_zones += walk->node->zone[type].exclusive_pages;
+	if (sum.owned == pool->owned && sum.handover == pool->handover &&
+	    sum.owned + sum.handover + pool->orphans == by_zones)
+		return NULL;
+	scnprintf(walk->buffer, walk->size,
+	          "exclusive: %lu and %lu pages on the owners' lists, counted "
+	          "%lu and %lu, %lu of the dead, %lu by the zones",
+	          sum.owned, sum.handover, pool->owned, pool->handover,
+	          pool->orphans, by_zones);
+	return walk->buffer;
+}
+
+static const char *check_scrub_window(struct exclusive_walk *walk)
+{
+	const struct window *scrub = &pool_of(walk)->scrub;
+
+	/* In use while somebody's pages are scrubbed. */
+	if (scrub->id == 0 || pool_of(walk)->orphans > 0)
+		return NULL;
+	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
+		if (window_frame(scrub, slot) != -1UL) {
+			scnprintf(walk->buffer, walk->size,
+			          "exclusive: the scrub window is not empty");
+			return walk->buffer;
+		}
+		if (!walk_goes_on(walk))
+			return NULL;
+	}
+	return NULL;
+}
+
+/* Begins again as long as something changes; the lock is held. */
+static const char *check_lists(struct exclusive_walk *walk)
+{
+	const char *broken = NULL;
+
+	walk->moved = true;
+	for (unsigned int i = 0; i < CHECK_WALKS && walk->moved; i++) {
+		walk->moved = false;
+		walk->changes = pool_of(walk)->changes;
+		broken = check_pool(walk);
+		if (broken == NULL && !walk->moved)
+			broken = check_scrub_window(walk);
+		if (broken == NULL && !walk->moved)
+			broken = check_owners(walk);
+	}
+	return broken;
+}
+
+const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
+                            size_t size)
+{
+	struct exclusive_walk walk = {
+		.node = node,
+		.try_lock = try_lock,
+		.buffer = buffer,
+		.size = size,
+	};
+	struct spinlock *lock = &node->pool.lock;
+	const char *broken = check_buffer(buffer, size);
+
+	if (broken != NULL)
+		return broken;
+	if (try_lock && !spin_trylock_irqsave(lock, &walk.enabled)) {
+		scnprintf(buffer, size,
+		          "exclusive pool: locked by somebody, not checked");
+		return buffer;
+	}
+	if (!try_lock)
+		walk.enabled = spin_lock_irqsave(lock);
+	broken = check_lists(&walk);
+	spin_unlock_irqrestore(lock, walk.enabled);
+	if (broken != NULL)
+		return broken;
+	if (check_pages(node, try_lock, buffer, size) != NULL)
+		return buffer;
+	/* The addresses are the machine's, and so its one node's. */
+	if (node != exclusive_owners_node())
+		return NULL;
+	return check_mappings(node, try_lock, buffer, size);
+}
+
+void exclusive_counts(struct node *node, struct exclusive_counts *counts)
+{
+	struct exclusive_counts now = { 0 };
+	bool enabled;
+
+	if (!in_nmi()) {
+		enabled = spin_lock_irqsave(&node->pool.lock);
+		now.parked = node->pool.count;
+		now.owned = node->pool.owned;
+		now.handover = node->pool.handover;
+		spin_unlock_irqrestore(&node->pool.lock, enabled);
+	}
+	*counts = now;
+}
+
+void exclusive_visit_owners(struct node *node,
+                            void (*visit)(const struct owner *owner,
+                                          void *data),
+                            void *data)
+{
+	if (in_nmi())
+		return;
+	for (unsigned int id = 1; id < WINDOW_COUNT; id++) {
+		bool enabled = spin_lock_irqsave(&node->pool.lock);
+		const struct owner *owner = node->pool.by_window[id];
+
+		if (owner != NULL)
+			visit(owner, data);
+		spin_unlock_irqrestore(&node->pool.lock, enabled);
+	}
+}

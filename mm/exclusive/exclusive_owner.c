@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/exclusive/exclusive_owner.c -- owners begin and end, and faults are explained.
+ *
+ * An owner begins with a window: one page, its page table.  When it ends:
+ *
+ *	what it owns			is scrubbed and parked
+ *	what is on its way to it	goes back to the sender, at the old
+ *					address; scrubbed and parked if the
+ *					sender is gone, too
+ *	what is on its way from it	goes on to the receiver
+ *
+ * A page that must be zeroed while it is mapped nowhere is mapped in a window
+ * of the pool's own, with interrupts off; an NMI on top closes that window like
+ * any other.
+ *
+ * A sender that ends forgets what it has sent a few slots at a time.  Meanwhile a
+ * page may be accepted, or come back from a receiver that ends, too: then it is
+ * OWNED by the sender once more, and scrubbed with what else it owns.
+ *
+ * Locking: pool->lock, for one page or SLOT_SLICE slots at a time; scrub_lock
+ * while the scrub window is in use.  The two are never held together.
+ */
+#include "kernel/core/fault.h"
+#include "kernel/core/panic.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/block.h"
+#include "mm/buddy.h"
+#include "mm/exclusive/exclusive.h"
+#include "mm/exclusive/exclusive_internal.h"
+#include "mm/page_state.h"
+#include "mm/watermark.h"
+
+/* Slots that are looked at in one piece, with interrupts off. */
+#define SLOT_SLICE 32U
+
+/* Owners are a matter of the machine, so they belong to one node: this one. */
+static struct node *owners_node;
+
+struct node *exclusive_owners_node(void)
+{
+	return owners_node;
+}
+
+/* ---- Owners begin and end --------------------------------------------------- */
+
+/* One page for a window's table, with the right of GFP_KERNEL; NULL. */
+static void *take_table(struct node *node)
+{
+	if (should_fail_alloc_page(node, GFP_KERNEL, 0))
+		return NULL;
+	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
+		struct zone *zone = &node->zone[type];
+		bool enabled = spin_lock_irqsave(&zone->lock);
+		struct page *page = NULL;
+
+		if (watermark_ok(zone, 0, zone->watermark[WMARK_MIN],
+		                 ZONE_NORMAL, RESERVE_NONE))
+			page = block_take(node, zone, 0);
+		if (page != NULL) {
+			page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
+			page->order = 0;
+			page->flags = PAGE_TABLE;
+			page->refcount = 1;
+			page_set_caller(page, RETURN_ADDRESS());
+		}
+		spin_unlock_irqrestore(&zone->lock, enabled);
+		if (page != NULL)
+			return frame_address(node_pfn(node, page));
+	}
+	return NULL;
+}
+
+static void give_table(struct node *node, void *table)
+{
+	unsigned long pfn = ((uintptr_t)table - direct_map_base) >> PAGE_SHIFT;
+	struct page *page = node_page(node, pfn);
+	struct zone *zone = page_zone(node, page);
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	page->refcount = 0;
+	page->flags = 0;
+	page_set_state(zone, page, PAGE_USED, PAGE_LOOSE);
+	buddy_give(zone, page, 0);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	exclusive_memory_freed(node);
+}
+
+/* Nobody but the living is found by a number, so one that is out of date finds
+ * nobody, whoever is in that place of memory now.  pool->lock held. */
+struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id)
+{
+	struct list *bucket = &pool->by_id[id % OWNER_BUCKETS];
+	struct list *at;
+
+	list_for_each(at, bucket) {
+		struct owner *owner = container_of(at, struct owner, same_hash);
+
+		if (owner->id == id)
+			return owner;
+	}
+	return NULL;
+}
+
+/* OWNER is found from now on.  False: too many have a number like it. */
+static bool enter_owner(struct exclusive_pool *pool, struct owner *owner)
+{
+	unsigned int bucket = owner->id % OWNER_BUCKETS;
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	bool room = pool->in_bucket[bucket] < OWNER_BUCKET_MOST;
+
+	if (room) {
+		owner->alive = true;
+		pool->by_window[owner->window.id] = owner;
+		pool->in_bucket[bucket]++;
+		list_append(&pool->by_id[bucket], &owner->same_hash);
+		list_append(&pool->owners, &owner->all);
+		pool->changes++;
+	}
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return room;
+}
+
+static int begin_owner(struct owner *owner)
+{
+	struct node *node = owners_node;
+	struct exclusive_pool *pool = &node->pool;
+	void *table = take_table(node);
+	int error;
+
+	if (table == NULL)
+		return -ENOMEM;
+	error = window_create(&owner->window, table);
+	if (error != 0) {
+		give_table(node, table);
+		return error;
+	}
+	memset(owner->slots, 0, sizeof(owner->slots));
+	owner->next_slot = 0;
+	owner->owned = 0;
+	owner->sent = 0;
+	list_init(&owner->pages);
+	list_init(&owner->incoming);
+	owner->incoming_count = 0;
+	if (enter_owner(pool, owner))
+		return 0;
+	give_table(node, window_destroy(&owner->window));
+	return -EAGAIN;
+}
+
+/* Zero a frame that is mapped nowhere, through the pool's own window. */
+static void scrub_hidden(struct node *node, struct page *page)
+{
+	struct window *scrub = &node->pool.scrub;
+	bool enabled = spin_lock_irqsave(&node->pool.scrub_lock);
+	struct window_state before = window_open(scrub);
+	void *address = window_map(scrub, 0, node_pfn(node, page));
+
+	memset(address, 0, PAGE_SIZE);
+	window_unmap(scrub, 0);
+	window_close(before);
+	spin_unlock_irqrestore(&node->pool.scrub_lock, enabled);
+}
+
+/* Scrub and park a page that has been taken off its list and unmapped. */
+static void scrub_and_park(struct node *node, struct page *page)
+{
+	bool enabled;
+	bool wake;
+
+	scrub_hidden(node, page);
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	wake = exclusive_park_locked(node, page);
+	node->pool.orphans--;
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	if (wake)
+		exclusive_wake_refiller(node);
+}
+
+/* PAGE, OWNED or HANDOVER, is on no list and nobody's until it is parked.
+ * pool->lock held. */
+static void make_orphan(struct exclusive_pool *pool, struct page *page)
+{
+	page->owner = NULL;
+	page->receiver = NULL;
+	pool->orphans++;
+	pool->changes++;
+}
+
+/* One OWNED page of an owner that ends, off its list; NULL: none is left. */
+static struct page *orphan_owned(struct node *node, struct owner *owner)
+{
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
+	struct page *page = list_first(&owner->pages, struct page, link);
+
+	if (page != NULL) {
+		exclusive_unmake_owned(node, page);
+		bitmap_clear(owner->slots, page->slot);
+		make_orphan(&node->pool, page);
+	}
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	return page;
+}
+
+/* One page that is on its way to OWNER goes back; if its sender is gone, too, it
+ * is *ORPHAN, off its list.  False: none is left. */
+static bool refuse_incoming(struct node *node, struct owner *owner,
+                            struct page **orphan)
+{
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
+	struct page *page = list_first(&owner->incoming, struct page, link);
+
+	*orphan = NULL;
+	if (page != NULL && page->owner != NULL) {
+		exclusive_return_to_sender(node, page);
+	} else if (page != NULL) {
+		exclusive_unqueue(node, page);
+		make_orphan(&node->pool, page);
+		*orphan = page;
+	}
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	return page != NULL;
+}
+
+/* What OWNER has sent from SLOT and the slots behind it goes on without it. */
+static void forget_slots(struct node *node, struct owner *owner,
+                         unsigned int slot)
+{
+	unsigned int end = min(slot + SLOT_SLICE, WINDOW_SLOTS + 0U);
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
+
+	for (; slot < end; slot++) {
+		struct page *page = exclusive_find_sent(node, owner, slot);
+
+		if (page != NULL)
+			exclusive_drop_sender(page);
+	}
+	node->pool.changes++;
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+}
+
+/* OWNER is not alive any more, so it sends nothing. */
+static void forget_sender(struct node *node, struct owner *owner)
+{
+	for (unsigned int slot = 0;
+	     slot < WINDOW_SLOTS && READ_ONCE(owner->sent) > 0;
+	     slot += SLOT_SLICE)
+		forget_slots(node, owner, slot);
+}
+
+static void end_owner(struct owner *owner)
+{
+	struct node *node = owners_node;
+	struct exclusive_pool *pool = &node->pool;
+	struct page *page;
+	bool enabled = spin_lock_irqsave(&pool->lock);
+
+	/* Not alive, nothing more is sent to it; on the list still, because it
+	 * has pages. */
+	owner->alive = false;
+	list_remove(&owner->same_hash);
+	pool->in_bucket[owner->id % OWNER_BUCKETS]--;
+	pool->changes++;
+	spin_unlock_irqrestore(&pool->lock, enabled);
+
+	forget_sender(node, owner);
+	while (refuse_incoming(node, owner, &page)) {
+		if (page != NULL)
+			scrub_and_park(node, page);
+	}
+	while ((page = orphan_owned(node, owner)) != NULL)
+		scrub_and_park(node, page);
+
+	enabled = spin_lock_irqsave(&pool->lock);
+	list_remove(&owner->all);
+	pool->by_window[owner->window.id] = NULL;
+	pool->changes++;
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	give_table(node, window_destroy(&owner->window));
+}
+
+/* ---- Faults ------------------------------------------------------------------- */
+
+/* Fill in what is known about a fault at an address of a window. */
+static bool resolve_window(struct node *node, struct fault *fault)
+{
+	unsigned int slot;
+	unsigned int id = window_of_address(fault->address, &slot);
+	const struct owner *owner;
+
+	if (id == 0)
+		return false;
+	fault->kind = FAULT_EXCLUSIVE;
+	fault->pfn = -1UL;
+	owner = node->pool.by_window[id];
+	fault->owner = owner;
+	if (owner != NULL)
+		fault->pfn = window_frame(&owner->window, slot);
+	return true;
+}
+
+static bool resolve_direct(struct node *node, struct fault *fault)
+{
+	const struct page *page = node_page(
+		node, (fault->address - direct_map_base) >> PAGE_SHIFT);
+
+	if (fault->address < direct_map_base || page == NULL ||
+	    !page_is_exclusive(page))
+		return false;
+	fault->kind = FAULT_EXCLUSIVE;
+	fault->pfn = node_pfn(node, page);
+	fault->owner = page->owner;
+	return true;
+}
+
+/* Any context; no lock. */
+static bool resolve_fault(struct fault *fault)
+{
+	struct node *node = owners_node;
+
+	if (!resolve_window(node, fault) && !resolve_direct(node, fault))
+		return false;
+	fault->intruder = current_owner();
+	count(node, VMSTAT_exclusive_fault);
+	return true;
+}
+
+/* Give NODE a window to zero frames through. */
+static void make_scrub_window(struct node *node)
+{
+	void *table = take_table(node);
+	int error;
+
+	if (table == NULL)
+		panic("not enough memory for the scrub window");
+	error = window_create(&node->pool.scrub, table);
+	kassert(error == 0);
+}
+
+struct node *exclusive_change_node(struct node *node)
+{
+	struct node *before = owners_node;
+
+	if (node->pool.scrub.id == 0)
+		make_scrub_window(node);
+	owners_node = node;
+	return before;
+}
+
+void exclusive_start(struct node *node)
+{
+	static const struct owner_provider provider = {
+		.begin = begin_owner,
+		.end = end_owner,
+	};
+
+	exclusive_change_node(node);
+	owner_register_provider(&provider);
+	fault_register_resolver(resolve_fault);
+}

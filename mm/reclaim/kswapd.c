@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/reclaim/kswapd.c -- the thread that reclaims before it is urgent.
+ *
+ *	free pages
+ *	   |  \                      ____          kswapd works from the moment
+ *	high - \- - - - - - - - - - / - - \ - -    a request meets low until some
+ *	   |    \                  /       \       zone is above high, so that
+ *	low - - -\- - - - - - - - / - - - - -      requests that cannot wait find
+ *	   |      \   __         / : kswapd        more than min
+ *	min - - - -\_/  \__/\___/- : - - - - -
+ *	   |         :             :
+ *	          wake-up        sleeps
+ *
+ * One run (kswapd_balance()) goes from priority 12 down to 1, and goes down only
+ * after a round that looked at too few pages or reclaimed none.  Sixteen runs
+ * without a single page and the node is hopeless: kswapd sleeps, and those who
+ * need memory reclaim (or kill) for themselves; the first page that anybody
+ * reclaims ends that.
+ *
+ * Sleeping has two steps.  First a nap of 100 ms: if it is woken meanwhile, or
+ * memory is low again, it was too early.  Then the real sleep.
+ *
+ * kswapd has THREAD_MEMALLOC: it gets any page that is left, for to free
+ * others it may need some.
+ *
+ * No wake-up is lost: kswapd says that it sleeps, then looks whether there is
+ * work; who wakes it says what the work is, then looks whether it sleeps.
+ *
+ * Source: Linux mm/vmscan.c: kswapd(), kswapd_try_to_sleep(), balance_pgdat(),
+ * wakeup_kswapd().
+ */
+#include "mm/reclaim/kswapd.h"
+
+#include "kernel/core/sched.h"
+#include "mm/reclaim/reclaim_internal.h"
+#include "mm/watermark.h"
+
+/* Microseconds of the nap. */
+#define NAP 100000
+
+static void count(struct node *node, enum vmstat_event event)
+{
+	vmstat_add(&node->stat, event, 1);
+}
+
+bool node_is_balanced(struct node *node, unsigned int order,
+                      enum zone_type highest)
+{
+	bool managed = false;
+
+	for (unsigned int type = 0; type <= highest; type++) {
+		struct zone *zone = &node->zone[type];
+
+		if (zone->managed == 0)
+			continue;
+		managed = true;
+		if (watermark_ok(zone, order, zone->watermark[WMARK_HIGH],
+		                 highest, RESERVE_NONE))
+			return true;
+	}
+	return !managed;
+}
+
+static bool is_hopeless(const struct node *node)
+{
+	return READ_ONCE(node->reclaim.kswapd_failures) >= MAX_RECLAIM_RETRIES;
+}
+
+/* ---- Waking -------------------------------------------------------------------- */
+
+/* What kswapd is to do becomes at least this. */
+static void ask_for(struct reclaim_state *reclaim, unsigned int order,
+                    enum zone_type highest)
+{
+	enum zone_type before = READ_ONCE(reclaim->kswapd_highest);
+
+	if (before == KSWAPD_NO_ZONE || before < highest)
+		WRITE_ONCE(reclaim->kswapd_highest, highest);
+	if (READ_ONCE(reclaim->kswapd_order) < order)
+		WRITE_ONCE(reclaim->kswapd_order, order);
+}
+
+void wakeup_kswapd(struct node *node, unsigned int order,
+                   enum zone_type highest)
+{
+	struct reclaim_state *reclaim = &node->reclaim;
+
+	ask_for(reclaim, order, highest);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!READ_ONCE(reclaim->kswapd_sleeps) || is_hopeless(node) ||
+	    node_is_balanced(node, order, highest))
+		return;
+	WRITE_ONCE(reclaim->kswapd_called, true);
+	wake_up(&reclaim->kswapd_wait);
+}
+
+/* ---- Working -------------------------------------------------------------------- */
+
+/* The high marks of the zones together. */
+static unsigned long round_target(const struct scan *scan)
+{
+	unsigned long target = 0;
+
+	for (unsigned int type = 0; type <= scan->highest_zone; type++) {
+		const struct zone *zone = &scan->node->zone[type];
+
+		if (zone->managed > 0)
+			target += max(zone->watermark[WMARK_HIGH],
+			              SWAP_CLUSTER_MAX);
+	}
+	return target;
+}
+
+static void wake_throttled(struct node *node)
+{
+	if (allow_direct_reclaim(node))
+		wake_up(&node->reclaim.pfmemalloc_wait);
+}
+
+/* One round; true if it looked at enough pages to be repeated as it was. */
+static bool run_round(struct scan *scan)
+{
+	unsigned long target = round_target(scan);
+	unsigned long before = scan->reclaimed;
+	unsigned long scanned = scan->scanned;
+
+	reclaim_age_anon(scan);
+	scan->wanted = before + target;
+	shrink_node(scan);
+	/* What comes free now joins by itself, or never will. */
+	if (scan->order > 0 && scan->reclaimed >= 2UL << scan->order)
+		scan->order = 0;
+	wake_throttled(scan->node);
+	return scan->scanned - scanned >= target && scan->reclaimed > before;
+}
+
+unsigned int kswapd_balance(struct node *node, unsigned int order,
+                            enum zone_type highest)
+{
+	struct scan scan = {
+		.node = node,
+		.mask = GFP_KERNEL,
+		.may_io = true,
+		.may_fs = true,
+		.kswapd = true,
+		.order = order,
+		.highest_zone = highest,
+		.priority = DEF_PRIORITY,
+	};
+
+	count(node, VMSTAT_pageoutrun);
+	while (scan.priority >= 1 &&
+	       !node_is_balanced(node, scan.order, highest)) {
+		if (!run_round(&scan))
+			scan.priority--;
+	}
+	node->reclaim.writeback_flood = false;
+	if (scan.priority < 1 && scan.reclaimed == 0)
+		WRITE_ONCE(node->reclaim.kswapd_failures,
+		           node->reclaim.kswapd_failures + 1);
+	return scan.order;
+}
+
+/* ---- Sleeping ----------------------------------------------------------------------- */
+
+static bool is_called(void *data)
+{
+	const struct reclaim_state *reclaim = data;
+
+	return READ_ONCE(reclaim->kswapd_called);
+}
+
+/* HIGHEST if nobody has asked meanwhile. */
+static enum zone_type highest_asked(const struct node *node,
+                                    enum zone_type highest)
+{
+	enum zone_type asked = READ_ONCE(node->reclaim.kswapd_highest);
+
+	return asked == KSWAPD_NO_ZONE ? highest : asked;
+}
+
+/* From here on a wake-up is seen.  True: sleep, there is nothing to do, neither
+ * of what was done last nor of what was asked for meanwhile; or no hope. */
+static bool begin_sleep(struct node *node, const struct kswapd *kswapd)
+{
+	enum zone_type highest;
+	unsigned int order;
+
+	WRITE_ONCE(node->reclaim.kswapd_called, false);
+	WRITE_ONCE(node->reclaim.kswapd_sleeps, true);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* Nobody may wait for a kswapd that sleeps. */
+	wake_up(&node->reclaim.pfmemalloc_wait);
+	highest = highest_asked(node, kswapd->highest);
+	order = max(kswapd->reached_order,
+	            READ_ONCE(node->reclaim.kswapd_order));
+	return is_hopeless(node) || node_is_balanced(node, order, highest);
+}
+
+static void try_to_sleep(struct node *node, const struct kswapd *kswapd)
+{
+	struct reclaim_state *reclaim = &node->reclaim;
+	bool woken = false;
+
+	if (begin_sleep(node, kswapd)) {
+		woken = wait_event_timeout(&reclaim->kswapd_wait, is_called,
+		                           reclaim, NAP);
+		/* What was not finished before the nap still is not. */
+		if (woken)
+			ask_for(reclaim, kswapd->reached_order,
+			        highest_asked(node, kswapd->highest));
+	}
+	if (!woken && begin_sleep(node, kswapd))
+		wait_event(&reclaim->kswapd_wait, is_called, reclaim);
+	else
+		count(node, woken ? VMSTAT_kswapd_low_wmark_hit_quickly
+		                  : VMSTAT_kswapd_high_wmark_hit_quickly);
+	WRITE_ONCE(reclaim->kswapd_sleeps, false);
+}
+
+void kswapd_step(struct node *node, struct kswapd *kswapd)
+{
+	struct reclaim_state *reclaim = &node->reclaim;
+	unsigned long stolen;
+
+	try_to_sleep(node, kswapd);
+	kswapd->highest = highest_asked(node, kswapd->highest);
+	kswapd->asked_order = __atomic_exchange_n(&reclaim->kswapd_order, 0,
+	                                          __ATOMIC_SEQ_CST);
+	WRITE_ONCE(reclaim->kswapd_highest, KSWAPD_NO_ZONE);
+	trace_mm_vmscan_kswapd_wake(&node->trace, kswapd->highest,
+	                            kswapd->asked_order);
+	stolen = vmstat_read(&node->stat, VMSTAT_pgsteal_kswapd);
+	kswapd->reached_order =
+		kswapd_balance(node, kswapd->asked_order, kswapd->highest);
+	stolen = vmstat_read(&node->stat, VMSTAT_pgsteal_kswapd) - stolen;
+	trace_mm_vmscan_kswapd_sleep(&node->trace, stolen);
+	/* Gave up on the order: do not sleep for that of another request
+	 * before somebody asks again. */
+	if (kswapd->reached_order < kswapd->asked_order)
+		return;
+	kswapd->reached_order = READ_ONCE(reclaim->kswapd_order);
+	kswapd->highest = highest_asked(node, kswapd->highest);
+}
+
+void kswapd_run(void *node)
+{
+	struct kswapd kswapd = { .highest = ZONE_MOVABLE };
+
+	thread_set_flags(current_thread(), THREAD_MEMALLOC | THREAD_KSWAPD);
+	for (;;)
+		kswapd_step(node, &kswapd);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/reclaim/kswapd.h -- the thread that reclaims before it is urgent.
+ */
+#ifndef MM_KSWAPD_H
+#define MM_KSWAPD_H
+
+#include "mm/node.h"
+
+/*
+ * A request of 2^ORDER pages whose highest zone is HIGHEST found NODE below its
+ * low marks.  kswapd is woken if it sleeps, unless the node is balanced for such
+ * a request, or hopeless.  What struct node calls wake_kswapd.  Any context but
+ * NMI.
+ */
+void wakeup_kswapd(struct node *node, unsigned int order,
+                   enum zone_type highest);
+
+/* The function of the thread "kswapd0"; NODE is a struct node.  It never
+ * returns. */
+void kswapd_run(void *node);
+
+/* ---- For tests --------------------------------------------------------------- */
+
+/* What kswapd remembers from one step to the next; zeroed at first. */
+struct kswapd {
+	unsigned int asked_order;   /* it was last asked for */
+	unsigned int reached_order; /* and has worked for */
+	enum zone_type highest;
+};
+
+/* Sleep until there is work, then do it once: kswapd_run() is nothing but this
+ * again and again. */
+void kswapd_step(struct node *node, struct kswapd *kswapd);
+
+/*
+ * Reclaim until some zone up to HIGHEST has more than its high mark free, for a
+ * request of ORDER.  Returns the order it has really worked for: 0 once
+ * 2 << ORDER pages came free.  THREAD_MEMALLOC is set.
+ */
+unsigned int kswapd_balance(struct node *node, unsigned int order,
+                            enum zone_type highest);
+
+/* Does some zone up to HIGHEST pass its high mark for 2^ORDER pages? */
+bool node_is_balanced(struct node *node, unsigned int order,
+                      enum zone_type highest);
+
+#endif

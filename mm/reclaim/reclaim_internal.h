@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/reclaim/reclaim_internal.h -- what the files of reclaim and kswapd share.
+ */
+#ifndef MM_RECLAIM_INTERNAL_H
+#define MM_RECLAIM_INTERNAL_H
+
+#include "mm/reclaim/reclaim.h"
+
+/* One run of reclaim: what it may do, and what it has done.  (Linux:
+ * struct scan_control.) */
+struct scan {
+	struct node *node;
+	gfp_t mask; /* for shrinkers */
+	bool may_io;
+	bool may_fs;
+	bool kswapd; /* not a request's own reclaim */
+	unsigned int order;
+	enum zone_type highest_zone;
+	unsigned long wanted; /* pages to reclaim */
+	int priority;
+
+	/* Active lists are shortened although they are not too long. */
+	bool force_deactivate;
+	bool skipped_deactivate; /* and would have been, but for that */
+
+	unsigned long scanned;   /* pages looked at */
+	unsigned long reclaimed; /* pages freed, those of shrinkers included */
+
+	/* Of one round of shrink_node(). */
+	unsigned long taken;     /* pages isolated */
+	unsigned long writeback; /* of these, under writeback */
+	unsigned long immediate; /* of these, met for the second time */
+	unsigned long paged_out; /* writes begun */
+	unsigned long dirty;     /* pages met dirty, since it began */
+};
+
+/*
+ * What becomes of PAGE, which is isolated and has a reference of the caller's:
+ * free (true), or back on a list.  Either way it is not the caller's any more.
+ */
+bool reclaim_page(struct scan *scan, struct zone *zone, struct page *page,
+                  enum lru_kind kind);
+
+/* Drop a reference from lru_isolate(); was it the last one? */
+bool reclaim_put_page(struct node *node, struct page *page);
+
+/* One round over the zones of SCAN, and the shrinkers, at SCAN->priority. */
+void shrink_node(struct scan *scan);
+
+/* Shorten the active lists of anonymous pages that are too long; without swap
+ * nothing. */
+void reclaim_age_anon(struct scan *scan);
+
+/* May direct reclaim go on, or must it be throttled? */
+bool allow_direct_reclaim(struct node *node);
+
+#endif

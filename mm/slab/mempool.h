@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/slab/mempool.h -- a few elements that are always there.
+ *
+ * Who writes memory out to a disk needs memory for the request.  If that had to
+ * come from the allocator, a machine without memory could never write anything
+ * out again.  A pool keeps MIN elements for that day; they come back when the
+ * writes are done, so whoever can wait gets one.
+ *
+ * Names and rules are Linux's (mm/slab/mempool.c).  There is no mempool_resize().
+ */
+#ifndef MM_MEMPOOL_H
+#define MM_MEMPOOL_H
+
+#include "mm/gfp.h"
+
+/* Where elements come from, and go to: any context that asks the pool. */
+typedef void *mempool_alloc_t(gfp_t gfp, void *data);
+typedef void mempool_free_t(void *element, void *data);
+
+typedef struct mempool mempool_t;
+
+/* A pool's own page holds its table of elements. */
+#define MEMPOOL_MAX 448
+
+/*
+ * A pool with MIN (1..MEMPOOL_MAX) elements in reserve, made by ALLOC(GFP_KERNEL,
+ * DATA).  NULL: no memory.  Thread context; may sleep.
+ */
+__must_check mempool_t *mempool_create(unsigned int min, mempool_alloc_t *alloc,
+                                       mempool_free_t *free, void *data);
+
+/* The same with blocks of 2^ORDER pages (struct page *) as elements.  They are
+ * poisoned while they are in the reserve. */
+__must_check mempool_t *mempool_create_page_pool(unsigned int min,
+                                                 unsigned int order);
+
+/* All elements are back; nobody uses the pool any more.  Thread context. */
+void mempool_destroy(mempool_t *pool);
+
+/*
+ * An element: from ALLOC, else from the reserve.  If both fail: with a mask that
+ * may sleep it waits until an element comes back (and asks ALLOC again each 5
+ * seconds), so it is never NULL; otherwise NULL at once.
+ *
+ * ALLOC sees the mask plus NOMEMALLOC, NORETRY and NOWARN, and at first without
+ * DIRECT_RECLAIM and IO.  __GFP_ZERO is a bug of the caller's and reported: an
+ * element out of the reserve is not zeroed.  A mask that may sleep where
+ * that is impossible is reported and does not wait.  NULL in an NMI.
+ */
+__must_check void *mempool_alloc(mempool_t *pool, gfp_t gfp);
+
+/* From the reserve only; NULL if it is empty.  Any context but NMI. */
+__must_check void *mempool_alloc_preallocated(mempool_t *pool);
+
+/*
+ * Give an element back: to the reserve if that is not full, else to FREE.  NULL
+ * is allowed.  An element that is in the reserve already, or a block of pages that
+ * is free, of another order or in the reserve of any pool, is refused and reported:
+ * nothing happens.  Looks at the whole reserve, unless it is of pages.  Any context
+ * but NMI.
+ */
+void mempool_free(void *element, mempool_t *pool);
+
+/* Elements in the reserve now, and threads that wait for one. */
+unsigned int mempool_reserve(const mempool_t *pool);
+unsigned int mempool_waiters(const mempool_t *pool);
+
+#endif
