@@ -321,7 +321,7 @@ host_library := $(mm_sources) $(sort $(wildcard tests/host/machine*.c) \
 	$(filter-out lib/string.c,$(wildcard lib/*.c)))
 # Parts of other floors that need no machine, for their suites.
 host_extra := $(wildcard kernel/core/multiboot2.c kernel/core/params.c \
-	kernel/line.c kernel/block/block.c kernel/block/bio.c kernel/block/mbr.c \
+	kernel/shell/line.c kernel/block/block.c kernel/block/bio.c kernel/block/mbr.c \
 	kernel/fs/*.c \
 	drivers/keyboard_decoder.c drivers/ansi_keys.c \
 	drivers/tsc_rate.c)
@@ -408,7 +408,7 @@ host:
 # archive gives a target what it asks for and no more, so that it may define a
 # function of its own in place of one of these.
 FUZZ_CC := $(shell tests/clang)
-fuzz_more := kernel/shell.c tests/host/no_runner.c tests/mm/test_zone.c \
+fuzz_more := kernel/shell/shell.c tests/host/no_runner.c tests/mm/test_zone.c \
 	tests/sequence.c
 fuzz_common := $(sort $(host_library) $(host_extra) $(fuzz_more))
 fuzz_targets := $(patsubst tests/fuzz/%.c,$B/fuzz/%, \

@@ -10,8 +10,8 @@
  * The settings of fail_page_alloc belong to a node; those of fail_nth to a
  * thread (struct thread), and it fails on every node.
  */
-#ifndef MM_FAULT_INJECT_H
-#define MM_FAULT_INJECT_H
+#ifndef MM_DEBUG_FAULT_INJECT_H
+#define MM_DEBUG_FAULT_INJECT_H
 
 #include "lib/types.h"
 #include "mm/gfp.h"

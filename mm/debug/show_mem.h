@@ -2,8 +2,8 @@
 /*
  * mm/debug/show_mem.h -- the memory report.
  */
-#ifndef MM_SHOW_MEM_H
-#define MM_SHOW_MEM_H
+#ifndef MM_DEBUG_SHOW_MEM_H
+#define MM_DEBUG_SHOW_MEM_H
 
 #include "mm/zone.h"
 

@@ -10,8 +10,8 @@
  * Names and fields are Linux's where Linux has the event (include/trace/events/
  * kmem.h, vmscan.h, oom.h); mm_exclusive_... are Labyrinth's own.
  */
-#ifndef MM_TRACE_H
-#define MM_TRACE_H
+#ifndef MM_DEBUG_TRACE_H
+#define MM_DEBUG_TRACE_H
 
 #include "lib/types.h"
 #include "mm/gfp.h"

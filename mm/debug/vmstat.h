@@ -5,8 +5,8 @@
  * Each counter only grows.  Incremented with one locked instruction, so from
  * any context, NMI included.
  */
-#ifndef MM_VMSTAT_H
-#define MM_VMSTAT_H
+#ifndef MM_DEBUG_VMSTAT_H
+#define MM_DEBUG_VMSTAT_H
 
 #include "lib/types.h"
 

@@ -13,8 +13,8 @@
  * An address belongs to one owner and one time: it dies with release and with
  * hand-over.
  */
-#ifndef MM_EXCLUSIVE_H
-#define MM_EXCLUSIVE_H
+#ifndef MM_EXCLUSIVE_EXCLUSIVE_H
+#define MM_EXCLUSIVE_EXCLUSIVE_H
 
 #include "kernel/core/owner.h"
 #include "mm/node.h"

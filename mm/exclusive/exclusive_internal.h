@@ -9,8 +9,8 @@
  *
  * For these four files only.
  */
-#ifndef MM_EXCLUSIVE_INTERNAL_H
-#define MM_EXCLUSIVE_INTERNAL_H
+#ifndef MM_EXCLUSIVE_EXCLUSIVE_INTERNAL_H
+#define MM_EXCLUSIVE_EXCLUSIVE_INTERNAL_H
 
 #include "kernel/arch/arch.h"
 #include "mm/exclusive/exclusive.h"

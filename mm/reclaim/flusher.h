@@ -5,8 +5,8 @@
  * A mounted file system registers as a source of dirty pages; it knows which of
  * its files have some, and takes its own locks.
  */
-#ifndef MM_FLUSHER_H
-#define MM_FLUSHER_H
+#ifndef MM_RECLAIM_FLUSHER_H
+#define MM_RECLAIM_FLUSHER_H
 
 #include "mm/node.h"
 

@@ -2,8 +2,8 @@
 /*
  * mm/reclaim/kswapd.h -- the thread that reclaims before it is urgent.
  */
-#ifndef MM_KSWAPD_H
-#define MM_KSWAPD_H
+#ifndef MM_RECLAIM_KSWAPD_H
+#define MM_RECLAIM_KSWAPD_H
 
 #include "mm/node.h"
 

@@ -6,8 +6,8 @@
  * of files, and the unevictable ones.  A page is on at most one.  All functions
  * take the lru's lock of the page's zone; any context but NMI.
  */
-#ifndef MM_LRU_H
-#define MM_LRU_H
+#ifndef MM_RECLAIM_LRU_H
+#define MM_RECLAIM_LRU_H
 
 #include "mm/node.h"
 

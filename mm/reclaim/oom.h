@@ -6,8 +6,8 @@
  * thread->swapents more on swap.  Threads without any, and those whose
  * oom_score_adj is -1000, are never chosen.
  */
-#ifndef MM_OOM_H
-#define MM_OOM_H
+#ifndef MM_RECLAIM_OOM_H
+#define MM_RECLAIM_OOM_H
 
 #include "kernel/core/sched.h"
 #include "mm/node.h"

@@ -9,8 +9,8 @@
  * The caller has a reference of the page.  Linux's names and meanings
  * (include/linux/pagemap.h, mm/page-writeback.c).
  */
-#ifndef MM_PAGE_LOCK_H
-#define MM_PAGE_LOCK_H
+#ifndef MM_RECLAIM_PAGE_LOCK_H
+#define MM_RECLAIM_PAGE_LOCK_H
 
 #include "mm/page_bits.h"
 

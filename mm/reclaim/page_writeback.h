@@ -5,8 +5,8 @@
  *
  * Linux's mm/page-writeback.c has the same names and figures.
  */
-#ifndef MM_PAGE_WRITEBACK_H
-#define MM_PAGE_WRITEBACK_H
+#ifndef MM_RECLAIM_PAGE_WRITEBACK_H
+#define MM_RECLAIM_PAGE_WRITEBACK_H
 
 #include "mm/node.h"
 

@@ -2,8 +2,8 @@
 /*
  * mm/reclaim/reclaim.h -- taking pages back from those who can do without them.
  */
-#ifndef MM_RECLAIM_H
-#define MM_RECLAIM_H
+#ifndef MM_RECLAIM_RECLAIM_H
+#define MM_RECLAIM_RECLAIM_H
 
 #include "mm/node.h"
 

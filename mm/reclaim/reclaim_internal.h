@@ -2,8 +2,8 @@
 /*
  * mm/reclaim/reclaim_internal.h -- what the files of reclaim and kswapd share.
  */
-#ifndef MM_RECLAIM_INTERNAL_H
-#define MM_RECLAIM_INTERNAL_H
+#ifndef MM_RECLAIM_RECLAIM_INTERNAL_H
+#define MM_RECLAIM_RECLAIM_INTERNAL_H
 
 #include "mm/reclaim/reclaim.h"
 

@@ -6,8 +6,8 @@
  * and is asked under pressure: how many are there, and would you look at N of
  * them?  Names and arithmetic are Linux's (mm/reclaim/shrinker.c).
  */
-#ifndef MM_SHRINKER_H
-#define MM_SHRINKER_H
+#ifndef MM_RECLAIM_SHRINKER_H
+#define MM_RECLAIM_SHRINKER_H
 
 #include "mm/node.h"
 

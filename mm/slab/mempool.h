@@ -9,8 +9,8 @@
  *
  * Names and rules are Linux's (mm/slab/mempool.c).  There is no mempool_resize().
  */
-#ifndef MM_MEMPOOL_H
-#define MM_MEMPOOL_H
+#ifndef MM_SLAB_MEMPOOL_H
+#define MM_SLAB_MEMPOOL_H
 
 #include "mm/gfp.h"
 

@@ -11,8 +11,8 @@
  * The functions here need no memory: swapon (mm/swap/swapfile.h) brings it.  Any
  * context but NMI unless it says otherwise; all take one lock for a short time.
  */
-#ifndef MM_SWAP_H
-#define MM_SWAP_H
+#ifndef MM_SWAP_SWAP_H
+#define MM_SWAP_SWAP_H
 
 #include "mm/node.h"
 

@@ -2,8 +2,8 @@
 /*
  * mm/swap/swapfile.h -- areas on and off.
  */
-#ifndef MM_SWAPFILE_H
-#define MM_SWAPFILE_H
+#ifndef MM_SWAP_SWAPFILE_H
+#define MM_SWAP_SWAPFILE_H
 
 #include "mm/swap/swap.h"
 

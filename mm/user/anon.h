@@ -11,8 +11,8 @@
  * Any number of threads may use an object at once; what two of them write to
  * the same bytes at the same time is their business.
  */
-#ifndef MM_ANON_H
-#define MM_ANON_H
+#ifndef MM_USER_ANON_H
+#define MM_USER_ANON_H
 
 #include "mm/swap/swap.h"
 

@@ -17,8 +17,8 @@
  *
  * Linux's mm/user/filemap.c has the same names for what does the same.
  */
-#ifndef MM_FILEMAP_H
-#define MM_FILEMAP_H
+#ifndef MM_USER_FILEMAP_H
+#define MM_USER_FILEMAP_H
 
 #include "kernel/core/lock.h"
 #include "mm/address_space.h"

@@ -2,7 +2,7 @@
 /*
  * tests/fuzz/fuzz_shell.c -- any keys typed at the shell.
  *
- * The shell is kernel/shell.c, with the line editor below it and commands of
+ * The shell is kernel/shell/shell.c, with the line editor below it and commands of
  * this file's own above.  It reads keys from the input until there are none.
  *
  *	bytes 0xe0..0xe9	KEY_UP ... KEY_INSERT
@@ -21,9 +21,9 @@
 #include "drivers/vga.h"
 #include "kernel/core/console.h"
 #include "kernel/core/printk.h"
-#include "kernel/line.h"
-#include "kernel/shell.h"
-#include "kernel/shell_command.h"
+#include "kernel/shell/line.h"
+#include "kernel/shell/shell.h"
+#include "kernel/shell/shell_command.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"

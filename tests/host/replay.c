@@ -5,7 +5,7 @@
  *	build/host/replay FILE
  *
  * Prints each step and what came of it, in the words that the kernel prints for
- * the same file (kernel/replay.c).  The status is 0 if all steps hold.
+ * the same file (kernel/selftest/replay.c).  The status is 0 if all steps hold.
  */
 #include "tests/host/libmm.h"
 #include "tests/sequence.h"

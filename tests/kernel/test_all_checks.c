@@ -13,7 +13,7 @@
 #include "kernel/arch/paging.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/sched.h"
-#include "kernel/recorder.h"
+#include "kernel/demo/recorder.h"
 #include "kernel/thread.h"
 #include "lib/random.h"
 #include "lib/string.h"

@@ -5,7 +5,7 @@
  * believes it shows.
  */
 #include "kernel/core/console.h"
-#include "kernel/line.h"
+#include "kernel/shell/line.h"
 #include "lib/random.h"
 #include "lib/string.h"
 #include "tests/suite.h"

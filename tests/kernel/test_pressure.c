@@ -6,7 +6,7 @@
  */
 #include "kernel/arch/irqsoff.h"
 #include "kernel/block/block.h"
-#include "kernel/pressure.h"
+#include "kernel/demo/pressure.h"
 #include "kernel/swap_device.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"

@@ -9,7 +9,7 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/sched.h"
 #include "kernel/refiller.h"
-#include "kernel/selftest.h"
+#include "kernel/selftest/selftest.h"
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"

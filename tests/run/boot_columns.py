@@ -263,7 +263,7 @@ def owner_says_who_took_a_page_with_file_and_line(lab):
             check(
                 re.search(
                     r"last touched by shell \(number 1\) at run_alloc\+0x\w+ "
-                    r"\(kernel/shell_pages\.c:\d+\) with " + re.escape(mask),
+                    r"\(kernel/shell/shell_pages\.c:\d+\) with " + re.escape(mask),
                     said,
                 ),
                 f"owner says {said!r}",

@@ -134,7 +134,7 @@ def panic_backtrace_has_the_line_of_each_call(lab):
         qemu.console.expect(r"The machine has stopped\.")
         frames = check_frames(qemu.console.text[start:])
         files = {file for _, file, _ in frames}
-        check("kernel/shell.c" in files, f"no caller in {files}")
+        check("kernel/shell/shell.c" in files, f"no caller in {files}")
 
 
 def report_of(qemu, word, end):
@@ -169,7 +169,7 @@ def mutex_in_a_handler_is_reported_with_who_took_it(lab):
         found = re.search(said + r"(\w+)\+0x\w+ \((.*?):\d+\)", text)
         check(found, text)
         check(
-            found.groups() == ("fault_mutex_in_handler", "kernel/shell_tests.c"),
+            found.groups() == ("fault_mutex_in_handler", "kernel/shell/shell_tests.c"),
             f"it names {found.groups()}",
         )
         names = [name.partition("+")[0] for name, _, _ in check_frames(text)]

@@ -33,7 +33,7 @@ FILES = 8
 
 
 def contents(file, version):
-    """What /pressure-FILE is to be: kernel/pressure_files.h."""
+    """What /pressure-FILE is to be: kernel/demo/pressure_files.h."""
     size = 40000 + version * 79190 % 600000
     words = (size + 7) // 8
     first = file << 56 | version << 32

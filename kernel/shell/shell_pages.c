@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/shell/shell_pages.c -- taking pages by hand, and asking about them.
+ *
+ * The shell is a thread like others: what it allocates it allocates in thread
+ * context, and its exclusive pages are in its own window.  Ordinary blocks are
+ * kept by shell_memory.c; exclusive pages are on the list of their owner.
+ */
+#include "kernel/arch/direct_map.h"
+#include "kernel/arch/paging.h"
+#include "kernel/core/console.h"
+#include "kernel/core/line_table.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/owner.h"
+#include "kernel/core/sched.h"
+#include "kernel/shell/line.h"
+#include "kernel/shell/shell_command.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/exclusive/exclusive.h"
+#include "mm/page_alloc.h"
+#include "mm/reclaim/oom.h"
+#include "mm/watermark.h"
+
+#define OWNERS_SHOWN 32
+
+/* ---- Masks ---------------------------------------------------------------- */
+
+/* The words ARGV[1] .. ARGV[TO-1] as one mask, or a message and -EINVAL. */
+static int parse_mask(char *const *argv, int to, gfp_t *mask)
+{
+	char text[LINE_SIZE];
+	char bad[40];
+
+	shell_join(text, sizeof(text), argv, 1, to);
+	if (gfp_parse(text, mask, bad, sizeof(bad)) == 0)
+		return 0;
+	console_printf("%s: '%s' is no gfp flag; 'gfp' lists them\n", argv[0],
+	               bad);
+	return -EINVAL;
+}
+
+static void print_flag_table(void)
+{
+	const struct gfp_name *name;
+
+	for (unsigned int i = 0; (name = gfp_name_at(i)) != NULL; i++) {
+		bool works = strcmp(name->status, "WORKS") == 0 ||
+		             strcmp(name->status, "mask") == 0;
+
+		console_fold(33, "%#10x %-21s %s%s%s", name->mask, name->name,
+		             works ? "" : name->status, works ? "" : ": ",
+		             name->meaning);
+	}
+}
+
+static void print_may(const char *what, bool may)
+{
+	console_printf("  %-8s %s\n", what, may ? "yes" : "no");
+}
+
+static void print_request(const struct alloc_request *request)
+{
+	char names[160];
+
+	console_fold(7, "mask %#x = %s", request->gfp,
+	             gfp_format(names, sizeof(names), request->gfp));
+	console_fold(7, "     = %s",
+	             gfp_format_flags(names, sizeof(names), request->gfp));
+	console_printf("zone %s and below, migratetype %s\n",
+	               zone_type_name(request->highest_zone),
+	               migratetype_name(request->migratetype));
+	console_printf("right to the reserve: %s\n",
+	               reserve_right_name(request->right));
+	if (request->last_right != request->right)
+		console_printf("on the last pass: %s\n",
+		               reserve_right_name(request->last_right));
+	print_may("sleep", request->may_sleep);
+	print_may("kswapd", request->wake_kswapd);
+	print_may("io", request->may_io);
+	print_may("fs", request->may_fs);
+	print_may("kill", request->may_sleep && request->may_fs &&
+	                          request->may_kill && !request->one_round);
+	print_may("zero", request->zero);
+	print_may("report", request->warn);
+}
+
+/* For each zone the request may be served from: how far down it may go. */
+static void print_floors(struct node *node, const struct alloc_request *request)
+{
+	console_printf("%-8s %8s %8s %8s %8s %8s %8s\n", "zone", "free", "low",
+	               "min", "floor", "reserve", "pages");
+	for (int type = (int)request->highest_zone; type >= ZONE_DMA; type--) {
+		const struct zone *zone = &node->zone[type];
+		unsigned long min_mark = zone->watermark[WMARK_MIN];
+
+		if (zone->managed == 0)
+			continue;
+		console_printf("%-8s %8lu %8lu %8lu %8lu %8lu %8lu\n",
+		               zone->name, READ_ONCE(zone->free_pages),
+		               zone->watermark[WMARK_LOW], min_mark,
+		               watermark_floor(min_mark, request->last_right),
+		               zone->lowmem_reserve[request->highest_zone],
+		               watermark_headroom(zone, min_mark,
+		                                  request->highest_zone,
+		                                  request->last_right));
+	}
+}
+
+static void print_pool(struct node *node)
+{
+	struct exclusive_counts counts;
+
+	exclusive_counts(node, &counts);
+	console_printf("served from the parked pool: %lu pages there\n",
+	               counts.parked);
+}
+
+/* What an order-0 request does that may wait and finds no page at once. */
+static const char *what_then(const struct alloc_request *request)
+{
+	if (request->in_reclaim)
+		return "no, NULL: it is reclaim that asks";
+	if (request->exclusive &&
+	    !exclusive_memory_would_help(page_alloc_node()))
+		return "no, NULL: it is not memory that is missing";
+	if (request->never_fail)
+		return "waits: for ever, if it must";
+	if (request->one_round)
+		return "waits: one round of reclaim, then NULL";
+	if (!request->may_kill)
+		return "waits: 16 fruitless rounds of reclaim, then NULL";
+	if (!request->may_fs)
+		return "waits: kills nobody, until others bring memory";
+	return "waits: 16 fruitless rounds of reclaim, then the OOM killer";
+}
+
+/* What an order-0 request would be told in CONTEXT, by the functions that
+ * decide about real ones. */
+static void print_answer(const char *where, gfp_t mask,
+                         const struct alloc_context *context)
+{
+	struct alloc_request request;
+	struct zone *zone;
+	char why[256];
+
+	if (gfp_decode(mask, 0, context, &request, why, sizeof(why)) !=
+	    GFP_OK) {
+		console_fold(4, "%s: refused: %s", where, why);
+		return;
+	}
+	zone = alloc_would_take_from(page_alloc_node(), &request);
+	if (zone == NULL && request.may_sleep)
+		console_printf("%s: %s\n", where, what_then(&request));
+	else if (zone == NULL)
+		console_printf("%s: no, NULL\n", where);
+	else
+		console_printf("%s: yes, from zone %s\n", where, zone->name);
+}
+
+static int run_gfp(int argc, char **argv)
+{
+	const struct alloc_context here = gfp_context();
+	const struct alloc_context interrupt = { .in_interrupt = true };
+	struct alloc_request request;
+	enum gfp_verdict verdict;
+	char why[256];
+	gfp_t mask;
+
+	if (argc == 1) {
+		print_flag_table();
+		return 0;
+	}
+	if (parse_mask(argv, argc, &mask) != 0)
+		return 0;
+	verdict = gfp_decode(mask, 0, &here, &request, why, sizeof(why));
+	print_request(&request);
+	if (verdict == GFP_OK && request.exclusive)
+		print_pool(page_alloc_node());
+	else if (verdict != GFP_REFUSED)
+		print_floors(page_alloc_node(), &request);
+	console_printf("One page now?\n");
+	print_answer("  in this thread", mask, &here);
+	print_answer("  in an interrupt handler", mask, &interrupt);
+	return 0;
+}
+
+/* ---- alloc and free ----------------------------------------------------------- */
+
+static bool is_number(const char *text)
+{
+	return *text >= '0' && *text <= '9';
+}
+
+static void explain_null(gfp_t mask, unsigned int order)
+{
+	const struct alloc_context here = gfp_context();
+	struct alloc_request request;
+	char why[256];
+
+	if (gfp_decode(mask, order, &here, &request, why, sizeof(why)) !=
+	    GFP_OK)
+		console_fold(6, "NULL: refused: %s", why);
+	else
+		console_printf("NULL: no memory for this mask\n");
+}
+
+static void print_block(const struct page *page, unsigned int order)
+{
+	unsigned long pfn = page_to_pfn(page);
+	void *exclusive = exclusive_address(page);
+
+	console_fold(2, "pfn %#lx (%lu), order %u, zone %s, %s, %s%p", pfn, pfn,
+	             order, zone_type_name((enum zone_type)page->zone),
+	             migratetype_name(gfp_migratetype(page->gfp)),
+	             exclusive != NULL ? "in this thread's window at " : "at ",
+	             exclusive != NULL ? exclusive : page_address(page));
+}
+
+static int run_alloc(int argc, char **argv)
+{
+	bool has_order = argc > 2 && is_number(argv[argc - 1]);
+	uint64_t order = 0;
+	struct page *page;
+	gfp_t mask;
+
+	if (argc < 2)
+		return -EINVAL;
+	if (has_order && shell_number(argv[argc - 1], "alloc: order", 0,
+	                              MAX_ORDER, &order) != 0)
+		return 0;
+	if (parse_mask(argv, has_order ? argc - 1 : argc, &mask) != 0)
+		return 0;
+	page = alloc_pages(mask, (unsigned int)order);
+	if (page != NULL && !page_is_exclusive(page))
+		shell_hold(page);
+	if (shell_was_killed())
+		return 0;
+	if (page == NULL)
+		explain_null(mask, (unsigned int)order);
+	else
+		print_block(page, (unsigned int)order);
+	return 0;
+}
+
+/* Single pages until NULL: what is left then is what the mask may not have. */
+static int run_drain(int argc, char **argv)
+{
+	unsigned long pages = 0;
+	struct page *page;
+	gfp_t mask;
+
+	if (argc < 2)
+		return -EINVAL;
+	if (parse_mask(argv, argc, &mask) != 0)
+		return 0;
+	while (!shell_interrupted() && (page = alloc_page(mask)) != NULL) {
+		if (!page_is_exclusive(page))
+			shell_hold(page);
+		pages++;
+		if (pages % 256 == 0)
+			thread_yield();
+	}
+	if (shell_was_killed())
+		return 0;
+	console_printf("%lu pages taken, %lu free; 'free all' gives them "
+	               "back\n",
+	               pages, node_free(page_alloc_node()));
+	return 0;
+}
+
+/* Free all blocks and all exclusive pages of the shell's thread. */
+static void free_all(void)
+{
+	const struct owner *owner = current_owner();
+	unsigned long blocks = shell_free_blocks();
+	unsigned long pages = 0;
+	struct page *page;
+
+	/* Only the owner takes pages off its own list. */
+	while ((page = list_first(&owner->pages, struct page, link)) != NULL) {
+		if (exclusive_release(exclusive_address(page)) != 0)
+			break;
+		pages++;
+	}
+	console_printf("%lu blocks and %lu exclusive pages given back\n",
+	               blocks, pages);
+}
+
+/* The page that ARGV[1] names, or a message and NULL. */
+static struct page *find_page(char *const *argv)
+{
+	uint64_t pfn;
+	struct page *page;
+
+	if (shell_number(argv[1], "pfn", 0, UINT32_MAX, &pfn) != 0)
+		return NULL;
+	page = pfn_to_page(pfn);
+	if (page == NULL)
+		console_printf("%s: there is no frame %#llx\n", argv[0],
+		               (unsigned long long)pfn);
+	return page;
+}
+
+static int run_free(int argc, char **argv)
+{
+	struct page *page;
+
+	if (argc != 2)
+		return -EINVAL;
+	if (shell_was_killed())
+		return 0;
+	if (strcmp(argv[1], "all") == 0) {
+		free_all();
+		return 0;
+	}
+	page = find_page(argv);
+	if (page == NULL)
+		return 0;
+	if (shell_let_go(page) != NULL)
+		__free_pages(page, page->order);
+	else if (page->state == PAGE_OWNED && page->owner == current_owner())
+		exclusive_release(exclusive_address(page));
+	else
+		console_printf("free: pfn %#lx is not the first page of a "
+		               "block that 'alloc' took\n",
+		               page_to_pfn(page));
+	return 0;
+}
+
+static const char *free_candidate(const char *word __unused, unsigned int index)
+{
+	return index == 0 ? "all" : NULL;
+}
+
+/* ---- Whose page? ----------------------------------------------------------------- */
+
+static void print_exclusive_page(const struct page *page)
+{
+	const struct owner *owner = page->owner;
+	const struct owner *receiver = page->receiver;
+
+	if (page->state == PAGE_OWNED && owner != NULL)
+		console_fold(2,
+		             "owner: %s (number %llu), slot %u of its window, "
+		             "%p",
+		             owner->name, (unsigned long long)owner->id,
+		             page->slot, exclusive_address(page));
+	if (page->state == PAGE_HANDOVER)
+		console_fold(2, "on its way from %s to %s",
+		             owner == NULL ? "an owner that has ended"
+		                           : owner->name,
+		             receiver == NULL ? "?" : receiver->name);
+}
+
+static int run_owner(int argc, char **argv)
+{
+	const struct page *page;
+	unsigned long pfn;
+	char text[160];
+	char place[PLACE_SIZE];
+
+	if (argc != 2)
+		return -EINVAL;
+	page = find_page(argv);
+	if (page == NULL)
+		return 0;
+	pfn = page_to_pfn(page);
+	console_fold(2, "pfn %#lx: %s, order %u, zone %s, %s, %d references",
+	             pfn, page_state_name((enum page_state)page->state),
+	             page->order, zone_type_name((enum zone_type)page->zone),
+	             migratetype_name(gfp_migratetype(page->gfp)),
+	             page_ref_count(page));
+	if (page->taker != 0)
+		console_fold(
+			2, "last touched by %s (number %llu) at %s with %s",
+			owner_name(page->taker),
+			(unsigned long long)page->taker,
+			caller_format(place, sizeof(place), page_caller(page)),
+			gfp_format(text, sizeof(text), page->gfp));
+	print_exclusive_page(page);
+	console_printf("in the direct map: %s\n",
+	               direct_map_visible(pfn) ? "yes" : "no");
+	return 0;
+}
+
+/* ---- The pool and the owners -------------------------------------------------------- */
+
+struct owner_row {
+	enum owner_kind kind;
+	char name[OWNER_NAME_SIZE];
+	uint64_t id;
+	uintptr_t window;
+	unsigned int owned;
+	unsigned int sent;
+	unsigned int incoming;
+};
+
+struct owner_rows {
+	struct owner_row row[OWNERS_SHOWN];
+	unsigned int count; /* of owners, shown or not */
+};
+
+/* The pool's lock is held: copy, print later. */
+static void copy_owner(const struct owner *owner, void *data)
+{
+	struct owner_rows *rows = data;
+	struct owner_row *row = &rows->row[rows->count % OWNERS_SHOWN];
+
+	if (rows->count++ >= OWNERS_SHOWN)
+		return;
+	row->kind = owner->kind;
+	memcpy(row->name, owner->name, sizeof(row->name));
+	row->id = owner->id;
+	row->window = owner->window.base;
+	row->owned = owner->owned;
+	row->sent = owner->sent;
+	row->incoming = owner->incoming_count;
+}
+
+static void print_owners(struct node *node)
+{
+	static struct owner_rows rows; /* one shell; too large for a stack */
+
+	rows.count = 0;
+	exclusive_visit_owners(node, copy_owner, &rows);
+	console_printf("%6s %-24s %-18s %6s %6s %8s\n", "number", "owner",
+	               "window", "owned", "sent", "incoming");
+	for (unsigned int i = 0; i < min(rows.count, OWNERS_SHOWN + 0U); i++) {
+		const struct owner_row *row = &rows.row[i];
+
+		console_printf("%6llu %-24s %#018lx %6u %6u %8u\n",
+		               (unsigned long long)row->id, row->name,
+		               row->window, row->owned, row->sent,
+		               row->incoming);
+	}
+	if (rows.count > OWNERS_SHOWN)
+		console_printf("and %u more\n", rows.count - OWNERS_SHOWN);
+}
+
+static int run_exclusive(int argc, char **argv __unused)
+{
+	struct node *node = page_alloc_node();
+	const struct exclusive_pool *pool = &node->pool;
+	struct exclusive_counts counts;
+
+	if (argc > 1)
+		return -EINVAL;
+	exclusive_counts(node, &counts);
+	console_printf("pages: %lu parked, %lu owned, %lu on their way\n",
+	               counts.parked, counts.owned, counts.handover);
+	console_printf("pool: refilled below %lu, up to %lu%s\n", pool->low,
+	               pool->high,
+	               READ_ONCE(pool->starved)
+	                       ? "; the last refill found no frame"
+	                       : "");
+	console_printf("direct map: %u regions of 2 MiB split, %u of them at "
+	               "boot; %lu splits, %lu joins\n",
+	               pool->regions, pool->boot_regions, direct_map_splits(),
+	               direct_map_joins());
+	console_printf("tables for splitting: %lu of %lu left\n",
+	               pool->tables_left, pool->tables_total);
+	print_owners(node);
+	return 0;
+}
+
+static const struct shell_command commands[] = {
+	SHELL_COMMAND("alloc", "FLAGS [ORDER]", run_alloc, shell_flag_candidate,
+	              "take 2^ORDER pages"),
+	SHELL_COMMAND("drain", "FLAGS", run_drain, shell_flag_candidate,
+	              "take single pages until NULL"),
+	SHELL_COMMAND("free", "PFN|all", run_free, free_candidate,
+	              "give back what 'alloc' took"),
+	SHELL_COMMAND("gfp", "[FLAGS]", run_gfp, shell_flag_candidate,
+	              "explain a mask; all flags"),
+	SHELL_COMMAND("owner", "PFN", run_owner, NULL, "who has a page"),
+	SHELL_COMMAND("exclusive", "", run_exclusive, NULL,
+	              "parked pool, owners, windows"),
+};
+
+SHELL_TABLE(shell_page_commands, "pages",
+            "taking pages, and whose they are: exclusive ownership", commands);
