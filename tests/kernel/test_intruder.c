@@ -17,6 +17,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
+#include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/swap/swapfile.h"
 #include "mm/user/anon.h"
