@@ -4,29 +4,38 @@
 The house has floors; a file includes only what is on its own floor or below.
 
 docs/floors.txt has a line for each source file: the floor (boot, 0 to 9, roof),
-the path, and what the file is for.  Checked: every file is listed once and
+the path, and the purpose of the file.  Checked: every file is listed once and
 every listed file exists; no include points upwards; no file includes itself,
 however many headers are in between.
+
+The spine, which a course reads completely, is the files directly in mm/.  The
+semester is the spine and the files whose line ends in [semester].  Neither may
+grow beyond its limit: SPINE_LIMIT, SEMESTER_LIMIT.
 """
 
+import os
 import re
 import sys
 
 import tree
 
 LIST = "docs/floors.txt"
+SPINE = "mm"
+SPINE_LIMIT = 6000
+SEMESTER_LIMIT = 10000
+MARK = "[semester]"
 FLOORS = {"boot": -1, "roof": 10, **{str(n): n for n in range(10)}}
 INCLUDE = re.compile(r'^[ \t]*[#%][ \t]*include[ \t]+"([^"]+)"', re.MULTILINE)
 
 
 def read_list(problems):
-    """{path: floor}"""
-    floor_of = {}
+    """{path: floor}, and the paths that are marked"""
+    floor_of, marked = {}, set()
     try:
         lines = tree.read(LIST).splitlines()
     except FileNotFoundError:
         problems.append(f"{LIST}: missing")
-        return floor_of
+        return floor_of, marked
     for number, line in enumerate(lines, 1):
         words = line.split("#")[0].split(None, 2)
         if not words:
@@ -37,7 +46,9 @@ def read_list(problems):
         if words[1] in floor_of:
             problems.append(f"{LIST}:{number}: {words[1]} is listed twice")
         floor_of[words[1]] = FLOORS[words[0]]
-    return floor_of
+        if words[2].rstrip().endswith(MARK):
+            marked.add(words[1])
+    return floor_of, marked
 
 
 def compare(sources, floor_of, problems):
@@ -60,7 +71,9 @@ def check_direction(arrows, floor_of, problems):
     for path, targets in arrows.items():
         for target in targets:
             if target not in arrows:
-                problems.append(f"{path}: includes {target}, which does not exist")
+                problems.append(
+                    f"{path}: includes {target}, which does not exist"
+                )
             elif floor_of.get(path, 0) < floor_of.get(target, 0):
                 problems.append(
                     f"{path} (floor {floor_of.get(path)}) includes "
@@ -89,11 +102,31 @@ def find_cycle(arrows):
     return ring[ring.index(path) :]
 
 
+def lines_of(paths):
+    return sum(len(tree.read(path).splitlines()) for path in paths)
+
+
+def check_sizes(sources, marked, problems):
+    """Can a course read the spine, and a semester the semester?"""
+    spine = {path for path in sources if os.path.dirname(path) == SPINE}
+    for path in sorted(spine & marked):
+        problems.append(f"{LIST}: {path} is in the spine, and needs no {MARK}")
+    sizes = (
+        ("spine", lines_of(spine), SPINE_LIMIT),
+        ("semester", lines_of(spine | (marked & set(sources))), SEMESTER_LIMIT),
+    )
+    for name, size, limit in sizes:
+        print(f"the {name}: {size} lines, at most {limit}")
+        if size > limit:
+            problems.append(f"the {name} has {size} lines, more than {limit}")
+
+
 def main():
     problems = []
-    floor_of = read_list(problems)
+    floor_of, marked = read_list(problems)
     sources = tree.files(tree.SOURCE_FOLDERS, (".c", ".h", ".asm", ".inc"))
     compare(sources, floor_of, problems)
+    check_sizes(sources, marked, problems)
     arrows = {path: includes(path) for path in sources}
     check_direction(arrows, floor_of, problems)
     ring = find_cycle(arrows)

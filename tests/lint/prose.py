@@ -31,7 +31,6 @@ ROOTS = ("README.md", "docs", "tests/mutants", "tests/broken", "tests/lint")
 SKIPPED = {
     "docs/mutants.md",
     "docs/boot-deaths.txt",
-    "docs/floors.txt",
     "tests/lint/prose.py",
 }
 

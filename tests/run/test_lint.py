@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: MIT
 """Do the checks of tests/lint/ find what they look for, and nothing else?"""
 
+import contextlib
+import io
 import os
 import sys
 import unittest
+from unittest import mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lint"))
 
+import floors  # noqa: E402
 import prose  # noqa: E402
 
 REFUSED = "It waits for ever."
@@ -72,6 +76,38 @@ class Prose(unittest.TestCase):
         self.assertEqual(lines_with(prose.READERS[""], source), [2])
         source = "Title: for ever\n\n--- a/x\n+++ b/x\n for ever\n"
         self.assertEqual(lines_with(prose.READERS[".patch"], source), [1])
+
+
+class Sizes(unittest.TestCase):
+    """The spine is what lies directly in mm/, the semester adds the marked."""
+
+    def check(self, sizes, marked):
+        """What is printed and refused of {path: lines}."""
+        problems = []
+        read = mock.patch("tree.read", lambda path: "x\n" * sizes[path])
+        printed = io.StringIO()
+        with read, contextlib.redirect_stdout(printed):
+            floors.check_sizes(sorted(sizes), marked, problems)
+        return printed.getvalue(), problems
+
+    def test_the_spine_is_the_files_directly_in_mm(self):
+        sizes = {"mm/a.c": 10, "mm/b.h": 5, "mm/user/c.c": 7, "lib/d.c": 9}
+        printed, problems = self.check(sizes, {"lib/d.c"})
+        self.assertEqual(problems, [])
+        self.assertIn("the spine: 15 lines", printed)
+        self.assertIn("the semester: 24 lines", printed)
+
+    def test_each_limit_may_be_reached_and_not_exceeded(self):
+        sizes = {"mm/a.c": 6000, "lib/b.c": 4000}
+        self.assertEqual(self.check(sizes, {"lib/b.c"})[1], [])
+        sizes["lib/b.c"] += 1
+        self.assertEqual(len(self.check(sizes, {"lib/b.c"})[1]), 1)
+        self.assertEqual(self.check(sizes, set())[1], [])
+        sizes["mm/a.c"] += 1
+        self.assertEqual(len(self.check(sizes, set())[1]), 1)
+
+    def test_a_mark_in_the_spine_is_refused(self):
+        self.assertEqual(len(self.check({"mm/a.c": 1}, {"mm/a.c"})[1]), 1)
 
 
 if __name__ == "__main__":
