@@ -323,6 +323,30 @@ CASE(anon, an_access_during_the_write_takes_the_page_in_memory)
 	return finish();
 }
 
+/* Its slot does not hold its contents yet: another reader would get what was there
+ * before. */
+CASE(anon, a_page_does_not_leave_while_it_is_being_written)
+{
+	struct page *page;
+
+	EXPECT(start(8, 2));
+	disk.deferred = true;
+	EXPECT(fill(2, 3));
+	page = begin_write(0);
+	EXPECT(page != NULL && page_has(page, PG_writeback));
+	EXPECT(!page_has(page, PG_dirty));
+	lock_page(page);
+	EXPECT(!page->mapping->ops->release(page));
+	ram_swap_complete(&disk);
+	EXPECT(page->mapping->ops->release(page));
+	unlock_page(page);
+	put_page(page);
+	EXPECT_EQUAL(get(0), 3);
+	/* The header, and the page. */
+	EXPECT_EQUAL(disk.reads, 2);
+	return finish();
+}
+
 CASE(anon, destroying_waits_for_the_write)
 {
 	struct page *page;

@@ -539,6 +539,32 @@ CASE(reclaim, anonymous_pages_are_not_looked_at_without_swap)
 	return finish();
 }
 
+/* Linux's lru_note_cost(): a write counts as SWAP_CLUSTER_MAX pages brought back,
+ * and what is more than a quarter of the pages is halved. */
+CASE(reclaim, a_page_that_was_written_costs_as_much_as_32_that_came_back)
+{
+	struct scan scan = {
+		.may_io = true,
+		.may_fs = true,
+		.kswapd = true,
+		.highest_zone = ZONE_NORMAL,
+		.wanted = SWAP_CLUSTER_MAX,
+	};
+
+	start();
+	swap_on(2000);
+	node->swappiness = 200;
+	space_fill(&anon, GFP_KERNEL, SWAP_CLUSTER_MAX);
+	space_fill(&file, GFP_KERNEL, 3000);
+	scan.node = node;
+	shrink_node(&scan);
+	EXPECT_EQUAL(anon.writes, SWAP_CLUSTER_MAX);
+	EXPECT_EQUAL(node->reclaim.cost[LRU_ANON],
+	             SWAP_CLUSTER_MAX * SWAP_CLUSTER_MAX / 2);
+	EXPECT_EQUAL(node->reclaim.cost[LRU_FILE], 0);
+	return finish();
+}
+
 CASE(reclaim, swappiness_divides_the_looks_and_0_leaves_anonymous_ones_alone)
 {
 	static const unsigned long swappiness[] = { 0, 60, 100, 200 };

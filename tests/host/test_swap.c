@@ -274,6 +274,25 @@ CASE(swap, an_empty_cluster_is_preferred_to_one_with_gaps)
 	return finish();
 }
 
+/* The next cluster has gaps; the one after it is empty. */
+CASE(swap, an_empty_cluster_is_preferred_although_one_with_gaps_comes_first)
+{
+	start();
+	EXPECT_EQUAL(add_area(0, 3UL * SWAP_CLUSTER, 0, NULL, 0), 0);
+	for (unsigned int i = 1; i < 3 * SWAP_CLUSTER; i++)
+		EXPECT_EQUAL(swp_offset(take_slot()), i);
+	swap_free(swp_entry(0, 5));
+	for (unsigned int i = SWAP_CLUSTER; i < 2 * SWAP_CLUSTER; i++)
+		swap_free(swp_entry(0, i));
+	for (unsigned int i = SWAP_CLUSTER; i < 2 * SWAP_CLUSTER; i++)
+		EXPECT_EQUAL(swp_offset(take_slot()), i);
+	EXPECT_EQUAL(swp_offset(take_slot()), 5);
+	EXPECT_EQUAL(take_slot().value, 0);
+	for (unsigned int i = 1; i < 3 * SWAP_CLUSTER; i++)
+		swap_free(swp_entry(0, i));
+	return finish();
+}
+
 CASE(swap, priorities_decide_and_equals_take_turns)
 {
 	static const unsigned int order[] = { 2, 1, 2, 1, 2, 1, 1, 0, 0, 0 };

@@ -5,6 +5,8 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
 
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
@@ -108,4 +110,49 @@ CASE(trace_threads, records_are_whole_and_each_is_told_once)
 	for (unsigned int i = 0; i < WRITERS; i++)
 		pthread_join(thread[i], NULL);
 	return broken;
+}
+
+/* ---- Overwritten while it is copied ------------------------------------------------ */
+
+static struct trace_record *protected_record;
+
+/* The copy has looked at the record, loaded some of it, and faults at the first
+ * store: now the writers lap the reader. */
+static void lap_reader(int signal __unused)
+{
+	if (mprotect(protected_record, PAGE_SIZE, PROT_READ | PROT_WRITE) != 0)
+		panic("mprotect");
+	for (uint64_t i = 0; i < RING; i++)
+		write_one(100 + i);
+}
+
+CASE(trace_threads, a_record_that_is_overwritten_while_it_is_copied_is_lost)
+{
+	struct sigaction action = { .sa_handler = lap_reader };
+	struct sigaction before;
+	struct trace_reader reader;
+	enum trace_answer answer;
+	uint64_t number;
+	uint64_t count;
+
+	machine_start(1);
+	trace_init(&trace, ring, RING);
+	EXPECT_EQUAL(trace_enable(&trace, TRACE_ALL), 0);
+	protected_record = mmap(NULL, PAGE_SIZE, PROT_NONE,
+	                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(protected_record != MAP_FAILED);
+	trace_read_begin(&reader, &trace, 0);
+	write_one(7);
+	sigaction(SIGSEGV, &action, &before);
+	answer = trace_read(&reader, protected_record, &number, &count);
+	sigaction(SIGSEGV, &before, NULL);
+	EXPECT_EQUAL(answer, TRACE_LOST);
+	EXPECT_EQUAL(number, 0);
+	EXPECT_EQUAL(count, 1);
+	EXPECT_EQUAL(trace_read(&reader, protected_record, &number, &count),
+	             TRACE_GOT);
+	EXPECT(is_whole(protected_record));
+	EXPECT_EQUAL(protected_record->argument[1], 100);
+	munmap(protected_record, PAGE_SIZE);
+	return NULL;
 }
