@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
 #
-# Labyrinth.  `make` alone lists what there is to make; V=1 shows the commands,
+# Labyrinth.  `make` alone lists all targets; V=1 shows the commands,
 # CC=clang-14 builds with clang.  Everything made is in build/ (or B=directory):
 #
 #	build/obj/		the kernel's objects
-#	build/labyrinth.elf	the kernel, with everything gdb wants to know
+#	build/labyrinth.elf	the kernel, with symbols for gdb
 #	build/labyrinth.iso	the disc: a menu, GRUB, a stripped kernel
 #	build/disk.img		a disk for it: a file system, swap, room for tests
 #	build/host/		mm/ and lib/ as a library and as test programs
 #	build/checked/		the same kernel with traps for undefined behaviour
-#	build/fuzz/		fuzz targets, and what they found
+#	build/fuzz/		fuzz targets, and their findings
 #	build/test/		logs and discs of the last `make test`
 #
 # The kernel is linked twice.  The first link has empty tables of symbols and of
-# source lines; what is found in it becomes the tables of the second, which must
-# not have moved a single function.
+# source lines.  The symbols and lines found in it become the tables of the second,
+# which must not have moved a single function.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -42,7 +42,7 @@ export NM
 export PYTHONDONTWRITEBYTECODE := 1
 
 # The date on every file of the disc, 2024-01-01.  A constant: the same source
-# gives the same disc, with or without its history, today and in ten years.
+# produces the same disc, with or without its history, today and in ten years.
 export SOURCE_DATE_EPOCH := 1704067200
 
 ifeq ($(V),1)
@@ -70,21 +70,21 @@ objects := $(patsubst %,$B/obj/%.o,$(sources))
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wswitch-enum -Wundef
 
-# A warning stops nobody who is trying something out, and `make test` and `make
-# lint` let none pass.  Both use the same objects: so what a compiler says is shown,
-# and kept beside the object for as long as the object is; see no-warnings below.
+# A warning does not stop a build, so that one can experiment, but `make test` and
+# `make lint` accept none.  All use the same objects, so the compiler's messages are
+# shown and also kept beside the object; see no-warnings below.
 remember = 2>$@.warnings; status=$$?; cat $@.warnings >&2; \
 	[ -s $@.warnings ] || rm -f $@.warnings; exit $$status
 
 # The compiler's own headers (stdint.h and the like) and no others.
 compiler_include := $(shell $(CC) -print-file-name=include 2>/dev/null)
 
-# Mistakes that the compiler can see happening: an overflow of an array on the
+# Mistakes that the compiler can detect at run time: an overflow of an array on the
 # stack (kernel/arch/stack_protector.c); with CHECKED=1 undefined behaviour, too,
 # which becomes an invalid opcode.  Null pointers and divisions by zero are left
-# to the CPU, which reports them better, and for nothing.  The check that a bool
-# is 0 or 1 is left out, because with it gcc 12 reads a volatile bool once and
-# not in every round of a loop.
+# to the CPU, which reports them better, and at no cost.  The check that a bool is
+# 0 or 1 is left out, because with it gcc 12 reads a volatile bool only once
+# instead of in every iteration of a loop.
 detectors := -fstack-protector-strong -mstack-protector-guard=global
 ifeq ($(CHECKED),1)
 detectors += -DCHECKED -fsanitize=undefined \
@@ -103,18 +103,18 @@ kernel_cflags := -std=gnu11 -O2 -gdwarf-4 -ffreestanding -fno-pic -fno-pie \
 # The suites are two fifths of the image, and a machine of 4 MB has to load it.
 small_suites = $(if $(filter tests/%,$<),-Os)
 
-# Not part of the comparison below: the directory must not matter.
+# Not part of the comparison below: the result does not depend on the directory.
 prefix_map = -ffile-prefix-map=$(CURDIR)=.
 
-# Addresses of 32 bits and between sections, of which NASM 2.16.03 warns, are what a
-# kernel below 2 GiB is made of; 2.16.01 does not know the names of these warnings.
+# NASM 2.16.03 warns of 32-bit addresses and of addresses between sections, which a
+# kernel below 2 GiB needs; 2.16.01 does not know the names of these warnings.
 nasm_flags := -f elf64 -g -F dwarf -w+all -w-unknown-warning \
 	-w-reloc-abs-dword -w-reloc-abs-qword -w-reloc-rel-dword -I./
 
 kernel_ldflags := -m elf_x86_64 -nostdlib -static --build-id=none \
 	-z max-page-size=4096 -z noexecstack --fatal-warnings -T linker.ld
 
-# With COVER, every function stays one, so that it is counted by its own name;
+# With COVER, no function is inlined, so that each is counted by its own name;
 # gcc's records are found through a section of pointers instead of constructors.
 # The tests themselves are not counted.
 ifneq ($(COVER),)
@@ -125,9 +125,9 @@ count_host = $(if $(filter tests/%,$<),,$(count) -fprofile-update=single)
 kernel_libs := $(shell $(CC) -print-file-name=libgcov.a)
 endif
 
-# FORCE, unless file $(1) already says $(2): such a file changes when, and only
-# when, what it is about changes, so that other flags, another compiler or a
-# source that is gone cause a rebuild.
+# FORCE, unless file $(1) already contains $(2).  Such a file changes if and only if
+# the setting that it records changes, so that other flags, another compiler or a
+# removed source cause a rebuild.
 same = $(if $(subst $(strip $(file <$(1))),,$(strip $(2)))$(subst \
 	$(strip $(2)),,$(strip $(file <$(1)))),FORCE)
 
@@ -154,8 +154,8 @@ $B/obj/%.c.o: %.c $B/obj/compile Makefile
 	$(Q)$(CC) $(kernel_cflags) $(small_suites) $(count_kernel) $(prefix_map) \
 		-MMD -MP -c -o $@ $< $(remember)
 
-# NASM's table of address ranges covers less than its line table, about which
-# gdb complains at each address in between; without it gdb reads the lines.
+# NASM's table of address ranges covers less than its line table, and gdb complains
+# about each address in between; without the table gdb reads the lines.
 $B/obj/%.asm.o: %.asm $B/obj/compile Makefile
 	@mkdir -p $(@D)
 	$(say) NASM $<
@@ -239,18 +239,18 @@ $B/obj/disk.img: iso/mkdisk
 	$(say) DISK $@
 	$(Q)iso/mkdisk $@
 
-# The disk of make run.  Not remade because of docs/: somebody may have written
-# to it.
+# The disk of make run.  A change in docs/ does not rebuild it: the user may have
+# written to it.
 $B/disk.img: $B/obj/disk.img
 	$(Q)cp --sparse=always $< $@
 
 build-disk: $B/disk.img
 
-# The same kernel, and undefined behaviour traps; slower.
+# The same kernel, in which undefined behaviour traps; slower.
 build-checked:
 	@$(MAKE) B=$B/checked CHECKED=1 build-iso
 
-## disk: make build/disk.img, the disk of make run, anew
+## disk: rebuild build/disk.img, the disk of make run
 disk:
 	@tests/setup build
 	@rm -f $B/disk.img $B/obj/disk.img
@@ -300,7 +300,7 @@ screenshot:
 	@$(MAKE) build-iso
 	@python3 tests/run/screenshot.py docs/screenshot.png
 
-## book: play the book's sessions again, and renew its numbers; ONLY=words picks
+## book: replay the book's sessions, and update its numbers; ONLY=words picks
 book:
 	@tests/setup test
 	@$(MAKE) build-iso build-disk
@@ -314,8 +314,8 @@ boottime:
 
 # --------------------------------------------------------- on the host
 
-# mm/ and lib/ with the answers of tests/host/ instead of a machine.  The
-# library is for everybody's programs; the suites are built with sanitizers.
+# mm/ and lib/ with tests/host/ in place of the machine.  The library is for
+# ordinary programs; the suites are built with sanitizers.
 host_library := $(mm_sources) $(sort $(wildcard tests/host/machine*.c) \
 	kernel/core/held.c kernel/core/printk_folded.c \
 	$(filter-out lib/string.c,$(wildcard lib/*.c)))
@@ -329,7 +329,7 @@ host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
 	tests/drivers/*.c tests/kernel/test_line.c \
 	tests/kernel/file_operations.c tests/host/test_*.c \
 	tests/host/ext2_*.c tests/host/model*.c tests/host/main.c tests/sequence.c))
-# Searches through all states: without sanitizers, which are for the suites.
+# Exhaustive searches of all states: without sanitizers, for speed.
 states_sources := $(sort $(wildcard tests/states/*.c) tests/host/main.c \
 	tests/mm/test_zone.c tests/sequence.c)
 replay_sources := tests/host/replay.c tests/host/no_runner.c \
@@ -405,8 +405,8 @@ host:
 	@$(MAKE) build-host
 
 # Fuzz targets, by clang's libFuzzer: each tests/fuzz/fuzz_*.c is one.  The
-# archive gives a target what it asks for and no more, so that it may define a
-# function of its own in place of one of these.
+# archive provides only the functions that a target refers to, so a target may
+# define its own version of one of them.
 FUZZ_CC := $(shell tests/clang)
 fuzz_more := kernel/shell/shell.c tests/host/no_runner.c tests/mm/test_zone.c \
 	tests/sequence.c
@@ -461,7 +461,7 @@ no-warnings:
 	@$(if $(warned),cat $(warned) >&2; \
 		echo "A warning is an error here." >&2; exit 1)
 
-# Two jobs, unless it was said how many.
+# Two jobs, unless make got -j.
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
 ## test: everything: the host, QEMU, Bochs; ONLY=words picks, V=1 says more
@@ -496,7 +496,7 @@ replay-calls:
 	@$(MAKE) build-iso $B/host/replay
 	@python3 tests/run/replay_calls.py '$(FILE)'
 
-# gcc, whatever compiles the rest: the counters are its own.
+# gcc, whatever compiles the rest: the counters are gcc's.
 .PHONY: cover build-cover
 build-cover:
 	@$(MAKE) B=$B/cover COVER=1 CC=gcc build-suites
@@ -523,8 +523,8 @@ $B/lint/%.tidy: % .clang-tidy Makefile $B/obj/%.o
 	@touch $@
 
 .PHONY: lint-format lint-tidy tidy-all lint-rules lint-clang
-# Version 14, which Debian 12 has: another version finds another shape right, and
-# clang-tidy has other rules.  Where they are not, it is said and left out.
+# Version 14, which Debian 12 has: other versions format differently, and their
+# clang-tidy has other rules.  Where it is missing, a note says so.
 lacks = ! command -v $(1) >/dev/null && echo "not checked: there is no $(1) here"
 
 lint-format:
@@ -549,12 +549,12 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)if command -v shellcheck >/dev/null; then \
 		shellcheck $$(grep -lE '^#!/bin/sh' -r iso tests .ci); fi
 
-# Everything once more with clang, which warns about other things than gcc.
+# Builds everything once more with clang, which has other warnings than gcc.
 lint-clang:
 	@$(MAKE) B=$B/clang CC=$(FUZZ_CC) build-iso build-suites
 	@$(MAKE) B=$B/clang CC=$(FUZZ_CC) no-warnings
 
-## lint: floors, rules, references from the docs, prose, format, clang, clang-tidy
+## lint: floors, rules, references, prose, format, clang, clang-tidy
 lint:
 	@tests/setup lint
 	@$(MAKE) lint-rules lint-format
@@ -562,12 +562,12 @@ lint:
 	@$(MAKE) lint-tidy
 	@$(MAKE) no-warnings
 
-## fmt: put every C file into the shape of .clang-format
+## fmt: format every C file by .clang-format
 fmt:
 	@tests/setup lint
 	$(Q)clang-format-14 -i $(c_files)
 
-## setup: install what all of this needs (Debian: apt)
+## setup: install all required packages (Debian: apt)
 setup:
 	@tests/setup build run bochs debug test lint
 

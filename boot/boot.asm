@@ -6,7 +6,7 @@
 ; interrupts off, eax = a magic number, ebx = the boot information (physical).
 ; Three things stand between that and 64-bit C:
 ;
-;	a CPU that can	CPUID is there, and it says TSC and long mode
+;	the CPU		it has CPUID, a TSC and long mode
 ;	page tables	the first GiB at two places, in 2 MiB entries:
 ;
 ;		0000'0000'0000'0000 -+
@@ -16,15 +16,15 @@
 ;	a mode switch	CR4.PAE, CR3, EFER.LME, CR0.PG, and a far jump into a
 ;			64-bit code segment, in this order
 ;
-; The lower of the two places is where this code itself runs while paging goes
-; on; both are gone after paging_switch(), and all of this file but boot_high
-; lies in frames that the page allocator gets then (see linker.ld).
+; This code itself runs in the lower mapping while paging is being enabled; both
+; are gone after paging_switch(), and the page allocator then gets the frames of
+; this file, except boot_high (see linker.ld).
 ;
-; A CPU that cannot gets a sentence on the screen and on COM1, and stops.  A
-; fault gets one, too: boot/early.asm.  `crumb` says which step begins.
+; On a CPU without these, it prints a sentence on the screen and on COM1, and
+; stops.  A fault prints one, too: boot/early.asm.  `crumb` names the next step.
 ;
-; The table behind one of the 2 MiB is made of 4 KiB entries, one of which is
-; empty: the guard page below the boot stack.
+; One of the 2 MiB entries is split into 4 KiB entries, one of which is empty: the
+; guard page below the boot stack.
 ;
 ; Sources: Multiboot2 Specification 2.0, 3.1 "OS image format" and 3.3 "I386
 ; machine state"; Intel SDM vol. 3A, 9.8.5 "Initializing IA-32e Mode".
@@ -47,7 +47,7 @@ MSR_EFER		equ 0xc0000080
 EFER_LME		equ 1 << 8
 EFER_NXE		equ 1 << 11
 
-FLAG_ID			equ 1 << 21	; EFLAGS: it can be changed: CPUID
+FLAG_ID			equ 1 << 21	; EFLAGS: if it can be changed, there is CPUID
 CPUID_TSC		equ 1 << 4	; leaf 1, edx
 CPUID_NX		equ 1 << 20	; leaf 80000001h, edx
 CPUID_LONG_MODE		equ 1 << 29	; the same
@@ -68,7 +68,7 @@ extern early_tss64_load
 global boot_entry
 global boot_high
 
-; The step that begins now, for the debug console, COM1 and the sentence of a
+; Name the step that begins now, for the debug console, COM1 and the report of a
 ; fault.  Changes eax, ecx, edx, esi, edi.
 %macro crumb 1
 	mov esi, %%word
@@ -87,7 +87,7 @@ header:
 	dd 0				; i386, protected mode
 	dd header_end - header
 	dd -(MAGIC_HEADER + (header_end - header))
-	dw 0, 0				; the end tag: nothing is asked for,
+	dw 0, 0				; the end tag: no requests,
 	dd 8				; so the screen stays in text mode
 header_end:
 
@@ -177,7 +177,7 @@ make_tables:
 	cmp ecx, ENTRIES
 	jne .next
 
-	; The 2 MiB with the boot stack's guard page once more, without that page.
+	; Map the 2 MiB with the boot stack's guard page again, without that page.
 	mov ecx, boot_stack_guard_physical
 	shr ecx, LARGE_BITS
 	mov dword [directory + ecx * 8], guard_table + PRESENT_WRITABLE

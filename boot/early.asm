@@ -2,10 +2,10 @@
 ;
 ; boot/early.asm -- a voice and ears before there is a kernel.
 ;
-; A fault for which the CPU finds no handler resets the machine: the triple
-; fault, of which nothing remains.  So the first thing after the loader's jump
-; is early_begin, and until the kernel has handlers (kernel/core/fault.c) each
-; exception ends here, as one sentence:
+; A fault for which the CPU finds no handler resets the machine: a triple fault,
+; which leaves no trace.  So early_begin runs first after the loader's jump, and
+; until the kernel has handlers (kernel/core/fault.c) each exception ends here,
+; with one sentence:
 ;
 ;	boot died: vector 14 (#PF), error 0x10, ip 0xffffffff80108000,
 ;	cr2 0xffffffff80108000, in the 64-bit phase, after "long"
@@ -13,26 +13,26 @@
 ; on COM1, on port 0xE9 (the debug console of QEMU and Bochs) and on the screen.
 ; Then the CPU halts; nothing reboots.
 ;
-; Breadcrumbs.  Each step of the boot says a word when it begins; the last word
-; tells what was going on.  The words go to port 0xE9 and to COM1, where they
-; are one line; when the serial driver takes COM1 over, port 0xE9 has them alone
-; (kernel/arch/crumb.c).
+; Breadcrumbs.  Each step of the boot prints a word when it begins; the last word
+; names the step in progress.  The words go to port 0xE9 and to COM1, where they
+; form one line; after the serial driver has taken over COM1, they go to port 0xE9
+; only (kernel/arch/crumb.c).
 ;
-; One reporter, 32-bit code, serves every phase.  A fault in 64-bit code stores
-; what is known and goes down to compatibility mode, in which the same bytes run.
+; One reporter, in 32-bit code, serves every phase.  A fault in 64-bit code saves
+; its data and switches to compatibility mode, in which the same code runs.
 ;
 ;	phase		IDT	gates			#DF
 ;	32-bit		idt32	8 bytes, interrupt	a task gate: tss_fault
 ;	64-bit		idt64	16 bytes, interrupt	IST1 of tss64
 ;
-; A double fault gets a stack of its own, since the usual reason is that there is
-; no stack.  The 32-bit stack ends where the limit of its segment ends
-; (expand-down); the 64-bit one at a guard page.  What is not caught: a fault
-; between CR0.PG and the lidt behind it, and one before early_begin is through.
+; A double fault gets a separate stack, since its usual reason is a bad stack.  The
+; 32-bit stack is bounded by its segment limit (expand-down), the 64-bit one by a
+; guard page.  Two kinds of faults are not caught: one between CR0.PG and the lidt
+; after it, and one before early_begin has finished.
 ;
-; A timer whose 8259 has not been remapped arrives as vector 8, too, but without
-; an error code.  The #DF's is always 0, so a word that is not 0 in its place is
-; an address, and the sentence says "irq 0".
+; A timer interrupt before the 8259 is remapped arrives as vector 8, too, but
+; without an error code.  That of #DF is always 0, so a nonzero word in its place
+; is an address, and the sentence says "irq 0".
 ;
 ; Sources: Intel SDM vol. 3A, 3.4.5 "Segment Descriptors", 6.11 "IDT
 ; Descriptors", 6.12.2 "Interrupt Tasks", 6.14.5 "Interrupt Stack Table", 7.2
@@ -67,7 +67,7 @@ VGA_CELLS		equ 80 * 25
 VGA_WHITE		equ 0x0f
 COM1			equ 0x3f8
 COM1_READY		equ 0x20
-COM1_POLLS		equ 100000	; then the port is taken for absent
+COM1_POLLS		equ 100000	; then the port counts as absent
 LOW_HALF		equ 0x7fffffff	; kernel addresses to physical ones
 
 extern boot_stack_bottom_physical
@@ -121,7 +121,7 @@ early_begin:
 	call fill_idt64
 	jmp prepare_com1
 
-; The base eax into the descriptor at edi.
+; Store the base eax in the descriptor at edi.
 set_base:
 	mov [edi + 2], ax
 	shr eax, 16
@@ -129,8 +129,8 @@ set_base:
 	mov [edi + 7], ah
 	ret
 
-; tss32 receives the registers of whom the #DF interrupts, tss_fault has those
-; of double_fault32; tss64 has one stack.
+; tss32 receives the registers of the code that #DF interrupts, tss_fault has
+; those of double_fault32; tss64 has one stack.
 fill_tss:
 	mov edi, tss_begin
 	mov ecx, (tss_end - tss_begin) / 4
@@ -187,15 +187,15 @@ fill_idt64:
 	mov byte [idt64 + VECTOR_DF * 16 + 4], IST_DF
 	ret
 
-; The IDT of long mode, as soon as the CPU is there: still 32-bit code.
+; Load the IDT of long mode, as soon as long mode is active: still 32-bit code.
 early_idt64:
 	lidt [idt64_pointer]
 	ret
 
-; ---- Speaking --------------------------------------------------------------
+; ---- Printing --------------------------------------------------------------
 
-; 115200 baud, 8N1, no interrupts.  The FIFOs stay as they are: what somebody has sent
-; already waits for drivers/uart.c.
+; 115200 baud, 8N1, no interrupts.  The FIFOs stay as they are: bytes already
+; received wait for drivers/uart.c.
 prepare_com1:
 	mov esi, com1_settings
 	mov ecx, (com1_settings_end - com1_settings) / 2
@@ -208,15 +208,15 @@ prepare_com1:
 	loop .next
 	ret
 
-; The word at esi, and a blank: the step that begins.
+; Print the word at esi and a blank: the step that begins.
 early_crumb:
 	mov [boot_crumb_last_physical], esi
 	xor edi, edi
 	call put_text
 	mov al, ' '
 
-; The character al; with edi != 0 also there, on the screen.  Changes eax, ecx,
-; edx.
+; Print the character al; if edi != 0, also on the screen at edi.  Changes eax,
+; ecx, edx.
 put_char:
 	mov ah, al
 	out DEBUG_CONSOLE, al
@@ -232,13 +232,13 @@ put_char:
 	test edi, edi
 	jz .done
 	cmp al, ' '
-	jb .done			; line ends are for the others
+	jb .done			; line ends are not for the screen
 	mov ah, VGA_WHITE
 	stosw
 .done:
 	ret
 
-; The text at esi, which ends with a 0.
+; Print the text at esi, which ends with a 0.
 put_text:
 	lodsb
 	test al, al
@@ -248,13 +248,13 @@ put_text:
 .done:
 	ret
 
-; The 64-bit number at ebx, hexadecimal, without zeros in front.
+; Print the 64-bit number at ebx in hexadecimal, without leading zeros.
 put_hex:
 	push esi
 	mov esi, text_0x
 	call put_text
 	pop esi
-	mov ebp, 16			; digits to go
+	mov ebp, 16			; digits left
 	mov dword [digit_seen], 0
 .next:
 	dec ebp
@@ -278,7 +278,7 @@ put_hex:
 	jnz .next
 	ret
 
-; The number in eax, below 100, decimal.
+; Print the number in eax, below 100, in decimal.
 put_decimal:
 	xor edx, edx
 	mov ecx, 10
@@ -301,7 +301,7 @@ clear_screen:
 	mov edi, VGA_TEXT
 	ret
 
-; The text at esi on a screen of its own and on a line of its own; stop.
+; Clear the screen, print the text at esi on its own line, and stop.
 early_stop:
 	push esi
 	call clear_screen
@@ -320,7 +320,8 @@ stop:
 %define PUSHES_ERROR(v) (v == 8 || (v >= 10 && v <= 14) || v == 17 || \
 	v == 21 || v == 29 || v == 30)
 
-; The doors: error code, if the CPU has none, and vector; on to %1.
+; The entry points: push an error code, if the CPU does not, and the vector; jump
+; to %1.
 %macro stubs 1
 %assign vector 0
 %rep VECTORS
@@ -361,7 +362,7 @@ double_fault32:
 	mov [died_error], eax
 	jmp died32
 
-; Everything is known; esi is the name of the phase.
+; All data has been saved; esi is the name of the phase.
 report:
 	cmp dword [dying], 0
 	jne stop
@@ -415,7 +416,7 @@ report:
 	call put_text
 	jmp stop
 
-; The text at esi and the number at ebx.
+; Print the text at esi and the number at ebx.
 put_value:
 	call put_text
 	jmp put_hex
@@ -453,7 +454,7 @@ early_end:
 	mov edi, text_kmain
 	jmp died64
 
-; The TSS of long mode; 64-bit code only can load one.
+; Load the TSS of long mode; only 64-bit code can.
 early_tss64_load:
 	mov eax, SEGMENT_TSS64
 	ltr ax

@@ -26,7 +26,7 @@ static inline void bitmap_clear(unsigned long *map, unsigned long bit)
 }
 
 /*
- * The first clear bit at or after START, going round at the end; BITS if all
+ * The first clear bit at or after START, wrapping around at the end; BITS if all
  * are set.  BITS is a multiple of 64, START below BITS.  Reads each word at
  * most twice: at most 2 * BITS / 64 steps.
  */

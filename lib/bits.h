@@ -8,7 +8,7 @@
 #include "lib/types.h"
 
 /*
- * How many bits of WORD are set.  (The compiler's own would need its runtime
+ * How many bits of WORD are set.  (The compiler's builtin would need its runtime
  * library, or POPCNT, which the first x86_64 CPUs lack.)
  * Source: Warren, Hacker's Delight, 2nd ed., section 5-1.
  */

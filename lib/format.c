@@ -4,8 +4,8 @@
  *
  * A conversion is read into a struct spec first, then one function for each
  * kind of argument writes it.  Characters go through put(), which drops what
- * does not fit; padding and precision are cut to what is left in the buffer
- * before they are written, so that "%2000000000d" costs nothing.
+ * does not fit; padding and precision are cut to the rest of the buffer before
+ * they are written, so that "%2000000000d" costs nothing.
  *
  *	%[flags][width][.precision][length]conversion
  *
@@ -43,7 +43,7 @@ struct spec {
 	char conversion;
 };
 
-/* The arguments, in a struct so that functions can hand them on. */
+/* The arguments, in a struct so that functions can pass them on. */
 struct arguments {
 	va_list list;
 };
@@ -175,7 +175,7 @@ static void read_length(struct spec *spec, const char **format)
 		spec->size = sizeof(char);
 }
 
-/* Read the conversion behind a % at FORMAT.  Returns what follows it. */
+/* Read the conversion after a % at FORMAT.  Returns the text after it. */
 static const char *read_spec(struct spec *spec, const char *format,
                              struct arguments *arguments)
 {

@@ -4,7 +4,7 @@
  *
  * Understands %d %i %u %x %X %o %c %s %p %% with the flags - 0 + space #, width,
  * precision (both also as *), and the lengths hh h l ll z t j.  An unknown
- * conversion is copied as it stands.  Allocates nothing, takes no lock, may be
+ * conversion is copied unchanged.  Allocates nothing, takes no lock, may be
  * called from any context.
  */
 #ifndef LIB_FORMAT_H
@@ -23,10 +23,10 @@ int vscnprintf(char *buffer, size_t size, const char *format, va_list arguments)
 	__printf(3, 0);
 
 /*
- * How much of TEXT goes on a line of WIDTH characters: all of it; or what is before
- * its last blank or behind its last '|' that fit; or WIDTH characters, if there is
- * neither.  Blanks that TEXT begins with are no place to break.  The next line
- * begins with what comes then and is no blank.
+ * How much of TEXT goes on a line of WIDTH characters: all of it; or the part
+ * that ends before the last blank or after the last '|' that fits; or WIDTH
+ * characters, if there is neither.  TEXT is not broken at its leading blanks.
+ * The next line begins with the next character that is not a blank.
  */
 size_t fold_length(const char *text, size_t width);
 

@@ -2,12 +2,12 @@
 /*
  * lib/list.h -- doubly linked, circular, intrusive lists.
  *
- *	head	a struct list that stands for the list itself
+ *	head	a struct list that represents the list itself
  *	link	a struct list inside an element
  *
- * An element that is on no list has a link that points to itself, so that
- * list_is_linked() can answer.  The caller holds whatever lock guards the
- * list.  Every function may be called from any context.
+ * The link of an element that is not on a list points to itself; list_is_linked()
+ * checks that.  The caller holds the lock that guards the list.  Every function
+ * may be called from any context.
  */
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
@@ -75,7 +75,7 @@ static inline void list_remove(struct list *link)
 #define list_for_each(at, head)                                                \
 	for ((at) = (head)->next; (at) != (head); (at) = (at)->next)
 
-/* As list_for_each(), and AT may be removed in the body. */
+/* Like list_for_each(), but AT may be removed in the body. */
 #define list_for_each_safe(at, after, head)                                    \
 	for ((at) = (head)->next, (after) = (at)->next; (at) != (head);        \
 	     (at) = (after), (after) = (at)->next)

@@ -4,7 +4,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-/* The value of a digit; 16 or more if C is none in any base we know. */
+/* The value of a digit; 16 or more if C is not a digit in any base. */
 static unsigned int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -30,7 +30,7 @@ static int parse_digits(const char *text, size_t length, unsigned int base,
 
 		if (digit >= base)
 			return -EINVAL;
-		/* Goes on after an overflow: a bad digit is worse. */
+		/* Continue after an overflow: a bad digit takes precedence. */
 		overflow = overflow ||
 		           __builtin_mul_overflow(value, base, &value) ||
 		           __builtin_add_overflow(value, digit, &value);
@@ -68,7 +68,7 @@ int parse_signed(const char *text, int64_t *number)
 	return error;
 }
 
-/* How many bits a suffix shifts to the left; 0 if C is no suffix. */
+/* How many bits a suffix shifts to the left; 0 if C is not a suffix. */
 static unsigned int suffix_shift(char c)
 {
 	switch (c) {

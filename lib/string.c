@@ -3,11 +3,11 @@
  * lib/string.c -- memory and strings without a C library.
  *
  * Memory moves eight bytes at a time while eight are left, then one at a time;
- * the processor does not mind where a word begins (Intel SDM vol. 1, 4.1.1).
+ * the processor allows unaligned accesses (Intel SDM vol. 1, 4.1.1).
  *
  * The compiler knows these names.  It may turn a loop that copies or fills into
- * a call of memcpy() or memset(), which here would be a call of itself without
- * end; gcc is told not to, clang does not under -ffreestanding.
+ * a call of memcpy() or memset(), which here would be an endless recursion;
+ * an option of gcc prevents that, and clang does not do it under -ffreestanding.
  */
 #include "lib/string.h"
 
@@ -64,7 +64,7 @@ void *memset(void *to, int byte, size_t size)
 	unsigned char *at = to;
 	const uint64_t pattern = 0x0101010101010101UL * (unsigned char)byte;
 
-	/* Eight at once: a page is cleared with interrupts off here and there. */
+	/* Eight bytes at a time: pages are sometimes cleared with interrupts off. */
 	for (; size >= 8 * WORD; size -= 8 * WORD, at += 8 * WORD) {
 		struct word *word = (struct word *)at;
 

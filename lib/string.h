@@ -2,7 +2,7 @@
 /*
  * lib/string.h -- memory and strings, the C library's names and meanings.
  * Every function may be called from any context.  On the host the C library
- * answers for these names.
+ * provides these functions.
  */
 #ifndef LIB_STRING_H
 #define LIB_STRING_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/types.h -- the words every other file is written in.
+ * lib/types.h -- the basic types and macros of every other file.
  */
 #ifndef LIB_TYPES_H
 #define LIB_TYPES_H

@@ -26,7 +26,10 @@ import tokenize
 
 import tree
 
-ROOTS = ("README.md", "docs", "tests/mutants", "tests/broken", "tests/lint")
+ROOTS = (
+    *("README.md", "Makefile", "linker.ld", "docs", "boot", "iso", "lib"),
+    *("tests/mutants", "tests/broken", "tests/lint"),
+)
 # Their text comes from other files, or consists of what is refused.
 SKIPPED = {
     "docs/mutants.md",
