@@ -4,9 +4,13 @@
  *
  * The buddy gives LOOSE blocks; here they become USED, one head and its tails,
  * and back.  A block with a page that somebody wrote to while it was free is
- * BAD: it is reported, leaked on purpose, and the next one is tried.
+ * BAD: it is leaked on purpose, and the next one is tried, BAD_BLOCKS times at
+ * most.
  *
- * Locking: the caller holds zone->lock throughout.
+ * A report takes thousands of instructions.  So what was found is copied under the
+ * lock, and whoever has released it says so: block_report_bad().
+ *
+ * Locking: the caller holds zone->lock throughout, but for block_report_bad().
  */
 #include "mm/block.h"
 
@@ -18,6 +22,9 @@
 #include "mm/node.h"
 #include "mm/page_bits.h"
 #include "mm/page_state.h"
+
+/* So many corrupt blocks are met while the lock is held. */
+#define BAD_BLOCKS 4
 
 /* ---- Blocks: claim and unclaim are each other's mirror ----------------- */
 
@@ -74,7 +81,20 @@ static bool page_is_clean(const struct page *page)
 	       page->bits == 0 && page->owner == NULL && page->receiver == NULL;
 }
 
-static void report_bad(struct node *node, const struct page *page)
+/* What is said of PAGE later, when the lock is released.  zone->lock held. */
+static void note_bad(struct zone *zone, const struct page *page)
+{
+	struct bad_pages *bad = &zone->bad;
+
+	if (bad->count < BAD_PAGES) {
+		bad->pfn[bad->count] = zone_pfn(zone, page);
+		bad->page[bad->count] = *page;
+	}
+	WRITE_ONCE(bad->count, bad->count + 1);
+}
+
+static void report_bad(struct node *node, unsigned long pfn,
+                       const struct page *page)
 {
 	char place[PLACE_SIZE];
 
@@ -83,11 +103,28 @@ static void report_bad(struct node *node, const struct page *page)
 	pr_err("BUG: Bad page state: pfn %#lx refcount:%d mapcount:%u flags:%#x "
 	       "bits:%#x mapping:%p; leaked\n"
 	       "  last touched by %s at %s\n",
-	       node_pfn(node, page), page->refcount, page->mapcount,
-	       page->flags, page->bits, (void *)page->mapping,
-	       owner_name(page->taker),
+	       pfn, page->refcount, page->mapcount, page->flags, page->bits,
+	       (void *)page->mapping, owner_name(page->taker),
 	       caller_format(place, sizeof(place), page_caller(page)));
 	backtrace_print_from(0);
+}
+
+void block_report_bad(struct node *node, struct zone *zone)
+{
+	struct bad_pages bad;
+	bool enabled;
+
+	if (READ_ONCE(zone->bad.count) == 0)
+		return;
+	enabled = spin_lock_irqsave(&zone->lock);
+	bad = zone->bad;
+	zone->bad.count = 0;
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	for (unsigned int i = 0; i < min(bad.count, BAD_PAGES + 0U); i++)
+		report_bad(node, bad.pfn[i], &bad.page[i]);
+	if (bad.count > BAD_PAGES)
+		pr_err("BUG: %u more bad pages with them; leaked\n",
+		       bad.count - BAD_PAGES);
 }
 
 /* Leak the LOOSE block on purpose.  zone->lock held. */
@@ -96,7 +133,7 @@ static void make_bad(struct node *node, struct zone *zone, struct page *page,
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		if (!page_is_clean(&page[i]))
-			report_bad(node, &page[i]);
+			note_bad(zone, &page[i]);
 		page_set_state(zone, &page[i], PAGE_LOOSE, PAGE_BAD);
 	}
 	vmstat_add(&node->stat, VMSTAT_bad_page, 1UL << order);
@@ -115,10 +152,10 @@ static bool block_is_clean(const struct page *page, unsigned int order)
 struct page *block_take(struct node *node, struct zone *zone,
                         unsigned int order)
 {
-	struct page *page;
+	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
+		struct page *page = buddy_take(zone, order);
 
-	while ((page = buddy_take(zone, order)) != NULL) {
-		if (block_is_clean(page, order))
+		if (page == NULL || block_is_clean(page, order))
 			return page;
 		make_bad(node, zone, page, order);
 	}
@@ -129,10 +166,10 @@ struct page *block_take(struct node *node, struct zone *zone,
 struct page *block_take_within(struct node *node, struct zone *zone,
                                unsigned long first, unsigned long last)
 {
-	struct page *page;
+	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
+		struct page *page = buddy_take_within(zone, first, last);
 
-	while ((page = buddy_take_within(zone, first, last)) != NULL) {
-		if (block_is_clean(page, 0))
+		if (page == NULL || block_is_clean(page, 0))
 			return page;
 		make_bad(node, zone, page, 0);
 	}

@@ -2,7 +2,7 @@
 /*
  * mm/block.h -- blocks between the buddy and the front door.  For mm/ itself.
  *
- * All functions: zone->lock held; any context but NMI.
+ * All functions but block_report_bad(): zone->lock held; any context but NMI.
  */
 #ifndef MM_BLOCK_H
 #define MM_BLOCK_H
@@ -19,7 +19,7 @@ void block_unclaim(struct zone *zone, struct page *page, unsigned int order);
 /*
  * Give a USED block whose references are gone to the buddy, on behalf of
  * CALLER.  If one of its pages is somebody's still (a mapping, or one of
- * PAGE_BITS_AT_FREE), the block is BAD: reported, leaked, not free.
+ * PAGE_BITS_AT_FREE), the block is BAD: leaked, not free, to be reported.
  */
 void page_give_block(struct node *node, struct zone *zone, struct page *page,
                      unsigned int order, uintptr_t caller);
@@ -28,7 +28,8 @@ void page_give_block(struct node *node, struct zone *zone, struct page *page,
  * upper one has no reference. */
 void block_halve(struct page *page);
 
-/* A LOOSE block from the buddy without a corrupt page, or NULL. */
+/* A LOOSE block from the buddy without a corrupt page, or NULL: there is none, or
+ * the first few were corrupt. */
 __must_check struct page *block_take(struct node *node, struct zone *zone,
                                      unsigned int order);
 
@@ -37,5 +38,12 @@ __must_check struct page *block_take_within(struct node *node,
                                             struct zone *zone,
                                             unsigned long first,
                                             unsigned long last);
+
+/*
+ * Report the corrupt pages that were found in ZONE.  Whoever has called
+ * page_give_block(), block_take() or block_take_within() calls this after it has
+ * released zone->lock.  At most one test of one word if nothing was found.
+ */
+void block_report_bad(struct node *node, struct zone *zone);
 
 #endif

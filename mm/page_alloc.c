@@ -85,6 +85,7 @@ static struct page *take_from_zone(struct node *node, struct zone *zone,
 			block_claim(zone, page, request);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	block_report_bad(node, zone);
 	if (page != NULL) {
 		count_taken(node, zone, request->order);
 		if (right == RESERVE_ALL)
@@ -420,6 +421,7 @@ static void cut_block(struct node *node, struct page *page, unsigned long keep,
 		          caller);
 		spin_unlock_irqrestore(&zone->lock, enabled);
 	}
+	block_report_bad(node, zone);
 }
 
 static void report_exact(uintptr_t caller)
@@ -520,6 +522,7 @@ static void bulk_take_slice(struct node *node, struct zone *zone,
 		count_taken(node, zone, 0);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	block_report_bad(node, zone);
 }
 
 /* What the caller may see of a page: who has it, and zeroes. */

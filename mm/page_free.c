@@ -160,6 +160,7 @@ void page_drop(struct node *node, struct page *page, unsigned int order,
 	if (why == NULL)
 		drop_reference(node, zone, page, caller, whole);
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	block_report_bad(node, zone);
 	if (why != NULL)
 		page_report_free(node, page, order, caller, why);
 	else

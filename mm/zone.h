@@ -56,6 +56,16 @@ struct audit {
 struct node;
 
 /* Field locks: (c) constant after boot, (z) zone->lock. */
+/* Corrupt pages that are still to be reported (mm/block.c): the first ones as they
+ * were found, and how many there were. */
+#define BAD_PAGES 4
+
+struct bad_pages {
+	unsigned int count;
+	unsigned long pfn[BAD_PAGES];
+	struct page page[BAD_PAGES];
+};
+
 struct zone {
 	const char *name;        /* (c) */
 	enum zone_type type;     /* (c) */
@@ -80,7 +90,8 @@ struct zone {
 	unsigned long changes; /* (z) of the free lists, ever */
 	struct audit *audits;  /* (z) and pool->lock; usually none */
 
-	struct lru lru; /* which of the used pages can be reclaimed */
+	struct lru lru;       /* which of the used pages can be reclaimed */
+	struct bad_pages bad; /* (z) to be reported */
 };
 
 /* The columns of the accounting, in pages. */

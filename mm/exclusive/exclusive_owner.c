@@ -66,6 +66,7 @@ static void *take_table(struct node *node)
 			page_set_caller(page, RETURN_ADDRESS());
 		}
 		spin_unlock_irqrestore(&zone->lock, enabled);
+		block_report_bad(node, zone);
 		if (page != NULL)
 			return frame_address(node_pfn(node, page));
 	}

@@ -229,6 +229,7 @@ static struct page *take_frame_at(struct node *node, struct zone *zone,
 		page = pfn == -1UL ? block_take(node, zone, 0)
 		                   : block_take_within(node, zone, pfn, pfn);
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	block_report_bad(node, zone);
 	return page;
 }
 

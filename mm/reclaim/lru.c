@@ -232,8 +232,11 @@ bool lru_change_bit(struct node *node, struct page *page, enum page_bit bit,
 
 /* ---- What reclaim calls --------------------------------------------------------- */
 
-unsigned long lru_isolate(struct zone *zone, enum lru_list list,
-                          unsigned long nr, struct list *pages)
+/* Pages that are isolated in one piece, with interrupts off. */
+#define LRU_SLICE 8UL
+
+static unsigned long isolate_slice(struct zone *zone, enum lru_list list,
+                                   unsigned long nr, struct list *pages)
 {
 	struct list *from = &zone->lru.pages[list];
 	bool enabled = spin_lock_irqsave(&zone->lru.lock);
@@ -258,6 +261,23 @@ unsigned long lru_isolate(struct zone *zone, enum lru_list list,
 	__atomic_fetch_add(&zone->node->reclaim.in_hand, taken,
 	                   __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+	return taken;
+}
+
+unsigned long lru_isolate(struct zone *zone, enum lru_list list,
+                          unsigned long nr, struct list *pages)
+{
+	unsigned long taken = 0;
+
+	for (unsigned long left = nr; left > 0;) {
+		unsigned long slice = min(left, LRU_SLICE);
+		unsigned long got = isolate_slice(zone, list, slice, pages);
+
+		taken += got;
+		left -= slice;
+		if (got == 0)
+			break;
+	}
 	return taken;
 }
 

@@ -54,7 +54,8 @@ const char *lru_check(struct node *node, char *buffer, size_t size);
 
 /*
  * Take at most NR pages from the back of LIST, each with one more reference and
- * PG_isolated, and append them to PAGES by page->link.  How many it was.
+ * PG_isolated, and append them to PAGES by page->link.  How many it was.  The lock
+ * is held for a few pages at a time, however many NR is.
  */
 unsigned long lru_isolate(struct zone *zone, enum lru_list list,
                           unsigned long nr, struct list *pages);

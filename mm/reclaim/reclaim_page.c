@@ -201,6 +201,7 @@ bool reclaim_put_page(struct node *node, struct page *page)
 		page_give_block(node, zone, page, 0, RETURN_ADDRESS());
 	__atomic_fetch_sub(&node->reclaim.in_hand, 1, __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	block_report_bad(node, zone);
 	if (last)
 		exclusive_memory_freed(node);
 	return last;

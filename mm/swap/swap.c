@@ -12,7 +12,8 @@
  * A slot is found by next fit: the one behind the last that was given, so that
  * pages that leave memory together are neighbours on the disk.  At the end of a
  * cluster an empty one is looked for first, then any with room, round the area
- * once: at most 2 * 512 clusters and 2 * 768 slots.
+ * once.  Interrupts are off meanwhile, so clusters are found in two bitmaps, and
+ * slots 8 at a time: at most 2 * 8 words and 2 * 96.
  *
  *	                slot_alloc                 swap_duplicate
  *	   count 0  ------------------>  count 1  -----------------> count 2 ..
@@ -25,6 +26,9 @@
  *      those that are neither used nor bad; the area's are the sums.
  *  V2  A slot with a page in the cache has a count.
  *  V3  A page in the cache has PG_swapcache and names the slot that names it.
+ *  V4  A cluster's bit in `full` is clear if it has free slots; its bit in
+ *      `in_use` is clear if it has such and no used one.  Bits of no cluster are
+ *      set.
  *
  * When a write fails, the page is dirty again, so nothing is lost, and the slot
  * is bad: whoever writes the page next takes another (mm/user/anon.c).  When a read
@@ -43,6 +47,7 @@
 #include "kernel/core/line_table.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
+#include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -64,6 +69,8 @@ struct swap_area {
 	unsigned long next;             /* (s) where the search begins */
 	uint64_t turn;                  /* (s) when it last gave a slot */
 	char label[17];                 /* (c) */
+	unsigned long full[BITMAP_LONGS(SWAP_MAX_CLUSTERS)];   /* (s) V4 */
+	unsigned long in_use[BITMAP_LONGS(SWAP_MAX_CLUSTERS)]; /* (s) V4 */
 };
 
 static struct {
@@ -247,6 +254,25 @@ static uint32_t *cached_at(const struct swap_area *area, unsigned long slot)
 	return &cluster_of(area, slot)->cached[slot % SWAP_CLUSTER];
 }
 
+static void swap_set_bit(unsigned long *map, unsigned long bit, bool set)
+{
+	if (set)
+		bitmap_set(map, bit);
+	else
+		bitmap_clear(map, bit);
+}
+
+/* V4: the counts of the cluster of SLOT have changed. */
+static void swap_note_cluster(struct swap_area *area, unsigned long slot)
+{
+	const struct swap_cluster *cluster = cluster_of(area, slot);
+	unsigned long number = slot / SWAP_CLUSTER;
+	bool full = cluster->free == 0;
+
+	swap_set_bit(area->full, number, full);
+	swap_set_bit(area->in_use, number, full || cluster->used > 0);
+}
+
 /* The slot is bad from now on; it may be in use. */
 static void make_bad(struct swap_area *area, unsigned long slot)
 {
@@ -257,6 +283,7 @@ static void make_bad(struct swap_area *area, unsigned long slot)
 	if (*count == 0) {
 		cluster_of(area, slot)->free--;
 		area->free--;
+		swap_note_cluster(area, slot);
 	}
 	*count |= SWAP_SLOT_BAD;
 	area->pages--;
@@ -295,8 +322,12 @@ static int find_off(const struct swap_device *device)
 static void prepare_clusters(struct swap_area *area,
                              const struct swap_header *header)
 {
-	for (unsigned long i = 0; i < cluster_count(area); i++)
+	memset(area->full, 0xff, sizeof(area->full));
+	memset(area->in_use, 0xff, sizeof(area->in_use));
+	for (unsigned long i = 0; i < cluster_count(area); i++) {
 		area->clusters[i]->free = (uint16_t)cluster_slots(area, i);
+		swap_note_cluster(area, i * SWAP_CLUSTER);
+	}
 	area->pages = area->slots;
 	area->free = area->slots;
 	make_bad(area, 0);
@@ -313,23 +344,29 @@ static void prepare_clusters(struct swap_area *area,
 int swap_area_add(struct swap_device *device, const struct swap_header *header,
                   int priority, struct swap_cluster **clusters)
 {
+	struct swap_area made = {
+		.state = SWAP_ON,
+		.device = device,
+		.clusters = clusters,
+		.slots = min(header->slots, SWAP_MAX_SLOTS),
+		.next = 1,
+		.priority = priority,
+	};
 	bool enabled = swap_lock();
 	int type = find_off(device);
 
+	spin_unlock_irqrestore(&swap.lock, enabled);
+	if (type < 0)
+		return type;
+	/* All of its clusters, while nobody else knows them. */
+	memcpy(made.label, header->label, sizeof(made.label));
+	prepare_clusters(&made, header);
+	enabled = swap_lock();
+	type = find_off(device);
 	if (type >= 0) {
-		struct swap_area *area = &swap.area[type];
-
-		*area = (struct swap_area){
-			.state = SWAP_ON,
-			.device = device,
-			.clusters = clusters,
-			.slots = min(header->slots, SWAP_MAX_SLOTS),
-			.next = 1,
-			.priority =
-				priority < 0 ? --swap.least_priority : priority,
-		};
-		memcpy(area->label, header->label, sizeof(area->label));
-		prepare_clusters(area, header);
+		if (priority < 0)
+			made.priority = --swap.least_priority;
+		swap.area[type] = made;
 	}
 	spin_unlock_irqrestore(&swap.lock, enabled);
 	return type;
@@ -451,26 +488,38 @@ unsigned long total_swapcache_pages(void)
 static unsigned long find_cluster(const struct swap_area *area,
                                   unsigned long from, bool empty)
 {
-	unsigned long count = cluster_count(area);
+	unsigned long at = bitmap_find_clear(empty ? area->in_use : area->full,
+	                                     SWAP_MAX_CLUSTERS, from);
 
-	for (unsigned long i = 0; i < count; i++) {
-		unsigned long at = (from + i) % count;
-		const struct swap_cluster *cluster = area->clusters[at];
+	return min(at, cluster_count(area));
+}
 
-		if (cluster->free > 0 && (!empty || cluster->used == 0))
-			return at;
-	}
-	return count;
+/* Are the eight counts from COUNT on, aligned, all used or bad? */
+static bool swap_none_is_free(const uint8_t *count)
+{
+	const uint64_t ones = 0x0101010101010101ULL;
+	const uint64_t tops = 0x8080808080808080ULL;
+	uint64_t eight = *(const uint64_t *)(const void *)count;
+
+	/* A byte of 0 borrows from its top bit, which was clear. */
+	return ((eight - ones) & ~eight & tops) == 0;
 }
 
 /* The first free slot of cluster NUMBER at or behind FROM, or 0. */
 static unsigned long find_in_cluster(const struct swap_area *area,
                                      unsigned long number, unsigned long from)
 {
-	const struct swap_cluster *cluster = area->clusters[number];
+	const uint8_t *count = area->clusters[number]->count;
+	unsigned long i = from;
 
-	for (unsigned long i = from; i < cluster_slots(area, number); i++) {
-		if (cluster->count[i] == 0)
+	while (i < cluster_slots(area, number)) {
+		bool whole = i % 8 == 0;
+
+		if (whole && swap_none_is_free(&count[i]))
+			i += 8;
+		else if (count[i] != 0)
+			i++;
+		else
 			return number * SWAP_CLUSTER + i;
 	}
 	return 0;
@@ -536,6 +585,7 @@ static void add_reference(struct swap_area *area, unsigned long slot)
 		cluster_of(area, slot)->used++;
 		area->free--;
 		area->used++;
+		swap_note_cluster(area, slot);
 	}
 	++*count;
 }
@@ -553,6 +603,7 @@ static void drop_reference(struct swap_area *area, unsigned long slot)
 		cluster_of(area, slot)->free++;
 		area->free++;
 	}
+	swap_note_cluster(area, slot);
 }
 
 swp_entry_t swap_slot_alloc(struct page *page)
@@ -830,6 +881,16 @@ static const char *check_slots(struct swap_walk *walk, unsigned int type,
 	return NULL;
 }
 
+/* V4 */
+static bool bits_are_right(const struct swap_area *area, unsigned long number)
+{
+	const struct swap_cluster *cluster = area->clusters[number];
+	bool full = cluster->free == 0;
+
+	return bitmap_test(area->full, number) == full &&
+	       bitmap_test(area->in_use, number) == (full || cluster->used > 0);
+}
+
 /* One cluster, added to ALL. */
 static const char *check_cluster(struct swap_walk *walk, unsigned int type,
                                  unsigned long number, struct swap_sums *all)
@@ -845,7 +906,8 @@ static const char *check_cluster(struct swap_walk *walk, unsigned int type,
 	if (broken != NULL || walk->moved)
 		return broken;
 	cluster = swap.area[type].clusters[number];
-	if (sums.free == cluster->free && sums.used == cluster->used)
+	if (sums.free == cluster->free && sums.used == cluster->used &&
+	    bits_are_right(&swap.area[type], number))
 		return NULL;
 	scnprintf(walk->buffer, walk->size,
 	          "swap area %u: the counts of cluster %lu are wrong", type,

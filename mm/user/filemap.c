@@ -197,33 +197,28 @@ static void *look_at(const struct filemap *map, unsigned int level,
 	return node;
 }
 
-/* The first such node, and the number below it, from *INDEX on; NULL: none. */
-static void *first_at(struct filemap *map, unsigned int level,
-                      unsigned long *index)
-{
-	while (map->root != NULL && is_within(map, *index)) {
-		void *node = look_at(map, level, index);
-
-		if (node != NULL)
-			return node;
-		if (*index == 0)
-			break;
-	}
-	return NULL;
-}
-
-static struct page *first_from(struct filemap *map, unsigned long *index)
-{
-	return first_at(map, 0, index);
-}
-
 /* ---- Finding and adding ------------------------------------------------------ */
 
+/* Empty slots that are passed over in one piece, with interrupts off. */
+#define FIND_SLICE 16
+
+/* The first page from *INDEX on, which is its number then; NULL: none.  A node may
+ * have 511 empty slots, so others get at the map between slices of them. */
 static struct page *find_get_from(struct filemap *map, unsigned long *index)
 {
 	bool enabled = spin_lock_irqsave(&map->lock);
-	struct page *page = first_from(map, index);
+	struct page *page = NULL;
+	unsigned int steps = 0;
 
+	while (map->root != NULL && is_within(map, *index)) {
+		page = look_at(map, 0, index);
+		if (page != NULL || *index == 0)
+			break;
+		if (++steps % FIND_SLICE == 0) {
+			spin_unlock_irqrestore(&map->lock, enabled);
+			enabled = spin_lock_irqsave(&map->lock);
+		}
+	}
 	if (page != NULL)
 		get_page(page);
 	spin_unlock_irqrestore(&map->lock, enabled);

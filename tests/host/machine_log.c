@@ -87,6 +87,10 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
 
 	if (level > LOG_DEBUG)
 		panic("log level %d", (int)level);
+	/* A line takes thousands of instructions, with interrupts off. */
+	if (host_cpu()->held > 0 && !host_log.panicking)
+		panic("logged while lock %s is held",
+		      host_cpu()->lock[host_cpu()->held - 1]->name);
 	vscnprintf(text, sizeof(text), format, arguments);
 	lock_log();
 	while ((end = strchr(at, '\n')) != NULL) {

@@ -7,6 +7,7 @@
  */
 #include "kernel/arch/arch.h"
 #include "kernel/core/lock.h"
+#include "kernel/core/printk.h"
 #include "lib/string.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
@@ -41,6 +42,7 @@ static const char *expect_panic(void (*crime)(void *), const char *part)
 
 static struct spinlock lock_a = SPINLOCK_INIT("a");
 static struct spinlock lock_b = SPINLOCK_INIT("b");
+static struct spinlock lock_c = SPINLOCK_INIT("c");
 
 static void reset_locks(void)
 {
@@ -99,6 +101,15 @@ static void enable_under_lock(void *data)
 	arch_irq_enable();
 }
 
+static void log_under_lock(void *data)
+{
+	bool enabled = spin_lock_irqsave(&lock_c);
+
+	(void)data;
+	pr_info("a line\n");
+	spin_unlock_irqrestore(&lock_c, enabled);
+}
+
 CASE(machine, locks_are_strict)
 {
 	const char *wrong = expect_panic(take_twice, "taken twice");
@@ -111,6 +122,8 @@ CASE(machine, locks_are_strict)
 		wrong = expect_panic(take_in_two_orders, "lock order");
 	if (wrong == NULL)
 		wrong = expect_panic(enable_under_lock, "interrupts enabled");
+	if (wrong == NULL)
+		wrong = expect_panic(log_under_lock, "logged while lock");
 	return wrong;
 }
 

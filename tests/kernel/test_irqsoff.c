@@ -21,7 +21,13 @@
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bits.h"
+#include "mm/reclaim/lru.h"
+#include "mm/reclaim/page_lock.h"
+#include "mm/reclaim/reclaim_internal.h"
 #include "mm/slab/mempool.h"
+#include "mm/swap/swap.h"
+#include "mm/user/filemap.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
 
@@ -206,6 +212,150 @@ CASE(irqsoff, pages_of_all_small_orders_come_and_go_within_the_bound)
 		__free_pages(page, order);
 	}
 	return at_most(BOUND);
+}
+
+/* ---- Reclaim, files and swap: however long a list, a hole or an area is ------------ */
+
+#define MANY_PAGES 128U
+
+static struct page *many[MANY_PAGES];
+
+static bool many_begin(void)
+{
+	for (unsigned int i = 0; i < MANY_PAGES; i++) {
+		many[i] = alloc_page(GFP_KERNEL);
+		if (many[i] == NULL)
+			return false;
+		page_set(many[i], PG_swapbacked);
+		lru_add(page_alloc_node(), many[i]);
+	}
+	return true;
+}
+
+static void many_end(void)
+{
+	for (unsigned int i = 0; i < MANY_PAGES; i++) {
+		lru_remove(page_alloc_node(), many[i]);
+		page_clear(many[i], PG_swapbacked);
+		__free_page(many[i]);
+	}
+}
+
+CASE(irqsoff, any_number_of_pages_is_isolated_within_the_bound)
+{
+	struct node *node = page_alloc_node();
+	struct list taken = LIST_INIT(taken);
+	struct zone *zone;
+	struct page *page;
+
+	NEEDS_COUNT();
+	EXPECT(many_begin());
+	zone = page_zone(node, many[0]);
+	irqsoff_forget_recent();
+	EXPECT(lru_isolate(zone, LRU_INACTIVE_ANON, MANY_PAGES, &taken) >=
+	       MANY_PAGES / 2);
+	while ((page = list_first(&taken, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		lru_putback(zone, page, LRU_ANON, true);
+		reclaim_put_page(node, page);
+	}
+	many_end();
+	return at_most(BOUND);
+}
+
+CASE(irqsoff, a_page_behind_a_large_hole_is_found_within_the_bound)
+{
+	static const struct address_space_ops ops = { .name = "hole" };
+	struct filemap map;
+	struct page *page;
+
+	NEEDS_COUNT();
+	filemap_init(&map, &ops, NULL);
+	EXPECT_EQUAL(filemap_grab(&map, 0, GFP_KERNEL, &page), 0);
+	unlock_page(page);
+	put_page(page);
+	/* Three levels of nodes, each with 510 empty slots between these. */
+	EXPECT_EQUAL(filemap_grab(&map, (1UL << 27) - 1, GFP_KERNEL, &page), 0);
+	unlock_page(page);
+	put_page(page);
+	irqsoff_forget_recent();
+	EXPECT_EQUAL(filemap_writeback(&map), 0);
+	filemap_cut(&map, 0);
+	EXPECT_EQUAL(map.space.nrpages, 0);
+	return at_most(BOUND);
+}
+
+#define SWAP_TEST_CLUSTERS 16UL
+
+/* Slots with one reference and no page.  The last of cluster 0 is free, and the
+ * search begins in cluster 1, behind its first slots: two clusters are searched. */
+static const char *fill_swap(unsigned int type, struct page *page)
+{
+	for (unsigned long i = 1; i < SWAP_TEST_CLUSTERS * SWAP_CLUSTER; i++) {
+		swp_entry_t entry = swap_slot_alloc(page);
+
+		EXPECT(entry.value != 0 && swp_type(entry) == type);
+		EXPECT_EQUAL(swap_duplicate(entry), 0);
+		swap_cache_remove(page);
+	}
+	/* From the next slot of cluster 1 on there is none. */
+	swap_free(swp_entry(type, SWAP_CLUSTER + 1));
+	EXPECT_EQUAL(swp_offset(swap_slot_alloc(page)), SWAP_CLUSTER + 1);
+	EXPECT_EQUAL(swap_duplicate(swp_entry(type, SWAP_CLUSTER + 1)), 0);
+	swap_cache_remove(page);
+	swap_free(swp_entry(type, SWAP_CLUSTER - 1));
+	return NULL;
+}
+
+static const char *use_full_swap(unsigned int type, struct page *page)
+{
+	const char *wrong = fill_swap(type, page);
+
+	if (wrong != NULL)
+		return wrong;
+	irqsoff_forget_recent();
+	EXPECT_EQUAL(swp_offset(swap_slot_alloc(page)), SWAP_CLUSTER - 1);
+	swap_cache_remove(page);
+	wrong = at_most(BOUND);
+	for (unsigned long i = 1; i < SWAP_TEST_CLUSTERS * SWAP_CLUSTER; i++) {
+		if (i != SWAP_CLUSTER - 1)
+			swap_free(swp_entry(type, i));
+	}
+	return wrong;
+}
+
+CASE(irqsoff, a_slot_of_a_swap_area_that_is_full_is_found_within_the_bound)
+{
+	struct swap_cluster **clusters =
+		(struct swap_cluster **)get_zeroed_page(GFP_KERNEL);
+	struct swap_header header = { .slots = SWAP_TEST_CLUSTERS *
+		                               SWAP_CLUSTER };
+	struct swap_device device = { .name = "nothing" };
+	struct page *page = alloc_page(GFP_KERNEL);
+	const char *wrong;
+	int type;
+
+	NEEDS_COUNT();
+	EXPECT(clusters != NULL && page != NULL);
+	for (unsigned long i = 0; i < SWAP_TEST_CLUSTERS; i++) {
+		clusters[i] =
+			(struct swap_cluster *)get_zeroed_page(GFP_KERNEL);
+		EXPECT(clusters[i] != NULL);
+	}
+	irqsoff_forget_recent();
+	/* Nobody else gets its slots: nothing could be written there. */
+	type = swap_area_add(&device, &header, 32767, clusters);
+	EXPECT(type >= 0);
+	wrong = at_most(BOUND);
+	if (wrong == NULL)
+		wrong = use_full_swap((unsigned int)type, page);
+	EXPECT_EQUAL(swap_area_going((unsigned int)type, true), 0);
+	EXPECT_EQUAL(swap_area_remove((unsigned int)type, &clusters), 0);
+	for (unsigned long i = 0; i < SWAP_TEST_CLUSTERS; i++)
+		free_page((uintptr_t)clusters[i]);
+	free_page((uintptr_t)clusters);
+	__free_page(page);
+	return wrong;
 }
 
 /* What a block of order 10 itself takes is another matter: the same in both. */

@@ -121,7 +121,7 @@ def flood_by_sendkey_leaves_equations_and_keyboard_whole(lab):
         )
         check(new["errors"] == 0, f"the recorder found {new['errors']} errors")
         check(taken >= more - codes - 1, f"{more - codes} codes, {taken} taken")
-        qemu.keys("echo whole\n")
+        qemu.type_keys("echo whole\n")
         qemu.console.expect(r"\nwhole\r?\n")
 
 

@@ -46,7 +46,7 @@ def screen_shows_what_the_serial_port_says(lab):
 @boot_test
 def keyboard_types_into_the_same_shell(lab):
     with lab.prompt() as qemu:
-        qemu.keys("echo Aa_|1!\n")
+        qemu.type_keys("echo Aa_|1!\n")
         qemu.console.expect(r"\nAa_\|1!\r?\n")
 
 
@@ -123,12 +123,24 @@ def screen_with(qemu, line):
     )
 
 
+def type_on_screen(qemu, text):
+    """As type_keys(), where there is no serial port to read the echo from."""
+    for i, character in enumerate(text):
+        qemu.keys(character)
+        typed = text[: i + 1].rstrip()
+        if not character.isspace():
+            wait_until(
+                lambda: any(row.endswith(typed) for row in qemu.screen_text()),
+                lambda: f"{typed!r} does not come: {qemu.screen_text()}",
+            )
+
+
 @boot_test
 def machine_without_a_serial_port_has_its_prompt_on_the_screen(lab):
     with lab.boot(serial_port=False) as qemu:
         settled_screen(qemu, PROMPT)
-        qemu.keys("echo Hello\n")
+        type_on_screen(qemu, "echo Hello\n")
         check("Hello" in settled_screen(qemu, PROMPT), "the shell is deaf")
         check(qemu.console.text == "", "there is a serial port after all")
-        qemu.keys("poweroff\n")
+        type_on_screen(qemu, "poweroff\n")
         expect_end(qemu, END_POWER_OFF)

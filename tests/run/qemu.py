@@ -190,6 +190,17 @@ class Qemu(Machine):
         for character in text:
             self.press(*self._strokes(character))
 
+    def type_keys(self, text):
+        """
+        As keys(), to a shell: each key waits for the echo of the one before.  The
+        keyboard holds 16 bytes, which are five keys; what comes while it is full
+        is lost, and a busy host may not let the guest read for so long.
+        """
+        for character in text:
+            self.keys(character)
+            if character.isprintable():
+                self.console.expect(re.escape(character))
+
     def press(self, *names):
         """Press the keys in order, release them in the opposite order."""
         events = [self._edge(name, True) for name in names]
