@@ -11,7 +11,7 @@ import threading
 
 from ktap import Log
 from lab import boot_test, check, command, disk_copy, for_each
-from lab import expect_selftest_passes, number
+from lab import expect_selftest_passes, number, soak_test
 from machine import PROMPT, Failure, wait_until
 from qemu import GUEST_TIME
 
@@ -175,11 +175,22 @@ def short_run_under_nmis(lab, words):
     return wait_until(run, lambda: "no NMI came before the end")
 
 
-@boot_test
-def nmis_on_top_of_the_allocator_change_nothing(lab):
-    sent, counted, _ = run_under_nmis(lab, "selftest")
+def nmis_change_nothing(lab, words):
+    sent, counted, _ = run_under_nmis(lab, words)
     check(sent >= NMIS, f"only {sent} NMIs were sent before the end")
     check(counted >= NMIS, f"only {counted} NMIs were counted")
+
+
+@boot_test
+def nmis_on_top_of_the_allocator_change_nothing(lab):
+    """The suites that ask the machine's own node, with a walk after each case."""
+    suites = "exclusive,reclaim,reserve,slow_path,anon,life,intruder"
+    nmis_change_nothing(lab, f"selftest={suites}")
+
+
+@soak_test
+def nmis_on_top_of_every_suite_change_nothing(lab):
+    nmis_change_nothing(lab, "selftest")
 
 
 @boot_test
@@ -462,11 +473,11 @@ def storm_without_a_keyboard_controller_says_so(lab):
         check("running" not in said, f"a line does not stop: {said!r}")
 
 
-@boot_test
-def selftest_without_a_keyboard_controller_skips_what_needs_one(lab):
+def selftest_without_i8042(lab, words):
+    """It passes, and what is skipped needs the controller."""
     off = ("-M", "pc,i8042=off", *GUEST_TIME)
     disk = disk_copy(lab.directory)
-    words = "selftest disk_timeout=600"
+    words += " disk_timeout=600"
     with lab.boot(words, memory="32M", more=off, disk=disk) as qemu:
         expect_selftest_passes(qemu)
         cases = Log(qemu.console.text).cases
@@ -478,3 +489,15 @@ def selftest_without_a_keyboard_controller_skips_what_needs_one(lab):
         check(len(skipped) >= 8, f"only {len(skipped)} cases were skipped")
         for case in skipped:
             check("i8042" in case.reason, f"{case.full_name}: {case.reason}")
+
+
+@boot_test
+def selftest_without_a_keyboard_controller_skips_what_needs_one(lab):
+    """Without the suites that take longest, which have no keyboard."""
+    left_out = "-step,-fail_files,-files,-sequence,-memmap,-all_checks"
+    selftest_without_i8042(lab, f"selftest={left_out}")
+
+
+@soak_test
+def selftest_without_a_keyboard_controller_passes_in_all_suites(lab):
+    selftest_without_i8042(lab, "selftest")

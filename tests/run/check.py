@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-usage: check.py [--verbose] [WORD]...
+usage: check.py [--verbose] [--soak] [WORD]...
 
 Runs everything: the suites on the host, the judge's own tests, the self-test in
 QEMU and in Bochs, short runs of the fuzz targets, the boot tests, a few mutants.
 Two at a time.  With WORDs, only what has one of them in its name ("host",
 "bochs", "menu").
 
+--soak, `make soak`: the long forms of what is run here in a short one, because all
+of it must end within ten minutes.  LEFT_OUT and @soak_test tell what that is.
+
 A line for each test as it ends: a suite with the number of its cases, and each
 case that failed or was skipped; --verbose shows each case.  What the machines
-said is in build/test/.  The last line is "N passed, N failed, N skipped", and
+said is in build/test/, and in build/test/times.txt how long each took.  The last line is "N passed, N failed, N skipped", and
 the status is 0 if none failed and some passed.
 """
 
@@ -20,6 +23,7 @@ import fnmatch
 import glob
 import importlib
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -28,6 +32,7 @@ import threading
 import time
 import unittest
 
+import cover
 import fuzz
 import lab
 import mutants
@@ -53,25 +58,55 @@ SELFTEST = "selftest disk_timeout=600"
 QEMU_SELFTESTS = (
     ("qemu-qemu64-4M", "qemu64", "4M"),
     ("qemu-max-64M", "max", "64M"),
-    ("qemu-max-128M", "max", "128M"),
     ("qemu-qemu64-6G", "qemu64", "6G"),
 )
 # The same with traps for undefined behaviour, of `make build-checked`.  Not in
 # Bochs: there the handlers of the storm's 10 kHz would take longer than a tick.
 CHECKED_SELFTESTS = (("qemu-max-64M-checked", "max", "64M"),)
 CHECKED = os.path.join(BUILD, "checked")
+
+# One of so many objects is compiled again elsewhere.
+REBUILT_OF = 8
 BOCHS_SELFTESTS = (("bochs-128M", 128),)
+
+# `make soak` runs the whole self-test on these.
+SOAK_SELFTESTS = (
+    ("qemu-max-128M", "max", "128M"),
+    ("qemu-qemu64-6G", "qemu64", "6G"),
+)
+
+# Suites that a machine leaves out here, and runs in `make soak`.  In Bochs: those that
+# never ask the machine for anything, and run on the host and in QEMU, and those that
+# use the disk for long, as the boot test of pressure does in Bochs.  At 6 GB: those
+# that do the same as on a smaller machine, only slower.
+LEFT_OUT = {
+    "bochs-128M": """
+        buddy fail_files fail_shell files format gfp mbr memmap multiboot2 page_alloc
+        pressure sequence
+    """.split(),
+    "qemu-qemu64-6G": """
+        all_checks buddy fail_files fail_nth fail_shell files format gfp intruder life
+        lines mbr memmap multiboot2 mutex nmi pressure printk recorder scan_codes sched
+        semaphore sequence step visit watchdog
+    """.split(),
+}
 
 
 class Report:
     """Counts, and the lines that people read."""
 
-    def __init__(self, verbose):
+    def __init__(self, verbose, soak=False):
         self.verbose = verbose
+        self.soak = soak
         self.passed = self.failed = self.skipped = 0
         self.names = {}
         self.steps = {}
+        self.times = []
         self._lock = threading.Lock()
+
+    def left_out(self, place):
+        """The suites that PLACE does not run in this run."""
+        return () if self.soak else LEFT_OUT.get(place, ())
 
     def line(self, word, place, text):
         print(f"{word:<5} {place:<16} {text}", flush=True)
@@ -188,8 +223,21 @@ def run_program(report, place, program, words=()):
     report.log(place, log, verdict_of_program(log, status))
 
 
+ENTERED = "the suites enter every function of mm/"
+
+
 def run_host(report):
+    """The suites, and what they have entered if that is counted."""
+    cover.remove_counts(cover.HOST)
     run_program(report, "host", "run-suites")
+    if not cover.suites_are_counted():
+        return
+    try:
+        cover.check_suites()
+    except Failure as failure:
+        report.fails("cover", ENTERED, str(failure))
+    else:
+        report.passes("cover", ENTERED)
 
 
 def run_states(report):
@@ -223,7 +271,8 @@ def run_fuzz(report, name):
 
 def run_cover(report):
     """On the host alone; `make cover` counts on the target, too."""
-    name = "the suites enter every function of mm/"
+    if cover.suites_are_counted():
+        return
     environment = dict(os.environ)
     environment["LABYRINTH_BUILD"] = os.path.join(BUILD, "cover")
     done = subprocess.run(
@@ -235,9 +284,9 @@ def run_cover(report):
         env=environment,
     )
     if done.returncode:
-        report.fails("cover", name, done.stderr.strip()[-400:])
+        report.fails("cover", ENTERED, done.stderr.strip()[-400:])
     else:
-        report.passes("cover", name)
+        report.passes("cover", ENTERED)
 
 
 def run_disc(report):
@@ -258,19 +307,40 @@ def run_disc(report):
     run_rebuild(report)
 
 
-def run_rebuild(report):
-    """Another directory, umask, date and time zone: the same disc."""
+def leave_to_rebuild(build, chosen):
+    """Of the build in BUILD only the objects of sources: all that CHOSEN, a
+    random.Random, does not pick.  How many it has picked."""
+    picked = 0
+    for place, _, names in os.walk(build):
+        for name in sorted(names):
+            source = name.endswith((".c.o", ".asm.o"))
+            again = source and chosen.randrange(REBUILT_OF) == 0
+            picked += again
+            if again or not (source or name.endswith((".d", "compile"))):
+                os.remove(os.path.join(place, name))
+    return picked
+
+
+def run_rebuild(report, whole=False):
+    """Another directory, umask, date and time zone: the same disc.  WHOLE: all of
+    it is compiled again; else some objects, and SEED=n picks the same ones."""
+    seed = int(os.environ.get("SEED") or random.randrange(1 << 32))
     name = "has the same bytes when built elsewhere"
     with tempfile.TemporaryDirectory(prefix="labyrinth-") as place:
         copy = os.path.join(place, "elsewhere")
         shutil.copytree(
             ROOT, copy, ignore=shutil.ignore_patterns("build", ".git")
         )
+        if not whole:
+            objects = os.path.join(copy, "build", "obj")
+            shutil.copytree(os.path.join(BUILD, "obj"), objects)
+            picked = leave_to_rebuild(objects, random.Random(seed))
+            name += f", {picked} objects compiled there, SEED={seed}"
         strip = ["find", copy, "-exec", "chmod", "go-rwx", "{}", "+"]
         subprocess.run(strip, check=True)
         command = "umask 077; exec make -j2 build-iso"
         environment = dict(os.environ, TZ="Asia/Kathmandu")
-        for variable in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        for variable in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "LABYRINTH_BUILD"):
             environment.pop(variable, None)
         if "CC" in os.environ:
             command += f" CC='{os.environ['CC']}'"
@@ -287,6 +357,8 @@ def run_rebuild(report):
             report.fails("disc", name, done.stderr.strip()[-200:])
         elif not filecmp.cmp(again, ISO, shallow=False):
             report.fails("disc", name, "the bytes differ")
+        elif not whole and done.stdout.count("  CC ") > picked:
+            report.fails("disc", name, "more was compiled than was picked")
         else:
             report.passes("disc", name)
 
@@ -310,9 +382,17 @@ def selftest_in(machine, report):
         report.steps[machine.name] = step_counts(machine.console.text)
 
 
-def run_qemu_selftest(report, name, cpu, memory, build=BUILD):
+def selftest_words(left_out):
+    """The command line of a self-test without the suites LEFT_OUT."""
+    if not left_out:
+        return SELFTEST
+    first, _, rest = SELFTEST.partition(" ")
+    return f"{first}={','.join('-' + suite for suite in left_out)} {rest}"
+
+
+def run_qemu_selftest(report, name, cpu, memory, build=BUILD, left_out=()):
     directory = os.path.join(lab.TEST_DIRECTORY, name)
-    iso = lab.make_iso(SELFTEST, build=build)
+    iso = lab.make_iso(selftest_words(left_out), build=build)
     disk = lab.disk_copy(directory)
     machine = Qemu(
         name, directory, iso, cpu, memory, more=GUEST_TIME, disk=disk
@@ -320,17 +400,17 @@ def run_qemu_selftest(report, name, cpu, memory, build=BUILD):
     selftest_in(machine, report)
 
 
-def run_bochs_selftest(report, name, megs):
+def run_bochs_selftest(report, name, megs, left_out=()):
     directory = os.path.join(lab.TEST_DIRECTORY, name)
-    iso = lab.make_iso(SELFTEST)
+    iso = lab.make_iso(selftest_words(left_out))
     disk = lab.disk_copy(directory)
     selftest_in(Bochs(name, directory, iso, megs, disk=disk), report)
 
 
-def run_boot_test(report, name):
+def run_boot_test(report, name, test):
     started = time.monotonic()
     try:
-        lab.tests[name](lab.Lab(name))
+        test(lab.Lab(name))
     except lab.Skip as reason:
         report.skips("boot", name, str(reason))
     except Failure as failure:
@@ -347,7 +427,11 @@ def step_counts(text):
 def compare_steps(report):
     """Every machine has the same instructions on the allocator's paths, but
     for the kernel that was compiled with other flags."""
-    machines = [m for m in report.steps if not m.endswith("-checked")]
+    machines = [
+        m
+        for m in report.steps
+        if not m.endswith("-checked") and "step" not in report.left_out(m)
+    ]
     for machine in machines[1:]:
         here, there = report.steps[machines[0]], report.steps[machine]
         odd = sorted(set(here) ^ set(there))[:2]
@@ -376,50 +460,94 @@ def run_mutants(report):
 
 
 def compare_names(report):
-    """Every machine ran the same cases in the same order."""
+    """Every machine ran the same cases in the same order, but for the suites that
+    it leaves out."""
     machines = [m for m in report.names if m not in ("host", "states")]
     if len(machines) < 2:
         return
+    # The first is one that leaves out nothing.
+    machines.sort(key=lambda m: len(report.left_out(m)))
     first = machines[0]
     for machine in machines[1:]:
-        here, there = report.names[first], report.names[machine]
+        left_out = {*report.left_out(first), *report.left_out(machine)}
+        here, there = (
+            [n for n in report.names[m] if n.partition(".")[0] not in left_out]
+            for m in (first, machine)
+        )
         if here == there:
-            report.passes(machine, f"ran the same cases as {first}")
+            but = f" but for {len(left_out)} suites" if left_out else ""
+            report.passes(machine, f"ran the same cases as {first}{but}")
         else:
             odd = sorted(set(here) ^ set(there))[:3] or ["the order"]
             report.fails(machine, "cases", f"not those of {first}: {odd}")
 
 
-def all_jobs():
-    """(name, function of the report), the longest first."""
+def load_boot_tests():
+    for path in sorted(glob.glob(os.path.join(HERE, "boot_*.py"))):
+        importlib.import_module(os.path.basename(path)[:-3])
+
+
+def selftest_jobs():
     jobs = []
     for name, megs in BOCHS_SELFTESTS:
-        jobs.append((name, lambda r, a=(name, megs): run_bochs_selftest(r, *a)))
-    for name, cpu, memory in QEMU_SELFTESTS:
-        arguments = (name, cpu, memory)
-        jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
+        arguments = (name, megs, LEFT_OUT[name])
+        jobs.append((name, lambda r, a=arguments: run_bochs_selftest(r, *a)))
     for name, cpu, memory in CHECKED_SELFTESTS:
         arguments = (name, cpu, memory, CHECKED)
         jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
+    for name, cpu, memory in QEMU_SELFTESTS:
+        arguments = (name, cpu, memory, BUILD, LEFT_OUT.get(name, ()))
+        jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
+    return jobs
+
+
+def boot_jobs(tests):
+    return [
+        (f"boot {name}", lambda r, n=name, t=test: run_boot_test(r, n, t))
+        for name, test in tests.items()
+    ]
+
+
+def all_jobs():
+    """(name, function of the report): about the longest first, so that none is
+    left alone at the end."""
+    jobs = [("host, cover", run_host), *selftest_jobs()]
+    jobs.append(("states", run_states))
+    jobs.append(("cover", run_cover))
     jobs.append(("disc", run_disc))
-    jobs.append(("warnings", run_warnings))
     jobs.append(("mutants", run_mutants))
     for name in fuzz.targets():
         jobs.append((f"fuzz {name}", lambda r, n=name: run_fuzz(r, n)))
-    jobs.append(("cover", run_cover))
-    for path in sorted(glob.glob(os.path.join(HERE, "boot_*.py"))):
-        importlib.import_module(os.path.basename(path)[:-3])
-    for name in lab.tests:
-        jobs.append((f"boot {name}", lambda r, n=name: run_boot_test(r, n)))
-    return jobs
+    jobs.append(("warnings", run_warnings))
+    jobs.append(("host example", run_example))
+    jobs.append(("judge", run_judge))
+    load_boot_tests()
+    return jobs + boot_jobs(lab.tests)
+
+
+def soak_jobs():
+    """The long forms."""
+    jobs = []
+    for name, megs in BOCHS_SELFTESTS:
+        arguments = (name, megs)
+        jobs.append((name, lambda r, a=arguments: run_bochs_selftest(r, *a)))
+    for name, cpu, memory in SOAK_SELFTESTS:
+        arguments = (name, cpu, memory)
+        jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
+    jobs.append(("disc", lambda r: run_rebuild(r, whole=True)))
+    load_boot_tests()
+    return jobs + boot_jobs(lab.soak_tests)
 
 
 def guarded(job, name, report):
     """A job that breaks is a failed test, not a broken run."""
+    started = time.monotonic()
     try:
         job(report)
     except Exception as error:  # whatever it is, it is reported
         report.fails(name.split()[0], name, f"{type(error).__name__}: {error}")
+    finally:
+        report.times.append((time.monotonic() - started, name))
 
 
 def measure_host():
@@ -446,13 +574,9 @@ def measure_host():
 
 
 def run(words, report):
-    early = [("host", run_host), ("host example", run_example)]
-    early.append(("states", run_states))
-    early.append(("judge", run_judge))
     wanted = lambda job: not words or any(word in job[0] for word in words)
-    for name, job in filter(wanted, early):
-        guarded(job, name, report)
-    jobs = list(filter(wanted, all_jobs()))
+    every = soak_jobs() if report.soak else all_jobs()
+    jobs = list(filter(wanted, every))
     if jobs:
         measure_host()
     pool = concurrent.futures.ThreadPoolExecutor(MACHINES_AT_ONCE)
@@ -469,9 +593,16 @@ def run(words, report):
     compare_steps(report)
 
 
+def write_times(report):
+    """What took how long, the longest first."""
+    os.makedirs(lab.TEST_DIRECTORY, exist_ok=True)
+    with open(os.path.join(lab.TEST_DIRECTORY, "times.txt"), "w") as file:
+        for seconds, name in sorted(report.times, reverse=True):
+            file.write(f"{seconds:7.1f} s  {name}\n")
+
+
 def main(arguments):
-    verbose = "--verbose" in arguments
-    report = Report(verbose)
+    report = Report("--verbose" in arguments, "--soak" in arguments)
     end_on_signals()
     started = time.monotonic()
     try:
@@ -479,7 +610,10 @@ def main(arguments):
     except KeyboardInterrupt:
         report.fails("run", "interrupted", "not everything ran")
         end_all()
-    print(f"It took {time.monotonic() - started:.0f} s; logs: {lab.TEST_DIRECTORY}")
+    write_times(report)
+    took = time.monotonic() - started
+    busy = sum(os.times()[:4])
+    print(f"It took {took:.0f} s, {busy:.0f} of processors; logs: {lab.TEST_DIRECTORY}")
     print(
         f"{report.passed} passed, {report.failed} failed, "
         f"{report.skipped} skipped",

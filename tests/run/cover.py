@@ -15,10 +15,12 @@ in a panic, after which tests/cover/dump.c sends the counters.  A function of
 mm/ that was never entered is named, and then the status is 1.
 
 --host counts on the host alone, which takes seconds, and asks the same of it:
-the suites on the host enter every function of mm/.
+the suites on the host enter every function of mm/.  `make test` asks that where the
+suites are not counted anyway, as gcc's are (check_suites()).
 """
 
 import collections
+import glob
 import os
 import re
 import shutil
@@ -100,6 +102,17 @@ def remove_counts(directory):
         for name in names:
             if name.endswith(".gcda"):
                 os.remove(os.path.join(place, name))
+
+
+def suites_are_counted():
+    """Was build/host/run-suites built with gcc's counters in mm/?"""
+    return bool(glob.glob(os.path.join(HOST, "mm", "*.gcno")))
+
+
+def check_suites():
+    """A Failure, unless a run of run-suites since remove_counts(HOST) has entered
+    every function of mm/."""
+    check_mm(Counts(capture(HOST, "host")))
 
 
 def capture(directory, name):

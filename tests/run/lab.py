@@ -4,7 +4,8 @@ What a boot test works with.
 
 A boot test is a function that takes a Lab, does something to a machine and
 raises Failure if the machine did something else than the function's name says.
-@boot_test enters it in the list; for_each() enters one for each value.
+@boot_test enters it in the list; for_each() enters one for each value.  @soak_test
+is for the long form of such a test, which `make soak` runs and `make test` does not.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from qemu import Qemu
 TEST_DIRECTORY = os.path.join(BUILD, "test")
 
 tests = {}
+soak_tests = {}
 _iso_locks = {}
 _iso_locks_lock = threading.Lock()
 
@@ -31,6 +33,11 @@ class Skip(Exception):
 
 def boot_test(function):
     tests[function.__name__] = function
+    return function
+
+
+def soak_test(function):
+    soak_tests[function.__name__] = function
     return function
 
 

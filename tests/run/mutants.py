@@ -142,6 +142,8 @@ def run_on_host(mutant, tree):
     exit_code = f"exitcode={SANITIZER_STATUS}"
     environment = dict(os.environ, ASAN_OPTIONS=exit_code)
     environment["UBSAN_OPTIONS"] = f"{exit_code}:print_stacktrace=1"
+    # Objects of the tree's own build would add to its counts.
+    environment["GCOV_PREFIX"] = path + ".counts"
     with open(path, "wb") as output:
         try:
             status = call(

@@ -44,19 +44,22 @@ def read_heading(path):
 class Patched:
     """
     The tree in DIRECTORY with the patch at PATH, for a `with`; SEEDS of the
-    build are there.
+    build are there, and nothing whose name is in NOT_COPIED.
     """
 
-    def __init__(self, path, directory, seeds=SEEDS):
+    def __init__(self, path, directory, seeds=SEEDS, not_copied=()):
         self.path = path
         self.heading = read_heading(path)
         self.directory = directory
         self.seeds = seeds
+        self.not_copied = not_copied
         self.build = os.path.join(directory, "build")
 
     def __enter__(self):
         self.remove()
-        ignore = shutil.ignore_patterns("build", ".git", "__pycache__")
+        ignore = shutil.ignore_patterns(
+            "build", ".git", "__pycache__", *self.not_copied
+        )
         shutil.copytree(ROOT, self.directory, ignore=ignore)
         try:
             self._apply()
