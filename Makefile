@@ -222,14 +222,14 @@ $B/labyrinth.iso: $B/iso/labyrinth.elf $B/iso/eltorito.img \
 
 # For editors: how each C file is compiled.
 c_sources := $(filter %.c,$(sources))
-entry = printf '%s{"directory": "%s", "file": "%s", "command": "%s"}' \
-	"$$comma" '$(CURDIR)' $(1) \
-	'$(CC) $(kernel_cflags) -c $(1)'; comma=',';
-
 $B/compile_commands.json: $B/obj/link $B/obj/compile Makefile
 	@mkdir -p $(@D)
-	@{ comma=; echo '['; \
-	$(foreach s,$(c_sources),$(call entry,$(s)) echo; )echo ']'; } >$@
+	@{ comma=; echo '['; for source in $(c_sources); do \
+		printf '%s{"directory": "%s", "file": "%s", "command": "%s"}\n' \
+			"$$comma" '$(CURDIR)' "$$source" \
+			"$(CC) $(kernel_cflags) -c $$source"; \
+		comma=','; \
+	done; echo ']'; } >$@
 
 build-iso: $B/labyrinth.iso $B/compile_commands.json
 
