@@ -321,10 +321,17 @@ static void report_intrusion(const struct fault *fault)
 
 	if (fault->pfn != -1UL)
 		scnprintf(page, sizeof(page), "page %#lx", fault->pfn);
-	pr_err("intrusion: %s, owned by %s, touched by %s: %s of %#lx at %s\n",
+	pr_err("intrusion: %s, owned by %s, touched by %s:\n"
+	       "  %s of %#lx at %s\n",
 	       page, owner_text(fault), intruder_text(fault),
 	       access_of(fault->frame->error), (unsigned long)fault->address,
 	       place_format(place, sizeof(place), fault->frame->rip));
+	if (fault->loss.caller != 0)
+		pr_err("  %s%s by %s at %s\n",
+		       fault->loss.to == 0 ? "released" : "handed to ",
+		       fault->loss.to == 0 ? "" : owner_name(fault->loss.to),
+		       owner_text(fault),
+		       caller_format(place, sizeof(place), fault->loss.caller));
 }
 
 /* ---- What to do ------------------------------------------------------------------ */
@@ -374,8 +381,10 @@ static void end_intruder(const struct fault *fault)
 
 	if (current_thread() == NULL || in_interrupt() || panic_in_progress())
 		return;
-	if (format_why_not(why, sizeof(why)) == NULL)
+	if (format_why_not(why, sizeof(why)) == NULL) {
+		backtrace_print_brief(fault->frame);
 		thread_exit(THREAD_END_INTRUDED);
+	}
 	panic_at(fault->frame,
 	         "exclusive page of %s, touched by %s, which cannot be ended: "
 	         "%s",

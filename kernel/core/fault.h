@@ -12,9 +12,8 @@
 #define KERNEL_CORE_FAULT_H
 
 #include "kernel/arch/trap.h"
+#include "kernel/core/owner.h"
 #include "lib/types.h"
-
-struct owner;
 
 enum fault_kind {
 	FAULT_OTHER,     /* no more is known than the vector */
@@ -31,6 +30,7 @@ struct fault {
 	unsigned long pfn;            /* -1UL: an empty slot of a window */
 	const struct owner *owner;    /* NULL: parked */
 	const struct owner *intruder; /* the context that touched it */
+	struct owner_loss loss;       /* what was there: caller 0: not known */
 };
 
 /*

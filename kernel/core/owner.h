@@ -31,6 +31,15 @@ enum owner_kind {
 	OWNER_IRQ,
 };
 
+/* A page that an owner gave up: told to who touches its empty slot later. */
+struct owner_loss {
+	unsigned int slot;
+	uintptr_t caller; /* where; 0: nothing was */
+	uint64_t to;      /* number of the receiver; 0: it was released */
+};
+
+#define OWNER_LOSSES 8
+
 /* Field locks: (c) constant after owner_begin(), (x) the exclusive pool's. */
 struct owner {
 	enum owner_kind kind;       /* (c) */
@@ -47,6 +56,8 @@ struct owner {
 	unsigned int incoming_count; /* (x) how many these are */
 	struct list all;             /* (x) on the list of all owners */
 	struct list same_hash; /* (x) beside those whose number hashes alike */
+	unsigned int losses;   /* (x) ever */
+	struct owner_loss loss[OWNER_LOSSES]; /* (x) the last ones */
 };
 
 /*

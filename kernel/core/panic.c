@@ -221,6 +221,11 @@ void backtrace_print(const struct trap_frame *frame)
 	                BACKTRACE_FRAMES);
 }
 
+void backtrace_print_brief(const struct trap_frame *frame)
+{
+	print_backtrace(frame, 0, BRIEF_FRAMES);
+}
+
 /* The frame that returns to CALLER, or RBP if there is none. */
 static uintptr_t find_caller(uintptr_t rbp, uintptr_t caller)
 {

@@ -54,6 +54,9 @@ void panic_print_walk(uintptr_t address);
  * the line of the source. */
 void backtrace_print(const struct trap_frame *frame);
 
+/* The same from FRAME, at most 6 frames: for a report. */
+void backtrace_print_brief(const struct trap_frame *frame);
+
 /*
  * The short one that belongs to a report: at most 6 frames, from the one on that
  * returns to CALLER, RETURN_ADDRESS() of the function whose misuse is reported.

@@ -61,8 +61,8 @@ static const char *shell_keeper_why(enum thread_end end)
 {
 	switch (end) {
 	case THREAD_END_INTRUDED:
-		return "was ended: it touched an exclusive page that is not "
-		       "its own, or not any more";
+		return "was ended: it touched an exclusive page that it does "
+		       "not own";
 	case THREAD_END_RETURNED:
 		return "has ended by itself";
 	case THREAD_END_NONE:
@@ -91,7 +91,7 @@ static void shell_keeper_revive(struct work *work __unused)
 	if (keeper.created)
 		thread_join(ended);
 	log_flush();
-	console_printf("\nThe shell %s.  %lu blocks and %u objects are given "
+	console_printf("\nThe shell %s.\n%lu blocks and %u objects are given "
 	               "back, and it is started again.\n",
 	               why, blocks, objects);
 	if (thread_create("shell", shell_keeper_thread, NULL) == NULL)

@@ -335,6 +335,18 @@ struct page *exclusive_page(void *address)
 	return page;
 }
 
+/* OWNER gives up what is at SLOT, at CALLER, for number TO or for nobody.
+ * pool->lock held. */
+static void note_loss(struct owner *owner, unsigned int slot, uint64_t to,
+                      uintptr_t caller)
+{
+	owner->loss[owner->losses++ % OWNER_LOSSES] = (struct owner_loss){
+		.slot = slot,
+		.caller = caller,
+		.to = to,
+	};
+}
+
 /* ---- Release ------------------------------------------------------------------ */
 
 int exclusive_release(void *address)
@@ -359,6 +371,7 @@ int exclusive_release(void *address)
 	if (error == 0) {
 		struct owner *owner = page->owner;
 
+		note_loss(owner, page->slot, 0, RETURN_ADDRESS());
 		exclusive_unmake_owned(node, page);
 		bitmap_clear(owner->slots, page->slot);
 		wake = exclusive_park_locked(node, page);
@@ -427,8 +440,10 @@ int exclusive_transfer(void *address, uint64_t to)
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	error = check_transfer(node, address, to, &page, &receiver, &holder);
 	copy_name(name, holder);
-	if (error == 0)
+	if (error == 0) {
+		note_loss(page->owner, page->slot, to, RETURN_ADDRESS());
 		send_page(node, page, receiver);
+	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (error != 0) {
 		refuse(node, "exclusive_transfer", address, name,

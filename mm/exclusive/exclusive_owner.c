@@ -284,6 +284,21 @@ static void end_owner(struct owner *owner)
 /* ---- Faults ------------------------------------------------------------------- */
 
 /* Fill in what is known about a fault at an address of a window. */
+/* What OWNER gave up last at SLOT, which is empty. */
+static struct owner_loss last_loss(const struct owner *owner, unsigned int slot)
+{
+	unsigned int next = owner->losses;
+
+	for (unsigned int i = 1; i <= OWNER_LOSSES; i++) {
+		const struct owner_loss *loss =
+			&owner->loss[(next - i) % OWNER_LOSSES];
+
+		if (loss->caller != 0 && loss->slot == slot)
+			return *loss;
+	}
+	return (struct owner_loss){ 0 };
+}
+
 static bool resolve_window(struct node *node, struct fault *fault)
 {
 	unsigned int slot;
@@ -298,6 +313,8 @@ static bool resolve_window(struct node *node, struct fault *fault)
 	fault->owner = owner;
 	if (owner != NULL)
 		fault->pfn = window_frame(&owner->window, slot);
+	if (owner != NULL && fault->pfn == -1UL)
+		fault->loss = last_loss(owner, slot);
 	return true;
 }
 

@@ -154,6 +154,45 @@ static void write_it(void *data)
 	*(volatile uint8_t *)data = 0xee;
 }
 
+/* Its owner, after it has released it, or handed it over. */
+static void touch_what_was_given_up(void *data)
+{
+	uint8_t *page = TAKE();
+	uint64_t to = *(const uint64_t *)data;
+
+	if (to == 0)
+		exclusive_release(page);
+	else if (exclusive_transfer(page, to) != 0)
+		return;
+	read_it(page);
+}
+
+CASE(exclusive, who_touches_what_it_gave_up_is_told_where_that_was)
+{
+	uint64_t to = 0;
+	uint64_t mark = log_mark();
+	struct thread *thread =
+		thread_create("forgetful", touch_what_was_given_up, &to);
+
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_INTRUDED);
+	EXPECT(log_contains_since(
+		mark, "released by forgetful at touch_what_was_given_up+"));
+	EXPECT(log_contains_since(mark, "tests/kernel/test_exclusive.c:"));
+	/* The backtrace: who called what touched it. */
+	EXPECT(log_contains_since(mark, "  thread_begin+"));
+	mark = log_mark();
+	to = current_owner_id();
+	thread = thread_create("generous", touch_what_was_given_up, &to);
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_INTRUDED);
+	EXPECT(log_contains_since(mark,
+	                          "by generous at touch_what_was_given_up+"));
+	EXPECT(log_contains_since(mark, "  handed to "));
+	EXPECT_EQUAL(exclusive_release(exclusive_accept()), 0);
+	return NULL;
+}
+
 CASE(exclusive, stranger_thread_is_ended_and_reported)
 {
 	uint8_t *page = TAKE();

@@ -6,16 +6,20 @@ import re
 from lab import boot_test, check, command, for_each
 from machine import PROMPT
 
-WHY = r"The shell was ended: it touched an exclusive page that is not its own, or not any more\."
-HELD = r"(\d+) blocks and (\d+) objects are given back, and it is started again"
+WHY = r"\nThe shell was ended: it touched an exclusive page that it does not own\."
+HELD = r"\n(\d+) blocks and (\d+) objects are given back, and it is started again"
 
 
 def end_the_shell(qemu, word):
     """Type what ends it; what it is said to have held."""
     qemu.send(f"panic {word}\r")
-    qemu.console.expect("intrusion: .*, touched by shell: ")
-    qemu.console.expect(WHY)
+    qemu.console.expect("intrusion: .*, touched by shell:")
+    if word == "release":
+        qemu.console.expect(r"  released by shell at \w+\+0x\w+ \(kernel/shell/")
+    why = qemu.console.expect(WHY)
     held = qemu.console.expect(HELD)
+    for line in (why.group(0).strip(), held.group(0)):
+        check(len(line) < 80, f"wider than the screen: {line}")
     qemu.console.expect(PROMPT)
     return held.groups()
 
