@@ -79,4 +79,16 @@ static inline struct zone *page_zone(struct node *node, const struct page *page)
 	return &node->zone[page->zone];
 }
 
+/* Linux's names: EVENT happened on NODE, once or AMOUNT times. */
+static inline void count_vm_events(struct node *node, enum vmstat_event event,
+                                   unsigned long amount)
+{
+	vmstat_add(&node->stat, event, amount);
+}
+
+static inline void count_vm_event(struct node *node, enum vmstat_event event)
+{
+	count_vm_events(node, event, 1);
+}
+
 #endif

@@ -41,11 +41,6 @@ struct node *page_alloc_node(void)
 	return the_node;
 }
 
-static void count(struct node *node, enum vmstat_event event)
-{
-	vmstat_add(&node->stat, event, 1);
-}
-
 /* ---- The ladder ------------------------------------------------------------ */
 
 static void count_taken(struct node *node, const struct zone *zone,
@@ -108,7 +103,7 @@ static struct page *exclusive_pass(struct node *node, enum watermark mark,
 struct page *page_pass(struct node *node, const struct alloc_request *request,
                        enum watermark mark, enum reserve_right right)
 {
-	count(node, VMSTAT_freelist_pass);
+	count_vm_event(node, VMSTAT_freelist_pass);
 	if (request->exclusive)
 		return exclusive_pass(node, mark, right);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
@@ -157,16 +152,16 @@ static void report_verdict(struct node *node, enum gfp_verdict verdict,
 	case GFP_OK:
 		return;
 	case GFP_IN_NMI:
-		count(node, VMSTAT_alloc_in_nmi);
+		count_vm_event(node, VMSTAT_alloc_in_nmi);
 		return;
 	case GFP_TOO_LARGE:
 		report_too_large(node, request, why);
 		return;
 	case GFP_MUST_SLEEP:
-		count(node, VMSTAT_alloc_must_not_sleep);
+		count_vm_event(node, VMSTAT_alloc_must_not_sleep);
 		break;
 	case GFP_REFUSED:
-		count(node, VMSTAT_alloc_refused);
+		count_vm_event(node, VMSTAT_alloc_refused);
 		break;
 	}
 	caller_format(place, sizeof(place), caller);
@@ -348,7 +343,7 @@ static bool wants_address(gfp_t gfp, uintptr_t caller)
 
 	if (!gfp_is_exclusive(gfp))
 		return true;
-	count(the_node, VMSTAT_alloc_refused);
+	count_vm_event(the_node, VMSTAT_alloc_refused);
 	caller_format(place, sizeof(place), caller);
 	pr_err("BUG: %s at %s wants a direct-map address for __GFP_EXCLUSIVE: "
 	       "such a page has none\n",

@@ -24,11 +24,6 @@
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"
 
-static void count(struct node *node, enum vmstat_event event)
-{
-	vmstat_add(&node->stat, event, 1);
-}
-
 /* ---- Freeing ------------------------------------------------------------------------ */
 
 /*
@@ -75,7 +70,7 @@ void page_report_free(struct node *node, const struct page *page,
 	char now[PLACE_SIZE];
 	char then[PLACE_SIZE];
 
-	count(node, VMSTAT_free_refused);
+	count_vm_event(node, VMSTAT_free_refused);
 	caller_format(now, sizeof(now), caller);
 	if (page == NULL) {
 		pr_err("BUG: free of order %u by %s at %s refused: %s\n", order,
@@ -117,7 +112,7 @@ bool page_is_of(const struct node *node, const struct page *page)
 static bool is_closed(struct node *node)
 {
 	if (node != NULL && in_nmi())
-		count(node, VMSTAT_alloc_in_nmi);
+		count_vm_event(node, VMSTAT_alloc_in_nmi);
 	return node == NULL || in_nmi();
 }
 
@@ -280,7 +275,7 @@ static void page_report_get(struct page *page, uintptr_t caller,
 	       page_to_pfn(page), context_name(), place,
 	       page_state_name((enum page_state)page->state), why);
 	backtrace_print_from(caller);
-	count(page_alloc_node(), VMSTAT_free_refused);
+	count_vm_event(page_alloc_node(), VMSTAT_free_refused);
 }
 
 void get_page(struct page *page)
@@ -338,7 +333,7 @@ int pin_page(struct page *page)
 	if (head == NULL)
 		return -EINVAL;
 	if (page_is_exclusive(head)) {
-		count(page_alloc_node(), VMSTAT_exclusive_refused);
+		count_vm_event(page_alloc_node(), VMSTAT_exclusive_refused);
 		return -EBUSY;
 	}
 	if (page_add_reference(head)) {

@@ -82,11 +82,6 @@ enum step {
 	GIVE_UP,
 };
 
-static void count(const struct climb *climb, enum vmstat_event event)
-{
-	vmstat_add(&climb->node->stat, event, 1);
-}
-
 static bool is_costly(const struct alloc_request *request)
 {
 	return request->order > PAGE_ALLOC_COSTLY_ORDER;
@@ -191,9 +186,10 @@ static bool compact(struct climb *climb, enum compact_priority priority)
 	memalloc_noreclaim_restore(scope);
 	if (climb->compacted == COMPACT_SKIPPED)
 		return false;
-	count(climb, VMSTAT_compact_stall);
+	count_vm_event(climb->node, VMSTAT_compact_stall);
 	found = pass(climb, WMARK_MIN, climb->right);
-	count(climb, found ? VMSTAT_compact_success : VMSTAT_compact_fail);
+	count_vm_event(climb->node,
+	               found ? VMSTAT_compact_success : VMSTAT_compact_fail);
 	return found;
 }
 
@@ -347,7 +343,7 @@ static bool reclaim_retry(struct climb *climb)
 	if (climb->no_progress > MAX_RECLAIM_RETRIES ||
 	    !reclaim_could_help(climb))
 		return false;
-	count(climb, VMSTAT_reclaim_retry);
+	count_vm_event(climb->node, VMSTAT_reclaim_retry);
 	return true;
 }
 
@@ -409,7 +405,7 @@ static bool compact_retry(struct climb *climb)
 	else
 		again = lost_race_retry(climb) || more_thorough_retry(climb);
 	if (again)
-		count(climb, VMSTAT_compact_retry);
+		count_vm_event(climb->node, VMSTAT_compact_retry);
 	return again;
 }
 
@@ -468,7 +464,7 @@ static bool kill_retry(struct climb *climb)
 	if (!climb->killed)
 		return false;
 	climb->no_progress = 0;
-	count(climb, VMSTAT_oom_retry);
+	count_vm_event(climb->node, VMSTAT_oom_retry);
 	return true;
 }
 
@@ -483,7 +479,7 @@ static enum step never_fail(struct climb *climb)
 	if (pass(climb, WMARK_MIN, RESERVE_HALF))
 		return GOT_PAGE;
 	begin_waiting(climb);
-	count(climb, VMSTAT_nofail_retry);
+	count_vm_event(climb->node, VMSTAT_nofail_retry);
 	return START_AGAIN;
 }
 
@@ -533,11 +529,11 @@ static void fail(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
-	count(climb, VMSTAT_alloc_fail);
+	count_vm_event(climb->node, VMSTAT_alloc_fail);
 	trace_mm_page_alloc_fail(&climb->node->trace, request->order,
 	                         request->gfp);
 	if (request->may_sleep && !no_zone_can_serve(climb)) {
-		count(climb, VMSTAT_alloc_would_wait);
+		count_vm_event(climb->node, VMSTAT_alloc_would_wait);
 		say_nothing_to_wait_for(climb->node);
 	}
 	if (request->warn && !zone_is_absent(climb->node, request))

@@ -114,7 +114,7 @@ void exclusive_unmake_owned(struct node *node, struct page *page)
 static bool is_closed(struct node *node)
 {
 	if (node != NULL && in_nmi())
-		count(node, VMSTAT_alloc_in_nmi);
+		count_vm_event(node, VMSTAT_alloc_in_nmi);
 	return node == NULL || in_nmi();
 }
 
@@ -161,15 +161,15 @@ static struct page *take_locked(struct node *node, struct owner *owner,
 static void note_take(struct node *node, const struct page *page, bool empty)
 {
 	if (page != NULL) {
-		count(node, VMSTAT_exclusive_take);
+		count_vm_event(node, VMSTAT_exclusive_take);
 		trace_mm_exclusive_take(&node->trace, node_pfn(node, page),
 		                        page->slot);
 	} else if (empty) {
-		count(node, VMSTAT_exclusive_empty);
+		count_vm_event(node, VMSTAT_exclusive_empty);
 		trace_mm_exclusive_empty(&node->trace,
 		                         READ_ONCE(node->pool.count));
 	} else {
-		count(node, VMSTAT_exclusive_window_full);
+		count_vm_event(node, VMSTAT_exclusive_window_full);
 	}
 }
 
@@ -183,7 +183,7 @@ struct page *exclusive_take(struct node *node)
 	bool wake = false;
 
 	if (owner == NULL) {
-		count(node, VMSTAT_exclusive_refused);
+		count_vm_event(node, VMSTAT_exclusive_refused);
 		return NULL;
 	}
 	enabled = spin_lock_irqsave(&pool->lock);
@@ -304,7 +304,7 @@ static int refuse(struct node *node, const char *call, const void *address,
 {
 	char place[PLACE_SIZE];
 
-	count(node, VMSTAT_exclusive_refused);
+	count_vm_event(node, VMSTAT_exclusive_refused);
 	caller_format(place, sizeof(place), caller);
 	pr_warn("%s(%p) by %s at %s refused: %s (%s: %s)\n", call, address,
 	        context_name(), place, refusal_text(error),
@@ -380,7 +380,7 @@ int exclusive_release(void *address)
 	if (error != 0)
 		return refuse(node, "exclusive_release", address, name,
 		              RETURN_ADDRESS(), error);
-	count(node, VMSTAT_exclusive_release);
+	count_vm_event(node, VMSTAT_exclusive_release);
 	trace_mm_exclusive_release(&node->trace, node_pfn(node, page));
 	if (wake)
 		exclusive_wake_refiller(node);
@@ -450,7 +450,7 @@ int exclusive_transfer(void *address, uint64_t to)
 		       RETURN_ADDRESS(), error);
 		return error == -E2BIG ? -EINVAL : error;
 	}
-	count(node, VMSTAT_exclusive_transfer);
+	count_vm_event(node, VMSTAT_exclusive_transfer);
 	return 0;
 }
 
@@ -501,10 +501,10 @@ void *exclusive_accept(void)
 	if (page == NULL)
 		return NULL;
 	if (slot == WINDOW_SLOTS) {
-		count(node, VMSTAT_exclusive_window_full);
+		count_vm_event(node, VMSTAT_exclusive_window_full);
 		return NULL;
 	}
-	count(node, VMSTAT_exclusive_accept);
+	count_vm_event(node, VMSTAT_exclusive_accept);
 	trace_mm_exclusive_accept(&node->trace, node_pfn(node, page), slot);
 	return slot_address(me, slot);
 }
@@ -545,7 +545,7 @@ int exclusive_cancel(void *address)
 	if (page == NULL)
 		return refuse(node, "exclusive_cancel", address, name,
 		              RETURN_ADDRESS(), -ENOENT);
-	count(node, VMSTAT_exclusive_cancel);
+	count_vm_event(node, VMSTAT_exclusive_cancel);
 	trace_mm_exclusive_cancel(&node->trace, node_pfn(node, page), slot);
 	return 0;
 }

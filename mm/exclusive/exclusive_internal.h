@@ -18,11 +18,6 @@
 /* The node that owners get their windows from, or NULL. */
 struct node *exclusive_owners_node(void);
 
-static inline void count(struct node *node, enum vmstat_event event)
-{
-	vmstat_add(&node->stat, event, 1);
-}
-
 static inline void *frame_address(unsigned long pfn)
 {
 	return (void *)(direct_map_base + (pfn << PAGE_SHIFT));

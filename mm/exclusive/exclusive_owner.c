@@ -340,7 +340,7 @@ static bool resolve_fault(struct fault *fault)
 	if (!resolve_window(node, fault) && !resolve_direct(node, fault))
 		return false;
 	fault->intruder = current_owner();
-	count(node, VMSTAT_exclusive_fault);
+	count_vm_event(node, VMSTAT_exclusive_fault);
 	return true;
 }
 

@@ -48,7 +48,7 @@ bool exclusive_request_wake(struct exclusive_pool *pool)
 
 void exclusive_wake_refiller(struct node *node)
 {
-	count(node, VMSTAT_exclusive_wake);
+	count_vm_event(node, VMSTAT_exclusive_wake);
 	if (node->pool.wake != NULL)
 		node->pool.wake();
 }
@@ -94,7 +94,7 @@ static void park_loose(struct node *node, struct page *page)
 	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, inner);
 	spin_unlock_irqrestore(&zone->lock, enabled);
-	count(node, VMSTAT_exclusive_park);
+	count_vm_event(node, VMSTAT_exclusive_park);
 	trace_mm_exclusive_park(&node->trace, node_pfn(node, page));
 }
 
@@ -304,7 +304,7 @@ static void split_region(struct node *node, unsigned long pfn)
 	kassert(may_split(pool));
 	direct_map_split(pfn, get_table(pool));
 	pool->region[pool->regions++] = (uint32_t)(pfn / REGION_FRAMES);
-	count(node, VMSTAT_direct_map_level2_splits);
+	count_vm_event(node, VMSTAT_direct_map_level2_splits);
 }
 
 /* Join the regions that we split and that hide nothing any more, but keep the
@@ -324,7 +324,7 @@ static void join_regions(struct node *node)
 			continue;
 		}
 		put_table(pool, table);
-		count(node, VMSTAT_direct_map_level2_joins);
+		count_vm_event(node, VMSTAT_direct_map_level2_joins);
 	}
 	pool->regions = kept;
 }
@@ -414,7 +414,7 @@ unsigned long exclusive_shrink(struct node *node, unsigned long target)
 			continue;
 		direct_map_show(node_pfn(node, page));
 		give_frame(node, page);
-		count(node, VMSTAT_exclusive_unpark);
+		count_vm_event(node, VMSTAT_exclusive_unpark);
 		trace_mm_exclusive_unpark(&node->trace, node_pfn(node, page));
 		given++;
 	}

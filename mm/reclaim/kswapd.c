@@ -39,11 +39,6 @@
 /* Microseconds of the nap. */
 #define NAP 100000
 
-static void count(struct node *node, enum vmstat_event event)
-{
-	vmstat_add(&node->stat, event, 1);
-}
-
 bool node_is_balanced(struct node *node, unsigned int order,
                       enum zone_type highest)
 {
@@ -149,7 +144,7 @@ unsigned int kswapd_balance(struct node *node, unsigned int order,
 		.priority = DEF_PRIORITY,
 	};
 
-	count(node, VMSTAT_pageoutrun);
+	count_vm_event(node, VMSTAT_pageoutrun);
 	while (scan.priority >= 1 &&
 	       !node_is_balanced(node, scan.order, highest)) {
 		if (!run_round(&scan))
@@ -214,8 +209,9 @@ static void try_to_sleep(struct node *node, const struct kswapd *kswapd)
 	if (!woken && begin_sleep(node, kswapd))
 		wait_event(&reclaim->kswapd_wait, is_called, reclaim);
 	else
-		count(node, woken ? VMSTAT_kswapd_low_wmark_hit_quickly
-		                  : VMSTAT_kswapd_high_wmark_hit_quickly);
+		count_vm_event(node,
+		               woken ? VMSTAT_kswapd_low_wmark_hit_quickly
+		                     : VMSTAT_kswapd_high_wmark_hit_quickly);
 	WRITE_ONCE(reclaim->kswapd_sleeps, false);
 }
 

@@ -120,11 +120,6 @@ static void unlink_page(struct zone *zone, struct page *page)
 	lru_count(&zone->lru, page, page->lru, -1);
 }
 
-static void count(struct zone *zone, enum vmstat_event event)
-{
-	vmstat_add(&zone->node->stat, event, 1);
-}
-
 /* ---- What owners call --------------------------------------------------------- */
 
 void lru_add(struct node *node, struct page *page)
@@ -181,7 +176,7 @@ void lru_activate(struct node *node, struct page *page)
 		page_set(page, PG_active);
 		if (listed)
 			link_page(zone, page, false);
-		count(zone, VMSTAT_pgactivate);
+		count_vm_event(zone->node, VMSTAT_pgactivate);
 	}
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 }
@@ -206,7 +201,7 @@ void lru_rotate(struct node *node, struct page *page)
 		unlink_page(zone, page);
 		page_clear(page, PG_active);
 		link_page(zone, page, true);
-		count(zone, VMSTAT_pgrotated);
+		count_vm_event(zone->node, VMSTAT_pgrotated);
 	}
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 }

@@ -51,12 +51,6 @@
 #define ISOLATED_WAIT  20000
 #define NOFS_WAIT      1000000
 
-static void count(struct node *node, enum vmstat_event event,
-                  unsigned long amount)
-{
-	vmstat_add(&node->stat, event, amount);
-}
-
 void reclaim_set_swap(struct node *node, unsigned long (*free)(void))
 {
 	node->reclaim.free_swap = free;
@@ -216,16 +210,22 @@ static void count_inactive(struct scan *scan, enum lru_kind kind,
 {
 	struct node *node = scan->node;
 
-	count(node, scan->kswapd ? VMSTAT_pgscan_kswapd : VMSTAT_pgscan_direct,
-	      scanned);
-	count(node,
-	      scan->kswapd ? VMSTAT_pgsteal_kswapd : VMSTAT_pgsteal_direct,
-	      reclaimed);
-	count(node, kind == LRU_FILE ? VMSTAT_pgscan_file : VMSTAT_pgscan_anon,
-	      scanned);
-	count(node,
-	      kind == LRU_FILE ? VMSTAT_pgsteal_file : VMSTAT_pgsteal_anon,
-	      reclaimed);
+	count_vm_events(node,
+	                scan->kswapd ? VMSTAT_pgscan_kswapd
+	                             : VMSTAT_pgscan_direct,
+	                scanned);
+	count_vm_events(node,
+	                scan->kswapd ? VMSTAT_pgsteal_kswapd
+	                             : VMSTAT_pgsteal_direct,
+	                reclaimed);
+	count_vm_events(node,
+	                kind == LRU_FILE ? VMSTAT_pgscan_file
+	                                 : VMSTAT_pgscan_anon,
+	                scanned);
+	count_vm_events(node,
+	                kind == LRU_FILE ? VMSTAT_pgsteal_file
+	                                 : VMSTAT_pgsteal_anon,
+	                reclaimed);
 }
 
 static struct page *unlink_first(struct list *pages)
@@ -295,8 +295,8 @@ static void shrink_active(struct scan *scan, struct zone *zone,
 		reclaim_put_page(scan->node, page);
 	}
 	held_drop(HELD_PIN, &pages);
-	count(scan->node, VMSTAT_pgrefill, taken);
-	count(scan->node, VMSTAT_pgdeactivate, deactivated);
+	count_vm_events(scan->node, VMSTAT_pgrefill, taken);
+	count_vm_events(scan->node, VMSTAT_pgdeactivate, deactivated);
 }
 
 static bool may_deactivate(const struct scan *scan, const struct zone *zone,
@@ -425,7 +425,7 @@ static void count_stall(struct node *node, enum zone_type highest)
 		[ZONE_MOVABLE] = VMSTAT_allocstall_movable,
 	};
 
-	count(node, event[highest], 1);
+	count_vm_events(node, event[highest], 1);
 }
 
 /* Before the last round, and nothing reclaimed: what is on its way to the disk
@@ -502,9 +502,9 @@ void reclaim_enters_fs(struct node *node)
 
 	if (!thread_has_flags(self, THREAD_MEMALLOC))
 		return;
-	count(node, VMSTAT_reclaim_fs, 1);
+	count_vm_events(node, VMSTAT_reclaim_fs, 1);
 	if (thread_has_flags(self, THREAD_MEMALLOC_NOFS | THREAD_MEMALLOC_NOIO))
-		count(node, VMSTAT_reclaim_fs_nofs, 1);
+		count_vm_events(node, VMSTAT_reclaim_fs_nofs, 1);
 }
 
 void reclaim_begins_io(struct node *node)
@@ -515,9 +515,9 @@ void reclaim_begins_io(struct node *node)
 	    !thread_has_flags(self, THREAD_MEMALLOC) ||
 	    thread_has_flags(self, THREAD_KSWAPD))
 		return;
-	count(node, VMSTAT_reclaim_io, 1);
+	count_vm_events(node, VMSTAT_reclaim_io, 1);
 	if (thread_has_flags(self, THREAD_MEMALLOC_NOIO))
-		count(node, VMSTAT_reclaim_io_noio, 1);
+		count_vm_events(node, VMSTAT_reclaim_io_noio, 1);
 }
 
 /* ---- Throttling -------------------------------------------------------------------------- */
@@ -558,7 +558,7 @@ void throttle_direct_reclaim(struct node *node,
 	if (thread_has_flags(self, THREAD_MEMALLOC | THREAD_SERVICE) ||
 	    is_allowed_or_killed(node))
 		return;
-	count(node, VMSTAT_pgscan_direct_throttle, 1);
+	count_vm_events(node, VMSTAT_pgscan_direct_throttle, 1);
 	/* It may not have been told yet. */
 	wakeup_kswapd(node, 0, ZONE_NORMAL);
 	wait_event_timeout(&node->reclaim.pfmemalloc_wait, is_allowed_or_killed,

@@ -47,11 +47,6 @@ enum fate {
 	RECLAIM,       /* its owner has dropped it */
 };
 
-static void count(const struct scan *scan, enum vmstat_event event)
-{
-	vmstat_add(&scan->node->stat, event, 1);
-}
-
 static bool is_anon(const struct page *page)
 {
 	return page_has(page, PG_swapbacked);
@@ -139,7 +134,7 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 		return UNDECIDED;
 	scan->dirty++;
 	if (!is_anon(page) && !scan->kswapd) {
-		count(scan, VMSTAT_nr_vmscan_immediate_reclaim);
+		count_vm_event(scan->node, VMSTAT_nr_vmscan_immediate_reclaim);
 		page_set(page, PG_reclaim);
 		return ACTIVATE;
 	}
@@ -152,7 +147,7 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 	if (!clear_page_dirty_for_io(page))
 		return UNDECIDED;
 	page_set(page, PG_reclaim);
-	count(scan, VMSTAT_nr_vmscan_write);
+	count_vm_event(scan->node, VMSTAT_nr_vmscan_write);
 	scan->paged_out++;
 	trace_mm_vmscan_write_folio(&scan->node->trace,
 	                            node_pfn(scan->node, page));
@@ -166,7 +161,7 @@ static enum fate let_go(struct scan *scan, struct page *page)
 	const struct address_space_ops *ops = page->mapping->ops;
 
 	if (ops->release_needs_fs && !scan->may_fs) {
-		count(scan, VMSTAT_reclaim_nofs_skipped);
+		count_vm_event(scan->node, VMSTAT_reclaim_nofs_skipped);
 		return KEEP;
 	}
 	if (!ops->release(page))
