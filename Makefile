@@ -554,6 +554,7 @@ tidy-all: $(tidy_stamps)
 lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(say) RULES tests/lint
 	$(Q)python3 tests/lint/floors.py
+	$(Q)python3 tests/lint/names.py
 	$(Q)python3 tests/lint/rules.py
 	$(Q)python3 tests/lint/references.py
 	$(Q)python3 tests/lint/patches.py

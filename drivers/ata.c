@@ -251,15 +251,15 @@ static uint8_t other_status(const struct ata_channel *channel)
 }
 
 /* 400 ns, which a device may take to show a status that is true. */
-static void settle(const struct ata_channel *channel)
+static void ata_settle(const struct ata_channel *channel)
 {
 	for (unsigned int i = 0; i < 4; i++)
 		other_status(channel);
 }
 
 /* Wait until the status bits MASK are VALUE. */
-static int wait_status(const struct ata_channel *channel, uint8_t mask,
-                       uint8_t value, uint64_t micros)
+static int ata_wait_status(const struct ata_channel *channel, uint8_t mask,
+                           uint8_t value, uint64_t micros)
 {
 	struct deadline deadline = deadline_in(micros);
 
@@ -274,7 +274,7 @@ static int wait_status(const struct ata_channel *channel, uint8_t mask,
 /* Wait for the data of a command: 0, -EIO (it failed), -ETIMEDOUT. */
 static int wait_data(const struct ata_channel *channel, uint64_t micros)
 {
-	int error = wait_status(channel, STATUS_BSY, 0, micros);
+	int error = ata_wait_status(channel, STATUS_BSY, 0, micros);
 	uint8_t status = other_status(channel);
 
 	if (error != 0)
@@ -289,19 +289,20 @@ static void write_device(const struct ata_channel *channel, unsigned int unit,
 {
 	write_port(channel, DEVICE,
 	           DEVICE_ALWAYS | (unit != 0 ? DEVICE_SLAVE : 0) | more);
-	settle(channel);
+	ata_settle(channel);
 }
 
 /* At boot, and in recover(). */
 static int select_unit(const struct ata_channel *channel, unsigned int unit)
 {
-	int error =
-		wait_status(channel, STATUS_BSY | STATUS_DRQ, 0, LIMIT_SELECT);
+	int error = ata_wait_status(channel, STATUS_BSY | STATUS_DRQ, 0,
+	                            LIMIT_SELECT);
 
 	if (error != 0)
 		return error;
 	write_device(channel, unit, 0);
-	return wait_status(channel, STATUS_BSY | STATUS_DRQ, 0, LIMIT_SELECT);
+	return ata_wait_status(channel, STATUS_BSY | STATUS_DRQ, 0,
+	                       LIMIT_SELECT);
 }
 
 /* ---- Messages ------------------------------------------------------------------- */
@@ -320,8 +321,8 @@ static void name_bits(char *text, size_t size, uint8_t value,
 	}
 }
 
-static void report(const struct ata_channel *channel, uint8_t status,
-                   uint8_t bus_master)
+static void ata_report(const struct ata_channel *channel, uint8_t status,
+                       uint8_t bus_master)
 {
 	static const char *const status_names[8] = { "ERR",  "IDX", "CORR",
 		                                     "DRQ",  "DSC", "DF",
@@ -414,7 +415,7 @@ static void start_pio(struct ata_disk *disk, const struct bio *bio, bool ext)
 	}
 	channel->transfer = TRANSFER_OUT;
 	write_port(channel, COMMAND, ext ? WRITE_EXT : WRITE);
-	settle(channel);
+	ata_settle(channel);
 	/* The first sector has no interrupt of its own. */
 	channel->phase = PHASE_WRITE;
 }
@@ -425,7 +426,7 @@ static int write_first_sector(struct ata_channel *channel)
 	uint8_t status = other_status(channel);
 
 	if ((status & (STATUS_ERR | STATUS_DF)) || !(status & STATUS_DRQ)) {
-		report(channel, status, 0);
+		ata_report(channel, status, 0);
 		return -EIO;
 	}
 	carry_out(channel);
@@ -532,7 +533,7 @@ static int ata_resume(struct block_device *device)
 	if (error != -EAGAIN ||
 	    clock_microseconds() - channel->phase_since <= LIMIT_READY)
 		return error;
-	report(channel, other_status(channel), 0);
+	ata_report(channel, other_status(channel), 0);
 	return -ETIMEDOUT;
 }
 
@@ -610,7 +611,7 @@ static enum progress pio_progress(struct ata_channel *channel, uint8_t status)
 }
 
 /* What the interrupt means for the request in flight. */
-static enum progress look(struct ata_channel *channel)
+static enum progress ata_look(struct ata_channel *channel)
 {
 	enum progress progress;
 	uint8_t status = 0;
@@ -629,7 +630,7 @@ static enum progress look(struct ata_channel *channel)
 		                               : pio_progress(channel, status);
 	}
 	if (progress == FAILED)
-		report(channel, status, master);
+		ata_report(channel, status, master);
 	return progress;
 }
 
@@ -637,7 +638,7 @@ static void ata_interrupt(int irq __unused, void *data)
 {
 	struct ata_channel *channel = data;
 	bool enabled = spin_lock_irqsave(&channel->queue.lock);
-	enum progress progress = look(channel);
+	enum progress progress = ata_look(channel);
 
 	if (progress == NOT_OURS)
 		channel->stray++;
@@ -688,8 +689,8 @@ static void allow_interrupts(const struct ata_channel *channel)
 
 /* The 256 words that UNIT says about itself, with the channel's interrupts off.
  * 0, -ENODEV (nobody there), or what went wrong. */
-static int identify(const struct ata_channel *channel, unsigned int unit,
-                    uint16_t *words)
+static int ata_identify(const struct ata_channel *channel, unsigned int unit,
+                        uint16_t *words)
 {
 	uint8_t status;
 	int error = select_unit(channel, unit);
@@ -700,7 +701,7 @@ static int identify(const struct ata_channel *channel, unsigned int unit,
 	if (error != 0)
 		return error;
 	write_port(channel, COMMAND, IDENTIFY);
-	settle(channel);
+	ata_settle(channel);
 	if (other_status(channel) == 0)
 		return -ENODEV;
 	error = wait_data(channel, LIMIT_IDENTIFY);
@@ -718,7 +719,7 @@ static int ata_recover(struct block_device *device)
 	int error = reset(disk->channel);
 
 	if (error == 0)
-		error = identify(disk->channel, disk->unit, words);
+		error = ata_identify(disk->channel, disk->unit, words);
 	allow_interrupts(disk->channel);
 	return error;
 }
@@ -819,7 +820,7 @@ static bool probe_unit(struct ata_channel *channel, unsigned int unit)
 		        disk->name);
 		return false;
 	}
-	error = identify(channel, unit, words);
+	error = ata_identify(channel, unit, words);
 	if (error == 0)
 		return understand(disk, words);
 	if (error != -ENODEV)

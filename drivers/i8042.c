@@ -101,7 +101,7 @@ static void i8042_begin(void)
 }
 
 /* Wait until the status bits MASK are VALUE. */
-static int wait_status(uint8_t mask, uint8_t value, uint64_t micros)
+static int i8042_wait_status(uint8_t mask, uint8_t value, uint64_t micros)
 {
 	struct deadline deadline = deadline_in(micros);
 
@@ -115,7 +115,7 @@ static int wait_status(uint8_t mask, uint8_t value, uint64_t micros)
 
 static int write_command(uint8_t command)
 {
-	int error = wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND);
+	int error = i8042_wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND);
 
 	if (error == 0)
 		outb(command, I8042_STATUS);
@@ -124,7 +124,7 @@ static int write_command(uint8_t command)
 
 static int write_data(uint8_t byte)
 {
-	int error = wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND);
+	int error = i8042_wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND);
 
 	if (error == 0)
 		outb(byte, I8042_DATA);
@@ -133,7 +133,8 @@ static int write_data(uint8_t byte)
 
 static int read_data(uint8_t *byte, uint64_t micros)
 {
-	int error = wait_status(I8042_OUTPUT_FULL, I8042_OUTPUT_FULL, micros);
+	int error =
+		i8042_wait_status(I8042_OUTPUT_FULL, I8042_OUTPUT_FULL, micros);
 
 	if (error == 0)
 		*byte = inb(I8042_DATA);
@@ -362,9 +363,10 @@ int i8042_enable_aux(bool on)
 
 void i8042_reset_cpu(void)
 {
-	if (wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND) == 0) {
+	if (i8042_wait_status(I8042_INPUT_FULL, 0, LIMIT_COMMAND) == 0) {
 		outb(COMMAND_RESET_CPU, I8042_STATUS);
 		/* The pulse takes a moment; a CPU that goes on was not reset. */
-		wait_status(I8042_INPUT_FULL, I8042_INPUT_FULL, LIMIT_COMMAND);
+		i8042_wait_status(I8042_INPUT_FULL, I8042_INPUT_FULL,
+		                  LIMIT_COMMAND);
 	}
 }

@@ -20,8 +20,8 @@
 
 static struct spinlock lock = SPINLOCK_INIT("pci");
 
-static uint32_t address_of(const struct pci_function *function,
-                           unsigned int offset)
+static uint32_t pci_address_of(const struct pci_function *function,
+                               unsigned int offset)
 {
 	return ENABLE | (uint32_t)function->bus << 16 |
 	       (uint32_t)function->device << 11 |
@@ -33,7 +33,7 @@ uint32_t pci_read(const struct pci_function *function, unsigned int offset)
 	bool enabled = spin_lock_irqsave(&lock);
 	uint32_t value;
 
-	outl(address_of(function, offset), PORT_ADDRESS);
+	outl(pci_address_of(function, offset), PORT_ADDRESS);
 	value = inl(PORT_DATA);
 	spin_unlock_irqrestore(&lock, enabled);
 	return value;
@@ -44,7 +44,7 @@ void pci_write(const struct pci_function *function, unsigned int offset,
 {
 	bool enabled = spin_lock_irqsave(&lock);
 
-	outl(address_of(function, offset), PORT_ADDRESS);
+	outl(pci_address_of(function, offset), PORT_ADDRESS);
 	outl(value, PORT_DATA);
 	spin_unlock_irqrestore(&lock, enabled);
 }
@@ -64,7 +64,7 @@ bool pci_present(void)
 }
 
 /* Fill in what FUNCTION, whose place is known, is.  False: nobody is there. */
-static bool identify(struct pci_function *function)
+static bool pci_identify(struct pci_function *function)
 {
 	uint32_t id = pci_read(function, PCI_ID);
 	uint32_t class = pci_read(function, PCI_CLASS);
@@ -84,7 +84,7 @@ static bool find_in_device(unsigned int device, uint16_t class,
 	for (unsigned int i = 0; i < functions; i++) {
 		*found = (struct pci_function){ .device = (uint8_t)device,
 			                        .function = (uint8_t)i };
-		if (identify(found) && found->class == class)
+		if (pci_identify(found) && found->class == class)
 			return true;
 		if (i == 0 && found->vendor_id != NOBODY &&
 		    (pci_read(found, PCI_HEADER) & HEADER_MULTI))

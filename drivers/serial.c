@@ -63,7 +63,7 @@ static struct {
 	.input_lock = SPINLOCK_INIT("serial input"),
 };
 
-static void write_byte(uint8_t byte)
+static void serial_write_byte(uint8_t byte)
 {
 	if (serial.room == 0) {
 		unsigned int polls = serial.stuck ? 1 : UART_POLLS_A_SECOND;
@@ -90,8 +90,8 @@ static void serial_write(const char *text, size_t size)
 	}
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] == '\n')
-			write_byte('\r');
-		write_byte((uint8_t)text[i]);
+			serial_write_byte('\r');
+		serial_write_byte((uint8_t)text[i]);
 	}
 	console_end_write(&writer);
 }
@@ -142,7 +142,7 @@ enum serial_input {
 	INPUT_HELD, /* there is no room for more */
 };
 
-static enum serial_input receive(void)
+static enum serial_input serial_receive(void)
 {
 	for (unsigned int i = 0; i < BYTES_AT_ONCE; i++) {
 		uint8_t status = uart_read(PORT, UART_LSR);
@@ -164,7 +164,7 @@ static enum serial_input receive(void)
 static void serial_interrupt(int irq __unused, void *dev_id __unused)
 {
 	bool enabled = spin_lock_irqsave(&serial.input_lock);
-	enum serial_input input = receive();
+	enum serial_input input = serial_receive();
 
 	/* Reasons that were not asked for are cleared by reading. */
 	uart_read(PORT, UART_MSR);

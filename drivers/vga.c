@@ -93,24 +93,24 @@ static uint16_t blank_cell(void)
 }
 
 /* Show cell COLUMN of LINE at screen row ROW. */
-static void show_cell(unsigned int row, unsigned int column, uint16_t cell)
+static void vga_show_cell(unsigned int row, unsigned int column, uint16_t cell)
 {
 	if (row < VGA_ROWS && column < VGA_COLUMNS)
 		vga.screen[row * VGA_COLUMNS + column] = cell;
 }
 
-static void show_line(unsigned int row)
+static void vga_show_line(unsigned int row)
 {
 	const uint16_t *line = ring_line(row, vga.back);
 
 	for (unsigned int column = 0; column < VGA_COLUMNS; column++)
-		show_cell(row, column, line[column]);
+		vga_show_cell(row, column, line[column]);
 }
 
-static void show_all(void)
+static void vga_show_all(void)
 {
 	for (unsigned int row = 0; row < VGA_ROWS; row++)
-		show_line(row);
+		vga_show_line(row);
 }
 
 static void write_crtc(uint8_t index, unsigned int value)
@@ -135,7 +135,7 @@ static void put_cell(unsigned int row, unsigned int column, uint16_t cell)
 	row %= VGA_ROWS;
 	column %= VGA_COLUMNS;
 	ring_line(row, 0)[column] = cell;
-	show_cell(row, column, cell);
+	vga_show_cell(row, column, cell);
 }
 
 static void clear_cells(unsigned int row, unsigned int from, unsigned int to)
@@ -153,7 +153,7 @@ static void show_scrolled(void)
 
 		for (unsigned int column = 0; column < VGA_COLUMNS; column++) {
 			if (was[column] != is[column])
-				show_cell(row, column, is[column]);
+				vga_show_cell(row, column, is[column]);
 		}
 	}
 }
@@ -255,7 +255,7 @@ static void erase_screen(unsigned int what)
 	erase_line(what);
 }
 
-static void move_to(unsigned int row, unsigned int column)
+static void vga_move_to(unsigned int row, unsigned int column)
 {
 	vga.row = min(row, VGA_ROWS - 1U);
 	vga.column = min(column, VGA_COLUMNS - 1U);
@@ -278,13 +278,13 @@ static void end_sequence(char final)
 		erase_screen(parameter[0]);
 		break;
 	case 'H':
-		move_to(steps - 1, max(parameter[1], 1U) - 1);
+		vga_move_to(steps - 1, max(parameter[1], 1U) - 1);
 		break;
 	case 'C':
-		move_to(vga.row, vga.column + steps);
+		vga_move_to(vga.row, vga.column + steps);
 		break;
 	case 'D':
-		move_to(vga.row, vga.column - min(vga.column, steps));
+		vga_move_to(vga.row, vga.column - min(vga.column, steps));
 		break;
 	default:
 		break;
@@ -306,7 +306,7 @@ static void put_sequence(char c)
 	}
 }
 
-static void put_text(char c)
+static void vga_put_text(char c)
 {
 	switch (c) {
 	case '\033':
@@ -335,7 +335,7 @@ static void put_text(char c)
 	}
 }
 
-static void put(char c)
+static void vga_put(char c)
 {
 	switch (vga.state) {
 	case ESCAPE:
@@ -348,7 +348,7 @@ static void put(char c)
 		put_sequence(c);
 		break;
 	default:
-		put_text(c);
+		vga_put_text(c);
 		break;
 	}
 }
@@ -361,10 +361,10 @@ static void vga_write(const char *text, size_t size)
 		return;
 	if (vga.back != 0) {
 		vga.back = 0;
-		show_all();
+		vga_show_all();
 	}
 	for (size_t i = 0; i < size; i++)
-		put(text[i]);
+		vga_put(text[i]);
 	show_cursor();
 	console_end_write(&writer);
 }
@@ -384,7 +384,7 @@ void vga_scrollback(int lines)
 	back = clamp((int)vga.back + lines, 0, (int)vga.depth);
 	if ((unsigned int)back != vga.back) {
 		vga.back = (unsigned int)back;
-		show_all();
+		vga_show_all();
 		show_cursor();
 	}
 	console_end_write(&writer);

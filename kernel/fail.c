@@ -56,7 +56,7 @@ static struct fault_attr *attributes(void)
 	return &page_alloc_node()->fail_page_alloc;
 }
 
-static void *place(const struct setting *setting)
+static void *fail_place(const struct setting *setting)
 {
 	return (char *)attributes() + setting->offset;
 }
@@ -66,13 +66,13 @@ static void store(const struct setting *setting, uint64_t value)
 	switch (setting->type) {
 	case UNSIGNED:
 	case SIGNED:
-		WRITE_ONCE(*(uint32_t *)place(setting), (uint32_t)value);
+		WRITE_ONCE(*(uint32_t *)fail_place(setting), (uint32_t)value);
 		break;
 	case BOOL:
-		WRITE_ONCE(*(bool *)place(setting), value != 0);
+		WRITE_ONCE(*(bool *)fail_place(setting), value != 0);
 		break;
 	case NUMBER_64:
-		WRITE_ONCE(*(uint64_t *)place(setting), value);
+		WRITE_ONCE(*(uint64_t *)fail_place(setting), value);
 		break;
 	}
 }
@@ -82,11 +82,11 @@ static long load(const struct setting *setting)
 	switch (setting->type) {
 	case UNSIGNED:
 	case SIGNED:
-		return *(const int32_t *)place(setting);
+		return *(const int32_t *)fail_place(setting);
 	case BOOL:
-		return *(const bool *)place(setting);
+		return *(const bool *)fail_place(setting);
 	case NUMBER_64:
-		return *(const int64_t *)place(setting);
+		return *(const int64_t *)fail_place(setting);
 	}
 	return 0;
 }
@@ -203,8 +203,8 @@ static char boot_words[ARRAY_SIZE(boot_names)][40];
 static const char *boot_nth;
 
 /* The next of the numbers in *TEXT, as a word for fail_set(). */
-static int next_word(const char **text, const char *name, char *word,
-                     size_t size)
+static int fail_next_word(const char **text, const char *name, char *word,
+                          size_t size)
 {
 	size_t length = 0;
 
@@ -223,8 +223,8 @@ static int set_fail_page_alloc(const char *value)
 	int error = value == NULL ? -EINVAL : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(boot_names) && error == 0; i++)
-		error = next_word(&value, boot_names[i], boot_words[i],
-		                  sizeof(boot_words[i]));
+		error = fail_next_word(&value, boot_names[i], boot_words[i],
+		                       sizeof(boot_words[i]));
 	return error == 0 && *value != '\0' ? -EINVAL : error;
 }
 

@@ -97,7 +97,7 @@ static int set_mem(const char *value)
 
 PARAM(mem, "mem", "=SIZE: use memory below this address only", set_mem);
 
-static int set_oom_score_adj(const char *value)
+static int main_set_oom_score_adj(const char *value)
 {
 	int64_t adj;
 	int error = parse_signed(value, &adj);
@@ -111,7 +111,7 @@ static int set_oom_score_adj(const char *value)
 
 PARAM(oom_score_adj, "oom_score_adj",
       "=N: -1000..1000, how gladly the shell is killed for its memory",
-      set_oom_score_adj);
+      main_set_oom_score_adj);
 
 /* ---- What the loader said ---------------------------------------------------- */
 
@@ -128,7 +128,7 @@ static void read_boot_info(uint32_t magic, const void *info, uint64_t limit)
 		panic("the boot information has no memory map");
 }
 
-static void must(int error)
+static void main_must(int error)
 {
 	if (error != 0)
 		panic("too many reserved ranges in the boot information");
@@ -157,14 +157,14 @@ const struct memmap *boot_memmap(void)
  * there and nobody reads (sections of the image's file) is not. */
 static void take_what_is_used(uint64_t info_physical)
 {
-	must(memmap_take(&memmap, 0, PAGE_SIZE));
-	must(memmap_take(&memmap, image_physical_start(),
-	                 image_physical_end()));
+	main_must(memmap_take(&memmap, 0, PAGE_SIZE));
+	main_must(memmap_take(&memmap, image_physical_start(),
+	                      image_physical_end()));
 	if (boot.modules_dropped > 0)
 		panic("%u modules: %u are the most that can be kept from the "
 		      "allocator",
 		      boot.modules + boot.modules_dropped, BOOT_MAX_MODULES);
-	must(memmap_take_loaded(&memmap, info_physical));
+	main_must(memmap_take_loaded(&memmap, info_physical));
 	for (unsigned int i = 0; i < boot.modules; i++)
 		pr_info("boot: module %u at %#llx..%#llx stays reserved\n", i,
 		        (unsigned long long)boot.module[i].start,
@@ -287,10 +287,11 @@ static void mm_init(uint64_t info_physical)
 	node_init(&node, array, 0, pages);
 	trace_init(&node.trace, ring, records);
 	/* The boot code has done its work. */
-	must(memmap_give(&memmap, boot_physical_start(), boot_physical_end()));
+	main_must(memmap_give(&memmap, boot_physical_start(),
+	                      boot_physical_end()));
 	/* GRUB may have put the boot information into a gap of it, another
 	 * loader a module over it. */
-	must(memmap_take_loaded(&memmap, info_physical));
+	main_must(memmap_take_loaded(&memmap, info_physical));
 	/* Every frame that nobody has goes to the buddies. */
 	memmap_release_free(&memmap, &node);
 	/* The marks follow from what they got. */
@@ -456,7 +457,7 @@ static void begin_disks(void)
 	ata_register();
 }
 
-static void check_mappings(void)
+static void main_check_mappings(void)
 {
 	struct paging_check check = paging_check();
 
@@ -553,7 +554,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	boot_crumb("memory");
 	mm_init(info_physical);
 	panic_register_reporter("memory", report_memory);
-	check_mappings();
+	main_check_mappings();
 
 	boot_crumb("threads");
 	begin_threads();

@@ -91,7 +91,7 @@ static int64_t get_swappiness(const struct node *node,
 	return (int64_t)node->swappiness;
 }
 
-static int set_swappiness(struct node *node, const int64_t *values)
+static int sysctl_set_swappiness(struct node *node, const int64_t *values)
 {
 	WRITE_ONCE(node->swappiness, (unsigned long)values[0]);
 	return 0;
@@ -156,7 +156,8 @@ static int64_t get_oom_score_adj(const struct node *node __unused,
 	return current_thread()->oom_score_adj;
 }
 
-static int set_oom_score_adj(struct node *node __unused, const int64_t *values)
+static int sysctl_set_oom_score_adj(struct node *node __unused,
+                                    const int64_t *values)
 {
 	WRITE_ONCE(current_thread()->oom_score_adj, (short)values[0]);
 	return 0;
@@ -168,7 +169,7 @@ static const struct sysctl knobs[] = {
 	{ "vm.watermark_scale_factor", 1, 1, 3000, get_scale, set_scale },
 	{ "vm.lowmem_reserve_ratio", ZONE_COUNT, 0, INT32_MAX, get_ratio,
 	  set_ratio },
-	{ "vm.swappiness", 1, 0, 200, get_swappiness, set_swappiness },
+	{ "vm.swappiness", 1, 0, 200, get_swappiness, sysctl_set_swappiness },
 	{ "vm.dirty_ratio", 1, 0, 100, get_dirty_ratio, set_dirty_ratio },
 	{ "vm.dirty_background_ratio", 1, 0, 100, get_background,
 	  set_background },
@@ -177,7 +178,7 @@ static const struct sysctl knobs[] = {
 	{ "vm.dirty_writeback_centisecs", 1, 0, INT32_MAX, get_interval,
 	  set_interval },
 	{ "kernel.oom_score_adj", 1, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX,
-	  get_oom_score_adj, set_oom_score_adj },
+	  get_oom_score_adj, sysctl_set_oom_score_adj },
 };
 
 static_assert(ZONE_COUNT <= SYSCTL_VALUES, "lowmem_reserve_ratio");
@@ -187,7 +188,7 @@ const struct sysctl *sysctl_at(unsigned int index)
 	return index < ARRAY_SIZE(knobs) ? &knobs[index] : NULL;
 }
 
-static bool is_called(const char *knob, const char *name, size_t length)
+static bool sysctl_is_called(const char *knob, const char *name, size_t length)
 {
 	return strlen(knob) == length && strncmp(knob, name, length) == 0;
 }
@@ -197,8 +198,8 @@ const struct sysctl *sysctl_find(const char *name, size_t length)
 	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
 		const char *knob = knobs[i].name;
 
-		if (is_called(knob, name, length) ||
-		    is_called(strchr(knob, '.') + 1, name, length))
+		if (sysctl_is_called(knob, name, length) ||
+		    sysctl_is_called(strchr(knob, '.') + 1, name, length))
 			return &knobs[i];
 	}
 	return NULL;
@@ -206,7 +207,7 @@ const struct sysctl *sysctl_find(const char *name, size_t length)
 
 /* ---- Setting ------------------------------------------------------------------ */
 
-static bool is_separator(char c)
+static bool sysctl_is_separator(char c)
 {
 	return c == ',' || c == ' ' || c == '\t';
 }
@@ -218,11 +219,11 @@ static int next_value(const char **text, int64_t *value)
 	char word[24];
 	size_t length = 0;
 
-	while (is_separator(*at))
+	while (sysctl_is_separator(*at))
 		at++;
 	if (*at == '\0')
 		return -ENOENT;
-	for (; *at != '\0' && !is_separator(*at); at++) {
+	for (; *at != '\0' && !sysctl_is_separator(*at); at++) {
 		if (length == sizeof(word) - 1)
 			return -EINVAL;
 		word[length++] = *at;
@@ -263,7 +264,7 @@ int sysctl_set(const struct sysctl *knob, struct node *node, const char *text)
 /* What it said of each knob, until there is a node; NULL: nothing. */
 static const char *wanted[ARRAY_SIZE(knobs)];
 
-static int remember(const char *name, const char *value)
+static int sysctl_remember(const char *name, const char *value)
 {
 	const struct sysctl *knob = sysctl_find(name, strlen(name));
 	int64_t values[SYSCTL_VALUES];
@@ -280,7 +281,7 @@ static int remember(const char *name, const char *value)
 #define SYSCTL_PARAM(name, help)                                               \
 	static int set_param_##name(const char *value)                         \
 	{                                                                      \
-		return remember(#name, value);                                 \
+		return sysctl_remember(#name, value);                          \
 	}                                                                      \
 	PARAM(name, #name, help, set_param_##name)
 

@@ -120,7 +120,7 @@ static void set_slot(int slot, enum slot_state state)
 	spin_unlock(&threads_lock);
 }
 
-static int take_slot(void)
+static int thread_take_slot(void)
 {
 	int found = -ENOSPC;
 
@@ -135,9 +135,9 @@ static int take_slot(void)
 	return found;
 }
 
-static int prepare(struct thread *thread, const char *name,
-                   enum thread_priority priority, void (*function)(void *),
-                   void *argument)
+static int thread_prepare(struct thread *thread, const char *name,
+                          enum thread_priority priority,
+                          void (*function)(void *), void *argument)
 {
 	unsigned int slot = thread_slot(thread);
 	int error;
@@ -172,11 +172,11 @@ struct thread *thread_create_priority(const char *name,
 
 	/* Whose name is foreign memory is ended here, where it holds no slot. */
 	scnprintf(own_name, sizeof(own_name), "%s", name);
-	slot = take_slot();
+	slot = thread_take_slot();
 	error = slot;
 	if (slot >= 0)
-		error = prepare(&threads[slot], own_name, priority, function,
-		                argument);
+		error = thread_prepare(&threads[slot], own_name, priority,
+		                       function, argument);
 	if (error != 0) {
 		if (slot >= 0)
 			set_slot(slot, SLOT_FREE);

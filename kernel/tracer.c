@@ -42,7 +42,7 @@ static uint64_t sent;
 
 /* The next word of *WORDS into WORD; false if there is none, or it is too long
  * for any name (and then the word is empty). */
-static bool next_word(const char **words, char *word, size_t size)
+static bool tracer_next_word(const char **words, char *word, size_t size)
 {
 	const char *at = *words;
 	size_t length = 0;
@@ -66,7 +66,7 @@ int tracer_parse(const char *words, uint32_t *mask)
 	bool any = false;
 	char word[48];
 
-	while (next_word(&words, word, sizeof(word))) {
+	while (tracer_next_word(&words, word, sizeof(word))) {
 		uint32_t like = trace_events_like(word);
 
 		any = true;
@@ -100,7 +100,7 @@ PARAM(trace_stream, "trace_stream", ": send the trace over COM2", set_stream);
 
 /* ---- The stream --------------------------------------------------------------- */
 
-static void send(char *line, size_t length)
+static void tracer_send(char *line, size_t length)
 {
 	line[length] = '\n';
 	serial2_write(line, length + 1);
@@ -111,11 +111,11 @@ static void send_mark(const char *event, uint64_t number, const char *key,
 {
 	char line[128];
 
-	send(line, (size_t)scnprintf(line, sizeof(line) - 1,
-	                             "{\"seq\":%llu,\"event\":\"%s\","
-	                             "\"%s\":%llu}",
-	                             (unsigned long long)number, event, key,
-	                             (unsigned long long)value));
+	tracer_send(line, (size_t)scnprintf(line, sizeof(line) - 1,
+	                                    "{\"seq\":%llu,\"event\":\"%s\","
+	                                    "\"%s\":%llu}",
+	                                    (unsigned long long)number, event,
+	                                    key, (unsigned long long)value));
 }
 
 static void send_record(uint64_t number, const struct trace_record *record)
@@ -123,7 +123,7 @@ static void send_record(uint64_t number, const struct trace_record *record)
 	static char line[TRACE_LINE_MAX];
 
 	trace_format_json(line, sizeof(line) - 1, number, record);
-	send(line, strlen(line));
+	tracer_send(line, strlen(line));
 	WRITE_ONCE(sent, sent + 1);
 }
 

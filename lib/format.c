@@ -3,7 +3,7 @@
  * lib/format.c -- printf into a buffer.
  *
  * A conversion is read into a struct spec first, then one function for each
- * kind of argument writes it.  Characters go through put(), which drops what
+ * kind of argument writes it.  Characters go through format_put(), which drops what
  * does not fit; padding and precision are cut to the rest of the buffer before
  * they are written, so that "%2000000000d" costs nothing.
  *
@@ -48,7 +48,7 @@ struct arguments {
 	va_list list;
 };
 
-static void put(struct output *out, char c)
+static void format_put(struct output *out, char c)
 {
 	if (out->at < out->end)
 		*out->at++ = c;
@@ -61,7 +61,7 @@ static void put_many(struct output *out, char c, size_t count)
 	out->at += count;
 }
 
-static void put_text(struct output *out, const char *text, size_t length)
+static void format_put_text(struct output *out, const char *text, size_t length)
 {
 	length = min(length, (size_t)(out->end - out->at));
 	memcpy(out->at, text, length);
@@ -76,7 +76,7 @@ static void put_field(struct output *out, const struct spec *spec,
 
 	if (!spec->left)
 		put_many(out, ' ', fill);
-	put_text(out, text, length);
+	format_put_text(out, text, length);
 	if (spec->left)
 		put_many(out, ' ', fill);
 }
@@ -225,9 +225,9 @@ static void put_number(struct output *out, const struct spec *spec,
 	total = prefix_length + digits;
 	if (!spec->left && spec->width > total)
 		put_many(out, ' ', spec->width - total);
-	put_text(out, prefix, prefix_length);
+	format_put_text(out, prefix, prefix_length);
 	put_many(out, '0', digits - length);
-	put_text(out, text, length);
+	format_put_text(out, text, length);
 	if (spec->left && spec->width > total)
 		put_many(out, ' ', spec->width - total);
 }
@@ -317,7 +317,7 @@ static bool put_argument(struct output *out, struct spec *spec,
 		put_pointer(out, spec, arguments);
 		return true;
 	case '%':
-		put(out, '%');
+		format_put(out, '%');
 		return true;
 	default:
 		return false;
@@ -337,12 +337,12 @@ int vscnprintf(char *buffer, size_t size, const char *format, va_list arguments)
 		const char *begin = format++;
 
 		if (*begin != '%') {
-			put(&out, *begin);
+			format_put(&out, *begin);
 			continue;
 		}
 		format = read_spec(&spec, format, &left);
 		if (!put_argument(&out, &spec, &left))
-			put_text(&out, begin, (size_t)(format - begin));
+			format_put_text(&out, begin, (size_t)(format - begin));
 	}
 	va_end(left.list);
 	*out.at = '\0';

@@ -274,8 +274,8 @@ static const char *check_block(const struct list *at, void *data)
 }
 
 /* Check the list of ORDER: NULL, or a sentence in BUFFER. */
-static const char *check_list(struct zone *zone, unsigned int order,
-                              bool locked, char *buffer, size_t size)
+static const char *buddy_check_list(struct zone *zone, unsigned int order,
+                                    bool locked, char *buffer, size_t size)
 {
 	const struct free_area *area = &zone->free_area[order];
 	struct buddy_walk place = { zone, order };
@@ -317,7 +317,7 @@ const char *buddy_check_lists(struct zone *zone, bool locked, char *buffer,
                               size_t size)
 {
 	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		if (check_list(zone, order, locked, buffer, size) != NULL)
+		if (buddy_check_list(zone, order, locked, buffer, size) != NULL)
 			return buffer;
 	}
 	return NULL;

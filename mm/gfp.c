@@ -417,7 +417,7 @@ const char *gfp_format(char *buffer, size_t size, gfp_t mask)
 }
 
 /* Does WORD name NAME, with or without its __GFP_ or GFP_? */
-static bool word_names(const char *word, const char *name)
+static bool gfp_word_names(const char *word, const char *name)
 {
 	const char *bare = strchr(name, 'P') + 2;
 
@@ -429,7 +429,7 @@ static int word_to_mask(const char *word, gfp_t *mask)
 	uint64_t number;
 
 	for (unsigned int i = 0; i < NAME_COUNT; i++) {
-		if (word_names(word, names[i].name)) {
+		if (gfp_word_names(word, names[i].name)) {
 			*mask = names[i].mask;
 			return 0;
 		}
@@ -440,24 +440,24 @@ static int word_to_mask(const char *word, gfp_t *mask)
 	return 0;
 }
 
-static bool is_separator(char c)
+static bool gfp_is_separator(char c)
 {
 	return c == '|' || c == ' ' || c == ',' || c == '\t' || c == '&';
 }
 
 /* The next word of *TEXT into WORD (cut to SIZE), *TEXT behind it; was there a ~
  * before it?  An empty word: the end. */
-static bool next_word(const char **text, char *word, size_t size)
+static bool gfp_next_word(const char **text, char *word, size_t size)
 {
 	const char *at = *text;
 	bool inverted = false;
 	size_t length = 0;
 
-	for (; is_separator(*at); at++)
+	for (; gfp_is_separator(*at); at++)
 		;
 	for (; *at == '~' && !inverted; at++)
 		inverted = true;
-	for (; *at != '\0' && !is_separator(*at); at++) {
+	for (; *at != '\0' && !gfp_is_separator(*at); at++) {
 		if (length < size - 1)
 			word[length++] = *at;
 	}
@@ -474,7 +474,7 @@ int gfp_parse(const char *text, gfp_t *mask, char *bad, size_t size)
 	char word[40];
 
 	for (;;) {
-		bool inverted = next_word(&text, word, sizeof(word));
+		bool inverted = gfp_next_word(&text, word, sizeof(word));
 
 		if (word[0] == '\0' && !inverted)
 			break;

@@ -66,10 +66,10 @@ static bool zone_may_serve(const struct zone *zone,
 	                    request->highest_zone, right);
 }
 
-static struct page *take_from_zone(struct node *node, struct zone *zone,
-                                   const struct alloc_request *request,
-                                   enum watermark mark,
-                                   enum reserve_right right)
+static struct page *
+page_alloc_take_from_zone(struct node *node, struct zone *zone,
+                          const struct alloc_request *request,
+                          enum watermark mark, enum reserve_right right)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
@@ -107,8 +107,8 @@ struct page *page_pass(struct node *node, const struct alloc_request *request,
 	if (request->exclusive)
 		return exclusive_pass(node, mark, right);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
-		struct page *page = take_from_zone(node, &node->zone[type],
-		                                   request, mark, right);
+		struct page *page = page_alloc_take_from_zone(
+			node, &node->zone[type], request, mark, right);
 
 		if (page != NULL)
 			return page;
@@ -215,8 +215,9 @@ static void note_taker(struct page *page, const struct alloc_request *request,
 	page_set_caller(page, caller);
 }
 
-static struct page *serve(struct node *node,
-                          const struct alloc_request *request, uintptr_t caller)
+static struct page *page_alloc_serve(struct node *node,
+                                     const struct alloc_request *request,
+                                     uintptr_t caller)
 {
 	struct page *page = fast_pass(node, request);
 
@@ -254,7 +255,7 @@ static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
 	}
 	if (should_fail_alloc_page(node, gfp, order))
 		return NULL;
-	return serve(node, &request, caller);
+	return page_alloc_serve(node, &request, caller);
 }
 
 struct page *alloc_pages_node(struct node *node, gfp_t gfp, unsigned int order)

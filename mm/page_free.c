@@ -109,7 +109,7 @@ bool page_is_of(const struct node *node, const struct page *page)
 }
 
 /* Before there is a node, and in an NMI, which is counted, nothing is done. */
-static bool is_closed(struct node *node)
+static bool page_free_is_closed(struct node *node)
 {
 	if (node != NULL && in_nmi())
 		count_vm_event(node, VMSTAT_alloc_in_nmi);
@@ -118,8 +118,9 @@ static bool is_closed(struct node *node)
 
 /* Drop one reference of a block that passed free_refusal().  zone->lock held.
  */
-static void drop_reference(struct node *node, struct zone *zone,
-                           struct page *page, uintptr_t caller, bool whole)
+static void page_free_drop_reference(struct node *node, struct zone *zone,
+                                     struct page *page, uintptr_t caller,
+                                     bool whole)
 {
 	bool compound = (page->flags & PAGE_COMPOUND) != 0;
 	bool last;
@@ -141,7 +142,7 @@ void page_drop(struct node *node, struct page *page, unsigned int order,
 	struct zone *zone;
 	bool enabled;
 
-	if (is_closed(node))
+	if (page_free_is_closed(node))
 		return;
 	if (!page_is_of(node, page) || order > MAX_ORDER) {
 		page_report_free(node, NULL, order, caller,
@@ -153,7 +154,7 @@ void page_drop(struct node *node, struct page *page, unsigned int order,
 	enabled = spin_lock_irqsave(&zone->lock);
 	why = free_refusal(page, order);
 	if (why == NULL)
-		drop_reference(node, zone, page, caller, whole);
+		page_free_drop_reference(node, zone, page, caller, whole);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	block_report_bad(node, zone);
 	if (why != NULL)
@@ -185,7 +186,7 @@ static void free_address(uintptr_t address, unsigned int order,
 {
 	if (address == 0)
 		return;
-	if (address % PAGE_SIZE != 0 && is_closed(page_alloc_node()))
+	if (address % PAGE_SIZE != 0 && page_free_is_closed(page_alloc_node()))
 		return;
 	if (address % PAGE_SIZE != 0) {
 		page_report_free(page_alloc_node(), NULL, order, caller,
@@ -232,7 +233,7 @@ static struct page *open_page(struct page *page, uintptr_t caller)
 {
 	struct node *node = page_alloc_node();
 
-	if (is_closed(node))
+	if (page_free_is_closed(node))
 		return NULL;
 	if (!page_is_of(node, page)) {
 		page_report_free(node, NULL, 0, caller, "no such page");

@@ -107,7 +107,7 @@ static void wake_kswapd(struct node *node, const struct alloc_request *request)
 
 /* Is the running thread to die for its memory?  It may be chosen while it
  * waits here. */
-static bool is_victim(void)
+static bool slow_path_is_victim(void)
 {
 	const struct thread *thread = current_thread();
 
@@ -121,7 +121,7 @@ static bool is_killed(void)
 	return thread_has_flags(current_thread(), THREAD_KILLED);
 }
 
-static void let_others_run(const struct climb *climb)
+static void slow_path_let_others_run(const struct climb *climb)
 {
 	if (climb->reclaimed > 0)
 		thread_yield();
@@ -198,7 +198,7 @@ static bool compact(struct climb *climb, enum compact_priority priority)
 static bool has_full_right(const struct alloc_request *request)
 {
 	return request->last_right == RESERVE_ALL ||
-	       (is_victim() && !request->spare_reserve);
+	       (slow_path_is_victim() && !request->spare_reserve);
 }
 
 /* GIVE_UP: a costly block that is not worth reclaiming for. */
@@ -235,7 +235,8 @@ static bool again_pass(struct climb *climb)
 
 	wake_kswapd(climb->node, request);
 	/* Who has the right to all of it does not take that of a victim. */
-	climb->as_victim = is_victim() && request->last_right != RESERVE_ALL;
+	climb->as_victim =
+		slow_path_is_victim() && request->last_right != RESERVE_ALL;
 	climb->right =
 		climb->as_victim ? request->victim_right : request->last_right;
 	return pass(climb, WMARK_MIN, climb->right);
@@ -444,7 +445,7 @@ static bool kill_somebody(struct climb *climb)
 	if (climb->node->recovery.oom == NULL)
 		return false;
 	if (!oom_begin(climb->node)) {
-		/* By the next tick there may be news: let_others_run(). */
+		/* By the next tick there may be news: slow_path_let_others_run(). */
 		climb->reclaimed = 0;
 		climb->killed = true;
 		return false;
@@ -459,7 +460,8 @@ static bool kill_retry(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
-	if (is_victim() && (climb->as_victim || request->spare_reserve))
+	if (slow_path_is_victim() &&
+	    (climb->as_victim || request->spare_reserve))
 		return false;
 	if (!climb->killed)
 		return false;
@@ -571,7 +573,7 @@ static void climb_on(struct climb *climb, enum step step)
 		if (step == GIVE_UP)
 			return;
 		if (step == START_AGAIN)
-			let_others_run(climb);
+			slow_path_let_others_run(climb);
 	}
 }
 

@@ -474,9 +474,9 @@ static const char *report_page(const struct zone_walk *walk, char *buffer,
 }
 
 /* Reserved pages are those that are not managed: holes, and present ones. */
-static const char *check_sizes(const struct zone *zone,
-                               const unsigned long *count, char *buffer,
-                               size_t size)
+static const char *zone_check_sizes(const struct zone *zone,
+                                    const unsigned long *count, char *buffer,
+                                    size_t size)
 {
 	if (zone->managed <= zone->present && zone->present <= zone->spanned &&
 	    count[PAGE_RESERVED] == zone->spanned - zone->managed)
@@ -509,10 +509,10 @@ static const char *check_blocks(const struct zone *zone,
 }
 
 /* All pages are counted, and the locks are held. */
-static const char *check_sums(const struct zone *zone,
-                              const struct audit *audit,
-                              const struct page_columns *columns, char *buffer,
-                              size_t size)
+static const char *zone_check_sums(const struct zone *zone,
+                                   const struct audit *audit,
+                                   const struct page_columns *columns,
+                                   char *buffer, size_t size)
 {
 	if (audit->pages[PAGE_STATE_COUNT] != 0) {
 		scnprintf(buffer, size, "zone %s: %lu pages in no valid state",
@@ -521,7 +521,7 @@ static const char *check_sums(const struct zone *zone,
 	}
 	if (compare_columns(zone, columns, buffer, size) != NULL)
 		return buffer;
-	return check_sizes(zone, audit->pages, buffer, size);
+	return zone_check_sizes(zone, audit->pages, buffer, size);
 }
 
 static const char *zone_walk_all(struct zone_walk *walk,
@@ -540,7 +540,7 @@ static const char *zone_walk_all(struct zone_walk *walk,
 		zone_walk_step(walk);
 	}
 	fill_columns(zone, walk->audit.pages, columns);
-	sums = check_sums(zone, &walk->audit, columns, buffer, size);
+	sums = zone_check_sums(zone, &walk->audit, columns, buffer, size);
 	blocks = check_blocks(zone, &walk->audit, missing, sizeof(missing));
 	zone_walk_end(walk);
 	/* The lists first: they say more precisely what is wrong. */

@@ -104,8 +104,8 @@ static struct {
 
 /* ---- The model ------------------------------------------------------------------- */
 
-static bool range_is_free(const struct zone *zone, unsigned long pfn,
-                          unsigned long count)
+static bool sequence_range_is_free(const struct zone *zone, unsigned long pfn,
+                                   unsigned long count)
 {
 	if (!zone_contains(zone, pfn) || !zone_contains(zone, pfn + count - 1))
 		return false;
@@ -117,25 +117,25 @@ static bool range_is_free(const struct zone *zone, unsigned long pfn,
 }
 
 /* Is there a free block of exactly ORDER at PFN? */
-static bool is_free_block(const struct zone *zone, unsigned long pfn,
-                          unsigned int order)
+static bool sequence_is_free_block(const struct zone *zone, unsigned long pfn,
+                                   unsigned int order)
 {
 	unsigned long size = 1UL << order;
 
-	return pfn % size == 0 && range_is_free(zone, pfn, size) &&
+	return pfn % size == 0 && sequence_range_is_free(zone, pfn, size) &&
 	       (order == MAX_ORDER ||
-	        !range_is_free(zone, pfn & ~size, 2 * size));
+	        !sequence_range_is_free(zone, pfn & ~size, 2 * size));
 }
 
 /* The order of the smallest free block of ORDER or more; -1: none. */
-static int smallest_free(const struct zone *zone, unsigned int order)
+static int sequence_smallest_free(const struct zone *zone, unsigned int order)
 {
 	for (; order <= MAX_ORDER; order++) {
 		unsigned long size = 1UL << order;
 
 		for (unsigned long pfn = ALIGN_UP(zone->start_pfn, size);
 		     pfn < zone->start_pfn + zone->spanned; pfn += size) {
-			if (is_free_block(zone, pfn, order))
+			if (sequence_is_free_block(zone, pfn, order))
 				return (int)order;
 		}
 	}
@@ -161,7 +161,7 @@ static bool zone_can(const struct zone *zone, unsigned int mask,
 	else
 		leave = 0;
 	return count_free(zone) > leave + (1UL << order) - 1 &&
-	       smallest_free(zone, order) >= 0;
+	       sequence_smallest_free(zone, order) >= 0;
 }
 
 static struct zone *first_zone(unsigned int mask, unsigned int order,
@@ -170,7 +170,7 @@ static struct zone *first_zone(unsigned int mask, unsigned int order,
 	for (int type = masks[mask].highest; type >= ZONE_DMA; type--) {
 		struct zone *zone = &q.node->zone[type];
 		bool can = floor == FLOOR_NONE
-		                   ? smallest_free(zone, order) >= 0
+		                   ? sequence_smallest_free(zone, order) >= 0
 		                   : zone_can(zone, mask, order,
 		                              floors[floor] + above);
 
@@ -197,7 +197,7 @@ static struct zone *serving_zone(unsigned int mask, unsigned int order,
 	return zone;
 }
 
-static void model_take(unsigned long index, unsigned int order)
+static void sequence_model_take(unsigned long index, unsigned int order)
 {
 	memset(&q.block[index], TAIL, 1UL << order);
 	q.block[index] = (uint8_t)(1 + order);
@@ -215,8 +215,8 @@ static void model_give(unsigned long index, unsigned int order)
 
 /* ---- Steps ------------------------------------------------------------------------ */
 
-static void say(const char *format, ...) __printf(1, 2);
-static void say(const char *format, ...)
+static void sequence_say(const char *format, ...) __printf(1, 2);
+static void sequence_say(const char *format, ...)
 {
 	va_list arguments;
 
@@ -233,7 +233,7 @@ static const char *request(unsigned int mask, unsigned int order,
                            bool can_sleep, bool *got)
 {
 	struct zone *zone = serving_zone(mask, order, can_sleep);
-	int from = zone == NULL ? -1 : smallest_free(zone, order);
+	int from = zone == NULL ? -1 : sequence_smallest_free(zone, order);
 	bool enabled = can_sleep || arch_irq_save();
 	struct page *page = alloc_pages_node(q.node, masks[mask].gfp, order);
 	unsigned long pfn;
@@ -250,9 +250,9 @@ static const char *request(unsigned int mask, unsigned int order,
 	pfn = node_pfn(q.node, page);
 	if (page_zone(q.node, page) != zone)
 		return "served by another zone than the first that can";
-	if (!is_free_block(zone, pfn, (unsigned int)from))
+	if (!sequence_is_free_block(zone, pfn, (unsigned int)from))
 		return "not the lowest part of a smallest free block";
-	model_take(pfn - q.node->start_pfn, order);
+	sequence_model_take(pfn - q.node->start_pfn, order);
 	return NULL;
 }
 
@@ -264,12 +264,12 @@ static const char *step_alloc(unsigned int x, unsigned int y, bool can_sleep)
 	const char *wrong;
 	bool got;
 
-	say("alloc %s order %u%s",
-	    gfp_format(names, sizeof(names), masks[mask].gfp), order,
-	    can_sleep ? "" : ", interrupts off");
+	sequence_say("alloc %s order %u%s",
+	             gfp_format(names, sizeof(names), masks[mask].gfp), order,
+	             can_sleep ? "" : ", interrupts off");
 	wrong = request(mask, order, can_sleep, &got);
 	if (got && wrong == NULL)
-		say("  frame %u", q.held[q.held_count - 1]);
+		sequence_say("  frame %u", q.held[q.held_count - 1]);
 	return wrong;
 }
 
@@ -281,14 +281,16 @@ static const char *step_drain(unsigned int x)
 	char names[80];
 	bool got = true;
 
-	say("drain with %s", gfp_format(names, sizeof(names), masks[mask].gfp));
+	sequence_say("drain with %s",
+	             gfp_format(names, sizeof(names), masks[mask].gfp));
 	while (got && wrong == NULL)
 		wrong = request(mask, 0, true, &got);
-	say("  %u pages", q.held_count - before);
+	sequence_say("  %u pages", q.held_count - before);
 	return wrong;
 }
 
-static const char *give(struct page *page, unsigned int order, bool legal)
+static const char *sequence_give(struct page *page, unsigned int order,
+                                 bool legal)
 {
 	unsigned long before = vmstat_read(&q.node->stat, VMSTAT_free_refused);
 	unsigned long refused;
@@ -306,9 +308,9 @@ static const char *step_free(unsigned long index, unsigned int order)
 	bool legal = order <= MAX_ORDER && q.block[index] == 1 + order;
 	const char *wrong;
 
-	say("free frame %lu by order %u%s", index, order,
-	    legal ? "" : ", which must be refused");
-	wrong = give(q.node->pages + index, order, legal);
+	sequence_say("free frame %lu by order %u%s", index, order,
+	             legal ? "" : ", which must be refused");
+	wrong = sequence_give(q.node->pages + index, order, legal);
 	if (legal)
 		model_give(index, order);
 	return wrong;
@@ -324,7 +326,7 @@ static const char *step_give(unsigned int y)
 	return step_free(index, q.block[index] - 1U);
 }
 
-static const char *give_all(void)
+static const char *sequence_give_all(void)
 {
 	const char *wrong = NULL;
 
@@ -344,8 +346,8 @@ static const char *step_free_none(unsigned int x, unsigned int y)
 		page = q.node->pages - 1;
 	else if (y % 4 == 3)
 		page = (struct page *)((uintptr_t)q.node->pages + 8);
-	say("free what is no page (%u), which must be refused", y % 4);
-	return give(page, x % ORDERS, false);
+	sequence_say("free what is no page (%u), which must be refused", y % 4);
+	return sequence_give(page, x % ORDERS, false);
 }
 
 static const char *do_step(unsigned int op, unsigned int x, unsigned int y)
@@ -361,7 +363,7 @@ static const char *do_step(unsigned int op, unsigned int x, unsigned int y)
 	case OP_DRAIN:
 		return step_drain(x);
 	case OP_GIVE_ALL:
-		return give_all();
+		return sequence_give_all();
 	case OP_FREE_NONE:
 		return step_free_none(x, y);
 	default:
@@ -408,7 +410,7 @@ static const char *run_step(const uint8_t *step)
 
 /* ---- The node -------------------------------------------------------------------------- */
 
-static void make_node(unsigned int pages)
+static void sequence_make_node(unsigned int pages)
 {
 	static const unsigned long three[ZONE_COUNT] = { 64, 64, 128, 0 };
 
@@ -432,9 +434,9 @@ static void make_node(unsigned int pages)
 }
 
 /* Give everything back: the node is whole again. */
-static const char *finish(void)
+static const char *sequence_finish(void)
 {
-	const char *wrong = give_all();
+	const char *wrong = sequence_give_all();
 
 	if (wrong == NULL)
 		wrong = compare_pages();
@@ -451,7 +453,7 @@ void sequence_run(const uint8_t *data, size_t size,
 
 	*result = (struct sequence_result){ 0 };
 	q.tell = tell;
-	make_node(size == 0 ? 0 : data[0]);
+	sequence_make_node(size == 0 ? 0 : data[0]);
 	steps = min(steps, (size_t)SEQUENCE_MAX_STEPS);
 	for (size_t i = 0; i < steps && result->wrong == NULL; i++) {
 		q.step = result->steps++;
@@ -460,7 +462,7 @@ void sequence_run(const uint8_t *data, size_t size,
 	if (result->wrong != NULL)
 		return;
 	q.step = result->steps;
-	result->wrong = finish();
+	result->wrong = sequence_finish();
 }
 
 void sequence_verdict(const struct sequence_result *result, char *buffer,

@@ -193,7 +193,7 @@ static void append_features(bool present)
 	}
 }
 
-static void describe(void)
+static void cpu_describe(void)
 {
 	char brand[49];
 	size_t length;
@@ -336,7 +336,7 @@ void cpu_init(void)
 	load_idt();
 	detect_features();
 	enable_features();
-	describe();
+	cpu_describe();
 }
 
 __noreturn void arch_reboot(void)

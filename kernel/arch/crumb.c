@@ -43,7 +43,7 @@ static void write_com1(char character)
 	outb((uint8_t)character, COM1_DATA);
 }
 
-static void write(char character)
+static void crumb_write(char character)
 {
 	outb((uint8_t)character, DEBUG_CONSOLE);
 	write_com1(character);
@@ -53,8 +53,8 @@ void boot_crumb(const char *word)
 {
 	boot_crumb_last = word;
 	for (; *word != '\0'; word++)
-		write(*word);
-	write(' ');
+		crumb_write(*word);
+	crumb_write(' ');
 }
 
 void boot_crumb_leave_serial(void)

@@ -32,7 +32,7 @@
 static unsigned long splits;
 static unsigned long joins;
 
-static uintptr_t address_of(unsigned long pfn)
+static uintptr_t direct_map_address_of(unsigned long pfn)
 {
 	return DIRECT_MAP_BASE + (pfn << PAGE_SHIFT);
 }
@@ -42,7 +42,7 @@ static uint64_t entry_of(unsigned long pfn)
 	return (uint64_t)pfn << PAGE_SHIFT | RIGHTS_RAM | pte_nx();
 }
 
-static unsigned long region_of(unsigned long pfn)
+static unsigned long direct_map_region_of(unsigned long pfn)
 {
 	return ALIGN_DOWN(pfn, REGION_FRAMES);
 }
@@ -50,7 +50,7 @@ static unsigned long region_of(unsigned long pfn)
 /* The level 2 entry of the region of PFN, or 0 if nothing maps it. */
 static uint64_t region_entry(unsigned long pfn)
 {
-	uint64_t *entry = page_table_entry(address_of(pfn), 2);
+	uint64_t *entry = page_table_entry(direct_map_address_of(pfn), 2);
 
 	return entry == NULL ? 0 : READ_ONCE(*entry);
 }
@@ -64,12 +64,12 @@ bool direct_map_is_split(unsigned long pfn)
 
 void direct_map_split(unsigned long pfn, void *table)
 {
-	unsigned long first = region_of(pfn);
+	unsigned long first = direct_map_region_of(pfn);
 	uint64_t *entries = table;
 
 	for (unsigned long i = 0; i < REGION_FRAMES; i++)
 		entries[i] = entry_of(first + i);
-	WRITE_ONCE(*page_table_entry(address_of(first), 2),
+	WRITE_ONCE(*page_table_entry(direct_map_address_of(first), 2),
 	           virt_to_phys(table) | PTE_PRESENT | PTE_WRITABLE |
 	                   PTE_SPLIT);
 	paging_flush_all();
@@ -77,7 +77,7 @@ void direct_map_split(unsigned long pfn, void *table)
 }
 
 /* Does the table map all frames of the region that begins at FIRST? */
-static bool is_complete(const uint64_t *entries, unsigned long first)
+static bool direct_map_is_complete(const uint64_t *entries, unsigned long first)
 {
 	for (unsigned long i = 0; i < REGION_FRAMES; i++) {
 		uint64_t entry = READ_ONCE(entries[i]);
@@ -91,16 +91,16 @@ static bool is_complete(const uint64_t *entries, unsigned long first)
 
 void *direct_map_join(unsigned long pfn)
 {
-	unsigned long first = region_of(pfn);
+	unsigned long first = direct_map_region_of(pfn);
 	uint64_t entry = region_entry(first);
 	uint64_t *table;
 
 	if (!direct_map_is_split(first) || (entry & PTE_SPLIT) == 0)
 		return NULL;
 	table = page_table_of(entry);
-	if (!is_complete(table, first))
+	if (!direct_map_is_complete(table, first))
 		return NULL;
-	WRITE_ONCE(*page_table_entry(address_of(first), 2),
+	WRITE_ONCE(*page_table_entry(direct_map_address_of(first), 2),
 	           entry_of(first) | PTE_LARGE);
 	paging_flush_all();
 	joins++;
@@ -109,20 +109,21 @@ void *direct_map_join(unsigned long pfn)
 
 void direct_map_hide(unsigned long pfn)
 {
-	WRITE_ONCE(*page_table_entry(address_of(pfn), 1), 0);
-	flush_address(address_of(pfn));
+	WRITE_ONCE(*page_table_entry(direct_map_address_of(pfn), 1), 0);
+	flush_address(direct_map_address_of(pfn));
 }
 
 void direct_map_show(unsigned long pfn)
 {
-	WRITE_ONCE(*page_table_entry(address_of(pfn), 1), entry_of(pfn));
+	WRITE_ONCE(*page_table_entry(direct_map_address_of(pfn), 1),
+	           entry_of(pfn));
 }
 
 bool direct_map_visible(unsigned long pfn)
 {
 	unsigned int level;
 
-	return paging_lookup(address_of(pfn), &level) != 0;
+	return paging_lookup(direct_map_address_of(pfn), &level) != 0;
 }
 
 unsigned long direct_map_splits(void)

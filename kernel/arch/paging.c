@@ -72,7 +72,7 @@ uint64_t *page_table_of(uint64_t entry)
 
 /* ---- Making ---------------------------------------------------------------- */
 
-static uint64_t take_table(void)
+static uint64_t paging_take_table(void)
 {
 	uint64_t frame = take_frame();
 
@@ -81,7 +81,7 @@ static uint64_t take_table(void)
 }
 
 /* The entry for ADDRESS at LEVEL of the tables to be, making those above. */
-static uint64_t *make_entry(uintptr_t address, unsigned int level)
+static uint64_t *paging_make_entry(uintptr_t address, unsigned int level)
 {
 	uint64_t *table = page_table_of(root);
 
@@ -89,7 +89,7 @@ static uint64_t *make_entry(uintptr_t address, unsigned int level)
 		uint64_t *entry = &table[level_index(address, at)];
 
 		if (*entry == 0)
-			*entry = take_table() | LINK;
+			*entry = paging_take_table() | LINK;
 		table = page_table_of(*entry);
 	}
 	return &table[level_index(address, level)];
@@ -99,17 +99,18 @@ static void map_range(uintptr_t address, uint64_t start, uint64_t end,
                       uint64_t flags)
 {
 	for (uint64_t at = start; at < end; at += PAGE_SIZE)
-		*make_entry(address + (at - start), 1) =
+		*paging_make_entry(address + (at - start), 1) =
 			at | flags | PTE_PRESENT;
 }
 
 void paging_begin(uint64_t (*take)(void))
 {
 	take_frame = take;
-	root = take_table();
+	root = paging_take_table();
 }
 
-static bool overlaps(uint64_t start, uint64_t end, uint64_t from, uint64_t to)
+static bool paging_overlaps(uint64_t start, uint64_t end, uint64_t from,
+                            uint64_t to)
 {
 	return start < to && from < end;
 }
@@ -130,11 +131,11 @@ void paging_map_ram(uint64_t start, uint64_t end)
 	while (at < end) {
 		uint64_t next = at + LARGE_PAGE_SIZE;
 		bool large = at % LARGE_PAGE_SIZE == 0 && next <= end &&
-		             !overlaps(at, next, image_physical_start(),
-		                       image_physical_end());
+		             !paging_overlaps(at, next, image_physical_start(),
+		                              image_physical_end());
 
 		if (large) {
-			*make_entry(DIRECT_MAP_BASE + at, 2) =
+			*paging_make_entry(DIRECT_MAP_BASE + at, 2) =
 				at | ram_protection(at) | PTE_LARGE |
 				PTE_PRESENT;
 		} else {
@@ -154,7 +155,7 @@ static void map_part(const char *start, const char *end, uint64_t flags)
 
 static void unmap_guard(const char *guard)
 {
-	*make_entry((uintptr_t)guard, 1) = 0;
+	*paging_make_entry((uintptr_t)guard, 1) = 0;
 }
 
 static void map_image(void)
@@ -170,12 +171,12 @@ static void map_image(void)
 /* Windows and stacks: the tables, and nothing in them yet. */
 static void make_regions(void)
 {
-	uint64_t *directory = make_entry(WINDOW_BASE, 2);
+	uint64_t *directory = paging_make_entry(WINDOW_BASE, 2);
 
 	this_cpu()->window_directory =
 		phys_to_virt((uintptr_t)directory - KERNEL_BASE);
-	make_entry(STACK_BASE, 1);
-	make_entry(DEVICE_BASE, 1);
+	paging_make_entry(STACK_BASE, 1);
+	paging_make_entry(DEVICE_BASE, 1);
 }
 
 void paging_switch(void)
@@ -397,7 +398,7 @@ static const char *wrong_with(struct rights rights, uintptr_t address)
 }
 
 /* The address of what the walk stands at, bit 47 copied to those above it. */
-static uintptr_t address_of(uint64_t page)
+static uintptr_t paging_address_of(uint64_t page)
 {
 	if (page & HIGH_HALF_PAGE)
 		page |= ~(2 * HIGH_HALF_PAGE - 1);
@@ -406,8 +407,8 @@ static uintptr_t address_of(uint64_t page)
 
 static uint64_t walk_entry(const struct walk *walk)
 {
-	return READ_ONCE(
-		walk->table[level_index(address_of(walk->page), walk->level)]);
+	return READ_ONCE(walk->table[level_index(paging_address_of(walk->page),
+	                                         walk->level)]);
 }
 
 /* From the root down to the table that the next entry is in. */
@@ -430,7 +431,7 @@ static void walk_down(struct walk *walk)
 static void check_mapping(const struct walk *walk, struct rights rights,
                           struct paging_check *check)
 {
-	uintptr_t address = address_of(walk->page);
+	uintptr_t address = paging_address_of(walk->page);
 	const char *what = wrong_with(rights, address);
 
 	check->mappings++;
@@ -445,7 +446,7 @@ static void check_mapping(const struct walk *walk, struct rights rights,
 
 /* Look at one entry that leads no further, and go behind what it maps; true: the
  * table ends there. */
-static bool step(struct walk *walk, struct paging_check *check)
+static bool paging_step(struct walk *walk, struct paging_check *check)
 {
 	uint64_t pages = 1UL << (9 * (walk->level - 1));
 	uint64_t entry = walk_entry(walk);
@@ -469,7 +470,7 @@ struct paging_check paging_check(void)
 		walk_down(&walk);
 		while (!ends && looked++ < PAGING_SLICE &&
 		       (walk.level == 1 || !leads_on(walk_entry(&walk))))
-			ends = step(&walk, &check);
+			ends = paging_step(&walk, &check);
 		arch_irq_restore(enabled);
 	}
 	return check;

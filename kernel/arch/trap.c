@@ -48,7 +48,7 @@ void trap_set_unhandled(trap_handler handler)
 	unhandled = handler;
 }
 
-static void call_handler(struct trap_frame *frame)
+static void trap_call_handler(struct trap_frame *frame)
 {
 	trap_handler handler = handlers[frame->vector % VECTORS];
 
@@ -77,13 +77,13 @@ static void dispatch(struct trap_frame *frame)
 	struct fault_expect *expect;
 
 	if (is_exception(frame->vector)) {
-		call_handler(frame);
+		trap_call_handler(frame);
 		return;
 	}
 	/* No thread changes its CPU while an interrupt is on top of it. */
 	expect = this_cpu()->expect;
 	this_cpu()->expect = NULL;
-	call_handler(frame);
+	trap_call_handler(frame);
 	skip_halt(frame);
 	this_cpu()->expect = expect;
 }

@@ -53,7 +53,7 @@ static unsigned int last_number;                                /* atomic */
 
 /* ---- Numbers ----------------------------------------------------------------- */
 
-static bool take_number(unsigned int id)
+static bool window_take_number(unsigned int id)
 {
 	unsigned long bit = 1UL << (id % BITS_PER_LONG);
 	unsigned long before = __atomic_fetch_or(
@@ -76,7 +76,7 @@ static unsigned int next_number(void)
 			__atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED) %
 			WINDOW_COUNT;
 
-		if (id != 0 && take_number(id))
+		if (id != 0 && window_take_number(id))
 			return id;
 	}
 	return 0;
@@ -111,7 +111,8 @@ void *window_destroy(struct window *window)
 
 /* ---- Slots ------------------------------------------------------------------- */
 
-static uintptr_t slot_address(const struct window *window, unsigned int slot)
+static uintptr_t window_slot_address(const struct window *window,
+                                     unsigned int slot)
 {
 	return window->base + slot * PAGE_SIZE;
 }
@@ -121,13 +122,13 @@ void *window_map(struct window *window, unsigned int slot, unsigned long pfn)
 	WRITE_ONCE(window->table[slot], (uint64_t)pfn << PAGE_SHIFT |
 	                                        PTE_PRESENT | PTE_WRITABLE |
 	                                        pte_nx());
-	return (void *)slot_address(window, slot);
+	return (void *)window_slot_address(window, slot);
 }
 
 void window_unmap(struct window *window, unsigned int slot)
 {
 	WRITE_ONCE(window->table[slot], 0);
-	flush_address(slot_address(window, slot));
+	flush_address(window_slot_address(window, slot));
 }
 
 unsigned long window_frame(const struct window *window, unsigned int slot)

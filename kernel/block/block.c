@@ -2,7 +2,7 @@
 /*
  * kernel/block/block.c -- queues of bios, and who ends them.
  *
- *	submit_bio()         start()              block_finish()
+ *	submit_bio()         block_start()              block_finish()
  *	     |                  |                       |
  *	     v    block_run()   v       interrupt       v    block_run()
  *	  waiting ---------> in flight -----------> ended ----------> end_io()
@@ -24,7 +24,7 @@
  * dead disk).  It is not ended inside: block_run() sees that somebody delivers
  * already, and the outer one's loop does it.
  *
- * Time.  start() is called with interrupts off, so it does not wait for a disk that
+ * Time.  block_start() is called with interrupts off, so it does not wait for a disk that
  * is not ready to be told: the queue is stalled, and the thread "block" calls
  * resume() at each tick.
  *
@@ -100,7 +100,8 @@ static struct block_device *disk_of(struct block_device *device)
 
 /* ---- Ending ----------------------------------------------------------------- */
 
-static void count(struct block_statistics *statistics, const struct bio *bio)
+static void block_count(struct block_statistics *statistics,
+                        const struct bio *bio)
 {
 	uint64_t sectors = bio->error == 0 ? bio->bytes / SECTOR_SIZE : 0;
 
@@ -120,14 +121,14 @@ static void count(struct block_statistics *statistics, const struct bio *bio)
 }
 
 /* Queue's lock held. */
-static void end(struct block_queue *queue, struct bio *bio, int error)
+static void block_end(struct block_queue *queue, struct bio *bio, int error)
 {
 	struct block_device *device = bio->device;
 
 	bio->error = error;
-	count(&device->statistics, bio);
+	block_count(&device->statistics, bio);
 	if (device->parent != NULL)
-		count(&device->parent->statistics, bio);
+		block_count(&device->parent->statistics, bio);
 	list_append(&queue->ended, &bio->link);
 }
 
@@ -140,7 +141,7 @@ void block_finish(struct block_queue *queue, int error)
 		return;
 	queue->in_flight = NULL;
 	queue->stalled = false;
-	end(queue, bio, error);
+	block_end(queue, bio, error);
 }
 
 /* Call end_io() of everything that has ended.  Queue's lock held, and dropped
@@ -164,7 +165,7 @@ static bool deliver(struct block_queue *queue, bool enabled)
 
 /* ---- Starting -------------------------------------------------------------------- */
 
-/* What start() or resume() has answered.  Queue's lock held. */
+/* What block_start() or resume() has answered.  Queue's lock held. */
 static void block_note_start(struct block_queue *queue, int error)
 {
 	queue->stalled = error == -EAGAIN;
@@ -174,7 +175,7 @@ static void block_note_start(struct block_queue *queue, int error)
 }
 
 /* Queue's lock held. */
-static void start(struct block_queue *queue, struct bio *bio)
+static void block_start(struct block_queue *queue, struct bio *bio)
 {
 	struct block_device *disk = disk_of(bio->device);
 	int error = -EIO;
@@ -205,7 +206,7 @@ void block_run(struct block_queue *queue)
 	while ((bio = next_to_start(queue)) != NULL ||
 	       (!list_empty(&queue->ended) && !queue->delivering)) {
 		if (bio != NULL)
-			start(queue, bio);
+			block_start(queue, bio);
 		else
 			enabled = deliver(queue, enabled);
 	}
@@ -232,7 +233,7 @@ bool block_resume(struct block_queue *queue)
 }
 
 /* Why BIO cannot be done: 0 if it can. */
-static int check(const struct bio *bio)
+static int block_check(const struct bio *bio)
 {
 	uint64_t sectors = bio->bytes / SECTOR_SIZE;
 
@@ -275,7 +276,7 @@ static void report_refused(const struct bio *bio, int error, uintptr_t caller)
 void submit_bio(struct bio *bio)
 {
 	struct block_queue *queue = bio->device->queue;
-	int error = check(bio);
+	int error = block_check(bio);
 	unsigned int held;
 	bool enabled;
 
@@ -288,7 +289,7 @@ void submit_bio(struct bio *bio)
 	list_init(&bio->link);
 	enabled = spin_lock_irqsave(&queue->lock);
 	if (error != 0)
-		end(queue, bio, error);
+		block_end(queue, bio, error);
 	else
 		list_append(&queue->waiting, &bio->link);
 	spin_unlock_irqrestore(&queue->lock, enabled);
@@ -305,7 +306,7 @@ static void wake_waiter(struct bio *bio)
 	wake_up(&bio_done);
 }
 
-static bool is_done(void *done)
+static bool block_is_done(void *done)
 {
 	return __atomic_load_n((bool *)done, __ATOMIC_ACQUIRE);
 }
@@ -317,7 +318,8 @@ int submit_bio_wait(struct bio *bio)
 	bio->end_io = wake_waiter;
 	bio->private = &done;
 	submit_bio(bio);
-	wait_event_checked(&bio_done, is_done, &done, FOREVER, might_sleep());
+	wait_event_checked(&bio_done, block_is_done, &done, FOREVER,
+	                   might_sleep());
 	return bio->error;
 }
 
@@ -392,7 +394,7 @@ static void end_recovery(struct block_queue *queue, struct bio *bio, int error)
 
 	queue->recovering = false;
 	disk_of(bio->device)->dead = error != 0;
-	end(queue, bio, -ETIMEDOUT);
+	block_end(queue, bio, -ETIMEDOUT);
 	spin_unlock_irqrestore(&queue->lock, enabled);
 }
 

@@ -30,8 +30,8 @@ static bool is_extended(uint8_t type)
 	return type == 0x05 || type == 0x0f || type == 0x85;
 }
 
-static bool overlaps(const struct mbr_table *table,
-                     const struct mbr_partition *entry)
+static bool mbr_overlaps(const struct mbr_table *table,
+                         const struct mbr_partition *entry)
 {
 	for (unsigned int i = 0; i < table->count; i++) {
 		const struct mbr_partition *other = &table->partition[i];
@@ -44,9 +44,9 @@ static bool overlaps(const struct mbr_table *table,
 }
 
 /* NULL, or why not. */
-static const char *judge(const struct mbr_table *table,
-                         const struct mbr_partition *entry, uint8_t flag,
-                         uint64_t sectors)
+static const char *mbr_judge(const struct mbr_table *table,
+                             const struct mbr_partition *entry, uint8_t flag,
+                             uint64_t sectors)
 {
 	if ((flag & ~BOOTABLE) != 0)
 		return "its first byte is neither 00 nor 80";
@@ -60,7 +60,7 @@ static const char *judge(const struct mbr_table *table,
 		return "it begins behind the end of the disk";
 	if (entry->sectors > sectors - entry->first)
 		return "it ends beyond the end of the disk";
-	if (overlaps(table, entry))
+	if (mbr_overlaps(table, entry))
 		return "it overlaps one before it";
 	return NULL;
 }
@@ -78,7 +78,7 @@ static void read_entry(const uint8_t *at, unsigned int number, uint64_t sectors,
 
 	if (entry.type == TYPE_EMPTY)
 		return;
-	why = judge(table, &entry, at[0], sectors);
+	why = mbr_judge(table, &entry, at[0], sectors);
 	if (why == NULL)
 		table->partition[table->count++] = entry;
 	else

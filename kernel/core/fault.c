@@ -100,7 +100,7 @@ static bool is_overflow(const struct trap_frame *frame, uintptr_t cr2)
 	return paging_is_guard(cr2) && distance < PAGE_SIZE;
 }
 
-static struct fault describe(struct trap_frame *frame)
+static struct fault fault_describe(struct trap_frame *frame)
 {
 	struct fault fault = { .frame = frame, .pfn = -1UL };
 	uintptr_t cr2 = read_cr2();
@@ -452,7 +452,7 @@ static void exception(struct trap_frame *frame)
 
 	/* A fault from here on is not the context's. */
 	cpu->expect = NULL;
-	fault = describe(frame);
+	fault = fault_describe(frame);
 	if (is_copy(&fault)) {
 		cpu->expect = expect;
 		return;

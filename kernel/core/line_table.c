@@ -86,7 +86,7 @@ static uint32_t line_blocks_until(uint32_t address)
 }
 
 /* The number of the line at ADDRESS; 0: none. */
-static uint32_t line_number(uint32_t address)
+static uint32_t line_table_line_number(uint32_t address)
 {
 	uint32_t count = line_blocks_until(address);
 	struct line_cursor cursor;
@@ -112,8 +112,9 @@ static uint32_t line_number(uint32_t address)
 
 const char *line_find(uintptr_t address, unsigned int *line)
 {
-	uint32_t number =
-		image_is_text(address) ? line_number((uint32_t)address) : 0;
+	uint32_t number = image_is_text(address)
+	                          ? line_table_line_number((uint32_t)address)
+	                          : 0;
 	uint32_t low = 0;
 	uint32_t high = line_files;
 

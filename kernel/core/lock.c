@@ -51,7 +51,7 @@ bool spin_is_mine(const struct spinlock *lock)
 }
 
 /* Preemption is off. */
-static void take(struct spinlock *lock, uintptr_t place)
+static void lock_take(struct spinlock *lock, uintptr_t place)
 {
 	if (in_nmi() && !panic_in_progress())
 		panic("spinlock %s: taken in an NMI", lock->name);
@@ -68,7 +68,7 @@ static void take(struct spinlock *lock, uintptr_t place)
 	}
 }
 
-static void release(struct spinlock *lock)
+static void lock_release(struct spinlock *lock)
 {
 	lock_order_release(lock->order_class);
 	if (spin_is_mine(lock))
@@ -83,20 +83,20 @@ bool spin_lock_irqsave(struct spinlock *lock)
 	bool enabled = irqsoff_save(CALLER);
 
 	preempt_disable();
-	take(lock, CALLER);
+	lock_take(lock, CALLER);
 	return enabled;
 }
 
 void spin_unlock_irqrestore(struct spinlock *lock, bool enabled)
 {
-	release(lock);
+	lock_release(lock);
 	arch_irq_restore(enabled);
 	preempt_enable();
 }
 
 void spin_unlock_irqrestore_no_resched(struct spinlock *lock, bool enabled)
 {
-	release(lock);
+	lock_release(lock);
 	preempt_enable_no_resched();
 	arch_irq_restore(enabled);
 }
@@ -120,11 +120,11 @@ bool spin_trylock_irqsave(struct spinlock *lock, bool *enabled)
 void spin_lock(struct spinlock *lock)
 {
 	preempt_disable();
-	take(lock, CALLER);
+	lock_take(lock, CALLER);
 }
 
 void spin_unlock(struct spinlock *lock)
 {
-	release(lock);
+	lock_release(lock);
 	preempt_enable();
 }

@@ -61,7 +61,7 @@ static uint32_t busy;
 static unsigned long reports;
 static struct held_spinlocks held_by_cpu[MAX_CPUS];
 
-static bool enter(void)
+static bool lock_order_enter(void)
 {
 	bool enabled = arch_irq_save();
 
@@ -73,7 +73,7 @@ static bool enter(void)
 	return enabled;
 }
 
-static void leave(bool enabled)
+static void lock_order_leave(bool enabled)
 {
 	__atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
 	arch_irq_restore(enabled);
@@ -105,9 +105,9 @@ static uint32_t learn_class(uint32_t *order_class, const char *name)
 
 	if (*order_class != 0)
 		return *order_class;
-	enabled = enter();
+	enabled = lock_order_enter();
 	*order_class = find_class(name);
-	leave(enabled);
+	lock_order_leave(enabled);
 	if (*order_class == 0 && !panic_in_progress())
 		panic("lock %s: more than %d classes of locks", name,
 		      CLASSES - 1);
@@ -182,7 +182,7 @@ static bool add_edge(struct circle *circle)
 	struct lock_class *outer = &classes[circle->outer];
 	struct lock_class *inner = &classes[circle->inner];
 	uint64_t bit = 1ULL << circle->inner;
-	bool enabled = enter();
+	bool enabled = lock_order_enter();
 	bool closed = false;
 
 	if ((outer->after & bit) == 0) {
@@ -194,7 +194,7 @@ static bool add_edge(struct circle *circle)
 		outer->place[circle->inner] = circle->inner_place;
 		__atomic_fetch_or(&outer->after, bit, __ATOMIC_RELEASE);
 	}
-	leave(enabled);
+	lock_order_leave(enabled);
 	return closed;
 }
 

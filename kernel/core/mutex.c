@@ -23,7 +23,7 @@ void mutex_init(struct mutex *mutex, const char *name)
 	wait_queue_init(&mutex->queue, name);
 }
 
-static bool take(void *data)
+static bool mutex_take(void *data)
 {
 	struct mutex *mutex = data;
 	uint64_t nobody = 0;
@@ -48,9 +48,9 @@ void mutex_lock(struct mutex *mutex)
 		panic("mutex %s: taken twice by %s", mutex->name, self->title);
 	lock_order_take_mutex(&self->mutexes, &mutex->order_class, mutex->name,
 	                      CALLER);
-	if (!take(mutex)) {
+	if (!mutex_take(mutex)) {
 		lock_wait_begin(mutex);
-		wait_event_checked(&mutex->queue, take, mutex, FOREVER,
+		wait_event_checked(&mutex->queue, mutex_take, mutex, FOREVER,
 		                   may_wait);
 		lock_wait_end();
 	}
@@ -62,7 +62,7 @@ bool mutex_trylock(struct mutex *mutex)
 {
 	struct thread *self = current_thread();
 
-	if (!may_sleep_here() || mutex_is_mine(mutex) || !take(mutex))
+	if (!may_sleep_here() || mutex_is_mine(mutex) || !mutex_take(mutex))
 		return false;
 	mutex->since = clock_microseconds();
 	lock_order_take_mutex(&self->mutexes, &mutex->order_class, mutex->name,
@@ -71,7 +71,7 @@ bool mutex_trylock(struct mutex *mutex)
 	return true;
 }
 
-static void let_go(void *data)
+static void mutex_let_go(void *data)
 {
 	struct mutex *mutex = data;
 
@@ -87,5 +87,5 @@ void mutex_unlock(struct mutex *mutex)
 		      mutex->name, context_name());
 	lock_order_release_mutex(&self->mutexes, mutex->order_class);
 	held_drop(HELD_MUTEX, mutex);
-	wake_up_with(&mutex->queue, let_go, mutex);
+	wake_up_with(&mutex->queue, mutex_let_go, mutex);
 }

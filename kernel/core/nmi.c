@@ -39,7 +39,7 @@ void nmi_set_handler(nmi_handler handler, void *data)
 	__atomic_store_n(&action, next, __ATOMIC_RELEASE);
 }
 
-static void call_handler(uintptr_t rip)
+static void nmi_call_handler(uintptr_t rip)
 {
 	const struct action *now = __atomic_load_n(&action, __ATOMIC_ACQUIRE);
 
@@ -62,7 +62,7 @@ static void nmi(struct trap_frame *frame)
 		pr_warn("NMI received at %s (%llu so far)\n",
 		        place_format(place, sizeof(place), frame->rip),
 		        (unsigned long long)cpu->nmi_count);
-	call_handler(frame->rip);
+	nmi_call_handler(frame->rip);
 	cpu->preempt_count -= NMI_ONE;
 }
 

@@ -37,7 +37,7 @@ static uint64_t last_id; /* atomic */
 static const struct owner_provider *window_provider;
 
 /* The next number, or 0 if they are used up. */
-static uint64_t take_number(void)
+static uint64_t owner_take_number(void)
 {
 	uint64_t last = __atomic_load_n(&last_id, __ATOMIC_RELAXED);
 
@@ -50,7 +50,7 @@ static uint64_t take_number(void)
 	return 0;
 }
 
-static void remember(const struct owner *owner)
+static void owner_remember(const struct owner *owner)
 {
 	struct remembered *slot = &names[owner->id % NAMES];
 
@@ -63,7 +63,7 @@ static void remember(const struct owner *owner)
 static int begin_numbered(struct owner *owner, enum owner_kind kind,
                           const char *name)
 {
-	*owner = (struct owner){ .kind = kind, .id = take_number() };
+	*owner = (struct owner){ .kind = kind, .id = owner_take_number() };
 	if (owner->id == 0)
 		return -ENOSPC;
 	scnprintf(owner->name, sizeof(owner->name), "%s", name);
@@ -71,7 +71,7 @@ static int begin_numbered(struct owner *owner, enum owner_kind kind,
 	list_init(&owner->incoming);
 	list_init(&owner->all);
 	list_init(&owner->same_hash);
-	remember(owner);
+	owner_remember(owner);
 	return window_provider->begin(owner);
 }
 

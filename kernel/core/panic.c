@@ -109,8 +109,8 @@ static enum log_level say_level(void)
 	return panic_in_progress() ? LOG_EMERG : LOG_WARNING;
 }
 
-static void say(const char *format, ...) __printf(1, 2);
-static void say(const char *format, ...)
+static void panic_say(const char *format, ...) __printf(1, 2);
+static void panic_say(const char *format, ...)
 {
 	va_list arguments;
 
@@ -156,8 +156,9 @@ static bool print_trap(uintptr_t *rbp)
 	if (!is_readable(at) ||
 	    !is_readable(at + sizeof(*frame) - sizeof(uint64_t)))
 		return false;
-	say("  -- vector %llu, %s, at:\n", (unsigned long long)frame->vector,
-	    trap_name((unsigned int)frame->vector));
+	panic_say("  -- vector %llu, %s, at:\n",
+	          (unsigned long long)frame->vector,
+	          trap_name((unsigned int)frame->vector));
 	print_place(frame->rip);
 	*rbp = frame->rbp;
 	return true;
@@ -199,14 +200,14 @@ static void print_frames(uintptr_t rbp, unsigned int most)
 		if (!print_caller(&rbp))
 			return;
 	}
-	say("  ...\n");
+	panic_say("  ...\n");
 }
 
 /* From FRAME, or without one from RBP: at most MOST frames. */
 static void print_backtrace(const struct trap_frame *frame, uintptr_t rbp,
                             unsigned int most)
 {
-	say("backtrace:\n");
+	panic_say("backtrace:\n");
 	if (frame == NULL) {
 		print_frames(rbp, most);
 		return;
@@ -268,7 +269,7 @@ unsigned int backtrace_save(uintptr_t *callers, unsigned int most)
 
 void backtrace_print_saved(const uintptr_t *callers, unsigned int count)
 {
-	say("backtrace:\n");
+	panic_say("backtrace:\n");
 	for (unsigned int i = 0; i < count; i++)
 		print_return(callers[i]);
 }
@@ -385,7 +386,7 @@ static void count_line(const char *line, void *data)
 	view->at++;
 }
 
-static void print_line(const char *line, void *data)
+static void panic_print_line(const char *line, void *data)
 {
 	struct log_view *view = data;
 
@@ -407,12 +408,12 @@ static void print_log(uint64_t mark)
 	view.begin = view.end > LOG_LINES ? view.end - LOG_LINES : 0;
 	view.at = 0;
 	console_printf("the last log lines before:\n");
-	log_visit(own + LOG_LINES, print_line, &view);
+	log_visit(own + LOG_LINES, panic_print_line, &view);
 }
 
 /* ---- The end ------------------------------------------------------------------------ */
 
-static __noreturn void end(void)
+static __noreturn void panic_end(void)
 {
 	if (end_machine != NULL)
 		end_machine();
@@ -457,11 +458,11 @@ static __noreturn void end_nested(const struct trap_frame *frame,
 	                   "the first one: %s\n%s\n",
 	                   text, place, cause, scene);
 	console_write(lines, (size_t)length);
-	end();
+	panic_end();
 }
 
 /* Make this CPU the one that panics.  Does not return to a second one. */
-static void begin(void)
+static void panic_begin(void)
 {
 	uint32_t me = arch_cpu_id() + 1;
 	uint32_t nobody = 0;
@@ -548,7 +549,7 @@ static __noreturn void vpanic(struct culprit culprit, uintptr_t caller,
 {
 	uint64_t mark;
 
-	begin();
+	panic_begin();
 	if (depth > 1)
 		end_nested(culprit.frame, caller, format, arguments);
 	vscnprintf(cause, sizeof(cause), format, arguments);
@@ -564,7 +565,7 @@ static __noreturn void vpanic(struct culprit culprit, uintptr_t caller,
 	report_others();
 	print_log(mark);
 	print_summary(culprit);
-	end();
+	panic_end();
 }
 
 void panic(const char *format, ...)

@@ -87,7 +87,7 @@ static bool copy_line(char *to, size_t size, const char *line)
 }
 
 /* The next word at *AT, its end marked with a NUL; NULL if there is none. */
-static char *next_word(char **at)
+static char *params_next_word(char **at)
 {
 	char *word;
 
@@ -104,8 +104,8 @@ static char *next_word(char **at)
 }
 
 /* The entry of TABLE whose name is the LENGTH characters at NAME, or NULL. */
-static const struct param *find(const struct param *table, size_t count,
-                                const char *name, size_t length)
+static const struct param *params_find(const struct param *table, size_t count,
+                                       const char *name, size_t length)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (strlen(table[i].name) == length &&
@@ -121,7 +121,7 @@ static bool apply_word(const struct param *table, size_t count,
 {
 	const char *equals = strchr(word, '=');
 	size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
-	const struct param *param = find(table, count, word, length);
+	const struct param *param = params_find(table, count, word, length);
 	char report[REPORT_MAX + 4];
 
 	if (param == NULL) {
@@ -149,7 +149,7 @@ unsigned int params_apply(const struct param *table, size_t count,
 		        strlen(buffer));
 		refused++;
 	}
-	while ((word = next_word(&at)) != NULL) {
+	while ((word = params_next_word(&at)) != NULL) {
 		if (!apply_word(table, count, word))
 			refused++;
 	}

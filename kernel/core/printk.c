@@ -210,7 +210,7 @@ static bool ring_seek(struct cursor *cursor, uint64_t number)
  * Slot TICKET % DEFERRED_LINES belongs to TICKET; while fewer than
  * DEFERRED_LINES tickets are out, no two of them share a slot.
  */
-static void defer(const struct record *record)
+static void printk_defer(const struct record *record)
 {
 	uint32_t ticket = __atomic_load_n(&deferred_claimed, __ATOMIC_RELAXED);
 	struct deferred *slot;
@@ -308,7 +308,7 @@ static size_t format_line(char *buffer, size_t size,
 		(unsigned long long)record->head.time % 1000000, record->text);
 }
 
-static void show(const struct record *record)
+static void printk_show(const struct record *record)
 {
 	char line[STAMP_MAX + LINE_MAX + 2];
 	size_t length;
@@ -345,11 +345,11 @@ static bool show_one(void)
 	if (missed > 0)
 		console_printf("(%llu lines of the log are lost)\n",
 		               (unsigned long long)missed);
-	show(&record);
+	printk_show(&record);
 	return true;
 }
 
-static void show_all(void)
+static void printk_show_all(void)
 {
 	while (show_one())
 		;
@@ -362,7 +362,7 @@ static bool something_to_show(void)
 }
 
 /* Is there a line, and nobody who prints it? */
-static bool is_due(void *data __unused)
+static bool printk_is_due(void *data __unused)
 {
 	return console_has_sinks() && something_to_show() &&
 	       !READ_ONCE(printing);
@@ -400,7 +400,7 @@ static bool print_one(void)
 static void update_consoles(void)
 {
 	if (panic_in_progress()) {
-		show_all();
+		printk_show_all();
 		return;
 	}
 	if (!console_has_sinks() || !may_show_here())
@@ -412,12 +412,12 @@ static void update_consoles(void)
 /* ---- Writing ------------------------------------------------------------ */
 
 /* False: the line was deferred. */
-static bool log_line(const struct record *record)
+static bool printk_log_line(const struct record *record)
 {
 	struct access access;
 
 	if (!begin_access(&access)) {
-		defer(record);
+		printk_defer(record);
 		return false;
 	}
 	ring_append(record);
@@ -443,7 +443,7 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
 
 		record.head.length = (uint8_t)min(length, (size_t)LINE_MAX);
 		memcpy(record.text, line, record.head.length);
-		logged = log_line(&record);
+		logged = printk_log_line(&record);
 		line += length + (end != NULL);
 	} while (*line != '\0');
 	if (logged)
@@ -472,7 +472,7 @@ void log_flush(void)
 		end_access(&access);
 	if (may_show_here())
 		update_consoles();
-	else if (is_due(NULL))
+	else if (printk_is_due(NULL))
 		wake_up(&log_readers);
 }
 
@@ -480,7 +480,7 @@ void log_thread(void *unused __unused)
 {
 	WRITE_ONCE(has_thread, true);
 	for (;;) {
-		wait_event(&log_readers, is_due, NULL);
+		wait_event(&log_readers, printk_is_due, NULL);
 		update_consoles();
 	}
 }
@@ -542,7 +542,7 @@ static bool seek_last(unsigned int count, struct cursor *cursor)
 	return seek_number(number, cursor);
 }
 
-static bool read_line(struct cursor *cursor, struct record *record)
+static bool printk_read_line(struct cursor *cursor, struct record *record)
 {
 	struct access access;
 	uint64_t missed = 0;
@@ -564,7 +564,7 @@ void log_visit(unsigned int count, void (*visit)(const char *line, void *data),
 
 	if (!seek_last(count, &cursor))
 		return;
-	for (; count > 0 && read_line(&cursor, &record); count--) {
+	for (; count > 0 && printk_read_line(&cursor, &record); count--) {
 		format_line(line, sizeof(line), &record);
 		visit(line, data);
 	}
@@ -582,7 +582,7 @@ uint64_t log_mark(void)
 	return mark;
 }
 
-static bool contains(const char *text, const char *part)
+static bool printk_contains(const char *text, const char *part)
 {
 	size_t length = strlen(part);
 
@@ -602,8 +602,8 @@ unsigned int log_count_since(uint64_t mark, const char *text)
 
 	if (!seek_number(mark, &cursor))
 		return 0;
-	while (cursor.number < end && read_line(&cursor, &record)) {
-		if (contains(record.text, text))
+	while (cursor.number < end && printk_read_line(&cursor, &record)) {
+		if (printk_contains(record.text, text))
 			count++;
 	}
 	return count;

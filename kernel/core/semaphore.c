@@ -23,7 +23,7 @@ void sema_init(struct semaphore *semaphore, int count)
 	wait_queue_init(&semaphore->queue, "semaphore");
 }
 
-static bool take_one(void *data)
+static bool semaphore_take_one(void *data)
 {
 	struct semaphore *semaphore = data;
 	int count = __atomic_load_n(&semaphore->count, __ATOMIC_RELAXED);
@@ -44,22 +44,22 @@ void down(struct semaphore *semaphore)
 	if (down_trylock(semaphore))
 		return;
 	lock_wait_begin(NULL);
-	wait_event_checked(&semaphore->queue, take_one, semaphore, FOREVER,
-	                   may_wait);
+	wait_event_checked(&semaphore->queue, semaphore_take_one, semaphore,
+	                   FOREVER, may_wait);
 	lock_wait_end();
 }
 
 int down_timeout(struct semaphore *semaphore, uint64_t microseconds)
 {
-	bool taken = wait_event_checked(&semaphore->queue, take_one, semaphore,
-	                                microseconds, might_sleep());
+	bool taken = wait_event_checked(&semaphore->queue, semaphore_take_one,
+	                                semaphore, microseconds, might_sleep());
 
 	return taken ? 0 : -ETIMEDOUT;
 }
 
 bool down_trylock(struct semaphore *semaphore)
 {
-	return take_one(semaphore);
+	return semaphore_take_one(semaphore);
 }
 
 static void give_one(void *data)
@@ -83,12 +83,12 @@ void init_completion(struct completion *completion)
 	completion->semaphore.queue.name = "completion";
 }
 
-static bool is_complete(void *data)
+static bool semaphore_is_complete(void *data)
 {
 	struct completion *completion = data;
 
 	return __atomic_load_n(&completion->all, __ATOMIC_ACQUIRE) ||
-	       take_one(&completion->semaphore);
+	       semaphore_take_one(&completion->semaphore);
 }
 
 void complete(struct completion *completion)
@@ -112,10 +112,10 @@ void wait_for_completion(struct completion *completion)
 {
 	bool may_wait = might_sleep();
 
-	if (is_complete(completion))
+	if (semaphore_is_complete(completion))
 		return;
 	lock_wait_begin(NULL);
-	wait_event_checked(&completion->semaphore.queue, is_complete,
+	wait_event_checked(&completion->semaphore.queue, semaphore_is_complete,
 	                   completion, FOREVER, may_wait);
 	lock_wait_end();
 }
@@ -123,9 +123,9 @@ void wait_for_completion(struct completion *completion)
 int wait_for_completion_timeout(struct completion *completion,
                                 uint64_t microseconds)
 {
-	bool done =
-		wait_event_checked(&completion->semaphore.queue, is_complete,
-	                           completion, microseconds, might_sleep());
+	bool done = wait_event_checked(&completion->semaphore.queue,
+	                               semaphore_is_complete, completion,
+	                               microseconds, might_sleep());
 
 	return done ? 0 : -ETIMEDOUT;
 }

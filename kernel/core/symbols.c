@@ -12,7 +12,7 @@
 #include "lib/format.h"
 
 /* The last entry at or below ADDRESS, or NULL. */
-static const struct symbol_entry *find(uint32_t address)
+static const struct symbol_entry *symbols_find(uint32_t address)
 {
 	/* All below LOW are at or below ADDRESS, all from HIGH on above. */
 	uint32_t low = 0;
@@ -35,7 +35,7 @@ const char *symbol_name(uintptr_t address, unsigned long *offset)
 
 	*offset = 0;
 	if (image_is_text(address))
-		entry = find((uint32_t)address);
+		entry = symbols_find((uint32_t)address);
 	if (entry == NULL)
 		return NULL;
 	*offset = (uint32_t)address - entry->address;

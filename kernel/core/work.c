@@ -76,7 +76,7 @@ void work_thread(void *unused __unused)
 	}
 }
 
-static bool is_done(void *data)
+static bool work_is_done(void *data)
 {
 	return work_done() >= *(const uint64_t *)data;
 }
@@ -87,7 +87,8 @@ void flush_work(void)
 	uint64_t until = queued;
 
 	spin_unlock_irqrestore(&work_lock, enabled);
-	wait_event_checked(&flushers, is_done, &until, FOREVER, might_sleep());
+	wait_event_checked(&flushers, work_is_done, &until, FOREVER,
+	                   might_sleep());
 }
 
 uint64_t work_done(void)

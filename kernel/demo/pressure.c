@@ -88,7 +88,7 @@ static bool stop; /* atomic: loads end as soon as they see it */
 static struct wait_queue round_queue = WAIT_QUEUE_INIT(round_queue);
 
 /* Is page INDEX written in ROUND? */
-static bool is_written(unsigned long index, unsigned int round)
+static bool pressure_is_written(unsigned long index, unsigned int round)
 {
 	return round == 0 || (index + round) % 2 == 0;
 }
@@ -97,13 +97,14 @@ static bool is_written(unsigned long index, unsigned int round)
 static struct random contents(const struct load *load, unsigned long index,
                               unsigned int round)
 {
-	unsigned int written = is_written(index, round) ? round : round - 1;
+	unsigned int written =
+		pressure_is_written(index, round) ? round : round - 1;
 
 	return (struct random){ load->seed + index * WORDS +
 		                ((uint64_t)written << 48) };
 }
 
-static void fill(uint64_t *words, struct random numbers)
+static void pressure_fill(uint64_t *words, struct random numbers)
 {
 	for (size_t i = 0; i < WORDS; i++)
 		words[i] = random_next(&numbers);
@@ -136,10 +137,10 @@ static void note_lost(struct load *load, unsigned long index)
 
 /* Page INDEX in ROUND: is it right, and shall it be another?  False: it cannot
  * be had. */
-static bool visit(struct load *load, struct anon_object *object,
-                  unsigned long index, unsigned int round)
+static bool pressure_visit(struct load *load, struct anon_object *object,
+                           unsigned long index, unsigned int round)
 {
-	bool write = is_written(index, round);
+	bool write = pressure_is_written(index, round);
 	struct page *page;
 	uint64_t *words;
 
@@ -150,18 +151,18 @@ static bool visit(struct load *load, struct anon_object *object,
 	    !is_right(words, contents(load, index, round - 1)))
 		load->wrong++;
 	if (write)
-		fill(words, contents(load, index, round));
+		pressure_fill(words, contents(load, index, round));
 	anon_object_unpin(page, write);
 	return true;
 }
 
-static void run_round(struct load *load, struct anon_object *object,
-                      unsigned int round)
+static void pressure_run_round(struct load *load, struct anon_object *object,
+                               unsigned int round)
 {
 	for (unsigned long i = 0;
 	     i < load->pages && !READ_ONCE(stop) && load->lost_count < LOST_MAX;
 	     i++) {
-		if (!visit(load, object, i, round))
+		if (!pressure_visit(load, object, i, round))
 			note_lost(load, i);
 	}
 }
@@ -179,7 +180,7 @@ static bool others_are_here(void *data)
 	return true;
 }
 
-static void wait_for_others(struct load *load)
+static void pressure_wait_for_others(struct load *load)
 {
 	WRITE_ONCE(load->ended, load->ended + 1);
 	wake_up(&round_queue);
@@ -201,8 +202,8 @@ static void run_load(void *data)
 		load->failed = load->pages;
 	} else {
 		for (unsigned int round = 0; round <= load->rounds; round++) {
-			run_round(load, object, round);
-			wait_for_others(load);
+			pressure_run_round(load, object, round);
+			pressure_wait_for_others(load);
 		}
 		anon_object_destroy(object);
 	}
@@ -277,7 +278,7 @@ static bool is_allowed_a_page(const struct node *node)
 }
 
 /* One page.  False: NULL. */
-static bool take_one(void)
+static bool pressure_take_one(void)
 {
 	struct page *page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
 
@@ -291,7 +292,7 @@ static bool take_one(void)
 	return true;
 }
 
-static void give_back(unsigned int most)
+static void pressure_give_back(unsigned int most)
 {
 	struct page *page;
 
@@ -308,8 +309,8 @@ static void ask_in_interrupt(void)
 	unsigned int count = burst ? PIECE : 1;
 
 	if (!burst)
-		give_back(PIECE);
-	while (count > 0 && take_one())
+		pressure_give_back(PIECE);
+	while (count > 0 && pressure_take_one())
 		count--;
 }
 
@@ -325,7 +326,7 @@ static void ask_in_interrupt(void)
 
 static struct list taken = LIST_INIT(taken);
 
-static void take(gfp_t gfp, unsigned int order)
+static void pressure_take(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
 
@@ -333,14 +334,14 @@ static void take(gfp_t gfp, unsigned int order)
 		list_push(&taken, &page->link);
 }
 
-static void take_all(void)
+static void pressure_take_all(void)
 {
 	for (int order = MAX_ORDER; order >= 0; order--)
-		take(TAKE, (unsigned int)order);
-	take(TAKE_ALL, 0);
+		pressure_take(TAKE, (unsigned int)order);
+	pressure_take(TAKE_ALL, 0);
 }
 
-static void give_all(void)
+static void pressure_give_all(void)
 {
 	struct page *page;
 
@@ -368,7 +369,7 @@ static unsigned long room(const struct node *node)
 
 /* Give blocks back, those that were taken last and are the smallest first, until
  * there is room for PAGES pages; what was too much is taken singly. */
-static void give_some(unsigned long pages)
+static void pressure_give_some(unsigned long pages)
 {
 	const struct node *node = page_alloc_node();
 	struct page *page;
@@ -384,12 +385,12 @@ static void give_some(unsigned long pages)
 
 /* ---- The books ------------------------------------------------------------------------- */
 
-static unsigned long event(enum vmstat_event which)
+static unsigned long pressure_event(enum vmstat_event which)
 {
 	return vmstat_read(&page_alloc_node()->stat, which);
 }
 
-static uint64_t interrupts(unsigned int irq)
+static uint64_t pressure_interrupts(unsigned int irq)
 {
 	struct irq_statistics statistics;
 
@@ -398,29 +399,29 @@ static uint64_t interrupts(unsigned int irq)
 }
 
 /* What is counted, added to what REPORT has if SIGN is 1, taken off if -1. */
-static void count(struct pressure_report *report, long sign)
+static void pressure_count(struct pressure_report *report, long sign)
 {
 	const unsigned long s = (unsigned long)sign;
 
-	report->swapped_in += s * event(VMSTAT_pswpin);
-	report->swapped_out += s * event(VMSTAT_pswpout);
-	report->by_kswapd += s * event(VMSTAT_pgsteal_kswapd);
-	report->by_others += s * event(VMSTAT_pgsteal_direct);
-	report->kills += s * event(VMSTAT_oom_kill);
-	report->exclusive += s * event(VMSTAT_exclusive_take);
-	report->timer_interrupts += s * interrupts(0);
-	report->keyboard_interrupts += s * interrupts(1);
-	report->file_pages += s * event(VMSTAT_pgsteal_file);
-	report->flushed += s * event(VMSTAT_flusher_write);
-	report->throttled += s * event(VMSTAT_dirty_throttle);
-	report->reclaim_fs += s * event(VMSTAT_reclaim_fs);
-	report->reclaim_kept += s * event(VMSTAT_reclaim_nofs_skipped);
-	report->reclaim_nofs += s * event(VMSTAT_reclaim_fs_nofs);
-	report->reclaim_noio += s * event(VMSTAT_reclaim_io_noio);
+	report->swapped_in += s * pressure_event(VMSTAT_pswpin);
+	report->swapped_out += s * pressure_event(VMSTAT_pswpout);
+	report->by_kswapd += s * pressure_event(VMSTAT_pgsteal_kswapd);
+	report->by_others += s * pressure_event(VMSTAT_pgsteal_direct);
+	report->kills += s * pressure_event(VMSTAT_oom_kill);
+	report->exclusive += s * pressure_event(VMSTAT_exclusive_take);
+	report->timer_interrupts += s * pressure_interrupts(0);
+	report->keyboard_interrupts += s * pressure_interrupts(1);
+	report->file_pages += s * pressure_event(VMSTAT_pgsteal_file);
+	report->flushed += s * pressure_event(VMSTAT_flusher_write);
+	report->throttled += s * pressure_event(VMSTAT_dirty_throttle);
+	report->reclaim_fs += s * pressure_event(VMSTAT_reclaim_fs);
+	report->reclaim_kept += s * pressure_event(VMSTAT_reclaim_nofs_skipped);
+	report->reclaim_nofs += s * pressure_event(VMSTAT_reclaim_fs_nofs);
+	report->reclaim_noio += s * pressure_event(VMSTAT_reclaim_io_noio);
 	report->microseconds += s * clock_microseconds();
 }
 
-static const char *check_all(char *buffer, size_t size)
+static const char *pressure_check_all(char *buffer, size_t size)
 {
 	const char *broken = mm_check(buffer, size);
 
@@ -447,7 +448,7 @@ static const char *judge_files(const struct pressure_files_report *files)
 }
 
 /* Was it what it should be, and did everything hold? */
-static const char *judge(const struct pressure_report *report)
+static const char *pressure_judge(const struct pressure_report *report)
 {
 	if (report->reclaim_nofs > 0)
 		return "reclaim entered the file system for a NOFS request";
@@ -529,7 +530,7 @@ static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)
 	if (report->with_files)
 		pressure_files_end(&report->files);
 	recorder_set_probe(NULL);
-	give_back(UINT32_MAX);
+	pressure_give_back(UINT32_MAX);
 	join_loads(report);
 	if (recorder_stop() != 0)
 		report->broken = "a line of the recorder did not stop";
@@ -582,20 +583,21 @@ void pressure_run(unsigned int rounds, unsigned long memory, struct ext2 *fs,
 	recorder_stop();
 	refiller_settle();
 	list_init(&taken);
-	take_all();
-	give_some(report->memory);
-	count(report, -1);
+	pressure_take_all();
+	pressure_give_some(report->memory);
+	pressure_count(report, -1);
 	run_with_interrupts(report, fs);
-	count(report, 1);
-	give_all();
+	pressure_count(report, 1);
+	pressure_give_all();
 	pit_set_hz(hz_before);
 	refiller_settle();
 	if (report->broken == NULL)
 		report->broken = recorder_check();
 	if (report->broken == NULL)
-		report->broken = check_all(report->said, sizeof(report->said));
+		report->broken =
+			pressure_check_all(report->said, sizeof(report->said));
 	if (report->broken == NULL && !report->ended)
-		report->broken = judge(report);
+		report->broken = pressure_judge(report);
 }
 
 static void print_lost(const struct pressure_files_report *files)
@@ -632,7 +634,7 @@ static void print_files(const struct pressure_report *report)
 	print_lost(files);
 }
 
-static void print_verdict(const struct pressure_report *report)
+static void pressure_print_verdict(const struct pressure_report *report)
 {
 	if (report->broken != NULL)
 		console_printf("pressure: \x1b[31mFAILED: %s\x1b[0m\n",
@@ -679,5 +681,5 @@ void pressure_print(const struct pressure_report *report)
 	             "against NOIO",
 	             report->reclaim_fs, report->reclaim_kept,
 	             report->reclaim_nofs, report->reclaim_noio);
-	print_verdict(report);
+	pressure_print_verdict(report);
 }

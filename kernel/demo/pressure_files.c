@@ -59,8 +59,9 @@ uint64_t pressure_file_size(unsigned int version)
 
 /* ---- Contents -------------------------------------------------------------- */
 
-static const char *path_of(const struct writer *writer, unsigned int file,
-                           char *path, size_t size)
+static const char *pressure_files_path_of(const struct writer *writer,
+                                          unsigned int file, char *path,
+                                          size_t size)
 {
 	scnprintf(path, size, "/pressure-%u", writer->first + file);
 	return path;
@@ -98,7 +99,8 @@ static void note(struct writer *writer, unsigned int file, int error)
 	if (writer->report.failed++ == 0)
 		writer->report.error = error;
 	pr_warn("pressure: %s: error %d\n",
-	        path_of(writer, file, path, sizeof(path)), -error);
+	        pressure_files_path_of(writer, file, path, sizeof(path)),
+	        -error);
 }
 
 /* ---- One file ----------------------------------------------------------------- */
@@ -120,13 +122,15 @@ static int write_parts(struct writer *writer, struct inode *inode,
 	return 0;
 }
 
-static int write_file(struct writer *writer, unsigned int file,
-                      unsigned int version)
+static int pressure_files_write_file(struct writer *writer, unsigned int file,
+                                     unsigned int version)
 {
 	char path[20];
 	struct inode *inode;
 	int error = ext2_create(
-		writer->fs, path_of(writer, file, path, sizeof(path)), &inode);
+		writer->fs,
+		pressure_files_path_of(writer, file, path, sizeof(path)),
+		&inode);
 
 	if (error != 0)
 		return error;
@@ -167,8 +171,10 @@ static int compare_file(struct writer *writer, unsigned int file)
 
 	if (writer->version[file] == 0)
 		return 0;
-	error = ext2_open(writer->fs, path_of(writer, file, path, sizeof(path)),
-	                  &inode);
+	error = ext2_open(
+		writer->fs,
+		pressure_files_path_of(writer, file, path, sizeof(path)),
+		&inode);
 	if (error != 0)
 		return error;
 	error = compare_parts(writer, inode, file);
@@ -176,11 +182,12 @@ static int compare_file(struct writer *writer, unsigned int file)
 	return error;
 }
 
-static int remove_file(struct writer *writer, unsigned int file)
+static int pressure_files_remove_file(struct writer *writer, unsigned int file)
 {
 	char path[20];
-	int error = ext2_unlink(writer->fs,
-	                        path_of(writer, file, path, sizeof(path)));
+	int error = ext2_unlink(
+		writer->fs,
+		pressure_files_path_of(writer, file, path, sizeof(path)));
 
 	return error == -ENOENT ? 0 : error;
 }
@@ -191,7 +198,9 @@ static bool write_out(struct writer *writer, unsigned int file)
 	char path[20];
 	struct inode *inode;
 	int error = ext2_open(
-		writer->fs, path_of(writer, file, path, sizeof(path)), &inode);
+		writer->fs,
+		pressure_files_path_of(writer, file, path, sizeof(path)),
+		&inode);
 
 	if (error != 0)
 		return false;
@@ -212,11 +221,11 @@ static void take_turn(struct writer *writer, unsigned int turn)
 	note(writer, file, compare_file(writer, file));
 	writer->version[file] = 0;
 	if (turn / FILES % 2 == 1)
-		note(writer, file, remove_file(writer, file));
-	error = write_file(writer, file, version);
+		note(writer, file, pressure_files_remove_file(writer, file));
+	error = pressure_files_write_file(writer, file, version);
 	note(writer, file, error);
 	if (error != 0) {
-		note(writer, file, remove_file(writer, file));
+		note(writer, file, pressure_files_remove_file(writer, file));
 		return;
 	}
 	writer->version[file] = version;

@@ -76,7 +76,7 @@ static void tell_act(const struct storm_report *report, const char *act)
 
 /* ---- The rate -------------------------------------------------------------------- */
 
-static uint64_t interrupts(unsigned int irq)
+static uint64_t storm_interrupts(unsigned int irq)
 {
 	struct irq_statistics statistics;
 
@@ -198,16 +198,16 @@ static void drain_all(void)
  * they have, and so they come to ask for more when nothing is left.  What it
  * does release is hoarded before the lines need it.
  */
-static void let_others_run(bool drain, unsigned int ticks, uint64_t *until,
-                           unsigned int hz)
+static void storm_let_others_run(bool drain, unsigned int ticks,
+                                 uint64_t *until, unsigned int hz)
 {
 	if (!drain) {
 		thread_yield();
 		return;
 	}
-	if (interrupts(0) >= *until) {
+	if (storm_interrupts(0) >= *until) {
 		thread_sleep(2 * SECOND / hz);
-		*until = interrupts(0) + ticks / 4;
+		*until = storm_interrupts(0) + ticks / 4;
 	}
 	hoard_rest();
 }
@@ -219,14 +219,14 @@ static void run_ticks(unsigned int ticks, bool drain,
 {
 	uint64_t limit =
 		clock_microseconds() + SECOND + 4 * SECOND * ticks / report->hz;
-	uint64_t end = interrupts(0) + ticks;
-	uint64_t until = interrupts(0) + ticks / 4;
+	uint64_t end = storm_interrupts(0) + ticks;
+	uint64_t until = storm_interrupts(0) + ticks / 4;
 	uint8_t code = 0x90;
 
-	while (interrupts(0) < end && clock_microseconds() < limit &&
+	while (storm_interrupts(0) < end && clock_microseconds() < limit &&
 	       !report->ended) {
 		report->rounds++;
-		let_others_run(drain, ticks, &until, report->hz);
+		storm_let_others_run(drain, ticks, &until, report->hz);
 		/* Break codes of letters: they type nothing. */
 		if (i8042_raise(code) == 0)
 			code = code == 0x99 ? 0x90 : code + 1;
@@ -251,7 +251,7 @@ static uint64_t act(unsigned int ticks, bool drain, struct storm_report *report)
 	return dropped() - before;
 }
 
-static unsigned long event(enum vmstat_event which)
+static unsigned long storm_event(enum vmstat_event which)
 {
 	return vmstat_read(&page_alloc_node()->stat, which);
 }
@@ -317,7 +317,7 @@ void storm_judge(struct storm_report *report)
 static void run_acts(unsigned int ticks, struct storm_report *report)
 {
 	uint64_t begin = clock_microseconds();
-	uint64_t timer = interrupts(0);
+	uint64_t timer = storm_interrupts(0);
 
 	tell_act(report, "the pool is full");
 	report->dropped_full = act(ticks, false, report);
@@ -328,18 +328,18 @@ static void run_acts(unsigned int ticks, struct storm_report *report)
 	refiller_settle();
 	tell_act(report, "recovery");
 	act(ticks, false, report);
-	report->timer_interrupts = interrupts(0) - timer;
+	report->timer_interrupts = storm_interrupts(0) - timer;
 	report->percent = percent_of(report->hz, report->timer_interrupts,
 	                             clock_microseconds() - begin);
 }
 
 /* One storm at REPORT->hz. */
-static void run_once(unsigned int ticks, struct storm_report *report)
+static void storm_run_once(unsigned int ticks, struct storm_report *report)
 {
-	uint64_t keyboard = interrupts(1);
-	unsigned long refills = event(VMSTAT_exclusive_park);
-	unsigned long transfers = event(VMSTAT_exclusive_transfer);
-	unsigned long nulls = event(VMSTAT_exclusive_empty);
+	uint64_t keyboard = storm_interrupts(1);
+	unsigned long refills = storm_event(VMSTAT_exclusive_park);
+	unsigned long transfers = storm_event(VMSTAT_exclusive_transfer);
+	unsigned long nulls = storm_event(VMSTAT_exclusive_empty);
 
 	list_init(&hoard.pages);
 	pit_set_hz(report->hz);
@@ -348,10 +348,10 @@ static void run_once(unsigned int ticks, struct storm_report *report)
 	if (recorder_stop() != 0 && report->timer_interrupts > 0)
 		report->wrong = "a line of the recorder did not stop";
 	refiller_settle();
-	report->keyboard_interrupts = interrupts(1) - keyboard;
-	report->refills = event(VMSTAT_exclusive_park) - refills;
-	report->transfers = event(VMSTAT_exclusive_transfer) - transfers;
-	report->nulls = event(VMSTAT_exclusive_empty) - nulls;
+	report->keyboard_interrupts = storm_interrupts(1) - keyboard;
+	report->refills = storm_event(VMSTAT_exclusive_park) - refills;
+	report->transfers = storm_event(VMSTAT_exclusive_transfer) - transfers;
+	report->nulls = storm_event(VMSTAT_exclusive_empty) - nulls;
 	if (report->wrong == NULL)
 		report->wrong = recorder_check();
 	if (report->wrong == NULL)
@@ -392,7 +392,7 @@ void storm_run(unsigned int hz, unsigned int ticks, bool progress,
 	 * did a moment ago: then half the rate for the same time. */
 	for (;;) {
 		*report = empty;
-		run_once(ticks, report);
+		storm_run_once(ticks, report);
 		if (!is_worth_repeating(report))
 			break;
 		empty.hz = half_rate(empty.hz, hz);
@@ -404,7 +404,7 @@ void storm_run(unsigned int hz, unsigned int ticks, bool progress,
 		console_printf("\n");
 }
 
-static void print_verdict(const struct storm_report *report)
+static void storm_print_verdict(const struct storm_report *report)
 {
 	switch (report->outcome) {
 	case STORM_BROKEN:
@@ -450,5 +450,5 @@ void storm_print(const struct storm_report *report)
 	             "drained one: %llu",
 	             (unsigned long long)report->dropped_full,
 	             (unsigned long long)report->dropped_drained);
-	print_verdict(report);
+	storm_print_verdict(report);
 }

@@ -135,8 +135,8 @@ static int walk_next(struct walk *walk)
 	return walk_here(walk);
 }
 
-static bool has_name(const struct walk *walk, const char *name,
-                     unsigned int length)
+static bool ext2_dir_has_name(const struct walk *walk, const char *name,
+                              unsigned int length)
 {
 	kassert(walk->entry != NULL);
 	return walk->entry->inode != 0 &&
@@ -145,11 +145,12 @@ static bool has_name(const struct walk *walk, const char *name,
 }
 
 /* Stop at the entry of NAME: 1. */
-static int walk_to(struct walk *walk, const char *name, unsigned int length)
+static int ext2_dir_walk_to(struct walk *walk, const char *name,
+                            unsigned int length)
 {
 	int answer = walk_here(walk);
 
-	while (answer == 1 && !has_name(walk, name, length))
+	while (answer == 1 && !ext2_dir_has_name(walk, name, length))
 		answer = walk_next(walk);
 	return answer;
 }
@@ -158,7 +159,7 @@ int ext2_dir_find(struct inode *dir, const char *name, unsigned int length,
                   uint32_t *number)
 {
 	struct walk walk = { .dir = dir };
-	int answer = walk_to(&walk, name, length);
+	int answer = ext2_dir_walk_to(&walk, name, length);
 
 	if (answer != 1)
 		return answer == 0 ? -ENOENT : answer;
@@ -173,8 +174,8 @@ int ext2_dir_is_empty(struct inode *dir)
 	int answer = walk_here(&walk);
 
 	while (answer == 1 &&
-	       (walk.entry->inode == 0 || has_name(&walk, ".", 1) ||
-	        has_name(&walk, "..", 2)))
+	       (walk.entry->inode == 0 || ext2_dir_has_name(&walk, ".", 1) ||
+	        ext2_dir_has_name(&walk, "..", 2)))
 		answer = walk_next(&walk);
 	walk_end(&walk);
 	return answer == 1 ? -ENOTEMPTY : answer;
@@ -225,7 +226,7 @@ static void write_entry(const struct ext2 *fs, struct ext2_entry *entry,
 	memcpy(entry->name, link->name, link->length);
 }
 
-static void note_change(struct inode *dir)
+static void ext2_dir_note_change(struct inode *dir)
 {
 	dir->flags &= ~EXT2_INDEXED;
 	dir->modify_time = ext2_time(dir->fs);
@@ -308,14 +309,14 @@ int ext2_dir_add(struct inode *dir, const char *name, unsigned int length,
 	write_entry(fs, entry, room, &link);
 	filemap_dirty(walk.page);
 	walk_end(&walk);
-	note_change(dir);
+	ext2_dir_note_change(dir);
 	return 0;
 }
 
 int ext2_dir_remove(struct inode *dir, const char *name, unsigned int length)
 {
 	struct walk walk = { .dir = dir };
-	int answer = walk_to(&walk, name, length);
+	int answer = ext2_dir_walk_to(&walk, name, length);
 
 	if (answer != 1)
 		return answer == 0 ? -ENOENT : answer;
@@ -326,7 +327,7 @@ int ext2_dir_remove(struct inode *dir, const char *name, unsigned int length)
 		walk.entry->inode = 0;
 	filemap_dirty(walk.page);
 	walk_end(&walk);
-	note_change(dir);
+	ext2_dir_note_change(dir);
 	return 0;
 }
 

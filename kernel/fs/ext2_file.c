@@ -9,7 +9,7 @@
  *
  *	ext2_write() -> ext2_map_create(), copy, dirty
  *	                          ...
- *	reclaim or sync -> writepage() -> ext2_map_peek() -> bios
+ *	reclaim or sync -> ext2_file_writepage() -> ext2_map_peek() -> bios
  *
  *  F1  The bytes of a cached page behind the end of the file are 0.
  *  F2  A dirty page's bytes that are not 0 have blocks, in the inode or in
@@ -18,7 +18,7 @@
  *      pages are cut off first, and the page at the new end is locked meanwhile.
  *
  * Locking: the mutex of the file system, then the lock of one page of a file,
- * then locks of pages of blocks.  writepage() and release() have the page's lock
+ * then locks of pages of blocks.  ext2_file_writepage() and release() have the page's lock
  * only; F2 and F3 are why that is enough.
  */
 #include "kernel/fs/ext2_internal.h"
@@ -93,7 +93,7 @@ static void clear_behind_end(struct page *page, uint64_t size)
 	memset((char *)page_address(page) + kept, 0, PAGE_SIZE - kept);
 }
 
-static int fill(struct page *page)
+static int ext2_file_fill(struct page *page)
 {
 	struct inode *inode = page->mapping->host;
 	unsigned int at = 0;
@@ -142,7 +142,7 @@ static int write_runs(struct inode *inode, struct page *page, struct run *last)
 
 /* Only the last run is on its way when this returns: nobody has to count, and a
  * page needs one bio at a time. */
-static int writepage(struct page *page)
+static int ext2_file_writepage(struct page *page)
 {
 	struct inode *inode = page->mapping->host;
 	struct run last;
@@ -164,13 +164,13 @@ static int writepage(struct page *page)
 	return write_run(inode, page, &last, false);
 }
 
-/* writepage() takes the scratch mutex, and reads numbers of blocks: it enters the
+/* ext2_file_writepage() takes the scratch mutex, and reads numbers of blocks: it enters the
  * file system.  release() only looks at the index. */
 const struct address_space_ops ext2_data_ops = {
 	.name = "ext2 data",
 	.needs_fs = true,
 	.needs_io = true,
-	.writepage = writepage,
+	.writepage = ext2_file_writepage,
 	.release = filemap_release,
 };
 
@@ -185,8 +185,8 @@ int ext2_check_file(const struct inode *inode)
 	return inode_is_file(inode) ? 0 : -EINVAL;
 }
 
-static long read_some(struct inode *inode, uint64_t offset, char *buffer,
-                      size_t size)
+static long ext2_file_read_some(struct inode *inode, uint64_t offset,
+                                char *buffer, size_t size)
 {
 	size_t done = 0;
 
@@ -196,7 +196,7 @@ static long read_some(struct inode *inode, uint64_t offset, char *buffer,
 		size_t part = min(PAGE_SIZE - in_page, size - done);
 		struct page *page;
 		int error = read_cache_page(&inode->data, at >> PAGE_SHIFT,
-		                            fill, EXT2_GFP, &page);
+		                            ext2_file_fill, EXT2_GFP, &page);
 
 		if (error != 0)
 			return done > 0 ? (long)done : error;
@@ -219,7 +219,7 @@ long ext2_read(struct inode *inode, uint64_t offset, void *buffer, size_t size)
 	long answer = ext2_check_file(inode);
 
 	if (answer == 0)
-		answer = read_some(inode, offset, buffer, size);
+		answer = ext2_file_read_some(inode, offset, buffer, size);
 	ext2_unlock(inode->fs, scope);
 	return answer;
 }
@@ -235,8 +235,8 @@ static int lock_end(struct inode *inode, uint64_t size, struct page **page)
 	*page = NULL;
 	if (size % PAGE_SIZE == 0 || inode->size == 0)
 		return 0;
-	error = read_cache_page(&inode->data, size >> PAGE_SHIFT, fill,
-	                        EXT2_GFP, page);
+	error = read_cache_page(&inode->data, size >> PAGE_SHIFT,
+	                        ext2_file_fill, EXT2_GFP, page);
 	if (error != 0)
 		return error;
 	lock_page(*page);
@@ -257,7 +257,7 @@ static uint64_t blocks_of(const struct inode *inode, uint64_t size)
 	return (size + inode->fs->block_size - 1) >> inode->fs->block_shift;
 }
 
-static int shrink(struct inode *inode, uint64_t size)
+static int ext2_file_shrink(struct inode *inode, uint64_t size)
 {
 	struct page *page;
 	int error = lock_end(inode, size, &page);
@@ -295,7 +295,7 @@ static int grow(struct inode *inode, uint64_t size)
 	return 0;
 }
 
-static void note_change(struct inode *inode)
+static void ext2_file_note_change(struct inode *inode)
 {
 	inode->modify_time = ext2_time(inode->fs);
 	ext2_inode_update(inode);
@@ -306,10 +306,10 @@ int ext2_set_size(struct inode *inode, uint64_t size)
 	int error = 0;
 
 	if (size < inode->size)
-		error = shrink(inode, size);
+		error = ext2_file_shrink(inode, size);
 	else if (size > inode->size)
 		error = grow(inode, size);
-	note_change(inode);
+	ext2_file_note_change(inode);
 	return error;
 }
 
@@ -329,7 +329,8 @@ int ext2_truncate(struct inode *inode, uint64_t size)
 /* ---- Writing ------------------------------------------------------------------------ */
 
 /* Blocks for SIZE bytes at OFFSET. */
-static int make_room(struct inode *inode, uint64_t offset, size_t size)
+static int ext2_file_make_room(struct inode *inode, uint64_t offset,
+                               size_t size)
 {
 	unsigned int shift = inode->fs->block_shift;
 	uint64_t last = (offset + size - 1) >> shift;
@@ -346,7 +347,8 @@ static int make_room(struct inode *inode, uint64_t offset, size_t size)
 
 /* What a write of SIZE bytes does not cover must be there before; and so must all
  * of a page in the file that may find room for some of its blocks only. */
-static int prepare_page(struct inode *inode, struct page *page, size_t size)
+static int ext2_file_prepare_page(struct inode *inode, struct page *page,
+                                  size_t size)
 {
 	bool in_file = (uint64_t)page->index << PAGE_SHIFT < inode->size;
 	bool in_part = in_file && inode->fs->page_blocks > 1;
@@ -354,7 +356,7 @@ static int prepare_page(struct inode *inode, struct page *page, size_t size)
 
 	if (page_has(page, PG_uptodate) || (size == PAGE_SIZE && !in_part))
 		return 0;
-	error = fill(page);
+	error = ext2_file_fill(page);
 	if (error == 0)
 		page_set(page, PG_uptodate);
 	return error;
@@ -370,9 +372,9 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
 
 	if (error != 0)
 		return error;
-	error = prepare_page(inode, page, size);
+	error = ext2_file_prepare_page(inode, page, size);
 	if (error == 0)
-		error = make_room(inode, offset, size);
+		error = ext2_file_make_room(inode, offset, size);
 	if (error == 0)
 		error = copy_from_caller((char *)page_address(page) +
 		                                 offset % PAGE_SIZE,
@@ -437,7 +439,7 @@ static long write_part(struct inode *inode, uint64_t offset, const char *from,
 		    ext2_free_from(inode, blocks_of(inode, inode->size)) != 0)
 			ext2_error(inode->fs, "inode %u keeps blocks",
 			           inode->number);
-		note_change(inode);
+		ext2_file_note_change(inode);
 	}
 	ext2_unlock(inode->fs, scope);
 	return answer;

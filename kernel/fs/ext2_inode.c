@@ -71,7 +71,7 @@ static struct inode *take_memory(struct ext2 *fs)
 	return &slab->inode[at];
 }
 
-static void give_memory(struct ext2 *fs, struct inode *inode)
+static void ext2_inode_give_memory(struct ext2 *fs, struct inode *inode)
 {
 	struct slab *slab =
 		(struct slab *)ALIGN_DOWN((uintptr_t)inode, PAGE_SIZE);
@@ -224,14 +224,15 @@ static void use(struct inode *inode)
 	inode->fs->busy++;
 }
 
-static void destroy(struct inode *inode)
+static void ext2_inode_destroy(struct inode *inode)
 {
 	if (inode->disk_page != NULL)
 		put_kept_page(inode->disk_page);
-	give_memory(inode->fs, inode);
+	ext2_inode_give_memory(inode->fs, inode);
 }
 
-static int make(struct ext2 *fs, uint32_t number, struct inode **made)
+static int ext2_inode_make(struct ext2 *fs, uint32_t number,
+                           struct inode **made)
 {
 	struct inode *inode = take_memory(fs);
 	int error;
@@ -247,13 +248,13 @@ static int make(struct ext2 *fs, uint32_t number, struct inode **made)
 	inode->number = number;
 	error = hold_disk(inode);
 	if (error != 0)
-		destroy(inode);
+		ext2_inode_destroy(inode);
 	else
 		*made = inode;
 	return error;
 }
 
-static void insert(struct inode *inode)
+static void ext2_inode_insert(struct inode *inode)
 {
 	struct ext2 *fs = inode->fs;
 
@@ -279,15 +280,15 @@ int ext2_inode_get(struct ext2 *fs, uint32_t number, struct inode **inode)
 		*inode = found;
 		return 0;
 	}
-	error = make(fs, number, &found);
+	error = ext2_inode_make(fs, number, &found);
 	if (error != 0)
 		return error;
 	error = read_inode(found);
 	if (error != 0) {
-		destroy(found);
+		ext2_inode_destroy(found);
 		return error;
 	}
-	insert(found);
+	ext2_inode_insert(found);
 	*inode = found;
 	return 0;
 }
@@ -301,13 +302,13 @@ int ext2_inode_new(struct ext2 *fs, uint32_t number, uint16_t mode,
 	*inode = NULL;
 	if (find_cached(fs, number) != NULL)
 		return ext2_error(fs, "inode %u is in use and free", number);
-	error = make(fs, number, &made);
+	error = ext2_inode_make(fs, number, &made);
 	if (error != 0)
 		return error;
 	made->mode = mode;
 	made->modify_time = ext2_time(fs);
 	clear_disk(made);
-	insert(made);
+	ext2_inode_insert(made);
 	*inode = made;
 	return 0;
 }
@@ -323,11 +324,12 @@ static void forget(struct inode *inode)
 	else
 		fs->busy--;
 	fs->inodes--;
-	destroy(inode);
+	ext2_inode_destroy(inode);
 }
 
 /* A reference of block NUMBER of attributes less; *LAST: it had no other. */
-static int drop_reference(struct ext2 *fs, uint32_t number, bool *last)
+static int ext2_inode_drop_reference(struct ext2 *fs, uint32_t number,
+                                     bool *last)
 {
 	struct ext2_xattr_header *header;
 	struct page *page;
@@ -358,7 +360,7 @@ static int drop_attributes(struct inode *inode)
 	if (inode->attributes == 0)
 		return 0;
 	fs->freeing++;
-	error = drop_reference(fs, inode->attributes, &last);
+	error = ext2_inode_drop_reference(fs, inode->attributes, &last);
 	fs->freeing--;
 	if (error == 0 && last)
 		error = ext2_give_block(fs, inode->attributes);

@@ -135,14 +135,14 @@ struct place {
 	struct page *page; /* of the block of numbers; NULL: in the inode */
 };
 
-static void set_number(const struct place *place, uint32_t number)
+static void ext2_map_set_number(const struct place *place, uint32_t number)
 {
 	WRITE_ONCE(*place->slot, number);
 	if (place->page != NULL)
 		filemap_dirty(place->page);
 }
 
-static void leave(const struct place *place)
+static void ext2_map_leave(const struct place *place)
 {
 	if (place->page != NULL)
 		put_page(place->page);
@@ -169,7 +169,7 @@ static int fill_place(struct inode *inode, uint32_t goal, bool numbers,
 		}
 		put_page(page);
 	}
-	set_number(place, number);
+	ext2_map_set_number(place, number);
 	inode->sectors += fs->block_size / 512;
 	return 0;
 }
@@ -207,7 +207,7 @@ static int step_down(struct ext2 *fs, struct place *place, uint32_t index,
 	if (error != 0)
 		return error;
 	*goal = *place->slot + 1;
-	leave(place);
+	ext2_map_leave(place);
 	*place = (struct place){ .slot = numbers + index, .page = page };
 	if (index > 0 && numbers[index - 1] != 0)
 		*goal = numbers[index - 1] + 1;
@@ -236,7 +236,7 @@ int ext2_map_create(struct inode *inode, uint64_t block, uint32_t *number,
 			                   &place, fresh);
 	}
 	*number = error == 0 ? *place.slot : 0;
-	leave(&place);
+	ext2_map_leave(&place);
 	return error;
 }
 
@@ -266,15 +266,15 @@ static int give_place(struct inode *inode, const struct place *place)
 
 	if (error != 0)
 		return error;
-	set_number(place, 0);
+	ext2_map_set_number(place, 0);
 	inode->sectors -= min(inode->sectors, inode->fs->block_size / 512);
 	return 0;
 }
 
 /* Begin with the block of numbers NUMBER, of whose tree (DEPTH deep) the first
  * FIRST blocks are kept. */
-static int enter(struct ext2 *fs, uint32_t number, unsigned int depth,
-                 uint64_t first, struct level *level)
+static int ext2_map_enter(struct ext2 *fs, uint32_t number, unsigned int depth,
+                          uint64_t first, struct level *level)
 {
 	uint64_t span = span_of(fs, depth - 1);
 	int error = ext2_check_block(fs, number);
@@ -319,7 +319,7 @@ static int free_next(struct tree *tree)
 		return leave_level(tree);
 	here->first = 0;
 	if (*place.slot != 0 && below > 0) {
-		error = enter(fs, *place.slot, below, first, here + 1);
+		error = ext2_map_enter(fs, *place.slot, below, first, here + 1);
 		tree->top += error == 0;
 		return error;
 	}
@@ -338,7 +338,7 @@ static int free_tree(struct inode *inode, unsigned int depth, uint64_t first)
 
 	if (*root == 0)
 		return 0;
-	error = enter(inode->fs, *root, depth, first, &tree.level[0]);
+	error = ext2_map_enter(inode->fs, *root, depth, first, &tree.level[0]);
 	if (error != 0)
 		return error;
 	while (tree.top >= 0 && error == 0)

@@ -35,7 +35,7 @@ int ext2_read_blocks(struct ext2 *fs, uint32_t first, unsigned int count,
 	                  count << fs->block_shift);
 }
 
-static void end_write(struct bio *bio)
+static void ext2_meta_end_write(struct bio *bio)
 {
 	struct page *page = bio->page;
 
@@ -60,21 +60,21 @@ int ext2_write_blocks(struct ext2 *fs, uint32_t first, unsigned int count,
 	bio->page = page;
 	bio->offset = offset;
 	bio->bytes = count << fs->block_shift;
-	bio->end_io = end_write;
+	bio->end_io = ext2_meta_end_write;
 	submit_bio(bio);
 	return 0;
 }
 
 /* ---- The mapping ------------------------------------------------------------- */
 
-static int fill(struct page *page)
+static int ext2_meta_fill(struct page *page)
 {
 	struct ext2 *fs = page->mapping->host;
 
 	return ext2_read_blocks(fs, (uint32_t)page->index, 1, page, 0);
 }
 
-static int writepage(struct page *page)
+static int ext2_meta_writepage(struct page *page)
 {
 	struct ext2 *fs = page->mapping->host;
 
@@ -88,7 +88,7 @@ static const struct address_space_ops meta_ops = {
 	.name = "ext2 blocks",
 	.needs_fs = true,
 	.needs_io = true,
-	.writepage = writepage,
+	.writepage = ext2_meta_writepage,
 	.release = filemap_release,
 };
 
@@ -132,16 +132,17 @@ static int get_without_memory(struct ext2 *fs, uint32_t number,
 	int error;
 
 	ext2_squeeze(fs);
-	error = read_cache_page(&fs->meta, number, fill, EXT2_GFP, page);
+	error = read_cache_page(&fs->meta, number, ext2_meta_fill, EXT2_GFP,
+	                        page);
 	if (fs->freeing == 0)
 		return error;
 	while (error == -ENOMEM && fs->reserved > 0) {
 		__free_page(fs->reserve[--fs->reserved]);
-		error = read_cache_page(&fs->meta, number, fill, EXT2_GFP,
-		                        page);
+		error = read_cache_page(&fs->meta, number, ext2_meta_fill,
+		                        EXT2_GFP, page);
 	}
 	if (error == -ENOMEM)
-		error = read_cache_page(&fs->meta, number, fill,
+		error = read_cache_page(&fs->meta, number, ext2_meta_fill,
 		                        EXT2_GFP | __GFP_NOFAIL, page);
 	return error;
 }
@@ -149,7 +150,8 @@ static int get_without_memory(struct ext2 *fs, uint32_t number,
 int ext2_meta_get(struct ext2 *fs, uint32_t number, struct page **page,
                   void *data)
 {
-	int error = read_cache_page(&fs->meta, number, fill, EXT2_GFP, page);
+	int error = read_cache_page(&fs->meta, number, ext2_meta_fill, EXT2_GFP,
+	                            page);
 
 	if (error == -ENOMEM)
 		error = get_without_memory(fs, number, page);

@@ -79,14 +79,15 @@ static int check_is_dir(const struct inode *inode)
 }
 
 /* A call that ends with an error hands out no inode. */
-static void put_back(struct inode **inode)
+static void ext2_name_put_back(struct inode **inode)
 {
 	ext2_inode_put(*inode);
 	*inode = NULL;
 }
 
 /* What NAME is in DIR; the caller puts it. */
-static int find(struct inode *dir, struct name name, struct inode **inode)
+static int ext2_name_find(struct inode *dir, struct name name,
+                          struct inode **inode)
 {
 	uint32_t number;
 	int error = ext2_dir_find(dir, name.text, name.length, &number);
@@ -98,15 +99,15 @@ static int find(struct inode *dir, struct name name, struct inode **inode)
 		return error;
 	error = check_is_dir(*inode);
 	if (error != 0)
-		put_back(inode);
+		ext2_name_put_back(inode);
 	return error;
 }
 
 /* Exchange *INODE, a directory, for what NAME is in it, or for NULL. */
-static int step(struct inode **inode, struct name name)
+static int ext2_name_step(struct inode **inode, struct name name)
 {
 	struct inode *dir = *inode;
-	int error = find(dir, name, inode);
+	int error = ext2_name_find(dir, name, inode);
 
 	ext2_inode_put(dir);
 	return error;
@@ -131,13 +132,13 @@ static int find_parent(struct ext2 *fs, const char *path, struct inode **dir,
 	if (error == 0)
 		error = next_name(&path, name);
 	while (error == 0 && *path != '\0') {
-		error = step(dir, *name);
+		error = ext2_name_step(dir, *name);
 		if (error != 0)
 			return error;
 		error = next_name(&path, name);
 	}
 	if (error != 0)
-		put_back(dir);
+		ext2_name_put_back(dir);
 	return error;
 }
 
@@ -147,7 +148,7 @@ static int open_path(struct ext2 *fs, const char *path, struct inode **inode)
 	int error = find_parent(fs, path, inode, &name);
 
 	if (error == 0 && name.length > 0)
-		error = step(inode, name);
+		error = ext2_name_step(inode, name);
 	return error;
 }
 
@@ -246,7 +247,7 @@ static int make_inode(struct inode *dir, uint16_t mode, struct inode **inode)
 	if (is_dir)
 		error = ext2_dir_make(*inode, dir->number);
 	if (error != 0)
-		put_back(inode);
+		ext2_name_put_back(inode);
 	return error;
 }
 
@@ -267,7 +268,7 @@ static int make_named(struct inode *dir, struct name name, uint16_t mode,
 		return error;
 	error = ext2_dir_add(dir, name.text, name.length, *inode);
 	if (error != 0) {
-		put_back(inode);
+		ext2_name_put_back(inode);
 		return error;
 	}
 	(*inode)->links = is_dir ? 2 : 1;
@@ -277,20 +278,21 @@ static int make_named(struct inode *dir, struct name name, uint16_t mode,
 	return 0;
 }
 
-static int create(struct inode *dir, struct name name, struct inode **inode)
+static int ext2_name_create(struct inode *dir, struct name name,
+                            struct inode **inode)
 {
 	int error;
 
 	if (name.length == 0 || name.is_dir)
 		return -EISDIR;
-	error = find(dir, name, inode);
+	error = ext2_name_find(dir, name, inode);
 	if (error == -ENOENT)
 		return make_named(dir, name, NEW_FILE, inode);
 	if (error != 0)
 		return error;
 	error = ext2_check_file(*inode);
 	if (error != 0)
-		put_back(inode);
+		ext2_name_put_back(inode);
 	return error;
 }
 
@@ -307,7 +309,7 @@ int ext2_create(struct ext2 *fs, const char *path, struct inode **inode)
 	scope = ext2_lock(fs);
 	error = find_parent(fs, path, &dir, &name);
 	if (error == 0) {
-		error = create(dir, name, &made);
+		error = ext2_name_create(dir, name, &made);
 		ext2_inode_put(dir);
 	}
 	ext2_unlock(fs, scope);
@@ -397,7 +399,7 @@ static int remove_from(struct inode *dir, struct name name, remover remove)
 	if (error == 0 && (name.length == 0 || is_dots(name)))
 		error = -EBUSY;
 	if (error == 0)
-		error = find(dir, name, &inode);
+		error = ext2_name_find(dir, name, &inode);
 	if (error != 0)
 		return error;
 	error = ext2_may_change(inode, kept);

@@ -97,8 +97,8 @@ uint32_t ext2_time(const struct ext2 *fs)
 /* ---- Is it a superblock? -------------------------------------------------- */
 
 /* NULL, or what is wrong with the sizes of SUPER. */
-static const char *check_sizes(const struct ext2_super_block *super,
-                               uint64_t bytes)
+static const char *ext2_super_check_sizes(const struct ext2_super_block *super,
+                                          uint64_t bytes)
 {
 	uint32_t block = 1024U << (super->log_block_size & 3);
 
@@ -169,7 +169,8 @@ static int check_super(struct ext2 *fs, const struct ext2_super_block *super)
 		pr_err("ext2: %s: not supported: %s\n", name, why);
 		return -EINVAL;
 	}
-	wrong = check_sizes(super, fs->device->sectors * SECTOR_SIZE);
+	wrong = ext2_super_check_sizes(super,
+	                               fs->device->sectors * SECTOR_SIZE);
 	if (wrong == NULL)
 		wrong = check_counts(super);
 	if (wrong != NULL) {
@@ -418,7 +419,7 @@ static int check_root(struct ext2 *fs)
 }
 
 /* A file system that is refused stays as it was. */
-static int read_all(struct ext2 *fs)
+static int ext2_super_read_all(struct ext2 *fs)
 {
 	int error = read_first(fs);
 
@@ -437,7 +438,7 @@ static int read_all(struct ext2 *fs)
 	return begin_writing(fs);
 }
 
-static struct ext2 *make(struct block_device *device, bool read_only)
+static struct ext2 *ext2_super_make(struct block_device *device, bool read_only)
 {
 	struct ext2 *fs = (struct ext2 *)get_zeroed_page(GFP_KERNEL);
 
@@ -459,7 +460,7 @@ static struct ext2 *make(struct block_device *device, bool read_only)
 	return fs;
 }
 
-static void destroy(struct ext2 *fs)
+static void ext2_super_destroy(struct ext2 *fs)
 {
 	ext2_inodes_end(fs);
 	if (fs->super != NULL)
@@ -494,17 +495,17 @@ static void begin_sharing(struct ext2 *fs)
 /* DEVICE is the caller's alone. */
 static int mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
-	struct ext2 *made = make(device, read_only);
+	struct ext2 *made = ext2_super_make(device, read_only);
 	unsigned int scope;
 	int error;
 
 	if (made == NULL)
 		return -ENOMEM;
 	scope = ext2_lock(made);
-	error = read_all(made);
+	error = ext2_super_read_all(made);
 	ext2_unlock(made, scope);
 	if (error != 0) {
-		destroy(made);
+		ext2_super_destroy(made);
 		return error;
 	}
 	begin_sharing(made);
@@ -579,7 +580,7 @@ int ext2_unmount(struct ext2 *fs)
 	if (error == -EBUSY)
 		return error;
 	unregister_writeback_source(&fs->source);
-	destroy(fs);
+	ext2_super_destroy(fs);
 	bd_release(device);
 	return error;
 }

@@ -51,7 +51,7 @@ static void print(const char *format, ...)
 	console_write_to("serial", line, (size_t)length);
 }
 
-static void print_step(unsigned int step, const char *text)
+static void replay_print_step(unsigned int step, const char *text)
 {
 	print("replay: step %u: %s\n", step, text);
 }
@@ -64,7 +64,7 @@ void replay_main(const void *data, size_t size)
 	/* Refused calls are reported, and there will be many. */
 	log_set_console_level(LOG_CRIT);
 	if (data != NULL)
-		sequence_run(data, size, print_step, &result);
+		sequence_run(data, size, replay_print_step, &result);
 	sequence_verdict(&result, verdict, sizeof(verdict));
 	print("replay: %s\n", verdict);
 	selftest_end_machine(result.wrong == NULL);

@@ -361,8 +361,8 @@ static const struct test_case *last_case(void)
 }
 
 /* The word of LENGTH characters is "suite" or "suite.case". */
-static bool word_names(const char *word, size_t length,
-                       const struct test_case *test)
+static bool selftest_word_names(const char *word, size_t length,
+                                const struct test_case *test)
 {
 	size_t suite = strlen(test->suite);
 	size_t name = strlen(test->name);
@@ -390,13 +390,13 @@ bool selftest_names(const char *filter, const struct test_case *test)
 		word += except;
 		for (end = word; *end != '\0' && *end != ','; end++)
 			;
-		if (word_names(word, (size_t)(end - word), test))
+		if (selftest_word_names(word, (size_t)(end - word), test))
 			named = !except;
 	}
 	return named;
 }
 
-static bool begins_suite(const struct test_case *test)
+static bool selftest_begins_suite(const struct test_case *test)
 {
 	return test == first_case() || strcmp(test->suite, test[-1].suite) != 0;
 }
@@ -420,7 +420,8 @@ static unsigned int suite_count(const char *filter)
 
 	for (const struct test_case *test = first_case(); test < last_case();
 	     test++)
-		suites += begins_suite(test) && suite_size(test, filter) > 0;
+		suites += selftest_begins_suite(test) &&
+		          suite_size(test, filter) > 0;
 	return suites;
 }
 
@@ -489,9 +490,10 @@ static bool is_over(bool (*ended)(void), struct selftest_result *total)
 }
 
 /* NUMBER of OF suites. */
-static void run_suite(const struct test_case *first, unsigned int number,
-                      unsigned int of, const char *filter, bool (*ended)(void),
-                      struct selftest_result *total)
+static void selftest_run_suite(const struct test_case *first,
+                               unsigned int number, unsigned int of,
+                               const char *filter, bool (*ended)(void),
+                               struct selftest_result *total)
 {
 	struct selftest_result result = { 0 };
 	unsigned long events = count_events();
@@ -525,10 +527,10 @@ static void run_suites(const char *filter, unsigned int suites,
 
 	for (const struct test_case *test = first_case(); test < last_case();
 	     test++) {
-		if (begins_suite(test) && suite_size(test, filter) > 0 &&
-		    !result->ended)
-			run_suite(test, ++number, suites, filter, ended,
-			          result);
+		if (selftest_begins_suite(test) &&
+		    suite_size(test, filter) > 0 && !result->ended)
+			selftest_run_suite(test, ++number, suites, filter,
+			                   ended, result);
 	}
 }
 

@@ -31,7 +31,7 @@
 
 /* ---- Showing ------------------------------------------------------------ */
 
-static void show(const struct line *line, const char *text, size_t size)
+static void line_show(const struct line *line, const char *text, size_t size)
 {
 	if (size > 0)
 		line->hooks->write(text, size);
@@ -39,7 +39,7 @@ static void show(const struct line *line, const char *text, size_t size)
 
 static void show_string(const struct line *line, const char *text)
 {
-	show(line, text, strlen(text));
+	line_show(line, text, strlen(text));
 }
 
 static void show_repeated(const struct line *line, char c, unsigned int count)
@@ -48,7 +48,7 @@ static void show_repeated(const struct line *line, char c, unsigned int count)
 
 	count = min(count, (unsigned int)sizeof(row));
 	memset(row, c, count);
-	show(line, row, count);
+	line_show(line, row, count);
 }
 
 /* Columns that the text has. */
@@ -80,7 +80,7 @@ static void redraw(struct line *line)
 	blanks = line->shown > visible ? line->shown - visible : 0;
 	show_string(line, "\r");
 	show_string(line, line->prompt);
-	show(line, line->text + line->offset, visible);
+	line_show(line, line->text + line->offset, visible);
 	show_repeated(line, ' ', blanks);
 	show_repeated(line, '\b',
 	              visible + blanks - (line->cursor - line->offset));
@@ -126,7 +126,7 @@ static bool fits_behind_shown(const struct line *line, unsigned int count)
 }
 
 /* Insert TEXT at the cursor.  False: there is no room, and nothing is done. */
-static bool insert(struct line *line, const char *text, unsigned int count)
+static bool line_insert(struct line *line, const char *text, unsigned int count)
 {
 	bool at_end = line->cursor == line->length;
 	char *gap = line->text + line->cursor;
@@ -138,7 +138,7 @@ static bool insert(struct line *line, const char *text, unsigned int count)
 	line->length += count;
 	line->cursor += count;
 	if (at_end && fits_behind_shown(line, count)) {
-		show(line, text, count);
+		line_show(line, text, count);
 		line->shown += count;
 	} else {
 		redraw(line);
@@ -158,7 +158,7 @@ static void replace_text(struct line *line, const char *text)
 	redraw(line);
 }
 
-static void move_to(struct line *line, unsigned int cursor)
+static void line_move_to(struct line *line, unsigned int cursor)
 {
 	line->cursor = cursor;
 	redraw(line);
@@ -196,7 +196,7 @@ static char *history_line(struct line *line, unsigned int back)
 	return line->history[(line->entered - back) % LINE_HISTORY];
 }
 
-static void remember(struct line *line)
+static void line_remember(struct line *line)
 {
 	if (line->length == 0)
 		return;
@@ -317,7 +317,7 @@ static void list_matches(struct line *line, const struct completion *completion)
 	redraw(line);
 }
 
-static void complete(struct line *line)
+static void line_complete(struct line *line)
 {
 	struct completion completion = { .first = NULL };
 	bool again = line->tab;
@@ -329,8 +329,8 @@ static void complete(struct line *line)
 	if (completion.matches == 0)
 		return;
 	if (completion.common > completion.typed)
-		(void)insert(line, completion.first + completion.typed,
-		             completion.common - completion.typed);
+		(void)line_insert(line, completion.first + completion.typed,
+		                  completion.common - completion.typed);
 	else if (completion.matches > 1 && again)
 		list_matches(line, &completion);
 	else
@@ -338,19 +338,19 @@ static void complete(struct line *line)
 	/* A command is followed by something; a flag perhaps by a |. */
 	if (completion.matches == 1 && completion.start == 0 &&
 	    line->cursor == line->length)
-		(void)insert(line, " ", 1);
+		(void)line_insert(line, " ", 1);
 }
 
 /* ---- Keys --------------------------------------------------------------- */
 
-static enum line_event enter(struct line *line)
+static enum line_event line_enter(struct line *line)
 {
 	if (line->cursor != line->length)
-		move_to(line, line->length);
+		line_move_to(line, line->length);
 	show_string(line, "\n");
 	if (line->lost > 0)
 		return LINE_TOO_LONG;
-	remember(line);
+	line_remember(line);
 	return LINE_ENTERED;
 }
 
@@ -373,26 +373,26 @@ static void move_key(struct line *line, int key)
 	case KEY_LEFT:
 	case CONTROL('B'):
 		if (line->cursor > 0)
-			move_to(line, line->cursor - 1);
+			line_move_to(line, line->cursor - 1);
 		break;
 	case KEY_RIGHT:
 	case CONTROL('F'):
 		if (line->cursor < line->length)
-			move_to(line, line->cursor + 1);
+			line_move_to(line, line->cursor + 1);
 		break;
 	case KEY_HOME:
 	case CONTROL('A'):
-		move_to(line, 0);
+		line_move_to(line, 0);
 		break;
 	case KEY_END:
 	case CONTROL('E'):
-		move_to(line, line->length);
+		line_move_to(line, line->length);
 		break;
 	case META('b'):
-		move_to(line, word_back(line));
+		line_move_to(line, word_back(line));
 		break;
 	case META('f'):
-		move_to(line, word_ahead(line));
+		line_move_to(line, word_ahead(line));
 		break;
 	default:
 		break;
@@ -421,8 +421,8 @@ static void delete_key(struct line *line, int key)
 		cut_and_keep(line, word_back(line), line->cursor);
 		break;
 	case CONTROL('Y'):
-		(void)insert(line, line->killed,
-		             (unsigned int)strlen(line->killed));
+		(void)line_insert(line, line->killed,
+		                  (unsigned int)strlen(line->killed));
 		break;
 	default:
 		break;
@@ -449,7 +449,7 @@ static void edit_key(struct line *line, int key)
 	char c = (char)key;
 
 	if (key >= ' ' && key < 0x7f) {
-		line->lost += !insert(line, &c, 1);
+		line->lost += !line_insert(line, &c, 1);
 	} else if (key == CONTROL('L')) {
 		clear_screen(line);
 	} else {
@@ -462,12 +462,12 @@ static void edit_key(struct line *line, int key)
 enum line_event line_key(struct line *line, int key)
 {
 	if (key == '\t') {
-		complete(line);
+		line_complete(line);
 		return LINE_MORE;
 	}
 	line->tab = false;
 	if (key == '\n')
-		return enter(line);
+		return line_enter(line);
 	if (key == CONTROL('C'))
 		return give_up(line);
 	edit_key(line, key);

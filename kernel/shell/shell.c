@@ -381,7 +381,7 @@ unsigned long shell_lines(void)
 }
 
 /* Read a whole line; it is in line.text.  False: there is nothing to run. */
-static bool read_line(void)
+static bool shell_read_line(void)
 {
 	enum line_event event = LINE_MORE;
 
@@ -423,7 +423,7 @@ void shell_run(void)
 	line_init(&line, &hooks, PROMPT);
 	console_printf("Type 'help' for the commands.\n");
 	for (;;) {
-		if (read_line()) {
+		if (shell_read_line()) {
 			lines_read++;
 			run_in_foreground(line.text);
 		}

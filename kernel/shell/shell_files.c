@@ -17,7 +17,7 @@
 
 /* ---- Errors --------------------------------------------------------------- */
 
-static const char *error_text(int error)
+static const char *shell_files_error_text(int error)
 {
 	static const struct {
 		int error;
@@ -52,11 +52,11 @@ static const char *error_text(int error)
 }
 
 /* Say so if WHAT has failed with ERROR.  Returns 0, for the shell. */
-static int report(const char *what, int error)
+static int shell_files_report(const char *what, int error)
 {
 	if (error != 0)
-		console_printf("%s: %s (%d)\n", what, error_text(error),
-		               -error);
+		console_printf("%s: %s (%d)\n", what,
+		               shell_files_error_text(error), -error);
 	return 0;
 }
 
@@ -64,7 +64,7 @@ static int report(const char *what, int error)
 static struct ext2 *need_files(const char *command)
 {
 	if (files() == NULL)
-		report(command, -ENODEV);
+		shell_files_report(command, -ENODEV);
 	return files();
 }
 
@@ -114,14 +114,15 @@ static void list_name(const struct ext2_name *name, bool with_inode)
 	}
 	error = ext2_open_number(files(), name->inode, &inode);
 	if (error != 0) {
-		report(name->text, error);
+		shell_files_report(name->text, error);
 		return;
 	}
 	print_long(inode, name->text);
 	ext2_close(inode);
 }
 
-static int list(struct inode *inode, const char *path, bool with_inode)
+static int shell_files_list(struct inode *inode, const char *path,
+                            bool with_inode)
 {
 	struct ext2_name name;
 	uint64_t position = 0;
@@ -156,15 +157,15 @@ static int run_ls(int argc, char **argv)
 		return 0;
 	error = ext2_open(files(), path, &inode);
 	if (error == 0) {
-		error = list(inode, path, with_inode);
+		error = shell_files_list(inode, path, with_inode);
 		ext2_close(inode);
 	}
-	return report(path, error);
+	return shell_files_report(path, error);
 }
 
 /* ---- cat, write ---------------------------------------------------------------- */
 
-static void print_bytes(const char *bytes, size_t size)
+static void shell_files_print_bytes(const char *bytes, size_t size)
 {
 	char line[PART + 1];
 
@@ -194,15 +195,15 @@ static int run_cat(int argc, char **argv)
 		return 0;
 	error = ext2_open(files(), argv[1], &inode);
 	if (error != 0)
-		return report(argv[1], error);
+		return shell_files_report(argv[1], error);
 	do {
 		done = ext2_read(inode, at, bytes, sizeof(bytes));
 		if (done > 0)
-			print_bytes(bytes, (size_t)done);
+			shell_files_print_bytes(bytes, (size_t)done);
 		at += done > 0 ? (uint64_t)done : 0;
 	} while (done > 0 && !shell_interrupted());
 	ext2_close(inode);
-	return report(argv[1], done < 0 ? (int)done : 0);
+	return shell_files_report(argv[1], done < 0 ? (int)done : 0);
 }
 
 static int write_text(const char *path, const char *text)
@@ -223,7 +224,7 @@ static int write_text(const char *path, const char *text)
 	return error;
 }
 
-static int run_write(int argc, char **argv)
+static int shell_files_run_write(int argc, char **argv)
 {
 	char text[LINE_SIZE + 1]; /* and a newline */
 	size_t length;
@@ -236,7 +237,7 @@ static int run_write(int argc, char **argv)
 	length = strlen(text);
 	text[length] = '\n';
 	text[length + 1] = '\0';
-	return report(argv[1], write_text(argv[1], text));
+	return shell_files_report(argv[1], write_text(argv[1], text));
 }
 
 /* ---- Names ------------------------------------------------------------------------- */
@@ -252,27 +253,27 @@ static int run_rm(int argc, char **argv)
 	error = ext2_unlink(files(), argv[1]);
 	if (error == -EISDIR)
 		error = ext2_rmdir(files(), argv[1]);
-	return report(argv[1], error);
+	return shell_files_report(argv[1], error);
 }
 
-static int run_mkdir(int argc, char **argv)
+static int shell_files_run_mkdir(int argc, char **argv)
 {
 	if (argc != 2)
 		return -EINVAL;
 	if (need_files(argv[0]) == NULL)
 		return 0;
-	return report(argv[1], ext2_mkdir(files(), argv[1]));
+	return shell_files_report(argv[1], ext2_mkdir(files(), argv[1]));
 }
 
 /* ---- The whole -------------------------------------------------------------------- */
 
-static int run_sync(int argc, char **argv)
+static int shell_files_run_sync(int argc, char **argv)
 {
 	if (argc > 1)
 		return -EINVAL;
 	if (need_files(argv[0]) == NULL)
 		return 0;
-	return report(argv[0], ext2_sync(files()));
+	return shell_files_report(argv[0], ext2_sync(files()));
 }
 
 static int run_df(int argc, char **argv)
@@ -312,7 +313,7 @@ static int show_mount(const char *command)
 	return 0;
 }
 
-static int run_mount(int argc, char **argv)
+static int shell_files_run_mount(int argc, char **argv)
 {
 	bool read_only = argc == 3 && strcmp(argv[2], "ro") == 0;
 	struct block_device *device;
@@ -326,28 +327,30 @@ static int run_mount(int argc, char **argv)
 		console_printf("%s: no such disk or partition\n", argv[1]);
 		return 0;
 	}
-	return report(argv[1], files_mount(device, read_only));
+	return shell_files_report(argv[1], files_mount(device, read_only));
 }
 
 static int run_umount(int argc, char **argv)
 {
 	if (argc > 1)
 		return -EINVAL;
-	return report(argv[0], files_unmount());
+	return shell_files_report(argv[0], files_unmount());
 }
 
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("ls", "[-l] [PATH]", run_ls, NULL,
 	              "names in a directory; -l: mode, links, size, inode"),
 	SHELL_COMMAND("cat", "PATH", run_cat, NULL, "what is in a file"),
-	SHELL_COMMAND("write", "PATH [WORD ...]", run_write, NULL,
+	SHELL_COMMAND("write", "PATH [WORD ...]", shell_files_run_write, NULL,
 	              "make it a file of one line"),
 	SHELL_COMMAND("rm", "PATH", run_rm, NULL,
 	              "remove a file or an empty directory"),
-	SHELL_COMMAND("mkdir", "PATH", run_mkdir, NULL, "a new directory"),
-	SHELL_COMMAND("sync", "", run_sync, NULL, "everything to the disk"),
+	SHELL_COMMAND("mkdir", "PATH", shell_files_run_mkdir, NULL,
+	              "a new directory"),
+	SHELL_COMMAND("sync", "", shell_files_run_sync, NULL,
+	              "everything to the disk"),
 	SHELL_COMMAND("df", "", run_df, NULL, "how full it is"),
-	SHELL_COMMAND("mount", "[DEVICE [ro]]", run_mount, NULL,
+	SHELL_COMMAND("mount", "[DEVICE [ro]]", shell_files_run_mount, NULL,
 	              "what is mounted; mount it"),
 	SHELL_COMMAND("umount", "", run_umount, NULL,
 	              "let go of it, everything written"),

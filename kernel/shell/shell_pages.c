@@ -218,7 +218,7 @@ static void print_block(const struct page *page, unsigned int order)
 	             exclusive != NULL ? exclusive : page_address(page));
 }
 
-static int run_alloc(int argc, char **argv)
+static int shell_pages_run_alloc(int argc, char **argv)
 {
 	bool has_order = argc > 2 && is_number(argv[argc - 1]);
 	uint64_t order = 0;
@@ -245,7 +245,7 @@ static int run_alloc(int argc, char **argv)
 }
 
 /* Single pages until NULL: what is left then is what the mask may not have. */
-static int run_drain(int argc, char **argv)
+static int shell_pages_run_drain(int argc, char **argv)
 {
 	unsigned long pages = 0;
 	struct page *page;
@@ -289,7 +289,7 @@ static void free_all(void)
 }
 
 /* The page that ARGV[1] names, or a message and NULL. */
-static struct page *find_page(char *const *argv)
+static struct page *shell_pages_find_page(char *const *argv)
 {
 	uint64_t pfn;
 	struct page *page;
@@ -303,7 +303,7 @@ static struct page *find_page(char *const *argv)
 	return page;
 }
 
-static int run_free(int argc, char **argv)
+static int shell_pages_run_free(int argc, char **argv)
 {
 	struct page *page;
 
@@ -315,7 +315,7 @@ static int run_free(int argc, char **argv)
 		free_all();
 		return 0;
 	}
-	page = find_page(argv);
+	page = shell_pages_find_page(argv);
 	if (page == NULL)
 		return 0;
 	if (shell_let_go(page) != NULL)
@@ -354,7 +354,7 @@ static void print_exclusive_page(const struct page *page)
 		             receiver == NULL ? "?" : receiver->name);
 }
 
-static int run_owner(int argc, char **argv)
+static int shell_pages_run_owner(int argc, char **argv)
 {
 	const struct page *page;
 	unsigned long pfn;
@@ -363,7 +363,7 @@ static int run_owner(int argc, char **argv)
 
 	if (argc != 2)
 		return -EINVAL;
-	page = find_page(argv);
+	page = shell_pages_find_page(argv);
 	if (page == NULL)
 		return 0;
 	pfn = page_to_pfn(page);
@@ -439,7 +439,7 @@ static void print_owners(struct node *node)
 		console_printf("and %u more\n", rows.count - OWNERS_SHOWN);
 }
 
-static int run_exclusive(int argc, char **argv __unused)
+static int shell_pages_run_exclusive(int argc, char **argv __unused)
 {
 	struct node *node = page_alloc_node();
 	const struct exclusive_pool *pool = &node->pool;
@@ -466,16 +466,17 @@ static int run_exclusive(int argc, char **argv __unused)
 }
 
 static const struct shell_command commands[] = {
-	SHELL_COMMAND("alloc", "FLAGS [ORDER]", run_alloc, shell_flag_candidate,
-	              "take 2^ORDER pages"),
-	SHELL_COMMAND("drain", "FLAGS", run_drain, shell_flag_candidate,
-	              "take single pages until NULL"),
-	SHELL_COMMAND("free", "PFN|all", run_free, free_candidate,
+	SHELL_COMMAND("alloc", "FLAGS [ORDER]", shell_pages_run_alloc,
+	              shell_flag_candidate, "take 2^ORDER pages"),
+	SHELL_COMMAND("drain", "FLAGS", shell_pages_run_drain,
+	              shell_flag_candidate, "take single pages until NULL"),
+	SHELL_COMMAND("free", "PFN|all", shell_pages_run_free, free_candidate,
 	              "give back what 'alloc' took"),
 	SHELL_COMMAND("gfp", "[FLAGS]", run_gfp, shell_flag_candidate,
 	              "explain a mask; all flags"),
-	SHELL_COMMAND("owner", "PFN", run_owner, NULL, "who has a page"),
-	SHELL_COMMAND("exclusive", "", run_exclusive, NULL,
+	SHELL_COMMAND("owner", "PFN", shell_pages_run_owner, NULL,
+	              "who has a page"),
+	SHELL_COMMAND("exclusive", "", shell_pages_run_exclusive, NULL,
 	              "parked pool, owners, windows"),
 };
 

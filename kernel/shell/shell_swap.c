@@ -30,7 +30,7 @@
 
 /* ---- swapon, swapoff, swaps ------------------------------------------------ */
 
-static const char *error_text(int error)
+static const char *shell_swap_error_text(int error)
 {
 	switch (error) {
 	case -EBUSY:
@@ -64,7 +64,7 @@ static struct swap_device *find_device(const char *command, const char *name)
 	return device;
 }
 
-static int run_swapon(int argc, char **argv)
+static int shell_swap_run_swapon(int argc, char **argv)
 {
 	struct swap_device *device;
 	uint64_t priority = 0;
@@ -81,11 +81,12 @@ static int run_swapon(int argc, char **argv)
 	error = swapon(device, argc == 3 ? (int)priority : -1, &why);
 	if (error != 0)
 		console_printf("swapon: %s: %s\n", argv[1],
-		               why != NULL ? why : error_text(error));
+		               why != NULL ? why
+		                           : shell_swap_error_text(error));
 	return 0;
 }
 
-static int run_swapoff(int argc, char **argv)
+static int shell_swap_run_swapoff(int argc, char **argv)
 {
 	struct swap_device *device;
 	int error;
@@ -97,7 +98,8 @@ static int run_swapoff(int argc, char **argv)
 		return 0;
 	error = swapoff(device);
 	if (error != 0)
-		console_printf("swapoff: %s: %s\n", argv[1], error_text(error));
+		console_printf("swapoff: %s: %s\n", argv[1],
+		               shell_swap_error_text(error));
 	return 0;
 }
 
@@ -155,7 +157,7 @@ static int run_create(uint64_t pages)
 	if (shell_was_killed())
 		return 0;
 	if (shell_object(id)->memory == NULL)
-		console_printf("anon: %s\n", error_text(-ENOMEM));
+		console_printf("anon: %s\n", shell_swap_error_text(-ENOMEM));
 	else
 		console_printf("object %u: %llu pages\n", id,
 		               (unsigned long long)pages);
@@ -180,7 +182,7 @@ static void run_fill(unsigned int id, uint64_t seed)
 		return;
 	console_printf("object %u: %lu of %lu pages filled%s%s\n", id, done,
 	               pages, error == 0 ? "" : ": ",
-	               error == 0 ? "" : error_text(error));
+	               error == 0 ? "" : shell_swap_error_text(error));
 }
 
 static void run_verify(unsigned int id)
@@ -217,7 +219,7 @@ static void run_out(unsigned int id)
 	console_printf("object %u: %lu of %lu pages in memory%s%s\n", id,
 	               anon_object_usage(shell_object(id)->memory).resident,
 	               pages, error == 0 ? "" : ": ",
-	               error == 0 ? "" : error_text(error));
+	               error == 0 ? "" : shell_swap_error_text(error));
 }
 
 static void run_drop(unsigned int id)
@@ -388,9 +390,9 @@ static int run_oom_score_adj(int argc, char **argv)
 /* ---- The table --------------------------------------------------------------------- */
 
 static const struct shell_command commands[] = {
-	SHELL_COMMAND("swapon", "DEVICE [PRIORITY]", run_swapon, NULL,
-	              "swap to a disk or partition"),
-	SHELL_COMMAND("swapoff", "DEVICE", run_swapoff, NULL,
+	SHELL_COMMAND("swapon", "DEVICE [PRIORITY]", shell_swap_run_swapon,
+	              NULL, "swap to a disk or partition"),
+	SHELL_COMMAND("swapoff", "DEVICE", shell_swap_run_swapoff, NULL,
 	              "bring everything back from there"),
 	SHELL_COMMAND("swaps", "", run_swaps, NULL,
 	              "what is swapped to (/proc/swaps)"),

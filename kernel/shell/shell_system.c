@@ -142,7 +142,7 @@ static const char *what_it_does(const struct thread *thread, bool is_self)
 	return state_name(thread->state);
 }
 
-static void print_thread(struct thread *thread, void *data)
+static void shell_system_print_thread(struct thread *thread, void *data)
 {
 	const struct thread *shown = data;
 	struct thread *self = current_thread();
@@ -188,8 +188,8 @@ static int run_ps(int argc, char **argv __unused)
 	               "thread", "prio", "ms", "switches", "preempt", "owned",
 	               "stack", "state or wait");
 	/* The first thread was not created, and is not visited. */
-	print_thread(self, NULL);
-	thread_visit(print_thread, self);
+	shell_system_print_thread(self, NULL);
+	thread_visit(shell_system_print_thread, self);
 	console_fold(
 		2,
 		"idle: %llu ms; threads that have ended: %llu ms; all since "
@@ -232,7 +232,7 @@ static int run_stacks(int argc, char **argv __unused)
 
 /* ---- log ------------------------------------------------------------------ */
 
-static void print_line(const char *line, void *data __unused)
+static void shell_system_print_line(const char *line, void *data __unused)
 {
 	if (!shell_interrupted())
 		console_fold(15, "%s", line);
@@ -246,7 +246,7 @@ static int run_log(int argc, char **argv)
 		return -EINVAL;
 	if (argc == 2 && shell_number(argv[1], "log", 1, LOG_SIZE, &count) != 0)
 		return 0;
-	log_visit((unsigned int)count, print_line, NULL);
+	log_visit((unsigned int)count, shell_system_print_line, NULL);
 	return 0;
 }
 

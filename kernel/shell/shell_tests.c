@@ -198,7 +198,7 @@ static void fault_opcode(void)
 }
 
 /* Write LENGTH bytes; who calls it says how many there are. */
-static __noinline void fill(volatile uint8_t *bytes, size_t length)
+static __noinline void shell_tests_fill(volatile uint8_t *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
 		bytes[i] = 0x5a;
@@ -209,7 +209,7 @@ static void fault_smash(void)
 {
 	uint8_t array[24];
 
-	fill(array, sizeof(array) + 16 + zero);
+	shell_tests_fill(array, sizeof(array) + 16 + zero);
 }
 
 static void fault_assert(void)
@@ -275,7 +275,7 @@ static __noinline void fault_free_twice(void)
 	__free_page(page);
 }
 
-static void touch(void *address)
+static void shell_tests_touch(void *address)
 {
 	*(volatile uint8_t *)address = 1;
 }
@@ -304,7 +304,7 @@ static void fault_intrude(void (*intruder)(void *page))
 static void touch_with_lock(void *address)
 {
 	spin_lock(&fault_spinlock);
-	touch(address);
+	shell_tests_touch(address);
 	spin_unlock(&fault_spinlock);
 }
 
@@ -314,7 +314,7 @@ static void touch_with_mutex(void *address)
 
 	mutex_init(&mutex, "fault_mutex");
 	mutex_lock(&mutex);
-	touch(address);
+	shell_tests_touch(address);
 	mutex_unlock(&mutex);
 }
 
@@ -323,7 +323,7 @@ static void touch_with_page_lock(void *address)
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
 
 	lock_page(page);
-	touch(address);
+	shell_tests_touch(address);
 	unlock_page(page);
 	__free_page(page);
 }
@@ -333,7 +333,7 @@ static void touch_with_pin(void *address)
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
 
 	if (pin_page(page) == 0) {
-		touch(address);
+		shell_tests_touch(address);
 		put_page(page);
 	}
 	__free_page(page);
@@ -343,7 +343,7 @@ static void touch_with_scope(void *address)
 {
 	unsigned int scope = memalloc_nofs_save();
 
-	touch(address);
+	shell_tests_touch(address);
 	memalloc_nofs_restore(scope);
 }
 
@@ -355,7 +355,7 @@ static void touch_with_claim(void *address)
 	for (unsigned int i = 0; (device = block_device_at(i)) != NULL; i++) {
 		if (bd_claim(device) != 0)
 			continue;
-		touch(address);
+		shell_tests_touch(address);
 		bd_release(device);
 		return;
 	}
@@ -367,7 +367,7 @@ static void touch_with_bio(void *address)
 
 	if (bio == NULL)
 		return;
-	touch(address);
+	shell_tests_touch(address);
 	bio_put(bio);
 }
 
@@ -383,7 +383,7 @@ static void touch_after_all(void *address)
 	touch_with_scope(&own);
 	touch_with_claim(&own);
 	touch_with_bio(&own);
-	touch(address);
+	shell_tests_touch(address);
 }
 
 /* The shell touches a page that it has released: it is ended, and started
@@ -397,12 +397,12 @@ static void fault_release(void)
 		return;
 	}
 	exclusive_release(page);
-	touch(page);
+	shell_tests_touch(page);
 }
 
 static bool touch_and_refuse(const struct fault *fault __unused, void *page)
 {
-	touch(page);
+	shell_tests_touch(page);
 	return false;
 }
 
@@ -419,7 +419,7 @@ static void fault_nested(void)
 		return;
 	}
 	exclusive_release(expect.data);
-	fault_catch(&expect, touch, (void *)zero);
+	fault_catch(&expect, shell_tests_touch, (void *)zero);
 }
 
 /* The next timer interrupt touches it: a handler that intrudes is a panic. */
@@ -431,7 +431,7 @@ static void fault_handler(void)
 		console_printf("panic: no exclusive page to touch\n");
 		return;
 	}
-	pit_set_listener(touch, page);
+	pit_set_listener(shell_tests_touch, page);
 	thread_sleep(1000000);
 }
 
@@ -459,7 +459,7 @@ static const struct {
 	{ "divide", fault_divide, NULL },
 	{ "opcode", fault_opcode, NULL },
 	{ "assert", fault_assert, NULL },
-	{ "intrude", NULL, touch },
+	{ "intrude", NULL, shell_tests_touch },
 	{ "intrude-lock", NULL, touch_with_lock },
 	{ "intrude-mutex", NULL, touch_with_mutex },
 	{ "intrude-page-lock", NULL, touch_with_page_lock },

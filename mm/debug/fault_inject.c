@@ -136,7 +136,8 @@ static bool attr_is_due(struct fault_attr *attr, unsigned int order)
 
 /* ---- The question ---------------------------------------------------------------- */
 
-static void report(const struct fault_attr *attr, gfp_t gfp, unsigned int order)
+static void fault_inject_report(const struct fault_attr *attr, gfp_t gfp,
+                                unsigned int order)
 {
 	char names[160];
 
@@ -152,7 +153,8 @@ static void report(const struct fault_attr *attr, gfp_t gfp, unsigned int order)
 		backtrace_print(NULL);
 }
 
-static bool is_due(struct fault_attr *attr, gfp_t gfp, unsigned int order)
+static bool fault_inject_is_due(struct fault_attr *attr, gfp_t gfp,
+                                unsigned int order)
 {
 	struct thread *thread = asking_thread();
 
@@ -165,10 +167,10 @@ bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order)
 {
 	struct fault_attr *attr = &node->fail_page_alloc;
 
-	if (gfp_is_nofail(gfp) || !is_due(attr, gfp, order))
+	if (gfp_is_nofail(gfp) || !fault_inject_is_due(attr, gfp, order))
 		return false;
 	vmstat_add(&node->stat, VMSTAT_fault_injected, 1);
 	trace_fault_injected(&node->trace, order, gfp);
-	report(attr, gfp, order);
+	fault_inject_report(attr, gfp, order);
 	return true;
 }

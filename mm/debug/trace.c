@@ -63,14 +63,15 @@ static uint64_t state_done(uint64_t number)
 }
 
 /* The record at the place of NUMBER. */
-static struct trace_record *place(const struct trace *trace, uint64_t number)
+static struct trace_record *trace_place(const struct trace *trace,
+                                        uint64_t number)
 {
 	return &trace->records[number & (trace->count - 1)];
 }
 
 /* Is the record now ours?  Not if somebody still writes it, or has already
  * written a later one. */
-static bool claim(struct trace_record *record, uint64_t number)
+static bool trace_claim(struct trace_record *record, uint64_t number)
 {
 	uint64_t seen = __atomic_load_n(&record->state, __ATOMIC_RELAXED);
 
@@ -97,8 +98,8 @@ static uint16_t describe_context(void)
 	return context;
 }
 
-static void fill(struct trace_record *record, enum trace_event event,
-                 const uint64_t *argument)
+static void trace_fill(struct trace_record *record, enum trace_event event,
+                       const uint64_t *argument)
 {
 	static_assert(OWNER_ID_MAX < 1ULL << 48, "it fits into a record");
 
@@ -121,9 +122,9 @@ void trace_write(struct trace *trace, enum trace_event event,
 
 	__atomic_fetch_add(&trace->writers, 1, __ATOMIC_ACQ_REL);
 	number = __atomic_fetch_add(&trace->next, 1, __ATOMIC_ACQ_REL);
-	record = place(trace, number);
-	if (claim(record, number)) {
-		fill(record, event, argument);
+	record = trace_place(trace, number);
+	if (trace_claim(record, number)) {
+		trace_fill(record, event, argument);
 		__atomic_store_n(&record->state, state_done(number),
 		                 __ATOMIC_RELEASE);
 	}
@@ -190,7 +191,7 @@ void trace_read_begin(struct trace_reader *reader, const struct trace *trace,
 static bool copy(const struct trace *trace, uint64_t number,
                  struct trace_record *to)
 {
-	const struct trace_record *from = place(trace, number);
+	const struct trace_record *from = trace_place(trace, number);
 
 	if (__atomic_load_n(&from->state, __ATOMIC_ACQUIRE) !=
 	    state_done(number))

@@ -75,7 +75,8 @@ static unsigned int claim_slot(struct owner *owner)
 	return slot;
 }
 
-static void *slot_address(const struct owner *owner, unsigned int slot)
+static void *exclusive_slot_address(const struct owner *owner,
+                                    unsigned int slot)
 {
 	return (void *)(owner->window.base + slot * PAGE_SIZE);
 }
@@ -111,7 +112,7 @@ void exclusive_unmake_owned(struct node *node, struct page *page)
 /* ---- Taking ----------------------------------------------------------------- */
 
 /* Before there are owners, and in an NMI, which is counted, nothing is done. */
-static bool is_closed(struct node *node)
+static bool exclusive_is_closed(struct node *node)
 {
 	if (node != NULL && in_nmi())
 		count_vm_event(node, VMSTAT_alloc_in_nmi);
@@ -176,7 +177,8 @@ static void note_take(struct node *node, const struct page *page, bool empty)
 struct page *exclusive_take(struct node *node)
 {
 	struct exclusive_pool *pool = &node->pool;
-	struct owner *owner = is_closed(node) ? NULL : asking_owner(node);
+	struct owner *owner =
+		exclusive_is_closed(node) ? NULL : asking_owner(node);
 	struct page *page;
 	bool enabled;
 	bool empty;
@@ -225,7 +227,7 @@ void *exclusive_address(const struct page *page)
 {
 	if (page == NULL || page->state != PAGE_OWNED)
 		return NULL;
-	return slot_address(page->owner, page->slot);
+	return exclusive_slot_address(page->owner, page->slot);
 }
 
 /* ---- Whose is this address? -------------------------------------------------- */
@@ -299,8 +301,9 @@ static const char *refusal_text(int error)
 }
 
 /* Report a refused call; returns ERROR. */
-static int refuse(struct node *node, const char *call, const void *address,
-                  const char *holder, uintptr_t caller, int error)
+static int exclusive_refuse(struct node *node, const char *call,
+                            const void *address, const char *holder,
+                            uintptr_t caller, int error)
 {
 	char place[PLACE_SIZE];
 
@@ -326,7 +329,7 @@ struct page *exclusive_page(void *address)
 	struct page *page = NULL;
 	bool enabled;
 
-	if (is_closed(node))
+	if (exclusive_is_closed(node))
 		return NULL;
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	if (find_mine(node, (uintptr_t)address, &page, &holder) != 0)
@@ -359,7 +362,7 @@ int exclusive_release(void *address)
 	bool wake = false;
 	int error;
 
-	if (is_closed(node))
+	if (exclusive_is_closed(node))
 		return -EPERM;
 	/* The page is the caller's and nobody can take it away while the caller
 	 * runs, so it may be scrubbed before the lock is taken. */
@@ -378,8 +381,8 @@ int exclusive_release(void *address)
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (error != 0)
-		return refuse(node, "exclusive_release", address, name,
-		              RETURN_ADDRESS(), error);
+		return exclusive_refuse(node, "exclusive_release", address,
+		                        name, RETURN_ADDRESS(), error);
 	count_vm_event(node, VMSTAT_exclusive_release);
 	trace_mm_exclusive_release(&node->trace, node_pfn(node, page));
 	if (wake)
@@ -435,7 +438,7 @@ int exclusive_transfer(void *address, uint64_t to)
 	bool enabled;
 	int error;
 
-	if (is_closed(node))
+	if (exclusive_is_closed(node))
 		return -EPERM;
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	error = check_transfer(node, address, to, &page, &receiver, &holder);
@@ -446,8 +449,8 @@ int exclusive_transfer(void *address, uint64_t to)
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (error != 0) {
-		refuse(node, "exclusive_transfer", address, name,
-		       RETURN_ADDRESS(), error);
+		exclusive_refuse(node, "exclusive_transfer", address, name,
+		                 RETURN_ADDRESS(), error);
 		return error == -E2BIG ? -EINVAL : error;
 	}
 	count_vm_event(node, VMSTAT_exclusive_transfer);
@@ -482,7 +485,7 @@ void *exclusive_accept(void)
 	unsigned int slot = WINDOW_SLOTS;
 	bool enabled;
 
-	if (is_closed(node))
+	if (exclusive_is_closed(node))
 		return NULL;
 	me = asking_owner(node);
 	if (me == NULL)
@@ -506,7 +509,7 @@ void *exclusive_accept(void)
 	}
 	count_vm_event(node, VMSTAT_exclusive_accept);
 	trace_mm_exclusive_accept(&node->trace, node_pfn(node, page), slot);
-	return slot_address(me, slot);
+	return exclusive_slot_address(me, slot);
 }
 
 /* A HANDOVER page goes back to its sender, at its old slot.  pool->lock held. */
@@ -530,7 +533,7 @@ int exclusive_cancel(void *address)
 	unsigned int id;
 	bool enabled;
 
-	if (is_closed(node))
+	if (exclusive_is_closed(node))
 		return -EPERM;
 	me = asking_owner(node);
 	id = window_of_address((uintptr_t)address, &slot);
@@ -543,8 +546,8 @@ int exclusive_cancel(void *address)
 		exclusive_return_to_sender(node, page);
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (page == NULL)
-		return refuse(node, "exclusive_cancel", address, name,
-		              RETURN_ADDRESS(), -ENOENT);
+		return exclusive_refuse(node, "exclusive_cancel", address, name,
+		                        RETURN_ADDRESS(), -ENOENT);
 	count_vm_event(node, VMSTAT_exclusive_cancel);
 	trace_mm_exclusive_cancel(&node->trace, node_pfn(node, page), slot);
 	return 0;
@@ -557,7 +560,7 @@ unsigned long exclusive_incoming(uint64_t id)
 	unsigned long incoming = 0;
 	bool enabled;
 
-	if (is_closed(node))
+	if (exclusive_is_closed(node))
 		return 0;
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	owner = exclusive_find_owner(&node->pool, id);

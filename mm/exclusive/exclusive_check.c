@@ -94,8 +94,8 @@ static const char *check_slice(const struct node *node, unsigned long pfn,
 	return NULL;
 }
 
-static const char *check_pages(struct node *node, bool try_lock, char *buffer,
-                               size_t size)
+static const char *exclusive_check_pages(struct node *node, bool try_lock,
+                                         char *buffer, size_t size)
 {
 	unsigned long end = node->start_pfn + node->page_count;
 	unsigned long next;
@@ -150,8 +150,8 @@ static bool check_some_mappings(const struct node *node, uintptr_t *address,
 	return true;
 }
 
-static const char *check_mappings(struct node *node, bool try_lock,
-                                  char *buffer, size_t size)
+static const char *exclusive_check_mappings(struct node *node, bool try_lock,
+                                            char *buffer, size_t size)
 {
 	unsigned long pfn = -1UL;
 	uintptr_t address = 0;
@@ -201,8 +201,9 @@ static bool walk_goes_on(struct exclusive_walk *walk)
 }
 
 /* The page whose link is AT, or NULL: it is none. */
-static const struct page *page_at(const struct exclusive_walk *walk,
-                                  const struct list *at)
+static const struct page *
+exclusive_check_page_at(const struct exclusive_walk *walk,
+                        const struct list *at)
 {
 	const struct node *node = walk->node;
 
@@ -220,7 +221,7 @@ static const char *check_pool_list(struct exclusive_walk *walk)
 	struct list *at;
 
 	list_for_each(at, &pool->parked) {
-		const struct page *page = page_at(walk, at);
+		const struct page *page = exclusive_check_page_at(walk, at);
 
 		if (page == NULL || page->state != PAGE_PARKED ||
 		    page->owner != NULL)
@@ -300,7 +301,7 @@ static unsigned long count_owned(struct exclusive_walk *walk,
 	const struct list *at;
 
 	list_for_each(at, &owner->pages) {
-		const struct page *page = page_at(walk, at);
+		const struct page *page = exclusive_check_page_at(walk, at);
 
 		if (page == NULL || page->state != PAGE_OWNED ||
 		    page->owner != owner || page->receiver != NULL ||
@@ -320,7 +321,7 @@ static unsigned long count_incoming(struct exclusive_walk *walk,
 	const struct list *at;
 
 	list_for_each(at, &owner->incoming) {
-		const struct page *page = page_at(walk, at);
+		const struct page *page = exclusive_check_page_at(walk, at);
 
 		if (page == NULL || page->state != PAGE_HANDOVER ||
 		    page->receiver != owner ||
@@ -478,12 +479,12 @@ const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
 	spin_unlock_irqrestore(lock, walk.enabled);
 	if (broken != NULL)
 		return broken;
-	if (check_pages(node, try_lock, buffer, size) != NULL)
+	if (exclusive_check_pages(node, try_lock, buffer, size) != NULL)
 		return buffer;
 	/* The addresses are the machine's, and so its one node's. */
 	if (node != exclusive_owners_node())
 		return NULL;
-	return check_mappings(node, try_lock, buffer, size);
+	return exclusive_check_mappings(node, try_lock, buffer, size);
 }
 
 void exclusive_counts(struct node *node, struct exclusive_counts *counts)

@@ -46,7 +46,7 @@ struct node *exclusive_owners_node(void)
 /* ---- Owners begin and end --------------------------------------------------- */
 
 /* One page for a window's table, with the right of GFP_KERNEL; NULL. */
-static void *take_table(struct node *node)
+static void *exclusive_owner_take_table(struct node *node)
 {
 	if (should_fail_alloc_page(node, GFP_KERNEL, 0))
 		return NULL;
@@ -123,11 +123,11 @@ static bool enter_owner(struct exclusive_pool *pool, struct owner *owner)
 	return room;
 }
 
-static int begin_owner(struct owner *owner)
+static int exclusive_owner_begin(struct owner *owner)
 {
 	struct node *node = owners_node;
 	struct exclusive_pool *pool = &node->pool;
-	void *table = take_table(node);
+	void *table = exclusive_owner_take_table(node);
 	int error;
 
 	if (table == NULL)
@@ -347,7 +347,7 @@ static bool resolve_fault(struct fault *fault)
 /* Give NODE a window to zero frames through. */
 static void make_scrub_window(struct node *node)
 {
-	void *table = take_table(node);
+	void *table = exclusive_owner_take_table(node);
 	int error;
 
 	if (table == NULL)
@@ -369,7 +369,7 @@ struct node *exclusive_change_node(struct node *node)
 void exclusive_start(struct node *node)
 {
 	static const struct owner_provider provider = {
-		.begin = begin_owner,
+		.begin = exclusive_owner_begin,
 		.end = end_owner,
 	};
 

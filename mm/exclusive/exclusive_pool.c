@@ -235,9 +235,10 @@ static struct page *take_frame_at(struct node *node, struct zone *zone,
 
 /* One page of ZONE, LOOSE, if RIGHT at MARK allows; its region is split or can
  * be. */
-static struct page *take_from_zone(struct node *node, struct zone *zone,
-                                   enum watermark mark,
-                                   enum reserve_right right)
+static struct page *exclusive_pool_take_from_zone(struct node *node,
+                                                  struct zone *zone,
+                                                  enum watermark mark,
+                                                  enum reserve_right right)
 {
 	struct split_search search = { node->pool.regions, -1UL };
 	struct page *page = NULL;
@@ -259,8 +260,8 @@ static struct page *take_frame(struct node *node, enum watermark mark,
 	if (should_fail_alloc_page(node, GFP_ATOMIC, 0))
 		return NULL;
 	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
-		struct page *page =
-			take_from_zone(node, &node->zone[type], mark, right);
+		struct page *page = exclusive_pool_take_from_zone(
+			node, &node->zone[type], mark, right);
 
 		if (page != NULL)
 			return page;

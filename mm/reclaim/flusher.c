@@ -86,7 +86,7 @@ unsigned long flusher_write(struct node *node)
 	return pages;
 }
 
-static bool is_called(void *data)
+static bool flusher_is_called(void *data)
 {
 	struct writeback_state *writeback = data;
 
@@ -100,9 +100,10 @@ void flusher_step(struct node *node)
 	unsigned long interval = READ_ONCE(writeback->interval);
 
 	if (interval == 0)
-		wait_event(&writeback->flusher_wait, is_called, writeback);
+		wait_event(&writeback->flusher_wait, flusher_is_called,
+		           writeback);
 	else
-		wait_event_timeout(&writeback->flusher_wait, is_called,
+		wait_event_timeout(&writeback->flusher_wait, flusher_is_called,
 		                   writeback, interval);
 	flusher_write(node);
 }

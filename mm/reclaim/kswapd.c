@@ -114,7 +114,7 @@ static void wake_throttled(struct node *node)
 }
 
 /* One round; true if it looked at enough pages to be repeated as it was. */
-static bool run_round(struct scan *scan)
+static bool kswapd_run_round(struct scan *scan)
 {
 	unsigned long target = round_target(scan);
 	unsigned long before = scan->reclaimed;
@@ -147,7 +147,7 @@ unsigned int kswapd_balance(struct node *node, unsigned int order,
 	count_vm_event(node, VMSTAT_pageoutrun);
 	while (scan.priority >= 1 &&
 	       !node_is_balanced(node, scan.order, highest)) {
-		if (!run_round(&scan))
+		if (!kswapd_run_round(&scan))
 			scan.priority--;
 	}
 	node->reclaim.writeback_flood = false;
@@ -159,7 +159,7 @@ unsigned int kswapd_balance(struct node *node, unsigned int order,
 
 /* ---- Sleeping ----------------------------------------------------------------------- */
 
-static bool is_called(void *data)
+static bool kswapd_is_called(void *data)
 {
 	const struct reclaim_state *reclaim = data;
 
@@ -199,15 +199,15 @@ static void try_to_sleep(struct node *node, const struct kswapd *kswapd)
 	bool woken = false;
 
 	if (begin_sleep(node, kswapd)) {
-		woken = wait_event_timeout(&reclaim->kswapd_wait, is_called,
-		                           reclaim, NAP);
+		woken = wait_event_timeout(&reclaim->kswapd_wait,
+		                           kswapd_is_called, reclaim, NAP);
 		/* What was not finished before the nap still is not. */
 		if (woken)
 			ask_for(reclaim, kswapd->reached_order,
 			        highest_asked(node, kswapd->highest));
 	}
 	if (!woken && begin_sleep(node, kswapd))
-		wait_event(&reclaim->kswapd_wait, is_called, reclaim);
+		wait_event(&reclaim->kswapd_wait, kswapd_is_called, reclaim);
 	else
 		count_vm_event(node,
 		               woken ? VMSTAT_kswapd_low_wmark_hit_quickly

@@ -65,7 +65,8 @@ void oom_register_swap(unsigned long (*pages)(void))
 	swap_pages = pages;
 }
 
-static void visit(void (*each)(struct thread *thread, void *data), void *data)
+static void oom_visit(void (*each)(struct thread *thread, void *data),
+                      void *data)
 {
 	if (visit_threads != NULL)
 		visit_threads(each, data);
@@ -126,7 +127,7 @@ static void consider(struct thread *thread, void *data)
 
 #define THREADS_SHOWN 3U
 
-static void print_thread(struct thread *thread, void *data)
+static void oom_print_thread(struct thread *thread, void *data)
 {
 	enum log_level level;
 
@@ -141,7 +142,7 @@ static void print_thread(struct thread *thread, void *data)
 	       thread->owner.name);
 }
 
-static void report(struct node *node, const struct alloc_request *request)
+static void oom_report(struct node *node, const struct alloc_request *request)
 {
 	unsigned int candidates = 0;
 	char names[160];
@@ -158,7 +159,7 @@ static void report(struct node *node, const struct alloc_request *request)
 	show_mem(node);
 	pr_debug("Tasks state (memory values in pages):\n");
 	pr_warn("[ number ]      rss pgtables swapents oom_score_adj name\n");
-	visit(print_thread, &candidates);
+	oom_visit(oom_print_thread, &candidates);
 	if (candidates == 0)
 		pr_warn("(no thread has anonymous memory)\n");
 	if (candidates > THREADS_SHOWN)
@@ -256,17 +257,17 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 		return true;
 	if (!request->may_fs)
 		return true;
-	visit(consider, &choice);
+	oom_visit(consider, &choice);
 	if (choice.blocked)
 		return true;
 	if (memory_is_back(node, request))
 		return true;
-	report(node, request);
+	oom_report(node, request);
 	if (choice.points == OOM_NEVER)
 		panic("Out of memory: no thread is left that could be killed");
 	/* The report takes its time.  Who has ended meanwhile has given back what
 	 * he had, and another thread may be in his place. */
-	visit(oom_kill_chosen, &choice);
+	oom_visit(oom_kill_chosen, &choice);
 	return true;
 }
 
@@ -302,7 +303,7 @@ static struct victim victim_of(uint64_t number)
 {
 	struct victim victim = { .number = number };
 
-	visit(find_victim, &victim);
+	oom_visit(find_victim, &victim);
 	return victim;
 }
 
@@ -312,7 +313,7 @@ static bool any_victim(void *unused __unused)
 }
 
 /* All who keep anything of thread NUMBER are asked. */
-static bool reap(uint64_t number)
+static bool oom_reap(uint64_t number)
 {
 	bool all = true;
 	struct list *at;
@@ -357,9 +358,9 @@ bool oom_reap_one(void)
 
 		if (!victim_of(victim.number).found)
 			return true;
-		verdict.reaped = reap(victim.number);
+		verdict.reaped = oom_reap(victim.number);
 		if (verdict.reaped || tries == OOM_REAPER_TRIES) {
-			visit(oom_give_up, &verdict);
+			oom_visit(oom_give_up, &verdict);
 			return true;
 		}
 		thread_sleep(OOM_REAPER_PAUSE);

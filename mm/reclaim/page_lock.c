@@ -44,12 +44,12 @@ static bool try_to_lock(void *page)
 	return !page_test_and_set(page, PG_locked);
 }
 
-static bool is_unlocked(void *page)
+static bool page_lock_is_unlocked(void *page)
 {
 	return !page_has(page, PG_locked);
 }
 
-static bool is_written(void *page)
+static bool page_lock_is_written(void *page)
 {
 	return !page_has(page, PG_writeback);
 }
@@ -83,7 +83,7 @@ void unlock_page(struct page *page)
 
 void wait_on_page_locked(struct page *page)
 {
-	wait_event_checked(queue_of(page), is_unlocked, page, FOREVER,
+	wait_event_checked(queue_of(page), page_lock_is_unlocked, page, FOREVER,
 	                   might_sleep());
 }
 
@@ -105,7 +105,7 @@ bool clear_page_dirty_for_io(struct page *page)
 
 void wait_on_page_writeback(struct page *page)
 {
-	wait_event_checked(queue_of(page), is_written, page, FOREVER,
+	wait_event_checked(queue_of(page), page_lock_is_written, page, FOREVER,
 	                   might_sleep());
 }
 

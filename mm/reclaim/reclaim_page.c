@@ -10,7 +10,7 @@
  *	judge_use()		used since: another lap, or the active list
  *	need_swap_place()	anonymous: it needs a slot to be written to
  *	write_dirty()		dirty: begin to write it, if that is allowed here
- *	let_go()		clean and unused: its owner drops it
+ *	reclaim_page_let_go()		clean and unused: its owner drops it
  *
  * Who may write what:
  *
@@ -156,7 +156,7 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 	return after_write(page);
 }
 
-static enum fate let_go(struct scan *scan, struct page *page)
+static enum fate reclaim_page_let_go(struct scan *scan, struct page *page)
 {
 	const struct address_space_ops *ops = page->mapping->ops;
 
@@ -174,7 +174,7 @@ static enum fate decide(struct scan *scan, struct page *page)
 {
 	static enum fate (*const step[])(struct scan *, struct page *) = {
 		judge_owner,     judge_writeback, judge_use,
-		need_swap_place, write_dirty,     let_go,
+		need_swap_place, write_dirty,     reclaim_page_let_go,
 	};
 	enum fate fate = UNDECIDED;
 

@@ -93,7 +93,7 @@ static unsigned long share(unsigned long objects, int priority, int seeks)
 	return (objects >> priority) * 4 / (unsigned long)seeks;
 }
 
-static void defer(struct shrinker *shrinker, unsigned long more)
+static void shrinker_defer(struct shrinker *shrinker, unsigned long more)
 {
 	__atomic_fetch_add(&shrinker->nr_deferred, more, __ATOMIC_RELAXED);
 }
@@ -142,8 +142,8 @@ static unsigned long shrink_one(struct node *node, struct shrinker *shrinker,
 	total = min((deferred >> priority) + delta, 2 * objects);
 	freed = scan(node, shrinker, mask, total, objects, &scanned);
 	wanted = deferred + delta;
-	defer(shrinker,
-	      min(wanted > scanned ? wanted - scanned : 0, 2 * objects));
+	shrinker_defer(shrinker, min(wanted > scanned ? wanted - scanned : 0,
+	                             2 * objects));
 	return freed;
 }
 

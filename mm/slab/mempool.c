@@ -286,7 +286,7 @@ static gfp_t allowed_mask(gfp_t gfp, uintptr_t caller)
 	return mask;
 }
 
-static void *ask(mempool_t *pool, gfp_t mask)
+static void *mempool_ask(mempool_t *pool, gfp_t mask)
 {
 	void *element = pool->alloc(mask, pool->data);
 
@@ -298,7 +298,7 @@ static bool has_element(void *data)
 	return READ_ONCE(((mempool_t *)data)->count) > 0;
 }
 
-static void wait_for_element(mempool_t *pool)
+static void mempool_wait_for_element(mempool_t *pool)
 {
 	__atomic_fetch_add(&pool->waiters, 1, __ATOMIC_RELAXED);
 	/* Element or no element: the allocator is asked again. */
@@ -317,12 +317,12 @@ void *mempool_alloc(mempool_t *pool, gfp_t gfp)
 		return NULL;
 	mask = allowed_mask(gfp, RETURN_ADDRESS());
 	first = mask & ~(gfp_t)(__GFP_DIRECT_RECLAIM | __GFP_IO);
-	element = ask(pool, first);
+	element = mempool_ask(pool, first);
 	if (element == NULL && first != mask)
-		element = ask(pool, mask);
+		element = mempool_ask(pool, mask);
 	while (element == NULL && gfpflags_allow_blocking(mask)) {
-		wait_for_element(pool);
-		element = ask(pool, mask);
+		mempool_wait_for_element(pool);
+		element = mempool_ask(pool, mask);
 	}
 	return element;
 }

@@ -274,7 +274,7 @@ static void swap_note_cluster(struct swap_area *area, unsigned long slot)
 }
 
 /* The slot is bad from now on; it may be in use. */
-static void make_bad(struct swap_area *area, unsigned long slot)
+static void swap_make_bad(struct swap_area *area, unsigned long slot)
 {
 	uint8_t *count = count_of(area, slot);
 
@@ -330,14 +330,14 @@ static void prepare_clusters(struct swap_area *area,
 	}
 	area->pages = area->slots;
 	area->free = area->slots;
-	make_bad(area, 0);
+	swap_make_bad(area, 0);
 	area->bad = 0;
 	for (unsigned int i = 0; i < header->nr_badpages; i++) {
 		unsigned long slot = swap_header_badpage(header, i);
 
 		/* The area may be shorter than the header says. */
 		if (slot < area->slots)
-			make_bad(area, slot);
+			swap_make_bad(area, slot);
 	}
 }
 
@@ -787,7 +787,7 @@ static void write_has_failed(struct page *page, int error)
 	bool enabled = swap_lock();
 	struct swap_area *area = area_of(entry);
 
-	make_bad(area, swp_offset(entry));
+	swap_make_bad(area, swp_offset(entry));
 	spin_unlock_irqrestore(&swap.lock, enabled);
 	page_set(page, PG_error);
 	set_page_dirty(page);

@@ -90,7 +90,7 @@ static int use_header(struct swap_device *device, const struct page *page,
 }
 
 /* The thread holds DEVICE until the area does. */
-static int claim(struct swap_device *device)
+static int swapfile_claim(struct swap_device *device)
 {
 	int error = device->claim != NULL ? device->claim(device) : 0;
 
@@ -99,7 +99,7 @@ static int claim(struct swap_device *device)
 	return error;
 }
 
-static void release(struct swap_device *device)
+static void swapfile_release(struct swap_device *device)
 {
 	held_drop(HELD_DEVICE, device);
 	if (device->release != NULL)
@@ -134,12 +134,12 @@ int swapon(struct swap_device *device, int priority, const char **why)
 		return error;
 	if (swap_area_find(device) >= 0)
 		return -EBUSY;
-	error = claim(device);
+	error = swapfile_claim(device);
 	if (error != 0)
 		return error;
 	error = use_device(device, priority, &sentence);
 	if (error != 0)
-		release(device);
+		swapfile_release(device);
 	else
 		held_hand_on(HELD_DEVICE, device);
 	held_expect(held, __func__);
@@ -183,6 +183,6 @@ int swapoff(struct swap_device *device)
 		return swap_area_going((unsigned int)type, false) != 0 ? -ENXIO
 		                                                       : error;
 	free_clusters(clusters);
-	release(device);
+	swapfile_release(device);
 	return 0;
 }

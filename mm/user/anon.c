@@ -218,7 +218,7 @@ static void attach(struct anon_object *object, unsigned long index,
 }
 
 /* PAGE, locked, is nobody's: as it was when it was allocated. */
-static void detach(struct page *page)
+static void anon_detach(struct page *page)
 {
 	clear_page_dirty_for_io(page);
 	page_clear(page, PG_swapbacked);
@@ -249,7 +249,7 @@ static int install(struct anon_object *object, unsigned long index,
 		get_page(page);
 	spin_unlock_irqrestore(&object->lock, enabled);
 	if (error != 0)
-		detach(page);
+		anon_detach(page);
 	return error;
 }
 
@@ -356,8 +356,8 @@ static int swap_in(struct anon_object *object, unsigned long index,
 
 /* What word INDEX says; a page is marked as used, and gets a reference.  0 or
  * -EFAULT. */
-static int look(struct anon_object *object, unsigned long index,
-                uintptr_t *word)
+static int anon_look(struct anon_object *object, unsigned long index,
+                     uintptr_t *word)
 {
 	bool enabled = spin_lock_irqsave(&object->lock);
 	int error = object->dead ? -EFAULT : 0;
@@ -378,14 +378,14 @@ static int look(struct anon_object *object, unsigned long index,
  * CREATE is false, or it is an error.  -EAGAIN from a step means that another thread was quicker:
  * its work is done, so the next round gets further.
  */
-static int find_page(struct anon_object *object, unsigned long index,
-                     bool create, struct page **page)
+static int anon_find_page(struct anon_object *object, unsigned long index,
+                          bool create, struct page **page)
 {
 	uintptr_t word;
 	int error;
 
 	do {
-		error = look(object, index, &word);
+		error = anon_look(object, index, &word);
 		*page = word_page(word);
 		if (error != 0 || *page != NULL)
 			return error;
@@ -398,14 +398,14 @@ static int find_page(struct anon_object *object, unsigned long index,
 	return error;
 }
 
-/* As find_page(); the reference is counted until anon_object_unpin(). */
+/* As anon_find_page(); the reference is counted until anon_object_unpin(). */
 static int pin_found(struct anon_object *object, unsigned long index,
                      bool create, struct page **page)
 {
 	int error;
 
 	anon_use();
-	error = find_page(object, index, create, page);
+	error = anon_find_page(object, index, create, page);
 	if (error != 0 || *page == NULL)
 		anon_used();
 	return error;
@@ -610,7 +610,7 @@ static bool anon_release(struct page *page)
 {
 	if (!leave_for_swap(page))
 		return false;
-	detach(page);
+	anon_detach(page);
 	put_kept_page(page);
 	return true;
 }
@@ -667,7 +667,7 @@ static int push_out(struct page *page)
 	if (!leave_for_swap(page))
 		return -EBUSY;
 	lru_remove(page_alloc_node(), page);
-	detach(page);
+	anon_detach(page);
 	put_kept_page(page);
 	return 0;
 }
@@ -679,7 +679,7 @@ static int swap_out_index(struct anon_object *object, unsigned long index)
 	uintptr_t word;
 	int error;
 
-	error = look(object, index, &word);
+	error = anon_look(object, index, &word);
 	page = word_page(word);
 	if (error != 0 || page == NULL)
 		return error;
@@ -718,7 +718,7 @@ static void drop_page(struct anon_object *object, struct page *page)
 	if (page_has(page, PG_swapcache))
 		swap_cache_remove(page);
 	lru_remove(page_alloc_node(), page);
-	detach(page);
+	anon_detach(page);
 	put_kept_page(page);
 }
 
@@ -930,7 +930,7 @@ static int unuse_index(struct anon_object *object, unsigned long index,
 
 	do {
 		/* -EFAULT: whoever made it dead empties it. */
-		if (look(object, index, &word) != 0)
+		if (anon_look(object, index, &word) != 0)
 			return 0;
 		page = word_page(word);
 		error = 0;
@@ -1006,7 +1006,8 @@ static bool references_are_right(const struct page *page)
 }
 
 /* NULL, or which invariant word INDEX violates.  object->lock held. */
-static const char *check_word(struct anon_object *object, unsigned long index)
+static const char *anon_check_word(struct anon_object *object,
+                                   unsigned long index)
 {
 	uintptr_t word = read_word(object, index);
 	struct page *page = word_page(word);
@@ -1029,14 +1030,14 @@ struct anon_sums {
 };
 
 /* CHECK_SLICE words from INDEX on, added to SUMS.  object->lock held. */
-static const char *check_words(struct anon_object *object, unsigned long index,
-                               struct anon_sums *sums, char *buffer,
-                               size_t size)
+static const char *anon_check_words(struct anon_object *object,
+                                    unsigned long index, struct anon_sums *sums,
+                                    char *buffer, size_t size)
 {
 	unsigned long end = min(index + CHECK_SLICE, object->pages);
 
 	for (; index < end; index++) {
-		const char *wrong = check_word(object, index);
+		const char *wrong = anon_check_word(object, index);
 		uintptr_t word = read_word(object, index);
 
 		sums->resident += word_page(word) != NULL;
@@ -1068,8 +1069,8 @@ static const char *check_usage(const struct anon_object *object,
 }
 
 /* All of an object, a slice at a time. */
-static const char *check_object(struct anon_object *object, bool *moved,
-                                char *buffer, size_t size)
+static const char *anon_check_object(struct anon_object *object, bool *moved,
+                                     char *buffer, size_t size)
 {
 	bool enabled = spin_lock_irqsave(&object->lock);
 	struct anon_sums sums = { .changes = object->changes };
@@ -1079,7 +1080,7 @@ static const char *check_object(struct anon_object *object, bool *moved,
 	     index += CHECK_SLICE) {
 		spin_unlock_irqrestore(&object->lock, enabled);
 		enabled = spin_lock_irqsave(&object->lock);
-		broken = check_words(object, index, &sums, buffer, size);
+		broken = anon_check_words(object, index, &sums, buffer, size);
 	}
 	if (broken == NULL)
 		broken = check_usage(object, &sums, moved, buffer, size);
@@ -1100,7 +1101,8 @@ const char *anon_check(char *buffer, size_t size)
 
 		for (unsigned int i = 0;
 		     i < CHECK_WALKS && moved && broken == NULL; i++)
-			broken = check_object(object, &moved, buffer, size);
+			broken =
+				anon_check_object(object, &moved, buffer, size);
 	}
 	return broken;
 }

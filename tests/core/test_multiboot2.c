@@ -19,7 +19,7 @@ static uint8_t info[ROOM] __aligned(8);
 static uint32_t used;
 static struct boot_info boot;
 
-static void put32(uint32_t value)
+static void test_multiboot2_put32(uint32_t value)
 {
 	memcpy(info + used, &value, sizeof(value));
 	used += sizeof(value);
@@ -41,8 +41,8 @@ static uint32_t begin_tag(uint32_t type)
 {
 	uint32_t at = used;
 
-	put32(type);
-	put32(0);
+	test_multiboot2_put32(type);
+	test_multiboot2_put32(0);
 	return at;
 }
 
@@ -56,8 +56,8 @@ static void begin_info(void)
 {
 	memset(info, 0, sizeof(info));
 	used = 0;
-	put32(0);
-	put32(0);
+	test_multiboot2_put32(0);
+	test_multiboot2_put32(0);
 }
 
 static void end_info(void)
@@ -66,7 +66,7 @@ static void end_info(void)
 	set32(0, used);
 }
 
-static void put_text(uint32_t type, const char *text)
+static void test_multiboot2_put_text(uint32_t type, const char *text)
 {
 	uint32_t tag = begin_tag(type);
 	size_t size = strlen(text) + 1;
@@ -80,9 +80,9 @@ static void put_module(uint32_t start, uint32_t end)
 {
 	uint32_t tag = begin_tag(3);
 
-	put32(start);
-	put32(end);
-	put32(0x444f4d); /* "MOD" */
+	test_multiboot2_put32(start);
+	test_multiboot2_put32(end);
+	test_multiboot2_put32(0x444f4d); /* "MOD" */
 	end_tag(tag);
 }
 
@@ -91,15 +91,15 @@ static uint32_t put_map(uint32_t entry_size)
 {
 	uint32_t tag = begin_tag(6);
 
-	put32(entry_size);
-	put32(0);
+	test_multiboot2_put32(entry_size);
+	test_multiboot2_put32(0);
 	for (uint64_t i = 0; i < 2; i++) {
 		uint32_t begin = used;
 
 		put64(i * MIB);
 		put64(640 * KIB + i);
-		put32((uint32_t)i + 1);
-		put32(0);
+		test_multiboot2_put32((uint32_t)i + 1);
+		test_multiboot2_put32(0);
 		if (entry_size >= 24)
 			used = begin + entry_size;
 	}
@@ -109,8 +109,8 @@ static uint32_t put_map(uint32_t entry_size)
 
 static void put_section(uint64_t flags, uint64_t address, uint64_t size)
 {
-	put32(1);
-	put32(1);
+	test_multiboot2_put32(1);
+	test_multiboot2_put32(1);
 	put64(flags);
 	put64(address);
 	put64(0);
@@ -124,9 +124,9 @@ static uint32_t begin_sections(uint32_t count)
 {
 	uint32_t tag = begin_tag(9);
 
-	put32(count);
-	put32(64);
-	put32(0);
+	test_multiboot2_put32(count);
+	test_multiboot2_put32(64);
+	test_multiboot2_put32(0);
 	return tag;
 }
 
@@ -135,7 +135,7 @@ static const char *read_info(void)
 	return multiboot2_read(info, sizeof(info), &boot);
 }
 
-static bool says(const char *expected)
+static bool test_multiboot2_says(const char *expected)
 {
 	const char *sentence = read_info();
 
@@ -148,8 +148,8 @@ CASE(multiboot2, reads_what_grub_says)
 	uint64_t length;
 
 	begin_info();
-	put_text(1, "selftest hz=1000");
-	put_text(2, "GRUB 2.06");
+	test_multiboot2_put_text(1, "selftest hz=1000");
+	test_multiboot2_put_text(2, "GRUB 2.06");
 	put_module(0x200000, 0x201234);
 	put_map(24);
 	end_info();
@@ -185,9 +185,9 @@ CASE(multiboot2, gives_empty_answers_where_there_is_no_tag)
 CASE(multiboot2, passes_over_tags_that_it_does_not_know)
 {
 	begin_info();
-	put_text(21, "odd length");
-	put_text(0xffffffff, "x");
-	put_text(1, "found");
+	test_multiboot2_put_text(21, "odd length");
+	test_multiboot2_put_text(0xffffffff, "x");
+	test_multiboot2_put_text(1, "found");
 	end_info();
 	EXPECT(read_info() == NULL);
 	EXPECT(strcmp(boot.command_line, "found") == 0);
@@ -199,13 +199,15 @@ CASE(multiboot2, refuses_a_total_size_that_cannot_be)
 	begin_info();
 	end_info();
 	set32(0, 0);
-	EXPECT(says("the boot information is too small"));
+	EXPECT(test_multiboot2_says("the boot information is too small"));
 	set32(0, 15);
-	EXPECT(says("the boot information is too small"));
+	EXPECT(test_multiboot2_says("the boot information is too small"));
 	set32(0, sizeof(info) + 1);
-	EXPECT(says("the boot information is larger than it may be"));
+	EXPECT(test_multiboot2_says(
+		"the boot information is larger than it may be"));
 	set32(0, 0xffffffff);
-	EXPECT(says("the boot information is larger than it may be"));
+	EXPECT(test_multiboot2_says(
+		"the boot information is larger than it may be"));
 	EXPECT_EQUAL(boot.size, 0);
 	EXPECT(multiboot2_read(info, 7, &boot) != NULL);
 	EXPECT(multiboot2_read(info, 0, &boot) != NULL);
@@ -215,12 +217,12 @@ CASE(multiboot2, refuses_a_total_size_that_cannot_be)
 CASE(multiboot2, takes_a_total_size_that_is_no_multiple_of_8)
 {
 	begin_info();
-	put_text(1, "abc");
+	test_multiboot2_put_text(1, "abc");
 	end_info();
 	set32(0, used + 3);
 	EXPECT(read_info() == NULL);
 	set32(0, used - 3);
-	EXPECT(says("there is no end tag"));
+	EXPECT(test_multiboot2_says("there is no end tag"));
 	EXPECT(strcmp(boot.command_line, "abc") == 0);
 	return NULL;
 }
@@ -235,7 +237,8 @@ CASE(multiboot2, refuses_tags_smaller_than_their_header)
 		end_tag(tag);
 		end_info();
 		set32(tag + 4, size);
-		EXPECT(says("a tag is smaller than its header"));
+		EXPECT(test_multiboot2_says(
+			"a tag is smaller than its header"));
 	}
 	return NULL;
 }
@@ -249,12 +252,12 @@ CASE(multiboot2, refuses_tags_that_run_past_the_end)
 	end_tag(tag);
 	end_info();
 	set32(tag + 4, used - tag + 1);
-	EXPECT(says("a tag runs past the end"));
+	EXPECT(test_multiboot2_says("a tag runs past the end"));
 	set32(tag + 4, 0xffffffff);
-	EXPECT(says("a tag runs past the end"));
+	EXPECT(test_multiboot2_says("a tag runs past the end"));
 	/* Exactly to the end: then the end tag is inside it. */
 	set32(tag + 4, used - tag);
-	EXPECT(says("there is no end tag"));
+	EXPECT(test_multiboot2_says("there is no end tag"));
 	return NULL;
 }
 
@@ -267,23 +270,26 @@ CASE(multiboot2, refuses_texts_that_do_not_end_in_their_tag)
 	put64(0x6161616161616161UL);
 	end_tag(tag);
 	end_info();
-	EXPECT(says("the command line does not end inside its tag"));
+	EXPECT(test_multiboot2_says(
+		"the command line does not end inside its tag"));
 	EXPECT(boot.command_line[0] == '\0');
 	set32(tag, 2);
-	EXPECT(says("the loader's name does not end inside its tag"));
+	EXPECT(test_multiboot2_says(
+		"the loader's name does not end inside its tag"));
 	/* A tag without any room for text. */
 	begin_info();
 	end_tag(begin_tag(1));
 	end_info();
-	EXPECT(says("the command line does not end inside its tag"));
+	EXPECT(test_multiboot2_says(
+		"the command line does not end inside its tag"));
 	return NULL;
 }
 
 CASE(multiboot2, lets_the_first_of_two_equal_tags_count)
 {
 	begin_info();
-	put_text(1, "first");
-	put_text(1, "second");
+	test_multiboot2_put_text(1, "first");
+	test_multiboot2_put_text(1, "second");
 	put_map(24);
 	put_map(32);
 	end_info();
@@ -301,13 +307,15 @@ CASE(multiboot2, refuses_map_entries_that_are_too_small)
 		begin_info();
 		put_map(sizes[i]);
 		end_info();
-		EXPECT(says("the memory map's entries are too small"));
+		EXPECT(test_multiboot2_says(
+			"the memory map's entries are too small"));
 		EXPECT_EQUAL(boot.map_entries, 0);
 	}
 	begin_info();
 	put_map(28);
 	end_info();
-	EXPECT(says("the memory map's entry size is no multiple of 8"));
+	EXPECT(test_multiboot2_says(
+		"the memory map's entry size is no multiple of 8"));
 	return NULL;
 }
 
@@ -341,7 +349,7 @@ CASE(multiboot2, ignores_the_last_map_entry_if_it_is_cut)
 	EXPECT(read_info() == NULL);
 	EXPECT_EQUAL(boot.map_entries, 1);
 	set32(tag + 4, 15);
-	EXPECT(says("the memory map's tag is too small"));
+	EXPECT(test_multiboot2_says("the memory map's tag is too small"));
 	return NULL;
 }
 
@@ -353,8 +361,8 @@ CASE(multiboot2, cuts_map_entries_that_wrap_round)
 
 	begin_info();
 	tag = begin_tag(6);
-	put32(24);
-	put32(0);
+	test_multiboot2_put32(24);
+	test_multiboot2_put32(0);
 	put64(UINT64_MAX - 0xfff);
 	put64(UINT64_MAX);
 	put64(1);
@@ -388,13 +396,13 @@ CASE(multiboot2, refuses_modules_that_end_before_they_start)
 	begin_info();
 	put_module(0x2000, 0x1fff);
 	end_info();
-	EXPECT(says("a module ends before it starts"));
+	EXPECT(test_multiboot2_says("a module ends before it starts"));
 	begin_info();
 	tag = begin_tag(3);
-	put32(0);
+	test_multiboot2_put32(0);
 	end_tag(tag);
 	end_info();
-	EXPECT(says("a module tag is too small"));
+	EXPECT(test_multiboot2_says("a module tag is too small"));
 	return NULL;
 }
 
@@ -429,23 +437,26 @@ CASE(multiboot2, refuses_sections_that_cannot_be)
 	put_section(0, 0x180000, 4 * GIB);
 	end_tag(tag);
 	end_info();
-	EXPECT(says("an ELF section reaches beyond 4 GiB"));
+	EXPECT(test_multiboot2_says("an ELF section reaches beyond 4 GiB"));
 	EXPECT_EQUAL(boot.sections, 0);
 	set32(tag + 8, 2);
-	EXPECT(says("the ELF section headers run past their tag"));
+	EXPECT(test_multiboot2_says(
+		"the ELF section headers run past their tag"));
 	set32(tag + 8, 0xffffffff);
-	EXPECT(says("the ELF section headers run past their tag"));
+	EXPECT(test_multiboot2_says(
+		"the ELF section headers run past their tag"));
 	set32(tag + 8, 1);
 	set32(tag + 12, 40);
-	EXPECT(says("the ELF section headers are too small"));
+	EXPECT(test_multiboot2_says("the ELF section headers are too small"));
 	set32(tag + 12, 0);
-	EXPECT(says("the ELF section headers are too small"));
+	EXPECT(test_multiboot2_says("the ELF section headers are too small"));
 	set32(tag + 12, 0xffffffff);
-	EXPECT(says("the ELF section headers run past their tag"));
+	EXPECT(test_multiboot2_says(
+		"the ELF section headers run past their tag"));
 	set32(tag + 8, 0);
 	EXPECT(read_info() == NULL);
 	set32(tag + 4, 19);
-	EXPECT(says("the ELF sections' tag is too small"));
+	EXPECT(test_multiboot2_says("the ELF sections' tag is too small"));
 	return NULL;
 }
 
@@ -473,7 +484,7 @@ CASE(multiboot2, keeps_inside_its_bounds_on_spoiled_information)
 		uint32_t tag;
 
 		begin_info();
-		put_text(1, "a b=c");
+		test_multiboot2_put_text(1, "a b=c");
 		put_module(1, 2);
 		put_map(24);
 		tag = begin_sections(2);

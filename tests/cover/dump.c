@@ -91,7 +91,7 @@ static void print_name(const char *name, void *data)
 	console_write_to("serial", text, (size_t)length);
 }
 
-static void print_bytes(const void *bytes, unsigned int count, void *data)
+static void dump_print_bytes(const void *bytes, unsigned int count, void *data)
 {
 	static const char digits[] = "0123456789abcdef";
 	const unsigned char *at = bytes;
@@ -128,8 +128,8 @@ static void dump_and_end(void)
 	arch_irq_disable();
 	for (const struct gcov_info *const *info = gcov_info_begin;
 	     info < gcov_info_end; info++) {
-		__gcov_info_to_gcda(*info, print_name, print_bytes, allocate,
-		                    &line);
+		__gcov_info_to_gcda(*info, print_name, dump_print_bytes,
+		                    allocate, &line);
 		flush(&line);
 	}
 	console_write_to("serial", end, sizeof(end) - 1);

@@ -14,35 +14,35 @@ SUITE(mbr);
 static uint8_t sector[512];
 static struct mbr_table table;
 
-static void begin(void)
+static void test_mbr_begin(void)
 {
 	memset(sector, 0, sizeof(sector));
 	sector[510] = 0x55;
 	sector[511] = 0xaa;
 }
 
-static void put32(uint8_t *at, uint32_t value)
+static void test_mbr_put32(uint8_t *at, uint32_t value)
 {
 	for (unsigned int i = 0; i < 4; i++)
 		at[i] = (uint8_t)(value >> 8 * i);
 }
 
-static void entry(unsigned int number, uint8_t type, uint32_t first,
-                  uint32_t sectors)
+static void test_mbr_entry(unsigned int number, uint8_t type, uint32_t first,
+                           uint32_t sectors)
 {
 	uint8_t *at = sector + 446 + 16UL * (number - 1);
 
 	at[4] = type;
-	put32(at + 8, first);
-	put32(at + 12, sectors);
+	test_mbr_put32(at + 8, first);
+	test_mbr_put32(at + 12, sectors);
 }
 
 CASE(mbr, four_partitions_are_read)
 {
-	begin();
+	test_mbr_begin();
 	sector[446] = 0x80;
 	for (unsigned int i = 1; i <= 4; i++)
-		entry(i, (uint8_t)(0x80 + i), i * 10000, 10000);
+		test_mbr_entry(i, (uint8_t)(0x80 + i), i * 10000, 10000);
 	mbr_read(sector, DISK, &table);
 	EXPECT(table.fault == NULL);
 	EXPECT_EQUAL(table.count, 4);
@@ -58,8 +58,8 @@ CASE(mbr, four_partitions_are_read)
 
 CASE(mbr, a_partition_keeps_its_number_behind_an_empty_entry)
 {
-	begin();
-	entry(3, 0x83, 1, 1);
+	test_mbr_begin();
+	test_mbr_entry(3, 0x83, 1, 1);
 	mbr_read(sector, DISK, &table);
 	EXPECT_EQUAL(table.count, 1);
 	EXPECT_EQUAL(table.partition[0].number, 3);
@@ -68,13 +68,13 @@ CASE(mbr, a_partition_keeps_its_number_behind_an_empty_entry)
 
 CASE(mbr, a_sector_without_signature_is_no_table)
 {
-	begin();
-	entry(1, 0x83, 1, 1);
+	test_mbr_begin();
+	test_mbr_entry(1, 0x83, 1, 1);
 	sector[510] = 0x54;
 	mbr_read(sector, DISK, &table);
 	EXPECT(table.fault != NULL);
 	EXPECT_EQUAL(table.count, 0);
-	begin();
+	test_mbr_begin();
 	sector[511] = 0;
 	mbr_read(sector, DISK, &table);
 	EXPECT(table.fault != NULL);
@@ -83,9 +83,9 @@ CASE(mbr, a_sector_without_signature_is_no_table)
 
 CASE(mbr, a_gpt_is_refused_as_a_whole)
 {
-	begin();
-	entry(1, 0x83, 1, 1);
-	entry(2, 0xee, 2, 1);
+	test_mbr_begin();
+	test_mbr_entry(1, 0x83, 1, 1);
+	test_mbr_entry(2, 0xee, 2, 1);
 	mbr_read(sector, DISK, &table);
 	EXPECT(table.fault != NULL);
 	EXPECT_EQUAL(table.count, 0);
@@ -96,9 +96,9 @@ CASE(mbr, a_gpt_is_refused_as_a_whole)
 static bool refused(uint8_t flag, uint8_t type, uint32_t first,
                     uint32_t sectors)
 {
-	begin();
-	entry(1, 0x83, 50000, 100);
-	entry(2, type, first, sectors);
+	test_mbr_begin();
+	test_mbr_entry(1, 0x83, 50000, 100);
+	test_mbr_entry(2, type, first, sectors);
 	sector[446 + 16] = flag;
 	mbr_read(sector, DISK, &table);
 	return table.fault == NULL && table.count == 1 &&
@@ -192,10 +192,11 @@ CASE(mbr, random_tables_never_break_a_promise)
 		                           ? random_next(&random)
 		                           : odd_number(&random);
 
-		begin();
+		test_mbr_begin();
 		for (unsigned int i = 1; i <= 4; i++)
-			entry(i, (uint8_t)random_next(&random) & 0x8f,
-			      odd_number(&random), odd_number(&random));
+			test_mbr_entry(i, (uint8_t)random_next(&random) & 0x8f,
+			               odd_number(&random),
+			               odd_number(&random));
 		mbr_read(sector, sectors, &table);
 		answer = promises(sectors);
 	}
@@ -208,7 +209,7 @@ CASE(mbr, random_bytes_never_break_a_promise)
 	const char *answer = NULL;
 
 	for (unsigned int round = 0; round < 20000 && answer == NULL; round++) {
-		begin();
+		test_mbr_begin();
 		for (unsigned int i = 440; i < 510; i++)
 			sector[i] = (uint8_t)random_next(&random);
 		mbr_read(sector, DISK, &table);

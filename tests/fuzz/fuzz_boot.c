@@ -41,12 +41,12 @@ static bool taken[FRAMES];
 
 /* ---- Boot information out of entries -------------------------------------- */
 
-static void put(uint8_t *at, uint64_t value, size_t size)
+static void fuzz_boot_put(uint8_t *at, uint64_t value, size_t size)
 {
 	memcpy(at, &value, size);
 }
 
-static uint64_t get(const uint8_t *at, size_t size)
+static uint64_t fuzz_boot_get(const uint8_t *at, size_t size)
 {
 	uint64_t value = 0;
 
@@ -58,21 +58,22 @@ static uint64_t get(const uint8_t *at, size_t size)
  * One entry: base and length in the window, in units that the last byte
  * chooses, perhaps moved to where it wraps round.
  */
-static void make_entry(uint8_t *to, const uint8_t *from, uint64_t window)
+static void fuzz_boot_make_entry(uint8_t *to, const uint8_t *from,
+                                 uint64_t window)
 {
 	static const uint64_t units[] = { 1, 256, PAGE_SIZE, 1UL << 28 };
 	uint64_t unit = units[from[7] & 3];
-	uint64_t base = window + get(from, 2) * unit;
-	uint64_t length = get(from + 2, 2) * unit;
+	uint64_t base = window + fuzz_boot_get(from, 2) * unit;
+	uint64_t length = fuzz_boot_get(from + 2, 2) * unit;
 
 	if ((from[7] & 0xc0) == 0xc0)
 		length = UINT64_MAX - length;
 	if ((from[7] & 0x30) == 0x30)
 		base -= WINDOW / 4;
-	put(to, base, 8);
-	put(to + 8, length, 8);
-	put(to + 16, from[6] == 0xff ? UINT32_MAX : from[6] % 24, 4);
-	put(to + 20, 0, 4);
+	fuzz_boot_put(to, base, 8);
+	fuzz_boot_put(to + 8, length, 8);
+	fuzz_boot_put(to + 16, from[6] == 0xff ? UINT32_MAX : from[6] % 24, 4);
+	fuzz_boot_put(to + 20, 0, 4);
 }
 
 /* Boot information with a map of COUNT entries; its size. */
@@ -84,13 +85,14 @@ static size_t make_info(uint8_t **info, const uint8_t *from, size_t count,
 	uint8_t *to = calloc(1, total);
 
 	CLAIM(to != NULL);
-	put(to, total, 4);
-	put(to + 8, 6, 4);
-	put(to + 12, tag, 4);
-	put(to + 16, 24, 4);
+	fuzz_boot_put(to, total, 4);
+	fuzz_boot_put(to + 8, 6, 4);
+	fuzz_boot_put(to + 12, tag, 4);
+	fuzz_boot_put(to + 16, 24, 4);
 	for (size_t i = 0; i < count; i++)
-		make_entry(to + 24 + i * 24, from + i * ENTRY, window);
-	put(to + 8 + tag + 4, 8, 4);
+		fuzz_boot_make_entry(to + 24 + i * 24, from + i * ENTRY,
+		                     window);
+	fuzz_boot_put(to + 8 + tag + 4, 8, 4);
 	*info = to;
 	return total;
 }
@@ -138,7 +140,7 @@ static void check_boot(const uint8_t *info, size_t size)
 /* ---- The painter -------------------------------------------------------------- */
 
 /* More restrictive is larger; 0: nothing, 1: memory. */
-static uint8_t rank_of(uint32_t type)
+static uint8_t fuzz_boot_rank_of(uint32_t type)
 {
 	return type == 1 ? 1 : 2;
 }
@@ -148,13 +150,14 @@ static uint8_t rank_of(uint32_t type)
 static void paint_entry(uint32_t index, uint8_t rank, uint64_t window)
 {
 	const uint8_t *entry = boot.map + (size_t)index * boot.map_entry_size;
-	unsigned __int128 start = get(entry, 8);
-	unsigned __int128 end = start + get(entry + 8, 8);
+	unsigned __int128 start = fuzz_boot_get(entry, 8);
+	unsigned __int128 end = start + fuzz_boot_get(entry + 8, 8);
 	unsigned __int128 window_end = (unsigned __int128)window + WINDOW;
 
 	start = max(start, (unsigned __int128)window);
 	end = min(end, window_end);
-	if (start < end && rank_of((uint32_t)get(entry + 16, 4)) == rank)
+	if (start < end &&
+	    fuzz_boot_rank_of((uint32_t)fuzz_boot_get(entry + 16, 4)) == rank)
 		memset(cell + (size_t)(start - window), rank,
 		       (size_t)(end - start));
 }
@@ -197,7 +200,7 @@ static bool found(next_function *next, uint64_t start)
 	return range.start == start;
 }
 
-static void compare(uint64_t window, uint64_t limit)
+static void fuzz_boot_compare(uint64_t window, uint64_t limit)
 {
 	limit = min(limit, MEMMAP_LIMIT);
 	for (unsigned long frame = 0; frame < FRAMES; frame++) {
@@ -212,7 +215,7 @@ static void compare(uint64_t window, uint64_t limit)
 
 /* ---- Taking -------------------------------------------------------------------- */
 
-static void take(uint64_t start, uint64_t end, uint64_t window)
+static void fuzz_boot_take(uint64_t start, uint64_t end, uint64_t window)
 {
 	CLAIM(memmap_take(&map, start, end) == 0);
 	for (unsigned long frame = 0; frame < FRAMES; frame++) {
@@ -227,11 +230,12 @@ static void take_modules(uint64_t window)
 {
 	memset(taken, 0, sizeof(taken));
 	for (unsigned int i = 0; i < boot.modules; i++)
-		take(boot.module[i].start, boot.module[i].end, window);
+		fuzz_boot_take(boot.module[i].start, boot.module[i].end,
+		               window);
 }
 
 /* The walk over everything agrees with the sums; ranges never touch. */
-static void check_sums(void)
+static void fuzz_boot_check_sums(void)
 {
 	struct boot_range range = { 0, 0 };
 	unsigned long pages = 0;
@@ -262,15 +266,15 @@ static void check_alloc(uint64_t window, uint64_t limit)
 	CLAIM(!found(memmap_next_free, got));
 }
 
-static void check_map(uint64_t window, uint64_t limit)
+static void fuzz_boot_check_map(uint64_t window, uint64_t limit)
 {
 	memmap_init(&map, &boot, limit);
 	if (limit == 0)
 		limit = UINT64_MAX;
 	paint(window);
 	take_modules(window);
-	compare(window, limit);
-	check_sums();
+	fuzz_boot_compare(window, limit);
+	fuzz_boot_check_sums();
 	check_alloc(window, limit);
 }
 
@@ -283,7 +287,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < HEADER)
 		return 0;
 	window = windows[data[1] % ARRAY_SIZE(windows)];
-	limit = get(data + 2, 2) * 256;
+	limit = fuzz_boot_get(data + 2, 2) * 256;
 	if (limit != 0)
 		limit += window;
 	if (data[0] & 1) {
@@ -300,7 +304,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CLAIM(data[0] & 1);
 	check_boot(info, size);
 	if (boot.map_entries <= ENTRIES_MOST)
-		check_map(window, limit);
+		fuzz_boot_check_map(window, limit);
 	free(info);
 	return 0;
 }

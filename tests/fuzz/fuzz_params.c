@@ -52,7 +52,8 @@ static bool blank(char c)
 }
 
 /* Compare the next call with the word at WORD, LENGTH long.  Is it refused? */
-static bool check_word(const char *word, size_t length, unsigned int *call)
+static bool fuzz_params_check_word(const char *word, size_t length,
+                                   unsigned int *call)
 {
 	size_t name = 0;
 
@@ -88,7 +89,8 @@ static unsigned int read_again(const char *line, size_t size)
 		if (line[at] != '\0' && !blank(line[at]))
 			continue;
 		if (at > begin)
-			refused += check_word(line + begin, at - begin, &call);
+			refused += fuzz_params_check_word(line + begin,
+			                                  at - begin, &call);
 		begin = at + 1;
 	}
 	CLAIM(call == call_count);

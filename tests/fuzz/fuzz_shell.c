@@ -45,13 +45,13 @@ static struct {
 	unsigned int escape; /* bytes of an escape sequence so far */
 } terminal;
 
-static void clear_row(void)
+static void fuzz_shell_clear_row(void)
 {
 	memset(terminal.row, ' ', sizeof(terminal.row));
 	terminal.column = 0;
 }
 
-static void show(char c)
+static void fuzz_shell_show(char c)
 {
 	if (terminal.escape > 0 || c == '\033') {
 		bool ends = terminal.escape > 1 && c >= '@';
@@ -60,11 +60,11 @@ static void show(char c)
 		/* The last column of a row is left alone, so H is a home to
 		 * an empty row. */
 		if (ends && c == 'H')
-			clear_row();
+			fuzz_shell_clear_row();
 		return;
 	}
 	if (c == '\n') {
-		clear_row();
+		fuzz_shell_clear_row();
 	} else if (c == '\r') {
 		terminal.column = 0;
 	} else if (c == '\b') {
@@ -82,7 +82,7 @@ static void show(char c)
 void console_write(const char *text, size_t size)
 {
 	while (size-- > 0)
-		show(*text++);
+		fuzz_shell_show(*text++);
 }
 
 static void show_formatted(const char *format, va_list arguments)
@@ -155,7 +155,7 @@ static void model_begin(void)
 	model.known = true;
 }
 
-static void model_insert(char c)
+static void fuzz_shell_model_insert(char c)
 {
 	if (model.length == LINE_SIZE - 1) {
 		model.lost++;
@@ -167,7 +167,7 @@ static void model_insert(char c)
 	model.length++;
 }
 
-static void model_remove(size_t at)
+static void fuzz_shell_model_remove(size_t at)
 {
 	if (at >= model.length)
 		return;
@@ -180,12 +180,12 @@ static void model_remove(size_t at)
 static void model_key(int key)
 {
 	if (key >= ' ' && key <= '~') {
-		model_insert((char)key);
+		fuzz_shell_model_insert((char)key);
 	} else if (key == '\b') {
 		if (model.cursor > 0)
-			model_remove(--model.cursor);
+			fuzz_shell_model_remove(--model.cursor);
 	} else if (key == KEY_DELETE) {
-		model_remove(model.cursor);
+		fuzz_shell_model_remove(model.cursor);
 	} else if (key == KEY_LEFT) {
 		model.cursor -= model.cursor > 0;
 	} else if (key == KEY_RIGHT) {
@@ -249,7 +249,7 @@ int console_read_key(void)
 /* ---- The commands ------------------------------------------------------------------ */
 
 /* The words are those of the line: nothing but blanks is lost. */
-static void check_words(int argc, char **argv)
+static void fuzz_shell_check_words(int argc, char **argv)
 {
 	const char *at = model.text;
 
@@ -284,7 +284,7 @@ static int digit_of(char c, int base)
 }
 
 /* The number that TEXT is, or -1: none, or too large. */
-static __int128 number_of(const char *text)
+static __int128 fuzz_shell_number_of(const char *text)
 {
 	int base = 10;
 	__int128 number = 0;
@@ -309,9 +309,9 @@ static __int128 number_of(const char *text)
 
 static int run_number(int argc, char **argv)
 {
-	check_words(argc, argv);
+	fuzz_shell_check_words(argc, argv);
 	for (int i = 1; i < argc; i++) {
-		__int128 expected = number_of(argv[i]);
+		__int128 expected = fuzz_shell_number_of(argv[i]);
 		uint64_t number = 12345;
 		int error = shell_number(argv[i], "n", 1, 1UL << 40, &number);
 		bool fits = expected >= 1 && expected <= (__int128)1 << 40;
@@ -325,7 +325,7 @@ static int run_number(int argc, char **argv)
 /* A mask that was understood is understood again from its own names. */
 static int run_flags(int argc, char **argv)
 {
-	check_words(argc, argv);
+	fuzz_shell_check_words(argc, argv);
 	for (int i = 1; i < argc; i++) {
 		char names[512];
 		char bad[32];
@@ -367,7 +367,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = data;
 	left = size;
 	memset(&terminal, 0, sizeof(terminal));
-	clear_row();
+	fuzz_shell_clear_row();
 	model_begin();
 	if (setjmp(no_more_keys) == 0)
 		shell_run();

@@ -18,8 +18,8 @@
 /* Called by the allocator when a request would like kswapd to run. */
 static unsigned long wakes;
 
-static void count_wake(struct node *node, unsigned int order,
-                       enum zone_type highest)
+static void example_count_wake(struct node *node, unsigned int order,
+                               enum zone_type highest)
 {
 	(void)node;
 	(void)order;
@@ -28,7 +28,8 @@ static void count_wake(struct node *node, unsigned int order,
 }
 
 /* Allocate with MASK until nothing comes; the pages are put behind TAKEN. */
-static unsigned long drain(struct node *node, gfp_t mask, struct page **taken)
+static unsigned long example_drain(struct node *node, gfp_t mask,
+                                   struct page **taken)
 {
 	unsigned long count = 0;
 	struct page *page;
@@ -38,8 +39,8 @@ static unsigned long drain(struct node *node, gfp_t mask, struct page **taken)
 	return count;
 }
 
-static void give_back(struct node *node, struct page **taken,
-                      unsigned long count)
+static void example_give_back(struct node *node, struct page **taken,
+                              unsigned long count)
 {
 	while (count > 0)
 		free_pages_node(node, taken[--count], 0, RETURN_ADDRESS());
@@ -64,7 +65,7 @@ int main(void)
 	machine_set_marks(zone, MIN, LOW, HIGH);
 
 	/* 2. Listen to what the allocator asks of others. */
-	machine_set_kswapd_hook(node, count_wake);
+	machine_set_kswapd_hook(node, example_count_wake);
 
 	/* 3. Fill the zone as a thread would, down to the HIGH mark. */
 	while (zone->free_pages > HIGH)
@@ -75,7 +76,7 @@ int main(void)
 	/* 4. The rest in an interrupt handler, which cannot wait: GFP_ATOMIC
 	 * may go below MIN by half, and by a quarter of what remains. */
 	machine_enter_irq(NULL);
-	got = drain(node, GFP_ATOMIC, taken + fill);
+	got = example_drain(node, GFP_ATOMIC, taken + fill);
 	machine_leave_irq();
 	printf("GFP_ATOMIC in an interrupt: %lu pages; the rules say %lu "
 	       "(%lu free - floor %lu)\n",
@@ -86,12 +87,12 @@ int main(void)
 	/* 5. A thread that is about to free memory may take the very last. */
 	machine_set_memalloc(true);
 	fill += got;
-	got = drain(node, GFP_KERNEL, taken + fill);
+	got = example_drain(node, GFP_KERNEL, taken + fill);
 	machine_set_memalloc(false);
 	printf("PF_MEMALLOC: %lu more, %lu free\n", got, zone->free_pages);
 
 	/* 6. Give everything back, and have the books checked. */
-	give_back(node, taken, fill + got);
+	example_give_back(node, taken, fill + got);
 	broken = machine_finish();
 	printf("the books: %s\n", broken == NULL ? "balanced" : broken);
 	machine_stop();

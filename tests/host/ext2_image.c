@@ -217,8 +217,8 @@ int image_write(const char *path, uint32_t file, uint64_t size)
 	return error;
 }
 
-static const char *compare(const char *path, const uint8_t *found,
-                           uint32_t file, uint64_t from, size_t size)
+static const char *ext2_image_compare(const char *path, const uint8_t *found,
+                                      uint32_t file, uint64_t from, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		if (found[i] != image_byte(file, from + i))
@@ -246,7 +246,8 @@ const char *image_same(const char *path, uint32_t file, uint64_t size)
 		long done = ext2_read(inode, at, bytes, CHUNK);
 
 		answer = done == wanted
-		                 ? compare(path, bytes, file, at, (size_t)done)
+		                 ? ext2_image_compare(path, bytes, file, at,
+		                                      (size_t)done)
 		                 : test_failure("%s: read is %ld at %llu", path,
 		                                done, (unsigned long long)at);
 	}

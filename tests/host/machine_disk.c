@@ -79,7 +79,8 @@ static int carry(const struct bio *bio, uint64_t sector)
 	return 0;
 }
 
-static int start(struct block_device *device, struct bio *bio, uint64_t sector)
+static int machine_disk_start(struct block_device *device, struct bio *bio,
+                              uint64_t sector)
 {
 	(void)device;
 	disk.requests++;
@@ -127,7 +128,7 @@ static int recover(struct block_device *device)
 }
 
 static const struct block_ops ops = {
-	.start = start,
+	.start = machine_disk_start,
 	.resume = resume,
 	.recover = recover,
 };

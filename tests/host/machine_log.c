@@ -70,7 +70,7 @@ void machine_log_to(FILE *file)
 	host_log.file = file;
 }
 
-static void log_line(const char *text, size_t length)
+static void machine_log_line(const char *text, size_t length)
 {
 	char *line = host_log.line[host_log.count++ % LOG_LINES];
 
@@ -94,11 +94,11 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
 	vscnprintf(text, sizeof(text), format, arguments);
 	lock_log();
 	while ((end = strchr(at, '\n')) != NULL) {
-		log_line(at, (size_t)(end - at));
+		machine_log_line(at, (size_t)(end - at));
 		at = end + 1;
 	}
 	if (*at != '\0')
-		log_line(at, strlen(at));
+		machine_log_line(at, strlen(at));
 	unlock_log();
 }
 
@@ -126,7 +126,7 @@ uint64_t log_mark(void)
 	return host_log.count;
 }
 
-static const char *line_number(uint64_t number)
+static const char *machine_log_line_number(uint64_t number)
 {
 	return host_log.line[number % LOG_LINES];
 }
@@ -144,7 +144,7 @@ unsigned int log_count_since(uint64_t mark, const char *text)
 	if (mark < oldest_line())
 		panic("log lines have been overwritten before a test looked");
 	for (uint64_t i = mark; i < host_log.count; i++) {
-		const char *line = line_number(i);
+		const char *line = machine_log_line_number(i);
 		size_t length = strlen(text);
 
 		for (; *line != '\0' && strncmp(line, text, length) != 0;
@@ -168,7 +168,7 @@ void log_visit(unsigned int count, void (*visit)(const char *line, void *data),
 	if (host_log.count - first > count)
 		first = host_log.count - count;
 	for (uint64_t i = first; i < host_log.count; i++)
-		visit(line_number(i), data);
+		visit(machine_log_line_number(i), data);
 }
 
 bool ratelimit_pass(struct ratelimit *limit)

@@ -130,7 +130,7 @@ static void check_table(const void *table)
 
 /* ---- The direct map ---------------------------------------------------------- */
 
-static struct region *region_of(unsigned long pfn)
+static struct region *machine_memory_region_of(unsigned long pfn)
 {
 	check_frame(pfn);
 	return &memory.region[pfn / REGION_FRAMES];
@@ -145,12 +145,12 @@ static void check_may_edit(const char *what)
 
 bool direct_map_is_split(unsigned long pfn)
 {
-	return region_of(pfn)->table != NULL;
+	return machine_memory_region_of(pfn)->table != NULL;
 }
 
 void direct_map_split(unsigned long pfn, void *table)
 {
-	struct region *region = region_of(pfn);
+	struct region *region = machine_memory_region_of(pfn);
 
 	check_may_edit("direct_map_split()");
 	check_table(table);
@@ -162,7 +162,7 @@ void direct_map_split(unsigned long pfn, void *table)
 
 void machine_split_at_boot(unsigned long pfn)
 {
-	struct region *region = region_of(pfn);
+	struct region *region = machine_memory_region_of(pfn);
 
 	region->table = region;
 	region->at_boot = true;
@@ -170,7 +170,7 @@ void machine_split_at_boot(unsigned long pfn)
 
 void *direct_map_join(unsigned long pfn)
 {
-	struct region *region = region_of(pfn);
+	struct region *region = machine_memory_region_of(pfn);
 	unsigned long first = ALIGN_DOWN(pfn, REGION_FRAMES);
 	void *table = region->table;
 
@@ -251,7 +251,7 @@ static uintptr_t window_base(unsigned int id)
 	return (uintptr_t)memory.windows + id * WINDOW_SIZE;
 }
 
-static uintptr_t slot_address(unsigned int id, unsigned int slot)
+static uintptr_t machine_memory_slot_address(unsigned int id, unsigned int slot)
 {
 	return window_base(id) + slot * PAGE_SIZE;
 }
@@ -320,8 +320,8 @@ void *window_map(struct window *window, unsigned int slot, unsigned long pfn)
 		panic("slot %u of window %u is filled twice", slot, id);
 	window->table[slot] = pfn << PAGE_SHIFT | ENTRY_PRESENT;
 	if (host_cpu()->window == id)
-		map_frame(slot_address(id, slot), pfn);
-	return (void *)slot_address(id, slot);
+		map_frame(machine_memory_slot_address(id, slot), pfn);
+	return (void *)machine_memory_slot_address(id, slot);
 }
 
 void window_unmap(struct window *window, unsigned int slot)
@@ -333,7 +333,7 @@ void window_unmap(struct window *window, unsigned int slot)
 		panic("slot %u of window %u is emptied twice", slot, id);
 	window->table[slot] = 0;
 	if (host_cpu()->window == id)
-		unmap_frames(slot_address(id, slot), 1);
+		unmap_frames(machine_memory_slot_address(id, slot), 1);
 }
 
 /* The frame in entry SLOT, if that has BIT, or -1UL. */
@@ -379,7 +379,7 @@ void host_switch_window(unsigned int id)
 	cpu->window = id;
 	for (unsigned int slot = 0; id != 0 && slot < WINDOW_SLOTS; slot++) {
 		if (table[slot] & ENTRY_PRESENT)
-			map_frame(slot_address(id, slot),
+			map_frame(machine_memory_slot_address(id, slot),
 			          table[slot] >> PAGE_SHIFT);
 	}
 }
@@ -599,7 +599,7 @@ struct touch {
 	struct fault *fault;
 };
 
-static void touch(void *data)
+static void machine_memory_touch(void *data)
 {
 	const struct touch *want = data;
 	char byte = *want->address;
@@ -628,7 +628,7 @@ bool machine_faults(const void *address, bool write, struct fault *fault)
 	};
 	struct fault_expect expect = { .match = keep_fault, .data = &want };
 
-	return fault_catch(&expect, touch, &want);
+	return fault_catch(&expect, machine_memory_touch, &want);
 }
 
 /* The sanitizers leave memory faults to the machine. */

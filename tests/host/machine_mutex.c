@@ -22,7 +22,7 @@ static uint64_t machine_mutex_me(void)
 	return thread_owner_id(current_thread()) + 1;
 }
 
-static bool take(void *data)
+static bool machine_mutex_take(void *data)
 {
 	struct mutex *mutex = data;
 
@@ -42,13 +42,13 @@ void mutex_lock(struct mutex *mutex)
 	if (mutex_is_mine(mutex))
 		panic("mutex %s: taken twice", mutex->name);
 	might_sleep();
-	wait_event(&mutex->queue, take, mutex);
+	wait_event(&mutex->queue, machine_mutex_take, mutex);
 	held_take(HELD_MUTEX, mutex, RETURN_ADDRESS());
 }
 
 bool mutex_trylock(struct mutex *mutex)
 {
-	if (!may_sleep_here() || !take(mutex))
+	if (!may_sleep_here() || !machine_mutex_take(mutex))
 		return false;
 	held_take(HELD_MUTEX, mutex, RETURN_ADDRESS());
 	return true;

@@ -131,7 +131,7 @@ void wake_up_with(struct wait_queue *queue, void (*change)(void *data),
 	change(data);
 }
 
-static bool never(void *data)
+static bool machine_wait_never(void *data)
 {
 	(void)data;
 	return false;
@@ -142,7 +142,7 @@ void thread_sleep(uint64_t microseconds)
 	struct wait_queue sleep = WAIT_QUEUE_INIT(sleep);
 
 	check_patience();
-	wait_event_timeout(&sleep, never, NULL, microseconds);
+	wait_event_timeout(&sleep, machine_wait_never, NULL, microseconds);
 }
 
 /* The others run once, and this thread goes on. */

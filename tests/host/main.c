@@ -81,7 +81,7 @@ static void run_case(void *data)
 	machine_stop();
 }
 
-static void show_line(const char *line, void *data)
+static void main_show_line(const char *line, void *data)
 {
 	(void)data;
 	printf("    # log: %s\n", line);
@@ -89,7 +89,8 @@ static void show_line(const char *line, void *data)
 
 /* True unless the case failed; then the end of its log, from MARK on, is shown
  * as well. */
-static bool report(const struct run *run, unsigned int number, uint64_t mark)
+static bool main_report(const struct run *run, unsigned int number,
+                        uint64_t mark)
 {
 	const char *answer = run->answer;
 	size_t skip = strlen(SKIP_PREFIX);
@@ -101,8 +102,8 @@ static bool report(const struct run *run, unsigned int number, uint64_t mark)
 	} else {
 		printf("    not ok %u %s # %s\n", number, run->test->name,
 		       answer);
-		log_visit((unsigned int)min(log_mark() - mark, 8UL), show_line,
-		          NULL);
+		log_visit((unsigned int)min(log_mark() - mark, 8UL),
+		          main_show_line, NULL);
 		runner.failed++;
 		return false;
 	}
@@ -122,7 +123,7 @@ static bool run_one(const struct test_case *test, unsigned int number)
 	}
 	runner.ran++;
 	fflush(stdout);
-	return report(&run, number, mark);
+	return main_report(&run, number, mark);
 }
 
 /* ---- Which cases -------------------------------------------------------------- */
@@ -159,7 +160,7 @@ static unsigned int count_wanted(const char *suite)
 }
 
 /* Is TEST the first wanted case of its suite? */
-static bool begins_suite(const struct test_case *test)
+static bool main_begins_suite(const struct test_case *test)
 {
 	if (!is_wanted(test))
 		return false;
@@ -170,7 +171,7 @@ static bool begins_suite(const struct test_case *test)
 	return true;
 }
 
-static bool run_suite(const char *suite)
+static bool main_run_suite(const char *suite)
 {
 	unsigned int number = 0;
 	bool passed = true;
@@ -191,15 +192,16 @@ static void run_all(void)
 	unsigned int number = 0;
 
 	for (const struct test_case *at = suites_begin; at < suites_end; at++)
-		suites += begins_suite(at);
+		suites += main_begins_suite(at);
 	printf("KTAP version 1\n# seed %llu\n1..%u\n",
 	       (unsigned long long)runner.seed, suites);
 	for (const struct test_case *at = suites_begin; at < suites_end; at++) {
-		if (!begins_suite(at))
+		if (!main_begins_suite(at))
 			continue;
 		number++;
-		printf("%s %u %s\n", run_suite(at->suite) ? "ok" : "not ok",
-		       number, at->suite);
+		printf("%s %u %s\n",
+		       main_run_suite(at->suite) ? "ok" : "not ok", number,
+		       at->suite);
 	}
 }
 

@@ -12,7 +12,7 @@
 
 static uint8_t bytes[1 + SEQUENCE_MAX_STEPS * SEQUENCE_STEP];
 
-static void print_step(unsigned int step, const char *text)
+static void test_replay_print_step(unsigned int step, const char *text)
 {
 	printf("replay: step %u: %s\n", step, text);
 	fflush(stdout);
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 	size = fread(bytes, 1, sizeof(bytes), file);
 	fclose(file);
 	machine_start(0);
-	sequence_run(bytes, size, print_step, &result);
+	sequence_run(bytes, size, test_replay_print_step, &result);
 	sequence_verdict(&result, verdict, sizeof(verdict));
 	printf("replay: %s\n", verdict);
 	return result.wrong == NULL ? 0 : 1;

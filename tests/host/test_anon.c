@@ -29,7 +29,7 @@ static struct anon_object *object;
 static char text[200];
 
 /* What else would happen while thread main sleeps: the disk goes on. */
-static bool disk_works(struct wait_queue *queue)
+static bool test_anon_disk_works(struct wait_queue *queue)
 {
 	bool works = disk.pending_count > 0;
 
@@ -49,19 +49,19 @@ static unsigned long swapents(void)
 }
 
 /* A machine with a disk of SLOTS slots, and an object of PAGES. */
-static bool start(unsigned long slots, unsigned long pages)
+static bool test_anon_start(unsigned long slots, unsigned long pages)
 {
 	machine_start(FRAMES);
 	node = machine_one_zone(ZONE_NORMAL, FRAMES);
 	swap_start(node);
 	anon_start();
-	machine_set_wait_hook(disk_works);
+	machine_set_wait_hook(test_anon_disk_works);
 	object = anon_object_create(pages);
 	return object != NULL && ram_swap_make(&disk, "ram", slots + 1) &&
 	       swapon(&disk.device, 0, NULL) == 0;
 }
 
-static const char *check_all(void)
+static const char *test_anon_check_all(void)
 {
 	const char *broken = anon_check(text, sizeof(text));
 
@@ -69,9 +69,9 @@ static const char *check_all(void)
 }
 
 /* Everything adds up, and does not leave anything behind. */
-static const char *finish(void)
+static const char *test_anon_finish(void)
 {
-	const char *broken = check_all();
+	const char *broken = test_anon_check_all();
 
 	if (object != NULL)
 		anon_object_destroy(object);
@@ -88,14 +88,14 @@ static const char *finish(void)
 }
 
 /* The first word of page INDEX. */
-static int put(unsigned long index, uint64_t value)
+static int test_anon_put(unsigned long index, uint64_t value)
 {
 	return anon_object_write(object, index * PAGE_SIZE, &value,
 	                         sizeof(value));
 }
 
 /* -errno, or what is there. */
-static long get(unsigned long index)
+static long test_anon_get(unsigned long index)
 {
 	uint64_t value = 0;
 	int error = anon_object_read(object, index * PAGE_SIZE, &value,
@@ -105,10 +105,10 @@ static long get(unsigned long index)
 }
 
 /* All of the object's pages, word 0 of each: FIRST, FIRST + 1 ... */
-static bool fill(unsigned long pages, uint64_t first)
+static bool test_anon_fill(unsigned long pages, uint64_t first)
 {
 	for (unsigned long i = 0; i < pages; i++) {
-		if (put(i, first + i) != 0)
+		if (test_anon_put(i, first + i) != 0)
 			return false;
 	}
 	return true;
@@ -117,7 +117,7 @@ static bool fill(unsigned long pages, uint64_t first)
 static bool holds(unsigned long pages, uint64_t first)
 {
 	for (unsigned long i = 0; i < pages; i++) {
-		if (get(i) != (long)(first + i))
+		if (test_anon_get(i) != (long)(first + i))
 			return false;
 	}
 	return true;
@@ -139,25 +139,25 @@ CASE(anon, untouched_pages_are_zero_and_take_no_memory)
 	unsigned long before;
 	char bytes[3 * PAGE_SIZE];
 
-	EXPECT(start(8, ANON_MAX_PAGES));
+	EXPECT(test_anon_start(8, ANON_MAX_PAGES));
 	before = node_free(node);
 	memset(bytes, 1, sizeof(bytes));
 	EXPECT_EQUAL(anon_object_read(object, 17, bytes, sizeof(bytes)), 0);
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		EXPECT(bytes[i] == 0);
 	EXPECT_EQUAL(node_free(node), before);
-	EXPECT_EQUAL(put(ANON_MAX_PAGES - 1, 1), 0);
+	EXPECT_EQUAL(test_anon_put(ANON_MAX_PAGES - 1, 1), 0);
 	/* The page, and the leaf. */
 	EXPECT_EQUAL(node_free(node), before - 2);
 	EXPECT_EQUAL(rss(), 1);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, bytes_are_copied_across_pages)
 {
 	char out[3 * PAGE_SIZE], in[3 * PAGE_SIZE];
 
-	EXPECT(start(8, 4));
+	EXPECT(test_anon_start(8, 4));
 	for (size_t i = 0; i < sizeof(out); i++)
 		out[i] = (char)(i * 7 + i / PAGE_SIZE);
 	EXPECT_EQUAL(anon_object_write(object, 100, out, sizeof(out)), 0);
@@ -165,8 +165,8 @@ CASE(anon, bytes_are_copied_across_pages)
 	EXPECT_EQUAL(anon_object_read(object, 100, in, sizeof(in)), 0);
 	EXPECT(memcmp(in, out, sizeof(out)) == 0);
 	/* The rest of the first and of the last page is zero. */
-	EXPECT_EQUAL(get(0), 0);
-	return finish();
+	EXPECT_EQUAL(test_anon_get(0), 0);
+	return test_anon_finish();
 }
 
 CASE(anon, accesses_outside_of_the_object_are_refused)
@@ -174,7 +174,7 @@ CASE(anon, accesses_outside_of_the_object_are_refused)
 	char bytes[2] = { 0 };
 	struct page *page;
 
-	EXPECT(start(8, 2));
+	EXPECT(test_anon_start(8, 2));
 	EXPECT_EQUAL(anon_object_write(object, 2 * PAGE_SIZE - 1, bytes, 2),
 	             -EINVAL);
 	EXPECT_EQUAL(anon_object_read(object, UINT64_MAX, bytes, 2), -EINVAL);
@@ -185,7 +185,7 @@ CASE(anon, accesses_outside_of_the_object_are_refused)
 	EXPECT(anon_object_create(0) == NULL);
 	EXPECT(anon_object_create(ANON_MAX_PAGES + 1) == NULL);
 	EXPECT_EQUAL(rss(), 0);
-	return finish();
+	return test_anon_finish();
 }
 
 /* ---- Out and in ---------------------------------------------------------------- */
@@ -207,74 +207,76 @@ static void permute(unsigned int number, unsigned long order[4])
 
 CASE(anon, pages_leave_and_come_back_in_every_order)
 {
-	EXPECT(start(8, 4));
+	EXPECT(test_anon_start(8, 4));
 	for (unsigned int round = 0; round < 24 * 24; round++) {
 		unsigned long out[4], in[4];
 
 		permute(round / 24, out);
 		permute(round % 24, in);
-		EXPECT(fill(4, 10 * round));
+		EXPECT(test_anon_fill(4, 10 * round));
 		for (unsigned int i = 0; i < 4; i++) {
 			EXPECT_EQUAL(anon_object_swap_out(object, out[i]), 0);
 			EXPECT_EQUAL(swapents(), i + 1);
 			EXPECT_EQUAL(rss(), 3 - i);
 		}
-		EXPECT(check_all() == NULL);
+		EXPECT(test_anon_check_all() == NULL);
 		for (unsigned int i = 0; i < 4; i++)
-			EXPECT_EQUAL(get(in[i]), 10 * round + in[i]);
+			EXPECT_EQUAL(test_anon_get(in[i]), 10 * round + in[i]);
 		EXPECT_EQUAL(rss(), 4);
 		EXPECT_EQUAL(swapents(), 0);
 	}
 	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pswpout), disk.writes);
 	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pswpin), disk.reads - 1);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, a_page_that_was_only_read_leaves_without_being_written)
 {
-	EXPECT(start(16, 4));
-	EXPECT(fill(4, 5));
+	EXPECT(test_anon_start(16, 4));
+	EXPECT(test_anon_fill(4, 5));
 	EXPECT(all_out(4));
 	EXPECT_EQUAL(disk.writes, 4);
 	EXPECT(holds(4, 5));
 	EXPECT_EQUAL(total_swapcache_pages(), 4);
-	EXPECT_EQUAL(put(2, 7), 0);
+	EXPECT_EQUAL(test_anon_put(2, 7), 0);
 	EXPECT(all_out(4));
 	EXPECT_EQUAL(disk.writes, 5);
 	EXPECT(holds(2, 5));
-	return get(2) == 7 ? finish() : "the new contents are lost";
+	return test_anon_get(2) == 7 ? test_anon_finish()
+	                             : "the new contents are lost";
 }
 
 CASE(anon, slots_are_not_kept_while_swap_is_nearly_full)
 {
-	EXPECT(start(6, 6));
-	EXPECT(fill(6, 1));
+	EXPECT(test_anon_start(6, 6));
+	EXPECT(test_anon_fill(6, 1));
 	EXPECT(all_out(4));
-	EXPECT_EQUAL(get(0), 1);
+	EXPECT_EQUAL(test_anon_get(0), 1);
 	EXPECT_EQUAL(total_swapcache_pages(), 0);
 	EXPECT_EQUAL(get_nr_swap_pages(), 3);
-	EXPECT_EQUAL(get(1), 2);
+	EXPECT_EQUAL(test_anon_get(1), 2);
 	EXPECT_EQUAL(total_swapcache_pages(), 1);
 	EXPECT(anon_object_swap_out(object, 4) == 0);
 	EXPECT(anon_object_swap_out(object, 5) == 0);
 	/* Written to: the old contents are of no use. */
-	EXPECT_EQUAL(put(1, 9), 0);
+	EXPECT_EQUAL(test_anon_put(1, 9), 0);
 	EXPECT_EQUAL(total_swapcache_pages(), 0);
 	EXPECT_EQUAL(get_nr_swap_pages(), 2);
-	return get(1) == 9 ? finish() : "the new contents are lost";
+	return test_anon_get(1) == 9 ? test_anon_finish()
+	                             : "the new contents are lost";
 }
 
 CASE(anon, swap_that_is_full_is_said_and_the_page_stays)
 {
-	EXPECT(start(3, 5));
-	EXPECT(fill(5, 1));
+	EXPECT(test_anon_start(3, 5));
+	EXPECT(test_anon_fill(5, 1));
 	EXPECT(!all_out(5));
 	EXPECT_EQUAL(anon_object_usage(object).resident, 2);
 	EXPECT_EQUAL(anon_object_swap_out(object, 4), -ENOSPC);
-	EXPECT_EQUAL(get(4), 5);
-	EXPECT_EQUAL(get(3), 4);
+	EXPECT_EQUAL(test_anon_get(4), 5);
+	EXPECT_EQUAL(test_anon_get(3), 4);
 	EXPECT(holds(5, 1));
-	return finish();
+	return test_anon_finish();
 }
 
 /* ---- While a page is on its way out -------------------------------------------------- */
@@ -299,14 +301,14 @@ CASE(anon, an_access_during_the_write_takes_the_page_in_memory)
 {
 	struct page *page;
 
-	EXPECT(start(8, 2));
+	EXPECT(test_anon_start(8, 2));
 	disk.deferred = true;
-	EXPECT(fill(2, 3));
+	EXPECT(test_anon_fill(2, 3));
 	page = begin_write(0);
 	EXPECT(page != NULL && page_has(page, PG_writeback));
 	EXPECT(!page_has(page, PG_locked));
-	EXPECT_EQUAL(get(0), 3);
-	EXPECT_EQUAL(put(0, 33), 0);
+	EXPECT_EQUAL(test_anon_get(0), 3);
+	EXPECT_EQUAL(test_anon_put(0, 33), 0);
 	EXPECT_EQUAL(disk.reads, 1);
 	EXPECT(swap_cache_get(page_swap_entry(page)) == page);
 	put_page(page);
@@ -319,8 +321,8 @@ CASE(anon, an_access_during_the_write_takes_the_page_in_memory)
 	put_page(page);
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), 0);
 	EXPECT_EQUAL(disk.writes, 2);
-	EXPECT_EQUAL(get(0), 33);
-	return finish();
+	EXPECT_EQUAL(test_anon_get(0), 33);
+	return test_anon_finish();
 }
 
 /* Its slot does not hold its contents yet: another reader would get what was there
@@ -329,9 +331,9 @@ CASE(anon, a_page_does_not_leave_while_it_is_being_written)
 {
 	struct page *page;
 
-	EXPECT(start(8, 2));
+	EXPECT(test_anon_start(8, 2));
 	disk.deferred = true;
-	EXPECT(fill(2, 3));
+	EXPECT(test_anon_fill(2, 3));
 	page = begin_write(0);
 	EXPECT(page != NULL && page_has(page, PG_writeback));
 	EXPECT(!page_has(page, PG_dirty));
@@ -341,19 +343,19 @@ CASE(anon, a_page_does_not_leave_while_it_is_being_written)
 	EXPECT(page->mapping->ops->release(page));
 	unlock_page(page);
 	put_page(page);
-	EXPECT_EQUAL(get(0), 3);
+	EXPECT_EQUAL(test_anon_get(0), 3);
 	/* The header, and the page. */
 	EXPECT_EQUAL(disk.reads, 2);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, destroying_waits_for_the_write)
 {
 	struct page *page;
 
-	EXPECT(start(8, 2));
+	EXPECT(test_anon_start(8, 2));
 	disk.deferred = true;
-	EXPECT(fill(2, 3));
+	EXPECT(test_anon_fill(2, 3));
 	page = begin_write(1);
 	EXPECT(page != NULL);
 	put_page(page);
@@ -361,7 +363,7 @@ CASE(anon, destroying_waits_for_the_write)
 	object = NULL;
 	EXPECT_EQUAL(disk.pending_count, 0);
 	EXPECT_EQUAL(get_nr_swap_pages(), 8);
-	return finish();
+	return test_anon_finish();
 }
 
 /* Another reader of the same page, who has begun and gives up. */
@@ -370,7 +372,7 @@ static struct page *other_page;
 static bool other_reader_gives_up(struct wait_queue *queue)
 {
 	if (other_page == NULL || !page_has(other_page, PG_locked))
-		return disk_works(queue);
+		return test_anon_disk_works(queue);
 	swap_cache_remove(other_page);
 	unlock_page(other_page);
 	return true;
@@ -378,8 +380,8 @@ static bool other_reader_gives_up(struct wait_queue *queue)
 
 CASE(anon, who_comes_while_another_reads_the_page_waits_for_it)
 {
-	EXPECT(start(8, 1));
-	EXPECT(fill(1, 3));
+	EXPECT(test_anon_start(8, 1));
+	EXPECT(test_anon_fill(1, 3));
 	EXPECT(all_out(1));
 	other_page = alloc_page(GFP_KERNEL);
 	EXPECT(other_page != NULL && trylock_page(other_page));
@@ -387,19 +389,19 @@ CASE(anon, who_comes_while_another_reads_the_page_waits_for_it)
 	EXPECT_EQUAL(swap_cache_add(swp_entry(0, 1), other_page), 0);
 	machine_set_wait_hook(other_reader_gives_up);
 	disk.reads = 0;
-	EXPECT_EQUAL(get(0), 3);
+	EXPECT_EQUAL(test_anon_get(0), 3);
 	EXPECT(!page_has(other_page, PG_locked));
 	EXPECT_EQUAL(page_ref_count(other_page), 1);
 	EXPECT_EQUAL(disk.reads, 1);
 	put_page(other_page);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, a_pinned_page_stays)
 {
 	struct page *page;
 
-	EXPECT(start(8, 2));
+	EXPECT(test_anon_start(8, 2));
 	EXPECT_EQUAL(anon_object_pin(object, 0, &page), 0);
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), -EBUSY);
 	memcpy(page_address(page), "pinned", 7);
@@ -414,25 +416,25 @@ CASE(anon, a_pinned_page_stays)
 	EXPECT_EQUAL(anon_object_pin(object, 0, &page), 0);
 	EXPECT(strcmp(page_address(page), "PINNED") == 0);
 	anon_object_unpin(page, false);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, reclaim_is_told_once_that_a_page_was_used)
 {
 	struct page *page;
 
-	EXPECT(start(8, 1));
+	EXPECT(test_anon_start(8, 1));
 	EXPECT_EQUAL(anon_object_pin(object, 0, &page), 0);
 	lock_page(page);
 	EXPECT(page->mapping->ops->referenced(page));
 	EXPECT(!page->mapping->ops->referenced(page));
 	unlock_page(page);
-	EXPECT_EQUAL(get(0), 0);
+	EXPECT_EQUAL(test_anon_get(0), 0);
 	lock_page(page);
 	EXPECT(page->mapping->ops->referenced(page));
 	unlock_page(page);
 	anon_object_unpin(page, false);
-	return finish();
+	return test_anon_finish();
 }
 
 /* ---- Errors of the disk ------------------------------------------------------------------ */
@@ -441,51 +443,51 @@ CASE(anon, a_failed_write_keeps_the_page_and_takes_another_slot)
 {
 	struct swap_info info;
 
-	EXPECT(start(4, 2));
-	EXPECT(fill(2, 8));
+	EXPECT(test_anon_start(4, 2));
+	EXPECT(test_anon_fill(2, 8));
 	disk.write_fault.nth = 1;
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), -EIO);
 	EXPECT_EQUAL(rss(), 2);
-	EXPECT(check_all() == NULL);
-	EXPECT_EQUAL(get(0), 8);
+	EXPECT(test_anon_check_all() == NULL);
+	EXPECT_EQUAL(test_anon_get(0), 8);
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), 0);
 	EXPECT(swap_area_info(0, &info));
 	EXPECT(info.bad == 1 && info.used == 1 && info.pages == 3);
 	EXPECT_EQUAL(get_nr_swap_pages(), 2);
-	return holds(2, 8) ? finish() : "data lost";
+	return holds(2, 8) ? test_anon_finish() : "data lost";
 }
 
 CASE(anon, a_write_that_does_not_begin_keeps_the_page)
 {
 	struct swap_info info;
 
-	EXPECT(start(4, 2));
-	EXPECT(fill(2, 8));
+	EXPECT(test_anon_start(4, 2));
+	EXPECT(test_anon_fill(2, 8));
 	disk.start_fault.nth = 1;
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), -ENXIO);
-	EXPECT(check_all() == NULL);
+	EXPECT(test_anon_check_all() == NULL);
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), 0);
 	EXPECT(swap_area_info(0, &info));
 	EXPECT(info.bad == 0 && info.used == 1);
-	return holds(2, 8) ? finish() : "data lost";
+	return holds(2, 8) ? test_anon_finish() : "data lost";
 }
 
 CASE(anon, a_failed_read_is_an_error_to_the_reader_and_nothing_else)
 {
 	unsigned long before;
 
-	EXPECT(start(4, 2));
-	EXPECT(fill(2, 8));
+	EXPECT(test_anon_start(4, 2));
+	EXPECT(test_anon_fill(2, 8));
 	EXPECT(all_out(2));
 	before = node_free(node);
 	disk.read_fault = (struct ram_fault){ .nth = 1, .forever = true };
-	EXPECT_EQUAL(get(0), -EIO);
-	EXPECT_EQUAL(put(0, 1), -EIO);
+	EXPECT_EQUAL(test_anon_get(0), -EIO);
+	EXPECT_EQUAL(test_anon_put(0, 1), -EIO);
 	EXPECT_EQUAL(node_free(node), before);
 	EXPECT_EQUAL(swapents(), 2);
-	EXPECT(check_all() == NULL);
+	EXPECT(test_anon_check_all() == NULL);
 	disk.read_fault.nth = 0;
-	return holds(2, 8) ? finish() : "data lost";
+	return holds(2, 8) ? test_anon_finish() : "data lost";
 }
 
 /* Out, back, and swapoff, with the n-th call of the disk failing, for every
@@ -501,8 +503,8 @@ CASE(anon, whichever_call_of_the_disk_fails_nothing_is_lost)
 		for (unsigned long nth = 1; failed; nth++) {
 			bool off;
 
-			EXPECT(start(32, 6));
-			EXPECT(fill(6, 100));
+			EXPECT(test_anon_start(32, 6));
+			EXPECT(test_anon_fill(6, 100));
 			fault[kind / 2]->nth = nth;
 			fault[kind / 2]->forever = kind % 2 != 0;
 			failed = !all_out(6);
@@ -510,14 +512,14 @@ CASE(anon, whichever_call_of_the_disk_fails_nothing_is_lost)
 			failed = !all_out(6) || failed;
 			off = swapoff(&disk.device) == 0;
 			failed = !off || failed;
-			EXPECT(check_all() == NULL);
+			EXPECT(test_anon_check_all() == NULL);
 			*fault[kind / 2] = (struct ram_fault){ 0 };
 			EXPECT(holds(6, 100));
 			EXPECT(all_out(off ? 0 : 6) || off);
 			EXPECT(holds(6, 100));
 			if (off)
 				EXPECT_EQUAL(swapon(&disk.device, 0, NULL), 0);
-			EXPECT(finish() == NULL);
+			EXPECT(test_anon_finish() == NULL);
 			EXPECT(machine_finish() == NULL);
 			EXPECT(nth < 40);
 		}
@@ -544,7 +546,7 @@ static void take_all_memory(void)
 	}
 }
 
-static void give_memory(unsigned long pages)
+static void test_anon_give_memory(unsigned long pages)
 {
 	while (pages-- > 0 && !list_empty(&hoard)) {
 		struct page *page = list_first(&hoard, struct page, link);
@@ -556,27 +558,27 @@ static void give_memory(unsigned long pages)
 
 CASE(anon, without_memory_an_access_says_so_and_loses_nothing)
 {
-	EXPECT(start(8, 600));
-	EXPECT(fill(3, 50));
+	EXPECT(test_anon_start(8, 600));
+	EXPECT(test_anon_fill(3, 50));
 	EXPECT(all_out(3));
 	take_all_memory();
-	EXPECT_EQUAL(get(0), -ENOMEM);
-	EXPECT_EQUAL(put(5, 1), -ENOMEM);
-	EXPECT_EQUAL(put(599, 1), -ENOMEM);
-	EXPECT_EQUAL(get(5), 0);
+	EXPECT_EQUAL(test_anon_get(0), -ENOMEM);
+	EXPECT_EQUAL(test_anon_put(5, 1), -ENOMEM);
+	EXPECT_EQUAL(test_anon_put(599, 1), -ENOMEM);
+	EXPECT_EQUAL(test_anon_get(5), 0);
 	/* The leaf, and not the page: the leaf stays. */
-	give_memory(1);
-	EXPECT_EQUAL(put(599, 1), -ENOMEM);
-	give_memory(1);
-	EXPECT_EQUAL(put(599, 1), 0);
-	give_memory(FRAMES);
+	test_anon_give_memory(1);
+	EXPECT_EQUAL(test_anon_put(599, 1), -ENOMEM);
+	test_anon_give_memory(1);
+	EXPECT_EQUAL(test_anon_put(599, 1), 0);
+	test_anon_give_memory(FRAMES);
 	EXPECT(holds(3, 50));
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, swapon_without_memory_leaves_nothing_behind)
 {
-	EXPECT(start(8, 1));
+	EXPECT(test_anon_start(8, 1));
 	EXPECT_EQUAL(swapon(&disk.device, 0, NULL), -EBUSY);
 	EXPECT_EQUAL(swapoff(&disk.device), 0);
 	EXPECT_EQUAL(swapoff(&disk.device), -ENXIO);
@@ -586,18 +588,18 @@ CASE(anon, swapon_without_memory_leaves_nothing_behind)
 
 		EXPECT_EQUAL(swapon(&disk.device, 0, NULL), -ENOMEM);
 		EXPECT_EQUAL(node_free(node), before);
-		give_memory(1);
+		test_anon_give_memory(1);
 	}
 	EXPECT_EQUAL(swapon(&disk.device, 0, NULL), 0);
-	give_memory(FRAMES);
-	return finish();
+	test_anon_give_memory(FRAMES);
+	return test_anon_finish();
 }
 
 CASE(anon, swapon_says_what_is_wrong_with_the_header)
 {
 	const char *why;
 
-	EXPECT(start(8, 1));
+	EXPECT(test_anon_start(8, 1));
 	EXPECT_EQUAL(swapoff(&disk.device), 0);
 	ram_swap_header(page_address(disk.store[0]), 9, NULL, 0);
 	EXPECT_EQUAL(swapon(&disk.device, 0, &why), -EINVAL);
@@ -607,19 +609,19 @@ CASE(anon, swapon_says_what_is_wrong_with_the_header)
 	EXPECT(why == NULL);
 	ram_swap_header(page_address(disk.store[0]), 8, NULL, 0);
 	EXPECT_EQUAL(swapon(&disk.device, 0, &why), 0);
-	return finish();
+	return test_anon_finish();
 }
 
 /* ---- swapoff ------------------------------------------------------------------------------------- */
 
 CASE(anon, swapoff_brings_everything_back)
 {
-	EXPECT(start(16, 8));
-	EXPECT(fill(8, 70));
+	EXPECT(test_anon_start(16, 8));
+	EXPECT(test_anon_fill(8, 70));
 	EXPECT(all_out(8));
 	/* Some in memory with a slot, one of them being written. */
-	EXPECT_EQUAL(get(1), 71);
-	EXPECT_EQUAL(put(2, 72), 0);
+	EXPECT_EQUAL(test_anon_get(1), 71);
+	EXPECT_EQUAL(test_anon_put(2, 72), 0);
 	disk.deferred = true;
 	put_page(begin_write(2));
 	EXPECT_EQUAL(swapoff(&disk.device), 0);
@@ -629,37 +631,37 @@ CASE(anon, swapoff_brings_everything_back)
 	EXPECT(holds(8, 70));
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), -ENOSPC);
 	EXPECT_EQUAL(swapon(&disk.device, 0, NULL), 0);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, swapoff_without_memory_or_with_an_error_leaves_the_area_on)
 {
-	EXPECT(start(16, 8));
-	EXPECT(fill(8, 70));
+	EXPECT(test_anon_start(16, 8));
+	EXPECT(test_anon_fill(8, 70));
 	EXPECT(all_out(8));
 	take_all_memory();
-	give_memory(3);
+	test_anon_give_memory(3);
 	EXPECT_EQUAL(swapoff(&disk.device), -ENOMEM);
 	EXPECT_EQUAL(rss(), 3);
 	EXPECT_EQUAL(swapents(), 5);
-	EXPECT(check_all() == NULL);
-	give_memory(FRAMES);
+	EXPECT(test_anon_check_all() == NULL);
+	test_anon_give_memory(FRAMES);
 	disk.read_fault.nth = 4;
 	EXPECT_EQUAL(swapoff(&disk.device), -EIO);
 	EXPECT_EQUAL(swapents(), 2);
 	EXPECT_EQUAL(total_swap_pages(), 16);
-	EXPECT(check_all() == NULL);
+	EXPECT(test_anon_check_all() == NULL);
 	EXPECT(holds(8, 70));
 	EXPECT(all_out(8));
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, swapoff_by_a_thread_that_was_killed_leaves_the_area_on)
 {
 	int error;
 
-	EXPECT(start(16, 8));
-	EXPECT(fill(8, 70));
+	EXPECT(test_anon_start(16, 8));
+	EXPECT(test_anon_fill(8, 70));
 	EXPECT(all_out(8));
 	thread_set_flags(current_thread(), THREAD_KILLED);
 	error = swapoff(&disk.device);
@@ -670,15 +672,15 @@ CASE(anon, swapoff_by_a_thread_that_was_killed_leaves_the_area_on)
 	EXPECT(holds(8, 70));
 	EXPECT_EQUAL(swapoff(&disk.device), 0);
 	EXPECT_EQUAL(swapon(&disk.device, 0, NULL), 0);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, with_two_areas_swapoff_empties_the_one_that_is_meant)
 {
 	static struct ram_swap other;
 
-	EXPECT(start(8, 8));
-	EXPECT(fill(8, 70));
+	EXPECT(test_anon_start(8, 8));
+	EXPECT(test_anon_fill(8, 70));
 	EXPECT(ram_swap_make(&other, "other", 9));
 	EXPECT_EQUAL(swapon(&other.device, 0, NULL), 0);
 	/* They take turns. */
@@ -686,7 +688,7 @@ CASE(anon, with_two_areas_swapoff_empties_the_one_that_is_meant)
 	EXPECT_EQUAL(disk.writes, 4);
 	EXPECT_EQUAL(other.writes, 4);
 	/* One is back from the first, and keeps its slot there. */
-	EXPECT_EQUAL(get(0), 70);
+	EXPECT_EQUAL(test_anon_get(0), 70);
 	EXPECT_EQUAL(swapoff(&other.device), 0);
 	EXPECT_EQUAL(swapents(), 3);
 	EXPECT_EQUAL(total_swapcache_pages(), 1);
@@ -694,7 +696,7 @@ CASE(anon, with_two_areas_swapoff_empties_the_one_that_is_meant)
 	EXPECT_EQUAL(other.reads, 5);
 	ram_swap_end(&other);
 	EXPECT(holds(8, 70));
-	return finish();
+	return test_anon_finish();
 }
 
 /* ---- Reclaim on top of an access ------------------------------------------------------------------- */
@@ -725,23 +727,23 @@ CASE(anon, reclaim_may_run_on_top_of_any_access)
 	struct random dice = { test_seed() };
 	uint64_t model[64] = { 0 };
 
-	EXPECT(start(200, 64));
+	EXPECT(test_anon_start(200, 64));
 	machine_set_marks(&node->zone[ZONE_NORMAL], 8, FRAMES, FRAMES);
 	machine_set_kswapd_hook(node, reclaim_on_top);
 	reclaimed = 0;
 	for (unsigned int round = 0; round < 3000; round++) {
 		unsigned long index = random_below(&dice, 64);
 
-		EXPECT_EQUAL(get(index), model[index]);
+		EXPECT_EQUAL(test_anon_get(index), model[index]);
 		if (random_below(&dice, 2) == 0) {
 			model[index] = random_next(&dice) >> 2;
-			EXPECT_EQUAL(put(index, model[index]), 0);
+			EXPECT_EQUAL(test_anon_put(index, model[index]), 0);
 		}
 	}
 	EXPECT(reclaimed > 1000);
-	EXPECT(check_all() == NULL);
+	EXPECT(test_anon_check_all() == NULL);
 	machine_set_kswapd_hook(node, NULL);
-	return finish();
+	return test_anon_finish();
 }
 
 /* ---- Reclaim itself --------------------------------------------------------------- */
@@ -769,9 +771,9 @@ static const char *check_lru(void)
 
 CASE(anon, reclaim_swaps_all_of_it_out_and_nothing_under_noio)
 {
-	EXPECT(start(200, 100));
+	EXPECT(test_anon_start(200, 100));
 	reclaim_set_swap(node, get_nr_swap_pages);
-	EXPECT(fill(100, 40));
+	EXPECT(test_anon_fill(100, 40));
 	EXPECT_EQUAL(reclaim(GFP_NOIO, 20), 0);
 	EXPECT_EQUAL(disk.writes, 0);
 	EXPECT_EQUAL(rss(), 100);
@@ -780,45 +782,45 @@ CASE(anon, reclaim_swaps_all_of_it_out_and_nothing_under_noio)
 		EXPECT_EQUAL(reclaim(GFP_KERNEL, 20), 100);
 		EXPECT_EQUAL(swapents(), 100);
 		EXPECT(check_lru() == NULL);
-		EXPECT(check_all() == NULL);
+		EXPECT(test_anon_check_all() == NULL);
 		EXPECT(holds(100, 40));
-		EXPECT(fill(100, 40));
+		EXPECT(test_anon_fill(100, 40));
 		EXPECT(check_lru() == NULL);
 	}
 	EXPECT(disk.writes >= 200);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, a_clean_page_with_a_slot_leaves_under_noio_as_well)
 {
-	EXPECT(start(200, 10));
+	EXPECT(test_anon_start(200, 10));
 	reclaim_set_swap(node, get_nr_swap_pages);
-	EXPECT(fill(10, 40));
+	EXPECT(test_anon_fill(10, 40));
 	EXPECT(all_out(10));
 	EXPECT(holds(10, 40));
 	disk.writes = 0;
 	EXPECT_EQUAL(reclaim(GFP_NOIO, 20), 10);
 	EXPECT_EQUAL(disk.writes, 0);
 	EXPECT(holds(10, 40));
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, reclaim_loses_nothing_when_the_disk_fails)
 {
-	EXPECT(start(250, 12));
+	EXPECT(test_anon_start(250, 12));
 	reclaim_set_swap(node, get_nr_swap_pages);
-	EXPECT(fill(12, 7));
+	EXPECT(test_anon_fill(12, 7));
 	disk.write_fault = (struct ram_fault){ .nth = 5, .forever = true };
 	reclaim(GFP_KERNEL, 4);
 	EXPECT(disk.writes >= 5);
 	EXPECT(rss() >= 8 && swapents() <= 4);
 	EXPECT(check_lru() == NULL);
-	EXPECT(check_all() == NULL);
+	EXPECT(test_anon_check_all() == NULL);
 	disk.write_fault = (struct ram_fault){ .nth = 3 };
 	reclaim(GFP_KERNEL, 20);
 	EXPECT_EQUAL(swapents(), 12);
 	EXPECT(check_lru() == NULL);
-	return holds(12, 7) ? finish() : "data lost";
+	return holds(12, 7) ? test_anon_finish() : "data lost";
 }
 
 /* ---- The end of a thread ------------------------------------------------------------------------------ */
@@ -828,9 +830,9 @@ CASE(anon, reaping_takes_everything_and_is_told_to_who_accesses)
 	struct page *pinned;
 	unsigned long before;
 
-	EXPECT(start(8, 6));
+	EXPECT(test_anon_start(8, 6));
 	before = node_free(node);
-	EXPECT(fill(6, 1));
+	EXPECT(test_anon_fill(6, 1));
 	EXPECT_EQUAL(anon_object_swap_out(object, 0), 0);
 	EXPECT_EQUAL(anon_object_swap_out(object, 1), 0);
 	disk.deferred = true;
@@ -840,8 +842,8 @@ CASE(anon, reaping_takes_everything_and_is_told_to_who_accesses)
 	EXPECT(!anon_reap(thread_owner_id(machine_main())));
 	EXPECT_EQUAL(rss(), 1);
 	EXPECT_EQUAL(swapents(), 0);
-	EXPECT_EQUAL(get(0), -EFAULT);
-	EXPECT_EQUAL(put(3, 1), -EFAULT);
+	EXPECT_EQUAL(test_anon_get(0), -EFAULT);
+	EXPECT_EQUAL(test_anon_put(3, 1), -EFAULT);
 	EXPECT_EQUAL(anon_object_swap_out(object, 2), -EFAULT);
 	ram_swap_complete(&disk);
 	EXPECT(anon_reap(thread_owner_id(machine_main())));
@@ -851,23 +853,23 @@ CASE(anon, reaping_takes_everything_and_is_told_to_who_accesses)
 	anon_object_unpin(pinned, false);
 	/* All but the leaf. */
 	EXPECT_EQUAL(node_free(node), before - 1);
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, another_threads_objects_are_not_reaped)
 {
-	EXPECT(start(8, 2));
-	EXPECT(fill(2, 5));
+	EXPECT(test_anon_start(8, 2));
+	EXPECT(test_anon_fill(2, 5));
 	EXPECT(anon_reap(thread_owner_id(machine_main()) + 1));
 	EXPECT(anon_reap(thread_owner_id(machine_main()) | 1ULL << 32));
 	EXPECT(holds(2, 5));
-	return finish();
+	return test_anon_finish();
 }
 
 CASE(anon, an_object_outlives_its_owner)
 {
-	EXPECT(start(8, 2));
-	EXPECT(fill(2, 5));
+	EXPECT(test_anon_start(8, 2));
+	EXPECT(test_anon_fill(2, 5));
 	anon_disown(machine_main());
 	EXPECT_EQUAL(rss(), 2);
 	machine_main()->rss = 0;
@@ -877,7 +879,7 @@ CASE(anon, an_object_outlives_its_owner)
 	EXPECT_EQUAL(swapents(), 0);
 	EXPECT(anon_reap(thread_owner_id(machine_main())));
 	EXPECT(holds(2, 5));
-	return finish();
+	return test_anon_finish();
 }
 
 /* ---- A naive model -------------------------------------------------------------------------------------- */
@@ -891,7 +893,7 @@ CASE(anon, random_accesses_and_swapping_agree_with_a_model)
 	struct random dice = { test_seed() };
 	bool on = true;
 
-	EXPECT(start(96, MODEL_PAGES));
+	EXPECT(test_anon_start(96, MODEL_PAGES));
 	memset(model, 0, sizeof(model));
 	for (unsigned int round = 0; round < 8000; round++) {
 		unsigned long at = random_below(&dice, sizeof(model));
@@ -940,7 +942,7 @@ CASE(anon, random_accesses_and_swapping_agree_with_a_model)
 		EXPECT(usage.resident == rss() && usage.swapped == swapents());
 		if (round % 64 == 0) {
 			ram_swap_complete(&disk);
-			EXPECT(check_all() == NULL);
+			EXPECT(test_anon_check_all() == NULL);
 		}
 	}
 	ram_swap_complete(&disk);
@@ -950,7 +952,7 @@ CASE(anon, random_accesses_and_swapping_agree_with_a_model)
 	}
 	if (!on)
 		EXPECT_EQUAL(swapon(&disk.device, 0, NULL), 0);
-	return finish();
+	return test_anon_finish();
 }
 
 /* ---- Does anon_check() see what is wrong? -------------------------------------------------------------------- */
@@ -967,8 +969,8 @@ CASE(anon, check_sees_each_broken_invariant)
 	struct page *page;
 	swp_entry_t entry;
 
-	EXPECT(start(8, 2));
-	EXPECT(fill(2, 1));
+	EXPECT(test_anon_start(8, 2));
+	EXPECT(test_anon_fill(2, 1));
 	/* Pinned it is sound; with a reference of nobody's it is not. */
 	EXPECT_EQUAL(anon_object_pin(object, 0, &page), 0);
 	EXPECT(anon_check(text, sizeof(text)) == NULL);
@@ -1005,5 +1007,5 @@ CASE(anon, check_sees_each_broken_invariant)
 	EXPECT_EQUAL(swap_duplicate(entry), 0);
 	swap_cache_remove(page);
 	put_page(page);
-	return finish();
+	return test_anon_finish();
 }

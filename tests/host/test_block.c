@@ -29,7 +29,7 @@ static unsigned int order[2 * MANY];
 static unsigned int ends;
 static unsigned long recoveries; /* when the last bio ended */
 
-static bool begin(void)
+static bool test_block_begin(void)
 {
 	machine_start(64);
 	page_alloc_start(machine_one_zone(ZONE_NORMAL, 64));
@@ -40,7 +40,7 @@ static bool begin(void)
 	return page != NULL;
 }
 
-static const char *end(void)
+static const char *test_block_end(void)
 {
 	__free_page(page);
 	machine_disk_close();
@@ -73,7 +73,7 @@ CASE(block_queue, what_is_written_is_read_back)
 {
 	uint8_t *bytes;
 
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	bytes = page_address(page);
 	memset(bytes, 0x11, PAGE_SIZE);
 	EXPECT_EQUAL(block_write_page(disk, 16, page), 0);
@@ -83,12 +83,12 @@ CASE(block_queue, what_is_written_is_read_back)
 	EXPECT_EQUAL(block_read_page(disk, 16, page), 0);
 	for (unsigned int i = 0; i < PAGE_SIZE; i++)
 		EXPECT_EQUAL(bytes[i], i / 512 == 2 ? 0x22 : 0x11);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, one_is_in_flight_and_the_others_wait_in_order)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	machine_disk_hold(true);
 	for (unsigned int i = 0; i < MANY; i++)
 		submit(i, true);
@@ -102,12 +102,12 @@ CASE(block_queue, one_is_in_flight_and_the_others_wait_in_order)
 	EXPECT(!machine_disk_end_one());
 	for (unsigned int i = 0; i < MANY; i++)
 		EXPECT(order[i] == i && ended[i] == 1);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, an_error_is_of_the_request_that_has_it)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	machine_disk_hold(true);
 	machine_disk_fail(true, 17, 1, -EIO);
 	for (unsigned int i = 0; i < MANY; i++)
@@ -118,25 +118,25 @@ CASE(block_queue, an_error_is_of_the_request_that_has_it)
 		EXPECT_EQUAL(bios[i].error, i == 2 ? -EIO : 0);
 	EXPECT_EQUAL(block_statistics(disk).errors, 1);
 	EXPECT_EQUAL(block_statistics(disk).sectors_written, (MANY - 1) * 8);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, a_waiting_thread_goes_on_when_its_request_ends)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	EXPECT_EQUAL(block_read_page(disk, 0, page), 0);
 	machine_disk_fail(false, 0, 2, -EIO);
 	EXPECT_EQUAL(block_read_page(disk, 0, page), -EIO);
 	EXPECT_EQUAL(block_read(disk, 0, page, 0, 512), -EIO);
 	EXPECT_EQUAL(block_read_page(disk, 0, page), 0);
-	return end();
+	return test_block_end();
 }
 
 /* ---- A disk that is not ready ------------------------------------------------- */
 
 CASE(block_queue, a_request_to_a_disk_that_is_not_ready_goes_on_later)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	EXPECT(!block_resume(disk->queue));
 	machine_disk_stall(3);
 	for (unsigned int i = 0; i < 3; i++)
@@ -150,12 +150,12 @@ CASE(block_queue, a_request_to_a_disk_that_is_not_ready_goes_on_later)
 	EXPECT_EQUAL(ends, 3);
 	for (unsigned int i = 0; i < 3; i++)
 		EXPECT(order[i] == i && ended[i] == 1 && bios[i].error == 0);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, a_disk_that_does_not_become_ready_is_given_up)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	machine_disk_stall(2);
 	machine_disk_hang(1);
 	submit(0, true);
@@ -173,14 +173,14 @@ CASE(block_queue, a_disk_that_does_not_become_ready_is_given_up)
 	EXPECT_EQUAL(block_give_up(disk->queue, 0), 1);
 	EXPECT(!block_resume(disk->queue));
 	EXPECT(ended[2] == 1 && bios[2].error == -ETIMEDOUT);
-	return end();
+	return test_block_end();
 }
 
 /* ---- Time -------------------------------------------------------------------- */
 
 CASE(block_queue, what_takes_too_long_is_given_up_and_the_next_begins)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	machine_disk_hold(true);
 	submit(0, false);
 	submit(1, false);
@@ -199,24 +199,24 @@ CASE(block_queue, what_takes_too_long_is_given_up_and_the_next_begins)
 	EXPECT_EQUAL(bios[1].error, 0);
 	EXPECT_EQUAL(block_statistics(disk).timeouts, 1);
 	EXPECT_EQUAL(block_statistics(disk).errors, 0);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, a_request_ends_after_the_disk_has_forgotten_it)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	machine_disk_hold(true);
 	submit(0, false);
 	machine_advance(LIMIT);
 	EXPECT_EQUAL(block_give_up(disk->queue, LIMIT), 1);
 	EXPECT_EQUAL(ended[0], 1);
 	EXPECT_EQUAL(recoveries, 1);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, an_interrupt_that_comes_too_late_ends_nothing)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	machine_disk_hold(true);
 	submit(0, false);
 	machine_advance(LIMIT);
@@ -224,12 +224,12 @@ CASE(block_queue, an_interrupt_that_comes_too_late_ends_nothing)
 	EXPECT(!machine_disk_end_one());
 	EXPECT_EQUAL(ended[0], 1);
 	EXPECT_EQUAL(bios[0].error, -ETIMEDOUT);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, a_disk_that_hangs_is_not_waited_for)
 {
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	machine_disk_hang(1);
 	submit(0, true);
 	submit(1, true);
@@ -238,14 +238,14 @@ CASE(block_queue, a_disk_that_hangs_is_not_waited_for)
 	EXPECT_EQUAL(bios[0].error, -ETIMEDOUT);
 	EXPECT_EQUAL(ends, 2);
 	EXPECT_EQUAL(bios[1].error, 0);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, a_dead_disk_ends_every_request_with_an_error)
 {
 	unsigned long requests;
 
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	machine_disk_hold(true);
 	machine_disk_set_recovery(-EIO);
 	submit(0, true);
@@ -259,7 +259,7 @@ CASE(block_queue, a_dead_disk_ends_every_request_with_an_error)
 	EXPECT_EQUAL(bios[1].error, -EIO);
 	EXPECT_EQUAL(bios[2].error, -EIO);
 	EXPECT_EQUAL(machine_disk_requests(), requests);
-	return end();
+	return test_block_end();
 }
 
 /* ---- No recursion ------------------------------------------------------------- */
@@ -292,16 +292,17 @@ CASE(block_queue, a_hundred_thousand_ends_that_submit_need_one_stack)
 {
 	const char *answer;
 
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	answer = run_chain(0);
 	if (answer == NULL)
 		answer = run_chain(SECTORS); /* refused at once */
-	return answer != NULL ? answer : end();
+	return answer != NULL ? answer : test_block_end();
 }
 
 /* ---- Partitions ----------------------------------------------------------------- */
 
-static void entry(uint8_t *at, uint8_t type, uint16_t first, uint16_t sectors)
+static void test_block_entry(uint8_t *at, uint8_t type, uint16_t first,
+                             uint16_t sectors)
 {
 	at[4] = type;
 	memcpy(at + 8, &first, sizeof(first));
@@ -314,9 +315,9 @@ static const char *write_table(const char *path)
 	uint8_t *bytes = page_address(page);
 
 	memset(bytes, 0, PAGE_SIZE);
-	entry(bytes + 446, 0x83, 16, 64);
-	entry(bytes + 462, 0xda, 80, 64);
-	entry(bytes + 478, 0x83, 100, 8192);
+	test_block_entry(bytes + 446, 0x83, 16, 64);
+	test_block_entry(bytes + 462, 0xda, 80, 64);
+	test_block_entry(bytes + 478, 0x83, 100, 8192);
 	bytes[510] = 0x55;
 	bytes[511] = 0xaa;
 	disk = machine_disk_open(path, SECTORS);
@@ -333,7 +334,7 @@ static const char *begin_with_partitions(void)
 
 	EXPECT(file >= 0);
 	close(file);
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	answer = write_table(path);
 	remove(path);
 	return answer;
@@ -359,7 +360,7 @@ CASE(block_queue, partitions_are_devices_with_bounds)
 	EXPECT_EQUAL(block_read(disk, 80 + 63, page, 0, 512), 0);
 	EXPECT_EQUAL(*(uint8_t *)page_address(page), 0x33);
 	EXPECT_EQUAL(block_statistics(part).writes, 1);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, sectors_are_claimed_by_one_at_a_time)
@@ -382,14 +383,14 @@ CASE(block_queue, sectors_are_claimed_by_one_at_a_time)
 	bd_release(disk);
 	EXPECT_EQUAL(bd_claim(two), 0);
 	bd_release(two);
-	return end();
+	return test_block_end();
 }
 
 CASE(block_queue, bios_run_out_and_come_back)
 {
 	struct bio *taken[BIO_COUNT];
 
-	EXPECT(begin());
+	EXPECT(test_block_begin());
 	bio_init();
 	for (unsigned int i = 0; i < BIO_COUNT; i++) {
 		taken[i] = bio_alloc(GFP_ATOMIC);
@@ -403,5 +404,5 @@ CASE(block_queue, bios_run_out_and_come_back)
 	for (unsigned int i = 0; i < BIO_COUNT; i++)
 		bio_put(taken[i]);
 	bio_exit();
-	return end();
+	return test_block_end();
 }

@@ -28,7 +28,7 @@ static struct thread other;
 static struct owner timer;
 static struct owner keyboard;
 
-static void start(void)
+static void test_checks_start(void)
 {
 	machine_start(PAGES);
 	node = machine_one_zone(ZONE_NORMAL, PAGES);
@@ -42,7 +42,7 @@ static void start(void)
 		panic("the pool was not filled");
 }
 
-static const char *check(void)
+static const char *test_checks_check(void)
 {
 	static char sentence[200];
 
@@ -52,7 +52,7 @@ static const char *check(void)
 /* WHAT has been spoiled: node_check() says something with PART in it. */
 static const char *expect_found(const char *what, const char *part)
 {
-	const char *said = check();
+	const char *said = test_checks_check();
 	size_t length = strlen(part);
 
 	if (said == NULL)
@@ -75,7 +75,7 @@ static const char *expect_found(const char *what, const char *part)
 		(lvalue) = seen_before;                                        \
 		if (seen_wrong != NULL)                                        \
 			return seen_wrong;                                     \
-		EXPECT(check() == NULL);                                       \
+		EXPECT(test_checks_check() == NULL);                           \
 	} while (0)
 
 /* A free page of STATE: FREE or FREE_TAIL. */
@@ -88,15 +88,15 @@ static struct page *free_page_in(enum page_state state)
 	return page;
 }
 
-static struct page *take(void)
+static struct page *test_checks_take(void)
 {
 	return alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 }
 
 /* A page of thread main on its way to TO. */
-static struct page *send(struct owner *to)
+static struct page *test_checks_send(struct owner *to)
 {
-	struct page *page = take();
+	struct page *page = test_checks_take();
 
 	if (page == NULL ||
 	    exclusive_transfer(exclusive_address(page), to->id) != 0)
@@ -108,7 +108,7 @@ static struct page *send(struct owner *to)
 
 CASE(checks, present_lies_between_managed_and_spanned)
 {
-	start();
+	test_checks_start();
 	EXPECT_SEEN(zone->present, zone->managed - 1, "zone");
 	EXPECT_SEEN(zone->present, zone->spanned + 1, "zone");
 	return NULL;
@@ -119,7 +119,7 @@ CASE(checks, a_used_tail_is_not_a_head)
 	struct page likeness;
 	struct page *page;
 
-	start();
+	test_checks_start();
 	page = alloc_pages(GFP_KERNEL, 3);
 	EXPECT(page != NULL);
 	EXPECT_SEEN(page[1].state, PAGE_USED, "corrupt");
@@ -131,7 +131,7 @@ CASE(checks, a_used_tail_is_not_a_head)
 	likeness.refcount = 1;
 	EXPECT_SEEN(page[5], likeness, "corrupt");
 	__free_pages(page, 3);
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, a_used_head_is_not_a_tail)
@@ -139,7 +139,7 @@ CASE(checks, a_used_head_is_not_a_tail)
 	struct page *block;
 	struct page *single;
 
-	start();
+	test_checks_start();
 	block = alloc_pages(GFP_KERNEL, 3);
 	single = alloc_page(GFP_KERNEL);
 	EXPECT(block != NULL && single != NULL);
@@ -147,14 +147,14 @@ CASE(checks, a_used_head_is_not_a_tail)
 	EXPECT_SEEN(single->state, PAGE_USED_TAIL, "corrupt");
 	__free_pages(block, 3);
 	__free_page(single);
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, the_order_of_a_used_block_is_its_size)
 {
 	struct page *page;
 
-	start();
+	test_checks_start();
 	page = alloc_pages(GFP_KERNEL, 3);
 	EXPECT(page != NULL);
 	EXPECT_SEEN(page->order, 2, "corrupt");
@@ -167,14 +167,14 @@ CASE(checks, the_order_of_a_used_block_is_its_size)
 	EXPECT(page != NULL);
 	EXPECT_SEEN(page[3].order, 0, "corrupt");
 	__free_pages(page, 3);
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, references_are_the_heads_and_more_than_0)
 {
 	struct page *page;
 
-	start();
+	test_checks_start();
 	page = alloc_pages(GFP_KERNEL, 3);
 	EXPECT(page != NULL);
 	EXPECT_SEEN(page->refcount, 0, "corrupt");
@@ -182,20 +182,20 @@ CASE(checks, references_are_the_heads_and_more_than_0)
 	EXPECT_SEEN(page[1].refcount, 1, "corrupt");
 	EXPECT_SEEN(page[7].refcount, -1, "corrupt");
 	__free_pages(page, 3);
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, a_single_page_has_one_too)
 {
 	struct page *page;
 
-	start();
+	test_checks_start();
 	page = alloc_page(GFP_KERNEL);
 	EXPECT(page != NULL);
 	EXPECT_SEEN(page->refcount, 0, "corrupt");
 	EXPECT_SEEN(page->order, 1, "corrupt");
 	__free_page(page);
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, a_block_is_compound_as_a_whole_or_not_at_all)
@@ -203,7 +203,7 @@ CASE(checks, a_block_is_compound_as_a_whole_or_not_at_all)
 	struct page *compound;
 	struct page *plain;
 
-	start();
+	test_checks_start();
 	compound = alloc_pages(GFP_KERNEL | __GFP_COMP, 3);
 	plain = alloc_pages(GFP_KERNEL, 3);
 	EXPECT(compound != NULL && plain != NULL);
@@ -212,14 +212,14 @@ CASE(checks, a_block_is_compound_as_a_whole_or_not_at_all)
 	EXPECT_SEEN(plain[7].flags, PAGE_COMPOUND, "corrupt");
 	__free_pages(compound, 3);
 	__free_pages(plain, 3);
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, every_page_knows_its_zone)
 {
 	struct page *page;
 
-	start();
+	test_checks_start();
 	page = alloc_pages(GFP_KERNEL, 1);
 	EXPECT(page != NULL);
 	EXPECT_SEEN(page->zone, ZONE_DMA, "corrupt");
@@ -231,14 +231,14 @@ CASE(checks, every_page_knows_its_zone)
 	EXPECT_SEEN(page->zone, ZONE_DMA32, "corrupt");
 	page = list_first(&node->pool.parked, struct page, link);
 	EXPECT_SEEN(page->zone, ZONE_DMA, "corrupt");
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, a_free_page_has_no_reference_flag_or_owner)
 {
 	static const enum page_state states[] = { PAGE_FREE, PAGE_FREE_TAIL };
 
-	start();
+	test_checks_start();
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		struct page *page = free_page_in(states[i]);
 
@@ -250,7 +250,7 @@ CASE(checks, a_free_page_has_no_reference_flag_or_owner)
 		EXPECT_SEEN(page->owner, &timer, "corrupt");
 		EXPECT_SEEN(page->receiver, &timer, "corrupt");
 	}
-	return check();
+	return test_checks_check();
 }
 
 /* ---- The pool -------------------------------------------------------------- */
@@ -261,7 +261,7 @@ CASE(checks, a_parked_page_is_on_the_list)
 	struct page *page;
 	const char *wrong;
 
-	start();
+	test_checks_start();
 	pool = &node->pool;
 	page = list_first(&pool->parked, struct page, link);
 	list_remove(&page->link);
@@ -269,36 +269,36 @@ CASE(checks, a_parked_page_is_on_the_list)
 	wrong = expect_found("a parked page off the list", "X2");
 	list_push(&pool->parked, &page->link);
 	pool->count++;
-	return wrong != NULL ? wrong : check();
+	return wrong != NULL ? wrong : test_checks_check();
 }
 
 CASE(checks, a_parked_page_has_no_reference_flag_or_owner)
 {
 	struct page *page;
 
-	start();
+	test_checks_start();
 	page = list_first(&node->pool.parked, struct page, link);
 	EXPECT_SEEN(page->refcount, 1, "corrupt");
 	EXPECT_SEEN(page->flags, PAGE_PFMEMALLOC, "corrupt");
 	EXPECT_SEEN(page->owner, &timer, "X2");
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, tables_are_left_or_split_a_region)
 {
-	start();
+	test_checks_start();
 	EXPECT_SEEN(node->pool.tables_left, node->pool.tables_left + 1,
 	            "tables");
 	EXPECT_SEEN(node->pool.tables_left, node->pool.tables_left - 1,
 	            "tables");
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, the_scrub_window_is_empty_between_two_uses)
 {
 	static const unsigned int slots[] = { 0, 1, WINDOW_SLOTS - 1 };
 
-	start();
+	test_checks_start();
 	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
 		const char *wrong;
 
@@ -308,7 +308,7 @@ CASE(checks, the_scrub_window_is_empty_between_two_uses)
 		if (wrong != NULL)
 			return wrong;
 	}
-	return check();
+	return test_checks_check();
 }
 
 /* ---- Owners ------------------------------------------------------------------ */
@@ -319,9 +319,9 @@ CASE(checks, an_owners_list_holds_its_own_pages_only)
 	struct page *page;
 	const char *wrong;
 
-	start();
+	test_checks_start();
 	me = &machine_main()->owner;
-	page = take();
+	page = test_checks_take();
 	EXPECT(page != NULL);
 	list_remove(&page->link);
 	list_append(&other.owner.pages, &page->link);
@@ -332,7 +332,7 @@ CASE(checks, an_owners_list_holds_its_own_pages_only)
 	list_append(&me->pages, &page->link);
 	me->owned++;
 	other.owner.owned--;
-	return wrong != NULL ? wrong : check();
+	return wrong != NULL ? wrong : test_checks_check();
 }
 
 CASE(checks, an_owners_list_holds_no_used_page)
@@ -341,7 +341,7 @@ CASE(checks, an_owners_list_holds_no_used_page)
 	struct page *used;
 	const char *wrong;
 
-	start();
+	test_checks_start();
 	me = &machine_main()->owner;
 	used = alloc_page(GFP_KERNEL);
 	EXPECT(used != NULL);
@@ -351,33 +351,33 @@ CASE(checks, an_owners_list_holds_no_used_page)
 	list_remove(&used->link);
 	me->owned--;
 	__free_page(used);
-	return wrong != NULL ? wrong : check();
+	return wrong != NULL ? wrong : test_checks_check();
 }
 
 CASE(checks, an_owned_page_has_no_receiver_reference_or_other_owner)
 {
 	struct page *page;
 
-	start();
-	page = take();
+	test_checks_start();
+	page = test_checks_take();
 	EXPECT(page != NULL);
 	EXPECT_SEEN(page->receiver, &timer, "X3");
 	EXPECT_SEEN(page->refcount, 1, "corrupt");
 	EXPECT_SEEN(page->flags, PAGE_COMPOUND, "corrupt");
 	EXPECT_SEEN(page->owner, &timer, "X3");
 	EXPECT_SEEN(page->owner, NULL, "X3");
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, windows_are_found_by_their_number)
 {
 	struct owner **by_window;
 
-	start();
+	test_checks_start();
 	by_window = node->pool.by_window;
 	EXPECT_SEEN(by_window[timer.window.id], &keyboard, "X3");
 	EXPECT_SEEN(by_window[timer.window.id], NULL, "X3");
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, a_page_on_its_way_is_on_its_receivers_list)
@@ -385,41 +385,41 @@ CASE(checks, a_page_on_its_way_is_on_its_receivers_list)
 	struct page *page;
 	const char *wrong;
 
-	start();
-	page = send(&timer);
+	test_checks_start();
+	page = test_checks_send(&timer);
 	list_remove(&page->link);
 	list_append(&keyboard.incoming, &page->link);
 	wrong = expect_found("a hand-over on a stranger's list", "X4");
 	list_remove(&page->link);
 	list_append(&timer.incoming, &page->link);
-	return wrong != NULL ? wrong : check();
+	return wrong != NULL ? wrong : test_checks_check();
 }
 
 CASE(checks, a_page_on_its_way_keeps_its_receiver_and_sender)
 {
 	struct page *page;
 
-	start();
-	page = send(&timer);
+	test_checks_start();
+	page = test_checks_send(&timer);
 	EXPECT_SEEN(page->receiver, &keyboard, "X4");
 	EXPECT_SEEN(page->receiver, NULL, "X4");
 	EXPECT_SEEN(page->owner, NULL, "X5");
 	EXPECT_SEEN(page->owner, &keyboard, "X5");
 	EXPECT_SEEN(page->refcount, 1, "corrupt");
-	return check();
+	return test_checks_check();
 }
 
 CASE(checks, what_was_sent_is_counted)
 {
 	struct owner *me;
 
-	start();
+	test_checks_start();
 	me = &machine_main()->owner;
 	EXPECT_SEEN(me->sent, 1, "X5");
-	send(&timer);
+	test_checks_send(&timer);
 	EXPECT_SEEN(me->sent, 0, "X5");
 	EXPECT_SEEN(me->sent, 2, "X5");
-	return check();
+	return test_checks_check();
 }
 
 /* ---- Others that look ------------------------------------------------------- */
@@ -429,7 +429,7 @@ CASE(checks, mm_check_looks_at_the_node_that_was_started)
 	char mine[160];
 	char other_ones[160];
 
-	start();
+	test_checks_start();
 	EXPECT(mm_check(mine, sizeof(mine)) == NULL);
 	zone->free_pages++;
 	EXPECT(mm_check(mine, sizeof(mine)) == mine);
@@ -447,13 +447,13 @@ CASE(checks, a_lost_free_page_breaks_b5)
 {
 	char said[200];
 
-	start();
+	test_checks_start();
 	EXPECT(buddy_check(zone, false, said, sizeof(said)) == NULL);
 	zone->free_pages--;
 	EXPECT(buddy_check(zone, false, said, sizeof(said)) == said);
 	zone->free_pages++;
 	EXPECT(strncmp(said, "zone Normal: invariant B5 broken: ", 34) == 0);
-	return check();
+	return test_checks_check();
 }
 
 /* A panic may come while somebody holds the lock. */
@@ -464,7 +464,7 @@ CASE(checks, who_only_tries_the_lock_says_so_when_it_is_held)
 	const char *answer;
 	bool enabled;
 
-	start();
+	test_checks_start();
 	EXPECT(zone_check(zone, &columns, true, said, sizeof(said)) == NULL);
 	EXPECT_EQUAL(columns.free, zone->free_pages);
 	enabled = spin_lock_irqsave(&zone->lock);
@@ -479,7 +479,7 @@ CASE(checks, who_only_tries_the_lock_says_so_when_it_is_held)
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	EXPECT(answer == said);
 	EXPECT(strncmp(said, "unlocked: zone Normal: ", 23) == 0);
-	return check();
+	return test_checks_check();
 }
 
 /* ---- The report ------------------------------------------------------------------ */
@@ -490,7 +490,7 @@ CASE(checks, copy_of_the_report_keeps_its_numbers)
 	struct page *page;
 	unsigned long free;
 
-	start();
+	test_checks_start();
 	free = zone->free_pages;
 	show_mem_copy(node, &copy);
 	page = alloc_pages(GFP_KERNEL, 3);
@@ -499,7 +499,7 @@ CASE(checks, copy_of_the_report_keeps_its_numbers)
 	EXPECT_EQUAL(copy.report.zone[ZONE_NORMAL].free_pages, free);
 	EXPECT_EQUAL(copy.report.parked, 8);
 	__free_pages(page, 3);
-	return check();
+	return test_checks_check();
 }
 
 /* ---- While pages come and go ---------------------------------------------------- */
@@ -546,18 +546,18 @@ CASE(checks, what_comes_and_goes_during_a_check_is_not_accused)
 {
 	const char *accused = NULL;
 
-	start();
+	test_checks_start();
 	memset(&other_side, 0, sizeof(other_side));
 	other_side.dice.state = test_seed();
 	machine_set_unlock_hook(move_at_each_pause);
 	for (unsigned int round = 0; round < 30 && accused == NULL; round++)
-		accused = check();
+		accused = test_checks_check();
 	if (accused != NULL)
 		return test_failure("it says: %s", accused);
 	EXPECT(other_side.moves > 3000);
 	/* And what is lost meanwhile is found. */
 	zone->used_pages++;
-	accused = check();
+	accused = test_checks_check();
 	zone->used_pages--;
 	machine_set_unlock_hook(NULL);
 	EXPECT(accused != NULL);
@@ -565,7 +565,7 @@ CASE(checks, what_comes_and_goes_during_a_check_is_not_accused)
 		if (other_side.block[i] != NULL)
 			__free_pages(other_side.block[i], other_side.order[i]);
 	}
-	return check();
+	return test_checks_check();
 }
 
 /* ---- The page cache ------------------------------------------------------------ */
@@ -575,7 +575,7 @@ static const struct address_space_ops cache_ops = {
 	.release = filemap_release,
 };
 
-static const char *check_map(struct filemap *map)
+static const char *test_checks_check_map(struct filemap *map)
 {
 	static char sentence[200];
 
@@ -587,9 +587,9 @@ static const char *check_map(struct filemap *map)
 	do {                                                                   \
 		typeof(place) seen_was = (place);                              \
 		(place) = (spoiled);                                           \
-		EXPECT(check_map(map) != NULL);                                \
+		EXPECT(test_checks_check_map(map) != NULL);                    \
 		(place) = seen_was;                                            \
-		EXPECT(check_map(map) == NULL);                                \
+		EXPECT(test_checks_check_map(map) == NULL);                    \
 	} while (0)
 
 static struct {
@@ -614,7 +614,7 @@ CASE(checks, a_node_without_a_page_is_sound_while_a_page_is_being_added)
 {
 	struct page *page;
 
-	start();
+	test_checks_start();
 	memset(&growing, 0, sizeof(growing));
 	filemap_init(&growing.map, &cache_ops, NULL);
 	machine_set_kswapd_hook(node, check_while_it_grows);
@@ -629,7 +629,7 @@ CASE(checks, a_node_without_a_page_is_sound_while_a_page_is_being_added)
 	if (growing.accused)
 		return test_failure("it says: %s", growing.said);
 	filemap_cut(&growing.map, 0);
-	return check();
+	return test_checks_check();
 }
 
 /* A tree of two levels: pages 3 and 600 are in different nodes. */
@@ -639,15 +639,15 @@ CASE(checks, an_index_holds_its_own_pages_and_counts_them)
 	struct page *page;
 	unsigned long *used;
 
-	start();
+	test_checks_start();
 	filemap_init(&map, &cache_ops, NULL);
-	EXPECT(check_map(&map) == NULL);
+	EXPECT(test_checks_check_map(&map) == NULL);
 	EXPECT_EQUAL(filemap_grab(&map, 600, GFP_KERNEL, &page), 0);
 	unlock_page(page);
 	put_page(page);
 	EXPECT_EQUAL(filemap_grab(&map, 3, GFP_KERNEL, &page), 0);
 	unlock_page(page);
-	EXPECT(check_map(&map) == NULL);
+	EXPECT(test_checks_check_map(&map) == NULL);
 
 	EXPECT_SEEN_IN(&map, map.space.nrpages, 1);
 	EXPECT_SEEN_IN(&map, map.space.nrpages, 3);
@@ -663,6 +663,6 @@ CASE(checks, an_index_holds_its_own_pages_and_counts_them)
 
 	put_page(page);
 	filemap_cut(&map, 0);
-	EXPECT(map.root == NULL && check_map(&map) == NULL);
-	return check();
+	EXPECT(map.root == NULL && test_checks_check_map(&map) == NULL);
+	return test_checks_check();
 }

@@ -27,7 +27,7 @@ static struct thread other;
 static struct owner timer;
 static struct owner keyboard;
 
-static void count_wake(void)
+static void test_exclusive_count_wake(void)
 {
 	wakes++;
 }
@@ -42,7 +42,7 @@ static void start_with(unsigned long tables)
 	machine_begin_thread(&other, "other");
 	machine_begin_line(&timer, "irq 0 timer");
 	machine_begin_line(&keyboard, "irq 1 keyboard");
-	node->pool.wake = count_wake;
+	node->pool.wake = test_exclusive_count_wake;
 	pile.node = node;
 	pile.count = 0;
 	wakes = 0;
@@ -50,7 +50,7 @@ static void start_with(unsigned long tables)
 }
 
 /* A pool of PARKED frames, and tables enough. */
-static void start(unsigned long parked)
+static void test_exclusive_start(unsigned long parked)
 {
 	start_with(4);
 	if (exclusive_refill(node, parked) != parked)
@@ -58,26 +58,26 @@ static void start(unsigned long parked)
 	wakes = 0;
 }
 
-static void *take(void)
+static void *test_exclusive_take(void)
 {
 	return labyrinth_void_alloc_page_gfp_atomic_exclusive();
 }
 
-static unsigned long take_all(void)
+static unsigned long test_exclusive_take_all(void)
 {
 	unsigned long count = 0;
 
-	while (take() != NULL)
+	while (test_exclusive_take() != NULL)
 		count++;
 	return count;
 }
 
-static unsigned long stat(enum vmstat_event event)
+static unsigned long test_exclusive_stat(enum vmstat_event event)
 {
 	return vmstat_read(&node->stat, event);
 }
 
-static const char *check(void)
+static const char *test_exclusive_check(void)
 {
 	static char sentence[200];
 
@@ -110,41 +110,41 @@ static bool all_bytes_are(const uint8_t *bytes, uint8_t value)
 
 CASE(exclusive, pool_of_8_gives_8_then_null_with_one_wake)
 {
-	start(8);
+	test_exclusive_start(8);
 	for (unsigned int i = 0; i < 8; i++)
-		EXPECT(take() != NULL);
-	EXPECT(take() == NULL);
+		EXPECT(test_exclusive_take() != NULL);
+	EXPECT(test_exclusive_take() == NULL);
 	EXPECT_EQUAL(wakes, 1);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_take), 8);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_empty), 1);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_wake), 1);
-	EXPECT(take() == NULL);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_take), 8);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_empty), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_wake), 1);
+	EXPECT(test_exclusive_take() == NULL);
 	EXPECT_EQUAL(wakes, 1);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, pool_of_8_gives_8_in_an_interrupt)
 {
-	start(8);
+	test_exclusive_start(8);
 	machine_enter_irq(&timer);
-	EXPECT_EQUAL(take_all(), 8);
+	EXPECT_EQUAL(test_exclusive_take_all(), 8);
 	machine_leave_irq();
 	EXPECT_EQUAL(wakes, 1);
 	EXPECT_EQUAL(timer.owned, 8);
 	EXPECT_EQUAL(might_sleep_violations(), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, the_refiller_is_woken_below_low_and_not_at_it)
 {
-	start(8);
+	test_exclusive_start(8);
 	for (unsigned int i = 0; i < 4; i++)
-		EXPECT(take() != NULL);
+		EXPECT(test_exclusive_take() != NULL);
 	EXPECT_EQUAL(node->pool.count, node->pool.low);
 	EXPECT_EQUAL(wakes, 0);
-	EXPECT(take() != NULL);
+	EXPECT(test_exclusive_take() != NULL);
 	EXPECT_EQUAL(wakes, 1);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_page_is_zeroed_and_writable)
@@ -158,12 +158,12 @@ CASE(exclusive, a_page_is_zeroed_and_writable)
 			memset(machine_physical(pfn), 0x99, PAGE_SIZE);
 	}
 	EXPECT_EQUAL(exclusive_refill(node, 8), 8);
-	page = take();
+	page = test_exclusive_take();
 	EXPECT(page != NULL);
 	EXPECT(all_bytes_are(page, 0));
 	memset(page, 0x5c, PAGE_SIZE);
 	EXPECT(all_bytes_are(eyes(frame_of(page)), 0x5c));
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, alloc_page_gives_the_page_and_its_address_in_the_window)
@@ -172,7 +172,7 @@ CASE(exclusive, alloc_page_gives_the_page_and_its_address_in_the_window)
 	unsigned int slot;
 	void *address;
 
-	start(8);
+	test_exclusive_start(8);
 	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	EXPECT(page != NULL && page->state == PAGE_OWNED);
 	address = exclusive_address(page);
@@ -182,22 +182,22 @@ CASE(exclusive, alloc_page_gives_the_page_and_its_address_in_the_window)
 	EXPECT_EQUAL(page->gfp, GFP_ATOMIC | __GFP_EXCLUSIVE);
 	EXPECT_EQUAL(exclusive_release(address), 0);
 	EXPECT(exclusive_address(page) == NULL);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_context_without_an_owner_gets_nothing)
 {
-	start(8);
+	test_exclusive_start(8);
 	machine_enter_irq(NULL);
-	EXPECT(take() == NULL);
+	EXPECT(test_exclusive_take() == NULL);
 	machine_leave_irq();
 	machine_enter_nmi();
-	EXPECT(take() == NULL);
+	EXPECT(test_exclusive_take() == NULL);
 	machine_leave_nmi();
 	EXPECT_EQUAL(node->pool.count, 8);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_refused), 1);
-	EXPECT_EQUAL(stat(VMSTAT_alloc_in_nmi), 1);
-	return check();
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_refused), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_alloc_in_nmi), 1);
+	return test_exclusive_check();
 }
 
 CASE(exclusive, whoever_may_sleep_refills_an_empty_pool)
@@ -214,7 +214,7 @@ CASE(exclusive, whoever_may_sleep_refills_an_empty_pool)
 	EXPECT(alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE) != NULL);
 	EXPECT(alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE | __GFP_NOWARN) == NULL);
 	pile_give(&pile, PILE_PAGES);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, pf_memalloc_may_refill_where_kernel_may_not)
@@ -222,7 +222,7 @@ CASE(exclusive, pf_memalloc_may_refill_where_kernel_may_not)
 	start_with(4);
 	pile_leave(&pile, 16);
 	EXPECT(alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE | __GFP_NOWARN) == NULL);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_park), 0);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_park), 0);
 	machine_set_memalloc(true);
 	for (unsigned long left = 16; left > 0; left--)
 		EXPECT(alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE) != NULL);
@@ -230,22 +230,22 @@ CASE(exclusive, pf_memalloc_may_refill_where_kernel_may_not)
 	EXPECT(alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE) == NULL);
 	machine_set_memalloc(false);
 	pile_give(&pile, PILE_PAGES);
-	return check();
+	return test_exclusive_check();
 }
 
 /* What one call with GFP_KERNEL | EXCLUSIVE has counted and moved. */
 static const char *expect_nothing_moved(unsigned long refused,
                                         unsigned long full_or_empty)
 {
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_refused), refused);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_window_full) +
-	                     stat(VMSTAT_exclusive_empty),
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_refused), refused);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full) +
+	                     test_exclusive_stat(VMSTAT_exclusive_empty),
 	             full_or_empty);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_park), 0);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_take), 0);
-	EXPECT_EQUAL(stat(VMSTAT_alloc_fail), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_park), 0);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_take), 0);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_alloc_fail), 1);
 	EXPECT_EQUAL(node->pool.count, 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, whoever_has_no_window_moves_no_frame)
@@ -293,8 +293,8 @@ CASE(exclusive, a_full_window_moves_no_frame)
 {
 	unsigned long free;
 
-	start(WINDOW_SLOTS);
-	EXPECT_EQUAL(take_all(), WINDOW_SLOTS);
+	test_exclusive_start(WINDOW_SLOTS);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
 	free = node_free(node);
 	node->stat = (struct vmstat){ 0 };
 	EXPECT(alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE) == NULL);
@@ -306,29 +306,29 @@ CASE(exclusive, a_failed_take_is_dumped_like_any_other)
 {
 	uint64_t mark;
 
-	start(0);
+	test_exclusive_start(0);
 	mark = log_mark();
-	EXPECT(take() == NULL);
+	EXPECT(test_exclusive_take() == NULL);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 1);
-	EXPECT_EQUAL(stat(VMSTAT_alloc_fail), 1);
-	return check();
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_alloc_fail), 1);
+	return test_exclusive_check();
 }
 
 CASE(exclusive, an_address_stays_dead_for_long)
 {
 	void *first;
 
-	start(8);
-	first = take();
+	test_exclusive_start(8);
+	first = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_release(first), 0);
 	for (unsigned int i = 1; i < WINDOW_SLOTS; i++) {
-		void *next = take();
+		void *next = test_exclusive_take();
 
 		EXPECT(next != NULL && next != first);
 		EXPECT_EQUAL(exclusive_release(next), 0);
 	}
-	EXPECT(take() == first);
-	return check();
+	EXPECT(test_exclusive_take() == first);
+	return test_exclusive_check();
 }
 
 /* ---- Who cannot touch it ---------------------------------------------------------- */
@@ -359,9 +359,9 @@ CASE(exclusive, the_direct_map_does_not_show_it)
 	void *direct;
 	const char *wrong;
 
-	start(8);
+	test_exclusive_start(8);
 	me = &machine_main()->owner;
-	page = take();
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	direct = (void *)(direct_map_base + pfn * PAGE_SIZE);
 	*page = 7;
@@ -369,9 +369,9 @@ CASE(exclusive, the_direct_map_does_not_show_it)
 	wrong = expect_fault(direct, pfn, me, me);
 	if (wrong != NULL)
 		return wrong;
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_fault), 2);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_fault), 2);
 	EXPECT_EQUAL(*page, 7);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_parked_page_cannot_be_touched_by_anybody)
@@ -379,7 +379,7 @@ CASE(exclusive, a_parked_page_cannot_be_touched_by_anybody)
 	const struct page *page;
 	unsigned long pfn;
 
-	start(8);
+	test_exclusive_start(8);
 	page = list_first(&node->pool.parked, struct page, link);
 	pfn = node_pfn(node, page);
 	return expect_fault((void *)(direct_map_base + pfn * PAGE_SIZE), pfn,
@@ -392,8 +392,8 @@ CASE(exclusive, a_stranger_thread_cannot_touch_it)
 	unsigned long pfn;
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	*page = 42;
 	machine_switch_to(&other);
@@ -402,7 +402,7 @@ CASE(exclusive, a_stranger_thread_cannot_touch_it)
 	if (wrong != NULL)
 		return wrong;
 	EXPECT_EQUAL(*page, 42);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, an_interrupt_on_top_of_its_owner_cannot_touch_it)
@@ -411,8 +411,8 @@ CASE(exclusive, an_interrupt_on_top_of_its_owner_cannot_touch_it)
 	unsigned long pfn;
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	*page = 43;
 	machine_enter_irq(&timer);
@@ -426,7 +426,7 @@ CASE(exclusive, an_interrupt_on_top_of_its_owner_cannot_touch_it)
 	if (wrong != NULL)
 		return wrong;
 	EXPECT_EQUAL(*page, 43);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, an_nmi_on_top_of_its_owner_cannot_touch_it)
@@ -435,8 +435,8 @@ CASE(exclusive, an_nmi_on_top_of_its_owner_cannot_touch_it)
 	unsigned long pfn;
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	*page = 44;
 	machine_enter_nmi();
@@ -445,7 +445,7 @@ CASE(exclusive, an_nmi_on_top_of_its_owner_cannot_touch_it)
 	if (wrong != NULL)
 		return wrong;
 	EXPECT_EQUAL(*page, 44);
-	return check();
+	return test_exclusive_check();
 }
 
 /* LINE takes a page, INNER interrupts it; neither can touch the other's. */
@@ -458,12 +458,12 @@ static const char *nest(struct owner *line, struct owner *inner)
 	const char *wrong;
 
 	machine_enter_irq(line);
-	outer_page = take();
+	outer_page = test_exclusive_take();
 	outer_pfn = frame_of(outer_page);
 	*outer_page = 1;
 	arch_irq_enable();
 	machine_enter_irq(inner);
-	inner_page = take();
+	inner_page = test_exclusive_take();
 	inner_pfn = frame_of(inner_page);
 	*inner_page = 2;
 	wrong = expect_fault(outer_page, outer_pfn, line, inner);
@@ -484,11 +484,11 @@ CASE(exclusive, nested_lines_cannot_touch_each_others)
 {
 	const char *wrong;
 
-	start(8);
+	test_exclusive_start(8);
 	wrong = nest(&timer, &keyboard);
 	if (wrong == NULL)
 		wrong = nest(&keyboard, &timer);
-	return wrong != NULL ? wrong : check();
+	return wrong != NULL ? wrong : test_exclusive_check();
 }
 
 CASE(exclusive, a_released_page_cannot_be_touched)
@@ -496,22 +496,22 @@ CASE(exclusive, a_released_page_cannot_be_touched)
 	uint8_t *page;
 	unsigned long pfn;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	EXPECT(machine_faults(page, false, NULL));
 	EXPECT(machine_faults((void *)(direct_map_base + pfn * PAGE_SIZE),
 	                      false, NULL));
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_fault_in_an_empty_slot_names_its_window_and_no_frame)
 {
 	void *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	return expect_fault(page, -1UL, &machine_main()->owner,
 	                    &machine_main()->owner);
@@ -524,8 +524,8 @@ CASE(exclusive, a_page_handed_over_cannot_be_touched_by_its_sender)
 	uint8_t *received;
 	unsigned long pfn;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	memset(page, 0x3c, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
@@ -545,7 +545,7 @@ CASE(exclusive, a_page_handed_over_cannot_be_touched_by_its_sender)
 	EXPECT(machine_faults(page, false, NULL));
 	wrong = expect_fault(received, pfn, &other.owner,
 	                     &machine_main()->owner);
-	return wrong != NULL ? wrong : check();
+	return wrong != NULL ? wrong : test_exclusive_check();
 }
 
 /* ---- Release -------------------------------------------------------------------------- */
@@ -555,25 +555,25 @@ CASE(exclusive, release_scrubs_and_parks)
 	uint8_t *page;
 	unsigned long pfn;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	memset(page, 0xee, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	EXPECT(all_bytes_are(eyes(pfn), 0));
 	EXPECT_EQUAL(node_page(node, pfn)->state, PAGE_PARKED);
 	EXPECT_EQUAL(node->pool.count, 8);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_release), 1);
-	return check();
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_release), 1);
+	return test_exclusive_check();
 }
 
 CASE(exclusive, release_above_high_parks_and_wakes_the_refiller)
 {
 	void *page[10];
 
-	start(8);
+	test_exclusive_start(8);
 	for (unsigned int i = 0; i < 8; i++)
-		page[i] = take();
+		page[i] = test_exclusive_take();
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.count, 8);
 	wakes = 0;
@@ -586,20 +586,20 @@ CASE(exclusive, release_above_high_parks_and_wakes_the_refiller)
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.count, 8);
 	EXPECT(!exclusive_wants_balance(node));
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, release_up_to_high_wakes_nobody)
 {
 	void *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	EXPECT_EQUAL(node->pool.count, node->pool.high);
 	EXPECT_EQUAL(wakes, 0);
 	EXPECT(!exclusive_wants_balance(node));
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, no_address_of_a_window_is_einval)
@@ -608,8 +608,8 @@ CASE(exclusive, no_address_of_a_window_is_einval)
 	uint8_t *page;
 	unsigned long pfn;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	EXPECT_EQUAL(exclusive_release(page + 1), -EINVAL);
 	EXPECT_EQUAL(exclusive_release(page + PAGE_SIZE - 1), -EINVAL);
@@ -623,9 +623,9 @@ CASE(exclusive, no_address_of_a_window_is_einval)
 	EXPECT_EQUAL(exclusive_cancel(NULL), -ENOENT);
 	EXPECT(exclusive_page(page + 1) == NULL);
 	EXPECT(exclusive_page(&byte) == NULL);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_refused), 8);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_refused), 8);
 	EXPECT_EQUAL(frame_of(page), pfn);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, another_owners_page_is_eperm_and_both_are_named)
@@ -633,8 +633,8 @@ CASE(exclusive, another_owners_page_is_eperm_and_both_are_named)
 	uint64_t mark;
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	*page = 9;
 	mark = log_mark();
 	machine_enter_irq(&keyboard);
@@ -646,22 +646,22 @@ CASE(exclusive, another_owners_page_is_eperm_and_both_are_named)
 	EXPECT_EQUAL(log_count_since(mark, "irq 1 keyboard"), 3);
 	EXPECT_EQUAL(log_count_since(mark, "owner: main"), 3);
 	EXPECT_EQUAL(*page, 9);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, released_twice_is_enoent)
 {
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	EXPECT_EQUAL(exclusive_release(page), -ENOENT);
 	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -ENOENT);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	EXPECT(exclusive_page(page) == NULL);
 	EXPECT_EQUAL(node->pool.count, 8);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, in_an_nmi_every_call_is_refused)
@@ -670,8 +670,8 @@ CASE(exclusive, in_an_nmi_every_call_is_refused)
 	uint8_t *page;
 	bool enabled;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	mark = log_mark();
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	machine_enter_nmi();
@@ -684,7 +684,7 @@ CASE(exclusive, in_an_nmi_every_call_is_refused)
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	EXPECT_EQUAL(log_mark(), mark);
 	EXPECT_EQUAL(exclusive_release(page), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 static void count_owner(const struct owner *owner, void *data)
@@ -699,8 +699,8 @@ CASE(exclusive, in_an_nmi_nobody_is_counted_or_visited)
 	unsigned long visited = 0;
 	bool enabled;
 
-	start(8);
-	EXPECT(take() != NULL);
+	test_exclusive_start(8);
+	EXPECT(test_exclusive_take() != NULL);
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	machine_enter_nmi();
 	exclusive_counts(node, &counts);
@@ -714,7 +714,7 @@ CASE(exclusive, in_an_nmi_nobody_is_counted_or_visited)
 	EXPECT_EQUAL(counts.parked, 7);
 	EXPECT_EQUAL(counts.owned, 1);
 	EXPECT_EQUAL(visited, 4);
-	return check();
+	return test_exclusive_check();
 }
 
 /* ---- Hand-over --------------------------------------------------------------------------- */
@@ -723,8 +723,8 @@ CASE(exclusive, on_its_way_it_is_ebusy_for_the_sender)
 {
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	EXPECT_EQUAL(exclusive_release(page), -EBUSY);
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), -EBUSY);
@@ -736,7 +736,7 @@ CASE(exclusive, on_its_way_it_is_ebusy_for_the_sender)
 	EXPECT_EQUAL(exclusive_release(page), -EPERM);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	machine_switch_to(machine_main());
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_refusal_on_its_way_names_sender_and_receiver)
@@ -744,8 +744,8 @@ CASE(exclusive, a_refusal_on_its_way_names_sender_and_receiver)
 	uint64_t mark;
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	mark = log_mark();
 	EXPECT_EQUAL(exclusive_release(page), -EBUSY);
@@ -760,7 +760,7 @@ CASE(exclusive, a_refusal_on_its_way_names_sender_and_receiver)
 	EXPECT_EQUAL(log_count_since(mark, "by thread other"), 1);
 	EXPECT_EQUAL(log_count_since(mark, "owner: main"), 1);
 	EXPECT_EQUAL(exclusive_cancel(page), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, accept_makes_the_receiver_the_taker)
@@ -768,7 +768,7 @@ CASE(exclusive, accept_makes_the_receiver_the_taker)
 	struct page *page;
 	void *address;
 
-	start(8);
+	test_exclusive_start(8);
 	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	EXPECT_EQUAL(page->taker, machine_main()->owner.id);
 	address = exclusive_address(page);
@@ -778,20 +778,20 @@ CASE(exclusive, accept_makes_the_receiver_the_taker)
 	EXPECT(exclusive_accept() != NULL);
 	machine_switch_to(machine_main());
 	EXPECT_EQUAL(page->taker, other.owner.id);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, cancel_brings_it_back_to_the_same_address)
 {
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	memset(page, 0x21, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	/* The slot stays taken meanwhile. */
-	EXPECT(take() != page);
+	EXPECT(test_exclusive_take() != page);
 	EXPECT_EQUAL(exclusive_cancel(page), 0);
 	EXPECT(all_bytes_are(page, 0x21));
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
@@ -800,15 +800,15 @@ CASE(exclusive, cancel_brings_it_back_to_the_same_address)
 	EXPECT(exclusive_accept() == NULL);
 	machine_switch_to(machine_main());
 	EXPECT_EQUAL(exclusive_release(page), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, after_accept_the_senders_address_is_enoent)
 {
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	machine_switch_to(&other);
 	EXPECT(exclusive_accept() != NULL);
@@ -817,18 +817,18 @@ CASE(exclusive, after_accept_the_senders_address_is_enoent)
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	EXPECT_EQUAL(exclusive_release(page), -ENOENT);
 	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -ENOENT);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_transfer), 1);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_accept), 1);
-	return check();
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_transfer), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_accept), 1);
+	return test_exclusive_check();
 }
 
 CASE(exclusive, hand_overs_are_accepted_oldest_first)
 {
 	uint8_t *page[4];
 
-	start(8);
+	test_exclusive_start(8);
 	for (uint8_t i = 0; i < 4; i++) {
-		page[i] = take();
+		page[i] = test_exclusive_take();
 		*page[i] = i;
 	}
 	for (unsigned int i = 0; i < 4; i++)
@@ -842,7 +842,7 @@ CASE(exclusive, hand_overs_are_accepted_oldest_first)
 	EXPECT_EQUAL(*(uint8_t *)exclusive_accept(), 3);
 	EXPECT(exclusive_accept() == NULL);
 	machine_switch_to(machine_main());
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_handler_hands_over_to_a_thread_and_a_thread_to_a_line)
@@ -850,9 +850,9 @@ CASE(exclusive, a_handler_hands_over_to_a_thread_and_a_thread_to_a_line)
 	uint8_t *page;
 	uint8_t *received;
 
-	start(8);
+	test_exclusive_start(8);
 	machine_enter_irq(&timer);
-	page = take();
+	page = test_exclusive_take();
 	memset(page, 0x66, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
 	             0);
@@ -866,7 +866,7 @@ CASE(exclusive, a_handler_hands_over_to_a_thread_and_a_thread_to_a_line)
 	EXPECT(page != NULL && all_bytes_are(page, 0x66));
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	machine_leave_irq();
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, to_itself_is_einval_to_the_dead_enxio_and_it_stays)
@@ -874,8 +874,8 @@ CASE(exclusive, to_itself_is_einval_to_the_dead_enxio_and_it_stays)
 	struct thread dead;
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	memset(page, 0x44, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
 	             -EINVAL);
@@ -884,7 +884,7 @@ CASE(exclusive, to_itself_is_einval_to_the_dead_enxio_and_it_stays)
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&dead)), -ENXIO);
 	EXPECT(all_bytes_are(page, 0x44));
 	EXPECT_EQUAL(exclusive_release(page), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, the_number_of_the_dead_is_enxio_in_its_old_place_too)
@@ -893,8 +893,8 @@ CASE(exclusive, the_number_of_the_dead_is_enxio_in_its_old_place_too)
 	uint8_t *page;
 	uint64_t stale;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	memset(page, 0x45, PAGE_SIZE);
 	machine_begin_thread(&place, "first");
 	stale = thread_owner_id(&place);
@@ -909,7 +909,7 @@ CASE(exclusive, the_number_of_the_dead_is_enxio_in_its_old_place_too)
 	machine_end_thread(&place);
 	EXPECT(all_bytes_are(page, 0x45));
 	EXPECT_EQUAL(exclusive_release(page), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, no_more_than_12_owners_have_numbers_that_hash_alike)
@@ -917,7 +917,7 @@ CASE(exclusive, no_more_than_12_owners_have_numbers_that_hash_alike)
 	static struct owner line[OWNER_BUCKET_MOST + 1];
 	unsigned int alike = 0;
 
-	start(8);
+	test_exclusive_start(8);
 	for (unsigned int i = 0; i < OWNER_BUCKET_MOST; i++) {
 		/* 63 come and go between two that stay. */
 		while (alike++ % OWNER_BUCKETS != 0) {
@@ -936,43 +936,43 @@ CASE(exclusive, no_more_than_12_owners_have_numbers_that_hash_alike)
 	             line[OWNER_BUCKET_MOST - 1].id + OWNER_BUCKETS + 1);
 	for (unsigned int i = 0; i <= OWNER_BUCKET_MOST; i++)
 		machine_end_line(&line[i]);
-	return check();
+	return test_exclusive_check();
 }
 
 /* ---- A full window -------------------------------------------------------------------------- */
 
 CASE(exclusive, a_full_window_gives_null_and_its_own_counter)
 {
-	start(520);
-	EXPECT_EQUAL(take_all(), WINDOW_SLOTS);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_window_full), 1);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_empty), 0);
+	test_exclusive_start(520);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_empty), 0);
 	EXPECT_EQUAL(node->pool.count, 8);
 	machine_switch_to(&other);
-	EXPECT(take() != NULL);
+	EXPECT(test_exclusive_take() != NULL);
 	machine_switch_to(machine_main());
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, accept_into_a_full_window_leaves_it_on_its_way)
 {
 	void *page;
 
-	start(520);
+	test_exclusive_start(520);
 	machine_enter_irq(&timer);
-	page = take();
+	page = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
 	             0);
 	machine_leave_irq();
-	EXPECT_EQUAL(take_all(), WINDOW_SLOTS);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
 	EXPECT(exclusive_accept() == NULL);
 	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(machine_main())), 1);
-	EXPECT_EQUAL(stat(VMSTAT_exclusive_window_full), 2);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full), 2);
 	page = exclusive_address(
 		list_first(&machine_main()->owner.pages, struct page, link));
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	EXPECT(exclusive_accept() == page);
-	return check();
+	return test_exclusive_check();
 }
 
 /* ---- The end of an owner ----------------------------------------------------------------------- */
@@ -981,10 +981,10 @@ CASE(exclusive, the_end_of_an_owner_scrubs_and_parks_what_it_owned)
 {
 	unsigned long pfn[3];
 
-	start(8);
+	test_exclusive_start(8);
 	machine_switch_to(&other);
 	for (unsigned int i = 0; i < 3; i++) {
-		uint8_t *page = take();
+		uint8_t *page = test_exclusive_take();
 
 		memset(page, 0xd0, PAGE_SIZE);
 		pfn[i] = frame_of(page);
@@ -997,21 +997,21 @@ CASE(exclusive, the_end_of_an_owner_scrubs_and_parks_what_it_owned)
 		EXPECT_EQUAL(node_page(node, pfn[i])->state, PAGE_PARKED);
 		EXPECT(all_bytes_are(eyes(pfn[i]), 0));
 	}
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, the_end_of_the_receiver_sends_it_back)
 {
 	uint8_t *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	memset(page, 0x31, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
 	machine_end_thread(&other);
 	EXPECT(all_bytes_are(page, 0x31));
 	EXPECT_EQUAL(exclusive_release(page), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, the_end_of_the_sender_lets_it_go_on)
@@ -1019,19 +1019,19 @@ CASE(exclusive, the_end_of_the_sender_lets_it_go_on)
 	uint8_t *page;
 	uint8_t *received;
 
-	start(8);
+	test_exclusive_start(8);
 	machine_enter_irq(&timer);
-	page = take();
+	page = test_exclusive_take();
 	memset(page, 0x32, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
 	             0);
 	machine_leave_irq();
 	machine_end_line(&timer);
-	EXPECT(check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 	received = exclusive_accept();
 	EXPECT(received != NULL && all_bytes_are(received, 0x32));
 	EXPECT_EQUAL(exclusive_release(received), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, the_end_of_both_scrubs_and_parks_it)
@@ -1039,9 +1039,9 @@ CASE(exclusive, the_end_of_both_scrubs_and_parks_it)
 	uint8_t *page;
 	unsigned long pfn;
 
-	start(8);
+	test_exclusive_start(8);
 	machine_switch_to(&other);
-	page = take();
+	page = test_exclusive_take();
 	pfn = frame_of(page);
 	memset(page, 0x33, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_transfer(page, timer.id), 0);
@@ -1051,7 +1051,7 @@ CASE(exclusive, the_end_of_both_scrubs_and_parks_it)
 	machine_end_line(&timer);
 	EXPECT_EQUAL(node_page(node, pfn)->state, PAGE_PARKED);
 	EXPECT(all_bytes_are(eyes(pfn), 0));
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, the_end_of_an_owner_gives_its_window_table_back)
@@ -1059,13 +1059,13 @@ CASE(exclusive, the_end_of_an_owner_gives_its_window_table_back)
 	unsigned long used;
 	struct thread thread;
 
-	start(8);
+	test_exclusive_start(8);
 	used = zone->used_pages;
 	machine_begin_thread(&thread, "short");
 	EXPECT_EQUAL(zone->used_pages, used + 1);
 	machine_end_thread(&thread);
 	EXPECT_EQUAL(zone->used_pages, used);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, an_owner_without_memory_for_its_window_is_enomem)
@@ -1073,13 +1073,13 @@ CASE(exclusive, an_owner_without_memory_for_its_window_is_enomem)
 	struct owner line;
 	int error;
 
-	start(8);
+	test_exclusive_start(8);
 	pile_leave(&pile, 16);
 	error = owner_begin(&line, OWNER_IRQ, "irq 9 poor");
 	EXPECT_EQUAL(error, -ENOMEM);
 	EXPECT_EQUAL(node_free(node), 16);
 	pile_give(&pile, PILE_PAGES);
-	return check();
+	return test_exclusive_check();
 }
 
 /* ---- Nobody else's ------------------------------------------------------------------------------- */
@@ -1090,7 +1090,7 @@ CASE(exclusive, the_front_door_refuses_an_exclusive_page)
 	void *direct;
 	void *address;
 
-	start(8);
+	test_exclusive_start(8);
 	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	address = exclusive_address(page);
 	direct = (void *)(direct_map_base + page_to_pfn(page) * PAGE_SIZE);
@@ -1105,10 +1105,10 @@ CASE(exclusive, the_front_door_refuses_an_exclusive_page)
 	put_page(page);
 	free_page((uintptr_t)direct);
 	free_page((uintptr_t)address);
-	EXPECT_EQUAL(stat(VMSTAT_free_refused), 4);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_free_refused), 4);
 	EXPECT_EQUAL(page->state, PAGE_OWNED);
 	EXPECT_EQUAL(*(uint8_t *)address, 5);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_refused_free_leaves_zone_and_pages_bit_identical)
@@ -1117,7 +1117,7 @@ CASE(exclusive, a_refused_free_leaves_zone_and_pages_bit_identical)
 	static struct zone zone_before;
 	struct page *page;
 
-	start(8);
+	test_exclusive_start(8);
 	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	for (unsigned int order = 0; order <= 10; order++) {
 		memcpy(pages_before, node->pages, sizeof(pages_before));
@@ -1127,8 +1127,8 @@ CASE(exclusive, a_refused_free_leaves_zone_and_pages_bit_identical)
 		              sizeof(pages_before)) == 0);
 		EXPECT(memcmp(&zone_before, zone, sizeof(zone_before)) == 0);
 	}
-	EXPECT_EQUAL(stat(VMSTAT_free_refused), 11);
-	return check();
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_free_refused), 11);
+	return test_exclusive_check();
 }
 
 CASE(exclusive, free_of_a_live_window_table_is_refused_by_name)
@@ -1137,7 +1137,7 @@ CASE(exclusive, free_of_a_live_window_table_is_refused_by_name)
 	struct page *page;
 	uint64_t mark;
 
-	start(8);
+	test_exclusive_start(8);
 	table = machine_main()->owner.window.table;
 	page = virt_to_page(table);
 	EXPECT(page != NULL && page->state == PAGE_USED);
@@ -1145,12 +1145,12 @@ CASE(exclusive, free_of_a_live_window_table_is_refused_by_name)
 	free_page((uintptr_t)table);
 	__free_page(page);
 	put_page(page);
-	EXPECT_EQUAL(stat(VMSTAT_free_refused), 3);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_free_refused), 3);
 	EXPECT_EQUAL(log_count_since(mark, "page table of a window"), 3);
 	EXPECT_EQUAL(page->state, PAGE_USED);
 	EXPECT_EQUAL(page_ref_count(page), 1);
-	EXPECT(take() != NULL);
-	return check();
+	EXPECT(test_exclusive_take() != NULL);
+	return test_exclusive_check();
 }
 
 /* ---- The refiller ------------------------------------------------------------------------------------ */
@@ -1180,7 +1180,7 @@ static struct page *next_split(void)
 }
 
 /* Somebody who does not own the free page writes to it. */
-static void spoil(struct page *page, unsigned int field)
+static void test_exclusive_spoil(struct page *page, unsigned int field)
 {
 	if (field == 0)
 		page->refcount = 77;
@@ -1197,9 +1197,9 @@ static const char *expect_leaked(const struct page *page, uint64_t mark)
 {
 	EXPECT_EQUAL(page->state, PAGE_BAD);
 	EXPECT_EQUAL(zone->bad_pages, 1);
-	EXPECT_EQUAL(stat(VMSTAT_bad_page), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_bad_page), 1);
 	EXPECT_EQUAL(log_count_since(mark, "Bad page state"), 1);
-	return check();
+	return test_exclusive_check();
 }
 
 /* ---- A mapping besides the direct map -------------------------------------------- */
@@ -1210,14 +1210,14 @@ CASE(exclusive, a_page_freed_behind_a_mapping_is_leaked_and_not_exclusive)
 	struct page *page;
 	char *mapped;
 
-	start(1);
+	test_exclusive_start(1);
 	page = alloc_page(GFP_KERNEL);
 	EXPECT(page != NULL);
 	EXPECT_EQUAL(page_add_mapping(page), 0);
 	EXPECT_EQUAL(page_mapcount(page), 1);
 	EXPECT_EQUAL(page_ref_count(page), 2);
 	mapped = machine_map(node_pfn(node, page));
-	EXPECT(check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 	__free_page(page);
 	EXPECT_EQUAL(page_mapcount(page), 1);
 
@@ -1227,28 +1227,29 @@ CASE(exclusive, a_page_freed_behind_a_mapping_is_leaked_and_not_exclusive)
 	EXPECT_EQUAL(zone->bad_pages, 1);
 	EXPECT_EQUAL(log_count_since(mark, "Bad page state"), 1);
 	EXPECT_EQUAL(log_count_since(mark, "mapcount:1"), 1);
-	EXPECT(check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 
 	/* All memory there is becomes exclusive, and this frame does not. */
 	EXPECT(exclusive_refill(node, PAGES) > 8);
-	for (void *address = take(); address != NULL; address = take()) {
+	for (void *address = test_exclusive_take(); address != NULL;
+	     address = test_exclusive_take()) {
 		EXPECT(frame_of(address) != node_pfn(node, page));
 		memset(address, 0x5a, PAGE_SIZE);
 	}
 	EXPECT(mapped[0] != 0x5a && mapped[PAGE_SIZE - 1] != 0x5a);
-	EXPECT(check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 	machine_unmap(mapped);
 	page_remove_mapping(page);
 	EXPECT_EQUAL(page_mapcount(page), 0);
 	EXPECT_EQUAL(log_count_since(mark, "refused"), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_block_with_one_page_mapped_is_not_freed_in_parts)
 {
 	struct page *block;
 
-	start(1);
+	test_exclusive_start(1);
 	block = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
 	EXPECT(block != NULL);
 	EXPECT_EQUAL(page_add_mapping(block + 3), 0);
@@ -1256,9 +1257,9 @@ CASE(exclusive, a_block_with_one_page_mapped_is_not_freed_in_parts)
 	__free_pages(block, 2);
 	put_page(block);
 	EXPECT_EQUAL(zone->bad_pages, 4);
-	EXPECT(check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 	page_remove_mapping(block + 3);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_mapping_that_is_taken_back_leaves_nothing)
@@ -1266,7 +1267,7 @@ CASE(exclusive, a_mapping_that_is_taken_back_leaves_nothing)
 	unsigned long free;
 	struct page *page;
 
-	start(1);
+	test_exclusive_start(1);
 	page = alloc_page(GFP_KERNEL);
 	EXPECT(page != NULL);
 	free = zone->free_pages;
@@ -1281,7 +1282,7 @@ CASE(exclusive, a_mapping_that_is_taken_back_leaves_nothing)
 		page_remove_mapping(page);
 	EXPECT_EQUAL(zone->free_pages, free + 1);
 	EXPECT_EQUAL(page_add_mapping(page), -EINVAL);
-	return check();
+	return test_exclusive_check();
 }
 
 /* What the check is for: somebody maps without counting. */
@@ -1292,9 +1293,9 @@ CASE(exclusive, the_check_looks_at_every_mapping)
 	char said[200];
 	void *mapped;
 
-	start(2);
+	test_exclusive_start(2);
 	page = alloc_page(GFP_KERNEL);
-	address = take();
+	address = test_exclusive_take();
 	EXPECT(page != NULL && address != NULL);
 	const unsigned long pfn[] = {
 		frame_of(address),
@@ -1311,11 +1312,11 @@ CASE(exclusive, the_check_looks_at_every_mapping)
 		EXPECT(strncmp(said, "exclusive: invariant X6 broken", 30) ==
 		       0);
 		machine_unmap(mapped);
-		EXPECT(check() == NULL);
+		EXPECT(test_exclusive_check() == NULL);
 	}
 	EXPECT_EQUAL(exclusive_release(address), 0);
 	__free_page(page);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, the_refiller_leaks_a_corrupt_page_and_takes_the_next)
@@ -1327,9 +1328,9 @@ CASE(exclusive, the_refiller_leaks_a_corrupt_page_and_takes_the_next)
 		struct page *page;
 
 		/* From a region that is split first, or already. */
-		start(first);
+		test_exclusive_start(first);
 		page = first == 0 ? next_single() : next_split();
-		spoil(page, way % 4);
+		test_exclusive_spoil(page, way % 4);
 		EXPECT_EQUAL(exclusive_refill(node, 8), 8 - first);
 		wrong = expect_leaked(page, mark);
 		if (wrong != NULL)
@@ -1346,9 +1347,9 @@ CASE(exclusive, a_window_table_is_never_a_corrupt_page)
 		const char *wrong;
 		struct page *page;
 
-		start(8);
+		test_exclusive_start(8);
 		page = next_single();
-		spoil(page, field);
+		test_exclusive_spoil(page, field);
 		machine_begin_thread(&thread, "next");
 		EXPECT(virt_to_page(thread.owner.window.table) != page);
 		machine_end_thread(&thread);
@@ -1364,11 +1365,11 @@ CASE(exclusive, a_corrupt_page_that_was_the_last_parks_nothing)
 	struct page *page;
 	uint64_t mark = log_mark();
 
-	start(0);
+	test_exclusive_start(0);
 	machine_set_marks(zone, 0, 0, 0);
 	pile_leave(&pile, 1);
 	page = next_single();
-	spoil(page, 0);
+	test_exclusive_spoil(page, 0);
 	EXPECT_EQUAL(exclusive_refill(node, 8), 0);
 	pile_give(&pile, PILE_PAGES);
 	return expect_leaked(page, mark);
@@ -1387,7 +1388,7 @@ CASE(exclusive, marks_of_the_pool_are_a_formula_of_managed_pages)
 	EXPECT_EQUAL(exclusive_tables_wanted(512), 1);
 	EXPECT_EQUAL(exclusive_tables_wanted(513), 2);
 	EXPECT_EQUAL(exclusive_tables_wanted(5242880), 512);
-	start(0);
+	test_exclusive_start(0);
 	EXPECT_EQUAL(node->pool.high, 8);
 	EXPECT_EQUAL(node->pool.low, 4);
 	return NULL;
@@ -1402,12 +1403,12 @@ CASE(exclusive, refill_takes_exactly_free_less_floor)
 		unsigned long free = levels[i];
 		unsigned long expected = free > FLOOR ? free - FLOOR : 0;
 
-		start(3);
+		test_exclusive_start(3);
 		pile_leave(&pile, free);
 		EXPECT_EQUAL(exclusive_refill(node, PAGES), expected);
 		EXPECT_EQUAL(node->pool.count, 3 + expected);
 		EXPECT_EQUAL(node_free(node), free - expected);
-		EXPECT(check() == NULL);
+		EXPECT(test_exclusive_check() == NULL);
 		pile_give(&pile, PILE_PAGES);
 	}
 	return NULL;
@@ -1430,7 +1431,7 @@ CASE(exclusive, refill_leaves_the_lowmem_reserve_of_lower_zones)
 	EXPECT_EQUAL(each[ZONE_NORMAL].free_pages, FLOOR);
 	EXPECT_EQUAL(each[ZONE_DMA32].free_pages, FLOOR + 30);
 	EXPECT_EQUAL(each[ZONE_DMA].free_pages, FLOOR + 50);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, over_refills_an_interrupt_gets_parked_plus_free_less_floor)
@@ -1438,11 +1439,11 @@ CASE(exclusive, over_refills_an_interrupt_gets_parked_plus_free_less_floor)
 	unsigned long got = 0;
 	unsigned long refills = 0;
 
-	start(8);
+	test_exclusive_start(8);
 	pile_leave(&pile, 200);
 	do {
 		machine_enter_irq(&keyboard);
-		got += take_all();
+		got += test_exclusive_take_all();
 		machine_leave_irq();
 		exclusive_balance(node);
 		refills++;
@@ -1453,26 +1454,26 @@ CASE(exclusive, over_refills_an_interrupt_gets_parked_plus_free_less_floor)
 	pile_give(&pile, PILE_PAGES);
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.count, 8);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, plain_atomic_gets_free_less_floor_beside_the_pool)
 {
-	start(8);
+	test_exclusive_start(8);
 	pile_leave(&pile, 200);
 	machine_enter_irq(&keyboard);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC, PILE_PAGES), 200 - FLOOR);
-	EXPECT_EQUAL(take_all(), 8);
+	EXPECT_EQUAL(test_exclusive_take_all(), 8);
 	machine_leave_irq();
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.count, 0);
 	pile_give(&pile, PILE_PAGES);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, memory_that_comes_back_wakes_a_starved_refiller)
 {
-	start(0);
+	test_exclusive_start(0);
 	pile_leave(&pile, FLOOR);
 	exclusive_balance(node);
 	wakes = 0;
@@ -1483,12 +1484,12 @@ CASE(exclusive, memory_that_comes_back_wakes_a_starved_refiller)
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.count, 2);
 	pile_give(&pile, PILE_PAGES);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, the_end_of_an_owner_wakes_a_starved_refiller)
 {
-	start(0);
+	test_exclusive_start(0);
 	pile_leave(&pile, FLOOR);
 	exclusive_balance(node);
 	wakes = 0;
@@ -1498,16 +1499,16 @@ CASE(exclusive, the_end_of_an_owner_wakes_a_starved_refiller)
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.count, 1);
 	pile_give(&pile, PILE_PAGES);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, without_tables_nothing_can_be_parked)
 {
 	start_with(0);
 	EXPECT_EQUAL(exclusive_refill(node, 8), 0);
-	EXPECT(take() == NULL);
-	EXPECT_EQUAL(stat(VMSTAT_direct_map_level2_splits), 0);
-	return check();
+	EXPECT(test_exclusive_take() == NULL);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_splits), 0);
+	return test_exclusive_check();
 }
 
 CASE(exclusive, splits_are_bounded_by_the_tables_and_counted)
@@ -1516,12 +1517,12 @@ CASE(exclusive, splits_are_bounded_by_the_tables_and_counted)
 
 	start_with(1);
 	parked = exclusive_refill(node, PAGES);
-	EXPECT_EQUAL(stat(VMSTAT_direct_map_level2_splits), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_splits), 1);
 	EXPECT_EQUAL(node->pool.tables_left, 0);
 	/* One region of 512; five tables of windows lie somewhere. */
 	EXPECT(parked <= REGION_FRAMES && parked >= REGION_FRAMES - 5);
 	EXPECT_EQUAL(exclusive_refill(node, PAGES), 0);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_region_split_at_boot_needs_no_table)
@@ -1534,19 +1535,19 @@ CASE(exclusive, a_region_split_at_boot_needs_no_table)
 	EXPECT_EQUAL(exclusive_refill(node, PAGES), REGION_FRAMES);
 	for (unsigned long pfn = 512; pfn < 1024; pfn++)
 		EXPECT_EQUAL(node_page(node, pfn)->state, PAGE_PARKED);
-	EXPECT_EQUAL(stat(VMSTAT_direct_map_level2_splits), 0);
-	return check();
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_splits), 0);
+	return test_exclusive_check();
 }
 
 CASE(exclusive, refill_prefers_regions_that_are_split)
 {
-	start(8);
-	EXPECT_EQUAL(stat(VMSTAT_direct_map_level2_splits), 1);
+	test_exclusive_start(8);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_splits), 1);
 	exclusive_refill(node, 400);
-	EXPECT_EQUAL(stat(VMSTAT_direct_map_level2_splits), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_splits), 1);
 	exclusive_refill(node, 1000);
-	EXPECT_EQUAL(stat(VMSTAT_direct_map_level2_splits), 2);
-	return check();
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_splits), 2);
+	return test_exclusive_check();
 }
 
 CASE(exclusive, shrink_gives_frames_back_visible_and_joins_regions)
@@ -1557,19 +1558,19 @@ CASE(exclusive, shrink_gives_frames_back_visible_and_joins_regions)
 	start_with(4);
 	free = node_free(node);
 	EXPECT_EQUAL(exclusive_refill(node, 1500), 1500);
-	EXPECT_EQUAL(stat(VMSTAT_direct_map_level2_splits), 3);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_splits), 3);
 	EXPECT_EQUAL(exclusive_shrink(node, 100), 1400);
 	EXPECT_EQUAL(node->pool.count, 100);
-	EXPECT(check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 	EXPECT_EQUAL(exclusive_shrink(node, 0), 100);
 	EXPECT_EQUAL(node_free(node), free);
 	/* The newest split region stays. */
-	EXPECT_EQUAL(stat(VMSTAT_direct_map_level2_joins), 2);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_joins), 2);
 	EXPECT_EQUAL(node->pool.tables_left, 3);
 	page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	EXPECT(page != NULL && all_bytes_are(page_address(page), 0));
 	__free_page(page);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_frame_released_and_given_back_serves_kernel_zero)
@@ -1579,8 +1580,8 @@ CASE(exclusive, a_frame_released_and_given_back_serves_kernel_zero)
 	unsigned long pfn;
 	unsigned long count = 0;
 
-	start(8);
-	mine = take();
+	test_exclusive_start(8);
+	mine = test_exclusive_take();
 	pfn = frame_of(mine);
 	memset(mine, 0xbb, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_release(mine), 0);
@@ -1595,18 +1596,18 @@ CASE(exclusive, a_frame_released_and_given_back_serves_kernel_zero)
 	EXPECT_EQUAL(page_to_pfn(page), pfn);
 	EXPECT(all_bytes_are(page_address(page), 0));
 	pile_give(&pile, PILE_PAGES);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, a_second_refill_meanwhile_does_nothing)
 {
-	start(0);
+	test_exclusive_start(0);
 	node->pool.busy = true;
 	EXPECT_EQUAL(exclusive_refill(node, 8), 0);
 	EXPECT_EQUAL(exclusive_shrink(node, 0), 0);
 	node->pool.busy = false;
 	EXPECT_EQUAL(exclusive_refill(node, 8), 8);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, an_nmi_in_the_middle_of_a_take_changes_nothing)
@@ -1614,21 +1615,21 @@ CASE(exclusive, an_nmi_in_the_middle_of_a_take_changes_nothing)
 	bool enabled;
 	void *page;
 
-	start(8);
-	page = take();
+	test_exclusive_start(8);
+	page = test_exclusive_take();
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	machine_enter_nmi();
-	EXPECT(take() == NULL);
+	EXPECT(test_exclusive_take() == NULL);
 	EXPECT(machine_faults(page, false, NULL));
 	machine_leave_nmi();
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	EXPECT(!machine_faults(page, true, NULL));
-	return check();
+	return test_exclusive_check();
 }
 
 /* ---- alloc_would_take_from() ---------------------------------------------------------------------------- */
 
-static const char *compare_answer(gfp_t mask)
+static const char *test_exclusive_compare_answer(gfp_t mask)
 {
 	const struct alloc_context context = gfp_context();
 	struct alloc_request request;
@@ -1661,11 +1662,11 @@ CASE(exclusive, would_take_from_agrees_with_the_take)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
-		start(3);
+		test_exclusive_start(3);
 		pile_leave(&pile, levels[i]);
 		for (size_t m = 0; m < 40; m++) {
-			const char *wrong =
-				compare_answer(masks[m % ARRAY_SIZE(masks)]);
+			const char *wrong = test_exclusive_compare_answer(
+				masks[m % ARRAY_SIZE(masks)]);
 
 			if (wrong != NULL)
 				return wrong;
@@ -1678,7 +1679,7 @@ CASE(exclusive, would_take_from_agrees_with_the_take)
 CASE(exclusive, would_take_from_knows_that_nothing_can_be_split)
 {
 	start_with(0);
-	return compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
+	return test_exclusive_compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
 }
 
 CASE(exclusive, would_take_from_names_the_zone_of_the_page)
@@ -1705,15 +1706,16 @@ CASE(exclusive, would_take_from_names_the_zone_of_the_page)
 	for (unsigned int i = 0; i < 40; i++) {
 		const char *wrong;
 
-		wrong = compare_answer((i % 2 ? GFP_ATOMIC : GFP_KERNEL) |
-		                       __GFP_EXCLUSIVE | __GFP_NOWARN);
+		wrong = test_exclusive_compare_answer(
+			(i % 2 ? GFP_ATOMIC : GFP_KERNEL) | __GFP_EXCLUSIVE |
+			__GFP_NOWARN);
 		if (wrong != NULL)
 			return wrong;
 	}
 	EXPECT(node->zone[ZONE_DMA].exclusive_pages > 0);
 	EXPECT(node->zone[ZONE_DMA32].exclusive_pages > 0);
 	pile_give(&pile, PILE_PAGES);
-	return check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive, would_take_from_knows_who_asks)
@@ -1721,37 +1723,38 @@ CASE(exclusive, would_take_from_knows_who_asks)
 	struct thread windowless = { .state = THREAD_RUNNABLE };
 	const char *wrong;
 
-	start(WINDOW_SLOTS + 8);
+	test_exclusive_start(WINDOW_SLOTS + 8);
 	machine_switch_to(&windowless);
-	wrong = compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
+	wrong = test_exclusive_compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
 	machine_switch_to(machine_main());
 	if (wrong != NULL)
 		return wrong;
 	machine_enter_irq(NULL);
-	wrong = compare_answer(GFP_ATOMIC | __GFP_EXCLUSIVE);
+	wrong = test_exclusive_compare_answer(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	machine_leave_irq();
 	if (wrong != NULL)
 		return wrong;
 	machine_enter_irq(&timer);
-	wrong = compare_answer(GFP_ATOMIC | __GFP_EXCLUSIVE);
+	wrong = test_exclusive_compare_answer(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	machine_leave_irq();
 	if (wrong != NULL)
 		return wrong;
 	EXPECT_EQUAL(timer.owned, 1);
-	EXPECT_EQUAL(take_all(), WINDOW_SLOTS);
-	return compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
+	return test_exclusive_compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
 }
 
 CASE(exclusive, would_take_from_knows_pf_memalloc)
 {
 	const char *wrong;
 
-	start(0);
+	test_exclusive_start(0);
 	pile_leave(&pile, 16);
-	wrong = compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
+	wrong = test_exclusive_compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
 	machine_set_memalloc(true);
 	for (unsigned int i = 0; i < 20 && wrong == NULL; i++)
-		wrong = compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
+		wrong = test_exclusive_compare_answer(GFP_KERNEL |
+		                                      __GFP_EXCLUSIVE);
 	machine_set_memalloc(false);
 	pile_give(&pile, PILE_PAGES);
 	return wrong;
@@ -1759,9 +1762,9 @@ CASE(exclusive, would_take_from_knows_pf_memalloc)
 
 /* ---- The checker detects what it is there for --------------------------------------------------------------- */
 
-static bool check_says(const char *text)
+static bool test_exclusive_check_says(const char *text)
 {
-	const char *said = check();
+	const char *said = test_exclusive_check();
 	size_t length = strlen(text);
 
 	for (; said != NULL && *said != '\0'; said++) {
@@ -1779,33 +1782,33 @@ CASE(exclusive, check_finds_each_broken_invariant)
 	unsigned long pfn;
 	void *sent;
 
-	start(8);
+	test_exclusive_start(8);
 	me = &machine_main()->owner;
 	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	pfn = page_to_pfn(page);
-	EXPECT(check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 	direct_map_show(pfn);
-	EXPECT(check_says("X1"));
+	EXPECT(test_exclusive_check_says("X1"));
 	direct_map_hide(pfn);
 	node->pool.count++;
-	EXPECT(check_says("X2"));
+	EXPECT(test_exclusive_check_says("X2"));
 	node->pool.count--;
 	page->slot++;
-	EXPECT(check_says("X3"));
+	EXPECT(test_exclusive_check_says("X3"));
 	page->slot--;
 	me->owned++;
-	EXPECT(check_says("X3"));
+	EXPECT(test_exclusive_check_says("X3"));
 	me->owned--;
 	bitmap_set(me->slots, 400);
-	EXPECT(check_says("X5"));
+	EXPECT(test_exclusive_check_says("X5"));
 	bitmap_clear(me->slots, 400);
-	sent = take();
+	sent = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_transfer(sent, timer.id), 0);
-	EXPECT(check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 	link = timer.incoming.next;
 	page = container_of(link, struct page, link);
 	page->receiver = NULL;
-	EXPECT(check_says("X4"));
+	EXPECT(test_exclusive_check_says("X4"));
 	page->receiver = &timer;
-	return check();
+	return test_exclusive_check();
 }

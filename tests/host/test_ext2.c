@@ -310,7 +310,7 @@ CASE(ext2, symbolic_links_are_removed_but_not_followed)
 	return image_finish();
 }
 
-static const char *refuse(const char *path, bool append)
+static const char *test_ext2_refuse(const char *path, bool append)
 {
 	struct inode *inode;
 
@@ -339,8 +339,8 @@ CASE(ext2, immutable_and_append_only_are_what_they_say)
 	               image.folder, image.folder, image.path));
 	image_attach(IMAGE_PAGES);
 	TRY(image_mount());
-	TRY(refuse("/fi", false));
-	TRY(refuse("/fa", true));
+	TRY(test_ext2_refuse("/fi", false));
+	TRY(test_ext2_refuse("/fa", true));
 	EXPECT_EQUAL(-ext2_unlink(image.fs, "/i/f"), EPERM);
 	EXPECT_EQUAL(-ext2_create(image.fs, "/i/new", &inode), EPERM);
 	EXPECT_EQUAL(-ext2_mkdir(image.fs, "/i/new"), EPERM);

@@ -897,7 +897,7 @@ CASE(ext2_damage, without_memory_it_stops_and_stays_clean)
 /* ---- Reclaim ------------------------------------------------------------------------------------- */
 
 /* What reclaim does with a page: write it if it is dirty, and take it. */
-static bool reclaim_page(struct page *page)
+static bool test_ext2_damage_reclaim_page(struct page *page)
 {
 	const struct address_space_ops *ops = page->mapping->ops;
 	bool taken;
@@ -1001,7 +1001,7 @@ CASE(ext2_damage, reclaim_writes_without_memory_and_takes_what_is_clean)
 
 			if (page == NULL)
 				continue;
-			taken += reclaim_page(page);
+			taken += test_ext2_damage_reclaim_page(page);
 			put_page(page);
 		}
 		EXPECT(node_free(image.node) > free);

@@ -30,12 +30,12 @@ static struct {
 	uint8_t bytes[LARGEST];
 } model[FILES];
 
-static unsigned int below(unsigned int bound)
+static unsigned int test_ext2_model_below(unsigned int bound)
 {
 	return (unsigned int)random_below(&dice, bound);
 }
 
-static const char *path_of(unsigned int file)
+static const char *test_ext2_model_path_of(unsigned int file)
 {
 	static char path[40];
 
@@ -46,15 +46,17 @@ static const char *path_of(unsigned int file)
 /* Small sizes and offsets are as likely as large ones. */
 static unsigned int some_size(unsigned int bound)
 {
-	return below(1U << (1 + below(19))) % bound;
+	return test_ext2_model_below(1U << (1 + test_ext2_model_below(19))) %
+	       bound;
 }
 
 /* ---- Operations ----------------------------------------------------------- */
 
-static const char *create(unsigned int file)
+static const char *test_ext2_model_create(unsigned int file)
 {
 	struct inode *inode;
-	int error = ext2_create(image.fs, path_of(file), &inode);
+	int error =
+		ext2_create(image.fs, test_ext2_model_path_of(file), &inode);
 
 	if (error == -ENOSPC && !model[file].exists)
 		return NULL;
@@ -66,7 +68,7 @@ static const char *create(unsigned int file)
 	return NULL;
 }
 
-static const char *write(unsigned int file, struct inode *inode)
+static const char *test_ext2_model_write(unsigned int file, struct inode *inode)
 {
 	static uint8_t bytes[PIECE];
 	unsigned int at = some_size(LARGEST - PIECE);
@@ -113,18 +115,18 @@ static const char *read(unsigned int file, struct inode *inode)
 	for (long i = 0; i < wanted; i++) {
 		if (bytes[i] != model[file].bytes[(long)at + i])
 			return test_failure("%s: byte %ld is %#x, not %#x",
-			                    path_of(file), (long)at + i,
-			                    bytes[i],
+			                    test_ext2_model_path_of(file),
+			                    (long)at + i, bytes[i],
 			                    model[file].bytes[(long)at + i]);
 	}
 	return NULL;
 }
 
-static const char *change(unsigned int file, unsigned int what)
+static const char *test_ext2_model_change(unsigned int file, unsigned int what)
 {
 	const char *answer;
 	struct inode *inode;
-	int error = ext2_open(image.fs, path_of(file), &inode);
+	int error = ext2_open(image.fs, test_ext2_model_path_of(file), &inode);
 
 	if (!model[file].exists) {
 		EXPECT_EQUAL(-error, ENOENT);
@@ -132,7 +134,7 @@ static const char *change(unsigned int file, unsigned int what)
 	}
 	WORKS(error);
 	if (what < 8)
-		answer = write(file, inode);
+		answer = test_ext2_model_write(file, inode);
 	else if (what < 10)
 		answer = truncate(file, inode);
 	else
@@ -141,9 +143,9 @@ static const char *change(unsigned int file, unsigned int what)
 	return answer;
 }
 
-static const char *remove_file(unsigned int file)
+static const char *test_ext2_model_remove_file(unsigned int file)
 {
-	EXPECT_EQUAL(-ext2_unlink(image.fs, path_of(file)),
+	EXPECT_EQUAL(-ext2_unlink(image.fs, test_ext2_model_path_of(file)),
 	             model[file].exists ? 0 : ENOENT);
 	model[file].exists = false;
 	return NULL;
@@ -151,7 +153,7 @@ static const char *remove_file(unsigned int file)
 
 static void press(void)
 {
-	if (below(2) == 0)
+	if (test_ext2_model_below(2) == 0)
 		shrink_slab(image.node, GFP_KERNEL, 0);
 	else
 		filemap_forget(&image.fs->meta);
@@ -164,22 +166,24 @@ static const char *mount_again(void)
 	return image_mount();
 }
 
-static const char *step(void)
+static const char *test_ext2_model_step(void)
 {
-	unsigned int file = below(FILES);
-	unsigned int what = below(20);
+	unsigned int file = test_ext2_model_below(FILES);
+	unsigned int what = test_ext2_model_below(20);
 
 	if (what < 14)
-		return change(file, what);
+		return test_ext2_model_change(file, what);
 	if (what < 16)
-		return create(file);
+		return test_ext2_model_create(file);
 	if (what == 16)
-		return below(3) == 0 ? remove_file(file) : NULL;
+		return test_ext2_model_below(3) == 0
+		               ? test_ext2_model_remove_file(file)
+		               : NULL;
 	if (what == 17)
 		press();
 	if (what == 18)
 		WORKS(ext2_sync(image.fs));
-	if (what == 19 && below(12) == 0)
+	if (what == 19 && test_ext2_model_below(12) == 0)
 		return mount_again();
 	return NULL;
 }
@@ -196,12 +200,13 @@ static const char *run(const char *options, unsigned int steps)
 		WORKS(ext2_mkdir(image.fs, path));
 	}
 	for (unsigned int i = 0; i < steps; i++)
-		TRY(step());
+		TRY(test_ext2_model_step());
 	TRY(mount_again());
 	for (unsigned int file = 0; file < FILES; file++) {
 		if (!model[file].exists)
 			continue;
-		WORKS(ext2_open(image.fs, path_of(file), &inode));
+		WORKS(ext2_open(image.fs, test_ext2_model_path_of(file),
+		                &inode));
 		for (unsigned int i = 0; i < 40; i++)
 			TRY(read(file, inode));
 		ext2_close(inode);

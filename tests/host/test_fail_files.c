@@ -17,7 +17,7 @@ static const char *clean_and_nothing_leaks(void)
 	return image_check();
 }
 
-static const char *try(const struct file_operation *operation)
+static const char *test_fail_files_try(const struct file_operation *operation)
 {
 	TRY(image_make("-b 1024", 1024));
 	image_attach(IMAGE_PAGES);
@@ -32,36 +32,36 @@ static const char *try(const struct file_operation *operation)
 
 CASE(fail_files_host, mount_stays_clean)
 {
-	return try(&file_operation_mount);
+	return test_fail_files_try(&file_operation_mount);
 }
 
 CASE(fail_files_host, read_stays_clean)
 {
-	return try(&file_operation_read);
+	return test_fail_files_try(&file_operation_read);
 }
 
 CASE(fail_files_host, write_stays_clean)
 {
-	return try(&file_operation_write);
+	return test_fail_files_try(&file_operation_write);
 }
 
 CASE(fail_files_host, unlink_stays_clean)
 {
-	return try(&file_operation_unlink);
+	return test_fail_files_try(&file_operation_unlink);
 }
 
 CASE(fail_files_host, mkdir_stays_clean)
 {
-	return try(&file_operation_mkdir);
+	return test_fail_files_try(&file_operation_mkdir);
 }
 
 CASE(fail_files_host, truncate_stays_clean)
 {
-	return try(&file_operation_truncate);
+	return test_fail_files_try(&file_operation_truncate);
 }
 
 CASE(fail_files_host, sync_and_unmount_allocate_nothing)
 {
-	TRY(try(&file_operation_sync));
-	return try(&file_operation_unmount);
+	TRY(test_fail_files_try(&file_operation_sync));
+	return test_fail_files_try(&file_operation_unmount);
 }

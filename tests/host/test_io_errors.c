@@ -58,13 +58,13 @@ static const char *adds_up(const struct node *node)
 /* ---- Files ------------------------------------------------------------------- */
 
 /* The file's pages are not in memory any more, if they can be written. */
-static void forget(struct inode *inode)
+static void test_io_errors_forget(struct inode *inode)
 {
 	may_fail(ext2_write_data(inode));
 	filemap_forget(&inode->data);
 }
 
-static void read_all(const char *path)
+static void test_io_errors_read_all(const char *path)
 {
 	char bytes[1000];
 	struct inode *inode;
@@ -74,7 +74,7 @@ static void read_all(const char *path)
 	may_fail(ext2_open(image.fs, path, &inode));
 	if (inode == NULL)
 		return;
-	forget(inode);
+	test_io_errors_forget(inode);
 	do {
 		done = ext2_read(inode, at, bytes, sizeof(bytes));
 		may_fail(done);
@@ -83,7 +83,7 @@ static void read_all(const char *path)
 	ext2_close(inode);
 }
 
-static void list(const char *path)
+static void test_io_errors_list(const char *path)
 {
 	struct ext2_name name;
 	struct inode *inode;
@@ -108,16 +108,16 @@ static void list(const char *path)
 }
 
 /* A word in the middle of a page that may have to be read, and a smaller file. */
-static void change(const char *path)
+static void test_io_errors_change(const char *path)
 {
 	struct inode *inode;
 
 	may_fail(ext2_open(image.fs, path, &inode));
 	if (inode == NULL)
 		return;
-	forget(inode);
+	test_io_errors_forget(inode);
 	may_fail(ext2_write(inode, 5000, "changed", 7));
-	forget(inode);
+	test_io_errors_forget(inode);
 	may_fail(ext2_truncate(inode, 2500));
 	may_fail(ext2_truncate(inode, 30000));
 	ext2_close(inode);
@@ -135,11 +135,11 @@ static void squeeze(void)
 /* Each call may fail, and the next is made all the same. */
 static void work_with_files(void)
 {
-	list("/");
-	read_all("/file");
+	test_io_errors_list("/");
+	test_io_errors_read_all("/file");
 	squeeze();
 	may_fail(image_write("/new", 2, 20000));
-	change("/file");
+	test_io_errors_change("/file");
 	squeeze();
 	may_fail(ext2_mkdir(image.fs, "/dir"));
 	may_fail(image_write("/dir/one", 3, 5000));
@@ -150,7 +150,7 @@ static void work_with_files(void)
 	may_fail(ext2_unlink(image.fs, "/dir/one"));
 	may_fail(ext2_rmdir(image.fs, "/dir"));
 	squeeze();
-	read_all("/file");
+	test_io_errors_read_all("/file");
 	may_fail(ext2_unlink(image.fs, "/file"));
 }
 

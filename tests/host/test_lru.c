@@ -18,7 +18,7 @@ static struct zone *zone;
 static struct space file;
 static struct space anon;
 
-static void start(void)
+static void test_lru_start(void)
 {
 	machine_start(1024);
 	node = machine_one_zone(ZONE_DMA32, 1024);
@@ -28,7 +28,7 @@ static void start(void)
 	space_init(&anon, SPACE_ANON);
 }
 
-static const char *finish(void)
+static const char *test_lru_finish(void)
 {
 	char text[160];
 	const char *broken = lru_check(node, text, sizeof(text));
@@ -62,7 +62,7 @@ CASE(lru, new_pages_are_inactive_and_the_oldest_goes_first)
 	struct page *old;
 	struct page *new;
 
-	start();
+	test_lru_start();
 	old = space_add(&file, GFP_KERNEL);
 	new = space_add(&file, GFP_KERNEL);
 	EXPECT_EQUAL(zone->lru.count[LRU_INACTIVE_FILE], 2);
@@ -70,14 +70,14 @@ CASE(lru, new_pages_are_inactive_and_the_oldest_goes_first)
 	EXPECT(first_of(LRU_INACTIVE_FILE) == new);
 	EXPECT(space_add(&anon, GFP_KERNEL) == last_of(LRU_INACTIVE_ANON));
 	EXPECT_EQUAL(zone->lru.count[LRU_INACTIVE_ANON], 1);
-	return finish();
+	return test_lru_finish();
 }
 
 CASE(lru, first_use_is_noted_and_the_second_activates)
 {
 	struct page *page;
 
-	start();
+	test_lru_start();
 	page = space_add(&file, GFP_KERNEL);
 	mark_page_accessed(page);
 	EXPECT(page_has(page, PG_referenced) && !page_has(page, PG_active));
@@ -91,14 +91,14 @@ CASE(lru, first_use_is_noted_and_the_second_activates)
 	mark_page_accessed(page);
 	EXPECT(page_has(page, PG_referenced));
 	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pgactivate), 1);
-	return finish();
+	return test_lru_finish();
 }
 
 CASE(lru, unevictable_pages_have_a_list_of_their_own)
 {
 	struct page *page;
 
-	start();
+	test_lru_start();
 	page = space_add(&file, GFP_KERNEL);
 	lru_set_unevictable(node, page, true);
 	EXPECT_EQUAL(zone->lru.count[LRU_UNEVICTABLE], 1);
@@ -110,14 +110,14 @@ CASE(lru, unevictable_pages_have_a_list_of_their_own)
 	lru_set_unevictable(node, page, false);
 	EXPECT_EQUAL(zone->lru.count[LRU_INACTIVE_FILE], 1);
 	lru_set_unevictable(node, page, true);
-	return finish();
+	return test_lru_finish();
 }
 
 CASE(lru, written_page_that_reclaim_wants_is_the_next_to_go)
 {
 	struct page *page;
 
-	start();
+	test_lru_start();
 	space_fill(&file, GFP_KERNEL, 3);
 	page = space_add(&file, GFP_KERNEL);
 	lru_activate(node, page);
@@ -131,14 +131,14 @@ CASE(lru, written_page_that_reclaim_wants_is_the_next_to_go)
 	EXPECT(last_of(LRU_INACTIVE_FILE) == page);
 	EXPECT(!page_has(page, PG_active) && !page_has(page, PG_reclaim));
 	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pgrotated), 1);
-	return finish();
+	return test_lru_finish();
 }
 
 CASE(lru, page_that_is_dirty_again_stays_where_it_is)
 {
 	struct page *page;
 
-	start();
+	test_lru_start();
 	space_fill(&file, GFP_KERNEL, 3);
 	page = space_add(&file, GFP_KERNEL);
 	lock_page(page);
@@ -149,7 +149,7 @@ CASE(lru, page_that_is_dirty_again_stays_where_it_is)
 	end_page_writeback(page);
 	EXPECT(first_of(LRU_INACTIVE_FILE) == page);
 	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pgrotated), 0);
-	return finish();
+	return test_lru_finish();
 }
 
 /* Take the last page of the inactive file list, as reclaim does. */
@@ -161,7 +161,7 @@ static struct page *isolate(struct list *pages)
 	return list_first(pages, struct page, link);
 }
 
-static void put_back(struct page *page)
+static void test_lru_put_back(struct page *page)
 {
 	list_remove(&page->link);
 	lru_putback(zone, page, LRU_FILE, true);
@@ -173,17 +173,17 @@ CASE(lru, isolated_pages_are_counted_and_held)
 	struct list pages;
 	struct page *page;
 
-	start();
+	test_lru_start();
 	page = space_add(&file, GFP_KERNEL);
 	EXPECT(isolate(&pages) == page);
 	EXPECT_EQUAL(page_ref_count(page), 2);
 	EXPECT(!page_has(page, PG_lru) && page_has(page, PG_isolated));
 	EXPECT_EQUAL(zone->lru.isolated[LRU_FILE], 1);
 	EXPECT_EQUAL(zone->lru.count[LRU_INACTIVE_FILE], 0);
-	put_back(page);
+	test_lru_put_back(page);
 	EXPECT(page_has(page, PG_lru) && !page_has(page, PG_isolated));
 	EXPECT_EQUAL(zone->lru.isolated[LRU_FILE], 0);
-	return finish();
+	return test_lru_finish();
 }
 
 CASE(lru, page_that_its_owner_took_back_is_not_put_on_a_list)
@@ -191,16 +191,16 @@ CASE(lru, page_that_its_owner_took_back_is_not_put_on_a_list)
 	struct list pages;
 	struct page *page;
 
-	start();
+	test_lru_start();
 	page = space_add(&file, GFP_KERNEL);
 	EXPECT(isolate(&pages) == page);
 	space_truncate(&file, 0);
 	EXPECT_EQUAL(page_ref_count(page), 1);
 	EXPECT_EQUAL(zone->used_pages, 1);
-	put_back(page);
+	test_lru_put_back(page);
 	EXPECT_EQUAL(zone->used_pages, 0);
 	EXPECT_EQUAL(zone->bad_pages, 0);
-	return finish();
+	return test_lru_finish();
 }
 
 CASE(lru, use_while_isolated_counts_when_it_is_put_back)
@@ -208,14 +208,14 @@ CASE(lru, use_while_isolated_counts_when_it_is_put_back)
 	struct list pages;
 	struct page *page;
 
-	start();
+	test_lru_start();
 	page = space_add(&file, GFP_KERNEL);
 	EXPECT(isolate(&pages) == page);
 	mark_page_accessed(page);
 	mark_page_accessed(page);
-	put_back(page);
+	test_lru_put_back(page);
 	EXPECT(last_of(LRU_ACTIVE_FILE) == page);
-	return finish();
+	return test_lru_finish();
 }
 
 /* Spoil LVALUE, expect that lru_check() names INVARIANT, mend it. */
@@ -237,7 +237,7 @@ CASE(lru, check_sees_each_broken_invariant)
 	char text[160];
 	struct page *page;
 
-	start();
+	test_lru_start();
 	page = space_add(&file, GFP_KERNEL);
 	space_add(&file, GFP_KERNEL);
 	EXPECT(lru_check(node, text, sizeof(text)) == NULL);
@@ -254,7 +254,7 @@ CASE(lru, check_sees_each_broken_invariant)
 	EXPECT_BROKEN(zone->lru.count[LRU_INACTIVE_FILE], 3, "L4");
 	EXPECT_BROKEN(zone->lru.dirty, 1, "L4");
 	EXPECT_BROKEN(zone->lru.writeback, 1, "L4");
-	return finish();
+	return test_lru_finish();
 }
 
 /* ---- Against a model: arrays of indices, the newest first ------------------ */
@@ -267,7 +267,7 @@ static struct {
 	bool referenced[MODEL_PAGES];
 } model;
 
-static void model_insert(unsigned int list, unsigned int index)
+static void test_lru_model_insert(unsigned int list, unsigned int index)
 {
 	memmove(&model.at[list][1], &model.at[list][0],
 	        model.count[list] * sizeof(unsigned int));
@@ -276,7 +276,7 @@ static void model_insert(unsigned int list, unsigned int index)
 }
 
 /* Which list INDEX is on (2: none); it is taken off. */
-static unsigned int model_remove(unsigned int index)
+static unsigned int test_lru_model_remove(unsigned int index)
 {
 	for (unsigned int list = 0; list < 2; list++) {
 		for (unsigned int i = 0; i < model.count[list]; i++) {
@@ -294,8 +294,8 @@ static unsigned int model_remove(unsigned int index)
 /* The second use of an inactive page. */
 static void model_activate(unsigned int index)
 {
-	model_remove(index);
-	model_insert(1, index);
+	test_lru_model_remove(index);
+	test_lru_model_insert(1, index);
 	model.referenced[index] = false;
 }
 
@@ -331,12 +331,12 @@ static void happen(struct random *random, unsigned int index)
 		/* The first free place is the index it gets. */
 		page = space_add(&file, GFP_KERNEL);
 		model.referenced[page->index] = false;
-		model_insert(0, (unsigned int)page->index);
+		test_lru_model_insert(0, (unsigned int)page->index);
 		return;
 	}
 	if (random_below(random, 4) == 0) {
 		space_truncate(&file, index);
-		model_remove(index);
+		test_lru_model_remove(index);
 	} else if (stays(index)) {
 		mark_page_accessed(page);
 		model.referenced[index] = true;
@@ -351,7 +351,7 @@ CASE(lru, random_uses_do_what_two_arrays_do)
 	struct random random = { test_seed() };
 	char text[160];
 
-	start();
+	test_lru_start();
 	memset(&model, 0, sizeof(model));
 	for (unsigned int i = 0; i < 3000; i++) {
 		happen(&random,
@@ -360,7 +360,7 @@ CASE(lru, random_uses_do_what_two_arrays_do)
 		EXPECT(list_is_models(LRU_ACTIVE_FILE, 1));
 	}
 	EXPECT(lru_check(node, text, sizeof(text)) == NULL);
-	return finish();
+	return test_lru_finish();
 }
 
 /* ---- While pages are used ---------------------------------------------------------- */
@@ -399,7 +399,7 @@ CASE(lru, uses_during_a_check_are_not_accused)
 	const char *accused = NULL;
 	char text[160];
 
-	start();
+	test_lru_start();
 	busy.dice.state = test_seed();
 	busy.uses = 0;
 	machine_set_unlock_hook(use_at_each_pause);
@@ -409,7 +409,7 @@ CASE(lru, uses_during_a_check_are_not_accused)
 	if (accused != NULL)
 		return test_failure("it says: %s", accused);
 	EXPECT(busy.uses > 3000);
-	return finish();
+	return test_lru_finish();
 }
 
 /* ---- The lock of a page --------------------------------------------------------- */
@@ -428,7 +428,7 @@ static bool unlock_later(struct wait_queue *queue)
 
 CASE(page_lock, a_second_locker_waits_until_the_first_unlocks)
 {
-	start();
+	test_lru_start();
 	waited_for = space_add(&file, GFP_KERNEL);
 	EXPECT(trylock_page(waited_for));
 	EXPECT(!trylock_page(waited_for));
@@ -443,7 +443,7 @@ CASE(page_lock, a_second_locker_waits_until_the_first_unlocks)
 	wait_on_page_locked(waited_for);
 	EXPECT_EQUAL(rounds, 3);
 	EXPECT(!page_has(waited_for, PG_locked));
-	return finish();
+	return test_lru_finish();
 }
 
 static bool write_ends_in_an_interrupt(struct wait_queue *queue)
@@ -457,7 +457,7 @@ static bool write_ends_in_an_interrupt(struct wait_queue *queue)
 
 CASE(page_lock, who_waits_for_a_write_goes_on_when_an_interrupt_ends_it)
 {
-	start();
+	test_lru_start();
 	waited_for = space_add(&file, GFP_KERNEL);
 	wait_on_page_writeback(waited_for);
 	EXPECT_EQUAL(machine_waits(), 0);
@@ -469,7 +469,7 @@ CASE(page_lock, who_waits_for_a_write_goes_on_when_an_interrupt_ends_it)
 	wait_on_page_writeback(waited_for);
 	EXPECT_EQUAL(machine_waits(), 1);
 	EXPECT_EQUAL(node_writeback(node), 0);
-	return finish();
+	return test_lru_finish();
 }
 
 static void lock_twice(void *page)
@@ -507,7 +507,7 @@ CASE(page_lock, misuse_is_a_panic_and_nobody_sleeps_for_ever)
 	char text[300];
 
 	for (size_t i = 0; i < ARRAY_SIZE(misuse); i++) {
-		start();
+		test_lru_start();
 		EXPECT(machine_try(misuse[i].function,
 		                   space_add(&file, GFP_KERNEL), text,
 		                   sizeof(text)) == MACHINE_PANICKED);
@@ -518,15 +518,15 @@ CASE(page_lock, misuse_is_a_panic_and_nobody_sleeps_for_ever)
 				break;
 		}
 	}
-	start();
-	return finish();
+	test_lru_start();
+	return test_lru_finish();
 }
 
 CASE(page_lock, dirty_pages_are_counted_once)
 {
 	struct page *page;
 
-	start();
+	test_lru_start();
 	page = space_add(&file, GFP_KERNEL);
 	EXPECT(set_page_dirty(page));
 	EXPECT(!set_page_dirty(page));
@@ -534,5 +534,5 @@ CASE(page_lock, dirty_pages_are_counted_once)
 	EXPECT(clear_page_dirty_for_io(page));
 	EXPECT(!clear_page_dirty_for_io(page));
 	EXPECT_EQUAL(node_dirty(node), 0);
-	return finish();
+	return test_lru_finish();
 }

@@ -16,7 +16,7 @@ SUITE(machine);
 
 static char said[256];
 
-static bool contains(const char *text, const char *part)
+static bool test_machine_contains(const char *text, const char *part)
 {
 	size_t length = strlen(part);
 
@@ -35,7 +35,7 @@ static const char *expect_panic(void (*crime)(void *), const char *part)
 	machine_start(0);
 	if (how != MACHINE_PANICKED)
 		return "it was forgiven";
-	if (!contains(said, part))
+	if (!test_machine_contains(said, part))
 		return test_failure("the panic says \"%s\"", said);
 	return NULL;
 }
@@ -50,7 +50,7 @@ static void reset_locks(void)
 	lock_b.held = 0;
 }
 
-static bool take(struct spinlock *lock)
+static bool test_machine_take(struct spinlock *lock)
 {
 	return spin_lock_irqsave(lock);
 }
@@ -59,8 +59,8 @@ static void take_twice(void *data)
 {
 	(void)data;
 	reset_locks();
-	take(&lock_a);
-	take(&lock_a);
+	test_machine_take(&lock_a);
+	test_machine_take(&lock_a);
 }
 
 static void take_in_nmi(void *data)
@@ -68,7 +68,7 @@ static void take_in_nmi(void *data)
 	(void)data;
 	reset_locks();
 	machine_enter_nmi();
-	take(&lock_a);
+	test_machine_take(&lock_a);
 }
 
 static void unlock_free_lock(void *data)
@@ -90,14 +90,14 @@ static void take_in_two_orders(void *data)
 	spin_unlock_irqrestore(&lock_b, b);
 	spin_unlock_irqrestore(&lock_a, a);
 	b = spin_lock_irqsave(&lock_b);
-	take(&lock_a);
+	test_machine_take(&lock_a);
 }
 
 static void enable_under_lock(void *data)
 {
 	(void)data;
 	reset_locks();
-	take(&lock_a);
+	test_machine_take(&lock_a);
 	arch_irq_enable();
 }
 
@@ -368,7 +368,7 @@ CASE(machine, an_undeclared_fault_is_an_outcome)
 {
 	EXPECT_EQUAL(machine_try(touch_nothing, (void *)8, said, sizeof(said)),
 	             MACHINE_FAULTED);
-	EXPECT(contains(said, "fault at 0x8"));
+	EXPECT(test_machine_contains(said, "fault at 0x8"));
 	machine_start(0);
 	return NULL;
 }

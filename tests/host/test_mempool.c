@@ -63,7 +63,7 @@ static void backing_free(void *element, void *data)
 }
 
 /* A pool whose reserve is full, over an allocator that has HAVE more. */
-static bool begin(unsigned int have)
+static bool test_mempool_begin(unsigned int have)
 {
 	static struct node *node;
 
@@ -78,14 +78,15 @@ static bool begin(unsigned int have)
 	return pool != NULL;
 }
 
-static const char *end(void)
+static const char *test_mempool_end(void)
 {
 	mempool_destroy(pool);
 	return NULL;
 }
 
 /* Take COUNT elements with MASK into ELEMENT; how many came. */
-static unsigned int take(void **element, unsigned int count, gfp_t mask)
+static unsigned int test_mempool_take(void **element, unsigned int count,
+                                      gfp_t mask)
 {
 	unsigned int got = 0;
 
@@ -98,7 +99,7 @@ static unsigned int take(void **element, unsigned int count, gfp_t mask)
 	return got;
 }
 
-static void give(void **element, unsigned int count)
+static void test_mempool_give(void **element, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++)
 		mempool_free(element[i], pool);
@@ -117,7 +118,7 @@ CASE(mempool_rules, the_reserve_is_filled_with_gfp_kernel)
 	EXPECT_EQUAL(backing.calls, MIN);
 	EXPECT_EQUAL(backing.mask[0], GFP_KERNEL);
 	EXPECT_EQUAL(mempool_reserve(pool), MIN);
-	return end();
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, the_first_try_neither_sleeps_nor_starts_io)
@@ -130,13 +131,13 @@ CASE(mempool_rules, the_first_try_neither_sleeps_nor_starts_io)
 		gfp_t first = (masks[i] | POOL_ADDS) &
 		              ~(gfp_t)(__GFP_DIRECT_RECLAIM | __GFP_IO);
 
-		EXPECT(begin(1));
-		EXPECT_EQUAL(take(&element, 1, masks[i]), 1);
+		EXPECT(test_mempool_begin(1));
+		EXPECT_EQUAL(test_mempool_take(&element, 1, masks[i]), 1);
 		EXPECT_EQUAL(backing.calls, 1);
 		EXPECT_EQUAL(backing.mask[0], first);
 		EXPECT_EQUAL(mempool_reserve(pool), MIN);
-		give(&element, 1);
-		end();
+		test_mempool_give(&element, 1);
+		test_mempool_end();
 	}
 	return NULL;
 }
@@ -145,42 +146,42 @@ CASE(mempool_rules, the_reserve_comes_before_sleeping_in_the_allocator)
 {
 	void *element;
 
-	EXPECT(begin(1));
+	EXPECT(test_mempool_begin(1));
 	backing.only_with = __GFP_DIRECT_RECLAIM;
-	EXPECT_EQUAL(take(&element, 1, GFP_KERNEL), 1);
+	EXPECT_EQUAL(test_mempool_take(&element, 1, GFP_KERNEL), 1);
 	EXPECT_EQUAL(backing.calls, 1);
 	EXPECT_EQUAL(mempool_reserve(pool), MIN - 1);
-	give(&element, 1);
-	return end();
+	test_mempool_give(&element, 1);
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, the_second_try_has_all_of_the_mask)
 {
 	void *element[MIN + 1];
 
-	EXPECT(begin(1));
+	EXPECT(test_mempool_begin(1));
 	backing.only_with = __GFP_DIRECT_RECLAIM;
-	EXPECT_EQUAL(take(element, MIN, GFP_KERNEL), MIN);
+	EXPECT_EQUAL(test_mempool_take(element, MIN, GFP_KERNEL), MIN);
 	backing.calls = 0;
-	EXPECT_EQUAL(take(&element[MIN], 1, GFP_NOFS), 1);
+	EXPECT_EQUAL(test_mempool_take(&element[MIN], 1, GFP_NOFS), 1);
 	EXPECT_EQUAL(backing.calls, 2);
 	EXPECT_EQUAL(backing.mask[1], GFP_NOFS | POOL_ADDS);
 	EXPECT_EQUAL(machine_waits(), 0);
-	give(element, MIN + 1);
-	return end();
+	test_mempool_give(element, MIN + 1);
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, a_mask_without_sleep_and_io_is_tried_once)
 {
 	void *element[MIN + 1];
 
-	EXPECT(begin(0));
-	EXPECT_EQUAL(take(element, MIN, GFP_ATOMIC), MIN);
+	EXPECT(test_mempool_begin(0));
+	EXPECT_EQUAL(test_mempool_take(element, MIN, GFP_ATOMIC), MIN);
 	backing.calls = 0;
-	EXPECT_EQUAL(take(&element[MIN], 1, GFP_ATOMIC), 0);
+	EXPECT_EQUAL(test_mempool_take(&element[MIN], 1, GFP_ATOMIC), 0);
 	EXPECT_EQUAL(backing.calls, 1);
-	give(element, MIN);
-	return end();
+	test_mempool_give(element, MIN);
+	return test_mempool_end();
 }
 
 /* ---- Empty -------------------------------------------------------------------------- */
@@ -189,13 +190,13 @@ CASE(mempool_rules, four_atomic_succeed_and_the_fifth_is_null_without_sleep)
 {
 	void *element[MIN + 1];
 
-	EXPECT(begin(0));
-	EXPECT_EQUAL(take(element, MIN + 1, GFP_ATOMIC), MIN);
+	EXPECT(test_mempool_begin(0));
+	EXPECT_EQUAL(test_mempool_take(element, MIN + 1, GFP_ATOMIC), MIN);
 	EXPECT_EQUAL(mempool_reserve(pool), 0);
 	EXPECT_EQUAL(machine_waits(), 0);
-	give(element, MIN);
+	test_mempool_give(element, MIN);
 	EXPECT_EQUAL(mempool_reserve(pool), MIN);
-	return end();
+	return test_mempool_end();
 }
 
 static void *held[MIN];
@@ -217,8 +218,8 @@ CASE(mempool_rules, a_kernel_waiter_wakes_on_free)
 	void *element;
 	uint64_t start;
 
-	EXPECT(begin(0));
-	EXPECT_EQUAL(take(held, MIN, GFP_ATOMIC), MIN);
+	EXPECT(test_mempool_begin(0));
+	EXPECT_EQUAL(test_mempool_take(held, MIN, GFP_ATOMIC), MIN);
 	expected = held[0];
 	start = clock_microseconds();
 	machine_set_wait_hook(one_comes_back);
@@ -228,9 +229,9 @@ CASE(mempool_rules, a_kernel_waiter_wakes_on_free)
 	EXPECT(machine_wake_ups() >= 1);
 	EXPECT_EQUAL(clock_microseconds(), start);
 	EXPECT_EQUAL(mempool_waiters(pool), 0);
-	give(&held[1], MIN - 1);
-	give(&element, 1);
-	return end();
+	test_mempool_give(&held[1], MIN - 1);
+	test_mempool_give(&element, 1);
+	return test_mempool_end();
 }
 
 static unsigned int quiet_rounds;
@@ -249,8 +250,8 @@ CASE(mempool_rules, a_waiter_asks_the_allocator_again_each_five_seconds)
 	void *element[MIN + 1];
 	uint64_t start;
 
-	EXPECT(begin(0));
-	EXPECT_EQUAL(take(element, MIN, GFP_ATOMIC), MIN);
+	EXPECT(test_mempool_begin(0));
+	EXPECT_EQUAL(test_mempool_take(element, MIN, GFP_ATOMIC), MIN);
 	quiet_rounds = 0;
 	start = clock_microseconds();
 	backing.calls = 0;
@@ -261,23 +262,23 @@ CASE(mempool_rules, a_waiter_asks_the_allocator_again_each_five_seconds)
 	/* Twice at first, then once a round, with all of the mask. */
 	EXPECT_EQUAL(backing.calls, 2 + 3);
 	EXPECT_EQUAL(backing.mask[4], GFP_NOIO | POOL_ADDS);
-	give(element, MIN + 1);
-	return end();
+	test_mempool_give(element, MIN + 1);
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, preallocated_is_the_reserve_and_nothing_else)
 {
 	void *element[MIN];
 
-	EXPECT(begin(8));
+	EXPECT(test_mempool_begin(8));
 	for (unsigned int i = 0; i < MIN; i++) {
 		element[i] = mempool_alloc_preallocated(pool);
 		EXPECT(element[i] != NULL);
 	}
 	EXPECT(mempool_alloc_preallocated(pool) == NULL);
 	EXPECT_EQUAL(backing.calls, 0);
-	give(element, MIN);
-	return end();
+	test_mempool_give(element, MIN);
+	return test_mempool_end();
 }
 
 /* ---- Giving back ----------------------------------------------------------------------- */
@@ -286,17 +287,17 @@ CASE(mempool_rules, free_fills_the_reserve_first_and_then_the_allocator)
 {
 	void *element[MIN + 2];
 
-	EXPECT(begin(2));
-	EXPECT_EQUAL(take(element, MIN + 2, GFP_ATOMIC), MIN + 2);
-	give(element, MIN);
+	EXPECT(test_mempool_begin(2));
+	EXPECT_EQUAL(test_mempool_take(element, MIN + 2, GFP_ATOMIC), MIN + 2);
+	test_mempool_give(element, MIN);
 	EXPECT_EQUAL(backing.freed, 0);
 	EXPECT_EQUAL(mempool_reserve(pool), MIN);
-	give(&element[MIN], 2);
+	test_mempool_give(&element[MIN], 2);
 	EXPECT_EQUAL(backing.freed, 2);
 	EXPECT_EQUAL(mempool_reserve(pool), MIN);
 	mempool_free(NULL, pool);
 	EXPECT_EQUAL(backing.freed, 2);
-	end();
+	test_mempool_end();
 	EXPECT_EQUAL(backing.freed, 2 + MIN);
 	return NULL;
 }
@@ -308,13 +309,14 @@ CASE(mempool_rules, zero_is_reported_and_not_asked_for)
 	uint64_t mark;
 	void *element;
 
-	EXPECT(begin(1));
+	EXPECT(test_mempool_begin(1));
 	mark = log_mark();
-	EXPECT_EQUAL(take(&element, 1, GFP_KERNEL | __GFP_ZERO), 1);
+	EXPECT_EQUAL(test_mempool_take(&element, 1, GFP_KERNEL | __GFP_ZERO),
+	             1);
 	EXPECT(log_contains_since(mark, "not zeroed"));
 	EXPECT((backing.mask[0] & __GFP_ZERO) == 0);
-	give(&element, 1);
-	return end();
+	test_mempool_give(&element, 1);
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, a_mask_that_may_sleep_is_refused_the_wait_in_an_interrupt)
@@ -322,37 +324,37 @@ CASE(mempool_rules, a_mask_that_may_sleep_is_refused_the_wait_in_an_interrupt)
 	void *element[MIN + 1];
 	uint64_t mark;
 
-	EXPECT(begin(0));
+	EXPECT(test_mempool_begin(0));
 	mark = log_mark();
 	machine_enter_irq(NULL);
-	EXPECT_EQUAL(take(element, MIN + 1, GFP_KERNEL), MIN);
+	EXPECT_EQUAL(test_mempool_take(element, MIN + 1, GFP_KERNEL), MIN);
 	machine_leave_irq();
 	EXPECT(log_contains_since(mark, "cannot wait here"));
 	EXPECT_EQUAL(machine_waits(), 0);
 	for (unsigned int i = 0; i < backing.calls; i++)
 		EXPECT((backing.mask[i] & __GFP_DIRECT_RECLAIM) == 0);
-	give(element, MIN);
-	return end();
+	test_mempool_give(element, MIN);
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, an_nmi_gets_nothing_and_touches_nothing)
 {
 	void *element;
 
-	EXPECT(begin(1));
+	EXPECT(test_mempool_begin(1));
 	machine_enter_nmi();
 	element = mempool_alloc(pool, GFP_ATOMIC);
 	machine_leave_nmi();
 	EXPECT(element == NULL);
 	EXPECT_EQUAL(backing.calls, 0);
 	EXPECT_EQUAL(mempool_reserve(pool), MIN);
-	return end();
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, a_pool_that_cannot_be_filled_gives_everything_back)
 {
-	EXPECT(begin(0));
-	end();
+	EXPECT(test_mempool_begin(0));
+	test_mempool_end();
 	backing.freed = 0;
 	backing.have = MIN - 1;
 	EXPECT(mempool_create(MIN, backing_alloc, backing_free, &backing) ==
@@ -370,8 +372,8 @@ CASE(mempool_rules, an_element_that_is_given_back_twice_is_not_handed_out_twice)
 	void *element[MIN];
 	uint64_t mark;
 
-	EXPECT(begin(0));
-	EXPECT_EQUAL(take(element, MIN, GFP_ATOMIC), MIN);
+	EXPECT(test_mempool_begin(0));
+	EXPECT_EQUAL(test_mempool_take(element, MIN, GFP_ATOMIC), MIN);
 	mark = log_mark();
 	mempool_free(element[1], pool);
 	mempool_free(element[1], pool);
@@ -381,13 +383,13 @@ CASE(mempool_rules, an_element_that_is_given_back_twice_is_not_handed_out_twice)
 	EXPECT(mempool_alloc_preallocated(pool) == NULL);
 
 	/* With a full reserve, too: FREE would get what the reserve has. */
-	give(element, MIN);
+	test_mempool_give(element, MIN);
 	mempool_free(element[2], pool);
 	EXPECT_EQUAL(log_count_since(mark, "it is in the reserve already"), 2);
 	EXPECT_EQUAL(log_count_since(mark, "BUG"), 2);
 	EXPECT_EQUAL(backing.freed, 0);
 	EXPECT_EQUAL(mempool_reserve(pool), MIN);
-	return end();
+	return test_mempool_end();
 }
 
 /* ---- Pages ------------------------------------------------------------------------------- */
@@ -412,11 +414,11 @@ CASE(mempool_rules, pages_are_there_when_the_zone_has_none)
 	EXPECT(pool != NULL);
 	pile_drain(&pile, __GFP_MEMALLOC, PILE_PAGES);
 	EXPECT_EQUAL(node_free(pile.node), 0);
-	EXPECT_EQUAL(take(element, 3, GFP_ATOMIC), 2);
+	EXPECT_EQUAL(test_mempool_take(element, 3, GFP_ATOMIC), 2);
 	memset(page_address(element[0]), 1, 2 * PAGE_SIZE);
-	give(element, 2);
+	test_mempool_give(element, 2);
 	pile_give(&pile, PILE_PAGES);
-	return end();
+	return test_mempool_end();
 }
 
 /* Each way is the second time, and the block is handed out once. */
@@ -471,7 +473,7 @@ CASE(mempool_rules, what_is_no_struct_page_does_not_get_into_a_pool_of_pages)
 	             3);
 	EXPECT_EQUAL(mempool_reserve(pool), 1);
 	mempool_free(block, pool);
-	return end();
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, a_block_that_is_free_does_not_get_into_the_reserve)
@@ -486,7 +488,7 @@ CASE(mempool_rules, a_block_that_is_free_does_not_get_into_the_reserve)
 		element[i] = mempool_alloc_preallocated(pool);
 		EXPECT(element[i] != NULL);
 	}
-	EXPECT_EQUAL(take(&element[2], 1, GFP_ATOMIC), 1);
+	EXPECT_EQUAL(test_mempool_take(&element[2], 1, GFP_ATOMIC), 1);
 	other = alloc_page(GFP_KERNEL);
 	mark = log_mark();
 	__free_pages(element[0], 1);
@@ -496,9 +498,9 @@ CASE(mempool_rules, a_block_that_is_free_does_not_get_into_the_reserve)
 	EXPECT_EQUAL(log_count_since(mark, "no block that the pool gave"), 3);
 	EXPECT_EQUAL(mempool_reserve(pool), 0);
 	__free_page(other);
-	give(&element[1], 2);
+	test_mempool_give(&element[1], 2);
 	EXPECT_EQUAL(mempool_reserve(pool), 2);
-	return end();
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, the_last_reserve_is_for_others_even_under_memalloc)
@@ -509,17 +511,17 @@ CASE(mempool_rules, the_last_reserve_is_for_others_even_under_memalloc)
 	EXPECT(pool != NULL);
 	pile_leave(&pile, 4);
 	machine_set_memalloc(true);
-	EXPECT_EQUAL(take(&element, 1, GFP_NOIO), 1);
+	EXPECT_EQUAL(test_mempool_take(&element, 1, GFP_NOIO), 1);
 	machine_set_memalloc(false);
 	EXPECT_EQUAL(node_free(pile.node), 4);
 	EXPECT_EQUAL(mempool_reserve(pool), 0);
-	give(&element, 1);
+	test_mempool_give(&element, 1);
 	pile_give(&pile, PILE_PAGES);
-	return end();
+	return test_mempool_end();
 }
 
 /* A byte that is written at OFFSET of a page in the reserve is told. */
-static const char *spoil(size_t offset)
+static const char *test_mempool_spoil(size_t offset)
 {
 	uint64_t mark;
 	struct page *page;
@@ -539,7 +541,7 @@ static const char *spoil(size_t offset)
 	EXPECT(mempool_alloc_preallocated(pool) == page);
 	EXPECT_EQUAL(log_count_since(mark, "written to in the reserve"), 1);
 	mempool_free(page, pool);
-	return end();
+	return test_mempool_end();
 }
 
 CASE(mempool_rules, a_write_to_the_reserve_is_noticed)
@@ -548,7 +550,7 @@ CASE(mempool_rules, a_write_to_the_reserve_is_noticed)
 		                          PAGE_SIZE - 1 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		const char *answer = spoil(offsets[i]);
+		const char *answer = test_mempool_spoil(offsets[i]);
 
 		if (answer != NULL)
 			return answer;
@@ -565,7 +567,7 @@ CASE(mempool_rules, random_takes_and_gives_do_what_two_numbers_do)
 	unsigned int taken = 0;
 	unsigned int reserve = MIN;
 
-	EXPECT(begin(0));
+	EXPECT(test_mempool_begin(0));
 	for (unsigned int step = 0; step < 20000; step++) {
 		unsigned int freed = backing.freed;
 
@@ -574,7 +576,9 @@ CASE(mempool_rules, random_takes_and_gives_do_what_two_numbers_do)
 			bool wanted = backing.have > 0 || reserve > 0;
 			bool from_reserve = backing.have == 0 && reserve > 0;
 
-			EXPECT_EQUAL(take(&out[taken], 1, GFP_ATOMIC), wanted);
+			EXPECT_EQUAL(
+				test_mempool_take(&out[taken], 1, GFP_ATOMIC),
+				wanted);
 			taken += wanted;
 			reserve -= from_reserve;
 		} else if (taken > 0) {
@@ -584,6 +588,6 @@ CASE(mempool_rules, random_takes_and_gives_do_what_two_numbers_do)
 		}
 		EXPECT_EQUAL(mempool_reserve(pool), reserve);
 	}
-	give(out, taken);
-	return end();
+	test_mempool_give(out, taken);
+	return test_mempool_end();
 }

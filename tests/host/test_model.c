@@ -24,7 +24,7 @@ SUITE(model);
 
 static struct random dice;
 
-static unsigned int below(unsigned int bound)
+static unsigned int test_model_below(unsigned int bound)
 {
 	return (unsigned int)random_below(&dice, bound);
 }
@@ -42,7 +42,7 @@ static struct {
 	int order[MAX_PAGES]; /* of a head */
 } b;
 
-static bool range_is_free(unsigned long pfn, unsigned long count)
+static bool test_model_range_is_free(unsigned long pfn, unsigned long count)
 {
 	if (pfn < b.first || pfn + count > b.first + b.pages)
 		return false;
@@ -61,9 +61,10 @@ static unsigned long model_blocks(unsigned int order)
 
 	for (unsigned long pfn = ALIGN_DOWN(b.first, size);
 	     pfn < b.first + b.pages; pfn += size) {
-		if (range_is_free(pfn, size) &&
+		if (test_model_range_is_free(pfn, size) &&
 		    (order == MAX_ORDER ||
-		     !range_is_free(ALIGN_DOWN(pfn, 2 * size), 2 * size)))
+		     !test_model_range_is_free(ALIGN_DOWN(pfn, 2 * size),
+		                               2 * size)))
 			count++;
 	}
 	return count;
@@ -92,11 +93,13 @@ static const char *compare_blocks(void)
 	return NULL;
 }
 
-static const char *model_take(void)
+static const char *test_model_take(void)
 {
-	unsigned int order = below(4) > 0 ? below(4) : below(MAX_ORDER + 1);
-	gfp_t mask =
-		GFP_KERNEL | __GFP_NOWARN | (below(2) > 0 ? __GFP_COMP : 0U);
+	unsigned int order = test_model_below(4) > 0
+	                             ? test_model_below(4)
+	                             : test_model_below(MAX_ORDER + 1);
+	gfp_t mask = GFP_KERNEL | __GFP_NOWARN |
+	             (test_model_below(2) > 0 ? __GFP_COMP : 0U);
 	bool can = model_can_take(order);
 	struct page *page = alloc_pages_node(b.node, mask, order);
 	unsigned long pfn;
@@ -109,7 +112,7 @@ static const char *model_take(void)
 		return NULL;
 	pfn = node_pfn(b.node, page);
 	EXPECT(pfn % (1UL << order) == 0);
-	EXPECT(range_is_free(pfn, 1UL << order));
+	EXPECT(test_model_range_is_free(pfn, 1UL << order));
 	for (unsigned long i = 0; i < 1UL << order; i++)
 		b.head[pfn - b.first + i] = (int)(pfn - b.first);
 	b.order[pfn - b.first] = (int)order;
@@ -137,10 +140,10 @@ static const char *model_free(unsigned int index, unsigned int order)
 /* Mostly a block that can be freed, sometimes nonsense. */
 static const char *model_free_any(void)
 {
-	unsigned int index = below(b.pages);
+	unsigned int index = test_model_below(b.pages);
 
-	if (below(4) == 0)
-		return model_free(index, below(MAX_ORDER + 2));
+	if (test_model_below(4) == 0)
+		return model_free(index, test_model_below(MAX_ORDER + 2));
 	if (b.head[index] < 0)
 		return NULL;
 	index = (unsigned int)b.head[index];
@@ -165,7 +168,7 @@ static const char *walk_buddy(unsigned int pages, unsigned int steps)
 	char sentence[200];
 
 	b.pages = pages;
-	b.first = below(2) > 0 ? below(3000) : 1024;
+	b.first = test_model_below(2) > 0 ? test_model_below(3000) : 1024;
 	each[ZONE_NORMAL] = pages;
 	machine_start(b.first + pages);
 	b.node = machine_zones(b.first, each);
@@ -174,9 +177,10 @@ static const char *walk_buddy(unsigned int pages, unsigned int steps)
 		b.head[i] = -1;
 	for (unsigned int step = 0; step < steps && wrong == NULL; step++) {
 		/* Seasons of taking and of giving. */
-		bool take = below(16) < (step / 64 % 2 > 0 ? 5U : 11U);
+		bool take =
+			test_model_below(16) < (step / 64 % 2 > 0 ? 5U : 11U);
 
-		wrong = take ? model_take() : model_free_any();
+		wrong = take ? test_model_take() : model_free_any();
 		if (wrong == NULL && step % 32 == 0)
 			wrong = compare_blocks();
 		if (wrong == NULL && step % 128 == 0 &&
@@ -193,8 +197,9 @@ CASE(model, buddy_does_what_an_array_does)
 {
 	dice.state = test_seed();
 	for (unsigned int round = 0; round < 40; round++) {
-		unsigned int pages =
-			round < 20 ? 1 + below(80) : 1 + below(MAX_PAGES);
+		unsigned int pages = round < 20
+		                             ? 1 + test_model_below(80)
+		                             : 1 + test_model_below(MAX_PAGES);
 		const char *wrong = walk_buddy(pages, 600);
 
 		if (wrong != NULL)
@@ -206,12 +211,13 @@ CASE(model, buddy_does_what_an_array_does)
 CASE(model, every_size_from_1_to_2100_is_cut_into_the_largest_blocks)
 {
 	dice.state = test_seed();
-	for (unsigned int pages = 1; pages <= 2100; pages += 1 + below(24)) {
+	for (unsigned int pages = 1; pages <= 2100;
+	     pages += 1 + test_model_below(24)) {
 		unsigned long each[ZONE_COUNT] = { 0 };
 		const char *wrong;
 
 		b.pages = pages;
-		b.first = below(1500);
+		b.first = test_model_below(1500);
 		each[ZONE_NORMAL] = pages;
 		machine_start(b.first + pages);
 		b.node = machine_zones(b.first, each);
@@ -267,7 +273,7 @@ static struct {
 	unsigned long free;
 } x;
 
-static struct owner *owner_number(int number)
+static struct owner *test_model_owner_number(int number)
 {
 	if (number == 0)
 		return &machine_main()->owner;
@@ -275,7 +281,7 @@ static struct owner *owner_number(int number)
 }
 
 /* Owner NUMBER runs: a thread, or a line on top of thread main. */
-static void run_as(int number)
+static void test_model_run_as(int number)
 {
 	if (number == 0)
 		return;
@@ -285,7 +291,7 @@ static void run_as(int number)
 		machine_enter_irq(&x.line[number - 4]);
 }
 
-static void run_as_main(int number)
+static void test_model_run_as_main(int number)
 {
 	if (number > 3)
 		machine_leave_irq();
@@ -315,10 +321,11 @@ static struct held *find_held(enum held_state state, int owner,
 	return NULL;
 }
 
-static void remember(uint8_t *address, int owner)
+static void test_model_remember(uint8_t *address, int owner)
 {
-	unsigned int i =
-		x.known_count < MAX_KNOWN ? x.known_count++ : below(MAX_KNOWN);
+	unsigned int i = x.known_count < MAX_KNOWN
+	                         ? x.known_count++
+	                         : test_model_below(MAX_KNOWN);
 
 	x.known[i].address = address;
 	x.known[i].owner = owner;
@@ -339,7 +346,7 @@ static bool bytes_are(const uint8_t *bytes, uint8_t value)
 }
 
 /* What exclusive_release() and _transfer() should say, but for the receiver. */
-static int expected_error(int me, unsigned int known)
+static int test_model_expected_error(int me, unsigned int known)
 {
 	const uint8_t *address = x.known[known].address;
 
@@ -368,16 +375,16 @@ static const char *step_take(int me)
 	*held = (struct held){ .state = OWNED,
 		               .owner = me,
 		               .address = page,
-		               .value = (uint8_t)(1 + below(255)) };
+		               .value = (uint8_t)(1 + test_model_below(255)) };
 	memset(page, held->value, PAGE_SIZE);
-	remember(page, me);
+	test_model_remember(page, me);
 	return NULL;
 }
 
 static const char *step_release(int me, unsigned int known)
 {
 	uint8_t *address = x.known[known].address;
-	int expected = expected_error(me, known);
+	int expected = test_model_expected_error(me, known);
 
 	EXPECT_EQUAL(exclusive_release(address), expected);
 	if (expected == 0) {
@@ -390,14 +397,15 @@ static const char *step_release(int me, unsigned int known)
 static const char *step_transfer(int me, unsigned int known)
 {
 	uint8_t *address = x.known[known].address;
-	int to = (int)below(OWNERS);
-	int expected = expected_error(me, known);
+	int to = (int)test_model_below(OWNERS);
+	int expected = test_model_expected_error(me, known);
 	struct held *held = find_held(OWNED, me, address);
 
 	if (expected == 0 && to == me)
 		expected = -EINVAL;
-	EXPECT_EQUAL(exclusive_transfer(address, owner_number(to)->id),
-	             expected);
+	EXPECT_EQUAL(
+		exclusive_transfer(address, test_model_owner_number(to)->id),
+		expected);
 	if (expected == 0) {
 		held->state = SENT;
 		held->receiver = to;
@@ -441,7 +449,7 @@ static const char *step_accept(int me)
 	oldest->state = OWNED;
 	oldest->owner = me;
 	oldest->address = page;
-	remember(page, me);
+	test_model_remember(page, me);
 	return NULL;
 }
 
@@ -491,7 +499,7 @@ static const char *step_end(int number)
 
 static const char *step_refill(void)
 {
-	unsigned long target = below(60);
+	unsigned long target = test_model_below(60);
 	unsigned long expected = target > x.parked ? target - x.parked : 0;
 
 	expected = min(expected, x.free > FLOOR ? x.free - FLOOR : 0UL);
@@ -503,7 +511,7 @@ static const char *step_refill(void)
 
 static const char *step_shrink(void)
 {
-	unsigned long target = below(60);
+	unsigned long target = test_model_below(60);
 	unsigned long expected = x.parked > target ? x.parked - target : 0;
 
 	EXPECT_EQUAL(exclusive_shrink(x.node, target), expected);
@@ -514,21 +522,22 @@ static const char *step_shrink(void)
 
 static const char *one_step(void)
 {
-	int me = (int)below(OWNERS);
-	unsigned int what = below(20);
-	unsigned int known = x.known_count > 0 ? below(x.known_count) : 0;
+	int me = (int)test_model_below(OWNERS);
+	unsigned int what = test_model_below(20);
+	unsigned int known =
+		x.known_count > 0 ? test_model_below(x.known_count) : 0;
 	const char *wrong = NULL;
 
 	if (what == 0)
 		return step_refill();
 	if (what == 1)
-		return below(4) > 0 ? NULL : step_shrink();
+		return test_model_below(4) > 0 ? NULL : step_shrink();
 	if (what == 2)
-		return below(4) > 0 ? NULL : step_end(me);
-	if (x.known_count > 0 && what > 7 && below(2) > 0 &&
+		return test_model_below(4) > 0 ? NULL : step_end(me);
+	if (x.known_count > 0 && what > 7 && test_model_below(2) > 0 &&
 	    x.known[known].owner >= 0)
 		me = x.known[known].owner;
-	run_as(me);
+	test_model_run_as(me);
 	if (what < 7 || x.known_count == 0)
 		wrong = step_take(me);
 	else if (what < 9)
@@ -541,7 +550,7 @@ static const char *one_step(void)
 		wrong = step_cancel(me, known);
 	else
 		wrong = step_touch(me, known);
-	run_as_main(me);
+	test_model_run_as_main(me);
 	return wrong;
 }
 

@@ -56,7 +56,7 @@ static struct thread *thread_of(uint64_t number)
 	return machine_main();
 }
 
-static bool reap(uint64_t number)
+static bool test_oom_reap(uint64_t number)
 {
 	struct thread *victim = thread_of(number);
 
@@ -74,7 +74,7 @@ static bool reap(uint64_t number)
 	return true;
 }
 
-static struct oom_reaper reaper = { .reap = reap };
+static struct oom_reaper reaper = { .reap = test_oom_reap };
 
 static unsigned long find_nothing(struct node *node __unused,
                                   const struct alloc_request *request __unused)
@@ -89,7 +89,7 @@ static unsigned long swap_of_1000(void)
 }
 
 /* Zone Z with FREE pages free; thread I owns 100 * (I + 1) pages. */
-static struct node *begin(unsigned long free)
+static struct node *test_oom_begin(unsigned long free)
 {
 	struct node *node;
 
@@ -120,7 +120,7 @@ static struct node *begin(unsigned long free)
 	return node;
 }
 
-static const char *finish(void)
+static const char *test_oom_finish(void)
 {
 	oom_pardon(machine_main());
 	machine_main()->rss = 0;
@@ -145,7 +145,7 @@ static bool kill_for(gfp_t mask)
 	       out_of_memory(pile.node, &request);
 }
 
-static bool is_victim(unsigned int i)
+static bool test_oom_is_victim(unsigned int i)
 {
 	return thread_has_flags(&thread[i], THREAD_OOM_VICTIM);
 }
@@ -187,12 +187,13 @@ CASE(oom, the_one_with_most_is_killed_and_the_line_says_so)
 {
 	uint64_t mark;
 
-	begin(200);
+	test_oom_begin(200);
 	mark = log_mark();
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(3));
+	EXPECT(test_oom_is_victim(3));
 	EXPECT(thread_has_flags(&thread[3], THREAD_KILLED));
-	EXPECT(!is_victim(0) && !is_victim(1) && !is_victim(2));
+	EXPECT(!test_oom_is_victim(0) && !test_oom_is_victim(1) &&
+	       !test_oom_is_victim(2));
 	EXPECT_EQUAL(kills(), 1);
 	EXPECT_EQUAL(log_count_since(mark, "invoked oom-killer"), 1);
 	EXPECT_EQUAL(log_count_since(mark, "Mem-Info"), 1);
@@ -201,79 +202,79 @@ CASE(oom, the_one_with_most_is_killed_and_the_line_says_so)
 	EXPECT_EQUAL(
 		log_count_since(mark, "Killed thread 4 (D) anon-rss:1600kB"),
 		1);
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, adj_makes_a_small_one_the_worst_and_a_large_one_immune)
 {
-	begin(200);
+	test_oom_begin(200);
 	thread[0].oom_score_adj = 10;
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(0));
-	finish();
-	begin(200);
+	EXPECT(test_oom_is_victim(0));
+	test_oom_finish();
+	test_oom_begin(200);
 	thread[3].oom_score_adj = -1000;
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(2) && !is_victim(3));
-	return finish();
+	EXPECT(test_oom_is_victim(2) && !test_oom_is_victim(3));
+	return test_oom_finish();
 }
 
 CASE(oom, swap_counts_in_what_a_thousandth_is)
 {
-	begin(200);
+	test_oom_begin(200);
 	/* 61 a thousandth: 300 + 122 > 400; with 1000 pages of swap 62. */
 	thread[2].oom_score_adj = 1;
 	thread[3].rss = 362;
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(3));
-	finish();
-	begin(200);
+	EXPECT(test_oom_is_victim(3));
+	test_oom_finish();
+	test_oom_begin(200);
 	thread[2].oom_score_adj = 1;
 	thread[3].rss = 361;
 	oom_register_swap(swap_of_1000);
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(2));
-	return finish();
+	EXPECT(test_oom_is_victim(2));
+	return test_oom_finish();
 }
 
 CASE(oom, of_two_equals_the_later_one_is_killed)
 {
-	begin(200);
+	test_oom_begin(200);
 	thread[0].rss = 400;
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(3) && !is_victim(0));
-	return finish();
+	EXPECT(test_oom_is_victim(3) && !test_oom_is_victim(0));
+	return test_oom_finish();
 }
 
 CASE(oom, a_living_victim_that_is_not_reaped_keeps_all_others_alive)
 {
-	begin(200);
+	test_oom_begin(200);
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT_EQUAL(kills(), 1);
 	thread[3].state = THREAD_ENDED;
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(2));
+	EXPECT(test_oom_is_victim(2));
 	EXPECT_EQUAL(kills(), 2);
 	thread_set_flags(&thread[2], THREAD_OOM_REAPED);
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(1));
+	EXPECT(test_oom_is_victim(1));
 	EXPECT_EQUAL(kills(), 3);
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, without_fs_nobody_is_killed_and_it_counts_as_progress)
 {
-	begin(200);
+	test_oom_begin(200);
 	EXPECT(kill_for(GFP_NOFS));
 	EXPECT(kill_for(GFP_NOIO));
 	EXPECT_EQUAL(kills(), 0);
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, a_caller_that_was_killed_already_needs_no_other_victim)
 {
-	begin(200);
+	test_oom_begin(200);
 	thread_kill(machine_main());
 	EXPECT(kill_for(GFP_NOFS));
 	EXPECT(thread_has_flags(machine_main(), THREAD_OOM_VICTIM));
@@ -281,19 +282,19 @@ CASE(oom, a_caller_that_was_killed_already_needs_no_other_victim)
 	/* Once it is reaped it is like others. */
 	thread_set_flags(machine_main(), THREAD_OOM_REAPED);
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(3));
-	return finish();
+	EXPECT(test_oom_is_victim(3));
+	return test_oom_finish();
 }
 
 CASE(oom, a_victim_that_ends_during_the_choice_saves_all_others)
 {
-	begin(200);
+	test_oom_begin(200);
 	last_victim_ends = true;
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT_EQUAL(kills(), 0);
 	EXPECT_EQUAL(node_free(pile.node), 481);
 	last_victim_ends = false;
-	return finish();
+	return test_oom_finish();
 }
 
 static void randomize(struct thread *one, struct random *random)
@@ -339,7 +340,7 @@ CASE(oom, random_threads_lose_the_one_that_linux_would_kill)
 {
 	struct random random = { test_seed() };
 
-	begin(200);
+	test_oom_begin(200);
 	for (unsigned int round = 0; round < 3000; round++) {
 		bool swap = random_below(&random, 2) != 0;
 		unsigned int flags[THREADS];
@@ -364,7 +365,7 @@ CASE(oom, random_threads_lose_the_one_that_linux_would_kill)
 			                     ? THREAD_OOM_VICTIM | THREAD_KILLED
 			                     : 0);
 	}
-	return finish();
+	return test_oom_finish();
 }
 
 static void kill_without_candidate(void *unused __unused)
@@ -375,14 +376,14 @@ static void kill_without_candidate(void *unused __unused)
 /* The first look is the choice, the second the table of the report. */
 CASE(oom, who_begins_in_the_place_of_the_chosen_one_is_not_killed)
 {
-	begin(200);
+	test_oom_begin(200);
 	replaced_at = 2;
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT_EQUAL(kills(), 0);
 	for (unsigned int i = 0; i < THREADS; i++)
 		EXPECT(!thread_has_flags(&thread[i],
 		                         THREAD_KILLED | THREAD_OOM_VICTIM));
-	return finish();
+	return test_oom_finish();
 }
 
 /* The victim ends while its memory is taken. */
@@ -390,7 +391,7 @@ CASE(oom, who_begins_in_the_place_of_a_victim_under_the_reaper_is_left_alone)
 {
 	uint64_t mark;
 
-	begin(200);
+	test_oom_begin(200);
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT_EQUAL(kills(), 1);
 	mark = log_mark();
@@ -401,7 +402,7 @@ CASE(oom, who_begins_in_the_place_of_a_victim_under_the_reaper_is_left_alone)
 	for (unsigned int i = 0; i < THREADS; i++)
 		EXPECT_EQUAL(thread[i].flags, 0);
 	EXPECT(!log_contains_since(mark, "oom_reaper"));
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, without_a_candidate_it_is_a_panic_with_the_report)
@@ -409,7 +410,7 @@ CASE(oom, without_a_candidate_it_is_a_panic_with_the_report)
 	char text[200];
 	uint64_t mark;
 
-	begin(200);
+	test_oom_begin(200);
 	mark = log_mark();
 	for (unsigned int i = 0; i < THREADS; i++)
 		thread[i].oom_score_adj = -1000;
@@ -429,7 +430,7 @@ static bool victims_end(struct wait_queue *queue __unused)
 {
 	rests++;
 	for (unsigned int i = 0; i < THREADS; i++) {
-		if (!is_victim(i) || thread[i].state == THREAD_ENDED)
+		if (!test_oom_is_victim(i) || thread[i].state == THREAD_ENDED)
 			continue;
 		thread[i].state = THREAD_ENDED;
 		pile_give(&pile, thread[i].rss);
@@ -440,24 +441,25 @@ static bool victims_end(struct wait_queue *queue __unused)
 
 CASE(oom, a_kernel_request_kills_and_gets_the_page_of_the_victim)
 {
-	begin(200);
+	test_oom_begin(200);
 	machine_set_wait_hook(victims_end);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
 	EXPECT_EQUAL(kills(), 1);
-	EXPECT(is_victim(3));
+	EXPECT(test_oom_is_victim(3));
 	EXPECT_EQUAL(reclaims, 1);
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, as_many_are_killed_as_are_needed_and_no_more)
 {
-	begin(0);
+	test_oom_begin(0);
 	machine_set_wait_hook(victims_end);
 	/* 400, and 300 more. */
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
 	EXPECT_EQUAL(kills(), 2);
-	EXPECT(is_victim(3) && is_victim(2) && !is_victim(1));
-	return finish();
+	EXPECT(test_oom_is_victim(3) && test_oom_is_victim(2) &&
+	       !test_oom_is_victim(1));
+	return test_oom_finish();
 }
 
 static bool give_281_at_last(struct wait_queue *queue __unused)
@@ -470,13 +472,13 @@ static bool give_281_at_last(struct wait_queue *queue __unused)
 
 CASE(oom, nofs_exhausted_kills_nobody_and_goes_on_once_481_are_free)
 {
-	begin(200);
+	test_oom_begin(200);
 	machine_set_wait_hook(give_281_at_last);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOFS, 1), 1);
 	EXPECT_EQUAL(rests, 60);
 	EXPECT_EQUAL(kills(), 0);
 	EXPECT_EQUAL(node_free(pile.node), 480);
-	return finish();
+	return test_oom_finish();
 }
 
 /* At the fifth rest ^C; a page comes at the sixtieth. */
@@ -492,7 +494,7 @@ static bool interrupt_and_give_one_at_last(struct wait_queue *queue __unused)
 
 CASE(oom, nofs_request_that_is_interrupted_gets_half_of_min_and_null)
 {
-	begin(300);
+	test_oom_begin(300);
 	machine_set_wait_hook(interrupt_and_give_one_at_last);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOFS, PILE_PAGES), 60);
 	EXPECT(rests >= 5 && rests < 10);
@@ -501,37 +503,37 @@ CASE(oom, nofs_request_that_is_interrupted_gets_half_of_min_and_null)
 	oom_pardon(machine_main());
 	EXPECT_EQUAL(machine_main()->flags, 0);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, 1), 0);
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, nofail_request_that_is_interrupted_waits_on)
 {
-	begin(0);
+	test_oom_begin(0);
 	machine_set_wait_hook(interrupt_and_give_one_at_last);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOFS | __GFP_NOFAIL, 1), 1);
 	EXPECT_EQUAL(rests, 60);
 	EXPECT_EQUAL(kills(), 0);
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, dma_exhausted_kills_nobody_and_gets_null)
 {
-	begin(200);
+	test_oom_begin(200);
 	EXPECT(alloc_pages_node(pile.node, GFP_KERNEL | __GFP_DMA, 0) == NULL);
 	EXPECT(alloc_pages_node(pile.node, GFP_KERNEL | __GFP_DMA32, 0) ==
 	       NULL);
 	EXPECT_EQUAL(kills(), 0);
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, who_is_killed_for_its_own_request_gets_half_of_min_and_null)
 {
-	begin(300);
+	test_oom_begin(300);
 	machine_main()->rss = 5000;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, PILE_PAGES), 60);
 	EXPECT_EQUAL(kills(), 1);
 	EXPECT(thread_has_flags(machine_main(), THREAD_KILLED));
-	return finish();
+	return test_oom_finish();
 }
 
 /* ---- The reaper ------------------------------------------------------------------------- */
@@ -540,7 +542,7 @@ CASE(oom, the_reaper_begins_after_2_seconds_and_frees_at_once)
 {
 	uint64_t before;
 
-	begin(200);
+	test_oom_begin(200);
 	EXPECT(!oom_reap_one());
 	kill_for(GFP_KERNEL);
 	before = thread[3].oom_since;
@@ -551,14 +553,14 @@ CASE(oom, the_reaper_begins_after_2_seconds_and_frees_at_once)
 	EXPECT_EQUAL(thread[3].rss, 0);
 	EXPECT(thread_has_flags(&thread[3], THREAD_OOM_REAPED));
 	EXPECT(!oom_reap_one());
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, the_reaper_tries_10_times_100_ms_apart_and_gives_up)
 {
 	uint64_t mark;
 
-	begin(200);
+	test_oom_begin(200);
 	kill_for(GFP_KERNEL);
 	mark = log_mark();
 	EXPECT(oom_reap_one());
@@ -568,37 +570,37 @@ CASE(oom, the_reaper_tries_10_times_100_ms_apart_and_gives_up)
 	EXPECT_EQUAL(machine_waits(), 1 + 9);
 	/* It does not keep others alive any longer. */
 	EXPECT(kill_for(GFP_KERNEL));
-	EXPECT(is_victim(2));
-	return finish();
+	EXPECT(test_oom_is_victim(2));
+	return test_oom_finish();
 }
 
 CASE(oom, a_victim_that_ends_by_itself_is_left_alone)
 {
-	begin(200);
+	test_oom_begin(200);
 	kill_for(GFP_KERNEL);
 	reaping.ends_at = 3;
 	EXPECT(oom_reap_one());
 	EXPECT_EQUAL(reaping.asked, 3);
 	EXPECT(!thread_has_flags(&thread[3], THREAD_OOM_REAPED));
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, a_kill_wakes_the_reaper)
 {
 	unsigned long before;
 
-	begin(200);
+	test_oom_begin(200);
 	before = machine_wake_ups();
 	kill_for(GFP_KERNEL);
 	EXPECT_EQUAL(machine_wake_ups(), before + 1);
-	return finish();
+	return test_oom_finish();
 }
 
 CASE(oom, the_reaper_reaps_whoever_is_killed_and_sleeps_again)
 {
 	char text[200];
 
-	begin(200);
+	test_oom_begin(200);
 	kill_for(GFP_KERNEL);
 	reaping.works_at = 1;
 	EXPECT_EQUAL(machine_try(oom_reaper_run, NULL, text, sizeof(text)),

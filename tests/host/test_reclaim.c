@@ -35,7 +35,7 @@ static struct space file;
 static struct space anon;
 static struct pile pile;
 
-static unsigned long free_slots(void)
+static unsigned long test_reclaim_free_slots(void)
 {
 	return anon.slots;
 }
@@ -52,7 +52,7 @@ static void start_kind(enum space_kind kind)
 	pile.count = 0;
 }
 
-static void start(void)
+static void test_reclaim_start(void)
 {
 	start_kind(SPACE_PLAIN);
 }
@@ -61,15 +61,15 @@ static void start(void)
 static void swap_on(unsigned long slots)
 {
 	anon.slots = slots;
-	reclaim_set_swap(node, free_slots);
+	reclaim_set_swap(node, test_reclaim_free_slots);
 }
 
-static unsigned long stat(enum vmstat_event event)
+static unsigned long test_reclaim_stat(enum vmstat_event event)
 {
 	return vmstat_read(&node->stat, event);
 }
 
-static const char *finish(void)
+static const char *test_reclaim_finish(void)
 {
 	char text[160];
 	const char *broken = lru_check(node, text, sizeof(text));
@@ -89,7 +89,8 @@ static const char *finish(void)
 	return NULL;
 }
 
-static struct alloc_request request_of(gfp_t mask, unsigned int order)
+static struct alloc_request test_reclaim_request_of(gfp_t mask,
+                                                    unsigned int order)
 {
 	const struct alloc_context context = gfp_context();
 	struct alloc_request request;
@@ -102,9 +103,9 @@ static struct alloc_request request_of(gfp_t mask, unsigned int order)
 }
 
 /* What a request with MASK reclaims for itself. */
-static unsigned long reclaim_with(gfp_t mask)
+static unsigned long test_reclaim_with(gfp_t mask)
 {
-	struct alloc_request request = request_of(mask, 0);
+	struct alloc_request request = test_reclaim_request_of(mask, 0);
 
 	return reclaim_try_to_free_pages(node, &request);
 }
@@ -132,7 +133,7 @@ static void dirty_all(struct space *space)
 /* Reclaim the only inactive page of SPACE's kind, as kswapd or not. */
 static bool reclaim_one(const struct space *space, bool kswapd, gfp_t mask)
 {
-	struct alloc_request request = request_of(mask, 0);
+	struct alloc_request request = test_reclaim_request_of(mask, 0);
 	enum lru_kind kind = space == &anon ? LRU_ANON : LRU_FILE;
 	enum lru_list list =
 		kind == LRU_ANON ? LRU_INACTIVE_ANON : LRU_INACTIVE_FILE;
@@ -157,20 +158,20 @@ static bool reclaim_one(const struct space *space, bool kswapd, gfp_t mask)
 
 CASE(reclaim_pages, clean_and_unused_is_freed)
 {
-	start();
+	test_reclaim_start();
 	space_add(&file, GFP_KERNEL);
 	EXPECT(reclaim_one(&file, false, GFP_KERNEL));
 	EXPECT_EQUAL(file.releases, 1);
 	EXPECT_EQUAL(zone->used_pages, 0);
-	EXPECT_EQUAL(stat(VMSTAT_bad_page), 0);
-	return finish();
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_bad_page), 0);
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, used_once_gets_another_lap_and_used_twice_is_activated)
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	page = space_add(&file, GFP_KERNEL);
 	mark_page_accessed(page);
 	EXPECT(!reclaim_one(&file, false, GFP_KERNEL));
@@ -183,27 +184,27 @@ CASE(reclaim_pages, used_once_gets_another_lap_and_used_twice_is_activated)
 	EXPECT(!reclaim_one(&file, false, GFP_KERNEL));
 	EXPECT(page_has(page, PG_active) && page_has(page, PG_lru));
 	EXPECT_EQUAL(zone->lru.count[LRU_ACTIVE_FILE], 1);
-	EXPECT_EQUAL(stat(VMSTAT_pgactivate), 1);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgactivate), 1);
 	EXPECT_EQUAL(file.releases + file.refused, 0);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, used_once_and_then_not_is_freed_on_the_second_lap)
 {
-	start();
+	test_reclaim_start();
 	space_add(&file, GFP_KERNEL);
 	file.used[0] = true;
 	EXPECT(!reclaim_one(&file, false, GFP_KERNEL));
 	EXPECT(!reclaim_one(&file, false, GFP_KERNEL));
 	EXPECT(reclaim_one(&file, false, GFP_KERNEL));
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, locked_held_busy_and_unevictable_ones_stay)
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	page = space_add(&file, GFP_KERNEL);
 	lock_page(page);
 	EXPECT(!reclaim_one(&file, false, GFP_KERNEL));
@@ -222,7 +223,7 @@ CASE(reclaim_pages, locked_held_busy_and_unevictable_ones_stay)
 	EXPECT_EQUAL(zone->lru.count[LRU_UNEVICTABLE], 1);
 	EXPECT_EQUAL(file.refused, 2);
 	EXPECT_EQUAL(machine_waits(), 0);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, dirty_file_pages_are_written_by_kswapd_and_by_nobody_else)
@@ -236,33 +237,33 @@ CASE(reclaim_pages, dirty_file_pages_are_written_by_kswapd_and_by_nobody_else)
 	EXPECT(!reclaim_one(&file, false, GFP_KERNEL));
 	EXPECT_EQUAL(file.writes, 0);
 	EXPECT(page_has(page, PG_reclaim) && page_has(page, PG_active));
-	EXPECT_EQUAL(stat(VMSTAT_nr_vmscan_immediate_reclaim), 1);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_nr_vmscan_immediate_reclaim), 1);
 	lru_remove(node, page);
 	lru_add(node, page);
 	EXPECT(!reclaim_one(&file, true, GFP_KERNEL));
 	EXPECT_EQUAL(file.writes, 1);
-	EXPECT_EQUAL(stat(VMSTAT_nr_vmscan_write), 1);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_nr_vmscan_write), 1);
 	EXPECT(page_has(page, PG_writeback) && !page_has(page, PG_dirty));
 	EXPECT(!page_has(page, PG_locked));
 	EXPECT_EQUAL(space_end_writes(&file, 1), 1);
 	EXPECT(reclaim_one(&file, false, GFP_KERNEL));
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, page_that_is_written_at_once_is_freed_at_once)
 {
-	start();
+	test_reclaim_start();
 	set_page_dirty(space_add(&file, GFP_KERNEL));
 	EXPECT(reclaim_one(&file, true, GFP_KERNEL));
 	EXPECT_EQUAL(file.writes, 1);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, failed_write_leaves_the_page_dirty_and_in_place)
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	page = space_add(&file, GFP_KERNEL);
 	set_page_dirty(page);
 	file.write_error = -EIO;
@@ -271,28 +272,28 @@ CASE(reclaim_pages, failed_write_leaves_the_page_dirty_and_in_place)
 	EXPECT(page_has(page, PG_lru) && !page_has(page, PG_reclaim));
 	EXPECT_EQUAL(node_dirty(node), 1);
 	EXPECT_EQUAL(file.releases, 0);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, dirty_page_that_somebody_works_with_is_not_written)
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	page = space_add(&file, GFP_KERNEL);
 	set_page_dirty(page);
 	get_page(page);
 	EXPECT(!reclaim_one(&file, true, GFP_KERNEL));
 	EXPECT_EQUAL(file.writes, 0);
 	put_page(page);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, one_under_writeback_is_skipped_and_wanted_when_it_ends)
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	page = space_add(&file, GFP_KERNEL);
 	lock_page(page);
 	set_page_writeback(page);
@@ -306,7 +307,7 @@ CASE(reclaim_pages, one_under_writeback_is_skipped_and_wanted_when_it_ends)
 	/* It is the next. */
 	EXPECT(reclaim_one(&file, false, GFP_KERNEL));
 	EXPECT(file.page[0] == NULL);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages,
@@ -320,16 +321,16 @@ CASE(reclaim_pages,
 		EXPECT(!reclaim_one(&file, false, mask[i]));
 		EXPECT_EQUAL(file.releases + file.refused + file.writes, 0);
 		EXPECT(reclaim_one(&file, false, GFP_KERNEL));
-		if (finish() != NULL)
-			return finish();
-		start();
+		if (test_reclaim_finish() != NULL)
+			return test_reclaim_finish();
+		test_reclaim_start();
 		space_add(&file, GFP_KERNEL);
 		EXPECT(reclaim_one(&file, false, mask[i]));
-		if (finish() != NULL)
-			return finish();
+		if (test_reclaim_finish() != NULL)
+			return test_reclaim_finish();
 	}
-	start();
-	return finish();
+	test_reclaim_start();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages,
@@ -337,7 +338,7 @@ CASE(reclaim_pages,
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	swap_on(10);
 	page = space_add(&anon, GFP_KERNEL);
 	EXPECT(!reclaim_one(&anon, false, GFP_NOIO));
@@ -353,32 +354,32 @@ CASE(reclaim_pages,
 	EXPECT_EQUAL(anon.swaps, 1);
 	EXPECT_EQUAL(anon.writes, 1);
 	EXPECT_EQUAL(anon.slots, 9);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, clean_anonymous_one_with_a_place_goes_without_io)
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	swap_on(10);
 	page = space_add(&anon, GFP_KERNEL);
 	page_set(page, PG_swapcache);
 	EXPECT(reclaim_one(&anon, false, GFP_NOIO));
 	EXPECT_EQUAL(anon.writes, 0);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim_pages, anonymous_one_without_a_place_is_activated)
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	swap_on(0);
 	page = space_add(&anon, GFP_KERNEL);
 	EXPECT(!reclaim_one(&anon, false, GFP_KERNEL));
 	EXPECT(page_has(page, PG_active));
-	return finish();
+	return test_reclaim_finish();
 }
 
 /* All that a page can be, and what must become of it, in one function. */
@@ -401,7 +402,7 @@ static bool model_is_freed(const struct page_case *page)
 	return !page->held && !page->busy;
 }
 
-static void prepare(const struct page_case *is, struct page *page)
+static void test_reclaim_prepare(const struct page_case *is, struct page *page)
 {
 	struct space *space = is->file ? &file : &anon;
 
@@ -448,7 +449,7 @@ CASE(reclaim_pages, random_pages_are_freed_if_and_only_if_the_rules_say_so)
 		bool got;
 
 		is.fs = is.io && (random_next(&random) & 3) != 0;
-		prepare(&is, page);
+		test_reclaim_prepare(&is, page);
 		got = reclaim_one(space, is.kswapd,
 		                  is.fs   ? GFP_KERNEL
 		                  : is.io ? GFP_NOFS
@@ -471,72 +472,73 @@ CASE(reclaim_pages, random_pages_are_freed_if_and_only_if_the_rules_say_so)
 	}
 	test_note("%u of 4000 were freed", freed);
 	EXPECT(freed > 100 && freed < 3900);
-	return finish();
+	return test_reclaim_finish();
 }
 
 /* ---- Rounds ------------------------------------------------------------------------ */
 
 CASE(reclaim, a_round_looks_at_size_shifted_by_priority_and_32_are_enough)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 1000);
 	/* 1 of 1000, 3 of 999, 7 of 996, 15 of 989, 30 of 974. */
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 56);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct), 56);
-	EXPECT_EQUAL(stat(VMSTAT_pgsteal_direct), 56);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_file), 56);
-	EXPECT_EQUAL(stat(VMSTAT_pgsteal_file), 56);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_kswapd), 0);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 56);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct), 56);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgsteal_direct), 56);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_file), 56);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgsteal_file), 56);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_kswapd), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_allocstall_normal), 1);
 	EXPECT_EQUAL(zone->free_pages, PAGES - 1000 + 56);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, oldest_pages_go_first)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 1000);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 56);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 56);
 	for (unsigned long i = 0; i < 1000; i++)
 		EXPECT((file.page[i] == NULL) == (i < 56));
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, finds_nothing_after_looking_at_everything_at_priority_0)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 1000);
 	file.busy = true;
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct), looks(1000, 12, 0));
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct), 1994);
-	EXPECT_EQUAL(stat(VMSTAT_pgsteal_direct), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct),
+	             looks(1000, 12, 0));
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct), 1994);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgsteal_direct), 0);
 	EXPECT_EQUAL(file.refused, 1994);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, few_pages_that_can_go_are_found_in_the_end)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 20);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 20);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
-	return finish();
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 20);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 0);
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, anonymous_pages_are_not_looked_at_without_swap)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&anon, GFP_KERNEL, 1000);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 0);
 	swap_on(0);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct), 0);
 	swap_on(1000);
-	EXPECT(reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_file), 0);
-	EXPECT_EQUAL(stat(VMSTAT_pgsteal_anon), anon.writes);
-	return finish();
+	EXPECT(test_reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_file), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgsteal_anon), anon.writes);
+	return test_reclaim_finish();
 }
 
 /* Linux's lru_note_cost(): a write counts as SWAP_CLUSTER_MAX pages brought back,
@@ -551,7 +553,7 @@ CASE(reclaim, a_page_that_was_written_costs_as_much_as_32_that_came_back)
 		.wanted = SWAP_CLUSTER_MAX,
 	};
 
-	start();
+	test_reclaim_start();
 	swap_on(2000);
 	node->swappiness = 200;
 	space_fill(&anon, GFP_KERNEL, SWAP_CLUSTER_MAX);
@@ -562,7 +564,7 @@ CASE(reclaim, a_page_that_was_written_costs_as_much_as_32_that_came_back)
 	EXPECT_EQUAL(node->reclaim.cost[LRU_ANON],
 	             SWAP_CLUSTER_MAX * SWAP_CLUSTER_MAX / 2);
 	EXPECT_EQUAL(node->reclaim.cost[LRU_FILE], 0);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, swappiness_divides_the_looks_and_0_leaves_anonymous_ones_alone)
@@ -573,22 +575,22 @@ CASE(reclaim, swappiness_divides_the_looks_and_0_leaves_anonymous_ones_alone)
 	for (size_t i = 0; i < ARRAY_SIZE(swappiness); i++) {
 		unsigned long of_anon;
 
-		start();
+		test_reclaim_start();
 		node->swappiness = swappiness[i];
 		swap_on(2000);
 		space_fill(&anon, GFP_KERNEL, 1500);
 		space_fill(&file, GFP_KERNEL, 1500);
-		reclaim_with(GFP_KERNEL);
-		of_anon = stat(VMSTAT_pgscan_anon);
+		test_reclaim_with(GFP_KERNEL);
+		of_anon = test_reclaim_stat(VMSTAT_pgscan_anon);
 		EXPECT(i == 0 ? of_anon == 0 : of_anon > before);
 		before = of_anon;
 		if (swappiness[i] == 200)
-			EXPECT_EQUAL(stat(VMSTAT_pgscan_file), 0);
-		if (finish() != NULL)
-			return finish();
+			EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_file), 0);
+		if (test_reclaim_finish() != NULL)
+			return test_reclaim_finish();
 	}
-	start();
-	return finish();
+	test_reclaim_start();
+	return test_reclaim_finish();
 }
 
 /* Free pages and those of files together are not above HIGH: nobody else can give
@@ -596,38 +598,39 @@ CASE(reclaim, swappiness_divides_the_looks_and_0_leaves_anonymous_ones_alone)
 CASE(reclaim, swappiness_0_looks_at_anonymous_pages_before_somebody_is_killed)
 {
 	for (unsigned int is_tiny = 0; is_tiny < 2; is_tiny++) {
-		start();
+		test_reclaim_start();
 		node->swappiness = 0;
 		swap_on(2000);
 		space_fill(&anon, GFP_KERNEL, 1500);
 		space_fill(&file, GFP_KERNEL, 10);
 		machine_set_marks(zone, 10, 20, node_free(node) + 9 + is_tiny);
-		EXPECT((reclaim_with(GFP_KERNEL) > 10) == is_tiny);
-		EXPECT((stat(VMSTAT_pgsteal_anon) > 0) == is_tiny);
-		if (finish() != NULL)
-			return finish();
+		EXPECT((test_reclaim_with(GFP_KERNEL) > 10) == is_tiny);
+		EXPECT((test_reclaim_stat(VMSTAT_pgsteal_anon) > 0) == is_tiny);
+		if (test_reclaim_finish() != NULL)
+			return test_reclaim_finish();
 	}
-	start();
-	return finish();
+	test_reclaim_start();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, active_list_is_shortened_only_if_the_inactive_one_is_the_shorter)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 500);
 	for (unsigned long i = 0; i < 200; i++)
 		lru_activate(node, file.page[i]);
-	EXPECT(reclaim_with(GFP_KERNEL) < 100);
-	EXPECT_EQUAL(stat(VMSTAT_pgdeactivate), 0);
+	EXPECT(test_reclaim_with(GFP_KERNEL) < 100);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgdeactivate), 0);
 	EXPECT_EQUAL(zone->lru.count[LRU_ACTIVE_FILE], 200);
 	for (unsigned long i = 200; i < 500; i++) {
 		if (file.page[i] != NULL)
 			lru_activate(node, file.page[i]);
 	}
-	EXPECT(reclaim_with(GFP_KERNEL) > 0);
-	EXPECT(stat(VMSTAT_pgdeactivate) > 0);
-	EXPECT_EQUAL(stat(VMSTAT_pgrefill), stat(VMSTAT_pgdeactivate));
-	return finish();
+	EXPECT(test_reclaim_with(GFP_KERNEL) > 0);
+	EXPECT(test_reclaim_stat(VMSTAT_pgdeactivate) > 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgrefill),
+	             test_reclaim_stat(VMSTAT_pgdeactivate));
+	return test_reclaim_finish();
 }
 
 /* Are active pages left alone with so many GIGABYTES, a part of INACTIVE / 1000 of
@@ -642,7 +645,7 @@ static bool spares_active(unsigned long gigabytes, unsigned long inactive)
 	unsigned long pages = gigabytes * (GIB / PAGE_SIZE) + 200;
 	unsigned long *count;
 
-	start();
+	test_reclaim_start();
 	scan.node = node;
 	count = zone->lru.count;
 	space_fill(&file, GFP_KERNEL, 128);
@@ -660,7 +663,7 @@ static bool spares_active(unsigned long gigabytes, unsigned long inactive)
 			count[list]++;
 		}
 	}
-	return stat(VMSTAT_pgdeactivate) == 0;
+	return test_reclaim_stat(VMSTAT_pgdeactivate) == 0;
 }
 
 CASE(reclaim, inactive_share_falls_with_the_root_of_ten_times_the_gigabytes)
@@ -679,43 +682,43 @@ CASE(reclaim, inactive_share_falls_with_the_root_of_ten_times_the_gigabytes)
 		if (spares_active(row[i].gigabytes, row[i].low))
 			return test_failure("%lu GiB, too few inactive",
 			                    row[i].gigabytes);
-		if (finish() != NULL)
-			return finish();
+		if (test_reclaim_finish() != NULL)
+			return test_reclaim_finish();
 		if (!spares_active(row[i].gigabytes, row[i].enough))
 			return test_failure("%lu GiB, enough inactive",
 			                    row[i].gigabytes);
-		if (finish() != NULL)
-			return finish();
+		if (test_reclaim_finish() != NULL)
+			return test_reclaim_finish();
 	}
-	start();
-	return finish();
+	test_reclaim_start();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, protected_pages_go_when_there_is_nothing_else)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 100);
 	for (unsigned long i = 0; i < 50; i++)
 		lru_activate(node, file.page[i]);
 	/* As many inactive as active ones, and the inactive ones are held. */
 	for (unsigned long i = 50; i < 100; i++)
 		get_page(file.page[i]);
-	EXPECT(reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
+	EXPECT(test_reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
 	for (unsigned long i = 50; i < 100; i++)
 		put_page(file.page[i]);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, unevictable_pages_are_never_looked_at)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 100);
 	for (unsigned long i = 0; i < 100; i++)
 		lru_set_unevictable(node, file.page[i], true);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct), 0);
 	EXPECT_EQUAL(zone_reclaimable_pages(node, zone), zone->free_pages);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, takes_pages_of_zones_that_the_request_may_use_only)
@@ -732,26 +735,26 @@ CASE(reclaim, takes_pages_of_zones_that_the_request_may_use_only)
 	space_fill(&file, GFP_KERNEL, 600);
 	EXPECT_EQUAL(node_lru_count(node, LRU_INACTIVE_FILE), 600);
 	EXPECT(zone->lru.count[LRU_INACTIVE_FILE] == 88);
-	EXPECT(reclaim_with(GFP_KERNEL | __GFP_DMA) >= SWAP_CLUSTER_MAX);
+	EXPECT(test_reclaim_with(GFP_KERNEL | __GFP_DMA) >= SWAP_CLUSTER_MAX);
 	EXPECT_EQUAL(node->zone[ZONE_DMA32].lru.count[LRU_INACTIVE_FILE], 512);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_dma), 1);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_allocstall_dma), 1);
 	EXPECT(zone->free_pages >= 168 + SWAP_CLUSTER_MAX);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, serves_the_front_door_with_pf_memalloc_and_not_inside_itself)
 {
 	struct page *page;
 
-	start();
+	test_reclaim_start();
 	node->recovery.reclaim = reclaim_try_to_free_pages;
 	node->recovery.reclaimable = zone_reclaimable_pages;
 	space_fill(&file, GFP_KERNEL, 200);
 	pile_leave(&pile, MIN);
 	page = alloc_pages_node(node, GFP_KERNEL, 0);
 	EXPECT(page != NULL);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
-	EXPECT(stat(VMSTAT_pgsteal_direct) >= SWAP_CLUSTER_MAX);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_allocstall_normal), 1);
+	EXPECT(test_reclaim_stat(VMSTAT_pgsteal_direct) >= SWAP_CLUSTER_MAX);
 	EXPECT_EQUAL(file.flags, THREAD_MEMALLOC);
 	EXPECT_EQUAL(current_thread()->flags, 0);
 	__free_page(page);
@@ -760,8 +763,8 @@ CASE(reclaim, serves_the_front_door_with_pf_memalloc_and_not_inside_itself)
 	pile_drain(&pile, GFP_KERNEL, PAGES);
 	machine_set_memalloc(false);
 	EXPECT_EQUAL(node_free(node), 0);
-	EXPECT_EQUAL(stat(VMSTAT_allocstall_normal), 1);
-	return finish();
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_allocstall_normal), 1);
+	return test_reclaim_finish();
 }
 
 static bool end_all_writes(struct wait_queue *queue __unused)
@@ -774,57 +777,57 @@ CASE(reclaim, what_is_on_its_way_to_the_disk_is_waited_for_a_tenth_of_a_second)
 {
 	uint64_t before;
 
-	start();
+	test_reclaim_start();
 	swap_on(1000);
 	anon.writes_last = true;
 	space_fill(&anon, GFP_KERNEL, 10);
 	before = clock_microseconds();
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 0);
 	EXPECT_EQUAL(anon.writes, 10);
 	EXPECT_EQUAL(clock_microseconds() - before, 100000);
 	machine_set_wait_hook(end_all_writes);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 10);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 10);
 	EXPECT_EQUAL(clock_microseconds() - before, 100000);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, nofs_and_noio_wait_for_no_write)
 {
 	uint64_t before;
 
-	start();
+	test_reclaim_start();
 	swap_on(1000);
 	anon.writes_last = true;
 	space_fill(&anon, GFP_KERNEL, 10);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 0);
 	EXPECT_EQUAL(anon.writes, 10);
 	before = clock_microseconds();
-	EXPECT_EQUAL(reclaim_with(GFP_NOIO), 0);
-	EXPECT_EQUAL(reclaim_with(GFP_NOFS), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_NOIO), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_NOFS), 0);
 	EXPECT_EQUAL(clock_microseconds(), before);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, who_finds_most_pages_isolated_waits_20_ms_and_noio_does_not)
 {
 	uint64_t before;
 
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 80);
 	zone->lru.isolated[LRU_FILE] = 11;
 	before = clock_microseconds();
 	/* 80 / 8 < 11: two waits, at the priorities 6 .. 0 that look. */
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(test_reclaim_with(GFP_KERNEL), 0);
 	EXPECT(clock_microseconds() - before >= 20000);
 	EXPECT(machine_waits() > 0);
-	EXPECT(reclaim_with(GFP_NOIO) >= SWAP_CLUSTER_MAX);
+	EXPECT(test_reclaim_with(GFP_NOIO) >= SWAP_CLUSTER_MAX);
 	zone->lru.isolated[LRU_FILE] = 0;
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, reclaimable_are_file_pages_with_swap_all_and_free_ones_if_none)
 {
-	start();
+	test_reclaim_start();
 	EXPECT_EQUAL(zone_reclaimable_pages(node, zone), PAGES);
 	space_fill(&anon, GFP_KERNEL, 10);
 	EXPECT_EQUAL(zone_reclaimable_pages(node, zone), PAGES - 10);
@@ -833,7 +836,7 @@ CASE(reclaim, reclaimable_are_file_pages_with_swap_all_and_free_ones_if_none)
 	EXPECT_EQUAL(zone_reclaimable_pages(node, zone), 20);
 	swap_on(5);
 	EXPECT_EQUAL(zone_reclaimable_pages(node, zone), 30);
-	return finish();
+	return test_reclaim_finish();
 }
 
 /* ---- Throttling --------------------------------------------------------------------- */
@@ -851,38 +854,38 @@ static bool kswapd_helps(struct wait_queue *queue)
 
 static void throttle_with(gfp_t mask)
 {
-	struct alloc_request request = request_of(mask, 0);
+	struct alloc_request request = test_reclaim_request_of(mask, 0);
 
 	throttle_direct_reclaim(node, &request);
 }
 
 CASE(reclaim, is_throttled_while_free_is_at_most_half_of_min)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 100);
 	pile_leave(&pile, MIN / 2 + 1);
 	throttle_with(GFP_KERNEL);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct_throttle), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct_throttle), 0);
 	pile_leave(&pile, MIN / 2);
 	asked = 0;
 	machine_set_wait_hook(kswapd_helps);
 	throttle_with(GFP_KERNEL);
 	EXPECT_EQUAL(asked, 2);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct_throttle), 1);
-	return finish();
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct_throttle), 1);
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, nofs_is_throttled_for_a_second_at_most)
 {
 	uint64_t before;
 
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 100);
 	pile_leave(&pile, 10);
 	before = clock_microseconds();
 	throttle_with(GFP_NOFS);
 	EXPECT_EQUAL(clock_microseconds() - before, 1000000);
-	return finish();
+	return test_reclaim_finish();
 }
 
 CASE(reclaim, service_threads_the_killed_and_hopeless_nodes_are_not_throttled)
@@ -890,7 +893,7 @@ CASE(reclaim, service_threads_the_killed_and_hopeless_nodes_are_not_throttled)
 	static const unsigned int flags[] = { THREAD_MEMALLOC, THREAD_SERVICE,
 		                              THREAD_KILLED };
 
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 100);
 	pile_leave(&pile, 10);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -901,8 +904,8 @@ CASE(reclaim, service_threads_the_killed_and_hopeless_nodes_are_not_throttled)
 	node->reclaim.kswapd_failures = MAX_RECLAIM_RETRIES;
 	throttle_with(GFP_KERNEL);
 	EXPECT_EQUAL(machine_waits(), 0);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct_throttle), 0);
-	return finish();
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct_throttle), 0);
+	return test_reclaim_finish();
 }
 
 static bool kill_me(struct wait_queue *queue)
@@ -913,14 +916,14 @@ static bool kill_me(struct wait_queue *queue)
 
 CASE(reclaim, throttled_thread_that_is_killed_goes_on)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 100);
 	pile_leave(&pile, 10);
 	machine_set_wait_hook(kill_me);
 	throttle_with(GFP_KERNEL);
 	EXPECT_EQUAL(machine_waits(), 1);
 	thread_clear_flags(current_thread(), THREAD_KILLED);
-	return finish();
+	return test_reclaim_finish();
 }
 
 /* ---- kswapd --------------------------------------------------------------------------- */
@@ -939,7 +942,7 @@ static const char *finish_kswapd(void)
 {
 	machine_set_wait_hook(NULL);
 	thread_clear_flags(current_thread(), THREAD_MEMALLOC | THREAD_KSWAPD);
-	return finish();
+	return test_reclaim_finish();
 }
 
 static unsigned int naps;     /* waits of kswapd so far */
@@ -961,7 +964,7 @@ static bool others_allocate(struct wait_queue *queue)
 
 CASE(kswapd, is_woken_at_low_and_works_to_high)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 2000);
 	pile_leave(&pile, HIGH + 10);
 	be_kswapd();
@@ -972,11 +975,12 @@ CASE(kswapd, is_woken_at_low_and_works_to_high)
 	EXPECT_EQUAL(naps, 2);
 	EXPECT(zone->free_pages > HIGH);
 	/* 26 pages were taken down to low, and one more in the slow path. */
-	EXPECT_EQUAL(stat(VMSTAT_pageoutrun), 1);
-	EXPECT(stat(VMSTAT_pgsteal_kswapd) >= HIGH - LOW);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_direct), 0);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_low_wmark_hit_quickly), 0);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_high_wmark_hit_quickly), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pageoutrun), 1);
+	EXPECT(test_reclaim_stat(VMSTAT_pgsteal_kswapd) >= HIGH - LOW);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_direct), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_kswapd_low_wmark_hit_quickly), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_kswapd_high_wmark_hit_quickly),
+	             0);
 	return finish_kswapd();
 }
 
@@ -984,7 +988,7 @@ CASE(kswapd, woken_from_its_nap_of_100_ms_it_counts_low_hit_quickly)
 {
 	uint64_t before;
 
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 2000);
 	pile_leave(&pile, HIGH + 10);
 	be_kswapd();
@@ -993,13 +997,13 @@ CASE(kswapd, woken_from_its_nap_of_100_ms_it_counts_low_hit_quickly)
 	machine_set_wait_hook(others_allocate);
 	before = clock_microseconds();
 	kswapd_step(node, &state);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_low_wmark_hit_quickly), 1);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_kswapd_low_wmark_hit_quickly), 1);
 	EXPECT_EQUAL(clock_microseconds(), before);
 	naps = 0;
 	awake_in = 2;
 	kswapd_step(node, &state);
 	EXPECT_EQUAL(clock_microseconds(), before + 100000);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_low_wmark_hit_quickly), 1);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_kswapd_low_wmark_hit_quickly), 1);
 	return finish_kswapd();
 }
 
@@ -1008,7 +1012,7 @@ CASE(kswapd, with_nothing_to_do_it_naps_and_then_sleeps_for_ever)
 	unsigned int flags;
 	char text[300];
 
-	start();
+	test_reclaim_start();
 	EXPECT(machine_try(kswapd_run, node, text, sizeof(text)) ==
 	       MACHINE_PANICKED);
 	flags = current_thread()->flags;
@@ -1016,20 +1020,21 @@ CASE(kswapd, with_nothing_to_do_it_naps_and_then_sleeps_for_ever)
 	                    "kswapd_wait") == 0);
 	EXPECT_EQUAL(machine_waits(), 2);
 	EXPECT_EQUAL(flags, THREAD_MEMALLOC | THREAD_KSWAPD);
-	EXPECT_EQUAL(stat(VMSTAT_pageoutrun), 0);
-	start();
-	return finish();
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pageoutrun), 0);
+	test_reclaim_start();
+	return test_reclaim_finish();
 }
 
 CASE(kswapd, does_not_sleep_while_there_is_work)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 2000);
 	pile_leave(&pile, LOW);
 	be_kswapd();
 	kswapd_step(node, &state);
 	EXPECT_EQUAL(machine_waits(), 0);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_high_wmark_hit_quickly), 1);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_kswapd_high_wmark_hit_quickly),
+	             1);
 	EXPECT(zone->free_pages > HIGH);
 	return finish_kswapd();
 }
@@ -1068,19 +1073,20 @@ static unsigned int fruitless_runs(unsigned int runs)
 
 CASE(kswapd, goes_from_priority_12_to_1_and_never_looks_at_all_pages)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 1000);
 	file.busy = true;
 	pile_leave(&pile, LOW);
 	be_kswapd();
 	EXPECT_EQUAL(fruitless_runs(1), 1);
-	EXPECT_EQUAL(stat(VMSTAT_pgscan_kswapd), looks(1000, 12, 1));
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_kswapd),
+	             looks(1000, 12, 1));
 	return finish_kswapd();
 }
 
 CASE(kswapd, sixteen_fruitless_runs_make_the_node_hopeless)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 1000);
 	file.busy = true;
 	pile_leave(&pile, LOW);
@@ -1099,7 +1105,7 @@ CASE(kswapd, sixteen_fruitless_runs_make_the_node_hopeless)
 
 CASE(kswapd, page_that_anybody_reclaims_gives_hope_back)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 1000);
 	file.busy = true;
 	pile_leave(&pile, LOW);
@@ -1107,14 +1113,14 @@ CASE(kswapd, page_that_anybody_reclaims_gives_hope_back)
 	EXPECT_EQUAL(fruitless_runs(16), 16);
 	file.busy = false;
 	thread_clear_flags(current_thread(), THREAD_MEMALLOC | THREAD_KSWAPD);
-	EXPECT(reclaim_with(GFP_KERNEL) > 0);
+	EXPECT(test_reclaim_with(GFP_KERNEL) > 0);
 	EXPECT_EQUAL(node->reclaim.kswapd_failures, 0);
 	return finish_kswapd();
 }
 
 CASE(kswapd, after_twice_the_order_it_works_for_order_0_only)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 4000);
 	be_kswapd();
 	/* 1 + 3 + 7 pages are enough for order 3: more than 96 + 7. */
@@ -1124,14 +1130,14 @@ CASE(kswapd, after_twice_the_order_it_works_for_order_0_only)
 	/* 16 come before there are 54 more. */
 	pile_leave(&pile, HIGH / 2);
 	EXPECT_EQUAL(kswapd_balance(node, 3, ZONE_NORMAL), 0);
-	EXPECT(stat(VMSTAT_pgsteal_kswapd) >= 2UL << 3);
+	EXPECT(test_reclaim_stat(VMSTAT_pgsteal_kswapd) >= 2UL << 3);
 	EXPECT(node_is_balanced(node, 0, ZONE_NORMAL));
 	return finish_kswapd();
 }
 
 CASE(kswapd, wake_up_between_its_look_and_its_sleep_is_not_lost)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 2000);
 	be_kswapd();
 	/* Asked for a large block while it was at work. */
@@ -1146,7 +1152,7 @@ CASE(kswapd, wake_up_between_its_look_and_its_sleep_is_not_lost)
 
 CASE(kswapd, writes_dirty_file_pages_and_waits_when_it_is_too_fast)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 600);
 	dirty_all(&file);
 	file.writes_last = true;
@@ -1161,7 +1167,7 @@ CASE(kswapd, writes_dirty_file_pages_and_waits_when_it_is_too_fast)
 	return finish_kswapd();
 }
 
-static bool disk_works(struct wait_queue *queue)
+static bool test_reclaim_disk_works(struct wait_queue *queue)
 {
 	if (queue != &node->reclaim.writeback_wait)
 		return false;
@@ -1173,26 +1179,26 @@ static bool disk_works(struct wait_queue *queue)
 
 CASE(kswapd, frees_what_the_disk_has_written_meanwhile)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 2000);
 	dirty_all(&file);
 	file.writes_last = true;
 	pile_leave(&pile, LOW);
 	be_kswapd();
-	machine_set_wait_hook(disk_works);
+	machine_set_wait_hook(test_reclaim_disk_works);
 	for (unsigned int run = 0;
 	     run < 20 && !node_is_balanced(node, 0, ZONE_NORMAL); run++) {
 		kswapd_balance(node, 0, ZONE_NORMAL);
 		space_end_writes(&file, 8);
 	}
 	EXPECT(node_is_balanced(node, 0, ZONE_NORMAL));
-	EXPECT(stat(VMSTAT_pgsteal_kswapd) > HIGH - LOW);
+	EXPECT(test_reclaim_stat(VMSTAT_pgsteal_kswapd) > HIGH - LOW);
 	return finish_kswapd();
 }
 
 CASE(kswapd, ages_anonymous_pages_so_that_there_are_inactive_ones)
 {
-	start();
+	test_reclaim_start();
 	swap_on(1000);
 	space_fill(&anon, GFP_KERNEL, 600);
 	for (unsigned long i = 0; i < 600; i++)
@@ -1200,8 +1206,8 @@ CASE(kswapd, ages_anonymous_pages_so_that_there_are_inactive_ones)
 	pile_leave(&pile, LOW);
 	be_kswapd();
 	kswapd_balance(node, 0, ZONE_NORMAL);
-	EXPECT(stat(VMSTAT_pgdeactivate) > 0);
-	EXPECT(stat(VMSTAT_pgsteal_anon) > 0);
+	EXPECT(test_reclaim_stat(VMSTAT_pgdeactivate) > 0);
+	EXPECT(test_reclaim_stat(VMSTAT_pgsteal_anon) > 0);
 	EXPECT(node_is_balanced(node, 0, ZONE_NORMAL));
 	return finish_kswapd();
 }
@@ -1210,7 +1216,7 @@ static unsigned long throttled_wakes;
 
 CASE(kswapd, wakes_the_throttled_when_it_has_freed_enough_and_when_it_sleeps)
 {
-	start();
+	test_reclaim_start();
 	space_fill(&file, GFP_KERNEL, 1000);
 	pile_leave(&pile, 10);
 	be_kswapd();
@@ -1230,7 +1236,7 @@ CASE(kswapd, random_pressure_always_ends_above_high_or_hopeless)
 	for (unsigned int round = 0; round < 20; round++) {
 		unsigned long pages = 200 + random_below(&random, 3000);
 
-		start();
+		test_reclaim_start();
 		space_fill(&file, GFP_KERNEL, pages);
 		for (unsigned long i = 0; i < pages; i++) {
 			if (random_below(&random, 3) == 0)
@@ -1246,13 +1252,14 @@ CASE(kswapd, random_pressure_always_ends_above_high_or_hopeless)
 		     run < 40 && !node_is_balanced(node, 0, ZONE_NORMAL); run++)
 			kswapd_balance(node, 0, ZONE_NORMAL);
 		EXPECT(node_is_balanced(node, 0, ZONE_NORMAL));
-		EXPECT_EQUAL(stat(VMSTAT_pgsteal_kswapd), file.releases);
+		EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgsteal_kswapd),
+		             file.releases);
 		EXPECT(lru_check(node, text, sizeof(text)) == NULL);
 		EXPECT(node_check(node, NULL, false, text, sizeof(text)) ==
 		       NULL);
 		if (finish_kswapd() != NULL)
 			return finish_kswapd();
 	}
-	start();
-	return finish();
+	test_reclaim_start();
+	return test_reclaim_finish();
 }

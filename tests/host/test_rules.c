@@ -115,14 +115,14 @@ static struct {
 	bool gave_in_sleep;
 } played;
 
-static unsigned int below(unsigned long bound)
+static unsigned int test_rules_below(unsigned long bound)
 {
 	return (unsigned int)random_below(&dice, bound);
 }
 
 static bool one_in(unsigned int n)
 {
-	return below(n) == 0;
+	return test_rules_below(n) == 0;
 }
 
 static void tell(struct story *story, char letter)
@@ -155,7 +155,7 @@ struct model {
 	unsigned int reclaims, compactions, kills, rests;
 };
 
-static bool has(const struct model *m, gfp_t flag)
+static bool test_rules_has(const struct model *m, gfp_t flag)
 {
 	return (m->mask & flag) != 0;
 }
@@ -217,23 +217,25 @@ static enum gfp_verdict model_verdict(const struct scene *s)
 
 static enum floor model_first_right(const struct model *m)
 {
-	if (!has(m, __GFP_HIGH))
+	if (!test_rules_has(m, __GFP_HIGH))
 		return ALL_OF_MARK;
-	return has(m, __GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC) ? HALF_OF_MARK
-	                                                       : ATOMIC_OF_MARK;
+	return test_rules_has(m, __GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC)
+	               ? HALF_OF_MARK
+	               : ATOMIC_OF_MARK;
 }
 
 /* Has the caller, besides its mask, a right to the reserve?  NOMEMALLOC beats
  * all of it. */
 static bool model_no_mark(const struct model *m)
 {
-	return !has(m, __GFP_NOMEMALLOC) &&
-	       (has(m, __GFP_MEMALLOC) || model_in_reclaim(m->scene));
+	return !test_rules_has(m, __GFP_NOMEMALLOC) &&
+	       (test_rules_has(m, __GFP_MEMALLOC) ||
+	        model_in_reclaim(m->scene));
 }
 
 static bool model_oom_right(const struct model *m)
 {
-	return !has(m, __GFP_NOMEMALLOC) && !model_no_mark(m) &&
+	return !test_rules_has(m, __GFP_NOMEMALLOC) && !model_no_mark(m) &&
 	       model_victim(m->scene);
 }
 
@@ -274,7 +276,7 @@ static bool model_pass(struct model *m, int mark, enum floor floor)
 
 static void model_wake(struct model *m)
 {
-	if (has(m, __GFP_KSWAPD_RECLAIM))
+	if (test_rules_has(m, __GFP_KSWAPD_RECLAIM))
 		tell(&m->outcome->story, 'w');
 }
 
@@ -290,14 +292,16 @@ static unsigned long model_reclaim(struct model *m)
 
 	tell(&m->outcome->story, 't');
 	tell(&m->outcome->story,
-	     letter_of_reclaim(has(m, __GFP_IO), has(m, __GFP_FS)));
+	     letter_of_reclaim(test_rules_has(m, __GFP_IO),
+	                       test_rules_has(m, __GFP_FS)));
 	model_moment(m, IN_RECLAIM, number);
 	return number <= m->scene->progress_rounds ? m->scene->progress : 0;
 }
 
 static bool model_can_compact(const struct model *m)
 {
-	return has(m, __GFP_IO) && m->scene->compacts && m->scene->order > 0;
+	return test_rules_has(m, __GFP_IO) && m->scene->compacts &&
+	       m->scene->order > 0;
 }
 
 /* True: a page. */
@@ -368,7 +372,7 @@ static bool model_compact_again(const struct model *m,
 static bool model_never_kills(const struct model *m)
 {
 	return m->scene->order > 3 ||
-	       has(m, __GFP_RETRY_MAYFAIL | __GFP_THISNODE) ||
+	       test_rules_has(m, __GFP_RETRY_MAYFAIL | __GFP_THISNODE) ||
 	       model_highest_zone(m->mask) < 2;
 }
 
@@ -408,11 +412,12 @@ static enum end model_kill(struct model *m, struct rounds *r)
 		tell(&m->outcome->story, 'o');
 		killed = ++m->kills <= m->scene->kills;
 		model_moment(m, IN_KILL, m->kills);
-		if (killed && has(m, __GFP_NOFAIL) && model_pass(m, 0, NO_MARK))
+		if (killed && test_rules_has(m, __GFP_NOFAIL) &&
+		    model_pass(m, 0, NO_MARK))
 			return PAGE;
 	}
 	if (model_victim(m->scene) &&
-	    (model_oom_right(m) || has(m, __GFP_NOMEMALLOC)))
+	    (model_oom_right(m) || test_rules_has(m, __GFP_NOMEMALLOC)))
 		return NO_PAGE;
 	if (!killed)
 		return NO_PAGE;
@@ -433,7 +438,8 @@ static enum end model_round(struct model *m, struct rounds *r)
 		r->floor = HALF_OF_MARK;
 	if (model_pass(m, 0, r->floor))
 		return PAGE;
-	if (!has(m, __GFP_DIRECT_RECLAIM) || model_in_reclaim(m->scene))
+	if (!test_rules_has(m, __GFP_DIRECT_RECLAIM) ||
+	    model_in_reclaim(m->scene))
 		return NO_PAGE;
 	r->reclaimed = model_reclaim(m);
 	if (r->reclaimed > 0 && model_pass(m, 0, r->floor))
@@ -441,8 +447,9 @@ static enum end model_round(struct model *m, struct rounds *r)
 	if (model_can_compact(m) &&
 	    model_compact(m, r->how, r->floor, &r->compacted))
 		return PAGE;
-	if (has(m, __GFP_NORETRY) ||
-	    (costly && !(has(m, __GFP_RETRY_MAYFAIL) && model_can_compact(m))))
+	if (test_rules_has(m, __GFP_NORETRY) ||
+	    (costly &&
+	     !(test_rules_has(m, __GFP_RETRY_MAYFAIL) && model_can_compact(m))))
 		return NO_PAGE;
 	if (r->reclaimed > 0 && !costly)
 		r->fruitless = 0;
@@ -461,16 +468,17 @@ static enum end model_early(struct model *m, struct rounds *r)
 {
 	bool costly = m->scene->order > 3;
 
-	if (!has(m, __GFP_DIRECT_RECLAIM) || !model_can_compact(m) ||
-	    (!costly && has(m, __GFP_MOVABLE)) || model_no_mark(m) ||
+	if (!test_rules_has(m, __GFP_DIRECT_RECLAIM) || !model_can_compact(m) ||
+	    (!costly && test_rules_has(m, __GFP_MOVABLE)) || model_no_mark(m) ||
 	    model_oom_right(m))
 		return RETRY;
 	if (model_compact(m, 'a', model_first_right(m), &r->compacted))
 		return PAGE;
-	if (!costly || !has(m, __GFP_NORETRY))
+	if (!costly || !test_rules_has(m, __GFP_NORETRY))
 		return RETRY;
 	if (r->compacted == COMPACT_SKIPPED ||
-	    r->compacted == COMPACT_DEFERRED || has(m, __GFP_THISNODE))
+	    r->compacted == COMPACT_DEFERRED ||
+	    test_rules_has(m, __GFP_THISNODE))
 		return NO_PAGE;
 	r->how = 'a';
 	return RETRY;
@@ -491,8 +499,8 @@ static void model_slow_path(struct model *m)
 	struct rounds r = { .how = 'l' };
 	enum end end;
 
-	if (!model_has_zone(m) &&
-	    !(has(m, __GFP_NOFAIL) && has(m, __GFP_DIRECT_RECLAIM)))
+	if (!model_has_zone(m) && !(test_rules_has(m, __GFP_NOFAIL) &&
+	                            test_rules_has(m, __GFP_DIRECT_RECLAIM)))
 		return;
 	model_wake(m);
 	if (model_pass(m, 0, model_first_right(m)))
@@ -503,8 +511,8 @@ static void model_slow_path(struct model *m)
 		if (end == RETRY)
 			end = model_round(m, &r);
 		if (end == NO_PAGE) {
-			if (!has(m, __GFP_NOFAIL) ||
-			    !has(m, __GFP_DIRECT_RECLAIM))
+			if (!test_rules_has(m, __GFP_NOFAIL) ||
+			    !test_rules_has(m, __GFP_DIRECT_RECLAIM))
 				return;
 			if (model_pass(m, 0, HALF_OF_MARK))
 				return;
@@ -530,17 +538,18 @@ static void model_request(const struct scene *s, struct outcome *outcome)
 		m.mask &= ~(gfp_t)(__GFP_IO | __GFP_FS);
 	if (!model_is_irq(s) && s->nofs)
 		m.mask &= ~(gfp_t)__GFP_FS;
-	if ((has(&m, __GFP_WRITE) && s->dirty) ||
+	if ((test_rules_has(&m, __GFP_WRITE) && s->dirty) ||
 	    !model_pass(&m, 1, ALL_OF_MARK))
 		model_slow_path(&m);
-	outcome->dump = outcome->zone < 0 && !has(&m, __GFP_NOWARN) &&
+	outcome->dump = outcome->zone < 0 &&
+	                !test_rules_has(&m, __GFP_NOWARN) &&
 	                !(model_highest_zone(s->mask) == 0 &&
 	                  s->managed[ZONE_DMA] == 0);
 }
 
 /* ---- The script ------------------------------------------------------------------ */
 
-static void write_down(char letter)
+static void test_rules_write_down(char letter)
 {
 	unsigned long passes =
 		vmstat_read(&pile.node->stat, VMSTAT_freelist_pass);
@@ -551,7 +560,7 @@ static void write_down(char letter)
 		tell(&real.story, letter);
 }
 
-static void look(struct view *view)
+static void test_rules_look(struct view *view)
 {
 	for (int type = 0; type < ZONE_COUNT; type++) {
 		const struct zone *zone = &pile.node->zone[type];
@@ -566,10 +575,10 @@ static void look(struct view *view)
 }
 
 /* COUNT pages of the pile, from anywhere. */
-static void give_some(unsigned long count)
+static void test_rules_give_some(unsigned long count)
 {
 	while (count-- > 0 && pile.count > 0) {
-		unsigned int at = below(pile.count);
+		unsigned int at = test_rules_below(pile.count);
 		struct page *page = pile.page[at];
 
 		pile.page[at] = pile.page[--pile.count];
@@ -582,52 +591,54 @@ static bool play_moment(enum moment moment, unsigned int number)
 {
 	if (scene.moment != moment || scene.moment_number != number)
 		return false;
-	give_some(scene.gift);
-	look(&scene.after);
+	test_rules_give_some(scene.gift);
+	test_rules_look(&scene.after);
 	return true;
 }
 
-static void on_wake(struct node *node __unused, unsigned int order __unused,
-                    enum zone_type highest __unused)
+static void test_rules_on_wake(struct node *node __unused,
+                               unsigned int order __unused,
+                               enum zone_type highest __unused)
 {
-	write_down('w');
+	test_rules_write_down('w');
 }
 
-static void on_throttle(struct node *node __unused,
-                        const struct alloc_request *request __unused)
+static void test_rules_on_throttle(struct node *node __unused,
+                                   const struct alloc_request *request __unused)
 {
-	write_down('t');
+	test_rules_write_down('t');
 }
 
-static unsigned long on_reclaim(struct node *node __unused,
-                                const struct alloc_request *request)
+static unsigned long test_rules_on_reclaim(struct node *node __unused,
+                                           const struct alloc_request *request)
 {
-	write_down(letter_of_reclaim(request->may_io, request->may_fs));
+	test_rules_write_down(
+		letter_of_reclaim(request->may_io, request->may_fs));
 	play_moment(IN_RECLAIM, ++played.reclaims);
 	return played.reclaims <= scene.progress_rounds ? scene.progress : 0;
 }
 
-static unsigned long on_reclaimable(struct node *node __unused,
-                                    struct zone *zone)
+static unsigned long test_rules_on_reclaimable(struct node *node __unused,
+                                               struct zone *zone)
 {
 	return scene.reclaimable[zone->type];
 }
 
 static enum compact_result
-on_compact(struct node *node __unused,
-           const struct alloc_request *request __unused,
-           enum compact_priority priority)
+test_rules_on_compact(struct node *node __unused,
+                      const struct alloc_request *request __unused,
+                      enum compact_priority priority)
 {
-	write_down(priority == COMPACT_ASYNC        ? 'a'
-	           : priority == COMPACT_SYNC_LIGHT ? 'l'
-	                                            : 'f');
+	test_rules_write_down(priority == COMPACT_ASYNC        ? 'a'
+	                      : priority == COMPACT_SYNC_LIGHT ? 'l'
+	                                                       : 'f');
 	return scene.compacted[played.compactions++ % ANSWERS];
 }
 
-static bool on_oom(struct node *node __unused,
-                   const struct alloc_request *request __unused)
+static bool test_rules_on_oom(struct node *node __unused,
+                              const struct alloc_request *request __unused)
 {
-	write_down('o');
+	test_rules_write_down('o');
 	play_moment(IN_KILL, ++played.kills);
 	return played.kills <= scene.kills;
 }
@@ -638,14 +649,14 @@ static bool on_too_dirty(struct node *node __unused)
 }
 
 /* Called once more in a sleep in which something was done. */
-static bool on_rest(struct wait_queue *queue)
+static bool test_rules_on_rest(struct wait_queue *queue)
 {
 	bool again = played.gave_in_sleep;
 
 	played.gave_in_sleep = false;
 	if (again)
 		return false;
-	write_down(queue->name[0]);
+	test_rules_write_down(queue->name[0]);
 	played.gave_in_sleep =
 		play_moment(IN_REST, ++played.rests) && queue->name[0] == 's';
 	return played.gave_in_sleep;
@@ -656,11 +667,13 @@ static bool on_rest(struct wait_queue *queue)
 static void new_node(void)
 {
 	unsigned long pages[ZONE_COUNT];
-	unsigned long first = below(3) * 512UL;
+	unsigned long first = test_rules_below(3) * 512UL;
 	unsigned long end = first;
 
 	for (int type = 0; type < ZONE_COUNT; type++) {
-		pages[type] = one_in(4) ? 0 : 1 + below(one_in(3) ? 40 : 700);
+		pages[type] =
+			one_in(4) ? 0
+				  : 1 + test_rules_below(one_in(3) ? 40 : 700);
 		end += pages[type];
 	}
 	if (end == first) {
@@ -670,24 +683,26 @@ static void new_node(void)
 	machine_start(end);
 	pile.node = machine_zones(first, pages);
 	pile.count = 0;
-	machine_set_kswapd_hook(pile.node, on_wake);
-	machine_set_reclaim_hook(pile.node, on_reclaim, on_reclaimable);
-	machine_set_oom_hook(pile.node, on_oom);
-	machine_set_throttle_hook(pile.node, on_throttle);
+	machine_set_kswapd_hook(pile.node, test_rules_on_wake);
+	machine_set_reclaim_hook(pile.node, test_rules_on_reclaim,
+	                         test_rules_on_reclaimable);
+	machine_set_oom_hook(pile.node, test_rules_on_oom);
+	machine_set_throttle_hook(pile.node, test_rules_on_throttle);
 	pile.node->recovery.too_dirty = on_too_dirty;
 }
 
-static void set_marks(int type)
+static void test_rules_set_marks(int type)
 {
 	struct zone *zone = &pile.node->zone[type];
 	unsigned long *mark = scene.mark[type];
 
-	mark[0] = below(80);
-	mark[1] = mark[0] + below(30);
-	mark[2] = mark[1] + below(30);
+	mark[0] = test_rules_below(80);
+	mark[1] = mark[0] + test_rules_below(30);
+	mark[2] = mark[1] + test_rules_below(30);
 	machine_set_marks(zone, mark[0], mark[1], mark[2]);
 	for (int j = type; j < ZONE_COUNT; j++) {
-		scene.reserve[type][j] = j == type || one_in(2) ? 0 : below(50);
+		scene.reserve[type][j] =
+			j == type || one_in(2) ? 0 : test_rules_below(50);
 		zone->lowmem_reserve[j] = scene.reserve[type][j];
 	}
 	scene.managed[type] = zone->managed;
@@ -697,15 +712,16 @@ static void set_marks(int type)
 static void fill_zones(void)
 {
 	unsigned long managed = node_managed(pile.node);
-	unsigned long target = one_in(3) ? below(managed + 1) : below(120);
+	unsigned long target = one_in(3) ? test_rules_below(managed + 1)
+	                                 : test_rules_below(120);
 
 	pile_leave(&pile, 0);
 	if (one_in(3))
 		pile_give(&pile, target);
 	else
-		give_some(target);
+		test_rules_give_some(target);
 	if (one_in(3))
-		give_some(below(40));
+		test_rules_give_some(test_rules_below(40));
 }
 
 static gfp_t random_mask(void)
@@ -738,7 +754,7 @@ static gfp_t random_mask(void)
 		__GFP_HARDWALL,
 		__GFP_THISNODE,
 	};
-	gfp_t mask = one_in(3) ? 0 : base[below(ARRAY_SIZE(base))];
+	gfp_t mask = one_in(3) ? 0 : base[test_rules_below(ARRAY_SIZE(base))];
 	unsigned int few = mask == 0 ? 3 : 12;
 
 	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
@@ -770,7 +786,7 @@ static void bound_waiting(void)
 	if (!(scene.mask & __GFP_NOFAIL) && !scene.busy)
 		return;
 	scene.moment = IN_REST;
-	scene.moment_number = 1 + below(40);
+	scene.moment_number = 1 + test_rules_below(40);
 	scene.gift = PILE_PAGES;
 }
 
@@ -781,12 +797,13 @@ static void script_compaction(void)
 
 	scene.compacts = scene.order > 0 && !one_in(4);
 	for (int i = 0; i < ANSWERS; i++)
-		scene.compacted[i] = same && i > 0
-		                             ? scene.compacted[0]
-		                             : (enum compact_result)below(4);
+		scene.compacted[i] =
+			same && i > 0
+				? scene.compacted[0]
+				: (enum compact_result)test_rules_below(4);
 	if (!scene.compacts || !one_in(3))
 		return;
-	scene.progress_rounds = 20 + below(20);
+	scene.progress_rounds = 20 + test_rules_below(20);
 	scene.mask |= one_in(4) ? 0 : __GFP_IO;
 	if (scene.order > 3)
 		scene.mask |= __GFP_RETRY_MAYFAIL;
@@ -796,22 +813,23 @@ static void new_scene(void)
 {
 	scene = (struct scene){
 		.mask = random_mask(),
-		.order = one_in(2) ? 0 : below(one_in(3) ? 12 : 5),
-		.caller = one_in(2) ? THREAD : (enum caller)below(CALLERS),
+		.order = one_in(2) ? 0 : test_rules_below(one_in(3) ? 12 : 5),
+		.caller = one_in(2) ? THREAD
+		                    : (enum caller)test_rules_below(CALLERS),
 		.noio = one_in(8),
 		.nofs = one_in(8),
 		.dirty = one_in(2),
 		.busy = one_in(16),
-		.progress_rounds = one_in(2) ? 0 : below(20),
-		.progress = one_in(2) ? 32 : 1 + below(8),
-		.kills = below(3),
-		.moment = one_in(2) ? NEVER : (enum moment)below(4),
-		.moment_number = 1 + below(one_in(2) ? 2 : 18),
-		.gift = below(one_in(2) ? 20 : 200),
+		.progress_rounds = one_in(2) ? 0 : test_rules_below(20),
+		.progress = one_in(2) ? 32 : 1 + test_rules_below(8),
+		.kills = test_rules_below(3),
+		.moment = one_in(2) ? NEVER : (enum moment)test_rules_below(4),
+		.moment_number = 1 + test_rules_below(one_in(2) ? 2 : 18),
+		.gift = test_rules_below(one_in(2) ? 20 : 200),
 	};
 	for (int type = 0; type < ZONE_COUNT; type++) {
-		set_marks(type);
-		scene.reclaimable[type] = one_in(3) ? 0 : below(150);
+		test_rules_set_marks(type);
+		scene.reclaimable[type] = one_in(3) ? 0 : test_rules_below(150);
 	}
 	script_compaction();
 	bound_waiting();
@@ -878,16 +896,17 @@ static struct page *request_for_real(void)
 	memset(&played, 0, sizeof(played));
 	real = (struct outcome){ .zone = -1 };
 	pile.node->stat = (struct vmstat){ 0 };
-	machine_set_compact_hook(pile.node, scene.compacts ? on_compact : NULL);
-	machine_set_wait_hook(on_rest);
+	machine_set_compact_hook(pile.node,
+	                         scene.compacts ? test_rules_on_compact : NULL);
+	machine_set_wait_hook(test_rules_on_rest);
 	pile.node->oom_busy = scene.busy;
 	machine_advance(DUMP_SECONDS);
-	look(&scene.before);
+	test_rules_look(&scene.before);
 	become_caller();
 	mark = log_mark();
 	page = alloc_pages_node(pile.node, scene.mask, scene.order);
 	become_main();
-	write_down('\0');
+	test_rules_write_down('\0');
 	real.verdict = verdict_by_counters();
 	real.dump = log_contains_since(mark, "page allocation failure");
 	pile.node->oom_busy = false;
@@ -944,7 +963,7 @@ static const char *compare_counters(const struct outcome *model)
 	return NULL;
 }
 
-static const char *compare(unsigned int number)
+static const char *test_rules_compare(unsigned int number)
 {
 	static struct outcome model;
 
@@ -971,7 +990,7 @@ static const char *play(unsigned int number)
 	new_scene();
 	fill_zones();
 	page = request_for_real();
-	wrong = compare(number);
+	wrong = test_rules_compare(number);
 	if (page != NULL)
 		free_pages_node(pile.node, page, scene.order, RETURN_ADDRESS());
 	return wrong;
@@ -1039,7 +1058,8 @@ CASE(rules, random_nodes_are_balanced_and_throttled_when_linux_says_so)
 
 	dice.state = test_seed();
 	for (unsigned int number = 0; number < 4000; number++) {
-		enum zone_type highest = (enum zone_type)below(ZONE_COUNT);
+		enum zone_type highest =
+			(enum zone_type)test_rules_below(ZONE_COUNT);
 		const struct model m = { .scene = &scene,
 			                 .view = &scene.before,
 			                 .mask = mask_of[highest] };
@@ -1050,8 +1070,8 @@ CASE(rules, random_nodes_are_balanced_and_throttled_when_linux_says_so)
 		scene.order = min(scene.order, (unsigned int)MAX_ORDER);
 		fill_zones();
 		if (one_in(2))
-			pile_leave(&pile, below(40));
-		look(&scene.before);
+			pile_leave(&pile, test_rules_below(40));
+		test_rules_look(&scene.before);
 		EXPECT_EQUAL(node_is_balanced(pile.node, scene.order, highest),
 		             model_balanced(&m));
 		EXPECT_EQUAL(!allow_direct_reclaim(pile.node),
@@ -1131,7 +1151,8 @@ static const char *compare_reserves(const struct node *node, int type)
 /* Of 1 page to 256 GiB. */
 static unsigned long random_size(void)
 {
-	return one_in(4) ? 0 : 1 + random_below(&dice, 1UL << below(27));
+	return one_in(4) ? 0
+	                 : 1 + random_below(&dice, 1UL << test_rules_below(27));
 }
 
 CASE(rules, random_machines_have_linuxs_marks_and_reserves)
@@ -1148,17 +1169,20 @@ CASE(rules, random_machines_have_linuxs_marks_and_reserves)
 		for (int type = 0; type < ZONE_COUNT; type++) {
 			node.zone[type].managed = random_size();
 			if (one_in(2))
-				node.lowmem_reserve_ratio[type] = below(300);
+				node.lowmem_reserve_ratio[type] =
+					test_rules_below(300);
 		}
 		if (one_in(2))
-			node.watermark_scale_factor = 1 + below(3000);
+			node.watermark_scale_factor =
+				1 + test_rules_below(3000);
 		kb = 4 * (node.zone[ZONE_DMA].managed +
 		          node.zone[ZONE_DMA32].managed +
 		          node.zone[ZONE_NORMAL].managed);
 		EXPECT_EQUAL(watermark_min_free_kbytes(kb),
 		             clamp(model_root(16 * kb), 128UL, 262144UL));
-		node.min_free_kbytes = one_in(2) ? watermark_min_free_kbytes(kb)
-		                                 : 128 + below(262144 - 127);
+		node.min_free_kbytes =
+			one_in(2) ? watermark_min_free_kbytes(kb)
+				  : 128 + test_rules_below(262144 - 127);
 		watermark_setup(&node);
 		for (int type = 0; type < ZONE_COUNT && wrong == NULL; type++) {
 			wrong = compare_marks(&node, type);

@@ -70,7 +70,7 @@ static struct cache cache_of(unsigned long objects)
 	};
 }
 
-static void start(void)
+static void test_shrinker_start(void)
 {
 	machine_start(1024);
 	node = machine_one_zone(ZONE_DMA32, 1024);
@@ -83,7 +83,7 @@ static unsigned long slabs_scanned(void)
 }
 
 /* Shrink a cache once at PRIORITY. */
-static unsigned long shrink(struct cache *cache, int priority)
+static unsigned long test_shrinker_shrink(struct cache *cache, int priority)
 {
 	unsigned long freed;
 
@@ -117,9 +117,9 @@ CASE(shrinker, is_asked_for_its_share_by_priority_in_batches_of_128)
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		struct cache cache = cache_of(row[i].objects);
 
-		start();
+		test_shrinker_start();
 		cache.shrinker.seeks = row[i].seeks;
-		shrink(&cache, row[i].priority);
+		test_shrinker_shrink(&cache, row[i].priority);
 		if (cache.scanned != row[i].scanned ||
 		    cache.shrinker.nr_deferred != row[i].deferred)
 			return test_failure(
@@ -136,19 +136,19 @@ CASE(shrinker, batches_are_128_or_its_own_and_smaller_only_for_all_there_is)
 {
 	struct cache cache;
 
-	start();
+	test_shrinker_start();
 	cache = cache_of(1000);
-	shrink(&cache, 0);
+	test_shrinker_shrink(&cache, 0);
 	EXPECT_EQUAL(cache.largest, 128);
 	EXPECT_EQUAL(cache.smallest, 128);
 	EXPECT_EQUAL(cache.scans, 15); /* 2000 / 128 */
 	cache = cache_of(1000);
 	cache.shrinker.batch = 500;
-	shrink(&cache, 0);
+	test_shrinker_shrink(&cache, 0);
 	EXPECT_EQUAL(cache.largest, 500);
 	EXPECT_EQUAL(cache.scans, 4);
 	cache = cache_of(50);
-	shrink(&cache, 0);
+	test_shrinker_shrink(&cache, 0);
 	EXPECT_EQUAL(cache.largest, 100);
 	EXPECT_EQUAL(cache.scans, 1);
 	return NULL;
@@ -158,7 +158,7 @@ CASE(shrinker, what_was_deferred_is_asked_for_later_by_the_same_share)
 {
 	struct cache cache;
 
-	start();
+	test_shrinker_start();
 	cache = cache_of(10000);
 	register_shrinker(&cache.shrinker);
 	cache.shrinker.nr_deferred = 4000;
@@ -179,10 +179,10 @@ CASE(shrinker, stop_ends_the_batches_and_defers_the_rest)
 {
 	struct cache cache;
 
-	start();
+	test_shrinker_start();
 	cache = cache_of(10000);
 	cache.stop_at = 2;
-	EXPECT_EQUAL(shrink(&cache, 4), 128);
+	EXPECT_EQUAL(test_shrinker_shrink(&cache, 4), 128);
 	EXPECT_EQUAL(cache.scanned, 256);
 	EXPECT_EQUAL(cache.shrinker.nr_deferred, 1250 - 256);
 	return NULL;
@@ -195,7 +195,7 @@ CASE(shrinker, nothing_is_asked_of_an_empty_one_and_what_it_deferred_stays)
 	for (size_t i = 0; i < ARRAY_SIZE(answer); i++) {
 		struct cache cache = cache_of(answer[i]);
 
-		start();
+		test_shrinker_start();
 		register_shrinker(&cache.shrinker);
 		cache.shrinker.nr_deferred = 77;
 		EXPECT_EQUAL(shrink_slab(node, GFP_KERNEL, 0), 0);
@@ -208,7 +208,7 @@ CASE(shrinker, nothing_is_asked_of_an_empty_one_and_what_it_deferred_stays)
 }
 
 /* Direct reclaim as an allocation with MASK asks for it. */
-static unsigned long reclaim_with(gfp_t mask)
+static unsigned long test_shrinker_reclaim_with(gfp_t mask)
 {
 	const struct alloc_context context = gfp_context();
 	struct alloc_request request;
@@ -223,18 +223,18 @@ CASE(shrinker, is_handed_the_mask_and_one_that_needs_fs_defers_under_nofs)
 {
 	struct cache cache;
 
-	start();
+	test_shrinker_start();
 	cache = cache_of(1000);
 	cache.needs_fs = true;
 	cache.pages = 1;
 	register_shrinker(&cache.shrinker);
-	EXPECT_EQUAL(reclaim_with(GFP_NOFS), 0);
+	EXPECT_EQUAL(test_shrinker_reclaim_with(GFP_NOFS), 0);
 	EXPECT_EQUAL(cache.mask, GFP_NOFS);
 	EXPECT_EQUAL(cache.scans, 0);
 	EXPECT_EQUAL(cache.shrinker.nr_deferred, 2000);
-	EXPECT_EQUAL(reclaim_with(GFP_NOIO), 0);
+	EXPECT_EQUAL(test_shrinker_reclaim_with(GFP_NOIO), 0);
 	EXPECT(!gfp_may_io(cache.mask) && !gfp_may_fs(cache.mask));
-	EXPECT(reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
+	EXPECT(test_shrinker_reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
 	EXPECT_EQUAL(cache.mask, GFP_KERNEL);
 	unregister_shrinker(&cache.shrinker);
 	return NULL;
@@ -244,13 +244,13 @@ CASE(shrinker, only_pages_that_it_tells_of_count_as_reclaimed)
 {
 	struct cache cache;
 
-	start();
+	test_shrinker_start();
 	cache = cache_of(1000);
 	register_shrinker(&cache.shrinker);
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL), 0);
+	EXPECT_EQUAL(test_shrinker_reclaim_with(GFP_KERNEL), 0);
 	EXPECT(cache.scans > 0);
 	cache.pages = 40;
-	EXPECT_EQUAL(reclaim_with(GFP_KERNEL) % 40, 0);
+	EXPECT_EQUAL(test_shrinker_reclaim_with(GFP_KERNEL) % 40, 0);
 	EXPECT(vmstat_read(&node->stat, VMSTAT_pgsteal_direct) == 0);
 	unregister_shrinker(&cache.shrinker);
 	return NULL;
@@ -260,7 +260,7 @@ CASE(shrinker, all_are_asked_and_one_that_is_gone_is_not)
 {
 	struct cache cache[3];
 
-	start();
+	test_shrinker_start();
 	for (size_t i = 0; i < ARRAY_SIZE(cache); i++) {
 		cache[i] = cache_of(1000);
 		register_shrinker(&cache[i].shrinker);
@@ -291,7 +291,7 @@ CASE(shrinker, its_end_waits_for_those_who_are_in_it)
 {
 	struct cache cache;
 
-	start();
+	test_shrinker_start();
 	cache = cache_of(1000);
 	in_use = &cache;
 	register_shrinker(&cache.shrinker);
@@ -340,7 +340,7 @@ CASE(shrinker, random_rounds_do_what_the_formula_says)
 	unsigned long deferred = 0;
 	unsigned long scanned = 0;
 
-	start();
+	test_shrinker_start();
 	cache = cache_of(0);
 	register_shrinker(&cache.shrinker);
 	for (unsigned int i = 0; i < 2000; i++) {

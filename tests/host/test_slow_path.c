@@ -47,14 +47,15 @@ static struct {
 	size_t length;
 } script;
 
-static unsigned long stat(enum vmstat_event event)
+static unsigned long test_slow_path_stat(enum vmstat_event event)
 {
 	return vmstat_read(&pile.node->stat, event);
 }
 
-static void write_down(char letter)
+static void test_slow_path_write_down(char letter)
 {
-	for (; script.passes < stat(VMSTAT_freelist_pass); script.passes++) {
+	for (; script.passes < test_slow_path_stat(VMSTAT_freelist_pass);
+	     script.passes++) {
 		if (script.length < STORY_MAX - 1)
 			script.story[script.length++] = 'p';
 	}
@@ -64,42 +65,45 @@ static void write_down(char letter)
 
 static bool story_is(const char *expected)
 {
-	write_down('\0');
+	test_slow_path_write_down('\0');
 	return strcmp(script.story, expected) == 0;
 }
 
-static void on_wake(struct node *node __unused, unsigned int order __unused,
-                    enum zone_type highest __unused)
+static void test_slow_path_on_wake(struct node *node __unused,
+                                   unsigned int order __unused,
+                                   enum zone_type highest __unused)
 {
 	script.wakes++;
-	write_down('w');
+	test_slow_path_write_down('w');
 }
 
-static unsigned long on_reclaim(struct node *node,
-                                const struct alloc_request *request)
+static unsigned long
+test_slow_path_on_reclaim(struct node *node,
+                          const struct alloc_request *request)
 {
-	write_down('r');
+	test_slow_path_write_down('r');
 	script.asked = *request;
 	script.waited = machine_main()->memory_wait != 0;
 	if (script.nests) {
 		script.nests = false;
 		script.nested = alloc_pages_node(node, GFP_KERNEL, 0);
-		script.passes = stat(VMSTAT_freelist_pass);
+		script.passes = test_slow_path_stat(VMSTAT_freelist_pass);
 	}
 	if (++script.reclaims == script.gives_at)
 		pile_give(&pile, script.gives);
 	return script.reclaimed;
 }
 
-static unsigned long on_reclaimable(struct node *node __unused,
-                                    struct zone *zone)
+static unsigned long test_slow_path_on_reclaimable(struct node *node __unused,
+                                                   struct zone *zone)
 {
 	return zone->type == ZONE ? script.reclaimable : 0;
 }
 
-static enum compact_result on_compact(struct node *node __unused,
-                                      const struct alloc_request *request,
-                                      enum compact_priority priority)
+static enum compact_result
+test_slow_path_on_compact(struct node *node __unused,
+                          const struct alloc_request *request,
+                          enum compact_priority priority)
 {
 	static const char letter[] = {
 		[COMPACT_SYNC_FULL] = 'f',
@@ -107,30 +111,31 @@ static enum compact_result on_compact(struct node *node __unused,
 		[COMPACT_ASYNC] = 'a',
 	};
 
-	write_down(letter[priority]);
+	test_slow_path_write_down(letter[priority]);
 	script.asked = *request;
 	script.compacts++;
 	return script.compacted;
 }
 
-static bool on_oom(struct node *node __unused,
-                   const struct alloc_request *request)
+static bool test_slow_path_on_oom(struct node *node __unused,
+                                  const struct alloc_request *request)
 {
-	write_down('o');
+	test_slow_path_write_down('o');
 	script.asked = *request;
 	script.ooms++;
 	pile_give(&pile, script.kill_gives);
 	return script.kills;
 }
 
-static void on_throttle(struct node *node __unused,
-                        const struct alloc_request *request __unused)
+static void
+test_slow_path_on_throttle(struct node *node __unused,
+                           const struct alloc_request *request __unused)
 {
-	write_down('t');
+	test_slow_path_write_down('t');
 }
 
 /* Called once more in a sleep in which something was done. */
-static bool on_rest(struct wait_queue *queue)
+static bool test_slow_path_on_rest(struct wait_queue *queue)
 {
 	bool again = script.rested;
 
@@ -139,7 +144,7 @@ static bool on_rest(struct wait_queue *queue)
 		return false;
 	script.slept += queue->name[0] == 's';
 	script.yielded += queue->name[0] == 'y';
-	write_down(queue->name[0]);
+	test_slow_path_write_down(queue->name[0]);
 	if (++script.rests != script.sleep_gives_at)
 		return false;
 	pile_give(&pile, script.sleep_gives);
@@ -148,7 +153,7 @@ static bool on_rest(struct wait_queue *queue)
 }
 
 /* Zone Z with FREE pages free and all hooks but that of compaction. */
-static struct node *begin(unsigned long free)
+static struct node *test_slow_path_begin(unsigned long free)
 {
 	struct node *node;
 
@@ -159,18 +164,19 @@ static struct node *begin(unsigned long free)
 	pile.count = 0;
 	pile_leave(&pile, free);
 	memset(&script, 0, sizeof(script));
-	machine_set_kswapd_hook(node, on_wake);
-	machine_set_reclaim_hook(node, on_reclaim, on_reclaimable);
-	machine_set_oom_hook(node, on_oom);
-	machine_set_throttle_hook(node, on_throttle);
-	machine_set_wait_hook(on_rest);
+	machine_set_kswapd_hook(node, test_slow_path_on_wake);
+	machine_set_reclaim_hook(node, test_slow_path_on_reclaim,
+	                         test_slow_path_on_reclaimable);
+	machine_set_oom_hook(node, test_slow_path_on_oom);
+	machine_set_throttle_hook(node, test_slow_path_on_throttle);
+	machine_set_wait_hook(test_slow_path_on_rest);
 	return node;
 }
 
 /* The same without two free pages side by side. */
 static struct node *begin_scattered(unsigned long free)
 {
-	struct node *node = begin(0);
+	struct node *node = test_slow_path_begin(0);
 
 	for (unsigned long i = pile.count; i-- > 0 && node_free(node) < free;) {
 		struct page *page = pile.page[i];
@@ -185,18 +191,18 @@ static struct node *begin_scattered(unsigned long free)
 	return node;
 }
 
-static const char *finish(void)
+static const char *test_slow_path_finish(void)
 {
 	pile_give(&pile, PILE_PAGES);
 	return NULL;
 }
 
-static struct page *ask(gfp_t mask, unsigned int order)
+static struct page *test_slow_path_ask(gfp_t mask, unsigned int order)
 {
 	return alloc_pages_node(pile.node, mask, order);
 }
 
-static void give(struct page *page, unsigned int order)
+static void test_slow_path_give(struct page *page, unsigned int order)
 {
 	free_pages_node(pile.node, page, order, RETURN_ADDRESS());
 }
@@ -205,29 +211,29 @@ static void give(struct page *page, unsigned int order)
 
 CASE(slow_path, rungs_of_a_kernel_request_come_in_linuxs_order)
 {
-	begin(200);
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	test_slow_path_begin(200);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	/* 0, 1 2, 4, 6, 9 stops, 11: looks at HIGH, then kills; nobody. */
 	EXPECT(story_is("pwpwptrpo"));
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, a_fruitless_round_sleeps_and_begins_again_at_rung_4)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.gives_at = 2;
 	script.gives = 400;
 	script.reclaimed = 0;
 	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
 	EXPECT(story_is("pwpwptrswptrswp"));
-	EXPECT_EQUAL(stat(VMSTAT_reclaim_retry), 2);
-	return finish();
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_reclaim_retry), 2);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, a_round_that_reclaimed_passes_at_once_and_lets_others_run)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.reclaimed = 32;
 	script.gives_at = 3;
@@ -235,23 +241,23 @@ CASE(slow_path, a_round_that_reclaimed_passes_at_once_and_lets_others_run)
 	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
 	EXPECT(story_is("pwpwptrpywptrpywptrp"));
 	EXPECT_EQUAL(script.slept, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, rungs_of_a_block_come_in_linuxs_order)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 
-	machine_set_compact_hook(node, on_compact);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.compacted = COMPACT_FAILED;
 	script.reclaimed = 32;
 	/* 3: async; 7: light; 10: thorough; then nothing but a kill. */
-	EXPECT(ask(GFP_KERNEL, 2) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 2) == NULL);
 	EXPECT(story_is("pwpapwptrplpywptrpfppo"));
-	EXPECT_EQUAL(stat(VMSTAT_compact_retry), 1);
-	EXPECT_EQUAL(stat(VMSTAT_compact_stall), 3);
-	EXPECT_EQUAL(stat(VMSTAT_compact_fail), 3);
-	return finish();
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_retry), 1);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_stall), 3);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_fail), 3);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, who_cannot_wait_has_3_passes_2_wakes_and_no_other_rung)
@@ -261,76 +267,77 @@ CASE(slow_path, who_cannot_wait_has_3_passes_2_wakes_and_no_other_rung)
 		                       GFP_NOWAIT | __GFP_NORETRY };
 
 	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
-		begin(180);
-		EXPECT(ask(masks[i], 0) == NULL);
+		test_slow_path_begin(180);
+		EXPECT(test_slow_path_ask(masks[i], 0) == NULL);
 		EXPECT(story_is("pwpwp"));
 		EXPECT_EQUAL(script.slept + script.yielded, 0);
-		finish();
+		test_slow_path_finish();
 	}
 	return NULL;
 }
 
 CASE(slow_path, order_11_moves_no_counter)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 	struct vmstat before = node->stat;
 
-	EXPECT(ask(GFP_KERNEL, 11) == NULL);
-	EXPECT(ask(GFP_KERNEL | __GFP_NOFAIL, 11) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 11) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NOFAIL, 11) == NULL);
 	EXPECT(memcmp(&before, &node->stat, sizeof(before)) == 0);
 	EXPECT(story_is(""));
-	return finish();
+	return test_slow_path_finish();
 }
 
 /* ---- 1 to 5: wake-ups, rights, and who stops --------------------------------- */
 
 CASE(slow_path, kswapd_is_asked_for_at_entry_and_in_each_round)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(script.wakes, 1 + 17);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_wake_request), 1 + 17);
-	finish();
-	begin(200);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_kswapd_wake_request), 1 + 17);
+	test_slow_path_finish();
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
-	EXPECT(ask(GFP_KERNEL & ~__GFP_KSWAPD_RECLAIM, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL & ~__GFP_KSWAPD_RECLAIM, 0) ==
+	       NULL);
 	EXPECT_EQUAL(script.wakes, 0);
 	EXPECT_EQUAL(script.reclaims, 17);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, pf_memalloc_reclaims_nothing_and_marks_its_page)
 {
 	struct page *page;
 
-	begin(1);
+	test_slow_path_begin(1);
 	machine_set_memalloc(true);
-	page = ask(GFP_KERNEL, 0);
+	page = test_slow_path_ask(GFP_KERNEL, 0);
 	EXPECT(page != NULL && (page->flags & PAGE_PFMEMALLOC));
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	machine_set_memalloc(false);
 	EXPECT_EQUAL(script.reclaims, 0);
 	EXPECT_EQUAL(script.ooms, 0);
-	give(page, 0);
+	test_slow_path_give(page, 0);
 	pile_give(&pile, 1000);
-	page = ask(GFP_KERNEL, 0);
+	page = test_slow_path_ask(GFP_KERNEL, 0);
 	EXPECT(page != NULL && !(page->flags & PAGE_PFMEMALLOC));
-	give(page, 0);
-	return finish();
+	test_slow_path_give(page, 0);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, memalloc_gets_the_last_page_and_then_reclaims)
 {
 	struct page *page;
 
-	begin(1);
-	page = ask(GFP_KERNEL | __GFP_MEMALLOC, 0);
+	test_slow_path_begin(1);
+	page = test_slow_path_ask(GFP_KERNEL | __GFP_MEMALLOC, 0);
 	EXPECT(page != NULL && (page->flags & PAGE_PFMEMALLOC));
-	EXPECT(ask(GFP_KERNEL | __GFP_MEMALLOC, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_MEMALLOC, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims, 1);
-	give(page, 0);
-	return finish();
+	test_slow_path_give(page, 0);
+	return test_slow_path_finish();
 }
 
 /* ---- 6: reclaim ----------------------------------------------------------------- */
@@ -348,97 +355,98 @@ CASE(slow_path, reclaim_is_told_what_the_mask_allows)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
-		begin(200);
-		EXPECT(ask(row[i].mask | __GFP_NORETRY, 0) == NULL);
+		test_slow_path_begin(200);
+		EXPECT(test_slow_path_ask(row[i].mask | __GFP_NORETRY, 0) ==
+		       NULL);
 		EXPECT_EQUAL(script.reclaims, 1);
 		EXPECT_EQUAL(script.asked.may_io, row[i].io);
 		EXPECT_EQUAL(script.asked.may_fs, row[i].fs);
 		EXPECT_EQUAL(script.asked.gfp, row[i].mask | __GFP_NORETRY);
-		finish();
+		test_slow_path_finish();
 	}
 	return NULL;
 }
 
 CASE(slow_path, what_reclaim_allocates_never_reclaims_and_has_no_mark)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.nests = true;
-	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims, 1);
 	EXPECT(script.nested != NULL);
 	EXPECT(script.nested->flags & PAGE_PFMEMALLOC);
 	EXPECT_EQUAL(machine_main()->flags, 0);
-	give(script.nested, 0);
-	return finish();
+	test_slow_path_give(script.nested, 0);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, the_watchdog_knows_who_waits_and_since_when)
 {
-	begin(200);
-	EXPECT(ask(GFP_NOWAIT, 0) == NULL);
-	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	test_slow_path_begin(200);
+	EXPECT(test_slow_path_ask(GFP_NOWAIT, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
 	EXPECT(script.waited);
 	EXPECT_EQUAL(machine_main()->memory_wait, 0);
 	/* Who waits already goes on waiting. */
 	memory_wait_begin();
-	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
 	EXPECT(machine_main()->memory_wait != 0);
 	memory_wait_end();
-	return finish();
+	return test_slow_path_finish();
 }
 
 /* ---- 7, 10: compaction ------------------------------------------------------------- */
 
 CASE(slow_path, noio_order_2_never_compacts)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 
-	machine_set_compact_hook(node, on_compact);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.reclaimed = 32;
-	EXPECT(ask(GFP_NOIO, 2) == NULL);
+	EXPECT(test_slow_path_ask(GFP_NOIO, 2) == NULL);
 	EXPECT_EQUAL(script.compacts, 0);
-	EXPECT_EQUAL(stat(VMSTAT_compact_stall), 0);
-	return finish();
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_stall), 0);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, order_0_never_compacts)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 
-	machine_set_compact_hook(node, on_compact);
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(script.compacts, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, movable_blocks_up_to_order_3_reclaim_first)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 
-	machine_set_compact_hook(node, on_compact);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.compacted = COMPACT_FAILED;
-	EXPECT(ask(GFP_KERNEL | __GFP_MOVABLE, 2) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_MOVABLE, 2) == NULL);
 	EXPECT(story_is("pwpwptrlppo"));
-	finish();
-	node = begin(200);
-	machine_set_compact_hook(node, on_compact);
+	test_slow_path_finish();
+	node = test_slow_path_begin(200);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.compacted = COMPACT_FAILED;
-	EXPECT(ask(GFP_KERNEL | __GFP_MOVABLE, 4) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_MOVABLE, 4) == NULL);
 	EXPECT(story_is("pwpapwptrlp"));
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, memalloc_does_not_compact_before_its_right_is_used)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 	struct page *page;
 
-	machine_set_compact_hook(node, on_compact);
-	page = ask(GFP_KERNEL | __GFP_MEMALLOC, 2);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
+	page = test_slow_path_ask(GFP_KERNEL | __GFP_MEMALLOC, 2);
 	EXPECT(page != NULL);
 	EXPECT_EQUAL(script.compacts, 0);
-	give(page, 2);
-	return finish();
+	test_slow_path_give(page, 2);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, costly_noretry_ends_where_compaction_is_not_tried)
@@ -456,16 +464,17 @@ CASE(slow_path, costly_noretry_ends_where_compaction_is_not_tried)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
-		struct node *node = begin(200);
+		struct node *node = test_slow_path_begin(200);
 
-		machine_set_compact_hook(node, on_compact);
+		machine_set_compact_hook(node, test_slow_path_on_compact);
 		script.compacted = row[i].compacted;
-		EXPECT(ask(GFP_KERNEL | __GFP_NORETRY | row[i].more, 4) ==
-		       NULL);
+		EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY |
+		                                  row[i].more,
+		                          4) == NULL);
 		if (!story_is(row[i].story))
 			return test_failure("row %d: %s, expected %s", (int)i,
 			                    script.story, row[i].story);
-		finish();
+		test_slow_path_finish();
 	}
 	return NULL;
 }
@@ -473,15 +482,15 @@ CASE(slow_path, costly_noretry_ends_where_compaction_is_not_tried)
 /* How often did compaction succeed, and another thread take the block? */
 static unsigned long lost_races(gfp_t mask, unsigned int order)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 
-	machine_set_compact_hook(node, on_compact);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.compacted = COMPACT_SUCCESS;
 	script.reclaimed = 32;
-	if (ask(mask, order) != NULL)
+	if (test_slow_path_ask(mask, order) != NULL)
 		return 0;
-	finish();
-	return stat(VMSTAT_compact_retry);
+	test_slow_path_finish();
+	return test_slow_path_stat(VMSTAT_compact_retry);
 }
 
 CASE(slow_path, a_block_lost_to_another_is_tried_for_16_times_a_costly_one_4)
@@ -498,15 +507,16 @@ CASE(slow_path, compaction_is_not_retried_for_a_thread_that_was_killed)
 {
 	struct page *page;
 
-	machine_set_compact_hook(begin(200), on_compact);
+	machine_set_compact_hook(test_slow_path_begin(200),
+	                         test_slow_path_on_compact);
 	script.compacted = COMPACT_SUCCESS;
 	script.reclaimed = 32;
 	thread_set_flags(machine_main(), THREAD_KILLED);
-	page = ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2);
+	page = test_slow_path_ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2);
 	thread_clear_flags(machine_main(), THREAD_KILLED);
 	EXPECT(page == NULL);
-	EXPECT_EQUAL(stat(VMSTAT_compact_retry), 0);
-	return finish();
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_retry), 0);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, skipped_compaction_is_retried_while_reclaim_could_make_room)
@@ -514,22 +524,23 @@ CASE(slow_path, skipped_compaction_is_retried_while_reclaim_could_make_room)
 	struct node *node = begin_scattered(200);
 
 	/* Order 2 needs more than 480 + 8: 200 + 576 / 2 is not enough. */
-	machine_set_compact_hook(node, on_compact);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.reclaimed = 32;
 	script.reclaimable = 576;
-	EXPECT(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2) == NULL);
-	EXPECT_EQUAL(stat(VMSTAT_compact_retry), 0);
-	finish();
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2) == NULL);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_retry), 0);
+	test_slow_path_finish();
 	node = begin_scattered(200);
-	machine_set_compact_hook(node, on_compact);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.reclaimed = 32;
 	script.reclaimable = 578;
 	script.gives_at = 5;
 	script.gives = 1000;
-	give(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2), 2);
-	EXPECT_EQUAL(stat(VMSTAT_compact_retry), 4);
-	EXPECT_EQUAL(stat(VMSTAT_compact_stall), 0);
-	return finish();
+	test_slow_path_give(
+		test_slow_path_ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 2), 2);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_retry), 4);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_stall), 0);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, skipped_compaction_of_a_costly_block_wants_room_above_low)
@@ -540,18 +551,19 @@ CASE(slow_path, skipped_compaction_of_a_costly_block_wants_room_above_low)
 	for (unsigned long more = 0; more <= 4; more += 4) {
 		/* More than 600 + 32: 200 + 1728 / 4 is not enough. */
 		node = begin_scattered(200);
-		machine_set_compact_hook(node, on_compact);
+		machine_set_compact_hook(node, test_slow_path_on_compact);
 		script.reclaimed = 32;
 		script.reclaimable = 1728 + more;
 		script.gives_at = 7;
 		script.gives = 30000;
-		page = ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4);
+		page = test_slow_path_ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4);
 		EXPECT_EQUAL(page != NULL, more > 0);
-		EXPECT_EQUAL(stat(VMSTAT_compact_retry), more > 0 ? 6 : 0);
+		EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_retry),
+		             more > 0 ? 6 : 0);
 		EXPECT_EQUAL(script.reclaims, more > 0 ? 7 : 1);
 		if (page != NULL)
-			give(page, 4);
-		finish();
+			test_slow_path_give(page, 4);
+		test_slow_path_finish();
 	}
 	return NULL;
 }
@@ -560,71 +572,71 @@ CASE(slow_path, a_zone_without_a_block_is_not_retried_for_its_pages)
 {
 	begin_scattered(200);
 	script.reclaimable = 1000;
-	EXPECT(ask(GFP_KERNEL, 1) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 1) == NULL);
 	EXPECT_EQUAL(script.reclaims, 1);
-	return finish();
+	return test_slow_path_finish();
 }
 
 /* ---- 8, 9: how often? ---------------------------------------------------------------- */
 
 CASE(slow_path, noretry_reclaims_once_and_kills_nobody)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
-	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims, 1);
 	EXPECT_EQUAL(script.ooms, 0);
 	EXPECT_EQUAL(script.slept, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, costly_orders_fail_after_one_round)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.reclaimed = 32;
-	EXPECT(ask(GFP_KERNEL, 4) == NULL);
-	EXPECT(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 4) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4) == NULL);
 	EXPECT_EQUAL(script.reclaims, 2);
 	EXPECT_EQUAL(script.ooms, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, costly_retry_mayfail_goes_on_where_there_is_compaction)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 
 	/* A block of order 4 is there, and too few pages beside it. */
-	machine_set_compact_hook(node, on_compact);
+	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.compacted = COMPACT_FAILED;
 	script.reclaimable = 1000;
 	script.reclaimed = 32;
-	EXPECT(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4) == NULL);
 	/* Progress does not count for costly orders. */
 	EXPECT_EQUAL(script.reclaims, 17);
 	EXPECT_EQUAL(script.ooms, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, pages_that_look_reclaimable_and_never_come_17_reclaims_1_oom)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims, 17);
 	EXPECT_EQUAL(script.ooms, 1);
 	EXPECT_EQUAL(script.slept, 16);
-	EXPECT_EQUAL(stat(VMSTAT_reclaim_retry), 16);
-	return finish();
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_reclaim_retry), 16);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, free_200_and_nothing_reclaimable_1_reclaim_1_oom)
 {
-	begin(200);
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	test_slow_path_begin(200);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims, 1);
 	EXPECT_EQUAL(script.ooms, 1);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, retry_wants_free_and_reclaimable_above_min_less_the_right)
@@ -640,14 +652,14 @@ CASE(slow_path, retry_wants_free_and_reclaimable_above_min_less_the_right)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
-		begin(200);
+		test_slow_path_begin(200);
 		script.reclaimable = row[i].reclaimable;
-		EXPECT(ask(row[i].mask, 0) == NULL);
+		EXPECT(test_slow_path_ask(row[i].mask, 0) == NULL);
 		if (script.reclaims != row[i].reclaims)
 			return test_failure(
 				"row %d: %lu reclaims, expected %lu", (int)i,
 				script.reclaims, row[i].reclaims);
-		finish();
+		test_slow_path_finish();
 	}
 	return NULL;
 }
@@ -662,22 +674,22 @@ CASE(slow_path, a_zone_with_nothing_reclaimable_counts_its_free_pages_twice)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
-		begin(row[i].free);
+		test_slow_path_begin(row[i].free);
 		script.reclaimable = row[i].reclaimable;
-		EXPECT(ask(GFP_KERNEL, 0) == NULL);
+		EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 		if (script.reclaims != row[i].reclaims)
 			return test_failure(
 				"row %d: %lu reclaims, expected %lu", (int)i,
 				script.reclaims, row[i].reclaims);
 		EXPECT_EQUAL(script.ooms, 1);
-		finish();
+		test_slow_path_finish();
 	}
 	return NULL;
 }
 
 CASE(slow_path, progress_starts_the_count_of_fruitless_rounds_anew)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.reclaimed = 1;
 	script.gives_at = 90;
@@ -686,18 +698,18 @@ CASE(slow_path, progress_starts_the_count_of_fruitless_rounds_anew)
 	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
 	EXPECT_EQUAL(script.reclaims, 90);
 	EXPECT_EQUAL(script.ooms, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, retry_mayfail_tries_17_times_and_kills_nobody)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.kills = true;
-	EXPECT(ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_RETRY_MAYFAIL, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims, 17);
 	EXPECT_EQUAL(script.ooms, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 /* ---- 11, 12: the OOM killer --------------------------------------------------------------- */
@@ -719,58 +731,58 @@ CASE(slow_path, nobody_is_killed_for_large_or_low_or_local_requests)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
-		begin(0);
+		test_slow_path_begin(0);
 		script.kills = true;
-		EXPECT(ask(row[i].mask, row[i].order) == NULL);
+		EXPECT(test_slow_path_ask(row[i].mask, row[i].order) == NULL);
 		if (script.ooms != 0)
 			return test_failure("row %d kills", (int)i);
-		finish();
+		test_slow_path_finish();
 	}
 	return NULL;
 }
 
 CASE(slow_path, a_kill_begins_a_new_round_with_a_new_count)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.kills = true;
 	script.kill_gives = 281;
 	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
 	EXPECT_EQUAL(script.reclaims, 17);
 	EXPECT_EQUAL(script.ooms, 1);
-	EXPECT_EQUAL(stat(VMSTAT_oom_retry), 1);
-	finish();
-	begin(200);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_oom_retry), 1);
+	test_slow_path_finish();
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.kills = true;
 	script.gives_at = 40;
 	script.gives = 281;
 	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
 	EXPECT_EQUAL(script.ooms, 2);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, before_a_kill_it_looks_at_high_once_more)
 {
-	begin(200);
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.gives_at = 17;
 	script.gives = 721 - 200;
 	EXPECT(pile_drain(&pile, GFP_KERNEL, 1) == 1);
 	EXPECT_EQUAL(script.ooms, 0);
-	finish();
-	begin(200);
+	test_slow_path_finish();
+	test_slow_path_begin(200);
 	script.reclaimable = 1000;
 	script.gives_at = 17;
 	script.gives = 720 - 200;
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(script.ooms, 1);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, while_another_kills_it_sleeps_a_tick_and_tries_again)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 
 	node->oom_busy = true;
 	script.sleep_gives_at = 3;
@@ -779,23 +791,23 @@ CASE(slow_path, while_another_kills_it_sleeps_a_tick_and_tries_again)
 	EXPECT(story_is("pwpwptrswptrswptrswp"));
 	EXPECT_EQUAL(script.ooms, 0);
 	EXPECT(node->oom_busy);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, one_request_at_a_time_is_on_the_rung_of_the_killer)
 {
-	struct node *node = begin(200);
+	struct node *node = test_slow_path_begin(200);
 
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT(!node->oom_busy);
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(script.ooms, 2);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, a_victim_may_take_half_of_min_and_then_gets_null)
 {
-	begin(242);
+	test_slow_path_begin(242);
 	script.kills = true;
 	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, PILE_PAGES), 2);
@@ -803,12 +815,12 @@ CASE(slow_path, a_victim_may_take_half_of_min_and_then_gets_null)
 	/* It does not wait for others, either. */
 	EXPECT_EQUAL(script.ooms, 1);
 	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, a_victim_right_replaces_that_of_atomic_and_not_that_of_memalloc)
 {
-	begin(242);
+	test_slow_path_begin(242);
 	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
 	/* The pass before it is at 180. */
 	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC, PILE_PAGES), 62);
@@ -816,45 +828,47 @@ CASE(slow_path, a_victim_right_replaces_that_of_atomic_and_not_that_of_memalloc)
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT | __GFP_MEMALLOC, PILE_PAGES),
 	             180);
 	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, a_victim_with_memalloc_has_not_used_its_right_and_goes_on)
 {
-	begin(0);
+	test_slow_path_begin(0);
 	script.kills = true;
 	script.sleep_gives_at = 3;
 	script.sleep_gives = 1;
 	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_MEMALLOC, 1), 1);
 	EXPECT_EQUAL(script.ooms, 3);
-	EXPECT(ask(GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOMEMALLOC, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_MEMALLOC |
+	                                  __GFP_NOMEMALLOC,
+	                          0) == NULL);
 	EXPECT_EQUAL(script.ooms, 4);
 	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, nomemalloc_keeps_a_victim_from_the_reserve)
 {
-	begin(242);
+	test_slow_path_begin(242);
 	script.kills = true;
 	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
-	EXPECT(ask(GFP_KERNEL | __GFP_NOMEMALLOC, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NOMEMALLOC, 0) == NULL);
 	EXPECT_EQUAL(script.ooms, 1);
 	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, an_interrupt_on_top_of_a_victim_is_none)
 {
-	begin(242);
+	test_slow_path_begin(242);
 	thread_set_flags(machine_main(), THREAD_OOM_VICTIM);
 	machine_enter_irq(NULL);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, PILE_PAGES), 0);
 	machine_leave_irq();
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, PILE_PAGES), 2);
 	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
-	return finish();
+	return test_slow_path_finish();
 }
 
 static bool victim_of_its_own(struct node *node __unused,
@@ -867,48 +881,48 @@ static bool victim_of_its_own(struct node *node __unused,
 
 CASE(slow_path, who_is_chosen_while_it_waits_has_one_round_as_a_victim)
 {
-	struct node *node = begin(242);
+	struct node *node = test_slow_path_begin(242);
 
 	machine_set_oom_hook(node, victim_of_its_own);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
 	EXPECT_EQUAL(script.ooms, 1);
 	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
-	finish();
-	node = begin(240);
+	test_slow_path_finish();
+	node = test_slow_path_begin(240);
 	machine_set_oom_hook(node, victim_of_its_own);
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(script.ooms, 2);
 	thread_clear_flags(machine_main(), THREAD_OOM_VICTIM);
-	return finish();
+	return test_slow_path_finish();
 }
 
 /* ---- 13: NOFAIL ------------------------------------------------------------------------------ */
 
 CASE(slow_path, nofail_takes_half_of_min_and_then_waits)
 {
-	begin(241);
+	test_slow_path_begin(241);
 	script.reclaimable = 1;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
 	EXPECT(story_is("pwpwptrpop"));
-	finish();
-	begin(240);
+	test_slow_path_finish();
+	test_slow_path_begin(240);
 	script.reclaimable = 1;
 	script.sleep_gives_at = 2;
 	script.sleep_gives = 1;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
 	EXPECT(story_is("pwpwptrpopswptrpopswptrpop"));
-	EXPECT_EQUAL(stat(VMSTAT_nofail_retry), 2);
-	return finish();
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_nofail_retry), 2);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, nofail_takes_the_last_page_if_the_killer_says_yes)
 {
-	begin(1);
+	test_slow_path_begin(1);
 	script.kills = true;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOFAIL, 1), 1);
 	EXPECT(story_is("pwpwptrpop"));
 	EXPECT(pile.page[pile.count - 1]->flags & PAGE_PFMEMALLOC);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, nofail_beats_noretry_and_retry_mayfail)
@@ -916,14 +930,14 @@ CASE(slow_path, nofail_beats_noretry_and_retry_mayfail)
 	static const gfp_t more[] = { __GFP_NORETRY, __GFP_RETRY_MAYFAIL };
 
 	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
-		begin(100);
+		test_slow_path_begin(100);
 		script.sleep_gives_at = 5;
 		script.sleep_gives = 400;
 		EXPECT_EQUAL(pile_drain(&pile,
 		                        GFP_KERNEL | __GFP_NOFAIL | more[i], 1),
 		             1);
 		EXPECT_EQUAL(script.ooms, 0);
-		finish();
+		test_slow_path_finish();
 	}
 	return NULL;
 }
@@ -932,7 +946,7 @@ CASE(slow_path, nofail_inside_reclaim_only_waits)
 {
 	uint64_t mark;
 
-	begin(0);
+	test_slow_path_begin(0);
 	mark = log_mark();
 	script.sleep_gives_at = 4;
 	script.sleep_gives = 1;
@@ -942,55 +956,61 @@ CASE(slow_path, nofail_inside_reclaim_only_waits)
 	EXPECT_EQUAL(script.reclaims, 0);
 	EXPECT_EQUAL(script.slept, 4);
 	EXPECT_EQUAL(log_count_since(mark, "inside reclaim"), 1);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, nofail_without_direct_reclaim_warns_once_and_may_get_null)
 {
 	uint64_t mark;
 
-	begin(180);
+	test_slow_path_begin(180);
 	mark = log_mark();
-	EXPECT(ask(GFP_ATOMIC | __GFP_NOFAIL, 0) == NULL);
-	EXPECT(ask(GFP_ATOMIC | __GFP_NOFAIL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_ATOMIC | __GFP_NOFAIL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_ATOMIC | __GFP_NOFAIL, 0) == NULL);
 	EXPECT_EQUAL(log_count_since(mark, "without __GFP_DIRECT_RECLAIM"), 1);
 	EXPECT_EQUAL(script.slept + script.yielded, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, nofail_of_order_2_warns_order_1_does_not)
 {
 	uint64_t mark;
 
-	begin(600);
+	test_slow_path_begin(600);
 	mark = log_mark();
-	give(ask(GFP_KERNEL | __GFP_NOFAIL, 1), 1);
+	test_slow_path_give(test_slow_path_ask(GFP_KERNEL | __GFP_NOFAIL, 1),
+	                    1);
 	EXPECT_EQUAL(log_count_since(mark, "__GFP_NOFAIL"), 0);
-	give(ask(GFP_KERNEL | __GFP_NOFAIL, 2), 2);
-	give(ask(GFP_KERNEL | __GFP_NOFAIL, 2), 2);
+	test_slow_path_give(test_slow_path_ask(GFP_KERNEL | __GFP_NOFAIL, 2),
+	                    2);
+	test_slow_path_give(test_slow_path_ask(GFP_KERNEL | __GFP_NOFAIL, 2),
+	                    2);
 	EXPECT_EQUAL(log_count_since(mark, "large block"), 1);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, nofail_warns_of_nothing_while_there_is_plenty)
 {
 	uint64_t mark;
 
-	begin(61440);
+	test_slow_path_begin(61440);
 	mark = log_mark();
-	give(ask(GFP_KERNEL | __GFP_NOFAIL, 2), 2);
-	give(ask(GFP_ATOMIC | __GFP_NOFAIL, 0), 0);
+	test_slow_path_give(test_slow_path_ask(GFP_KERNEL | __GFP_NOFAIL, 2),
+	                    2);
+	test_slow_path_give(test_slow_path_ask(GFP_ATOMIC | __GFP_NOFAIL, 0),
+	                    0);
 	machine_set_memalloc(true);
-	give(ask(GFP_KERNEL | __GFP_NOFAIL, 0), 0);
+	test_slow_path_give(test_slow_path_ask(GFP_KERNEL | __GFP_NOFAIL, 0),
+	                    0);
 	machine_set_memalloc(false);
 	EXPECT_EQUAL(log_count_since(mark, "__GFP_NOFAIL"), 0);
 	EXPECT_EQUAL(script.wakes, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 static void wait_for_nobody(void *unused __unused)
 {
-	struct page *page = ask(GFP_KERNEL | __GFP_NOFAIL, 0);
+	struct page *page = test_slow_path_ask(GFP_KERNEL | __GFP_NOFAIL, 0);
 
 	panic("page %p", (void *)page);
 }
@@ -999,7 +1019,7 @@ CASE(slow_path, nofail_with_nobody_left_to_free_waits_for_ever)
 {
 	char text[200];
 
-	begin(0);
+	test_slow_path_begin(0);
 	EXPECT_EQUAL(machine_try(wait_for_nobody, NULL, text, sizeof(text)),
 	             MACHINE_PANICKED);
 	EXPECT(strncmp(text, "everybody sleeps", 16) == 0);
@@ -1011,14 +1031,14 @@ CASE(slow_path, nofail_with_nobody_left_to_free_waits_for_ever)
 
 CASE(slow_path, where_nothing_can_be_reclaimed_a_request_fails_at_once)
 {
-	struct node *node = begin(480);
+	struct node *node = test_slow_path_begin(480);
 
 	node->recovery = (struct recovery_ops){ 0 };
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
-	EXPECT(ask(GFP_NOFS, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_NOFS, 0) == NULL);
 	EXPECT_EQUAL(script.slept + script.yielded, 0);
-	EXPECT_EQUAL(stat(VMSTAT_alloc_would_wait), 2);
-	return finish();
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_alloc_would_wait), 2);
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, a_request_that_no_zone_can_serve_fails_at_once)
@@ -1028,42 +1048,43 @@ CASE(slow_path, a_request_that_no_zone_can_serve_fails_at_once)
 		                      GFP_ATOMIC | __GFP_NOFAIL };
 	uint64_t mark;
 
-	begin(61440);
+	test_slow_path_begin(61440);
 	script.kills = true;
 	script.reclaimed = 1;
 	script.reclaimable = 100;
 	mark = log_mark();
 	for (size_t i = 0; i < ARRAY_SIZE(mask); i++)
-		EXPECT(ask(mask[i] | __GFP_DMA, i % 3) == NULL);
+		EXPECT(test_slow_path_ask(mask[i] | __GFP_DMA, i % 3) == NULL);
 	EXPECT(story_is("pppp"));
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_wake_request), 0);
-	EXPECT_EQUAL(stat(VMSTAT_alloc_would_wait), 0);
-	EXPECT_EQUAL(stat(VMSTAT_alloc_fail), ARRAY_SIZE(mask));
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_kswapd_wake_request), 0);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_alloc_would_wait), 0);
+	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_alloc_fail), ARRAY_SIZE(mask));
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, a_zone_without_a_page_left_is_one_that_can_serve)
 {
-	begin(600);
-	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY | __GFP_DMA32, 10) == NULL);
+	test_slow_path_begin(600);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY | __GFP_DMA32,
+	                          10) == NULL);
 	EXPECT(script.wakes > 0);
 	EXPECT(script.reclaims > 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, nowarn_is_silent_and_others_dump_once_in_ten_seconds)
 {
 	uint64_t mark;
 
-	begin(200);
+	test_slow_path_begin(200);
 	mark = log_mark();
-	EXPECT(ask(GFP_KERNEL | __GFP_NOWARN, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NOWARN, 0) == NULL);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 0);
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
-	EXPECT(ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 1);
-	return finish();
+	return test_slow_path_finish();
 }
 
 #define ZEROES                                                                 \
@@ -1104,12 +1125,13 @@ CASE(slow_path, the_dump_has_linuxs_lines_and_the_numbers_of_the_zone)
 
 	node->zone[ZONE].lowmem_reserve[ZONE_NORMAL] = 7;
 	node->reclaim.kswapd_failures = MAX_RECLAIM_RETRIES;
-	EXPECT(ask(GFP_NOFS | __GFP_ZERO | __GFP_NORETRY, 2) == NULL);
+	EXPECT(test_slow_path_ask(GFP_NOFS | __GFP_ZERO | __GFP_NORETRY, 2) ==
+	       NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		if (log_count_since(mark, lines[i]) != 1)
 			return test_failure("no line \"%s\"", lines[i]);
 	}
-	return finish();
+	return test_slow_path_finish();
 }
 
 /* ---- WRITE, scopes ------------------------------------------------------------------------------------ */
@@ -1123,7 +1145,7 @@ static bool too_dirty(struct node *node __unused)
 
 CASE(slow_path, write_has_no_fast_pass_on_a_node_that_is_too_dirty)
 {
-	struct node *node = begin(61440);
+	struct node *node = test_slow_path_begin(61440);
 
 	node->recovery.too_dirty = too_dirty;
 	dirty = true;
@@ -1134,16 +1156,16 @@ CASE(slow_path, write_has_no_fast_pass_on_a_node_that_is_too_dirty)
 	dirty = false;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_WRITE, 1), 1);
 	EXPECT_EQUAL(script.wakes, 1);
-	return finish();
+	return test_slow_path_finish();
 }
 
 /* What mask does a GFP_KERNEL request have here? */
 static gfp_t kernel_means(void)
 {
-	struct page *page = ask(GFP_KERNEL, 0);
+	struct page *page = test_slow_path_ask(GFP_KERNEL, 0);
 	gfp_t mask = page->gfp;
 
-	give(page, 0);
+	test_slow_path_give(page, 0);
 	return mask;
 }
 
@@ -1151,7 +1173,7 @@ CASE(slow_path, scopes_nest_and_noio_is_the_stronger_one)
 {
 	unsigned int noio, nofs, inner, noreclaim;
 
-	begin(61440);
+	test_slow_path_begin(61440);
 	nofs = memalloc_nofs_save();
 	EXPECT_EQUAL(kernel_means(), 0xc40);
 	noio = memalloc_noio_save();
@@ -1177,7 +1199,7 @@ CASE(slow_path, scopes_nest_and_noio_is_the_stronger_one)
 	memalloc_noreclaim_restore(inner);
 	memalloc_noreclaim_restore(noreclaim);
 	EXPECT_EQUAL(machine_main()->flags, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, reclaim_sees_the_scope_and_an_interrupt_does_not)
@@ -1185,24 +1207,24 @@ CASE(slow_path, reclaim_sees_the_scope_and_an_interrupt_does_not)
 	unsigned int scope;
 	struct page *page;
 
-	begin(200);
+	test_slow_path_begin(200);
 	scope = memalloc_noio_save();
-	EXPECT(ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
 	EXPECT(!script.asked.may_io && !script.asked.may_fs);
 	machine_enter_irq(NULL);
-	page = ask(GFP_ATOMIC | __GFP_IO, 0);
+	page = test_slow_path_ask(GFP_ATOMIC | __GFP_IO, 0);
 	EXPECT(page != NULL && page->gfp == (GFP_ATOMIC | __GFP_IO));
 	machine_leave_irq();
 	memalloc_noio_restore(scope);
-	give(page, 0);
-	return finish();
+	test_slow_path_give(page, 0);
+	return test_slow_path_finish();
 }
 
 /* ---- Exclusive pages ------------------------------------------------------------------------------------- */
 
 static struct node *begin_exclusive(unsigned long free, unsigned long tables)
 {
-	struct node *node = begin(61440);
+	struct node *node = test_slow_path_begin(61440);
 
 	machine_start_exclusive(node, tables);
 	pile_leave(&pile, free);
@@ -1218,11 +1240,11 @@ CASE(slow_path, exclusive_without_atomic_refills_the_pool_and_waits)
 	script.reclaimable = 1000;
 	script.gives_at = 3;
 	script.gives = 281;
-	page = ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
+	page = test_slow_path_ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
 	EXPECT(page != NULL && page->state == PAGE_OWNED);
 	EXPECT(story_is("wpwptrswptrswptrswp"));
 	EXPECT_EQUAL(exclusive_release(exclusive_address(page)), 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, exclusive_kills_for_its_frame_like_others)
@@ -1232,11 +1254,11 @@ CASE(slow_path, exclusive_kills_for_its_frame_like_others)
 	begin_exclusive(200, 4);
 	script.kills = true;
 	script.kill_gives = 400;
-	page = ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
+	page = test_slow_path_ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
 	EXPECT(page != NULL);
 	EXPECT_EQUAL(script.ooms, 1);
 	EXPECT_EQUAL(exclusive_release(exclusive_address(page)), 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 CASE(slow_path, exclusive_waits_for_no_memory_where_memory_is_not_missing)
@@ -1244,9 +1266,9 @@ CASE(slow_path, exclusive_waits_for_no_memory_where_memory_is_not_missing)
 	begin_exclusive(61000, 0);
 	script.kills = true;
 	script.reclaimable = 1000;
-	EXPECT(ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0) == NULL);
+	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0) == NULL);
 	EXPECT_EQUAL(script.reclaims + script.ooms, 0);
-	return finish();
+	return test_slow_path_finish();
 }
 
 static bool refiller_is_done(struct wait_queue *queue __unused)
@@ -1263,10 +1285,10 @@ CASE(slow_path, exclusive_waits_for_another_that_refills)
 
 	node->pool.busy = true;
 	machine_set_wait_hook(refiller_is_done);
-	page = ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
+	page = test_slow_path_ask(GFP_KERNEL | __GFP_EXCLUSIVE, 0);
 	EXPECT(page != NULL);
 	EXPECT_EQUAL(script.rests, 1);
 	EXPECT_EQUAL(script.reclaims, 0);
 	EXPECT_EQUAL(exclusive_release(exclusive_address(page)), 0);
-	return finish();
+	return test_slow_path_finish();
 }

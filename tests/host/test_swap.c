@@ -19,12 +19,12 @@ SUITE(swap);
 
 static uint8_t header_page[PAGE_SIZE];
 
-static void put32(unsigned int at, uint32_t value)
+static void test_swap_put32(unsigned int at, uint32_t value)
 {
 	memcpy(header_page + at, &value, sizeof(value));
 }
 
-static bool says(const char *answer, const char *expected)
+static bool test_swap_says(const char *answer, const char *expected)
 {
 	return answer != NULL && strstr(answer, expected) != NULL;
 }
@@ -66,30 +66,41 @@ CASE(swap, hostile_headers_are_refused_with_a_reason)
 	ram_swap_header(header_page, 9, bad, 2);
 	EXPECT(swap_read_header(header_page, 10, &header) == NULL);
 	EXPECT_EQUAL(swap_header_badpage(&header, 1), 9);
-	EXPECT(says(swap_read_header(header_page, 9, &header), "shorter"));
-	put32(1028, UINT32_MAX);
-	EXPECT(says(swap_read_header(header_page, 10, &header), "shorter"));
-	put32(1028, 0);
-	EXPECT(says(swap_read_header(header_page, 10, &header), "empty"));
+	EXPECT(test_swap_says(swap_read_header(header_page, 9, &header),
+	                      "shorter"));
+	test_swap_put32(1028, UINT32_MAX);
+	EXPECT(test_swap_says(swap_read_header(header_page, 10, &header),
+	                      "shorter"));
+	test_swap_put32(1028, 0);
+	EXPECT(test_swap_says(swap_read_header(header_page, 10, &header),
+	                      "empty"));
 	ram_swap_header(header_page, 9, bad, 2);
-	put32(1032, SWAP_MAX_BADPAGES + 1);
-	EXPECT(says(swap_read_header(header_page, 10, &header), "too many"));
-	put32(1032, UINT32_MAX);
-	EXPECT(says(swap_read_header(header_page, 10, &header), "too many"));
+	test_swap_put32(1032, SWAP_MAX_BADPAGES + 1);
+	EXPECT(test_swap_says(swap_read_header(header_page, 10, &header),
+	                      "too many"));
+	test_swap_put32(1032, UINT32_MAX);
+	EXPECT(test_swap_says(swap_read_header(header_page, 10, &header),
+	                      "too many"));
 	ram_swap_header(header_page, 9, bad, 2);
-	put32(1540, 10);
-	EXPECT(says(swap_read_header(header_page, 99, &header), "outside"));
-	put32(1540, 0);
-	EXPECT(says(swap_read_header(header_page, 99, &header), "outside"));
+	test_swap_put32(1540, 10);
+	EXPECT(test_swap_says(swap_read_header(header_page, 99, &header),
+	                      "outside"));
+	test_swap_put32(1540, 0);
+	EXPECT(test_swap_says(swap_read_header(header_page, 99, &header),
+	                      "outside"));
 	ram_swap_header(header_page, 9, bad, 2);
-	put32(1024, 1U << 24);
-	EXPECT(says(swap_read_header(header_page, 10, &header), "byte order"));
-	put32(1024, 2);
-	EXPECT(says(swap_read_header(header_page, 10, &header), "version"));
+	test_swap_put32(1024, 1U << 24);
+	EXPECT(test_swap_says(swap_read_header(header_page, 10, &header),
+	                      "byte order"));
+	test_swap_put32(1024, 2);
+	EXPECT(test_swap_says(swap_read_header(header_page, 10, &header),
+	                      "version"));
 	memcpy(header_page + 4086, "SWAP-SPACE", 10);
-	EXPECT(says(swap_read_header(header_page, 10, &header), "version 0"));
+	EXPECT(test_swap_says(swap_read_header(header_page, 10, &header),
+	                      "version 0"));
 	header_page[4095] = 0;
-	EXPECT(says(swap_read_header(header_page, 10, &header), "no swap"));
+	EXPECT(test_swap_says(swap_read_header(header_page, 10, &header),
+	                      "no swap"));
 	return NULL;
 }
 
@@ -129,7 +140,7 @@ static struct node *node;
 static struct page *page;
 static struct swap_device devices[MAX_SWAPFILES + 1];
 
-static void start(void)
+static void test_swap_start(void)
 {
 	machine_start(1024);
 	node = machine_one_zone(ZONE_NORMAL, 1024);
@@ -170,7 +181,7 @@ static bool remove_area(int type)
 }
 
 /* A slot with one reference, and nothing in the cache. */
-static swp_entry_t take_slot(void)
+static swp_entry_t test_swap_take_slot(void)
 {
 	swp_entry_t entry = swap_slot_alloc(page);
 
@@ -179,7 +190,7 @@ static swp_entry_t take_slot(void)
 	return entry;
 }
 
-static const char *finish(void)
+static const char *test_swap_finish(void)
 {
 	static char sentence[160];
 	const char *broken = swap_check(sentence, sizeof(sentence));
@@ -206,7 +217,7 @@ CASE(swap, slots_are_those_of_a_naive_model)
 	unsigned long last = 0;
 	char sentence[160];
 
-	start();
+	test_swap_start();
 	memset(model, 0, sizeof(model));
 	EXPECT_EQUAL(add_area(0, MODEL_SLOTS, 5, bad, 6), 0);
 	EXPECT_EQUAL(get_nr_swap_pages(), MODEL_SLOTS - 6);
@@ -216,7 +227,7 @@ CASE(swap, slots_are_those_of_a_naive_model)
 		unsigned int phase = round / 10000 % 2;
 
 		if (random_below(&dice, 4) >= 1 + 2 * phase) {
-			entry = take_slot();
+			entry = test_swap_take_slot();
 			slot = swp_offset(entry);
 			EXPECT((entry.value == 0) ==
 			       (in_use == MODEL_SLOTS - 6));
@@ -253,44 +264,44 @@ CASE(swap, slots_are_those_of_a_naive_model)
 			swap_free(swp_entry(0, slot));
 	}
 	EXPECT_EQUAL(get_nr_swap_pages(), MODEL_SLOTS - 6);
-	return finish();
+	return test_swap_finish();
 }
 
 CASE(swap, an_empty_cluster_is_preferred_to_one_with_gaps)
 {
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(add_area(0, 3UL * SWAP_CLUSTER, 0, NULL, 0), 0);
 	for (unsigned int i = 1; i < SWAP_CLUSTER + 2; i++)
-		EXPECT_EQUAL(swp_offset(take_slot()), i);
+		EXPECT_EQUAL(swp_offset(test_swap_take_slot()), i);
 	swap_free(swp_entry(0, 3));
 	swap_free(swp_entry(0, 4));
 	for (unsigned int i = SWAP_CLUSTER + 2; i < 3 * SWAP_CLUSTER; i++)
-		EXPECT_EQUAL(swp_offset(take_slot()), i);
-	EXPECT_EQUAL(swp_offset(take_slot()), 3);
-	EXPECT_EQUAL(swp_offset(take_slot()), 4);
-	EXPECT_EQUAL(take_slot().value, 0);
+		EXPECT_EQUAL(swp_offset(test_swap_take_slot()), i);
+	EXPECT_EQUAL(swp_offset(test_swap_take_slot()), 3);
+	EXPECT_EQUAL(swp_offset(test_swap_take_slot()), 4);
+	EXPECT_EQUAL(test_swap_take_slot().value, 0);
 	for (unsigned int i = 1; i < 3 * SWAP_CLUSTER; i++)
 		swap_free(swp_entry(0, i));
-	return finish();
+	return test_swap_finish();
 }
 
 /* The next cluster has gaps; the one after it is empty. */
 CASE(swap, an_empty_cluster_is_preferred_although_one_with_gaps_comes_first)
 {
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(add_area(0, 3UL * SWAP_CLUSTER, 0, NULL, 0), 0);
 	for (unsigned int i = 1; i < 3 * SWAP_CLUSTER; i++)
-		EXPECT_EQUAL(swp_offset(take_slot()), i);
+		EXPECT_EQUAL(swp_offset(test_swap_take_slot()), i);
 	swap_free(swp_entry(0, 5));
 	for (unsigned int i = SWAP_CLUSTER; i < 2 * SWAP_CLUSTER; i++)
 		swap_free(swp_entry(0, i));
 	for (unsigned int i = SWAP_CLUSTER; i < 2 * SWAP_CLUSTER; i++)
-		EXPECT_EQUAL(swp_offset(take_slot()), i);
-	EXPECT_EQUAL(swp_offset(take_slot()), 5);
-	EXPECT_EQUAL(take_slot().value, 0);
+		EXPECT_EQUAL(swp_offset(test_swap_take_slot()), i);
+	EXPECT_EQUAL(swp_offset(test_swap_take_slot()), 5);
+	EXPECT_EQUAL(test_swap_take_slot().value, 0);
 	for (unsigned int i = 1; i < 3 * SWAP_CLUSTER; i++)
 		swap_free(swp_entry(0, i));
-	return finish();
+	return test_swap_finish();
 }
 
 CASE(swap, priorities_decide_and_equals_take_turns)
@@ -298,7 +309,7 @@ CASE(swap, priorities_decide_and_equals_take_turns)
 	static const unsigned int order[] = { 2, 1, 2, 1, 2, 1, 1, 0, 0, 0 };
 	struct swap_info info;
 
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(add_area(0, 4, -1, NULL, 0), 0);
 	EXPECT_EQUAL(add_area(1, 5, 7, NULL, 0), 1);
 	EXPECT_EQUAL(add_area(2, 4, 7, NULL, 0), 2);
@@ -309,7 +320,7 @@ CASE(swap, priorities_decide_and_equals_take_turns)
 	EXPECT(!vm_swap_full());
 	/* Which of two equals is first does not matter: 1 was. */
 	for (unsigned int i = 0; i < 10; i++) {
-		unsigned int type = swp_type(take_slot());
+		unsigned int type = swp_type(test_swap_take_slot());
 
 		if (i < 6)
 			EXPECT_EQUAL(type, order[i] == 2 ? 1 : 2);
@@ -322,7 +333,7 @@ CASE(swap, priorities_decide_and_equals_take_turns)
 		     slot++)
 			swap_free(swp_entry(type, slot));
 	}
-	return finish();
+	return test_swap_finish();
 }
 
 /* The last cluster that an area can have is its last, whatever the header says:
@@ -333,19 +344,19 @@ CASE(swap, bad_pages_behind_the_largest_area_are_not_noted)
 		                        SWAP_MAX_SLOTS + 899 };
 	struct swap_info info;
 
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(add_area(0, SWAP_MAX_SLOTS + 900, 0, bad, 3), 0);
 	EXPECT(swap_area_info(0, &info));
 	EXPECT_EQUAL(info.bad, 1);
 	EXPECT_EQUAL(info.pages, SWAP_MAX_SLOTS - 2);
-	return finish();
+	return test_swap_finish();
 }
 
 CASE(swap, areas_are_refused_that_cannot_be)
 {
 	struct swap_cluster **clusters;
 
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(swap_area_find(&devices[0]), -ENXIO);
 	for (unsigned int i = 0; i < MAX_SWAPFILES; i++)
 		EXPECT_EQUAL(add_area(i, 4, 0, NULL, 0), i);
@@ -361,14 +372,14 @@ CASE(swap, areas_are_refused_that_cannot_be)
 	}
 	EXPECT_EQUAL(swap_area_going(MAX_SWAPFILES, true), -ENXIO);
 	EXPECT_EQUAL(swap_area_remove(1, &clusters), -EBUSY);
-	return finish();
+	return test_swap_finish();
 }
 
 CASE(swap, entries_that_make_no_sense_change_nothing)
 {
 	uint64_t mark;
 
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(add_area(0, 4, 0, NULL, 0), 0);
 	mark = log_mark();
 	swap_free(swp_entry(0, 0));
@@ -382,7 +393,7 @@ CASE(swap, entries_that_make_no_sense_change_nothing)
 	EXPECT_EQUAL(swap_cache_add(swp_entry(0, 2), page), -ENOENT);
 	EXPECT(swap_cache_get(swp_entry(0, 2)) == NULL);
 	EXPECT_EQUAL(get_nr_swap_pages(), 3);
-	return finish();
+	return test_swap_finish();
 }
 
 /* ---- The cache ------------------------------------------------------------------ */
@@ -392,7 +403,7 @@ CASE(swap, a_page_in_the_cache_is_found_by_its_slot)
 	struct page *other;
 	swp_entry_t entry;
 
-	start();
+	test_swap_start();
 	other = alloc_page(GFP_KERNEL);
 	EXPECT_EQUAL(add_area(0, 4, 0, NULL, 0), 0);
 	entry = swap_slot_alloc(page);
@@ -415,7 +426,7 @@ CASE(swap, a_page_in_the_cache_is_found_by_its_slot)
 	EXPECT_EQUAL(swap_count(entry), 0);
 	EXPECT_EQUAL(total_swapcache_pages(), 0);
 	put_page(other);
-	return finish();
+	return test_swap_finish();
 }
 
 CASE(swap, the_caches_reference_goes_with_the_page_only)
@@ -423,7 +434,7 @@ CASE(swap, the_caches_reference_goes_with_the_page_only)
 	uint64_t mark;
 	swp_entry_t entry;
 
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(add_area(0, 4, 0, NULL, 0), 0);
 	entry = swap_slot_alloc(page);
 	mark = log_mark();
@@ -432,26 +443,26 @@ CASE(swap, the_caches_reference_goes_with_the_page_only)
 	EXPECT_EQUAL(swap_count(entry), 1);
 	swap_cache_remove(page);
 	EXPECT_EQUAL(swap_count(entry), 0);
-	return finish();
+	return test_swap_finish();
 }
 
 CASE(swap, a_going_area_gives_no_slots_and_no_references)
 {
 	swp_entry_t entry;
 
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(add_area(0, 4, 0, NULL, 0), 0);
-	entry = take_slot();
+	entry = test_swap_take_slot();
 	EXPECT_EQUAL(swap_area_going(0, true), 0);
 	EXPECT_EQUAL(swap_area_going(0, true), -ENXIO);
 	EXPECT_EQUAL(swap_duplicate(entry), -EBUSY);
-	EXPECT_EQUAL(take_slot().value, 0);
+	EXPECT_EQUAL(test_swap_take_slot().value, 0);
 	EXPECT_EQUAL(get_nr_swap_pages(), 0);
 	EXPECT_EQUAL(total_swap_pages(), 0);
 	EXPECT_EQUAL(swap_area_going(0, false), 0);
 	EXPECT_EQUAL(get_nr_swap_pages(), 2);
 	swap_free(entry);
-	return finish();
+	return test_swap_finish();
 }
 
 /* ---- A failed write --------------------------------------------------------------- */
@@ -461,7 +472,7 @@ CASE(swap, a_slot_that_cannot_be_written_is_not_used_again)
 	struct swap_info info;
 	swp_entry_t entry;
 
-	start();
+	test_swap_start();
 	EXPECT_EQUAL(add_area(0, 4, 0, NULL, 0), 0);
 	entry = swap_slot_alloc(page);
 	devices[0].name = "broken";
@@ -476,15 +487,15 @@ CASE(swap, a_slot_that_cannot_be_written_is_not_used_again)
 	EXPECT_EQUAL(swap_count(entry), 0);
 	EXPECT(swap_area_info(0, &info));
 	EXPECT(info.bad == 1 && info.pages == 2 && info.used == 0);
-	EXPECT_EQUAL(swp_offset(take_slot()), 2);
-	EXPECT_EQUAL(swp_offset(take_slot()), 3);
-	EXPECT_EQUAL(take_slot().value, 0);
+	EXPECT_EQUAL(swp_offset(test_swap_take_slot()), 2);
+	EXPECT_EQUAL(swp_offset(test_swap_take_slot()), 3);
+	EXPECT_EQUAL(test_swap_take_slot().value, 0);
 	swap_free(swp_entry(0, 2));
 	swap_free(swp_entry(0, 3));
 	clear_page_dirty_for_io(page);
 	page_clear(page, PG_error);
 	unlock_page(page);
-	return finish();
+	return test_swap_finish();
 }
 
 /* ---- Does swap_check() see what is wrong? -------------------------------------------- */
@@ -496,7 +507,7 @@ CASE(swap, check_sees_wrong_counts_and_wrong_pages)
 	char text[160];
 	swp_entry_t entry;
 
-	start();
+	test_swap_start();
 	clusters = (struct swap_cluster **)get_zeroed_page(GFP_KERNEL);
 	clusters[0] = (struct swap_cluster *)get_zeroed_page(GFP_KERNEL);
 	ram_swap_header(header_page, 9, NULL, 0);
@@ -505,20 +516,22 @@ CASE(swap, check_sees_wrong_counts_and_wrong_pages)
 	entry = swap_slot_alloc(page);
 	EXPECT(swap_check(text, sizeof(text)) == NULL);
 	clusters[0]->count[7] = 1;
-	EXPECT(says(swap_check(text, sizeof(text)), "counts of cluster 0"));
+	EXPECT(test_swap_says(swap_check(text, sizeof(text)),
+	                      "counts of cluster 0"));
 	clusters[0]->count[7] = 0;
 	clusters[0]->used++;
-	EXPECT(says(swap_check(text, sizeof(text)), "counts of cluster 0"));
+	EXPECT(test_swap_says(swap_check(text, sizeof(text)),
+	                      "counts of cluster 0"));
 	clusters[0]->used--;
 	clusters[0]->cached[swp_offset(entry)]++;
-	EXPECT(says(swap_check(text, sizeof(text)), "is another"));
+	EXPECT(test_swap_says(swap_check(text, sizeof(text)), "is another"));
 	clusters[0]->cached[swp_offset(entry)]--;
 	page_clear(page, PG_swapcache);
-	EXPECT(says(swap_check(text, sizeof(text)), "is another"));
+	EXPECT(test_swap_says(swap_check(text, sizeof(text)), "is another"));
 	page_set(page, PG_swapcache);
 	clusters[0]->cached[3] = clusters[0]->cached[swp_offset(entry)];
-	EXPECT(says(swap_check(text, sizeof(text)), "slot 3"));
+	EXPECT(test_swap_says(swap_check(text, sizeof(text)), "slot 3"));
 	clusters[0]->cached[3] = 0;
 	swap_cache_remove(page);
-	return finish();
+	return test_swap_finish();
 }

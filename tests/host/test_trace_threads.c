@@ -22,13 +22,13 @@ static struct trace trace;
 static unsigned int ended; /* atomic: writers */
 
 /* Each record holds one number in several shapes: a mixture would show. */
-static void write_one(uint64_t value)
+static void test_trace_threads_write_one(uint64_t value)
 {
 	trace_reclaim_retry_zone(&trace, ZONE_NORMAL, (unsigned int)value,
 	                         value * 3, value * 5, (unsigned int)value);
 }
 
-static bool is_whole(const struct trace_record *record)
+static bool test_trace_threads_is_whole(const struct trace_record *record)
 {
 	uint64_t value = record->argument[1];
 
@@ -43,7 +43,7 @@ static void *writer(void *data)
 	unsigned long first = (unsigned long)(uintptr_t)data * RECORDS;
 
 	for (unsigned long i = 0; i < RECORDS; i++) {
-		write_one(first + i);
+		test_trace_threads_write_one(first + i);
 		if (i % 512 == 0)
 			sched_yield();
 	}
@@ -77,7 +77,7 @@ static const char *read_while_written(struct trace_reader *reader)
 		expected += count;
 		if (answer == TRACE_LOST)
 			continue;
-		EXPECT(is_whole(&record));
+		EXPECT(test_trace_threads_is_whole(&record));
 		got++;
 		/* Each writer's records come in its order. */
 		EXPECT(record.argument[1] + 1 >
@@ -123,7 +123,7 @@ static void lap_reader(int signal __unused)
 	if (mprotect(protected_record, PAGE_SIZE, PROT_READ | PROT_WRITE) != 0)
 		panic("mprotect");
 	for (uint64_t i = 0; i < RING; i++)
-		write_one(100 + i);
+		test_trace_threads_write_one(100 + i);
 }
 
 CASE(trace_threads, a_record_that_is_overwritten_while_it_is_copied_is_lost)
@@ -142,7 +142,7 @@ CASE(trace_threads, a_record_that_is_overwritten_while_it_is_copied_is_lost)
 	                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	EXPECT(protected_record != MAP_FAILED);
 	trace_read_begin(&reader, &trace, 0);
-	write_one(7);
+	test_trace_threads_write_one(7);
 	sigaction(SIGSEGV, &action, &before);
 	answer = trace_read(&reader, protected_record, &number, &count);
 	sigaction(SIGSEGV, &before, NULL);
@@ -151,7 +151,7 @@ CASE(trace_threads, a_record_that_is_overwritten_while_it_is_copied_is_lost)
 	EXPECT_EQUAL(count, 1);
 	EXPECT_EQUAL(trace_read(&reader, protected_record, &number, &count),
 	             TRACE_GOT);
-	EXPECT(is_whole(protected_record));
+	EXPECT(test_trace_threads_is_whole(protected_record));
 	EXPECT_EQUAL(protected_record->argument[1], 100);
 	munmap(protected_record, PAGE_SIZE);
 	return NULL;

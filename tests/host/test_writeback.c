@@ -22,7 +22,7 @@ SUITE(writeback);
 
 static struct node *node;
 
-static const char *start(void)
+static const char *test_writeback_start(void)
 {
 	TRY(image_start("-b 4096", 16384));
 	node = image.node;
@@ -32,7 +32,7 @@ static const char *start(void)
 	return NULL;
 }
 
-static unsigned long stat(enum vmstat_event event)
+static unsigned long test_writeback_stat(enum vmstat_event event)
 {
 	return vmstat_read(&node->stat, event);
 }
@@ -87,26 +87,26 @@ CASE(writeback, node_above_its_limit_has_no_fast_pass_for_write)
 	struct page *page;
 	unsigned long passes, over;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	node->recovery.too_dirty = node_too_dirty;
 	node->writeback.dirty_ratio = 0;
 	WORKS(image_write("/file", 1, 40000));
 	EXPECT(node_file_dirty(node) >= 10);
-	over = stat(VMSTAT_kswapd_wake_request);
-	passes = stat(VMSTAT_freelist_pass);
+	over = test_writeback_stat(VMSTAT_kswapd_wake_request);
+	passes = test_writeback_stat(VMSTAT_freelist_pass);
 	page = alloc_page(GFP_KERNEL | __GFP_WRITE);
 	EXPECT(page != NULL);
 	__free_page(page);
 	/* Only the pass of the slow path, and kswapd was asked for. */
-	EXPECT_EQUAL(stat(VMSTAT_freelist_pass), passes + 1);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_wake_request), over + 1);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_freelist_pass), passes + 1);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_kswapd_wake_request), over + 1);
 	page = alloc_page(GFP_KERNEL);
 	__free_page(page);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_wake_request), over + 1);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_kswapd_wake_request), over + 1);
 	WORKS(ext2_sync(image.fs));
 	page = alloc_page(GFP_KERNEL | __GFP_WRITE);
 	__free_page(page);
-	EXPECT_EQUAL(stat(VMSTAT_kswapd_wake_request), over + 1);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_kswapd_wake_request), over + 1);
 	return image_finish();
 }
 
@@ -115,7 +115,7 @@ CASE(writeback, pages_of_a_write_are_asked_for_with_write)
 	struct inode *inode;
 	struct page *page;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	WORKS(image_write("/file", 1, 40000));
 	WORKS(ext2_open(image.fs, "/file", &inode));
 	page = find_get_page(&inode->data, 3);
@@ -130,7 +130,7 @@ CASE(writeback, anonymous_pages_do_not_count)
 {
 	struct page *page;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	page = alloc_page(GFP_KERNEL);
 	page_set(page, PG_swapbacked);
 	set_page_dirty(page);
@@ -150,7 +150,7 @@ CASE(writeback, what_is_dirty_for_30_seconds_is_written_and_nothing_younger)
 {
 	uint64_t begin;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	WORKS(image_write("/file", 1, 40000));
 	begin = clock_microseconds();
 	EXPECT(node_file_dirty(node) >= 10);
@@ -160,7 +160,7 @@ CASE(writeback, what_is_dirty_for_30_seconds_is_written_and_nothing_younger)
 	}
 	EXPECT_EQUAL(dirty_pages(node), 0);
 	EXPECT(clock_microseconds() - begin <= DIRTY_EXPIRE + DIRTY_INTERVAL);
-	EXPECT(stat(VMSTAT_flusher_write) >= 10);
+	EXPECT(test_writeback_stat(VMSTAT_flusher_write) >= 10);
 	/* A second file begins its 30 seconds anew. */
 	WORKS(image_write("/other", 2, 40000));
 	flusher_step(node);
@@ -173,15 +173,15 @@ CASE(writeback, above_background_everything_is_written_at_once)
 {
 	unsigned long dirty;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	node->writeback.background_ratio = 1;
 	WORKS(image_write("/file", 1, 120000));
 	dirty = node_file_dirty(node);
 	EXPECT(dirty >= 30 && dirty <= dirty_limits(node).background);
-	EXPECT_EQUAL(stat(VMSTAT_flusher_wake), 0);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_flusher_wake), 0);
 	EXPECT_EQUAL(flusher_write(node), 0);
 	WORKS(image_write("/other", 2, 120000));
-	EXPECT(stat(VMSTAT_flusher_wake) > 0);
+	EXPECT(test_writeback_stat(VMSTAT_flusher_wake) > 0);
 	dirty = node_file_dirty(node);
 	EXPECT_EQUAL(flusher_write(node), dirty);
 	EXPECT_EQUAL(dirty_pages(node), 0);
@@ -195,7 +195,7 @@ CASE(writeback, flusher_waits_for_no_page_and_comes_back_for_it)
 	struct page *page;
 	unsigned long dirty;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	WORKS(image_write("/file", 1, 40000));
 	WORKS(ext2_open(image.fs, "/file", &inode));
 	page = find_get_page(&inode->data, 3);
@@ -219,7 +219,7 @@ CASE(writeback, a_page_that_is_changed_on_its_way_is_dirty_again)
 	struct page *page;
 	char byte;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	WORKS(image_write("/file", 1, 4000));
 	WORKS(ext2_open(image.fs, "/file", &inode));
 	page = find_get_page(&inode->data, 0);
@@ -246,7 +246,7 @@ CASE(writeback, a_page_that_is_changed_on_its_way_is_dirty_again)
 
 CASE(writeback, unmounted_file_system_is_not_asked_any_more)
 {
-	TRY(start());
+	TRY(test_writeback_start());
 	EXPECT(!list_empty(&node->writeback.sources));
 	TRY(image_unmount());
 	EXPECT(list_empty(&node->writeback.sources));
@@ -272,7 +272,7 @@ CASE(writeback, the_flusher_works_whenever_it_is_called)
 	char text[200];
 	enum machine_end end;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	WORKS(image_write("/file", 1, 40000));
 	node->writeback.interval = 0;
 	turns = 0;
@@ -306,7 +306,7 @@ CASE(writeback, sync_waits_for_what_reclaim_is_about_to_write)
 	struct inode *inode;
 	struct page *page;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	WORKS(image_write("/file", 1, 40000));
 	WORKS(ext2_open(image.fs, "/file", &inode));
 	page = find_get_page(&inode->data, 3);
@@ -340,7 +340,7 @@ CASE(writeback, writer_of_more_than_memory_waits_and_stays_at_the_limit)
 {
 	unsigned long limit;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	node->writeback.dirty_ratio = 2;
 	node->writeback.background_ratio = 1;
 	limit = dirty_limits(node).limit;
@@ -349,8 +349,8 @@ CASE(writeback, writer_of_more_than_memory_waits_and_stays_at_the_limit)
 	WORKS(image_write("/file", 1, 8000000));
 	machine_set_wait_hook(NULL);
 	test_note("limit %lu, at most %lu dirty, %lu waits", limit, most_dirty,
-	          stat(VMSTAT_dirty_throttle));
-	EXPECT(stat(VMSTAT_dirty_throttle) > 8);
+	          test_writeback_stat(VMSTAT_dirty_throttle));
+	EXPECT(test_writeback_stat(VMSTAT_dirty_throttle) > 8);
 	EXPECT(most_dirty > limit);
 	/* What is written at once, and the blocks that it changes. */
 	EXPECT(most_dirty <= limit + 16 + 8);
@@ -362,19 +362,19 @@ CASE(writeback, disk_that_writes_nothing_holds_a_writer_up_for_200_ms)
 {
 	uint64_t begin;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	node->writeback.dirty_ratio = 0;
 	begin = clock_microseconds();
 	WORKS(image_write("/file", 1, 4000));
 	EXPECT_EQUAL(clock_microseconds() - begin, DIRTY_MAX_PAUSE);
-	EXPECT_EQUAL(stat(VMSTAT_dirty_throttle), 1);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_dirty_throttle), 1);
 	return image_finish();
 }
 
 /* ---- Rights of reclaim --------------------------------------------------------- */
 
 /* What a request with MASK reclaims for itself. */
-static unsigned long reclaim_with(gfp_t mask)
+static unsigned long test_writeback_reclaim_with(gfp_t mask)
 {
 	const struct alloc_context context = gfp_context();
 	struct alloc_request request;
@@ -400,19 +400,19 @@ CASE(writeback, nofs_takes_clean_pages_of_files_and_does_not_enter_them)
 {
 	unsigned long freed;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	TRY(fill_cache());
 	WORKS(ext2_sync(image.fs));
-	freed = reclaim_with(GFP_NOFS);
+	freed = test_writeback_reclaim_with(GFP_NOFS);
 	EXPECT(freed >= SWAP_CLUSTER_MAX);
-	EXPECT_EQUAL(stat(VMSTAT_pgsteal_file), freed);
-	EXPECT(stat(VMSTAT_reclaim_nofs_skipped) > 0);
-	EXPECT_EQUAL(stat(VMSTAT_reclaim_fs), 0);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_pgsteal_file), freed);
+	EXPECT(test_writeback_stat(VMSTAT_reclaim_nofs_skipped) > 0);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_reclaim_fs), 0);
 	/* The last rounds ask for all idle inodes. */
-	while (reclaim_with(GFP_KERNEL) > 0)
+	while (test_writeback_reclaim_with(GFP_KERNEL) > 0)
 		;
-	EXPECT(stat(VMSTAT_reclaim_fs) > 0);
-	EXPECT_EQUAL(stat(VMSTAT_reclaim_fs_nofs), 0);
+	EXPECT(test_writeback_stat(VMSTAT_reclaim_fs) > 0);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_reclaim_fs_nofs), 0);
 	TRY(image_same("/file-3", 3, 40000));
 	return image_finish();
 }
@@ -422,26 +422,26 @@ CASE(writeback, who_holds_the_mutex_never_comes_back_by_reclaim)
 {
 	unsigned int scope;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	TRY(fill_cache());
 	WORKS(ext2_sync(image.fs));
 	scope = ext2_lock(image.fs);
-	EXPECT(reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
+	EXPECT(test_writeback_reclaim_with(GFP_KERNEL) >= SWAP_CLUSTER_MAX);
 	ext2_unlock(image.fs, scope);
-	EXPECT(stat(VMSTAT_reclaim_nofs_skipped) > 0);
-	EXPECT_EQUAL(stat(VMSTAT_reclaim_fs), 0);
+	EXPECT(test_writeback_stat(VMSTAT_reclaim_nofs_skipped) > 0);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_reclaim_fs), 0);
 	return image_finish();
 }
 
 static struct space anon;
 
-static unsigned long free_slots(void)
+static unsigned long test_writeback_free_slots(void)
 {
 	return anon.slots;
 }
 
 /* A page on its way to swap. */
-static void use_the_disk(void)
+static void test_writeback_use_the_disk(void)
 {
 	struct page *page = image.fs->scratch;
 
@@ -453,21 +453,21 @@ CASE(writeback, noio_begins_no_io_and_kernel_does)
 {
 	uint64_t reads;
 
-	TRY(start());
+	TRY(test_writeback_start());
 	space_init(&anon, SPACE_ANON);
 	anon.slots = 100;
-	anon.begin_write = use_the_disk;
-	reclaim_set_swap(node, free_slots);
+	anon.begin_write = test_writeback_use_the_disk;
+	reclaim_set_swap(node, test_writeback_free_slots);
 	space_fill(&anon, GFP_KERNEL, 80);
 	reads = block_statistics(image.device).reads;
-	reclaim_with(GFP_NOIO);
+	test_writeback_reclaim_with(GFP_NOIO);
 	EXPECT_EQUAL(anon.writes, 0);
-	EXPECT_EQUAL(stat(VMSTAT_reclaim_io), 0);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_reclaim_io), 0);
 	EXPECT_EQUAL(block_statistics(image.device).reads, reads);
-	EXPECT(reclaim_with(GFP_NOFS) >= SWAP_CLUSTER_MAX);
-	EXPECT(stat(VMSTAT_reclaim_io) >= SWAP_CLUSTER_MAX);
+	EXPECT(test_writeback_reclaim_with(GFP_NOFS) >= SWAP_CLUSTER_MAX);
+	EXPECT(test_writeback_stat(VMSTAT_reclaim_io) >= SWAP_CLUSTER_MAX);
 	EXPECT(block_statistics(image.device).reads > reads);
-	EXPECT_EQUAL(stat(VMSTAT_reclaim_io_noio), 0);
+	EXPECT_EQUAL(test_writeback_stat(VMSTAT_reclaim_io_noio), 0);
 	reclaim_set_swap(node, NULL);
 	space_clear(&anon);
 	return image_finish();

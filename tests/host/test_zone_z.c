@@ -16,8 +16,8 @@ SUITE(zone_z);
 static struct pile pile;
 static unsigned long wakes;
 
-static void count_wake(struct node *node, unsigned int order,
-                       enum zone_type highest)
+static void test_zone_z_count_wake(struct node *node, unsigned int order,
+                                   enum zone_type highest)
 {
 	(void)node;
 	(void)order;
@@ -37,17 +37,18 @@ static struct node *node_z(unsigned long free)
 	pile.node = node;
 	pile.count = 0;
 	pile_leave(&pile, free);
-	node->wake_kswapd = count_wake;
+	node->wake_kswapd = test_zone_z_count_wake;
 	wakes = 0;
 	return node;
 }
 
-static unsigned long stat(const struct node *node, enum vmstat_event event)
+static unsigned long test_zone_z_stat(const struct node *node,
+                                      enum vmstat_event event)
 {
 	return vmstat_read(&node->stat, event);
 }
 
-static const char *give_all(void)
+static const char *test_zone_z_give_all(void)
 {
 	pile_give(&pile, PILE_PAGES);
 	return NULL;
@@ -71,7 +72,7 @@ static const char *expect_drains(const struct drain *drain, size_t count)
 			return test_failure("mask %#x: %lu pages, expected %lu",
 			                    drain[i].mask, got, drain[i].count);
 		EXPECT(alloc_pages_node(pile.node, drain[i].mask, 0) == NULL);
-		give_all();
+		test_zone_z_give_all();
 	}
 	return NULL;
 }
@@ -104,7 +105,7 @@ CASE(zone_z, pf_memalloc_drains_all_but_nomemalloc_beats_it)
 		240);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, PILE_PAGES), 480);
 	machine_set_memalloc(false);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, hard_irq_over_a_pf_memalloc_thread_leaves_180)
@@ -118,7 +119,7 @@ CASE(zone_z, hard_irq_over_a_pf_memalloc_thread_leaves_180)
 	EXPECT_EQUAL(node_free(node), 180);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC, PILE_PAGES), 180);
 	machine_set_memalloc(false);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, soft_work_over_a_pf_memalloc_thread_has_its_right)
@@ -128,10 +129,11 @@ CASE(zone_z, soft_work_over_a_pf_memalloc_thread_has_its_right)
 	machine_enter_softirq();
 	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC, PILE_PAGES), 720);
 	EXPECT(alloc_pages(GFP_KERNEL, 0) == NULL);
-	EXPECT_EQUAL(stat(pile.node, VMSTAT_alloc_must_not_sleep), 1);
+	EXPECT_EQUAL(test_zone_z_stat(pile.node, VMSTAT_alloc_must_not_sleep),
+	             1);
 	machine_leave_softirq();
 	machine_set_memalloc(false);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, hard_irq_over_soft_work_has_not)
@@ -144,7 +146,7 @@ CASE(zone_z, hard_irq_over_soft_work_has_not)
 	machine_leave_irq();
 	machine_leave_softirq();
 	machine_set_memalloc(false);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, an_interrupt_gets_what_a_thread_gets)
@@ -156,7 +158,7 @@ CASE(zone_z, an_interrupt_gets_what_a_thread_gets)
 	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC | __GFP_MEMALLOC, PILE_PAGES),
 	             180);
 	machine_leave_irq();
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 /* ---- The path ------------------------------------------------------------------- */
@@ -167,12 +169,12 @@ CASE(zone_z, kernel_at_601_is_fast_and_at_600_wakes_once)
 
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
 	EXPECT_EQUAL(wakes, 0);
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 1);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_freelist_pass), 1);
 	EXPECT_EQUAL(node_free(node), 600);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
 	EXPECT_EQUAL(wakes, 1);
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 3);
-	return give_all();
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_freelist_pass), 3);
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, nowait_at_480_fails_after_3_passes_2_wakes_0_dumps)
@@ -181,11 +183,11 @@ CASE(zone_z, nowait_at_480_fails_after_3_passes_2_wakes_0_dumps)
 	uint64_t mark = log_mark();
 
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, 1), 0);
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 3);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_freelist_pass), 3);
 	EXPECT_EQUAL(wakes, 2);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 0);
 	EXPECT_EQUAL(might_sleep_violations(), 0);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, atomic_at_180_fails_the_same_way_with_1_dump)
@@ -196,10 +198,10 @@ CASE(zone_z, atomic_at_180_fails_the_same_way_with_1_dump)
 	machine_enter_irq(NULL);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC, 1), 0);
 	machine_leave_irq();
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 3);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_freelist_pass), 3);
 	EXPECT_EQUAL(wakes, 2);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 1);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, dumps_are_one_in_ten_seconds)
@@ -218,7 +220,7 @@ CASE(zone_z, dumps_are_one_in_ten_seconds)
 	machine_advance(20000000);
 	pile_drain(&pile, GFP_ATOMIC | __GFP_NOWARN, 1);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 2);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, kernel_fails_where_it_would_wait_and_says_so_once)
@@ -228,9 +230,9 @@ CASE(zone_z, kernel_fails_where_it_would_wait_and_says_so_once)
 
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL | __GFP_NOWARN, 1), 0);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOIO | __GFP_NOWARN, 1), 0);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_would_wait), 2);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_alloc_would_wait), 2);
 	EXPECT_EQUAL(log_count_since(mark, "nothing to reclaim yet"), 1);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, recovers_when_one_page_more_than_the_floor_is_free)
@@ -241,7 +243,7 @@ CASE(zone_z, recovers_when_one_page_more_than_the_floor_is_free)
 	pile_give(&pile, 1);
 	EXPECT_EQUAL(node_free(node), 481);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOFS | __GFP_NOWARN, 2), 1);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 /* ---- Contexts --------------------------------------------------------------------- */
@@ -256,13 +258,15 @@ CASE(zone_z, direct_reclaim_in_an_interrupt_is_refused_with_plenty_of_memory)
 	machine_enter_irq(NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
 		EXPECT(alloc_pages(masks[i], 0) == NULL);
-		EXPECT_EQUAL(stat(node, VMSTAT_alloc_must_not_sleep), i + 1);
+		EXPECT_EQUAL(
+			test_zone_z_stat(node, VMSTAT_alloc_must_not_sleep),
+			i + 1);
 		EXPECT_EQUAL(log_count_since(mark, "cannot sleep here"), i + 1);
 	}
 	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC, 1), 1);
 	machine_leave_irq();
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, direct_reclaim_with_interrupts_off_is_refused)
@@ -273,8 +277,8 @@ CASE(zone_z, direct_reclaim_with_interrupts_off_is_refused)
 	EXPECT(alloc_pages(GFP_KERNEL, 0) == NULL);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_ATOMIC, 1), 1);
 	arch_irq_restore(enabled);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_must_not_sleep), 1);
-	return give_all();
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_alloc_must_not_sleep), 1);
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, in_an_nmi_every_entry_is_refused_counted_and_silent)
@@ -301,11 +305,11 @@ CASE(zone_z, in_an_nmi_every_entry_is_refused_counted_and_silent)
 	machine_leave_nmi();
 	spin_unlock_irqrestore(&node->zone[ZONE_DMA32].lock, enabled);
 	EXPECT_EQUAL(log_mark(), mark);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_in_nmi), 9);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_alloc_in_nmi), 9);
 	EXPECT_EQUAL(page_ref_count(page), 1);
 	EXPECT_EQUAL(node_free(node), 61439);
 	__free_pages(page, 0);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, in_an_nmi_references_and_frees_are_refused_and_silent)
@@ -337,12 +341,12 @@ CASE(zone_z, in_an_nmi_references_and_frees_are_refused_and_silent)
 	machine_leave_nmi();
 	spin_unlock_irqrestore(&node->zone[ZONE_DMA32].lock, enabled);
 	EXPECT_EQUAL(log_mark(), mark);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_in_nmi), 16);
-	EXPECT_EQUAL(stat(node, VMSTAT_free_refused), 0);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_alloc_in_nmi), 16);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_free_refused), 0);
 	EXPECT_EQUAL(page_ref_count(page), 1);
 	EXPECT_EQUAL(node_free(node), 61439);
 	__free_pages(page, 0);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, bulk_in_an_nmi_is_0_whatever_is_there_already)
@@ -442,7 +446,7 @@ CASE(zone_z, get_free_pages_refuses_exclusive)
 	struct node *node = node_z(61440);
 
 	EXPECT(__get_free_pages(GFP_ATOMIC | __GFP_EXCLUSIVE, 0) == 0);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_refused), 1);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_alloc_refused), 1);
 	return NULL;
 }
 
@@ -468,9 +472,9 @@ CASE(zone_z, free_of_a_wrong_address_is_refused)
 	free_page(direct_map_base + 61440 * PAGE_SIZE);
 	free_page(direct_map_base - PAGE_SIZE);
 	free_page(PAGE_SIZE);
-	EXPECT_EQUAL(stat(node, VMSTAT_free_refused), 4);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_free_refused), 4);
 	free_page(0);
-	EXPECT_EQUAL(stat(node, VMSTAT_free_refused), 4);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_free_refused), 4);
 	free_page(address);
 	EXPECT_EQUAL(node_free(node), 61440);
 	return NULL;
@@ -564,7 +568,7 @@ CASE(zone_z, bulk_of_64_is_all_above_low_plus_64_else_one_and_none_at_min)
 	give_array(array, 64);
 	pile_leave(&pile, 480);
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_NOWAIT, 64, array), 0);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, bulk_fills_only_empty_slots)
@@ -623,7 +627,7 @@ CASE(zone_z, bulk_needs_low_plus_all_slots_whatever_the_right)
 		pile_leave(&pile, 665);
 		EXPECT_EQUAL(alloc_pages_bulk(masks[i], 64, array), 64);
 		give_array(array, 64);
-		give_all();
+		test_zone_z_give_all();
 	}
 	return NULL;
 }
@@ -642,7 +646,7 @@ CASE(zone_z, bulk_counts_the_filled_slots_of_the_array_as_well)
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_NOWAIT, 64, array), 64);
 	EXPECT(array[59] == (void *)1);
 	give_array(array + 60, 4);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 /* "-" is an empty slot, "X" one that is full already. */
@@ -679,7 +683,7 @@ static const char *expect_bulk(const struct bulk_row *row)
 	if (returned != row->returned)
 		return test_failure("%lu free, %s: returned %lu", row->free,
 		                    row->slots, returned);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, bulk_returns_a_number_below_which_all_slots_are_full)
@@ -770,7 +774,7 @@ CASE(zone_z, bulk_of_one_page_takes_it_from_the_zone_of_an_ordinary_request)
 	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 61);
 	EXPECT_EQUAL(node->zone[ZONE_DMA32].free_pages, 61440 - 1);
 	give_array(first, 1);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
@@ -800,7 +804,7 @@ CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
 		             rows[i].returned);
 		machine_main()->fail_nth = 0;
 		give_array(array, 8);
-		give_all();
+		test_zone_z_give_all();
 	}
 	return NULL;
 }
@@ -825,8 +829,8 @@ CASE(zone_z, bulk_never_looks_into_a_filled_slot)
 	for (unsigned int i = 0; i < 8; i++)
 		array[i] = (void *)1;
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_ATOMIC | __GFP_ZERO, 8, array), 8);
-	EXPECT_EQUAL(stat(pile.node, VMSTAT_freelist_pass), 0);
-	return give_all();
+	EXPECT_EQUAL(test_zone_z_stat(pile.node, VMSTAT_freelist_pass), 0);
+	return test_zone_z_give_all();
 }
 
 CASE(zone_z, bulk_refuses_comp_and_exclusive)
@@ -837,7 +841,7 @@ CASE(zone_z, bulk_refuses_comp_and_exclusive)
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_ATOMIC | __GFP_COMP, 4, array), 0);
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_ATOMIC | __GFP_EXCLUSIVE, 4, array),
 	             0);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_refused), 2);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_alloc_refused), 2);
 	EXPECT_EQUAL(node_free(node), 61440);
 	return NULL;
 }
@@ -905,7 +909,7 @@ CASE(zone_z, a_free_page_gives_no_reference)
 	EXPECT(log_contains_since(mark, "get_page"));
 	EXPECT_EQUAL(page->refcount, 0);
 	put_page(page);
-	EXPECT_EQUAL(stat(node, VMSTAT_free_refused), 2);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_free_refused), 2);
 	EXPECT_EQUAL(node_free(node), 61440);
 	return NULL;
 }
@@ -928,7 +932,7 @@ CASE(zone_z, a_count_of_int32_max_references_gives_no_more)
 	EXPECT_EQUAL(page->refcount, INT32_MAX - 1);
 	EXPECT(try_get_page(page));
 	EXPECT_EQUAL(page->refcount, INT32_MAX);
-	EXPECT_EQUAL(stat(node, VMSTAT_free_refused), 0);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_free_refused), 0);
 	page->refcount = 1;
 	__free_page(page);
 	EXPECT_EQUAL(node_free(node), 61440);
@@ -974,7 +978,7 @@ CASE(zone_z, extra_references_leak_nothing_in_1000000_rounds)
 		put_page(page);
 	}
 	EXPECT_EQUAL(node_free(node), 61440);
-	EXPECT_EQUAL(stat(node, VMSTAT_pgfree), 8000000);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_pgfree), 8000000);
 	return NULL;
 }
 
@@ -999,7 +1003,8 @@ CASE(zone_z, what_is_no_page_gives_no_reference_and_no_address)
 		EXPECT(!try_get_page(none[i]));
 		EXPECT(pin_page(none[i]) < 0);
 		__free_pages(none[i], 0);
-		EXPECT_EQUAL(stat(node, VMSTAT_free_refused), 5 * (i + 1));
+		EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_free_refused),
+		             5 * (i + 1));
 		EXPECT_EQUAL(log_count_since(mark, "no such page"), 5);
 		EXPECT(page_address(none[i]) == NULL);
 	}
@@ -1032,7 +1037,7 @@ CASE(zone_z, bad_pages_are_all_leaked_and_60_in_a_minute_reported)
 	EXPECT_EQUAL(free_locked(1), 0);
 	machine_advance(2);
 	EXPECT_EQUAL(free_locked(70), 60);
-	EXPECT_EQUAL(stat(node, VMSTAT_bad_page), 180);
+	EXPECT_EQUAL(test_zone_z_stat(node, VMSTAT_bad_page), 180);
 	EXPECT_EQUAL(node_free(node), 61440 - 180);
 	return NULL;
 }
@@ -1068,8 +1073,8 @@ static gfp_t mask_number(unsigned int number)
 	return mask;
 }
 
-static const char *compare_answer(struct node *node, gfp_t mask,
-                                  unsigned int order)
+static const char *test_zone_z_compare_answer(struct node *node, gfp_t mask,
+                                              unsigned int order)
 {
 	const struct alloc_context context = gfp_context();
 	struct alloc_request request;
@@ -1133,13 +1138,13 @@ CASE(zone_z, would_take_from_agrees_with_the_request_for_all_masks)
 			shuffle(node, &random);
 		if (number % 2 == 0)
 			machine_set_memalloc(random_below(&random, 4) == 0);
-		wrong = compare_answer(node, mask_number(number),
-		                       order > 6 ? 0 : order);
+		wrong = test_zone_z_compare_answer(node, mask_number(number),
+		                                   order > 6 ? 0 : order);
 		if (wrong != NULL)
 			return wrong;
 	}
 	machine_set_memalloc(false);
-	return give_all();
+	return test_zone_z_give_all();
 }
 
 /* ---- Order 10, and every order ---------------------------------------------------------------------- */

@@ -159,7 +159,7 @@ struct touch {
 	const struct owner *intruder;
 };
 
-static void do_touch(void *data)
+static void bench_do_touch(void *data)
 {
 	struct touch *touch = data;
 
@@ -187,7 +187,7 @@ const char *expect_exclusive_fault(void *address, bool write,
 	struct touch touch = { address, write, owner, intruder };
 	struct fault_expect expect = { .match = match_touch, .data = &touch };
 
-	return fault_catch(&expect, do_touch, &touch)
+	return fault_catch(&expect, bench_do_touch, &touch)
 	               ? NULL
 	               : "the page could be touched: no fault came";
 }

@@ -30,7 +30,7 @@ static size_t fill_piece(uint64_t at)
 
 /* ---- Bits of operations ----------------------------------------------------- */
 
-static int write_file(struct ext2 *fs)
+static int file_operations_write_file(struct ext2 *fs)
 {
 	struct inode *inode;
 	int error = ext2_create(fs, FILE, &inode);
@@ -48,8 +48,8 @@ static int write_file(struct ext2 *fs)
 	return error;
 }
 
-/* The first SIZE bytes of the file are those of write_file(). */
-static int read_file(struct ext2 *fs, uint64_t size)
+/* The first SIZE bytes of the file are those of file_operations_write_file(). */
+static int file_operations_read_file(struct ext2 *fs, uint64_t size)
 {
 	uint8_t part[sizeof(piece) / 5];
 	struct inode *inode;
@@ -74,7 +74,7 @@ static int read_file(struct ext2 *fs, uint64_t size)
 	return error;
 }
 
-static bool has_name(struct ext2 *fs, const char *path)
+static bool file_operations_has_name(struct ext2 *fs, const char *path)
 {
 	struct inode *inode;
 
@@ -95,7 +95,8 @@ static int remove_leftovers(struct ext2 *fs)
 
 /* ---- The operations --------------------------------------------------------------- */
 
-static int run_mount(struct block_device *device, struct ext2 **fs)
+static int file_operations_run_mount(struct block_device *device,
+                                     struct ext2 **fs)
 {
 	return ext2_mount(device, false, fs);
 }
@@ -103,24 +104,25 @@ static int run_mount(struct block_device *device, struct ext2 **fs)
 const struct file_operation file_operation_mount = {
 	.name = "mount",
 	.least = 8,
-	.run = run_mount,
+	.run = file_operations_run_mount,
 };
 
 static int run_read(struct block_device *device __unused, struct ext2 **fs)
 {
-	return read_file(*fs, SIZE);
+	return file_operations_read_file(*fs, SIZE);
 }
 
 const struct file_operation file_operation_read = {
 	.name = "read",
 	.least = 18,
-	.prepare = write_file,
+	.prepare = file_operations_write_file,
 	.run = run_read,
 };
 
-static int run_write(struct block_device *device __unused, struct ext2 **fs)
+static int file_operations_run_write(struct block_device *device __unused,
+                                     struct ext2 **fs)
 {
-	return write_file(*fs);
+	return file_operations_write_file(*fs);
 }
 
 /* Nothing, an empty file, its begin, or all of it. */
@@ -129,7 +131,7 @@ static const char *judge_write(struct ext2 *fs, int error)
 	struct inode *inode;
 	uint64_t size;
 
-	if (!has_name(fs, FILE))
+	if (!file_operations_has_name(fs, FILE))
 		return error == 0 ? "there is no file" : NULL;
 	if (ext2_open(fs, FILE, &inode) != 0)
 		return "the file cannot be opened";
@@ -137,13 +139,15 @@ static const char *judge_write(struct ext2 *fs, int error)
 	ext2_close(inode);
 	if (error == 0 && size != SIZE)
 		return "the file is short";
-	return read_file(fs, size) == 0 ? NULL : "the file has other bytes";
+	return file_operations_read_file(fs, size) == 0
+	               ? NULL
+	               : "the file has other bytes";
 }
 
 const struct file_operation file_operation_write = {
 	.name = "write",
 	.least = 18,
-	.run = run_write,
+	.run = file_operations_run_write,
 	.judge = judge_write,
 };
 
@@ -155,26 +159,30 @@ static int run_unlink(struct block_device *device __unused, struct ext2 **fs)
 static const char *judge_unlink(struct ext2 *fs, int error)
 {
 	if (error == 0)
-		return has_name(fs, FILE) ? "the file is still there" : NULL;
-	return read_file(fs, SIZE) == 0 ? NULL : "the file is damaged";
+		return file_operations_has_name(fs, FILE)
+		               ? "the file is still there"
+		               : NULL;
+	return file_operations_read_file(fs, SIZE) == 0 ? NULL
+	                                                : "the file is damaged";
 }
 
 const struct file_operation file_operation_unlink = {
 	.name = "unlink",
 	.least = 3,
-	.prepare = write_file,
+	.prepare = file_operations_write_file,
 	.run = run_unlink,
 	.judge = judge_unlink,
 };
 
-static int run_mkdir(struct block_device *device __unused, struct ext2 **fs)
+static int file_operations_run_mkdir(struct block_device *device __unused,
+                                     struct ext2 **fs)
 {
 	return ext2_mkdir(*fs, DIR);
 }
 
 static const char *judge_mkdir(struct ext2 *fs, int error)
 {
-	if (has_name(fs, DIR) == (error == 0))
+	if (file_operations_has_name(fs, DIR) == (error == 0))
 		return NULL;
 	return error == 0 ? "there is no directory" : "there is a directory";
 }
@@ -182,7 +190,7 @@ static const char *judge_mkdir(struct ext2 *fs, int error)
 const struct file_operation file_operation_mkdir = {
 	.name = "mkdir",
 	.least = 3,
-	.run = run_mkdir,
+	.run = file_operations_run_mkdir,
 	.judge = judge_mkdir,
 };
 
@@ -200,7 +208,7 @@ static int run_truncate(struct block_device *device __unused, struct ext2 **fs)
 
 static const char *judge_truncate(struct ext2 *fs, int error)
 {
-	return read_file(fs, error == 0 ? 5001 : SIZE) == 0
+	return file_operations_read_file(fs, error == 0 ? 5001 : SIZE) == 0
 	               ? NULL
 	               : "the file is neither whole nor cut";
 }
@@ -208,12 +216,13 @@ static const char *judge_truncate(struct ext2 *fs, int error)
 const struct file_operation file_operation_truncate = {
 	.name = "truncate",
 	.least = 3,
-	.prepare = write_file,
+	.prepare = file_operations_write_file,
 	.run = run_truncate,
 	.judge = judge_truncate,
 };
 
-static int run_sync(struct block_device *device __unused, struct ext2 **fs)
+static int file_operations_run_sync(struct block_device *device __unused,
+                                    struct ext2 **fs)
 {
 	return ext2_sync(*fs);
 }
@@ -221,8 +230,8 @@ static int run_sync(struct block_device *device __unused, struct ext2 **fs)
 /* Writing allocates nothing: nothing can fail. */
 const struct file_operation file_operation_sync = {
 	.name = "sync",
-	.begin = write_file,
-	.run = run_sync,
+	.begin = file_operations_write_file,
+	.run = file_operations_run_sync,
 };
 
 static int run_unmount(struct block_device *device __unused, struct ext2 **fs)
@@ -236,7 +245,7 @@ static int run_unmount(struct block_device *device __unused, struct ext2 **fs)
 
 const struct file_operation file_operation_unmount = {
 	.name = "unmount",
-	.begin = write_file,
+	.begin = file_operations_write_file,
 	.run = run_unmount,
 };
 
@@ -264,7 +273,8 @@ static const char *run_with(const struct file_operation *operation,
 	struct thread *self = current_thread();
 	int error;
 
-	if (operation->run != run_mount && ext2_mount(device, false, fs) != 0)
+	if (operation->run != file_operations_run_mount &&
+	    ext2_mount(device, false, fs) != 0)
 		return "it cannot be mounted";
 	if (operation->begin != NULL && operation->begin(*fs) != 0)
 		return "it cannot be begun";
@@ -279,9 +289,10 @@ static const char *run_with(const struct file_operation *operation,
 	return operation->judge == NULL ? NULL : operation->judge(*fs, error);
 }
 
-static const char *attempt(const struct file_operation *operation,
-                           struct block_device *device, unsigned int nth,
-                           bool for_ever, bool *hit)
+static const char *
+file_operations_attempt(const struct file_operation *operation,
+                        struct block_device *device, unsigned int nth,
+                        bool for_ever, bool *hit)
 {
 	struct ext2 *fs = NULL;
 	const char *broken = before_mount(operation, device);
@@ -312,7 +323,8 @@ const char *file_operation_sweep(const struct file_operation *operation,
 
 	attr->verbose = 0;
 	while (broken == NULL && hit && nth++ < ALL) {
-		broken = attempt(operation, device, nth, for_ever, &hit);
+		broken = file_operations_attempt(operation, device, nth,
+		                                 for_ever, &hit);
 		if (broken == NULL)
 			broken = after();
 		if (broken != NULL)

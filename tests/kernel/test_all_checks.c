@@ -71,7 +71,7 @@ static void must_do(int error)
 /* ---- The load ----------------------------------------------------------------- */
 
 /* Blocks of all small orders, a few at a time. */
-static void take_and_give(void *unused __unused)
+static void test_all_checks_take_and_give(void *unused __unused)
 {
 	struct page *page[8] = { NULL };
 	unsigned int order[8] = { 0 };
@@ -235,7 +235,8 @@ static const char *ask_paging(char *buffer __unused, size_t size __unused)
 	return check.wrong == 0 ? NULL : check.what;
 }
 
-static const char *ask_recorder(char *buffer __unused, size_t size __unused)
+static const char *test_all_checks_ask_recorder(char *buffer __unused,
+                                                size_t size __unused)
 {
 	return recorder_check();
 }
@@ -299,7 +300,7 @@ static const struct {
 	{ "anon_check", anon_check },
 	{ "swap_check", swap_check },
 	{ "paging_check", ask_paging },
-	{ "recorder_check", ask_recorder },
+	{ "recorder_check", test_all_checks_ask_recorder },
 };
 
 /* NULL, or who said what. */
@@ -324,8 +325,12 @@ static const char *ask_all(unsigned long *asked)
 /* ---- All together ------------------------------------------------------------------ */
 
 static void (*const loads[])(void *) = {
-	take_and_give, dirty_and_write,         dirty_one,
-	swap_and_read, exclusive_take_and_give, begin_and_end,
+	test_all_checks_take_and_give,
+	dirty_and_write,
+	dirty_one,
+	swap_and_read,
+	exclusive_take_and_give,
+	begin_and_end,
 };
 
 static const char *under_load(unsigned long *asked)

@@ -30,14 +30,14 @@ SUITE(anon);
 SUITE_OBJECT(struct ram_swap, disk);
 static struct anon_object *object;
 
-static bool start(void)
+static bool kernel_anon_start(void)
 {
 	object = anon_object_create(PAGES);
 	return object != NULL && ram_swap_make(disk, "testram", SLOTS + 1) &&
 	       swapon(&disk->device, PRIORITY, NULL) == 0;
 }
 
-static const char *check_all(void)
+static const char *kernel_anon_check_all(void)
 {
 	static char text[160];
 	const char *broken = swap_check(text, sizeof(text));
@@ -45,9 +45,9 @@ static const char *check_all(void)
 	return broken != NULL ? broken : anon_check(text, sizeof(text));
 }
 
-static const char *finish(void)
+static const char *kernel_anon_finish(void)
 {
-	const char *broken = check_all();
+	const char *broken = kernel_anon_check_all();
 
 	anon_object_destroy(object);
 	if (swapoff(&disk->device) != 0)
@@ -94,7 +94,7 @@ CASE(anon, pages_go_to_swap_and_come_back_unchanged)
 	unsigned long out =
 		vmstat_read(&page_alloc_node()->stat, VMSTAT_pswpout);
 
-	EXPECT(start());
+	EXPECT(kernel_anon_start());
 	for (unsigned long i = 0; i < PAGES; i++)
 		EXPECT_EQUAL(put_pattern(i, i), 0);
 	EXPECT_EQUAL(current_thread()->rss, PAGES);
@@ -109,7 +109,7 @@ CASE(anon, pages_go_to_swap_and_come_back_unchanged)
 	EXPECT_EQUAL(vmstat_read(&page_alloc_node()->stat, VMSTAT_pswpout) -
 	                     out,
 	             PAGES);
-	return finish();
+	return kernel_anon_finish();
 }
 
 /* ---- Threads ------------------------------------------------------------------ */
@@ -151,7 +151,7 @@ CASE(anon, two_readers_of_a_slot_read_it_once)
 	struct thread *thread[2];
 	unsigned long reads;
 
-	EXPECT(start());
+	EXPECT(kernel_anon_start());
 	EXPECT_EQUAL(put_pattern(3, 33), 0);
 	EXPECT_EQUAL(anon_object_swap_out(object, 3), 0);
 	init_completion(&entered);
@@ -175,7 +175,7 @@ CASE(anon, two_readers_of_a_slot_read_it_once)
 	EXPECT_EQUAL(reader.error[1], 0);
 	EXPECT_EQUAL(disk->reads, reads + 1);
 	EXPECT_EQUAL(check_pattern(3, 33), 0);
-	return finish();
+	return kernel_anon_finish();
 }
 
 static volatile bool stop;
@@ -197,7 +197,7 @@ CASE(anon, pages_that_another_thread_throws_out_all_the_time_stay_right)
 	uint64_t model[PAGES];
 	struct thread *thread;
 
-	EXPECT(start());
+	EXPECT(kernel_anon_start());
 	for (unsigned long i = 0; i < PAGES; i++) {
 		model[i] = i;
 		EXPECT_EQUAL(put_pattern(i, i), 0);
@@ -222,14 +222,14 @@ CASE(anon, pages_that_another_thread_throws_out_all_the_time_stay_right)
 	EXPECT(swapped_out > PAGES);
 	for (unsigned long i = 0; i < PAGES; i++)
 		EXPECT_EQUAL(check_pattern(i, model[i]), 0);
-	return finish();
+	return kernel_anon_finish();
 }
 
 CASE(anon, swapoff_under_load_brings_everything_back)
 {
 	struct thread *thread;
 
-	EXPECT(start());
+	EXPECT(kernel_anon_start());
 	for (unsigned long i = 0; i < PAGES; i++)
 		EXPECT_EQUAL(put_pattern(i, i), 0);
 	stop = false;
@@ -247,7 +247,7 @@ CASE(anon, swapoff_under_load_brings_everything_back)
 	EXPECT_EQUAL(thread_join(thread), THREAD_END_RETURNED);
 	for (unsigned long i = 0; i < PAGES; i++)
 		EXPECT_EQUAL(check_pattern(i, i), 0);
-	return finish();
+	return kernel_anon_finish();
 }
 
 /* ---- The OOM killer --------------------------------------------------------------- */
@@ -260,7 +260,7 @@ CASE(anon, badness_is_what_a_threads_objects_have_in_memory_and_on_swap)
 	int64_t more;
 	int64_t never;
 
-	EXPECT(start());
+	EXPECT(kernel_anon_start());
 	for (unsigned long i = 0; i < PAGES; i++)
 		EXPECT_EQUAL(put_pattern(i, i), 0);
 	for (unsigned long i = 0; i < PAGES / 4; i++)
@@ -278,7 +278,7 @@ CASE(anon, badness_is_what_a_threads_objects_have_in_memory_and_on_swap)
 	EXPECT_EQUAL(plain, PAGES + 1);
 	EXPECT_EQUAL(more, PAGES + 1 + 100 * 5UL);
 	EXPECT(never == OOM_NEVER);
-	return finish();
+	return kernel_anon_finish();
 }
 
 /* A thread that has VICTIM_PAGES pages, half of them on swap, and does not
@@ -411,7 +411,7 @@ CASE(anon, a_write_may_end_in_an_interrupt_well_or_badly)
 {
 	struct swap_info info;
 
-	EXPECT(start());
+	EXPECT(kernel_anon_start());
 	EXPECT_EQUAL(put_pattern(0, 5), 0);
 	EXPECT_EQUAL(swap_out_by_interrupt(1), -EIO);
 	EXPECT_EQUAL(current_thread()->rss, 1);
@@ -422,5 +422,5 @@ CASE(anon, a_write_may_end_in_an_interrupt_well_or_badly)
 	                      &info));
 	EXPECT(info.bad == 1 && info.used == 1);
 	EXPECT_EQUAL(check_pattern(0, 5), 0);
-	return finish();
+	return kernel_anon_finish();
 }

@@ -70,7 +70,7 @@ static const char *give_pair(struct pair *pair, const char *answer)
 	return answer;
 }
 
-static void fill(uint8_t *bytes, size_t size, uint64_t seed)
+static void test_block_fill(uint8_t *bytes, size_t size, uint64_t seed)
 {
 	struct random random = { .state = seed };
 
@@ -88,7 +88,7 @@ static const char *write_then_read(struct block_device *device,
 	for (unsigned int i = 0; i < 32; i++) {
 		uint64_t sector = i * SECTORS_PER_PAGE;
 
-		fill(pair->out, PAGE_SIZE, seed + i);
+		test_block_fill(pair->out, PAGE_SIZE, seed + i);
 		memset(pair->in, 0, PAGE_SIZE);
 		ata_set_dma(dma_out);
 		EXPECT_EQUAL(block_write_page(device, sector, pair->page[0]),
@@ -122,7 +122,7 @@ static const char *write_each_part(struct block_device *device,
 		for (unsigned int n = 1; n <= SECTORS_PER_PAGE - from; n++) {
 			unsigned int at = from * SECTOR_SIZE;
 
-			fill(pair->out, PAGE_SIZE, from * 8 + n);
+			test_block_fill(pair->out, PAGE_SIZE, from * 8 + n);
 			EXPECT_EQUAL(
 				block_write_page(device, 16, pair->page[0]), 0);
 			memset(pair->out + at, 0x5a, (size_t)n * SECTOR_SIZE);
@@ -164,7 +164,7 @@ CASE(block, a_partition_is_the_disk_from_its_first_sector)
 
 	NEEDS_DISK(device);
 	EXPECT(take_pair(&pair));
-	fill(pair.out, PAGE_SIZE, test_seed());
+	test_block_fill(pair.out, PAGE_SIZE, test_seed());
 	if (block_write_page(device, 40, pair.page[0]) != 0 ||
 	    block_read_page(device->parent, device->first + 40, pair.page[1]) !=
 	            0)
@@ -322,7 +322,7 @@ static void use_disk(void *data)
 		return;
 	}
 	for (unsigned int i = 0; i < 16 && hand->answer == NULL; i++) {
-		fill(pair.out, PAGE_SIZE, hand->sector + i);
+		test_block_fill(pair.out, PAGE_SIZE, hand->sector + i);
 		if (block_write_page(hand->device, hand->sector,
 		                     pair.page[0]) != 0 ||
 		    block_read_page(hand->device, hand->sector, pair.page[1]) !=
@@ -516,7 +516,7 @@ static const char *lose_some(struct block_device *device, struct pair *pair)
 		EXPECT_EQUAL(lose_interrupt(device, pair), -ETIMEDOUT);
 		EXPECT(log_contains_since(mark, "given up"));
 		EXPECT(log_contains_since(mark, "answers again"));
-		fill(pair->out, PAGE_SIZE, i);
+		test_block_fill(pair->out, PAGE_SIZE, i);
 		EXPECT_EQUAL(block_write_page(device, 0, pair->page[0]), 0);
 		EXPECT_EQUAL(block_read_page(device, 0, pair->page[1]), 0);
 		EXPECT(memcmp(pair->in, pair->out, PAGE_SIZE) == 0);
@@ -545,7 +545,7 @@ CASE(block, interrupts_for_nobody_change_nothing)
 
 	NEEDS_DISK(device);
 	EXPECT(take_pair(&pair));
-	fill(pair.out, PAGE_SIZE, test_seed());
+	test_block_fill(pair.out, PAGE_SIZE, test_seed());
 	for (unsigned int i = 0; i < 8; i++) {
 		bool enabled = arch_irq_save();
 
@@ -578,7 +578,7 @@ static void free_backing(void *element, void *data __unused)
 	__free_page(element);
 }
 
-static void wait_for_element(void *data)
+static void test_block_wait_for_element(void *data)
 {
 	struct pool_waiter *waiter = data;
 
@@ -596,7 +596,8 @@ static const char *wait_for_page(struct pool_waiter *waiter)
 
 	EXPECT(first != NULL);
 	EXPECT(mempool_alloc(waiter->pool, GFP_ATOMIC) == NULL);
-	thread = thread_create("pool waiter", wait_for_element, waiter);
+	thread = thread_create("pool waiter", test_block_wait_for_element,
+	                       waiter);
 	EXPECT(thread != NULL);
 	waited = wait_until_it_waits(thread);
 	early = waiter->element;

@@ -103,7 +103,7 @@ static void read_byte(void *address)
 	(void)*(volatile uint8_t *)address;
 }
 
-static void write_byte(void *address)
+static void test_contain_write_byte(void *address)
 {
 	*(volatile uint8_t *)address = RETURN_OPCODE;
 }
@@ -159,7 +159,7 @@ CASE(contain, non_canonical_addresses)
 {
 	struct provocation list[] = {
 		EXCEPTION("read", read_byte, NON_CANONICAL, VECTOR_PROTECTION),
-		EXCEPTION("write", write_byte, NON_CANONICAL,
+		EXCEPTION("write", test_contain_write_byte, NON_CANONICAL,
 		          VECTOR_PROTECTION),
 		EXCEPTION("jump", provoke_jump, NON_CANONICAL,
 		          VECTOR_PROTECTION),
@@ -176,7 +176,8 @@ CASE(contain, null_read_written_and_executed)
 {
 	struct provocation list[] = {
 		PAGE_FAULT("read", read_byte, NULL, FAULT_NULL, 0),
-		PAGE_FAULT("write", write_byte, NULL, FAULT_NULL, PF_WRITE),
+		PAGE_FAULT("write", test_contain_write_byte, NULL, FAULT_NULL,
+		           PF_WRITE),
 		PAGE_FAULT("jump", provoke_jump, NULL, FAULT_NULL, PF_FETCH),
 	};
 
@@ -189,10 +190,11 @@ CASE(contain, writes_to_text_and_rodata)
 	void *code = (void *)(uintptr_t)alloc_pages;
 	const uint8_t first = *(const uint8_t *)code;
 	struct provocation list[] = {
-		PAGE_FAULT(".text", write_byte, code, FAULT_OTHER,
+		PAGE_FAULT(".text", test_contain_write_byte, code, FAULT_OTHER,
 		           PF_WRITE | PF_PRESENT),
-		PAGE_FAULT(".rodata", write_byte, (void *)(uintptr_t)constant,
-		           FAULT_OTHER, PF_WRITE | PF_PRESENT),
+		PAGE_FAULT(".rodata", test_contain_write_byte,
+		           (void *)(uintptr_t)constant, FAULT_OTHER,
+		           PF_WRITE | PF_PRESENT),
 	};
 	const char *sentence = provoke_all(list, ARRAY_SIZE(list));
 
@@ -355,7 +357,7 @@ CASE(contain, double_fault_handler_that_overflows_its_stack)
 #define DEEP 8000
 
 /* Write LENGTH bytes; who calls it says how many there are. */
-static __noinline void fill(volatile uint8_t *bytes, size_t length)
+static __noinline void test_contain_fill(volatile uint8_t *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
 		bytes[i] = RETURN_OPCODE;
@@ -365,7 +367,7 @@ static void write_deep(void *data)
 {
 	volatile uint8_t deep[DEEP];
 
-	fill(deep, sizeof(deep));
+	test_contain_fill(deep, sizeof(deep));
 	*(unsigned long *)data = thread_stack_used(current_thread());
 }
 
@@ -444,7 +446,7 @@ static __noinline void write_past_an_array(void *data)
 {
 	uint8_t array[24];
 
-	fill(array, sizeof(array) + *(volatile size_t *)data);
+	test_contain_fill(array, sizeof(array) + *(volatile size_t *)data);
 }
 
 struct smash {

@@ -39,7 +39,7 @@ static bool is_filled(const void *address, uint8_t byte)
 	return true;
 }
 
-static unsigned long event(enum vmstat_event which)
+static unsigned long test_exclusive_event(enum vmstat_event which)
 {
 	return vmstat_read(&page_alloc_node()->stat, which);
 }
@@ -121,7 +121,7 @@ static bool look_at_own_window(const struct fault *fault, void *data)
 	return fault->frame->vector == VECTOR_INVALID_OP;
 }
 
-static void bad_opcode(void *data)
+static void test_exclusive_bad_opcode(void *data)
 {
 	(void)data;
 	__builtin_trap();
@@ -135,7 +135,7 @@ CASE(exclusive, exception_finds_the_window_closed_and_leaves_it_open)
 
 	EXPECT(window_is_open(window));
 	window_seen_open = true;
-	caught = fault_catch(&expect, bad_opcode, NULL);
+	caught = fault_catch(&expect, test_exclusive_bad_opcode, NULL);
 	EXPECT(caught);
 	EXPECT(!window_seen_open);
 	EXPECT(window_is_open(window));
@@ -220,7 +220,7 @@ static void create_with_its_name(void *data)
 	(void)thread_join(thread_create(data, read_it, data));
 }
 
-static void do_nothing(void *unused __unused)
+static void test_exclusive_do_nothing(void *unused __unused)
 {
 }
 
@@ -242,8 +242,8 @@ CASE(exclusive, an_intruder_that_names_a_thread_takes_no_slot_along)
 		EXPECT(thread_join(thief) == THREAD_END_INTRUDED);
 	}
 	EXPECT_EQUAL(exclusive_release(page), 0);
-	first = thread_create("first", do_nothing, NULL);
-	second = thread_create("second", do_nothing, NULL);
+	first = thread_create("first", test_exclusive_do_nothing, NULL);
+	second = thread_create("second", test_exclusive_do_nothing, NULL);
 	if (first != NULL)
 		(void)thread_join(first);
 	EXPECT(second != NULL);
@@ -614,7 +614,7 @@ CASE(exclusive, full_window_gives_null_and_counts)
 {
 	static void *page[WINDOW_SLOTS];
 	struct node *node = page_alloc_node();
-	unsigned long full = event(VMSTAT_exclusive_window_full);
+	unsigned long full = test_exclusive_event(VMSTAT_exclusive_window_full);
 	unsigned int taken = 0;
 	bool was_full = false;
 
@@ -630,7 +630,8 @@ CASE(exclusive, full_window_gives_null_and_counts)
 	if (taken == WINDOW_SLOTS) {
 		exclusive_refill(node, 4);
 		was_full = TAKE() == NULL &&
-		           event(VMSTAT_exclusive_window_full) == full + 1;
+		           test_exclusive_event(VMSTAT_exclusive_window_full) ==
+		                   full + 1;
 	}
 	for (unsigned int i = 0; i < taken; i++)
 		EXPECT_EQUAL(exclusive_release(page[i]), 0);
@@ -649,7 +650,7 @@ struct receiver {
 	bool keep;
 };
 
-static void receive(void *data)
+static void test_exclusive_receive(void *data)
 {
 	struct receiver *receiver = data;
 
@@ -668,7 +669,8 @@ CASE(exclusive, hand_over_moves_the_page_and_ends_the_senders_access)
 {
 	struct owner *me = current_owner();
 	struct receiver receiver = { 0 };
-	struct thread *thread = thread_create("receiver", receive, &receiver);
+	struct thread *thread =
+		thread_create("receiver", test_exclusive_receive, &receiver);
 	uint8_t *page = TAKE();
 	const char *sentence;
 
@@ -694,7 +696,8 @@ CASE(exclusive, hand_over_moves_the_page_and_ends_the_senders_access)
 CASE(exclusive, cancel_brings_the_page_back_to_its_address)
 {
 	struct receiver receiver = { 0 };
-	struct thread *thread = thread_create("receiver", receive, &receiver);
+	struct thread *thread =
+		thread_create("receiver", test_exclusive_receive, &receiver);
 	uint8_t *page = TAKE();
 
 	EXPECT(thread != NULL && page != NULL);
@@ -713,7 +716,8 @@ CASE(exclusive, cancel_brings_the_page_back_to_its_address)
 CASE(exclusive, hand_over_to_oneself_or_to_the_dead_is_refused)
 {
 	struct receiver receiver = { .go = true };
-	struct thread *thread = thread_create("receiver", receive, &receiver);
+	struct thread *thread =
+		thread_create("receiver", test_exclusive_receive, &receiver);
 	uint8_t *page = TAKE();
 
 	EXPECT(thread != NULL && page != NULL);
@@ -734,7 +738,7 @@ CASE(exclusive, a_number_of_the_dead_is_refused_when_its_place_lives_again)
 {
 	struct receiver first = { .go = true };
 	struct receiver second = { 0 };
-	struct thread *a = thread_create("a", receive, &first);
+	struct thread *a = thread_create("a", test_exclusive_receive, &first);
 	uint8_t *page = TAKE();
 	struct thread *b;
 	uint64_t stale;
@@ -746,7 +750,7 @@ CASE(exclusive, a_number_of_the_dead_is_refused_when_its_place_lives_again)
 	memset(page, 0x6a, PAGE_SIZE);
 	EXPECT(thread_join(a) == THREAD_END_RETURNED);
 	EXPECT_EQUAL(exclusive_transfer(page, stale), -ENXIO);
-	b = thread_create("b", receive, &second);
+	b = thread_create("b", test_exclusive_receive, &second);
 	EXPECT(b == a); /* the same place */
 	to_a_again = exclusive_transfer(page, stale);
 	EXPECT_EQUAL(exclusive_incoming(stale), 0);
@@ -779,7 +783,7 @@ static void take_three_and_end(void *data)
 CASE(exclusive, pages_of_a_dead_owner_are_scrubbed_and_parked)
 {
 	struct node *node = page_alloc_node();
-	unsigned long taken = event(VMSTAT_exclusive_take);
+	unsigned long taken = test_exclusive_event(VMSTAT_exclusive_take);
 	struct thread *thread;
 	void *page[3];
 	bool clean = true;
@@ -788,7 +792,7 @@ CASE(exclusive, pages_of_a_dead_owner_are_scrubbed_and_parked)
 	thread = thread_create("mayfly", take_three_and_end, NULL);
 	EXPECT(thread != NULL);
 	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
-	EXPECT_EQUAL(event(VMSTAT_exclusive_take), taken + 3);
+	EXPECT_EQUAL(test_exclusive_event(VMSTAT_exclusive_take), taken + 3);
 	for (int i = 0; i < 3; i++) {
 		page[i] = TAKE();
 		EXPECT(page[i] != NULL);
@@ -803,7 +807,8 @@ CASE(exclusive, pages_of_a_dead_owner_are_scrubbed_and_parked)
 CASE(exclusive, page_on_its_way_to_a_dead_owner_goes_back)
 {
 	struct receiver receiver = { .keep = true };
-	struct thread *thread = thread_create("receiver", receive, &receiver);
+	struct thread *thread =
+		thread_create("receiver", test_exclusive_receive, &receiver);
 	uint8_t *page = TAKE();
 
 	EXPECT(thread != NULL && page != NULL);
@@ -860,7 +865,8 @@ static void relay_to_receiver(void *data)
 CASE(exclusive, page_between_two_dead_owners_is_parked)
 {
 	struct receiver receiver = { .keep = true };
-	struct relay relay = { .receiver = thread_create("receiver", receive,
+	struct relay relay = { .receiver = thread_create("receiver",
+		                                         test_exclusive_receive,
 		                                         &receiver) };
 	struct thread *sender;
 
@@ -933,7 +939,7 @@ CASE(exclusive, freed_lines_pages_are_parked_and_its_hand_over_goes_on)
 {
 	struct rtc_errand errand = { .receiver = current_owner_id() };
 	uint64_t limit = clock_microseconds() + 2000000;
-	unsigned long taken = event(VMSTAT_exclusive_take);
+	unsigned long taken = test_exclusive_event(VMSTAT_exclusive_take);
 	uint8_t *page;
 	bool intact;
 
@@ -945,7 +951,7 @@ CASE(exclusive, freed_lines_pages_are_parked_and_its_hand_over_goes_on)
 	EXPECT_EQUAL(free_irq(RTC_IRQ, &errand), 0);
 	EXPECT(errand.done && errand.taken);
 	EXPECT_EQUAL(errand.transfer, 0);
-	EXPECT_EQUAL(event(VMSTAT_exclusive_take), taken + 2);
+	EXPECT_EQUAL(test_exclusive_event(VMSTAT_exclusive_take), taken + 2);
 	page = exclusive_accept();
 	EXPECT(page != NULL);
 	intact = is_filled(page, 0xdd);

@@ -25,7 +25,7 @@ static const char *nothing_leaks(void)
 	                              used_before, used);
 }
 
-static const char *try(const struct file_operation *operation)
+static const char *kernel_fail_files_try(const struct file_operation *operation)
 {
 	struct block_device *device = block_find("hda1");
 	const char *broken;
@@ -41,40 +41,40 @@ static const char *try(const struct file_operation *operation)
 
 CASE(fail_files, mount_survives)
 {
-	return try(&file_operation_mount);
+	return kernel_fail_files_try(&file_operation_mount);
 }
 
 CASE(fail_files, read_survives)
 {
-	return try(&file_operation_read);
+	return kernel_fail_files_try(&file_operation_read);
 }
 
 CASE(fail_files, write_survives)
 {
-	return try(&file_operation_write);
+	return kernel_fail_files_try(&file_operation_write);
 }
 
 CASE(fail_files, unlink_survives)
 {
-	return try(&file_operation_unlink);
+	return kernel_fail_files_try(&file_operation_unlink);
 }
 
 CASE(fail_files, mkdir_survives)
 {
-	return try(&file_operation_mkdir);
+	return kernel_fail_files_try(&file_operation_mkdir);
 }
 
 CASE(fail_files, truncate_survives)
 {
-	return try(&file_operation_truncate);
+	return kernel_fail_files_try(&file_operation_truncate);
 }
 
 CASE(fail_files, sync_allocates_nothing)
 {
-	return try(&file_operation_sync);
+	return kernel_fail_files_try(&file_operation_sync);
 }
 
 CASE(fail_files, unmount_allocates_nothing)
 {
-	return try(&file_operation_unmount);
+	return kernel_fail_files_try(&file_operation_unmount);
 }

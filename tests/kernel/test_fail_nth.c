@@ -43,14 +43,15 @@ typedef bool (*operation)(void);
 
 /* ---- The operations ----------------------------------------------------------- */
 
-static void do_nothing(void *data)
+static void test_fail_nth_do_nothing(void *data)
 {
 	(void)data;
 }
 
 static bool run_thread(void)
 {
-	struct thread *thread = thread_create("fail nth", do_nothing, NULL);
+	struct thread *thread =
+		thread_create("fail nth", test_fail_nth_do_nothing, NULL);
 
 	return thread != NULL && thread_join(thread) == THREAD_END_RETURNED;
 }
@@ -70,7 +71,7 @@ static bool run_irq(void)
 	return free_irq(FREE_LINE, &id) == 0;
 }
 
-static bool run_owner(void)
+static bool test_fail_nth_run_owner(void)
 {
 	static struct owner owner;
 
@@ -81,7 +82,7 @@ static bool run_owner(void)
 }
 
 /* The pool is emptied first, so that the request must refill it by itself. */
-static bool run_exclusive(void)
+static bool test_fail_nth_run_exclusive(void)
 {
 	struct node *node = page_alloc_node();
 	struct page *page;
@@ -96,7 +97,7 @@ static bool run_exclusive(void)
 }
 
 /* What the refiller does, in this thread.  Half full is a failure. */
-static bool run_refill(void)
+static bool test_fail_nth_run_refill(void)
 {
 	struct node *node = page_alloc_node();
 	bool done;
@@ -137,7 +138,7 @@ static bool run_bulk(void)
 static bool said_null;
 
 /* What a command says if it has got no memory. */
-static void listen(const char *text, size_t size)
+static void test_fail_nth_listen(const char *text, size_t size)
 {
 	static const char *const words[] = { "NULL", "no exclusive page",
 		                             "no memory" };
@@ -157,7 +158,7 @@ static bool run_command(const char *line)
 	char text[80];
 
 	said_null = false;
-	console_divert(listen);
+	console_divert(test_fail_nth_listen);
 	scnprintf(text, sizeof(text), "%s", line);
 	shell_execute(text);
 	scnprintf(text, sizeof(text), "free all");
@@ -166,7 +167,7 @@ static bool run_command(const char *line)
 	return !said_null;
 }
 
-static bool run_alloc(void)
+static bool test_fail_nth_run_alloc(void)
 {
 	return run_command("alloc GFP_KERNEL 2");
 }
@@ -176,7 +177,7 @@ static bool run_alloc_exclusive(void)
 	return run_command("alloc GFP_ATOMIC|__GFP_EXCLUSIVE");
 }
 
-static bool run_drain(void)
+static bool test_fail_nth_run_drain(void)
 {
 	run_command("drain GFP_NOWAIT");
 	/* It ends with the first NULL, injected or not. */
@@ -224,7 +225,7 @@ static bool give_object_back(void)
 }
 
 /* All that was written is there, and in memory again; the area is on. */
-static const char *check_object(void)
+static const char *test_fail_nth_check_object(void)
 {
 	static char text[160];
 	const char *broken;
@@ -292,7 +293,7 @@ static bool run_swap_in(void)
 	return error == 0;
 }
 
-static bool run_swapon(void)
+static bool test_fail_nth_run_swapon(void)
 {
 	return swapoff(device) == 0 && swapon(device, 32767, NULL) == 0;
 }
@@ -300,7 +301,7 @@ static bool run_swapon(void)
 static bool area_stayed_on;
 
 /* With pages that must come back. */
-static bool run_swapoff(void)
+static bool test_fail_nth_run_swapoff(void)
 {
 	if (!swap_all_out())
 		return false;
@@ -316,8 +317,8 @@ static bool run_swapoff(void)
 static const char *(*check_afterwards)(void);
 
 /* Does run() with the NTH allocation failing; *HIT: one did fail. */
-static const char *attempt(operation run, unsigned int nth, bool for_ever,
-                           bool *hit)
+static const char *test_fail_nth_attempt(operation run, unsigned int nth,
+                                         bool for_ever, bool *hit)
 {
 	const char *broken = NULL;
 	struct thread *self = current_thread();
@@ -344,13 +345,14 @@ static const char *attempt(operation run, unsigned int nth, bool for_ever,
 }
 
 /* Until none fails, or MOST have.  *COUNT: how many allocations could fail. */
-static const char *sweep(operation run, unsigned int most, bool for_ever,
-                         unsigned int *count)
+static const char *test_fail_nth_sweep(operation run, unsigned int most,
+                                       bool for_ever, unsigned int *count)
 {
 	bool hit = true;
 
 	for (*count = 0; *count < most; (*count)++) {
-		const char *broken = attempt(run, *count + 1, for_ever, &hit);
+		const char *broken =
+			test_fail_nth_attempt(run, *count + 1, for_ever, &hit);
 
 		if (broken != NULL)
 			return broken;
@@ -361,7 +363,8 @@ static const char *sweep(operation run, unsigned int most, bool for_ever,
 }
 
 /* At least LEAST allocations of run() can be made to fail, and it survives. */
-static const char *try(operation run, unsigned int least, unsigned int most)
+static const char *test_fail_nth_try(operation run, unsigned int least,
+                                     unsigned int most)
 {
 	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
 	unsigned int verbose = attr->verbose;
@@ -369,9 +372,9 @@ static const char *try(operation run, unsigned int least, unsigned int most)
 	const char *broken;
 
 	attr->verbose = 0;
-	broken = sweep(run, most, false, &count[0]);
+	broken = test_fail_nth_sweep(run, most, false, &count[0]);
 	if (broken == NULL)
-		broken = sweep(run, most, true, &count[1]);
+		broken = test_fail_nth_sweep(run, most, true, &count[1]);
 	attr->verbose = verbose;
 	if (broken != NULL)
 		return broken;
@@ -384,79 +387,79 @@ static const char *try(operation run, unsigned int least, unsigned int most)
 /* A stack of four pages and the table of a window. */
 CASE(fail_nth, thread_create_survives)
 {
-	return try(run_thread, 5, ALL);
+	return test_fail_nth_try(run_thread, 5, ALL);
 }
 
 CASE(fail_nth, request_irq_survives)
 {
-	return try(run_irq, 1, ALL);
+	return test_fail_nth_try(run_irq, 1, ALL);
 }
 
 CASE(fail_nth, owner_begin_survives)
 {
-	return try(run_owner, 1, ALL);
+	return test_fail_nth_try(test_fail_nth_run_owner, 1, ALL);
 }
 
 CASE(fail_nth, exclusive_refill_by_a_waiter_survives)
 {
-	return try(run_exclusive, 2, ALL);
+	return test_fail_nth_try(test_fail_nth_run_exclusive, 2, ALL);
 }
 
 CASE(fail_nth, refiller_survives)
 {
-	return try(run_refill, 8, 16);
+	return test_fail_nth_try(test_fail_nth_run_refill, 8, 16);
 }
 
 CASE(fail_nth, alloc_pages_exact_survives)
 {
-	return try(run_exact, 1, ALL);
+	return test_fail_nth_try(run_exact, 1, ALL);
 }
 
 CASE(fail_nth, alloc_pages_bulk_survives)
 {
-	return try(run_bulk, 1, ALL);
+	return test_fail_nth_try(run_bulk, 1, ALL);
 }
 
 CASE(fail_nth, shell_alloc_survives)
 {
-	return try(run_alloc, 1, ALL);
+	return test_fail_nth_try(test_fail_nth_run_alloc, 1, ALL);
 }
 
 CASE(fail_nth, shell_alloc_exclusive_survives)
 {
-	return try(run_alloc_exclusive, 1, ALL);
+	return test_fail_nth_try(run_alloc_exclusive, 1, ALL);
 }
 
 CASE(fail_nth, shell_drain_survives)
 {
-	return try(run_drain, 8, 8);
+	return test_fail_nth_try(test_fail_nth_run_drain, 8, 8);
 }
 
 CASE(fail_nth, shell_bench_survives)
 {
-	return try(run_benchmark, 3, 3);
+	return test_fail_nth_try(run_benchmark, 3, 3);
 }
 
 CASE(fail_nth, shell_panic_intrude_survives)
 {
-	return try(run_intruder, 6, ALL);
+	return test_fail_nth_try(run_intruder, 6, ALL);
 }
 
 CASE(fail_nth, anonymous_object_survives)
 {
 	/* Itself, two tables, two pages. */
-	return try(run_anon_object, 5, ALL);
+	return test_fail_nth_try(run_anon_object, 5, ALL);
 }
 
-/* try() with an object whose pages can go to DEVICE. */
+/* test_fail_nth_try() with an object whose pages can go to DEVICE. */
 static const char *try_with_swap(struct swap_device *where, operation run,
                                  unsigned int least)
 {
 	const char *broken = "there is no memory for the test";
 
-	check_afterwards = check_object;
+	check_afterwards = test_fail_nth_check_object;
 	if (fill_object(where))
-		broken = try(run, least, ALL);
+		broken = test_fail_nth_try(run, least, ALL);
 	check_afterwards = NULL;
 	if (!give_object_back() && broken == NULL)
 		broken = "slots are still in use";
@@ -481,7 +484,7 @@ CASE(fail_nth, swap_in_survives_and_loses_nothing)
 /* A page for the header, one for the row of clusters, a cluster. */
 CASE(fail_nth, swapon_survives)
 {
-	return try_with_ram(run_swapon, 3);
+	return try_with_ram(test_fail_nth_run_swapon, 3);
 }
 
 CASE(fail_nth, swapoff_without_memory_leaves_the_area_on_and_loses_nothing)
@@ -489,7 +492,7 @@ CASE(fail_nth, swapoff_without_memory_leaves_the_area_on_and_loses_nothing)
 	const char *broken;
 
 	area_stayed_on = true;
-	broken = try_with_ram(run_swapoff, ANON_PAGES);
+	broken = try_with_ram(test_fail_nth_run_swapoff, ANON_PAGES);
 	if (broken != NULL)
 		return broken;
 	EXPECT(area_stayed_on);
@@ -513,7 +516,7 @@ CASE(fail_nth, swap_out_to_a_disk_needs_no_memory)
 
 /* ---- Interrupts ------------------------------------------------------------------ */
 
-static void take_and_give(void *data)
+static void test_fail_nth_take_and_give(void *data)
 {
 	struct page *page = alloc_page(GFP_ATOMIC);
 
@@ -530,7 +533,7 @@ CASE(fail_nth, what_an_interrupt_asks_for_is_not_counted)
 	bool came;
 
 	fail_nth_set(self, 1, true);
-	came = in_timer_interrupt(take_and_give, &got);
+	came = in_timer_interrupt(test_fail_nth_take_and_give, &got);
 	left = fail_nth_failed(self);
 	fail_nth_set(self, 0, false);
 	EXPECT(came);

@@ -48,7 +48,7 @@ struct line {
 static char said[4096];
 static size_t length;
 
-static void listen(const char *text, size_t size)
+static void test_fail_shell_listen(const char *text, size_t size)
 {
 	size = min(size, sizeof(said) - 1 - length);
 	memcpy(said + length, text, size);
@@ -56,7 +56,7 @@ static void listen(const char *text, size_t size)
 	said[length] = '\0';
 }
 
-static bool has(const char *text, const char *word)
+static bool test_fail_shell_has(const char *text, const char *word)
 {
 	size_t size = strlen(word);
 
@@ -74,10 +74,10 @@ static bool is_told(const struct line *line, const char *text, uint64_t mark)
 		                             "no exclusive page", "NULL" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (has(text, words[i]))
+		if (test_fail_shell_has(text, words[i]))
 			return true;
 	}
-	if (line->tells != NULL && has(text, line->tells))
+	if (line->tells != NULL && test_fail_shell_has(text, line->tells))
 		return true;
 	return log_contains_since(mark, "cannot be created");
 }
@@ -91,7 +91,7 @@ static void run_line(const char *line)
 	length = 0;
 	said[0] = '\0';
 	scnprintf(text, sizeof(text), "%s", line);
-	console_divert(listen);
+	console_divert(test_fail_shell_listen);
 	shell_execute(text);
 	console_divert(NULL);
 }
@@ -149,7 +149,7 @@ struct answers {
 SUITE_OBJECT(struct answers, answers);
 
 /* NULL, or what is wrong with bad. */
-static const char *judge(const struct line *line)
+static const char *test_fail_shell_judge(const struct line *line)
 {
 	bool differs = strcmp(answers->bad.line, answers->good.line) != 0;
 
@@ -165,14 +165,14 @@ static const char *judge(const struct line *line)
 	return NULL;
 }
 
-static const char *attempt(const struct line *line, unsigned int nth,
-                           bool for_ever)
+static const char *test_fail_shell_attempt(const struct line *line,
+                                           unsigned int nth, bool for_ever)
 {
 	unsigned long before = pages_not_free();
 	const char *broken;
 
 	run_whole(line, nth, for_ever, &answers->bad);
-	broken = judge(line);
+	broken = test_fail_shell_judge(line);
 	if (broken != NULL)
 		return test_failure("%s: allocation %u fails%s: %s", line->text,
 		                    nth, for_ever ? " for ever" : "", broken);
@@ -186,13 +186,14 @@ static const char *attempt(const struct line *line, unsigned int nth,
 }
 
 /* *COUNT: how many allocations could fail. */
-static const char *sweep(const struct line *line, bool for_ever,
-                         unsigned int *count)
+static const char *test_fail_shell_sweep(const struct line *line, bool for_ever,
+                                         unsigned int *count)
 {
 	unsigned int most = line->most == 0 ? ALL : line->most;
 
 	for (*count = 0; *count < most; (*count)++) {
-		const char *broken = attempt(line, *count + 1, for_ever);
+		const char *broken =
+			test_fail_shell_attempt(line, *count + 1, for_ever);
 
 		if (broken != NULL || !answers->bad.hit)
 			return broken;
@@ -210,9 +211,9 @@ static const char *try_line(const struct line *line)
 	run_whole(line, 0, false, &answers->good);
 	if (line->least > 0 && line->tells == NULL && answers->good.told)
 		return test_failure("%s: %s", line->text, answers->good.line);
-	broken = sweep(line, false, &count[0]);
+	broken = test_fail_shell_sweep(line, false, &count[0]);
 	if (broken == NULL)
-		broken = sweep(line, true, &count[1]);
+		broken = test_fail_shell_sweep(line, true, &count[1]);
 	if (broken != NULL)
 		return broken;
 	if (count[0] < line->least)
@@ -222,7 +223,8 @@ static const char *try_line(const struct line *line)
 	return NULL;
 }
 
-static const char *try(const struct line *lines, unsigned int count)
+static const char *test_fail_shell_try(const struct line *lines,
+                                       unsigned int count)
 {
 	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
 	unsigned int verbose = attr->verbose;
@@ -376,26 +378,26 @@ static const struct {
 
 CASE(fail_shell, lines_about_memory_fail_aloud_and_leak_nothing)
 {
-	return try(memory_lines, ARRAY_SIZE(memory_lines));
+	return test_fail_shell_try(memory_lines, ARRAY_SIZE(memory_lines));
 }
 
 CASE(fail_shell, lines_about_the_system_fail_aloud_and_leak_nothing)
 {
-	return try(test_lines, ARRAY_SIZE(test_lines));
+	return test_fail_shell_try(test_lines, ARRAY_SIZE(test_lines));
 }
 
 CASE(fail_shell, lines_about_files_fail_aloud_and_leak_nothing)
 {
 	if (block_find("hda1") == NULL)
 		SKIP("disk");
-	return try(disk_lines, ARRAY_SIZE(disk_lines));
+	return test_fail_shell_try(disk_lines, ARRAY_SIZE(disk_lines));
 }
 
 CASE(fail_shell, lines_about_swap_fail_aloud_and_leak_nothing)
 {
 	if (block_find("hda2") == NULL)
 		SKIP("disk");
-	return try(swap_lines, ARRAY_SIZE(swap_lines));
+	return test_fail_shell_try(swap_lines, ARRAY_SIZE(swap_lines));
 }
 
 /* ---- All of them? ------------------------------------------------------------------- */

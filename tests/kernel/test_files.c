@@ -30,7 +30,8 @@ static uint8_t byte_of(unsigned int file, unsigned int at)
 	return (uint8_t)(at * 7 + at / 256 + file * 31);
 }
 
-static int write_file(struct ext2 *fs, const char *path, unsigned int file)
+static int test_files_write_file(struct ext2 *fs, const char *path,
+                                 unsigned int file)
 {
 	uint8_t bytes[CHUNK];
 	struct inode *inode;
@@ -48,7 +49,7 @@ static int write_file(struct ext2 *fs, const char *path, unsigned int file)
 	return error;
 }
 
-/* 0: it has the bytes that write_file() wrote. */
+/* 0: it has the bytes that test_files_write_file() wrote. */
 static int check_file(struct ext2 *fs, const char *path, unsigned int file)
 {
 	uint8_t bytes[CHUNK];
@@ -83,7 +84,7 @@ CASE(files, what_was_written_is_there_after_mounting_again)
 	EXPECT_EQUAL(ext2_mount(device, false, &fs), 0);
 	ext2_usage(fs, &before);
 	EXPECT_EQUAL(ext2_mkdir(fs, "/selftest"), 0);
-	EXPECT_EQUAL(write_file(fs, "/selftest/one", 1), 0);
+	EXPECT_EQUAL(test_files_write_file(fs, "/selftest/one", 1), 0);
 	EXPECT_EQUAL(ext2_unmount(fs), 0);
 	EXPECT_EQUAL(ext2_mount(device, false, &fs), 0);
 	EXPECT_EQUAL(check_file(fs, "/selftest/one", 1), 0);
@@ -112,7 +113,7 @@ static void write_and_check(void *argument)
 	char path[32];
 
 	scnprintf(path, sizeof(path), "/selftest-%u", writer->number);
-	writer->error = write_file(writer->fs, path, writer->number);
+	writer->error = test_files_write_file(writer->fs, path, writer->number);
 	if (writer->error == 0)
 		writer->error = ext2_sync(writer->fs);
 	if (writer->error == 0)
@@ -154,12 +155,12 @@ CASE(files, threads_write_at_the_same_time)
 #define ROOM  500UL
 #define LARGE 1200U
 
-static unsigned long event(enum vmstat_event which)
+static unsigned long test_files_event(enum vmstat_event which)
 {
 	return vmstat_read(&page_alloc_node()->stat, which);
 }
 
-static unsigned long reclaim_with(gfp_t mask)
+static unsigned long test_files_reclaim_with(gfp_t mask)
 {
 	const struct alloc_context context = gfp_context();
 	struct alloc_request request;
@@ -175,7 +176,7 @@ static unsigned long reclaim_all(gfp_t mask)
 	unsigned long freed = 0;
 	unsigned long more;
 
-	while ((more = reclaim_with(mask)) > 0)
+	while ((more = test_files_reclaim_with(mask)) > 0)
 		freed += more;
 	return freed;
 }
@@ -222,7 +223,7 @@ static int check_large(struct inode *inode)
  * and without FS.  The first error. */
 static int work_under_pressure(struct ext2 *fs, unsigned long *nofs_freed)
 {
-	unsigned long skipped = event(VMSTAT_reclaim_nofs_skipped);
+	unsigned long skipped = test_files_event(VMSTAT_reclaim_nofs_skipped);
 	struct inode *inode;
 	int error = ext2_create(fs, "/large", &inode);
 
@@ -235,7 +236,7 @@ static int work_under_pressure(struct ext2 *fs, unsigned long *nofs_freed)
 		error = ext2_sync(fs);
 	/* The last rounds ask for the few idle inodes, too. */
 	*nofs_freed = reclaim_all(GFP_NOFS);
-	if (event(VMSTAT_reclaim_nofs_skipped) == skipped)
+	if (test_files_event(VMSTAT_reclaim_nofs_skipped) == skipped)
 		error = -ERANGE;
 	reclaim_all(GFP_KERNEL);
 	ext2_close(inode);
@@ -245,10 +246,10 @@ static int work_under_pressure(struct ext2 *fs, unsigned long *nofs_freed)
 CASE(files, file_larger_than_memory_is_written_reclaimed_and_read)
 {
 	struct block_device *device = block_find("hda1");
-	unsigned long stolen = event(VMSTAT_pgsteal_file);
-	unsigned long throttled = event(VMSTAT_dirty_throttle);
-	unsigned long flushed = event(VMSTAT_flusher_write);
-	unsigned long direct = event(VMSTAT_pgsteal_direct);
+	unsigned long stolen = test_files_event(VMSTAT_pgsteal_file);
+	unsigned long throttled = test_files_event(VMSTAT_dirty_throttle);
+	unsigned long flushed = test_files_event(VMSTAT_flusher_write);
+	unsigned long direct = test_files_event(VMSTAT_pgsteal_direct);
 	unsigned long nofs_freed = 0;
 	struct drained drained;
 	struct ext2 *fs;
@@ -265,15 +266,16 @@ CASE(files, file_larger_than_memory_is_written_reclaimed_and_read)
 	EXPECT_EQUAL(-error, 0);
 	test_note("%lu pages reclaimed, %lu of them directly; a writer waited "
 	          "%lu times, the flusher wrote %lu",
-	          event(VMSTAT_pgsteal_file) - stolen,
-	          event(VMSTAT_pgsteal_direct) - direct,
-	          event(VMSTAT_dirty_throttle) - throttled,
-	          event(VMSTAT_flusher_write) - flushed);
-	EXPECT(event(VMSTAT_pgsteal_file) - stolen > 2 * (LARGE - ROOM));
-	EXPECT(event(VMSTAT_flusher_write) > flushed);
+	          test_files_event(VMSTAT_pgsteal_file) - stolen,
+	          test_files_event(VMSTAT_pgsteal_direct) - direct,
+	          test_files_event(VMSTAT_dirty_throttle) - throttled,
+	          test_files_event(VMSTAT_flusher_write) - flushed);
+	EXPECT(test_files_event(VMSTAT_pgsteal_file) - stolen >
+	       2 * (LARGE - ROOM));
+	EXPECT(test_files_event(VMSTAT_flusher_write) > flushed);
 	EXPECT(nofs_freed >= SWAP_CLUSTER_MAX);
-	EXPECT(event(VMSTAT_reclaim_fs) > 0);
-	EXPECT_EQUAL(event(VMSTAT_reclaim_fs_nofs), 0);
+	EXPECT(test_files_event(VMSTAT_reclaim_fs) > 0);
+	EXPECT_EQUAL(test_files_event(VMSTAT_reclaim_fs_nofs), 0);
 	return NULL;
 }
 
@@ -283,8 +285,8 @@ CASE(files, writer_above_the_limit_waits_for_the_flusher)
 	struct block_device *device = block_find("hda1");
 	struct node *node = page_alloc_node();
 	unsigned long ratio = node->writeback.dirty_ratio;
-	unsigned long throttled = event(VMSTAT_dirty_throttle);
-	unsigned long flushed = event(VMSTAT_flusher_write);
+	unsigned long throttled = test_files_event(VMSTAT_dirty_throttle);
+	unsigned long flushed = test_files_event(VMSTAT_flusher_write);
 	struct drained drained;
 	struct inode *inode;
 	struct ext2 *fs;
@@ -308,23 +310,23 @@ CASE(files, writer_above_the_limit_waits_for_the_flusher)
 	EXPECT_EQUAL(ext2_unmount(fs), 0);
 	EXPECT_EQUAL(-error, 0);
 	test_note("a writer waited %lu times, the flusher wrote %lu pages",
-	          event(VMSTAT_dirty_throttle) - throttled,
-	          event(VMSTAT_flusher_write) - flushed);
-	EXPECT(event(VMSTAT_dirty_throttle) > throttled);
-	EXPECT(event(VMSTAT_flusher_write) > flushed);
+	          test_files_event(VMSTAT_dirty_throttle) - throttled,
+	          test_files_event(VMSTAT_flusher_write) - flushed);
+	EXPECT(test_files_event(VMSTAT_dirty_throttle) > throttled);
+	EXPECT(test_files_event(VMSTAT_flusher_write) > flushed);
 	return NULL;
 }
 
 static struct page *scratch;
 static struct block_device *swap_like;
 
-static unsigned long free_slots(void)
+static unsigned long test_files_free_slots(void)
 {
 	return main_space->slots;
 }
 
 /* What a page on its way to swap does, but that nothing is overwritten. */
-static void use_the_disk(void)
+static void test_files_use_the_disk(void)
 {
 	if (block_read_page(swap_like, 0, scratch) != 0)
 		pr_err("files: hda cannot be read\n");
@@ -334,7 +336,7 @@ CASE(files, noio_reclaim_begins_no_io_and_kernel_reclaim_does)
 {
 	struct node *node = page_alloc_node();
 	unsigned long (*free_swap)(void) = node->reclaim.free_swap;
-	unsigned long io = event(VMSTAT_reclaim_io);
+	unsigned long io = test_files_event(VMSTAT_reclaim_io);
 	unsigned long kernel_freed;
 	unsigned long noio_io;
 
@@ -345,18 +347,18 @@ CASE(files, noio_reclaim_begins_no_io_and_kernel_reclaim_does)
 	EXPECT(scratch != NULL);
 	space_init(main_space, SPACE_ANON);
 	main_space->slots = 100;
-	main_space->begin_write = use_the_disk;
-	reclaim_set_swap(node, free_slots);
+	main_space->begin_write = test_files_use_the_disk;
+	reclaim_set_swap(node, test_files_free_slots);
 	space_fill(main_space, GFP_KERNEL, 80);
-	reclaim_with(GFP_NOIO);
-	noio_io = event(VMSTAT_reclaim_io) - io;
-	kernel_freed = reclaim_with(GFP_NOFS);
+	test_files_reclaim_with(GFP_NOIO);
+	noio_io = test_files_event(VMSTAT_reclaim_io) - io;
+	kernel_freed = test_files_reclaim_with(GFP_NOFS);
 	reclaim_set_swap(node, free_swap);
 	space_clear(main_space);
 	__free_page(scratch);
 	EXPECT_EQUAL(noio_io, 0);
 	EXPECT(kernel_freed >= SWAP_CLUSTER_MAX);
-	EXPECT(event(VMSTAT_reclaim_io) - io >= SWAP_CLUSTER_MAX);
-	EXPECT_EQUAL(event(VMSTAT_reclaim_io_noio), 0);
+	EXPECT(test_files_event(VMSTAT_reclaim_io) - io >= SWAP_CLUSTER_MAX);
+	EXPECT_EQUAL(test_files_event(VMSTAT_reclaim_io_noio), 0);
 	return NULL;
 }

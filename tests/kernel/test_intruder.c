@@ -46,7 +46,8 @@ struct errand {
 };
 
 /* RUN in a thread of its own; NULL: it went well, and the thread returned. */
-static const char *send(struct errand *errand, void (*run)(void *))
+static const char *test_intruder_send(struct errand *errand,
+                                      void (*run)(void *))
 {
 	struct thread *thread = thread_create("intruder", run, errand);
 
@@ -95,7 +96,7 @@ CASE(intruder, copies_of_a_foreign_page_answer_efault_and_are_reported)
 
 	EXPECT(errand.page != NULL);
 	memset(errand.page, 'x', PAGE_SIZE);
-	TRY(send(&errand, copy_foreign));
+	TRY(test_intruder_send(&errand, copy_foreign));
 	EXPECT(all_are(errand.page, 'x', PAGE_SIZE));
 	EXPECT(log_contains_since(mark, "touched by intruder"));
 	EXPECT(log_contains_since(mark, "copy_from_caller"));
@@ -284,7 +285,7 @@ CASE(intruder, a_foreign_buffer_is_efault_for_files_and_the_mount_goes_on)
 	EXPECT(errand.page != NULL);
 	memset(errand.page, 'x', PAGE_SIZE);
 	EXPECT_EQUAL(ext2_mount(device, false, &errand.fs), 0);
-	TRY(send(&errand, use_files_in_thread));
+	TRY(test_intruder_send(&errand, use_files_in_thread));
 	EXPECT(all_are(errand.page, 'x', PAGE_SIZE));
 	EXPECT(ext2_check(errand.fs, text, sizeof(text)) == NULL);
 	EXPECT_EQUAL(ext2_open(errand.fs, "/selftest", &inode), 0);
@@ -362,7 +363,7 @@ CASE(intruder,
 	memset(errand.page, 'x', PAGE_SIZE);
 	errand.object = anon_object_create(4);
 	EXPECT(errand.object != NULL);
-	TRY(send(&errand, use_object));
+	TRY(test_intruder_send(&errand, use_object));
 	EXPECT(all_are(errand.page, 'x', PAGE_SIZE));
 	EXPECT(anon_check(text, sizeof(text)) == NULL);
 	EXPECT_EQUAL(anon_object_read(errand.object, 0, word, 4), 0);
@@ -390,7 +391,7 @@ static void ask_counts(void *page)
 	exclusive_counts(page_alloc_node(), page);
 }
 
-static void ask_recorder(void *page)
+static void test_intruder_ask_recorder(void *page)
 {
 	recorder_statistics(RECORDER_TIMER, page);
 }
@@ -413,8 +414,9 @@ static void ask_swap(void *page)
 
 CASE(intruder, who_wants_an_answer_in_a_foreign_page_is_ended_holding_nothing)
 {
-	void (*const ask[])(void *) = { ask_irqs,     ask_times,   ask_counts,
-		                        ask_recorder, ask_columns, ask_swap };
+	void (*const ask[])(void *) = { ask_irqs,    ask_times,
+		                        ask_counts,  test_intruder_ask_recorder,
+		                        ask_columns, ask_swap };
 	char *page = TAKE();
 
 	EXPECT(page != NULL);
@@ -478,7 +480,7 @@ CASE(intruder, a_check_takes_nothing_for_a_foreign_buffer_and_says_so)
 	memset(errand.page, 'x', PAGE_SIZE);
 	if (device != NULL)
 		EXPECT_EQUAL(ext2_mount(device, true, &errand.fs), 0);
-	TRY(send(&errand, check_all_in_thread));
+	TRY(test_intruder_send(&errand, check_all_in_thread));
 	EXPECT(all_are(errand.page, 'x', PAGE_SIZE));
 	if (errand.fs != NULL) {
 		EXPECT(ext2_check(errand.fs, text, sizeof(text)) == NULL);
@@ -514,7 +516,7 @@ CASE(intruder, swap_says_efault_before_it_begins)
 
 	EXPECT(errand.page != NULL);
 	memset(errand.page, 'x', PAGE_SIZE);
-	TRY(send(&errand, swap_in_thread));
+	TRY(test_intruder_send(&errand, swap_in_thread));
 	EXPECT(all_are(errand.page, 'x', PAGE_SIZE));
 	EXPECT_EQUAL(exclusive_release(errand.page), 0);
 	return NULL;

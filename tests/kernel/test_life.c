@@ -116,7 +116,7 @@ static bool is_up(void)
 	return READ_ONCE(object.semaphore.count) > 0;
 }
 
-static bool is_unlocked(void)
+static bool test_life_is_unlocked(void)
 {
 	return READ_ONCE(object.mutex.holder) == 0;
 }
@@ -145,7 +145,8 @@ CASE(life, mutex_unlock_does_not_touch_what_the_next_holder_may_have_freed)
 {
 	mutex_init(&object.mutex, "life");
 	mutex_lock(&object.mutex);
-	return step_scene(call_mutex_unlock, is_unlocked, &object.mutex.queue);
+	return step_scene(call_mutex_unlock, test_life_is_unlocked,
+	                  &object.mutex.queue);
 }
 
 /* ---- With a waiter that really waits --------------------------------------------- */

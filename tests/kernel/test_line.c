@@ -20,7 +20,7 @@ static struct {
 	bool escape;
 } terminal;
 
-static void clear_row(void)
+static void test_line_clear_row(void)
 {
 	memset(terminal.row, ' ', LINE_COLUMNS);
 	terminal.at = 0;
@@ -30,7 +30,7 @@ static void terminal_put(char c)
 {
 	if (terminal.escape) {
 		terminal.escape = !(c == 'J' || c == 'H');
-		clear_row();
+		test_line_clear_row();
 		return;
 	}
 	switch (c) {
@@ -42,7 +42,7 @@ static void terminal_put(char c)
 		break;
 	case '\n':
 		terminal.rows++;
-		clear_row();
+		test_line_clear_row();
 		break;
 	case '\b':
 		terminal.at -= terminal.at > 0;
@@ -79,10 +79,10 @@ static const char *candidate(const char *text, unsigned int start,
 static const struct line_hooks hooks = { terminal_write, candidate, "|" };
 SUITE_OBJECT(struct line, line);
 
-static void start(void)
+static void test_line_start(void)
 {
 	memset(&terminal, 0, sizeof(terminal));
-	clear_row();
+	test_line_clear_row();
 	line_init(line, &hooks, "labyrinth> ");
 	line_begin(line);
 }
@@ -97,7 +97,7 @@ static enum line_event type(const char *text)
 }
 
 /* NULL, or what the terminal shows that it should not. */
-static const char *look(void)
+static const char *test_line_look(void)
 {
 	const unsigned int prompt = 11;
 	unsigned int visible =
@@ -119,12 +119,12 @@ static const char *look(void)
 /* The text, and the row shows it. */
 static bool reads(const char *text)
 {
-	return look() == NULL && strcmp(line->text, text) == 0;
+	return test_line_look() == NULL && strcmp(line->text, text) == 0;
 }
 
 CASE(line, types_and_enters)
 {
-	start();
+	test_line_start();
 	EXPECT(type("buddyinfo") == LINE_MORE);
 	EXPECT(reads("buddyinfo"));
 	EXPECT(type("\n") == LINE_ENTERED);
@@ -135,7 +135,7 @@ CASE(line, types_and_enters)
 
 CASE(line, inserts_and_deletes_anywhere)
 {
-	start();
+	test_line_start();
 	type("fre");
 	line_key(line, KEY_LEFT);
 	line_key(line, KEY_LEFT);
@@ -158,7 +158,7 @@ CASE(line, inserts_and_deletes_anywhere)
 
 CASE(line, control_keys_cut_and_put_back)
 {
-	start();
+	test_line_start();
 	type("alloc GFP_KERNEL 3\x01"); /* ^A */
 	EXPECT_EQUAL(line->cursor, 0);
 	type("\x05\x17"); /* ^E ^W */
@@ -178,7 +178,7 @@ CASE(line, control_keys_cut_and_put_back)
 
 CASE(line, words_are_walked)
 {
-	start();
+	test_line_start();
 	type("one two");
 	line_key(line, 0x80 | 'b');
 	EXPECT_EQUAL(line->cursor, 4);
@@ -186,13 +186,13 @@ CASE(line, words_are_walked)
 	EXPECT_EQUAL(line->cursor, 0);
 	line_key(line, 0x80 | 'f');
 	EXPECT_EQUAL(line->cursor, 3);
-	EXPECT(look() == NULL);
+	EXPECT(test_line_look() == NULL);
 	return NULL;
 }
 
 CASE(line, control_c_gives_up_and_control_l_clears)
 {
-	start();
+	test_line_start();
 	type("panic");
 	type("\x0c"); /* ^L */
 	EXPECT(reads("panic"));
@@ -208,7 +208,7 @@ CASE(line, history_goes_back_16_lines_and_keeps_the_draft)
 {
 	char name[] = "lineA";
 
-	start();
+	test_line_start();
 	for (unsigned int i = 0; i < 20; i++) {
 		name[4] = (char)('A' + i);
 		type(name);
@@ -229,7 +229,7 @@ CASE(line, history_goes_back_16_lines_and_keeps_the_draft)
 
 CASE(line, history_skips_blanks_and_repetitions)
 {
-	start();
+	test_line_start();
 	type("a\n");
 	line_begin(line);
 	type("b\n");
@@ -247,7 +247,7 @@ CASE(line, history_skips_blanks_and_repetitions)
 
 CASE(line, tab_completes_and_lists)
 {
-	start();
+	test_line_start();
 	type("bu\t");
 	EXPECT(reads("buddyinfo "));
 	type("\x15"
@@ -270,15 +270,15 @@ CASE(line, tab_completes_and_lists)
 
 CASE(line, a_long_line_scrolls_sideways_and_ends)
 {
-	start();
+	test_line_start();
 	for (unsigned int i = 0; i < LINE_SIZE + 100; i++) {
 		line_key(line, 'a' + (int)(i % 26));
-		EXPECT(look() == NULL);
+		EXPECT(test_line_look() == NULL);
 	}
 	EXPECT_EQUAL(line->length, LINE_SIZE - 1);
 	EXPECT_EQUAL(line->lost, 101);
 	line_key(line, KEY_HOME);
-	EXPECT(look() == NULL);
+	EXPECT(test_line_look() == NULL);
 	EXPECT_EQUAL(line->offset, 0);
 	return NULL;
 }
@@ -294,7 +294,7 @@ static void type_repeated(char c, unsigned int count)
  * remembered, and the next one is as any other. */
 CASE(line, a_line_that_is_too_long_is_refused_and_not_cut)
 {
-	start();
+	test_line_start();
 	type_repeated('x', LINE_SIZE - 1);
 	EXPECT_EQUAL(line->lost, 0);
 	EXPECT(type("\n") == LINE_ENTERED);
@@ -323,14 +323,14 @@ CASE(line, a_line_that_is_too_long_is_refused_and_not_cut)
 /* What would be inserted by the editor itself is inserted whole or not at all. */
 CASE(line, what_does_not_fit_is_not_completed_or_put_back_by_half)
 {
-	start();
+	test_line_start();
 	type("abcdef");
 	line_key(line, 0x15);
 	type_repeated('x', LINE_SIZE - 4);
 	line_key(line, 0x19);
 	EXPECT_EQUAL(line->length, LINE_SIZE - 4);
 	EXPECT_EQUAL(line->lost, 0);
-	start();
+	test_line_start();
 	type_repeated('x', LINE_SIZE - 8);
 	type(" GFP_\t");
 	EXPECT_EQUAL(line->length, LINE_SIZE - 3);
@@ -351,7 +351,7 @@ CASE(line, any_keys_keep_the_row_true)
 	};
 	struct random random = { test_seed() };
 
-	start();
+	test_line_start();
 	for (unsigned int i = 0; i < 20000; i++) {
 		bool plain = random_below(&random, 3) > 0;
 		int key = plain ? (int)random_below(&random, 0x180)
@@ -361,7 +361,7 @@ CASE(line, any_keys_keep_the_row_true)
 
 		if (line_key(line, key) != LINE_MORE)
 			line_begin(line);
-		wrong = look();
+		wrong = test_line_look();
 		if (wrong != NULL)
 			return wrong;
 	}

@@ -326,7 +326,7 @@ static void divide(void *data)
 	dividend = dividend / divisor;
 }
 
-static void bad_opcode(void *data)
+static void test_machine_bad_opcode(void *data)
 {
 	(void)data;
 	__builtin_trap();
@@ -339,7 +339,7 @@ CASE(fault, divide_error_and_invalid_opcode_are_caught)
 		                   .kind = FAULT_OTHER };
 
 	EXPECT(faults(&by_zero, divide));
-	EXPECT(faults(&opcode, bad_opcode));
+	EXPECT(faults(&opcode, test_machine_bad_opcode));
 	return NULL;
 }
 
@@ -481,7 +481,7 @@ struct nesting {
 	unsigned int depth;
 };
 
-static void do_nothing(void *data)
+static void test_machine_do_nothing(void *data)
 {
 	(void)data;
 }
@@ -498,10 +498,10 @@ CASE(irq, lines_nest_both_ways)
 	struct nesting nesting = { 0 };
 
 	NEEDS_I8042();
-	EXPECT(keyboard_on_timer(do_nothing, see_depth, &nesting));
+	EXPECT(keyboard_on_timer(test_machine_do_nothing, see_depth, &nesting));
 	EXPECT_EQUAL(nesting.depth, 2);
 	nesting.depth = 0;
-	EXPECT(timer_on_keyboard(do_nothing, see_depth, &nesting));
+	EXPECT(timer_on_keyboard(test_machine_do_nothing, see_depth, &nesting));
 	EXPECT_EQUAL(nesting.depth, 2);
 	EXPECT_EQUAL(preempt_count(), 0);
 	return NULL;

@@ -52,14 +52,14 @@ struct raid {
 	const char *wrong;  /* what was not refused */
 };
 
-static void must(struct raid *raid, bool refused, const char *entry)
+static void test_nmi_must(struct raid *raid, bool refused, const char *entry)
 {
 	raid->entries++;
 	if (!refused && raid->wrong == NULL)
 		raid->wrong = entry;
 }
 
-#define MUST(raid, condition) must(raid, condition, #condition)
+#define MUST(raid, condition) test_nmi_must(raid, condition, #condition)
 
 static void raid_allocations(struct raid *raid)
 {
@@ -349,7 +349,7 @@ static void churn_in_keyboard(int code __unused, void *data)
 	churn_in_interrupt(churn);
 }
 
-static void accept_all(void)
+static void test_nmi_accept_all(void)
 {
 	void *address;
 
@@ -376,7 +376,7 @@ static void churn_once(unsigned int order)
 			exclusive_cancel(address);
 		exclusive_release(address);
 	}
-	accept_all();
+	test_nmi_accept_all();
 	if (block != NULL)
 		__free_pages(block, order);
 }
@@ -405,7 +405,7 @@ static void churn_under_nmis(struct churn *churn, struct raid *raid)
 	keyboard_set_listener(NULL, NULL);
 	pit_set_listener(NULL, NULL);
 	nmi_set_handler(NULL, NULL);
-	accept_all();
+	test_nmi_accept_all();
 }
 
 CASE(nmi, a_rain_on_takes_frees_and_hand_overs_changes_nothing)

@@ -88,7 +88,7 @@ struct kept {
 	unsigned int count; /* visited, kept or not */
 };
 
-static void keep(const char *line, void *data)
+static void test_printk_keep(const char *line, void *data)
 {
 	struct kept *kept = data;
 
@@ -104,7 +104,7 @@ static const struct kept *last_lines(unsigned int count)
 	static struct kept kept;
 
 	memset(&kept, 0, sizeof(kept));
-	log_visit(count, keep, &kept);
+	log_visit(count, test_printk_keep, &kept);
 	return &kept;
 }
 
@@ -541,7 +541,7 @@ struct race {
 	bool broken;
 };
 
-static bool is_whole(const char *text)
+static bool test_printk_is_whole(const char *text)
 {
 	const char *blank = strchr(text, 'x');
 
@@ -570,7 +570,7 @@ static void look_at_race(const char *line, void *data)
 		must_follow(race, number, &race->next_turn, &race->turns);
 	else
 		race->broken = true;
-	if (!is_whole(text))
+	if (!test_printk_is_whole(text))
 		race->broken = true;
 }
 
@@ -603,7 +603,8 @@ CASE_ALONE(printk, interrupts_and_a_thread_tear_no_line)
 #define INTERVAL 50000U
 
 /* Tries at once: how many of COUNT pass. */
-static unsigned int passes(struct ratelimit *limit, unsigned int count)
+static unsigned int test_printk_passes(struct ratelimit *limit,
+                                       unsigned int count)
 {
 	unsigned int passed = 0;
 
@@ -617,8 +618,8 @@ CASE(printk, ratelimit_lets_a_burst_through_and_counts_the_rest)
 	struct ratelimit limit = { .interval = 60 * SECONDS, .burst = 3 };
 	uint64_t mark = log_mark();
 
-	EXPECT_EQUAL(passes(&limit, 10), 3);
-	EXPECT_EQUAL(passes(&limit, 10), 0);
+	EXPECT_EQUAL(test_printk_passes(&limit, 10), 3);
+	EXPECT_EQUAL(test_printk_passes(&limit, 10), 0);
 	EXPECT(!log_contains_since(mark, "suppressed"));
 	return NULL;
 }

@@ -41,14 +41,14 @@ SUITE_OBJECT(struct space, main_space);
 
 static struct drained drained;
 
-static unsigned long event(enum vmstat_event which)
+static unsigned long test_reclaim_event(enum vmstat_event which)
 {
 	return vmstat_read(&page_alloc_node()->stat, which);
 }
 
 /* ---- A small memory ------------------------------------------------------------ */
 
-static struct alloc_request request_of(gfp_t mask)
+static struct alloc_request kernel_reclaim_request_of(gfp_t mask)
 {
 	const struct alloc_context context = gfp_context();
 	struct alloc_request request;
@@ -61,7 +61,7 @@ static struct alloc_request request_of(gfp_t mask)
 
 static unsigned long reclaim_directly(void)
 {
-	struct alloc_request request = request_of(GFP_KERNEL);
+	struct alloc_request request = kernel_reclaim_request_of(GFP_KERNEL);
 
 	return reclaim_try_to_free_pages(page_alloc_node(), &request);
 }
@@ -74,7 +74,7 @@ static bool give_hope(void)
 	       reclaim_directly() > 0;
 }
 
-static bool prepare(void)
+static bool kernel_reclaim_prepare(void)
 {
 	set_small_marks();
 	space_init(main_space, SPACE_FILE);
@@ -120,7 +120,7 @@ static bool could_add_a_page(void)
 }
 
 /* Read COUNT pages of the file, waiting for kswapd where memory is out. */
-static bool read_file(unsigned long count)
+static bool test_reclaim_read_file(unsigned long count)
 {
 	while (count-- > 0) {
 		if (!others_until(could_add_a_page))
@@ -131,25 +131,26 @@ static bool read_file(unsigned long count)
 
 CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
 {
-	unsigned long runs = event(VMSTAT_pageoutrun);
+	unsigned long runs = test_reclaim_event(VMSTAT_pageoutrun);
 	unsigned long stolen;
 	unsigned long by_kswapd = 0;
 	bool balanced;
-	bool hope = prepare();
+	bool hope = kernel_reclaim_prepare();
 	bool all;
 
-	stolen = event(VMSTAT_pgsteal_kswapd);
+	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd);
 	main_space->releases = 0;
-	all = read_file(FILE_PAGES);
+	all = test_reclaim_read_file(FILE_PAGES);
 	balanced = others_until(kswapd_sleeps_above_high);
-	by_kswapd = event(VMSTAT_pgsteal_kswapd) - stolen;
+	by_kswapd = test_reclaim_event(VMSTAT_pgsteal_kswapd) - stolen;
 	clear_away();
 	test_note("%lu pages read, %lu taken back by kswapd in %lu runs",
-	          FILE_PAGES, by_kswapd, event(VMSTAT_pageoutrun) - runs);
+	          FILE_PAGES, by_kswapd,
+	          test_reclaim_event(VMSTAT_pageoutrun) - runs);
 	EXPECT(hope && all && balanced);
 	EXPECT_EQUAL(main_space->releases, by_kswapd);
 	EXPECT(by_kswapd > FILE_PAGES / 4);
-	EXPECT(event(VMSTAT_pageoutrun) > runs);
+	EXPECT(test_reclaim_event(VMSTAT_pageoutrun) > runs);
 	return NULL;
 }
 
@@ -159,8 +160,8 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	unsigned long stolen;
 	unsigned long direct;
 	unsigned long reclaimed;
-	unsigned long stalls = event(VMSTAT_allocstall_normal);
-	bool hope = prepare();
+	unsigned long stalls = test_reclaim_event(VMSTAT_allocstall_normal);
+	bool hope = kernel_reclaim_prepare();
 	struct page *page;
 	bool rests;
 
@@ -168,15 +169,15 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	/* A run that has begun goes on to its end. */
 	rests = others_until(kswapd_sleeps);
 	WRITE_ONCE(node->reclaim.kswapd_failures, MAX_RECLAIM_RETRIES);
-	stolen = event(VMSTAT_pgsteal_kswapd);
+	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd);
 	while (space_add(main_space, GFP_NOWAIT) != NULL)
 		;
-	stolen = event(VMSTAT_pgsteal_kswapd) - stolen;
-	direct = event(VMSTAT_pgsteal_direct);
+	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd) - stolen;
+	direct = test_reclaim_event(VMSTAT_pgsteal_direct);
 	/* The first page brings hope back: from there on anybody who asks for
 	 * memory, the refiller, too, wakes kswapd. */
 	reclaimed = reclaim_directly();
-	direct = event(VMSTAT_pgsteal_direct) - direct;
+	direct = test_reclaim_event(VMSTAT_pgsteal_direct) - direct;
 	page = alloc_page(GFP_KERNEL);
 	if (page != NULL)
 		__free_page(page);
@@ -185,7 +186,7 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	EXPECT(reclaimed >= SWAP_CLUSTER_MAX);
 	EXPECT_EQUAL(direct, reclaimed);
 	EXPECT(page != NULL);
-	EXPECT(event(VMSTAT_allocstall_normal) >= stalls + 2);
+	EXPECT(test_reclaim_event(VMSTAT_allocstall_normal) >= stalls + 2);
 	EXPECT_EQUAL(stolen, 0);
 	EXPECT_EQUAL(node->reclaim.kswapd_failures, 0);
 	return NULL;
@@ -218,7 +219,7 @@ static void take_in_tick(void *data)
 CASE(reclaim, atomic_allocations_in_interrupts_go_on_under_pressure)
 {
 	uint64_t until;
-	bool hope = prepare();
+	bool hope = kernel_reclaim_prepare();
 	bool all = true;
 
 	ticker.page = NULL;
@@ -227,7 +228,7 @@ CASE(reclaim, atomic_allocations_in_interrupts_go_on_under_pressure)
 	pit_set_listener(take_in_tick, NULL);
 	until = clock_microseconds() + 300000;
 	while (all && clock_microseconds() < until)
-		all = read_file(50);
+		all = test_reclaim_read_file(50);
 	pit_set_listener(NULL, NULL);
 	if (ticker.page != NULL)
 		__free_page(ticker.page);
@@ -244,7 +245,7 @@ static struct completion go;
 
 static void wait_and_be_throttled(void *data)
 {
-	struct alloc_request request = request_of(GFP_KERNEL);
+	struct alloc_request request = kernel_reclaim_request_of(GFP_KERNEL);
 
 	(void)data;
 	wait_for_completion(&go);
@@ -253,11 +254,12 @@ static void wait_and_be_throttled(void *data)
 
 CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 {
-	unsigned long throttled = event(VMSTAT_pgscan_direct_throttle);
+	unsigned long throttled =
+		test_reclaim_event(VMSTAT_pgscan_direct_throttle);
 	unsigned long stolen;
 	struct drained rest;
 	struct thread *thread;
-	bool hope = prepare();
+	bool hope = kernel_reclaim_prepare();
 
 	init_completion(&go);
 	drained_init(&rest);
@@ -267,16 +269,17 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 	/* The thread comes before kswapd, which may wake by itself. */
 	preempt_disable();
 	drain(&rest, __GFP_MEMALLOC);
-	stolen = event(VMSTAT_pgsteal_kswapd);
+	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd);
 	complete(&go);
 	preempt_enable();
 	if (thread != NULL)
 		thread_join(thread);
-	stolen = event(VMSTAT_pgsteal_kswapd) - stolen;
+	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd) - stolen;
 	drained_free(&rest);
 	clear_away();
 	EXPECT(hope && thread != NULL);
-	EXPECT_EQUAL(event(VMSTAT_pgscan_direct_throttle), throttled + 1);
+	EXPECT_EQUAL(test_reclaim_event(VMSTAT_pgscan_direct_throttle),
+	             throttled + 1);
 	EXPECT(stolen > 0);
 	return NULL;
 }
@@ -342,7 +345,7 @@ CASE(reclaim, page_lock_keeps_another_thread_out_until_it_is_released)
 	return NULL;
 }
 
-static void end_write(void *data)
+static void test_reclaim_end_write(void *data)
 {
 	end_page_writeback(data);
 }
@@ -371,7 +374,7 @@ CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
 	for (unsigned int i = 0; i < 10; i++)
 		thread_yield();
 	early = READ_ONCE(got_it);
-	came = in_timer_interrupt(end_write, page);
+	came = in_timer_interrupt(test_reclaim_end_write, page);
 	if (thread != NULL)
 		thread_join(thread);
 	space_clear(main_space);
@@ -381,7 +384,7 @@ CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
 
 /* ---- The knob ------------------------------------------------------------------- */
 
-static int set_swappiness(const char *value)
+static int test_reclaim_set_swappiness(const char *value)
 {
 	const char *name = "vm.swappiness";
 
@@ -392,11 +395,11 @@ static int set_swappiness(const char *value)
 /* Anonymous pages that a reclaim looks at with swappiness VALUE. */
 static unsigned long anon_looked_at(const char *value)
 {
-	unsigned long before = event(VMSTAT_pgscan_anon);
+	unsigned long before = test_reclaim_event(VMSTAT_pgscan_anon);
 
-	if (set_swappiness(value) != 0 || reclaim_directly() == 0)
+	if (test_reclaim_set_swappiness(value) != 0 || reclaim_directly() == 0)
 		return ~0UL;
-	return event(VMSTAT_pgscan_anon) - before;
+	return test_reclaim_event(VMSTAT_pgscan_anon) - before;
 }
 
 CASE(reclaim,

@@ -28,7 +28,7 @@ SUITE(reserve);
  * reserve. */
 #define PAGES_PER_INTERRUPT 1
 
-static unsigned long event(enum vmstat_event which)
+static unsigned long test_reserve_event(enum vmstat_event which)
 {
 	return vmstat_read(&page_alloc_node()->stat, which);
 }
@@ -48,7 +48,7 @@ struct line_taker {
 static struct line_taker timer_taker;
 static struct line_taker keyboard_taker;
 
-static bool take_plain(struct line_taker *taker)
+static bool test_reserve_take_plain(struct line_taker *taker)
 {
 	struct page *page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
 
@@ -57,7 +57,7 @@ static bool take_plain(struct line_taker *taker)
 	return page != NULL;
 }
 
-static bool take_exclusive(struct line_taker *taker)
+static bool test_reserve_take_exclusive(struct line_taker *taker)
 {
 	struct page *page;
 
@@ -74,8 +74,8 @@ static void take_some(struct line_taker *taker)
 	taker->in_interrupt = taker->in_interrupt && in_hardirq();
 	taker->null = false;
 	for (unsigned int i = 0; i < PAGES_PER_INTERRUPT; i++) {
-		if (taker->take_exclusive ? !take_exclusive(taker)
-		                          : !take_plain(taker)) {
+		if (taker->take_exclusive ? !test_reserve_take_exclusive(taker)
+		                          : !test_reserve_take_plain(taker)) {
 			taker->null = true;
 			return;
 		}
@@ -89,7 +89,7 @@ static void give_some_back(struct line_taker *taker)
 		exclusive_release(taker->exclusive[--taker->count]);
 }
 
-static void serve(struct line_taker *taker)
+static void test_reserve_serve(struct line_taker *taker)
 {
 	if (taker->give_back)
 		give_some_back(taker);
@@ -99,13 +99,13 @@ static void serve(struct line_taker *taker)
 
 static void on_timer(void *data)
 {
-	serve(data);
+	test_reserve_serve(data);
 }
 
 static void on_keyboard(int code, void *data)
 {
 	(void)code;
-	serve(data);
+	test_reserve_serve(data);
 }
 
 static void begin_taking(bool exclusive)
@@ -225,7 +225,7 @@ CASE(reserve, interrupts_get_the_parked_pages_then_null_and_one_wake_up)
 {
 	struct node *node = page_alloc_node();
 	unsigned long parked = node->pool.count;
-	unsigned long wakes = event(VMSTAT_exclusive_wake);
+	unsigned long wakes = test_reserve_event(VMSTAT_exclusive_wake);
 	unsigned long taken;
 	unsigned long woken;
 	bool null;
@@ -236,7 +236,7 @@ CASE(reserve, interrupts_get_the_parked_pages_then_null_and_one_wake_up)
 	take_until_dry(3);
 	null = timer_taker.null;
 	taken = timer_taker.count + keyboard_taker.count;
-	woken = event(VMSTAT_exclusive_wake) - wakes;
+	woken = test_reserve_event(VMSTAT_exclusive_wake) - wakes;
 	refiller_pause(false);
 	give_all_back();
 	test_note("exclusive: %lu parked, %lu taken, %lu wake-ups", parked,
@@ -326,7 +326,7 @@ static void alloc_kernel(void *data)
 
 CASE(reserve, direct_reclaim_in_an_interrupt_is_refused_with_memory_plentiful)
 {
-	unsigned long before = event(VMSTAT_alloc_must_not_sleep);
+	unsigned long before = test_reserve_event(VMSTAT_alloc_must_not_sleep);
 	uint64_t mark = log_mark();
 	struct page *page = (struct page *)1;
 
@@ -335,7 +335,8 @@ CASE(reserve, direct_reclaim_in_an_interrupt_is_refused_with_memory_plentiful)
 	EXPECT(page == NULL);
 	EXPECT(in_keyboard_interrupt(alloc_kernel, &page));
 	EXPECT(page == NULL);
-	EXPECT_EQUAL(event(VMSTAT_alloc_must_not_sleep), before + 2);
+	EXPECT_EQUAL(test_reserve_event(VMSTAT_alloc_must_not_sleep),
+	             before + 2);
 	EXPECT(log_contains_since(mark, "__GFP_DIRECT_RECLAIM"));
 	EXPECT(log_contains_since(mark, "timer"));
 	return NULL;
@@ -343,7 +344,7 @@ CASE(reserve, direct_reclaim_in_an_interrupt_is_refused_with_memory_plentiful)
 
 CASE(reserve, request_that_may_wait_one_round_fails_and_is_counted)
 {
-	unsigned long before = event(VMSTAT_alloc_would_wait);
+	unsigned long before = test_reserve_event(VMSTAT_alloc_would_wait);
 	struct drained drained;
 
 	drained_init(&drained);
@@ -352,7 +353,7 @@ CASE(reserve, request_that_may_wait_one_round_fails_and_is_counted)
 	drain(&drained, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 	drained_free(&drained);
 	refiller_pause(false);
-	EXPECT_EQUAL(event(VMSTAT_alloc_would_wait),
+	EXPECT_EQUAL(test_reserve_event(VMSTAT_alloc_would_wait),
 	             before + 2UL * (MAX_ORDER + 1));
 	return NULL;
 }

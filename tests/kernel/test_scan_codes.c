@@ -28,7 +28,7 @@ SUITE(scan_codes);
 #define SECOND        1000000ULL
 
 /* Interrupts of the keyboard that have been handled. */
-static uint64_t interrupts(void)
+static uint64_t test_scan_codes_interrupts(void)
 {
 	struct keyboard_statistics now = keyboard_statistics();
 
@@ -36,14 +36,14 @@ static uint64_t interrupts(void)
 }
 
 /* Raise BYTE and wait for its interrupt. */
-static bool send(uint8_t byte)
+static bool test_scan_codes_send(uint8_t byte)
 {
 	uint64_t limit = clock_microseconds() + SECOND;
-	uint64_t before = interrupts();
+	uint64_t before = test_scan_codes_interrupts();
 
 	if (i8042_raise(byte) != 0)
 		return false;
-	while (interrupts() == before) {
+	while (test_scan_codes_interrupts() == before) {
 		if (clock_microseconds() > limit)
 			return false;
 		arch_relax();
@@ -62,24 +62,27 @@ static unsigned int take_keys(void)
 }
 
 /* The key that pressing and releasing CODE makes, alone; -1: none. */
-static int stroke(uint8_t code)
+static int test_scan_codes_stroke(uint8_t code)
 {
 	take_keys();
-	if (!send(code) || !send(code | RELEASED))
+	if (!test_scan_codes_send(code) ||
+	    !test_scan_codes_send(code | RELEASED))
 		return -1;
 	return console_poll_key();
 }
 
 /* All keys up; both locks off, whatever they were. */
-static bool settle(void)
+static bool test_scan_codes_settle(void)
 {
-	if (!send(CODE_LOST))
+	if (!test_scan_codes_send(CODE_LOST))
 		return false;
-	if (stroke(CODE_A) == 'A' &&
-	    !(send(CODE_CAPS) && send(CODE_CAPS | RELEASED)))
+	if (test_scan_codes_stroke(CODE_A) == 'A' &&
+	    !(test_scan_codes_send(CODE_CAPS) &&
+	      test_scan_codes_send(CODE_CAPS | RELEASED)))
 		return false;
-	if (stroke(CODE_HOME) == '7' &&
-	    !(send(CODE_NUM) && send(CODE_NUM | RELEASED)))
+	if (test_scan_codes_stroke(CODE_HOME) == '7' &&
+	    !(test_scan_codes_send(CODE_NUM) &&
+	      test_scan_codes_send(CODE_NUM | RELEASED)))
 		return false;
 	take_keys();
 	return true;
@@ -93,15 +96,15 @@ CASE(scan_codes, every_byte_is_counted_and_the_next_key_is_right)
 
 	NEEDS_I8042();
 	for (unsigned int byte = 0; byte <= UINT8_MAX; byte++)
-		sent += send((uint8_t)byte);
+		sent += test_scan_codes_send((uint8_t)byte);
 	after = keyboard_statistics();
-	EXPECT(settle());
+	EXPECT(test_scan_codes_settle());
 	EXPECT_EQUAL(sent, 256);
 	EXPECT_EQUAL(after.codes - before.codes, 256);
 	EXPECT_EQUAL(after.overruns - before.overruns, 2);
 	EXPECT_EQUAL(after.empty, before.empty);
-	EXPECT_EQUAL(stroke(CODE_A), 'a');
-	EXPECT_EQUAL(stroke(CODE_HOME), KEY_HOME);
+	EXPECT_EQUAL(test_scan_codes_stroke(CODE_A), 'a');
+	EXPECT_EQUAL(test_scan_codes_stroke(CODE_HOME), KEY_HOME);
 	return NULL;
 }
 
@@ -129,14 +132,14 @@ CASE(scan_codes, cut_off_sequences_lead_back_to_idle)
 	};
 
 	NEEDS_I8042();
-	EXPECT(settle());
+	EXPECT(test_scan_codes_settle());
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		unsigned int sent = 0;
 		int key;
 
 		for (unsigned int b = 0; b < row[i].count; b++)
-			sent += send(row[i].bytes[b]);
-		key = stroke(CODE_A);
+			sent += test_scan_codes_send(row[i].bytes[b]);
+		key = test_scan_codes_stroke(CODE_A);
 		if (sent != row[i].count || key != 'a')
 			return test_failure("%s: %u bytes, and the key is %d",
 			                    row[i].name, sent, key);
@@ -151,10 +154,11 @@ CASE(scan_codes, random_bytes_never_cost_more_than_the_next_key)
 
 	NEEDS_I8042();
 	for (unsigned int i = 0; i < 500; i++)
-		sent += send((uint8_t)random_below(&random, 256));
-	EXPECT(settle());
+		sent += test_scan_codes_send(
+			(uint8_t)random_below(&random, 256));
+	EXPECT(test_scan_codes_settle());
 	EXPECT_EQUAL(sent, 500);
-	EXPECT_EQUAL(stroke(CODE_A), 'a');
+	EXPECT_EQUAL(test_scan_codes_stroke(CODE_A), 'a');
 	return NULL;
 }
 
@@ -171,8 +175,8 @@ CASE(scan_codes, keys_beyond_the_consoles_ring_wait_in_the_controller)
 	bool waits;
 
 	NEEDS_I8042();
-	EXPECT(settle());
-	while (pressed < 5000 && send(CODE_A))
+	EXPECT(test_scan_codes_settle());
+	while (pressed < 5000 && test_scan_codes_send(CODE_A))
 		pressed++;
 	EXPECT(pressed < 5000);
 	/* The last one was not taken by an interrupt; the next has no place. */
@@ -181,8 +185,8 @@ CASE(scan_codes, keys_beyond_the_consoles_ring_wait_in_the_controller)
 	EXPECT(waits);
 	EXPECT_EQUAL(kept, pressed + 1);
 	EXPECT_EQUAL(console_input_dropped(), dropped);
-	EXPECT(send(CODE_A | RELEASED));
-	EXPECT_EQUAL(stroke(CODE_A), 'a');
+	EXPECT(test_scan_codes_send(CODE_A | RELEASED));
+	EXPECT_EQUAL(test_scan_codes_stroke(CODE_A), 'a');
 	return NULL;
 }
 
@@ -196,7 +200,7 @@ CASE(scan_codes, keyboard_that_asks_again_is_asked_four_times_at_most)
 	EXPECT_EQUAL(i8042_resends() - resends, 4);
 	EXPECT_EQUAL(i8042_command_keyboard(0xf4), 0);
 	EXPECT_EQUAL(i8042_resends() - resends, 4);
-	EXPECT_EQUAL(stroke(CODE_A), 'a');
+	EXPECT_EQUAL(test_scan_codes_stroke(CODE_A), 'a');
 	return NULL;
 }
 
@@ -209,7 +213,7 @@ CASE(scan_codes, wrong_answer_of_the_keyboard_is_a_timeout_and_no_hang)
 	EXPECT_EQUAL(i8042_command_keyboard(0xee), -ETIMEDOUT);
 	EXPECT(clock_microseconds() - begin < SECOND);
 	EXPECT_EQUAL(i8042_command_keyboard(0xf4), 0);
-	EXPECT_EQUAL(stroke(CODE_A), 'a');
+	EXPECT_EQUAL(test_scan_codes_stroke(CODE_A), 'a');
 	return NULL;
 }
 
@@ -247,6 +251,6 @@ CASE(scan_codes, interrupt_without_a_byte_is_counted_and_harmless)
 	EXPECT(spurious[1].taken - spurious[0].taken <= 1);
 	EXPECT_EQUAL(spurious[1].taken - spurious[0].taken,
 	             spurious[1].spurious - spurious[0].spurious);
-	EXPECT_EQUAL(stroke(CODE_A), 'a');
+	EXPECT_EQUAL(test_scan_codes_stroke(CODE_A), 'a');
 	return NULL;
 }

@@ -25,13 +25,13 @@ static uint16_t cell_at(unsigned int at)
 	return cells[at];
 }
 
-static void show(const char *text)
+static void test_screen_show(const char *text)
 {
 	console_write_to("vga", text, strlen(text));
 }
 
 /* CELL at AT.  The last one leaves the cursor behind it, which does not scroll. */
-static void show_cell(unsigned int at, uint16_t cell)
+static void test_screen_show_cell(unsigned int at, uint16_t cell)
 {
 	/* The VGA's red and blue are swapped, and 8 is bright. */
 	static const char ansi[8] = "04261537";
@@ -45,17 +45,17 @@ static void show_cell(unsigned int at, uint16_t cell)
 	console_write_to("vga", text, (size_t)length);
 }
 
-static void put_back(void)
+static void test_screen_put_back(void)
 {
 	unsigned int rows = 0;
 	char text[16];
 	int length;
 
-	show("\033[0m\033[2J");
+	test_screen_show("\033[0m\033[2J");
 	for (unsigned int at = 0; at < CELLS; at++) {
 		if ((saved[at] & 0xff) == ' ' || (saved[at] & 0xff) == '\0')
 			continue;
-		show_cell(at, saved[at]);
+		test_screen_show_cell(at, saved[at]);
 		rows = at / VGA_COLUMNS + 1;
 	}
 	/* What is written next stands below. */
@@ -76,16 +76,16 @@ static const char *try_erase(const char *sequence, unsigned int from,
 	for (unsigned int at = 0; at < CELLS; at++)
 		saved[at] = cell_at(at);
 	for (unsigned int at = 0; at < CELLS; at++)
-		show_cell(at, FILLER);
-	show("\033[0m\033[11;21H");
-	show(sequence);
+		test_screen_show_cell(at, FILLER);
+	test_screen_show("\033[0m\033[11;21H");
+	test_screen_show(sequence);
 	for (unsigned int at = 0; at < CELLS && wrong == CELLS; at++) {
 		char due = at >= from && at < to ? ' ' : FILLER;
 
 		if ((cell_at(at) & 0xff) != due)
 			wrong = at;
 	}
-	put_back();
+	test_screen_put_back();
 	if (wrong < CELLS)
 		return test_failure("row %u, column %u is wrong",
 		                    wrong / VGA_COLUMNS, wrong % VGA_COLUMNS);

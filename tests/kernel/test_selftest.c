@@ -19,12 +19,12 @@ SUITE(selftest);
 
 static struct page *leaked;
 
-static const char *passes(void)
+static const char *test_selftest_passes(void)
 {
 	return NULL;
 }
 
-static const char *fails(void)
+static const char *test_selftest_fails(void)
 {
 	return "because it wants to";
 }
@@ -58,14 +58,14 @@ static const char *faults_with_much_undone(void)
 	__builtin_trap();
 }
 
-static const char *attempt(const char *(*run)(void))
+static const char *test_selftest_attempt(const char *(*run)(void))
 {
 	const struct test_case test = { "inner", "inner", run, true };
 
 	return selftest_try(&test);
 }
 
-static bool says(const char *sentence, const char *part)
+static bool test_selftest_says(const char *sentence, const char *part)
 {
 	size_t length = strlen(part);
 
@@ -78,14 +78,15 @@ static bool says(const char *sentence, const char *part)
 
 CASE(selftest, passing_case_passes_and_failing_case_fails)
 {
-	EXPECT(attempt(passes) == NULL);
-	EXPECT(says(attempt(fails), "because it wants to"));
+	EXPECT(test_selftest_attempt(test_selftest_passes) == NULL);
+	EXPECT(test_selftest_says(test_selftest_attempt(test_selftest_fails),
+	                          "because it wants to"));
 	return NULL;
 }
 
 CASE(selftest, leak_is_a_failure)
 {
-	bool told = says(attempt(leaks), "leak");
+	bool told = test_selftest_says(test_selftest_attempt(leaks), "leak");
 
 	EXPECT(leaked != NULL);
 	__free_page(leaked);
@@ -127,13 +128,13 @@ CASE(selftest, page_spoiled_behind_the_counters_is_found_after_the_suite)
 
 	block = alloc_pages(GFP_KERNEL, 1);
 	EXPECT(block != NULL);
-	alone = attempt(spoils_a_page);
+	alone = test_selftest_attempt(spoils_a_page);
 	after = selftest_walk(said, sizeof(said), true);
 	block[1].refcount = 0;
 	__free_pages(block, 1);
 	selftest_walk_every_case(before);
 	EXPECT(alone == NULL);
-	EXPECT(says(after, "is corrupt: used (tail)"));
+	EXPECT(test_selftest_says(after, "is corrupt: used (tail)"));
 	EXPECT(selftest_walk(said, sizeof(said), true) == NULL);
 	return NULL;
 }
@@ -146,7 +147,8 @@ CASE(selftest, page_spoiled_by_a_case_that_is_asked_for_by_name_is_its_failure)
 
 	block = alloc_pages(GFP_KERNEL, 1);
 	EXPECT(block != NULL);
-	told = says(attempt(spoils_a_page), "is corrupt: used (tail)");
+	told = test_selftest_says(test_selftest_attempt(spoils_a_page),
+	                          "is corrupt: used (tail)");
 	block[1].refcount = 0;
 	__free_pages(block, 1);
 	selftest_walk_every_case(before);
@@ -159,7 +161,9 @@ CASE(selftest, free_block_missing_on_its_list_is_the_failure_of_the_case)
 {
 	struct zone *zone = &page_alloc_node()->zone[ZONE_DMA];
 	bool before = selftest_walk_every_case(false);
-	bool told = says(attempt(loses_a_free_block), "invariant B5 broken");
+	bool told =
+		test_selftest_says(test_selftest_attempt(loses_a_free_block),
+	                           "invariant B5 broken");
 
 	zone->free_area[0].count--;
 	selftest_walk_every_case(before);
@@ -186,9 +190,12 @@ CASE(selftest, filter_is_a_list_of_suites_and_cases_and_what_is_left_out)
 		{ "-buddy,buddy.join", false, true, true },
 		{ ",", false, false, false },
 	};
-	const struct test_case split = { "buddy", "split", passes, true };
-	const struct test_case join = { "buddy", "join", passes, true };
-	const struct test_case zone = { "zone", "split", passes, true };
+	const struct test_case split = { "buddy", "split", test_selftest_passes,
+		                         true };
+	const struct test_case join = { "buddy", "join", test_selftest_passes,
+		                        true };
+	const struct test_case zone = { "zone", "split", test_selftest_passes,
+		                        true };
 
 	EXPECT(selftest_names(NULL, &split));
 	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
@@ -204,7 +211,8 @@ CASE(selftest, filter_is_a_list_of_suites_and_cases_and_what_is_left_out)
 
 CASE(selftest, interrupts_left_off_are_a_failure_and_put_on)
 {
-	EXPECT(says(attempt(leaves_interrupts_off), "interrupts off"));
+	EXPECT(test_selftest_says(test_selftest_attempt(leaves_interrupts_off),
+	                          "interrupts off"));
 	EXPECT(arch_irq_enabled());
 	return NULL;
 }
@@ -229,10 +237,10 @@ CASE(selftest, faulting_case_is_recorded_and_cleared_away)
 {
 	unsigned int hz = clock_hz();
 	struct node *node = page_alloc_node();
-	const char *sentence = attempt(faults_with_much_undone);
+	const char *sentence = test_selftest_attempt(faults_with_much_undone);
 
-	EXPECT(says(sentence, "faulted"));
-	EXPECT(says(sentence, "invalid opcode"));
+	EXPECT(test_selftest_says(sentence, "faulted"));
+	EXPECT(test_selftest_says(sentence, "invalid opcode"));
 	EXPECT_EQUAL(clock_hz(), hz);
 	EXPECT_EQUAL(current_owner()->owned, 0);
 	/* The refiller works again. */

@@ -21,7 +21,7 @@ SUITE(slow_path);
 /* How long a case waits for something that should happen soon. */
 #define PATIENCE 10000000ULL /* microseconds */
 
-static unsigned long event(enum vmstat_event event)
+static unsigned long test_slow_path_event(enum vmstat_event event)
 {
 	return vmstat_read(&page_alloc_node()->stat, event);
 }
@@ -29,7 +29,7 @@ static unsigned long event(enum vmstat_event event)
 /* ---- On a node of the test's own --------------------------------------------- */
 
 /* 128 pages, marks 16/20/24. */
-static struct node *small_node(void)
+static struct node *test_slow_path_small_node(void)
 {
 	static const unsigned long pages[ZONE_COUNT] = { [ZONE_NORMAL] = 128 };
 	struct node *node = private_node_full(0, pages);
@@ -48,15 +48,16 @@ static struct asker {
 	bool done; /* atomic */
 } asker;
 
-static void ask(void *unused __unused)
+static void kernel_slow_path_ask(void *unused __unused)
 {
 	asker.page = alloc_pages_node(asker.node, asker.mask, 0);
 	WRITE_ONCE(asker.done, true);
 }
 
 /* No kill: others will bring memory. */
-static bool wait_for_others(struct node *node __unused,
-                            const struct alloc_request *request __unused)
+static bool
+test_slow_path_wait_for_others(struct node *node __unused,
+                               const struct alloc_request *request __unused)
 {
 	return true;
 }
@@ -86,7 +87,7 @@ static void exhaust(struct node *node, struct list *taken)
 		list_append(taken, &page->link);
 }
 
-static void give_all(struct node *node, struct list *taken)
+static void test_slow_path_give_all(struct node *node, struct list *taken)
 {
 	struct page *page;
 
@@ -99,23 +100,23 @@ static void give_all(struct node *node, struct list *taken)
 static struct thread *start_asker(struct node *node, gfp_t mask)
 {
 	asker = (struct asker){ .node = node, .mask = mask };
-	return thread_create("asker", ask, NULL);
+	return thread_create("asker", kernel_slow_path_ask, NULL);
 }
 
 CASE(slow_path, a_thread_waits_until_another_frees)
 {
-	struct node *node = small_node();
+	struct node *node = test_slow_path_small_node();
 	struct list taken;
 	struct thread *thread;
 	bool waited;
 
 	exhaust(node, &taken);
-	node->recovery.oom = wait_for_others;
+	node->recovery.oom = test_slow_path_wait_for_others;
 	thread = start_asker(node, GFP_NOFS);
 	EXPECT(thread != NULL);
 	waited = wait_for_rounds(VMSTAT_oom_retry, 5) && !READ_ONCE(asker.done);
 	waited = waited && thread->memory_wait != 0;
-	give_all(node, &taken);
+	test_slow_path_give_all(node, &taken);
 	thread_join(thread);
 	EXPECT(waited);
 	EXPECT(asker.page != NULL);
@@ -125,7 +126,7 @@ CASE(slow_path, a_thread_waits_until_another_frees)
 
 CASE(slow_path, nofail_waits_even_where_nothing_can_be_reclaimed)
 {
-	struct node *node = small_node();
+	struct node *node = test_slow_path_small_node();
 	struct list taken;
 	struct page *last;
 	struct thread *thread;
@@ -138,7 +139,7 @@ CASE(slow_path, nofail_waits_even_where_nothing_can_be_reclaimed)
 	thread = start_asker(node, GFP_KERNEL | __GFP_NOFAIL);
 	EXPECT(thread != NULL);
 	waited = wait_for_rounds(VMSTAT_nofail_retry, 5);
-	give_all(node, &taken);
+	test_slow_path_give_all(node, &taken);
 	thread_join(thread);
 	EXPECT(waited);
 	EXPECT(asker.page != NULL);
@@ -148,7 +149,7 @@ CASE(slow_path, nofail_waits_even_where_nothing_can_be_reclaimed)
 
 CASE(slow_path, the_watchdog_reports_a_thread_that_waits_too_long)
 {
-	struct node *node = small_node();
+	struct node *node = test_slow_path_small_node();
 	unsigned long before = watchdog_reports();
 	uint64_t limit = watchdog_limit();
 	struct list taken;
@@ -157,7 +158,7 @@ CASE(slow_path, the_watchdog_reports_a_thread_that_waits_too_long)
 	uint64_t deadline;
 
 	exhaust(node, &taken);
-	node->recovery.oom = wait_for_others;
+	node->recovery.oom = test_slow_path_wait_for_others;
 	watchdog_set_limit(100000);
 	thread = start_asker(node, GFP_NOIO);
 	EXPECT(thread != NULL);
@@ -165,7 +166,7 @@ CASE(slow_path, the_watchdog_reports_a_thread_that_waits_too_long)
 	while (watchdog_reports() == before && clock_microseconds() < deadline)
 		thread_sleep(UNTIL_NEXT_TICK);
 	watchdog_set_limit(limit);
-	give_all(node, &taken);
+	test_slow_path_give_all(node, &taken);
 	thread_join(thread);
 	free_pages_node(node, asker.page, 0, RETURN_ADDRESS());
 	EXPECT(watchdog_reports() > before);
@@ -258,7 +259,7 @@ static void leave_for_hog(struct drained *drained)
 
 CASE(slow_path, who_takes_everything_is_killed_notices_and_gives_it_back)
 {
-	unsigned long before = event(VMSTAT_oom_kill);
+	unsigned long before = test_slow_path_event(VMSTAT_oom_kill);
 	struct drained drained;
 	struct thread *thread;
 	uint64_t mark = log_mark();
@@ -273,7 +274,7 @@ CASE(slow_path, who_takes_everything_is_killed_notices_and_gives_it_back)
 	EXPECT(thread != NULL);
 	EXPECT(hog.killed);
 	EXPECT(hog.taken > 0);
-	EXPECT_EQUAL(event(VMSTAT_oom_kill), before + 1);
+	EXPECT_EQUAL(test_slow_path_event(VMSTAT_oom_kill), before + 1);
 	EXPECT_EQUAL(log_count_since(mark, "(hog) anon-rss"), 1);
 	return NULL;
 }
@@ -306,7 +307,7 @@ static struct page *page_of_a_hog(bool deaf, uint64_t *took)
 
 CASE(slow_path, a_victim_that_sleeps_is_woken_and_gives_way)
 {
-	unsigned long before = event(VMSTAT_oom_kill);
+	unsigned long before = test_slow_path_event(VMSTAT_oom_kill);
 	uint64_t took;
 	struct page *page = page_of_a_hog(false, &took);
 
@@ -314,7 +315,7 @@ CASE(slow_path, a_victim_that_sleeps_is_woken_and_gives_way)
 	__free_page(page);
 	EXPECT(hog.killed);
 	EXPECT(took < OOM_REAPER_DELAY);
-	EXPECT_EQUAL(event(VMSTAT_oom_kill), before + 1);
+	EXPECT_EQUAL(test_slow_path_event(VMSTAT_oom_kill), before + 1);
 	return NULL;
 }
 

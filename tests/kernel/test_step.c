@@ -171,13 +171,13 @@ _Static_assert(sizeof(struct walk) <= PAGE_SIZE << WALK_ORDER,
 
 /* ---- The handler -------------------------------------------------------------- */
 
-static void keep(void *exclusive)
+static void test_step_keep(void *exclusive)
 {
 	*(uint64_t *)exclusive = (uint64_t)(uintptr_t)exclusive;
 	line.kept[line.count++] = exclusive;
 }
 
-static void take_plain(void)
+static void test_step_take_plain(void)
 {
 	unsigned long allowed = allowed_by_rules(RESERVE_ATOMIC);
 	struct page *plain = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
@@ -193,13 +193,13 @@ static void take_plain(void)
 			own->node.zone[ZONE_DMA].loose_pages);
 }
 
-static void take_exclusive(void)
+static void test_step_take_exclusive(void)
 {
 	unsigned long parked = own->node.pool.count;
 	void *exclusive = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 
 	if (exclusive != NULL)
-		keep(exclusive);
+		test_step_keep(exclusive);
 	else if (parked == 0)
 		line.empty++;
 	else
@@ -209,15 +209,15 @@ static void take_exclusive(void)
 			parked, own->node.zone[ZONE_DMA].loose_pages);
 }
 
-static void accept_all(void)
+static void test_step_accept_all(void)
 {
 	void *incoming;
 
 	while (line.count < KEPT && (incoming = exclusive_accept()) != NULL)
-		keep(incoming);
+		test_step_keep(incoming);
 }
 
-static void send(void)
+static void test_step_send(void)
 {
 	void *exclusive = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 
@@ -226,9 +226,9 @@ static void send(void)
 		line.failure = "the line cannot send a page";
 }
 
-static void give_back(void)
+static void test_step_give_back(void)
 {
-	accept_all();
+	test_step_accept_all();
 	while (line.count > 0) {
 		void *exclusive = line.kept[--line.count];
 
@@ -251,15 +251,15 @@ static void on_line(int irq, void *dev_id)
 	if (!in_hardirq() || current_owner() != irq_owner(LINE))
 		line.failure = "the handler is not run as an interrupt";
 	if (line.errand == ERRAND_TAKE_AND_ACCEPT)
-		accept_all();
+		test_step_accept_all();
 	if (line.errand == ERRAND_TAKE ||
 	    line.errand == ERRAND_TAKE_AND_ACCEPT) {
-		take_plain();
-		take_exclusive();
+		test_step_take_plain();
+		test_step_take_exclusive();
 	} else if (line.errand == ERRAND_SEND) {
-		send();
+		test_step_send();
 	} else {
-		give_back();
+		test_step_give_back();
 	}
 	line.interrupts++;
 }
@@ -297,7 +297,7 @@ static bool lock_is_open(const struct step_boundary *boundary)
 }
 
 /* Was the last instruction a call, that left its return address on the stack? */
-static bool is_called(const struct trap_frame *frame)
+static bool test_step_is_called(const struct trap_frame *frame)
 {
 	uint64_t top = *(const uint64_t *)(uintptr_t)frame->rsp;
 
@@ -311,7 +311,7 @@ static void note_calls(const struct step_boundary *boundary)
 	const struct trap_frame *frame = boundary->frame;
 	struct call *call = &walk->call[walk->depth];
 
-	if (is_called(frame) && walk->depth + 1 < DEPTH) {
+	if (test_step_is_called(frame) && walk->depth + 1 < DEPTH) {
 		walk->depth++;
 		call[1] = (struct call){
 			.number = boundary->number,
@@ -350,7 +350,7 @@ static enum step_action count_boundary(const struct step_boundary *boundary,
 }
 
 /* Is an interrupt due here, at this very instruction? */
-static bool is_due(const struct step_boundary *boundary)
+static bool test_step_is_due(const struct step_boundary *boundary)
 {
 	return boundary->open && boundary->number < BOUNDARIES &&
 	       walk->due[boundary->number] &&
@@ -374,7 +374,7 @@ static enum step_action shoot(const struct step_boundary *boundary, void *data)
 		return STEP_ON;
 	if (boundary->open && lock_is_open(boundary))
 		return STEP_END;
-	if (walk->shots < shots_of_a_run && is_due(boundary)) {
+	if (walk->shots < shots_of_a_run && test_step_is_due(boundary)) {
 		walk->due[boundary->number] = false;
 		walk->shots++;
 		return STEP_INTERRUPT;
@@ -523,7 +523,7 @@ static void begin_run(const struct path *path)
 }
 
 /* After the stepped part: NULL, or what is wrong. */
-static const char *judge(const struct path *path)
+static const char *test_step_judge(const struct path *path)
 {
 	const char *sentence = walk->failure;
 
@@ -537,7 +537,7 @@ static const char *judge(const struct path *path)
 }
 
 /* Everything back: NULL, or what does not add up. */
-static const char *settle(const struct path *path)
+static const char *test_step_settle(const struct path *path)
 {
 	static char text[160];
 	struct page_columns total;
@@ -553,7 +553,8 @@ static const char *settle(const struct path *path)
 	return broken;
 }
 
-static const char *run_once(const struct path *path, unsigned long target)
+static const char *test_step_run_once(const struct path *path,
+                                      unsigned long target)
 {
 	unsigned long used = 0;
 	const char *sentence;
@@ -563,10 +564,10 @@ static const char *run_once(const struct path *path, unsigned long target)
 	begin_run(path);
 	step_run(path->run, NULL, LINE, target == 0 ? count_boundary : shoot,
 	         NULL);
-	sentence = judge(path);
+	sentence = test_step_judge(path);
 	/* After a failure nothing is certain: everything stays as it is. */
 	if (sentence == NULL)
-		sentence = settle(path);
+		sentence = test_step_settle(path);
 	if (sentence == NULL && own->node.zone[ZONE_DMA].used_pages != used)
 		sentence = "a page is lost";
 	walk->interrupted += walk->shots;
@@ -578,11 +579,11 @@ static const char *walk_along(const struct path *path)
 	const char *sentence;
 
 	line.empty = 0;
-	sentence = run_once(path, 0);
+	sentence = test_step_run_once(path, 0);
 	for (unsigned long i = 1; i < BOUNDARIES && sentence == NULL; i++) {
 		if (!walk->due[i])
 			continue;
-		sentence = run_once(path, i);
+		sentence = test_step_run_once(path, i);
 		if (sentence != NULL)
 			test_note("step %s: at boundary %lu: %s", path->name, i,
 			          sentence);
@@ -638,7 +639,7 @@ static void unmask_real_lines(void)
 	}
 }
 
-static void make_node(unsigned long first)
+static void test_step_make_node(unsigned long first)
 {
 	struct zone *zone = &own->node.zone[ZONE_DMA];
 
@@ -668,7 +669,7 @@ static bool begin_world(void)
 			return false;
 		direct_map_split(first, split_table);
 	}
-	make_node(first);
+	test_step_make_node(first);
 	real = exclusive_change_node(&own->node);
 	page_alloc_start(&own->node);
 	mask_real_lines();
@@ -676,7 +677,7 @@ static bool begin_world(void)
 }
 
 /* A path that failed may have lost pages out of the direct map. */
-static void show_all(unsigned long first)
+static void test_step_show_all(unsigned long first)
 {
 	for (unsigned long pfn = first; pfn < first + FRAMES; pfn++) {
 		if (!direct_map_visible(pfn))
@@ -689,7 +690,7 @@ static void end_world(void)
 	unmask_real_lines();
 	if (block != NULL && real != NULL) {
 		exclusive_shrink(&own->node, 0);
-		show_all(own->node.start_pfn);
+		test_step_show_all(own->node.start_pfn);
 		window_destroy(&own->node.pool.scrub);
 		exclusive_change_node(real);
 		page_alloc_start(real);
@@ -845,18 +846,18 @@ static const char *check_no_page(void)
 	return NULL;
 }
 
-static void prepare_page(void)
+static void test_step_prepare_page(void)
 {
 	page = alloc_page(GFP_KERNEL);
 }
 
-static void run_free(void *data)
+static void test_step_run_free(void *data)
 {
 	(void)data;
 	__free_pages(page, 0);
 }
 
-static void run_refill(void *data)
+static void test_step_run_refill(void *data)
 {
 	(void)data;
 	done = exclusive_refill(&own->node, PARKED + 1);
@@ -1035,10 +1036,10 @@ CASE_OF_PATH(step,
              "alloc_page_of_an_empty_zone", prepare_drained, run_alloc_quiet,
              check_no_page, finish_last_page, ERRAND_TAKE)
 CASE_OF_PATH(step, free_pages_with_an_interrupt_at_each_instruction,
-             "free_pages", prepare_page, run_free, check_nothing,
-             finish_nothing, ERRAND_TAKE)
+             "free_pages", test_step_prepare_page, test_step_run_free,
+             check_nothing, finish_nothing, ERRAND_TAKE)
 CASE_OF_PATH(step, refill_with_an_interrupt_at_each_instruction, "refill",
-             prepare_nothing, run_refill, check_done, finish_nothing,
+             prepare_nothing, test_step_run_refill, check_done, finish_nothing,
              ERRAND_TAKE)
 CASE_OF_PATH(step,
              refill_of_an_empty_pool_with_an_interrupt_at_each_instruction,

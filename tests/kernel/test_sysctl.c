@@ -15,17 +15,17 @@
 
 SUITE(sysctl);
 
-static const struct sysctl *find(const char *name)
+static const struct sysctl *test_sysctl_find(const char *name)
 {
 	return sysctl_find(name, strlen(name));
 }
 
 static int set(const char *name, const char *text)
 {
-	return sysctl_set(find(name), page_alloc_node(), text);
+	return sysctl_set(test_sysctl_find(name), page_alloc_node(), text);
 }
 
-static int set_number(const char *name, unsigned long value)
+static int test_sysctl_set_number(const char *name, unsigned long value)
 {
 	char text[24];
 
@@ -60,7 +60,7 @@ static void read_knobs(struct knobs *knobs)
 	}
 }
 
-static void restore(const struct knobs *knobs)
+static void test_sysctl_restore(const struct knobs *knobs)
 {
 	struct node *node = page_alloc_node();
 
@@ -87,12 +87,12 @@ CASE(sysctl, every_knob_has_a_value_within_its_limits)
 
 			EXPECT(value >= knob->low && value <= knob->high);
 		}
-		EXPECT(find(knob->name) == knob);
-		EXPECT(find(strchr(knob->name, '.') + 1) == knob);
+		EXPECT(test_sysctl_find(knob->name) == knob);
+		EXPECT(test_sysctl_find(strchr(knob->name, '.') + 1) == knob);
 	}
 	EXPECT(count >= 4);
-	EXPECT(find("vm.frobnicate") == NULL);
-	EXPECT(find("") == NULL);
+	EXPECT(test_sysctl_find("vm.frobnicate") == NULL);
+	EXPECT(test_sysctl_find("") == NULL);
 	return NULL;
 }
 
@@ -147,9 +147,9 @@ CASE(sysctl, min_free_kbytes_is_at_most_half_of_memory)
 	int error;
 
 	read_knobs(&before);
-	error = set_number("min_free_kbytes", half + 1);
+	error = test_sysctl_set_number("min_free_kbytes", half + 1);
 	read_knobs(&after);
-	restore(&before);
+	test_sysctl_restore(&before);
 	EXPECT_EQUAL(error, half < MIN_FREE_KBYTES_MAX ? -ENOMEM : -ERANGE);
 	EXPECT(same(&before, &after));
 	return NULL;
@@ -189,7 +189,7 @@ CASE(sysctl, marks_follow_at_once)
 	broken[1] = check_marks(node);
 	error[2] = set("min_free_kbytes", "1024");
 	broken[2] = check_marks(node);
-	restore(&before);
+	test_sysctl_restore(&before);
 	for (unsigned int i = 0; i < ARRAY_SIZE(error); i++) {
 		EXPECT_EQUAL(error[i], 0);
 		if (broken[i] != NULL)
@@ -212,7 +212,7 @@ CASE(sysctl, reserve_of_lower_zones_follows_their_ratio)
 	reserve[0] = dma->lowmem_reserve[ZONE_DMA32];
 	error[1] = set("vm.lowmem_reserve_ratio", "0 256 32 0");
 	reserve[1] = dma->lowmem_reserve[ZONE_DMA32];
-	restore(&before);
+	test_sysctl_restore(&before);
 	EXPECT(error[0] == 0 && error[1] == 0);
 	EXPECT_EQUAL(reserve[0], above / 10);
 	EXPECT_EQUAL(reserve[1], 0);
@@ -253,7 +253,7 @@ CASE(sysctl, swappiness_is_kept)
 	read_knobs(&before);
 	error = set("swappiness", "0xc8");
 	kept = node->swappiness;
-	restore(&before);
+	test_sysctl_restore(&before);
 	EXPECT_EQUAL(error, 0);
 	EXPECT_EQUAL(kept, 200);
 	return NULL;
@@ -272,13 +272,14 @@ CASE(sysctl, raised_marks_hold_for_the_next_request)
 	refiller_pause(true);
 	read_knobs(&before);
 	usual = allowed_by_rules(RESERVE_NONE);
-	error = set_number("min_free_kbytes", before.min_free_kbytes * 2);
+	error = test_sysctl_set_number("min_free_kbytes",
+	                               before.min_free_kbytes * 2);
 	allowed = allowed_by_rules(RESERVE_NONE);
 	drained_init(&drained);
 	drain(&drained, GFP_NOWAIT);
 	got = drained.count;
 	drained_free(&drained);
-	restore(&before);
+	test_sysctl_restore(&before);
 	refiller_pause(false);
 	EXPECT_EQUAL(error, 0);
 	EXPECT(allowed < usual);
@@ -298,7 +299,8 @@ CASE(sysctl, lowered_marks_feed_a_starved_refiller)
 	int error[2];
 
 	read_knobs(&before);
-	error[0] = set_number("min_free_kbytes", before.min_free_kbytes * 2);
+	error[0] = test_sysctl_set_number("min_free_kbytes",
+	                                  before.min_free_kbytes * 2);
 	refiller_pause(true);
 	exclusive_shrink(node, 0);
 	drained_init(&drained);
@@ -307,11 +309,12 @@ CASE(sysctl, lowered_marks_feed_a_starved_refiller)
 	exclusive_balance(node);
 	refiller_settle();
 	starved = node->pool.count;
-	error[1] = set_number("min_free_kbytes", before.min_free_kbytes);
+	error[1] = test_sysctl_set_number("min_free_kbytes",
+	                                  before.min_free_kbytes);
 	refiller_settle();
 	fed = node->pool.count;
 	drained_free(&drained);
-	restore(&before);
+	test_sysctl_restore(&before);
 	EXPECT(error[0] == 0 && error[1] == 0);
 	EXPECT_EQUAL(starved, 0);
 	EXPECT(fed > 0);

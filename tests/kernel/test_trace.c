@@ -25,7 +25,7 @@ static struct trace trace;
 static unsigned long written[SOURCES];
 
 /* The same value in several shapes, so that a mixture of two would show. */
-static void write_one(unsigned long source)
+static void test_trace_write_one(unsigned long source)
 {
 	unsigned long value = ++written[source];
 
@@ -36,17 +36,17 @@ static void write_one(unsigned long source)
 static void timer_writes(void *data)
 {
 	(void)data;
-	write_one(TIMER);
+	test_trace_write_one(TIMER);
 }
 
 static void nmi_writes(uintptr_t rip, void *data)
 {
 	(void)rip;
 	(void)data;
-	write_one(AN_NMI);
+	test_trace_write_one(AN_NMI);
 }
 
-static bool is_whole(const struct trace_record *record)
+static bool test_trace_is_whole(const struct trace_record *record)
 {
 	static const uint16_t context[SOURCES] = {
 		[TIMER] = TRACE_HARDIRQ,
@@ -64,7 +64,7 @@ static bool is_whole(const struct trace_record *record)
 }
 
 /* Read what is there; *TOLD counts numbers.  False: a record is a mixture. */
-static bool read_some(struct trace_reader *reader, uint64_t *told)
+static bool test_trace_read_some(struct trace_reader *reader, uint64_t *told)
 {
 	struct trace_record record;
 	enum trace_answer answer;
@@ -74,7 +74,7 @@ static bool read_some(struct trace_reader *reader, uint64_t *told)
 	while ((answer = trace_read(reader, &record, &number, &count)) !=
 	       TRACE_NOTHING) {
 		*told += count;
-		if (answer == TRACE_GOT && !is_whole(&record))
+		if (answer == TRACE_GOT && !test_trace_is_whole(&record))
 			return false;
 	}
 	return true;
@@ -88,8 +88,9 @@ static bool write_until_interrupted(struct trace_reader *reader, uint64_t *told)
 	while (READ_ONCE(written[TIMER]) < TICKS ||
 	       READ_ONCE(written[AN_NMI]) < TICKS) {
 		for (int i = 0; i < 10; i++)
-			write_one(THREAD);
-		if (!read_some(reader, told) || clock_microseconds() > limit)
+			test_trace_write_one(THREAD);
+		if (!test_trace_read_some(reader, told) ||
+		    clock_microseconds() > limit)
 			return false;
 	}
 	return true;
@@ -118,7 +119,7 @@ CASE(trace_interrupts, records_of_nmis_interrupts_and_threads_are_whole)
 	nmi_set_handler(NULL, NULL);
 	nmi_source_end();
 	EXPECT(whole);
-	EXPECT(read_some(&reader, &told));
+	EXPECT(test_trace_read_some(&reader, &told));
 	for (unsigned long i = 0; i < SOURCES; i++)
 		sum += written[i];
 	EXPECT_EQUAL(told, sum);

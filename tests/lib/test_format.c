@@ -21,7 +21,8 @@ static int format_into(char *buffer, size_t size, const char *format, ...)
 	return length;
 }
 
-static const char *check(const char *expected, const char *format, ...)
+static const char *test_format_check(const char *expected, const char *format,
+                                     ...)
 {
 	char buffer[128];
 	va_list arguments;
@@ -40,7 +41,7 @@ static const char *check(const char *expected, const char *format, ...)
 
 #define CHECK(...)                                                             \
 	do {                                                                   \
-		const char *wrong = check(__VA_ARGS__);                        \
+		const char *wrong = test_format_check(__VA_ARGS__);            \
 		if (wrong != NULL)                                             \
 			return wrong;                                          \
 	} while (0)

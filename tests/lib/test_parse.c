@@ -17,8 +17,9 @@ struct example {
 	uint64_t value;
 };
 
-static const char *check(const struct example *example,
-                         int (*parse)(const char *text, uint64_t *result))
+static const char *test_parse_check(const struct example *example,
+                                    int (*parse)(const char *text,
+                                                 uint64_t *result))
 {
 	uint64_t value = UNTOUCHED;
 	int error = parse(example->text, &value);
@@ -31,11 +32,12 @@ static const char *check(const struct example *example,
 	                    wanted);
 }
 
-static const char *check_all(const struct example *examples, size_t count,
-                             int (*parse)(const char *text, uint64_t *result))
+static const char *
+test_parse_check_all(const struct example *examples, size_t count,
+                     int (*parse)(const char *text, uint64_t *result))
 {
 	for (size_t i = 0; i < count; i++) {
-		const char *wrong = check(&examples[i], parse);
+		const char *wrong = test_parse_check(&examples[i], parse);
 
 		if (wrong != NULL)
 			return wrong;
@@ -58,7 +60,8 @@ CASE(parse, reads_decimal_and_hexadecimal_up_to_64_bits)
 		{ "0x000000000000000000001", 0, 1 },
 	};
 
-	return check_all(examples, ARRAY_SIZE(examples), parse_number);
+	return test_parse_check_all(examples, ARRAY_SIZE(examples),
+	                            parse_number);
 }
 
 CASE(parse, refuses_numbers_above_64_bits)
@@ -70,7 +73,8 @@ CASE(parse, refuses_numbers_above_64_bits)
 		{ "0x10000000000000000", -ERANGE, 0 },
 	};
 
-	return check_all(examples, ARRAY_SIZE(examples), parse_number);
+	return test_parse_check_all(examples, ARRAY_SIZE(examples),
+	                            parse_number);
 }
 
 CASE(parse, refuses_what_is_no_number)
@@ -84,7 +88,8 @@ CASE(parse, refuses_what_is_no_number)
 		{ "1k", -EINVAL, 0 },  { "99999999999999999999z", -EINVAL, 0 },
 	};
 
-	return check_all(examples, ARRAY_SIZE(examples), parse_number);
+	return test_parse_check_all(examples, ARRAY_SIZE(examples),
+	                            parse_number);
 }
 
 CASE(parse, multiplies_a_size_by_its_suffix)
@@ -102,7 +107,7 @@ CASE(parse, multiplies_a_size_by_its_suffix)
 		{ "17179869183G", 0, 17179869183UL << 30 },
 	};
 
-	return check_all(examples, ARRAY_SIZE(examples), parse_size);
+	return test_parse_check_all(examples, ARRAY_SIZE(examples), parse_size);
 }
 
 CASE(parse, refuses_a_size_that_is_none_or_overflows)
@@ -120,10 +125,10 @@ CASE(parse, refuses_a_size_that_is_none_or_overflows)
 		{ "18446744073709551616", -ERANGE, 0 },
 	};
 
-	return check_all(examples, ARRAY_SIZE(examples), parse_size);
+	return test_parse_check_all(examples, ARRAY_SIZE(examples), parse_size);
 }
 
-/* As bits, for check(). */
+/* As bits, for test_parse_check(). */
 static int parse_signed_bits(const char *text, uint64_t *bits)
 {
 	return parse_signed(text, (int64_t *)bits);
@@ -149,5 +154,6 @@ CASE(parse, reads_signed_numbers_on_both_sides_of_0)
 		{ NULL, -EINVAL, 0 },
 	};
 
-	return check_all(examples, ARRAY_SIZE(examples), parse_signed_bits);
+	return test_parse_check_all(examples, ARRAY_SIZE(examples),
+	                            parse_signed_bits);
 }

@@ -15,7 +15,7 @@ SUITE(string);
 /* The compiler must not know what is compared with what. */
 static volatile unsigned char zero;
 
-static void fill(unsigned char *bytes)
+static void test_string_fill(unsigned char *bytes)
 {
 	for (unsigned int i = 0; i < BYTES; i++)
 		bytes[i] = (unsigned char)(i * 7 + 1);
@@ -27,8 +27,8 @@ static bool moves(unsigned int to, unsigned int from, unsigned int size)
 	unsigned char before[BYTES];
 	unsigned char after[BYTES];
 
-	fill(before);
-	fill(after);
+	test_string_fill(before);
+	test_string_fill(after);
 	if (memmove(after + to, after + from, size) != after + to)
 		return false;
 	for (unsigned int i = 0; i < BYTES; i++) {
@@ -45,7 +45,7 @@ static bool copies(unsigned int to, unsigned int from, unsigned int size)
 	unsigned char source[BYTES];
 	unsigned char target[BYTES];
 
-	fill(source);
+	test_string_fill(source);
 	memset(target, 0, BYTES);
 	if (memcpy(target + to, source + from, size) != target + to)
 		return false;

@@ -21,7 +21,7 @@ static void put_le32(uint8_t *at, uint32_t value)
 }
 
 /* Without the 0 behind it. */
-static void put_text(uint8_t *at, const char *text)
+static void ram_swap_put_text(uint8_t *at, const char *text)
 {
 	while (*text != '\0')
 		*at++ = (uint8_t)*text++;
@@ -36,16 +36,16 @@ void ram_swap_header(void *page, uint32_t last_page, const uint32_t *bad,
 	put_le32(bytes + 1024, 1);
 	put_le32(bytes + 1028, last_page);
 	put_le32(bytes + 1032, count);
-	put_text(bytes + 1052, "ram");
+	ram_swap_put_text(bytes + 1052, "ram");
 	for (unsigned int i = 0; i < count; i++)
 		put_le32(bytes + 1536 + 4UL * i, bad[i]);
-	put_text(bytes + 4086, "SWAPSPACE2");
+	ram_swap_put_text(bytes + 4086, "SWAPSPACE2");
 }
 
 /* ---- Reading and writing ------------------------------------------------------ */
 
 /* Is it this call that fails? */
-static bool fails(struct ram_fault *fault)
+static bool ram_swap_fails(struct ram_fault *fault)
 {
 	if (fault->nth == 0)
 		return false;
@@ -64,16 +64,16 @@ static int ram_read(struct swap_device *device, unsigned long slot,
 	struct ram_swap *ram = device->driver;
 
 	ram->reads++;
-	if (fails(&ram->read_fault))
+	if (ram_swap_fails(&ram->read_fault))
 		return -EIO;
 	memcpy(page_address(page), page_address(ram->store[slot]), PAGE_SIZE);
 	return 0;
 }
 
-static void end_write(struct ram_swap *ram, unsigned long slot,
-                      struct page *page)
+static void ram_swap_end_write(struct ram_swap *ram, unsigned long slot,
+                               struct page *page)
 {
-	if (fails(&ram->write_fault)) {
+	if (ram_swap_fails(&ram->write_fault)) {
 		swap_write_end(page, -EIO);
 		return;
 	}
@@ -87,13 +87,13 @@ static int ram_write(struct swap_device *device, unsigned long slot,
 	struct ram_swap *ram = device->driver;
 
 	ram->writes++;
-	if (fails(&ram->start_fault))
+	if (ram_swap_fails(&ram->start_fault))
 		return -ENXIO;
 	if (ram->deferred && ram->pending_count < RAM_SWAP_PENDING) {
 		ram->pending_slot[ram->pending_count] = slot;
 		ram->pending[ram->pending_count++] = page;
 	} else {
-		end_write(ram, slot, page);
+		ram_swap_end_write(ram, slot, page);
 	}
 	return 0;
 }
@@ -102,8 +102,8 @@ void ram_swap_complete(struct ram_swap *ram)
 {
 	while (ram->pending_count > 0) {
 		ram->pending_count--;
-		end_write(ram, ram->pending_slot[ram->pending_count],
-		          ram->pending[ram->pending_count]);
+		ram_swap_end_write(ram, ram->pending_slot[ram->pending_count],
+		                   ram->pending[ram->pending_count]);
 	}
 }
 

@@ -15,7 +15,7 @@ static struct space *space_of(const struct page *page)
 }
 
 /* PAGE, locked, out of the index; its bits as they were at first. */
-static void detach(struct space *space, struct page *page)
+static void space_detach(struct space *space, struct page *page)
 {
 	space->page[page->index] = NULL;
 	space->mapping.nrpages--;
@@ -36,7 +36,7 @@ static bool space_release(struct page *page)
 	kassert(page_has(page, PG_locked) && !page_has(page, PG_writeback));
 	space->flags = current_thread()->flags;
 	if (leaves) {
-		detach(space, page);
+		space_detach(space, page);
 		space->releases++;
 	} else {
 		space->refused++;
@@ -184,7 +184,7 @@ unsigned long space_fill(struct space *space, gfp_t mask, unsigned long count)
 }
 
 /* Page INDEX with a reference, or NULL. */
-static struct page *find(struct space *space, unsigned long index)
+static struct page *space_find(struct space *space, unsigned long index)
 {
 	bool enabled = spin_lock_irqsave(&space->lock);
 	struct page *page = space->page[index];
@@ -197,7 +197,7 @@ static struct page *find(struct space *space, unsigned long index)
 
 void space_truncate(struct space *space, unsigned long index)
 {
-	struct page *page = find(space, index);
+	struct page *page = space_find(space, index);
 	bool mine = false;
 	bool enabled;
 
@@ -207,7 +207,7 @@ void space_truncate(struct space *space, unsigned long index)
 	wait_on_page_writeback(page);
 	enabled = spin_lock_irqsave(&space->lock);
 	if (page->mapping == &space->mapping) {
-		detach(space, page);
+		space_detach(space, page);
 		mine = true;
 	}
 	spin_unlock_irqrestore(&space->lock, enabled);

@@ -17,7 +17,8 @@ static struct node *node;
 
 /* A node whose fail_page_alloc is Linux's default but for PROBABILITY; it says
  * nothing. */
-static struct fault_attr *begin(unsigned int probability, int times)
+static struct fault_attr *test_fault_inject_begin(unsigned int probability,
+                                                  int times)
 {
 	static const unsigned long pages[ZONE_COUNT] = { 0, 256, 0, 0 };
 
@@ -51,7 +52,7 @@ static unsigned long injected(void)
 
 CASE(fault_inject, nothing_fails_by_default)
 {
-	begin(0, 1);
+	test_fault_inject_begin(0, 1);
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 20), 0);
 	EXPECT_EQUAL(failures(GFP_KERNEL, 0, 20), 0);
 	EXPECT_EQUAL(injected(), 0);
@@ -60,7 +61,7 @@ CASE(fault_inject, nothing_fails_by_default)
 
 CASE(fault_inject, atomic_order_1_fails_exactly_three_times)
 {
-	begin(100, 3);
+	test_fault_inject_begin(100, 3);
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 0, 20), 0);
 	EXPECT_EQUAL(failures(GFP_KERNEL, 0, 20), 0);
 	EXPECT_EQUAL(failures(GFP_KERNEL, 3, 20), 0);
@@ -74,7 +75,7 @@ CASE(fault_inject, failure_touches_nothing_but_its_counter)
 {
 	unsigned long free;
 
-	begin(100, FAULT_TIMES_ALL);
+	test_fault_inject_begin(100, FAULT_TIMES_ALL);
 	free = node_free(node);
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 5), 5);
 	EXPECT_EQUAL(node_free(node), free);
@@ -88,7 +89,7 @@ CASE(fault_inject, failure_is_told_unless_the_request_is_silent)
 {
 	uint64_t mark;
 
-	begin(100, FAULT_TIMES_ALL)->verbose = 1;
+	test_fault_inject_begin(100, FAULT_TIMES_ALL)->verbose = 1;
 	mark = log_mark();
 	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_NOWARN, 1, 1), 1);
 	EXPECT_EQUAL(log_count_since(mark, "forcing a failure"), 0);
@@ -99,7 +100,7 @@ CASE(fault_inject, failure_is_told_unless_the_request_is_silent)
 
 CASE(fault_inject, min_order_spares_smaller_requests)
 {
-	begin(100, FAULT_TIMES_ALL)->min_order = 3;
+	test_fault_inject_begin(100, FAULT_TIMES_ALL)->min_order = 3;
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 5), 0);
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 3, 5), 5);
 	node->fail_page_alloc.min_order = 0;
@@ -109,7 +110,7 @@ CASE(fault_inject, min_order_spares_smaller_requests)
 
 CASE(fault_inject, ignore_flags_spare_waiters_and_high_memory)
 {
-	struct fault_attr *attr = begin(100, FAULT_TIMES_ALL);
+	struct fault_attr *attr = test_fault_inject_begin(100, FAULT_TIMES_ALL);
 
 	EXPECT_EQUAL(failures(GFP_KERNEL, 1, 5), 0);
 	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_HIGHMEM, 1, 5), 0);
@@ -124,7 +125,7 @@ CASE(fault_inject, ignore_flags_spare_waiters_and_high_memory)
 /* What is asked is the question itself: a mask with NOFAIL need not work yet. */
 CASE(fault_inject, nofail_never_fails)
 {
-	struct fault_attr *attr = begin(100, FAULT_TIMES_ALL);
+	struct fault_attr *attr = test_fault_inject_begin(100, FAULT_TIMES_ALL);
 	bool failed;
 
 	attr->min_order = 0;
@@ -140,7 +141,7 @@ CASE(fault_inject, nofail_never_fails)
 
 CASE(fault_inject, space_spares_that_many_pages_first)
 {
-	begin(100, FAULT_TIMES_ALL)->space = 9;
+	test_fault_inject_begin(100, FAULT_TIMES_ALL)->space = 9;
 	/* As Linux: 9 > 4, 5 > 4, and 1 is not. */
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 2), 0);
 	EXPECT_EQUAL(node->fail_page_alloc.space, 1);
@@ -151,7 +152,7 @@ CASE(fault_inject, space_spares_that_many_pages_first)
 
 CASE(fault_inject, interval_fails_each_nth_and_is_asked_behind_space)
 {
-	struct fault_attr *attr = begin(100, FAULT_TIMES_ALL);
+	struct fault_attr *attr = test_fault_inject_begin(100, FAULT_TIMES_ALL);
 
 	attr->interval = 4;
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 3), 0);
@@ -165,7 +166,7 @@ CASE(fault_inject, interval_fails_each_nth_and_is_asked_behind_space)
 
 CASE(fault_inject, times_is_asked_before_space)
 {
-	begin(100, 0)->space = 100;
+	test_fault_inject_begin(100, 0)->space = 100;
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 10), 0);
 	EXPECT_EQUAL(node->fail_page_alloc.space, 100);
 	return NULL;
@@ -173,7 +174,7 @@ CASE(fault_inject, times_is_asked_before_space)
 
 CASE(fault_inject, probability_is_met_and_the_seed_repeats_it)
 {
-	struct fault_attr *attr = begin(30, FAULT_TIMES_ALL);
+	struct fault_attr *attr = test_fault_inject_begin(30, FAULT_TIMES_ALL);
 	unsigned int failed;
 
 	attr->seed = test_seed();
@@ -190,7 +191,7 @@ CASE(fault_inject, task_filter_spares_threads_that_are_not_marked)
 	struct thread *thread = current_thread();
 	unsigned int marked;
 
-	begin(100, FAULT_TIMES_ALL)->task_filter = true;
+	test_fault_inject_begin(100, FAULT_TIMES_ALL)->task_filter = true;
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 5), 0);
 	thread->make_it_fail = true;
 	marked = failures(GFP_ATOMIC, 1, 5);
@@ -201,7 +202,7 @@ CASE(fault_inject, task_filter_spares_threads_that_are_not_marked)
 
 CASE(fault_inject, illegal_requests_are_refused_and_not_failed)
 {
-	begin(100, FAULT_TIMES_ALL);
+	test_fault_inject_begin(100, FAULT_TIMES_ALL);
 	EXPECT(alloc_pages_node(node, GFP_ATOMIC, MAX_ORDER + 1) == NULL);
 	EXPECT(alloc_pages_node(node, GFP_ATOMIC | 0x3, 1) == NULL);
 	EXPECT_EQUAL(injected(), 0);
@@ -226,7 +227,7 @@ CASE(fault_inject, nth_request_fails_once_whatever_its_mask)
 	struct thread *thread = current_thread();
 	struct page *page[4];
 
-	begin(0, 1);
+	test_fault_inject_begin(0, 1);
 	fail_nth_set(thread, 3, false);
 	for (unsigned int i = 0; i < 4; i++)
 		page[i] = alloc_pages_node(node, GFP_KERNEL, 0);
@@ -240,7 +241,7 @@ CASE(fault_inject, nth_request_fails_once_whatever_its_mask)
 
 CASE(fault_inject, for_ever_fails_from_the_nth_on)
 {
-	begin(0, 1);
+	test_fault_inject_begin(0, 1);
 	EXPECT_EQUAL(failures_of_nth(4, true, 10), 7);
 	EXPECT_EQUAL(failures_of_nth(4, false, 10), 1);
 	EXPECT_EQUAL(failures_of_nth(11, true, 10), 0);
@@ -250,7 +251,7 @@ CASE(fault_inject, for_ever_fails_from_the_nth_on)
 
 CASE(fault_inject, nth_counts_its_failures)
 {
-	begin(0, 1);
+	test_fault_inject_begin(0, 1);
 	fail_nth_set(current_thread(), 2, true);
 	failures(GFP_KERNEL, 0, 5);
 	EXPECT_EQUAL(fail_nth_failed(current_thread()), 4);
@@ -263,7 +264,7 @@ CASE(fault_inject, while_nth_counts_the_attributes_are_not_asked)
 {
 	unsigned int failed;
 
-	begin(100, FAULT_TIMES_ALL);
+	test_fault_inject_begin(100, FAULT_TIMES_ALL);
 	fail_nth_set(current_thread(), 3, false);
 	failed = failures(GFP_ATOMIC, 1, 3);
 	EXPECT_EQUAL(failed, 1);

@@ -46,13 +46,13 @@ static void begin_map(void)
 }
 
 /* 1 for usable, more for more restrictive types; type 0 is no memory either. */
-static uint8_t rank_of(uint32_t type)
+static uint8_t test_memmap_rank_of(uint32_t type)
 {
 	return type == 0 || type > 255 ? 255 : (uint8_t)type;
 }
 
 /* Add an entry and paint it. */
-static void add(uint64_t base, uint64_t length, uint32_t type)
+static void test_memmap_add(uint64_t base, uint64_t length, uint32_t type)
 {
 	uint64_t end = base + length < base ? ~0UL : base + length;
 
@@ -63,12 +63,12 @@ static void add(uint64_t base, uint64_t length, uint32_t type)
 		uint64_t start = i * CELL;
 
 		if (length > 0 && base < start + CELL && end > start &&
-		    rank_of(type) > cell[i]) {
+		    test_memmap_rank_of(type) > cell[i]) {
 			/* Memory counts only if it fills the cell. */
 			if (type == BOOT_MEMORY_USABLE &&
 			    (base > start || end < start + CELL))
 				continue;
-			cell[i] = rank_of(type);
+			cell[i] = test_memmap_rank_of(type);
 		}
 	}
 }
@@ -90,9 +90,9 @@ static bool painted_free(unsigned long frame, uint64_t limit)
 }
 
 /* Walk with NEXT and compare each frame with IS_SET. */
-static const char *
-compare(bool (*next)(const struct memmap *, uint64_t, struct boot_range *),
-        bool (*is_set)(unsigned long, uint64_t), unsigned long *pages)
+static const char *test_memmap_compare(
+	bool (*next)(const struct memmap *, uint64_t, struct boot_range *),
+	bool (*is_set)(unsigned long, uint64_t), unsigned long *pages)
 {
 	uint64_t limit =
 		map.limit < FRAMES * PAGE_SIZE ? map.limit : FRAMES * PAGE_SIZE;
@@ -127,7 +127,8 @@ static const char *compare_usable(void)
 	unsigned long pages;
 	unsigned long end = FRAMES;
 	uint64_t limit = min(map.limit, FRAMES * PAGE_SIZE);
-	const char *wrong = compare(memmap_next_usable, painted_usable, &pages);
+	const char *wrong =
+		test_memmap_compare(memmap_next_usable, painted_usable, &pages);
 
 	if (wrong != NULL)
 		return wrong;
@@ -142,7 +143,7 @@ static const char *compare_free(void)
 {
 	unsigned long pages;
 
-	return compare(memmap_next_free, painted_free, &pages);
+	return test_memmap_compare(memmap_next_free, painted_free, &pages);
 }
 
 /* ---- Maps made by hand ------------------------------------------------------------ */
@@ -166,7 +167,8 @@ CASE(memmap, frames_are_counted_inward)
 	struct boot_range range;
 
 	begin_map();
-	add(0x1200, 0x3000, BOOT_MEMORY_USABLE); /* 0x1200..0x4200 */
+	test_memmap_add(0x1200, 0x3000,
+	                BOOT_MEMORY_USABLE); /* 0x1200..0x4200 */
 	memmap_init(&map, &boot, 0);
 	EXPECT(memmap_next_usable(&map, 0, &range));
 	EXPECT_EQUAL(range.start, 0x2000);
@@ -179,8 +181,8 @@ CASE(memmap, a_hole_of_one_byte_costs_its_frame)
 	struct boot_range range;
 
 	begin_map();
-	add(0, 0x5000, BOOT_MEMORY_USABLE);
-	add(0x2fff, 1, 2);
+	test_memmap_add(0, 0x5000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0x2fff, 1, 2);
 	memmap_init(&map, &boot, 0);
 	EXPECT(memmap_next_usable(&map, 0, &range));
 	EXPECT_EQUAL(range.end, 0x2000);
@@ -193,8 +195,8 @@ CASE(memmap, a_hole_of_one_byte_costs_its_frame)
 CASE(memmap, neighbours_that_share_a_frame_make_it_whole)
 {
 	begin_map();
-	add(0x1800, 0x2800, BOOT_MEMORY_USABLE);
-	add(0x0, 0x1800, BOOT_MEMORY_USABLE);
+	test_memmap_add(0x1800, 0x2800, BOOT_MEMORY_USABLE);
+	test_memmap_add(0x0, 0x1800, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	EXPECT_EQUAL(memmap_usable_pages(&map), 4);
 	return compare_usable();
@@ -205,11 +207,11 @@ CASE(memmap, the_more_restrictive_type_wins_in_either_order)
 	for (int order = 0; order < 2; order++) {
 		begin_map();
 		if (order == 0)
-			add(0x2000, 0x2000, 3);
-		add(0, 0x8000, BOOT_MEMORY_USABLE);
-		add(0x3000, 0x2000, 2);
+			test_memmap_add(0x2000, 0x2000, 3);
+		test_memmap_add(0, 0x8000, BOOT_MEMORY_USABLE);
+		test_memmap_add(0x3000, 0x2000, 2);
 		if (order == 1)
-			add(0x2000, 0x2000, 3);
+			test_memmap_add(0x2000, 0x2000, 3);
 		memmap_init(&map, &boot, 0);
 		EXPECT_EQUAL(memmap_usable_pages(&map), 5);
 		if (compare_usable() != NULL)
@@ -224,8 +226,8 @@ CASE(memmap, unknown_types_are_no_memory)
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		begin_map();
-		add(0, 0x4000, BOOT_MEMORY_USABLE);
-		add(0x1000, 0x1000, types[i]);
+		test_memmap_add(0, 0x4000, BOOT_MEMORY_USABLE);
+		test_memmap_add(0x1000, 0x1000, types[i]);
 		memmap_init(&map, &boot, 0);
 		EXPECT_EQUAL(memmap_usable_pages(&map), 3);
 	}
@@ -235,10 +237,10 @@ CASE(memmap, unknown_types_are_no_memory)
 CASE(memmap, null_and_zero_length_entries_are_ignored)
 {
 	begin_map();
-	add(0, 0, 0);
-	add(0x2000, 0, 2);
-	add(0, 0x4000, BOOT_MEMORY_USABLE);
-	add(0x3000, 0, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, 0, 0);
+	test_memmap_add(0x2000, 0, 2);
+	test_memmap_add(0, 0x4000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0x3000, 0, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	EXPECT_EQUAL(memmap_usable_pages(&map), 4);
 	return compare_usable();
@@ -247,9 +249,9 @@ CASE(memmap, null_and_zero_length_entries_are_ignored)
 CASE(memmap, wrapped_entries_reach_the_end_and_no_further)
 {
 	begin_map();
-	add(0, 0x8000, BOOT_MEMORY_USABLE);
-	add(0x5000, ~0UL - 0x2000, 2);
-	add(~0UL - 0xfff, 0x10000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, 0x8000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0x5000, ~0UL - 0x2000, 2);
+	test_memmap_add(~0UL - 0xfff, 0x10000, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	EXPECT_EQUAL(memmap_usable_pages(&map), 5);
 	EXPECT_EQUAL(memmap_end_pfn(&map), 5);
@@ -259,8 +261,8 @@ CASE(memmap, wrapped_entries_reach_the_end_and_no_further)
 CASE(memmap, reserved_ranges_far_above_do_not_move_the_end)
 {
 	begin_map();
-	add(0, 0x10000, BOOT_MEMORY_USABLE);
-	add(0xfd00000000, 0x300000000, 2);
+	test_memmap_add(0, 0x10000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0xfd00000000, 0x300000000, 2);
 	memmap_init(&map, &boot, 0);
 	EXPECT_EQUAL(memmap_end_pfn(&map), 16);
 	EXPECT_EQUAL(memmap_usable_pages(&map), 16);
@@ -270,8 +272,8 @@ CASE(memmap, reserved_ranges_far_above_do_not_move_the_end)
 CASE(memmap, a_fragment_of_a_frame_does_not_move_the_end)
 {
 	begin_map();
-	add(0, 0x4000, BOOT_MEMORY_USABLE);
-	add(0x8800, 0x200, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, 0x4000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0x8800, 0x200, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	EXPECT_EQUAL(memmap_usable_pages(&map), 4);
 	EXPECT_EQUAL(memmap_end_pfn(&map), 4);
@@ -281,13 +283,13 @@ CASE(memmap, a_fragment_of_a_frame_does_not_move_the_end)
 CASE(memmap, memory_above_the_limit_is_not_there)
 {
 	begin_map();
-	add(0, 0x100000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, 0x100000, BOOT_MEMORY_USABLE);
 	for (uint64_t limit = 0x1000; limit < 0x9000; limit += 0x800) {
 		memmap_init(&map, &boot, limit);
 		EXPECT_EQUAL(memmap_usable_pages(&map), limit / PAGE_SIZE);
 	}
 	begin_map();
-	add(MEMMAP_LIMIT - 0x2000, 0x10000, BOOT_MEMORY_USABLE);
+	test_memmap_add(MEMMAP_LIMIT - 0x2000, 0x10000, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	EXPECT_EQUAL(memmap_usable_pages(&map), 2);
 	EXPECT_EQUAL(memmap_end_pfn(&map), MEMMAP_LIMIT / PAGE_SIZE);
@@ -324,7 +326,7 @@ static void random_entry(struct random *random)
 	}
 	if (type == BOOT_MEMORY_USABLE && base + length > FRAMES * PAGE_SIZE)
 		length = FRAMES * PAGE_SIZE - base;
-	add(base, length, type);
+	test_memmap_add(base, length, type);
 }
 
 static void random_map(struct random *random, unsigned int count)
@@ -362,9 +364,9 @@ CASE(memmap, maps_of_300_entries_are_no_problem)
 
 	begin_map();
 	/* Memory with 149 holes, then what comes. */
-	add(0, FRAMES * PAGE_SIZE, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, FRAMES * PAGE_SIZE, BOOT_MEMORY_USABLE);
 	for (unsigned long i = 0; i < 149; i++)
-		add(i * 7 * CELL, CELL, 2);
+		test_memmap_add(i * 7 * CELL, CELL, 2);
 	while (boot.map_entries < MAX_ENTRIES)
 		random_entry(&random);
 	memmap_init(&map, &boot, 0);
@@ -376,7 +378,7 @@ CASE(memmap, maps_of_300_entries_are_no_problem)
 CASE(memmap, take_rounds_outward_and_give_inward)
 {
 	begin_map();
-	add(0, 0x10000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, 0x10000, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	EXPECT_EQUAL(memmap_take(&map, 0x2fff, 0x4001), 0);
 	taken[2] = taken[3] = taken[4] = true;
@@ -396,7 +398,7 @@ CASE(memmap, a_full_table_of_taken_ranges_says_so_and_loses_nothing)
 	int error = 0;
 
 	begin_map();
-	add(0, FRAMES * PAGE_SIZE, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, FRAMES * PAGE_SIZE, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	for (; error == 0 && frame < FRAMES; frame += 2) {
 		error = memmap_take(&map, frame * PAGE_SIZE,
@@ -445,8 +447,9 @@ CASE(memmap, what_was_loaded_is_kept_wherever_it_lies)
 	const uint64_t info = 0x40ff8;
 
 	begin_map();
-	add(0, 0x80000, BOOT_MEMORY_USABLE);
-	add(0x84000, FRAMES * PAGE_SIZE - 0x84000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, 0x80000, BOOT_MEMORY_USABLE);
+	test_memmap_add(0x84000, FRAMES * PAGE_SIZE - 0x84000,
+	                BOOT_MEMORY_USABLE);
 	memcpy(boot.module, modules, sizeof(modules));
 	boot.modules = ARRAY_SIZE(modules);
 	boot.size = 16;
@@ -535,7 +538,7 @@ CASE(memmap, random_takes_gives_and_allocs_are_what_the_painter_does)
 	for (unsigned int round = 0; round < 30; round++) {
 		random_map(&random,
 		           1 + (unsigned int)random_below(&random, 20));
-		add(0, FRAMES * PAGE_SIZE, round % 2 > 0 ? 1 : 2);
+		test_memmap_add(0, FRAMES * PAGE_SIZE, round % 2 > 0 ? 1 : 2);
 		memmap_init(&map, &boot, 0);
 		for (unsigned int step = 0; step < 40; step++) {
 			unsigned int what =
@@ -562,13 +565,15 @@ CASE(memmap, the_buddies_get_the_free_frames_and_the_rest_is_reserved)
 	struct node *node;
 
 	random_map(&random, 12);
-	add(0, FRAMES * PAGE_SIZE, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, FRAMES * PAGE_SIZE, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	EXPECT_EQUAL(memmap_take(&map, 0, 0x5000), 0);
 	for (unsigned long frame = 0; frame < 5; frame++)
 		taken[frame] = true;
-	EXPECT(compare(memmap_next_usable, painted_usable, &usable) == NULL);
-	EXPECT(compare(memmap_next_free, painted_free, &free) == NULL);
+	EXPECT(test_memmap_compare(memmap_next_usable, painted_usable,
+	                           &usable) == NULL);
+	EXPECT(test_memmap_compare(memmap_next_free, painted_free, &free) ==
+	       NULL);
 	node = private_node_empty(0, FRAMES);
 	memmap_release_free(&map, node);
 	EXPECT_EQUAL(node->zone[ZONE_DMA].present, usable);
@@ -587,7 +592,7 @@ CASE(memmap, frame_0_is_present_and_nobody_gets_it)
 	struct node *node;
 
 	begin_map();
-	add(0, 16 * PAGE_SIZE, BOOT_MEMORY_USABLE);
+	test_memmap_add(0, 16 * PAGE_SIZE, BOOT_MEMORY_USABLE);
 	memmap_init(&map, &boot, 0);
 	node = private_node_empty(0, FRAMES);
 	memmap_release_free(&map, node);

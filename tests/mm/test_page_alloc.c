@@ -19,8 +19,8 @@ static struct page *taken[PRIVATE_PAGES];
 static unsigned long taken_count;
 static unsigned long kswapd_wakes;
 
-static void count_wake(struct node *node, unsigned int order,
-                       enum zone_type highest)
+static void test_page_alloc_count_wake(struct node *node, unsigned int order,
+                                       enum zone_type highest)
 {
 	(void)node;
 	(void)order;
@@ -28,8 +28,8 @@ static void count_wake(struct node *node, unsigned int order,
 	kswapd_wakes++;
 }
 
-static void set_marks(struct zone *zone, unsigned long lowest,
-                      unsigned long low, unsigned long high)
+static void test_page_alloc_set_marks(struct zone *zone, unsigned long lowest,
+                                      unsigned long low, unsigned long high)
 {
 	zone->watermark[WMARK_MIN] = lowest;
 	zone->watermark[WMARK_LOW] = low;
@@ -37,13 +37,13 @@ static void set_marks(struct zone *zone, unsigned long lowest,
 }
 
 /* A node with one zone of 256 pages and the marks above. */
-static struct node *small_node(void)
+static struct node *test_page_alloc_small_node(void)
 {
 	static const unsigned long pages[ZONE_COUNT] = { 0, 256, 0, 0 };
 	struct node *node = private_node_full(0, pages);
 
-	set_marks(&node->zone[ZONE_DMA32], 32, 40, 48);
-	node->wake_kswapd = count_wake;
+	test_page_alloc_set_marks(&node->zone[ZONE_DMA32], 32, 40, 48);
+	node->wake_kswapd = test_page_alloc_count_wake;
 	taken_count = 0;
 	kswapd_wakes = 0;
 	return node;
@@ -55,7 +55,8 @@ static struct zone *small_zone(struct node *node)
 }
 
 /* Allocate single pages with MASK until NULL, at most LIMIT. */
-static unsigned long drain(struct node *node, gfp_t mask, unsigned long limit)
+static unsigned long test_page_alloc_drain(struct node *node, gfp_t mask,
+                                           unsigned long limit)
 {
 	unsigned long got = 0;
 
@@ -73,7 +74,8 @@ static unsigned long drain(struct node *node, gfp_t mask, unsigned long limit)
 /* Leave FREE pages free, and the counters as if nothing had happened. */
 static void drain_to(struct node *node, unsigned long free)
 {
-	drain(node, __GFP_MEMALLOC | __GFP_NOWARN, node_free(node) - free);
+	test_page_alloc_drain(node, __GFP_MEMALLOC | __GFP_NOWARN,
+	                      node_free(node) - free);
 	node->stat = (struct vmstat){ 0 };
 	kswapd_wakes = 0;
 }
@@ -93,7 +95,8 @@ static const char *expect_full(struct node *node)
 	return private_check(node);
 }
 
-static unsigned long stat(const struct node *node, enum vmstat_event event)
+static unsigned long test_page_alloc_stat(const struct node *node,
+                                          enum vmstat_event event)
 {
 	return vmstat_read(&node->stat, event);
 }
@@ -139,9 +142,9 @@ CASE(page_alloc, each_class_stops_at_its_floor)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
-		struct node *node = small_node();
-		unsigned long got = drain(node, levels[i].mask | __GFP_NOWARN,
-		                          PRIVATE_PAGES);
+		struct node *node = test_page_alloc_small_node();
+		unsigned long got = test_page_alloc_drain(
+			node, levels[i].mask | __GFP_NOWARN, PRIVATE_PAGES);
 		const char *wrong;
 
 		if (got != 256 - levels[i].left)
@@ -169,10 +172,11 @@ CASE(page_alloc, classes_that_may_sleep_stop_at_their_floor)
 	if (!may_sleep_here())
 		SKIP("no thread");
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
-		struct node *node = small_node();
+		struct node *node = test_page_alloc_small_node();
 		const char *wrong;
 
-		drain(node, levels[i].mask | __GFP_NOWARN, PRIVATE_PAGES);
+		test_page_alloc_drain(node, levels[i].mask | __GFP_NOWARN,
+		                      PRIVATE_PAGES);
 		EXPECT_EQUAL(node_free(node), levels[i].left);
 		wrong = expect_full(node);
 		if (wrong != NULL)
@@ -183,12 +187,14 @@ CASE(page_alloc, classes_that_may_sleep_stop_at_their_floor)
 
 CASE(page_alloc, a_reserve_that_was_drained_is_there_again_after_a_free)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 
-	drain(node, GFP_ATOMIC | __GFP_NOWARN, PRIVATE_PAGES);
+	test_page_alloc_drain(node, GFP_ATOMIC | __GFP_NOWARN, PRIVATE_PAGES);
 	EXPECT(alloc_pages_node(node, GFP_ATOMIC | __GFP_NOWARN, 0) == NULL);
 	free_pages_node(node, taken[--taken_count], 0, RETURN_ADDRESS());
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC | __GFP_NOWARN, PRIVATE_PAGES), 1);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_ATOMIC | __GFP_NOWARN,
+	                                   PRIVATE_PAGES),
+	             1);
 	return expect_full(node);
 }
 
@@ -196,72 +202,73 @@ CASE(page_alloc, a_reserve_that_was_drained_is_there_again_after_a_free)
 
 CASE(page_alloc, above_low_one_pass_and_no_wake)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 
 	drain_to(node, 41);
-	EXPECT_EQUAL(drain(node, GFP_NOWAIT, 1), 1);
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 1);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_NOWAIT, 1), 1);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_freelist_pass), 1);
 	EXPECT_EQUAL(kswapd_wakes, 0);
 	return expect_full(node);
 }
 
 CASE(page_alloc, at_low_two_passes_and_one_wake)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 
 	drain_to(node, 40);
-	EXPECT_EQUAL(drain(node, GFP_NOWAIT, 1), 1);
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 2);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_NOWAIT, 1), 1);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_freelist_pass), 2);
 	EXPECT_EQUAL(kswapd_wakes, 1);
-	EXPECT_EQUAL(stat(node, VMSTAT_kswapd_wake_request), 1);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_kswapd_wake_request), 1);
 	return expect_full(node);
 }
 
 CASE(page_alloc, a_failure_is_three_passes_and_two_wakes)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	uint64_t mark = log_mark();
 
 	drain_to(node, 32);
-	EXPECT_EQUAL(drain(node, GFP_NOWAIT, 1), 0);
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 3);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_NOWAIT, 1), 0);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_freelist_pass), 3);
 	EXPECT_EQUAL(kswapd_wakes, 2);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_fail), 1);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_alloc_fail), 1);
 	EXPECT(!log_contains_since(mark, "page allocation failure"));
 	return expect_full(node);
 }
 
 CASE(page_alloc, without_kswapd_reclaim_nobody_is_woken)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 
 	drain_to(node, 12);
-	EXPECT_EQUAL(drain(node, __GFP_HIGH | __GFP_NOWARN, 1), 0);
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 3);
+	EXPECT_EQUAL(test_page_alloc_drain(node, __GFP_HIGH | __GFP_NOWARN, 1),
+	             0);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_freelist_pass), 3);
 	EXPECT_EQUAL(kswapd_wakes, 0);
 	return expect_full(node);
 }
 
 CASE(page_alloc, a_failure_is_dumped_in_linux_shape_once)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	uint64_t mark = log_mark();
 
 	drain_to(node, 12);
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC, 1), 0);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_ATOMIC, 1), 0);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure: order:0,"),
 	             1);
 	EXPECT_EQUAL(log_count_since(mark, " mode:0x820(GFP_ATOMIC)"), 1);
 	EXPECT(log_contains_since(mark, "Mem-Info:"));
 	EXPECT(log_contains_since(mark, "min:128kB low:160kB high:192kB"));
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC, 1), 0);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_ATOMIC, 1), 0);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 1);
 	return expect_full(node);
 }
 
 CASE(page_alloc, order_11_is_null_and_moves_no_counter)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	uint64_t before = fingerprint(node);
 
 	EXPECT(alloc_pages_node(node, GFP_NOWAIT, 11) == NULL);
@@ -274,7 +281,7 @@ CASE(page_alloc, order_11_is_null_and_moves_no_counter)
 
 CASE(page_alloc, a_silent_order_11_leaves_the_report_to_the_next)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	uint64_t mark = log_mark();
 
 	EXPECT(alloc_pages_node(node, GFP_ATOMIC | __GFP_NOWARN, 11) == NULL);
@@ -288,16 +295,19 @@ CASE(page_alloc, a_silent_order_11_leaves_the_report_to_the_next)
 
 CASE(page_alloc, memalloc_above_its_marks_is_not_marked_pfmemalloc)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 
 	/* The fast pass, the pass at MIN, and the last one. */
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC | __GFP_MEMALLOC, 1), 1);
+	EXPECT_EQUAL(
+		test_page_alloc_drain(node, GFP_ATOMIC | __GFP_MEMALLOC, 1), 1);
 	EXPECT_EQUAL(taken[taken_count - 1]->flags, 0);
 	drain_to(node, 40);
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC | __GFP_MEMALLOC, 1), 1);
+	EXPECT_EQUAL(
+		test_page_alloc_drain(node, GFP_ATOMIC | __GFP_MEMALLOC, 1), 1);
 	EXPECT_EQUAL(taken[taken_count - 1]->flags, 0);
 	drain_to(node, 13);
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC | __GFP_MEMALLOC, 2), 2);
+	EXPECT_EQUAL(
+		test_page_alloc_drain(node, GFP_ATOMIC | __GFP_MEMALLOC, 2), 2);
 	EXPECT_EQUAL(taken[taken_count - 2]->flags, 0);
 	EXPECT_EQUAL(taken[taken_count - 1]->flags, PAGE_PFMEMALLOC);
 	return expect_full(node);
@@ -305,26 +315,27 @@ CASE(page_alloc, memalloc_above_its_marks_is_not_marked_pfmemalloc)
 
 CASE(page_alloc, a_page_taken_without_marks_is_marked_pfmemalloc)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 
 	drain_to(node, 12);
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC | __GFP_MEMALLOC, 1), 1);
+	EXPECT_EQUAL(
+		test_page_alloc_drain(node, GFP_ATOMIC | __GFP_MEMALLOC, 1), 1);
 	EXPECT((taken[taken_count - 1]->flags & PAGE_PFMEMALLOC) != 0);
 	free_taken(node);
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC, 1), 1);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_ATOMIC, 1), 1);
 	EXPECT((taken[0]->flags & PAGE_PFMEMALLOC) == 0);
 	return expect_full(node);
 }
 
 CASE(page_alloc, counters_count_base_pages)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = alloc_pages_node(node, GFP_NOWAIT, 5);
 
 	EXPECT(page != NULL);
-	EXPECT_EQUAL(stat(node, VMSTAT_pgalloc_dma32), 32);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_pgalloc_dma32), 32);
 	free_pages_node(node, page, 5, RETURN_ADDRESS());
-	EXPECT_EQUAL(stat(node, VMSTAT_pgfree), 32);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_pgfree), 32);
 	return expect_full(node);
 }
 
@@ -344,7 +355,7 @@ CASE(page_alloc, a_refused_mask_is_reported_and_changes_nothing)
 		__GFP_EXCLUSIVE | __GFP_MOVABLE,
 		__GFP_EXCLUSIVE | __GFP_NOFAIL,
 	};
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	uint64_t before = fingerprint(node);
 
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
@@ -352,18 +363,19 @@ CASE(page_alloc, a_refused_mask_is_reported_and_changes_nothing)
 
 		EXPECT(alloc_pages_node(node, GFP_ATOMIC | refused[i], 0) ==
 		       NULL);
-		EXPECT_EQUAL(stat(node, VMSTAT_alloc_refused), i + 1);
+		EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_alloc_refused),
+		             i + 1);
 		EXPECT_EQUAL(log_count_since(mark, "refused: "), 1);
 		EXPECT(fingerprint(node) == before);
 	}
-	EXPECT_EQUAL(stat(node, VMSTAT_freelist_pass), 0);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_fail), 0);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_freelist_pass), 0);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_alloc_fail), 0);
 	return NULL;
 }
 
 CASE(page_alloc, direct_reclaim_with_preemption_off_is_refused)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	uint64_t before = fingerprint(node);
 	uint64_t mark = log_mark();
 	struct page *page;
@@ -372,11 +384,12 @@ CASE(page_alloc, direct_reclaim_with_preemption_off_is_refused)
 	page = alloc_pages_node(node, GFP_KERNEL, 0);
 	preempt_enable();
 	EXPECT(page == NULL);
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_must_not_sleep), 1);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_alloc_must_not_sleep),
+	             1);
 	EXPECT(log_contains_since(mark, "__GFP_DIRECT_RECLAIM"));
 	EXPECT(fingerprint(node) == before);
 	preempt_disable();
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC, 1), 1);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_ATOMIC, 1), 1);
 	preempt_enable();
 	return expect_full(node);
 }
@@ -391,8 +404,9 @@ CASE(page_alloc, zones_are_tried_from_the_highest_downwards)
 	unsigned int last = ZONE_MOVABLE;
 
 	taken_count = 0;
-	while (drain(node, GFP_NOWAIT | __GFP_HIGHMEM | __GFP_MOVABLE, 1) ==
-	       1) {
+	while (test_page_alloc_drain(node,
+	                             GFP_NOWAIT | __GFP_HIGHMEM | __GFP_MOVABLE,
+	                             1) == 1) {
 		unsigned int type = taken[taken_count - 1]->zone;
 
 		EXPECT(type <= last);
@@ -424,9 +438,10 @@ CASE(page_alloc, a_request_never_goes_above_its_zone)
 		const char *wrong;
 
 		taken_count = 0;
-		EXPECT_EQUAL(
-			drain(node, GFP_NOWAIT | row[i].mask, PRIVATE_PAGES),
-			row[i].reachable);
+		EXPECT_EQUAL(test_page_alloc_drain(node,
+		                                   GFP_NOWAIT | row[i].mask,
+		                                   PRIVATE_PAGES),
+		             row[i].reachable);
 		wrong = expect_full(node);
 		if (wrong != NULL)
 			return wrong;
@@ -441,33 +456,36 @@ CASE(page_alloc, a_lower_zone_keeps_its_lowmem_reserve)
 
 	taken_count = 0;
 	for (unsigned int type = 0; type <= ZONE_NORMAL; type++)
-		set_marks(&node->zone[type], 8, 10, 12);
+		test_page_alloc_set_marks(&node->zone[type], 8, 10, 12);
 	node->zone[ZONE_DMA].lowmem_reserve[ZONE_DMA32] = 20;
 	node->zone[ZONE_DMA].lowmem_reserve[ZONE_NORMAL] = 30;
 	node->zone[ZONE_DMA32].lowmem_reserve[ZONE_NORMAL] = 16;
 	/* ATOMIC's floor is 3: 8 - 4 = 4, less a quarter. */
-	drain(node, GFP_ATOMIC | __GFP_NOWARN, PRIVATE_PAGES);
+	test_page_alloc_drain(node, GFP_ATOMIC | __GFP_NOWARN, PRIVATE_PAGES);
 	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 3);
 	EXPECT_EQUAL(node->zone[ZONE_DMA32].free_pages, 3 + 16);
 	EXPECT_EQUAL(node->zone[ZONE_DMA].free_pages, 3 + 30);
-	drain(node, GFP_ATOMIC | __GFP_DMA32 | __GFP_NOWARN, PRIVATE_PAGES);
+	test_page_alloc_drain(node, GFP_ATOMIC | __GFP_DMA32 | __GFP_NOWARN,
+	                      PRIVATE_PAGES);
 	EXPECT_EQUAL(node->zone[ZONE_DMA32].free_pages, 3);
 	EXPECT_EQUAL(node->zone[ZONE_DMA].free_pages, 3 + 20);
-	drain(node, GFP_ATOMIC | __GFP_DMA | __GFP_NOWARN, PRIVATE_PAGES);
+	test_page_alloc_drain(node, GFP_ATOMIC | __GFP_DMA | __GFP_NOWARN,
+	                      PRIVATE_PAGES);
 	EXPECT_EQUAL(node->zone[ZONE_DMA].free_pages, 3);
-	drain(node, GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN, PRIVATE_PAGES);
+	test_page_alloc_drain(node, GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN,
+	                      PRIVATE_PAGES);
 	EXPECT_EQUAL(node_free(node), 0);
 	return expect_full(node);
 }
 
 CASE(page_alloc, dma_without_dma_memory_fails_silently)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	uint64_t mark = log_mark();
 
 	EXPECT(alloc_pages_node(node, GFP_ATOMIC | GFP_DMA, 0) == NULL);
 	EXPECT(!log_contains_since(mark, "page allocation failure"));
-	EXPECT_EQUAL(stat(node, VMSTAT_alloc_fail), 1);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_alloc_fail), 1);
 	return NULL;
 }
 
@@ -478,7 +496,9 @@ CASE(page_alloc, dma_with_dma_memory_fails_with_a_dump)
 	uint64_t mark = log_mark();
 
 	taken_count = 0;
-	EXPECT_EQUAL(drain(node, GFP_ATOMIC | __GFP_DMA, PRIVATE_PAGES), 16);
+	EXPECT_EQUAL(test_page_alloc_drain(node, GFP_ATOMIC | __GFP_DMA,
+	                                   PRIVATE_PAGES),
+	             16);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 1);
 	return expect_full(node);
 }
@@ -487,7 +507,7 @@ CASE(page_alloc, dma_with_dma_memory_fails_with_a_dump)
 
 CASE(page_alloc, the_page_remembers_the_migratetype_it_was_taken_as)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page =
 		alloc_pages_node(node, GFP_NOWAIT | __GFP_RECLAIMABLE, 1);
 
@@ -503,7 +523,7 @@ CASE(page_alloc, the_page_remembers_the_migratetype_it_was_taken_as)
 
 CASE(page_alloc, only_the_first_page_of_a_block_has_a_reference)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = alloc_pages_node(node, GFP_NOWAIT, 3);
 
 	EXPECT(page != NULL);
@@ -519,7 +539,7 @@ CASE(page_alloc, only_the_first_page_of_a_block_has_a_reference)
 
 CASE(page_alloc, a_block_with_an_extra_reference_frees_7_pages_then_1)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = alloc_pages_node(node, GFP_NOWAIT, 3);
 
 	EXPECT(page != NULL);
@@ -535,7 +555,7 @@ CASE(page_alloc, a_block_with_an_extra_reference_frees_7_pages_then_1)
 
 CASE(page_alloc, a_compound_block_with_an_extra_reference_frees_0_then_8)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = alloc_pages_node(node, GFP_NOWAIT | __GFP_COMP, 3);
 
 	EXPECT(page != NULL);
@@ -552,7 +572,7 @@ CASE(page_alloc, a_compound_block_with_an_extra_reference_frees_0_then_8)
 
 CASE(page_alloc, extra_references_leak_nothing_in_10000_rounds)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 
 	for (unsigned int i = 0; i < 10000; i++) {
 		struct page *page = alloc_pages_node(node, GFP_NOWAIT, 3);
@@ -573,18 +593,19 @@ static const char *expect_refused(struct node *node, struct page *page,
 {
 	uint64_t before = fingerprint(node);
 	uint64_t mark = log_mark();
-	unsigned long refused = stat(node, VMSTAT_free_refused);
+	unsigned long refused = test_page_alloc_stat(node, VMSTAT_free_refused);
 
 	free_pages_node(node, page, order, RETURN_ADDRESS());
 	EXPECT(fingerprint(node) == before);
-	EXPECT_EQUAL(stat(node, VMSTAT_free_refused), refused + 1);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_free_refused),
+	             refused + 1);
 	EXPECT_EQUAL(log_count_since(mark, "BUG: free of"), 1);
 	return private_check(node);
 }
 
 CASE(page_alloc, double_free_is_refused)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = alloc_pages_node(node, GFP_NOWAIT, 2);
 	const char *wrong;
 
@@ -596,7 +617,7 @@ CASE(page_alloc, double_free_is_refused)
 
 CASE(page_alloc, free_of_the_wrong_order_is_refused)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = alloc_pages_node(node, GFP_NOWAIT, 2);
 
 	EXPECT(page != NULL);
@@ -615,7 +636,7 @@ CASE(page_alloc, free_of_the_wrong_order_is_refused)
 
 CASE(page_alloc, free_of_the_middle_of_a_block_is_refused)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = alloc_pages_node(node, GFP_NOWAIT, 3);
 
 	EXPECT(page != NULL);
@@ -642,7 +663,7 @@ CASE(page_alloc, free_of_a_reserved_page_is_refused)
 
 CASE(page_alloc, free_of_a_page_that_was_never_allocated_is_refused)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 
 	for (unsigned long pfn = 0; pfn < 256; pfn += 51) {
 		const char *wrong =
@@ -656,7 +677,7 @@ CASE(page_alloc, free_of_a_page_that_was_never_allocated_is_refused)
 
 CASE(page_alloc, free_of_what_is_no_page_is_refused)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page stranger = { .state = PAGE_USED, .refcount = 1 };
 	char *inside = (char *)node->pages + 1;
 	const char *wrong = expect_refused(node, NULL, 0);
@@ -673,7 +694,7 @@ CASE(page_alloc, free_of_what_is_no_page_is_refused)
 CASE(page_alloc, free_of_a_page_without_a_reference_is_refused)
 {
 	static const int32_t counts[] = { 0, -1, -5 };
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = alloc_pages_node(node, GFP_NOWAIT, 2);
 
 	EXPECT(page != NULL);
@@ -685,7 +706,8 @@ CASE(page_alloc, free_of_a_page_without_a_reference_is_refused)
 		before = fingerprint(node);
 		free_pages_node(node, page, 2, RETURN_ADDRESS());
 		EXPECT(fingerprint(node) == before);
-		EXPECT_EQUAL(stat(node, VMSTAT_free_refused), i + 1);
+		EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_free_refused),
+		             i + 1);
 		EXPECT_EQUAL(log_count_since(mark, "it has no reference"), 1);
 	}
 	page->refcount = 1;
@@ -696,7 +718,7 @@ CASE(page_alloc, free_of_a_page_without_a_reference_is_refused)
 CASE(page_alloc, what_is_written_to_a_free_page_makes_it_bad)
 {
 	for (unsigned int field = 0; field < 5; field++) {
-		struct node *node = small_node();
+		struct node *node = test_page_alloc_small_node();
 		struct page *page = node_page(node, 5);
 		uint64_t mark = log_mark();
 		struct page *got;
@@ -716,7 +738,7 @@ CASE(page_alloc, what_is_written_to_a_free_page_makes_it_bad)
 		EXPECT(got != NULL && node_pfn(node, got) == 8);
 		EXPECT_EQUAL(log_count_since(mark, "Bad page state: pfn 0x5"),
 		             1);
-		EXPECT_EQUAL(stat(node, VMSTAT_bad_page), 8);
+		EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_bad_page), 8);
 		EXPECT_EQUAL(small_zone(node)->bad_pages, 8);
 		free_pages_node(node, got, 3, RETURN_ADDRESS());
 		EXPECT_EQUAL(node_free(node), 248);
@@ -730,7 +752,7 @@ CASE(page_alloc, freed_with_a_mapping_or_a_bit_that_must_not_be_it_is_bad)
 	for (unsigned int bit = 0; bit <= PG_BIT_COUNT; bit++) {
 		bool leaks = bit == PG_BIT_COUNT ||
 		             (PAGE_BITS_AT_FREE & (1U << bit)) != 0;
-		struct node *node = small_node();
+		struct node *node = test_page_alloc_small_node();
 		struct page *page = alloc_pages_node(node, GFP_NOWAIT, 0);
 		uint64_t mark = log_mark();
 
@@ -748,7 +770,7 @@ CASE(page_alloc, freed_with_a_mapping_or_a_bit_that_must_not_be_it_is_bad)
 		             leaks);
 		EXPECT_EQUAL(node_free(node), leaks ? 255 : 256);
 		EXPECT_EQUAL(small_zone(node)->bad_pages, leaks);
-		EXPECT_EQUAL(stat(node, VMSTAT_pgfree), !leaks);
+		EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_pgfree), !leaks);
 		EXPECT(private_check(node) == NULL);
 	}
 	return NULL;
@@ -756,7 +778,7 @@ CASE(page_alloc, freed_with_a_mapping_or_a_bit_that_must_not_be_it_is_bad)
 
 CASE(page_alloc, free_of_a_bad_page_is_refused)
 {
-	struct node *node = small_node();
+	struct node *node = test_page_alloc_small_node();
 	struct page *page = node_page(node, 0);
 	struct page *got;
 
@@ -765,7 +787,7 @@ CASE(page_alloc, free_of_a_bad_page_is_refused)
 	got = alloc_pages_node(node, GFP_NOWAIT, 0);
 	EXPECT(got != NULL && got != page);
 	EXPECT_EQUAL(page->state, PAGE_BAD);
-	EXPECT_EQUAL(stat(node, VMSTAT_bad_page), 1);
+	EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_bad_page), 1);
 	EXPECT_EQUAL(small_zone(node)->bad_pages, 1);
 	free_pages_node(node, got, 0, RETURN_ADDRESS());
 	EXPECT_EQUAL(node_free(node), 255);

@@ -39,7 +39,7 @@ struct told {
 	bool in_order; /* numbers without a gap, pfns one after the other */
 };
 
-static struct told read_all(struct trace_reader *reader)
+static struct told test_trace_read_all(struct trace_reader *reader)
 {
 	struct told told = { .in_order = true };
 	uint64_t expected = reader->next;
@@ -94,14 +94,14 @@ CASE(trace, reader_gets_what_was_written_once)
 
 	write_frees(trace, 100, 5);
 	trace_read_begin(&reader, trace, UINT64_MAX);
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT_EQUAL(told.got, 5);
 	EXPECT_EQUAL(told.first, 100);
 	EXPECT(told.in_order && told.lost == 0);
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT_EQUAL(told.got, 0);
 	write_frees(trace, 200, 1);
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT(told.got == 1 && told.first == 200);
 	return NULL;
 }
@@ -114,11 +114,11 @@ CASE(trace, last_records_are_the_last)
 
 	write_frees(trace, 0, 20);
 	trace_read_begin(&reader, trace, 3);
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT_EQUAL(told.got, 3);
 	EXPECT_EQUAL(told.first, 17);
 	trace_read_begin(&reader, trace, 1000);
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT_EQUAL(told.got, RING);
 	EXPECT_EQUAL(told.first, 12);
 	EXPECT_EQUAL(told.lost, 0);
@@ -133,7 +133,7 @@ CASE(trace, overwritten_records_are_counted_as_lost)
 
 	trace_read_begin(&reader, trace, 0);
 	write_frees(trace, 0, 3 * RING + 2);
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT_EQUAL(told.got, RING);
 	EXPECT_EQUAL(told.lost, 2 * RING + 2);
 	EXPECT_EQUAL(reader.lost, told.lost);
@@ -150,9 +150,9 @@ CASE(trace, clear_forgets_and_numbers_go_on)
 	write_frees(trace, 0, 4);
 	trace_clear(trace);
 	trace_read_begin(&reader, trace, UINT64_MAX);
-	EXPECT_EQUAL(read_all(&reader).got, 0);
+	EXPECT_EQUAL(test_trace_read_all(&reader).got, 0);
 	write_frees(trace, 50, 1);
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT(told.got == 1 && told.first == 50 && told.lost == 0);
 	EXPECT_EQUAL(trace->next, 5);
 	return NULL;
@@ -169,7 +169,7 @@ CASE(trace, record_that_is_being_written_is_neither_read_nor_overwritten)
 	write_frees(trace, 0, 4);
 	ring[2].state = 2 * 2 + 1;
 	trace->writers = 1;
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT_EQUAL(told.got, 2);
 	EXPECT_EQUAL(reader.next, 2);
 	/* A whole ring later another wants its place: it gives way. */
@@ -178,7 +178,7 @@ CASE(trace, record_that_is_being_written_is_neither_read_nor_overwritten)
 	EXPECT_EQUAL(ring[2].argument[0], 2);
 	ring[2].state = 2 * 2 + 2;
 	trace->writers = 0;
-	told = read_all(&reader);
+	told = test_trace_read_all(&reader);
 	EXPECT_EQUAL(told.got + told.lost, 2 + RING);
 	EXPECT_EQUAL(told.lost, 2 + 1);
 	return NULL;

@@ -43,8 +43,8 @@ static struct zone *zone_z(unsigned long free, unsigned int order)
 	return zone;
 }
 
-static bool passes(unsigned long free, unsigned int order, enum watermark mark,
-                   enum reserve_right right)
+static bool test_watermark_passes(unsigned long free, unsigned int order,
+                                  enum watermark mark, enum reserve_right right)
 {
 	struct zone *zone = zone_z(free, order);
 
@@ -288,24 +288,24 @@ CASE(watermark, floors_in_integers)
 
 CASE(watermark, without_rights_481_pass_and_480_do_not)
 {
-	EXPECT(passes(481, 0, WMARK_MIN, RESERVE_NONE));
-	EXPECT(!passes(480, 0, WMARK_MIN, RESERVE_NONE));
-	EXPECT(passes(601, 0, WMARK_LOW, RESERVE_NONE));
-	EXPECT(!passes(600, 0, WMARK_LOW, RESERVE_NONE));
+	EXPECT(test_watermark_passes(481, 0, WMARK_MIN, RESERVE_NONE));
+	EXPECT(!test_watermark_passes(480, 0, WMARK_MIN, RESERVE_NONE));
+	EXPECT(test_watermark_passes(601, 0, WMARK_LOW, RESERVE_NONE));
+	EXPECT(!test_watermark_passes(600, 0, WMARK_LOW, RESERVE_NONE));
 	return NULL;
 }
 
 CASE(watermark, with_half_241_pass_and_240_do_not)
 {
-	EXPECT(passes(241, 0, WMARK_MIN, RESERVE_HALF));
-	EXPECT(!passes(240, 0, WMARK_MIN, RESERVE_HALF));
+	EXPECT(test_watermark_passes(241, 0, WMARK_MIN, RESERVE_HALF));
+	EXPECT(!test_watermark_passes(240, 0, WMARK_MIN, RESERVE_HALF));
 	return NULL;
 }
 
 CASE(watermark, with_the_atomic_right_181_pass_and_180_do_not)
 {
-	EXPECT(passes(181, 0, WMARK_MIN, RESERVE_ATOMIC));
-	EXPECT(!passes(180, 0, WMARK_MIN, RESERVE_ATOMIC));
+	EXPECT(test_watermark_passes(181, 0, WMARK_MIN, RESERVE_ATOMIC));
+	EXPECT(!test_watermark_passes(180, 0, WMARK_MIN, RESERVE_ATOMIC));
 	return NULL;
 }
 
@@ -313,7 +313,7 @@ CASE(watermark, with_the_right_to_all_one_passes_and_none_does_not)
 {
 	struct zone *zone;
 
-	EXPECT(passes(1, 0, WMARK_MIN, RESERVE_ALL));
+	EXPECT(test_watermark_passes(1, 0, WMARK_MIN, RESERVE_ALL));
 	zone = zone_z(0, 0);
 	zone->free_area[0].count = 0;
 	EXPECT(!watermark_ok(zone, 0, 480, ZONE_NORMAL, RESERVE_ALL));

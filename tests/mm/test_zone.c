@@ -208,7 +208,7 @@ CASE(zone, node_sums_its_zones)
 
 /* ---- The detectors: commit the crime, expect the report ------------------------------ */
 
-static bool check_says(struct zone *zone, const char *text)
+static bool test_zone_check_says(struct zone *zone, const char *text)
 {
 	const char *said =
 		zone_check(zone, NULL, false, sentence, sizeof(sentence));
@@ -235,7 +235,7 @@ CASE(zone, check_finds_a_wrong_counter_of_each_column)
 
 	for (size_t i = 0; i < ARRAY_SIZE(counter); i++) {
 		(*counter[i])++;
-		if (!check_says(zone, name[i]))
+		if (!test_zone_check_says(zone, name[i]))
 			return test_failure("a wrong count of %s pages is "
 			                    "not found",
 			                    name[i]);
@@ -250,9 +250,9 @@ CASE(zone, check_finds_a_page_in_no_state)
 	uint8_t state = zone->pages[7].state;
 
 	zone->pages[7].state = PAGE_STATE_COUNT;
-	EXPECT(check_says(zone, "valid state"));
+	EXPECT(test_zone_check_says(zone, "valid state"));
 	zone->pages[7].state = 0xff;
-	EXPECT(check_says(zone, "valid state"));
+	EXPECT(test_zone_check_says(zone, "valid state"));
 	zone->pages[7].state = state;
 	return zone_check(zone, NULL, false, sentence, sizeof(sentence));
 }
@@ -265,22 +265,22 @@ CASE(zone, check_finds_each_broken_buddy_invariant)
 
 	/* B1: the block on the list of order 6 says order 5. */
 	page->order = 5;
-	EXPECT(check_says(zone, "B1"));
+	EXPECT(test_zone_check_says(zone, "B1"));
 	page->order = 6;
 	/* B4: a page inside the block is no part of a block; keep the
 	 * columns right. */
 	zone->pages[9].state = PAGE_USED_TAIL;
 	zone->free_pages--;
 	zone->used_pages++;
-	EXPECT(check_says(zone, "B4"));
+	EXPECT(test_zone_check_says(zone, "B4"));
 	zone->pages[9].state = PAGE_FREE_TAIL;
 	zone->free_pages++;
 	zone->used_pages--;
 	/* B5: the length of the list. */
 	zone->free_area[6].count++;
-	EXPECT(check_says(zone, "B5"));
+	EXPECT(test_zone_check_says(zone, "B5"));
 	zone->free_area[6].count--;
-	EXPECT(!check_says(zone, ""));
+	EXPECT(!test_zone_check_says(zone, ""));
 	/* B3: two free buddies of order 0 that were not joined. */
 	taken = private_take(zone, 0);
 	EXPECT(taken == page);
@@ -290,7 +290,7 @@ CASE(zone, check_finds_each_broken_buddy_invariant)
 	page->order = 0;
 	list_push(&zone->free_area[0].blocks, &page->link);
 	zone->free_area[0].count++;
-	EXPECT(check_says(zone, "B3"));
+	EXPECT(test_zone_check_says(zone, "B3"));
 	return NULL;
 }
 
@@ -307,7 +307,7 @@ CASE(zone, check_finds_a_misplaced_block)
 	list_push(&zone->free_area[1].blocks, &odd->link);
 	zone->free_area[1].count++;
 	odd->order = 1;
-	EXPECT(check_says(zone, "B2"));
+	EXPECT(test_zone_check_says(zone, "B2"));
 	return NULL;
 }
 

@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lint"))
 
 import floors  # noqa: E402
+import names  # noqa: E402
 import prose  # noqa: E402
 
 REFUSED = "It waits for ever."
@@ -108,6 +109,36 @@ class Sizes(unittest.TestCase):
 
     def test_a_mark_in_the_spine_is_refused(self):
         self.assertEqual(len(self.check({"mm/a.c": 1}, {"mm/a.c"})[1]), 1)
+
+
+class Names(unittest.TestCase):
+    ONE = "static int count(int a)\n{\n\treturn a;\n}\n"
+
+    def test_a_static_name_that_exists_twice_is_found(self):
+        problems = names.check({"a.c": self.ONE, "b.c": self.ONE})
+        self.assertEqual(len(problems), 1)
+        self.assertIn("a.c:1, b.c:1", problems[0])
+
+    def test_over_two_lines_inline_and_pointers_too(self):
+        source = (
+            "static inline struct page *\ncount(struct node *node,\n"
+            "      int a)\n{\n}\n"
+        )
+        self.assertEqual(
+            len(names.check({"a.h": source, "b.c": self.ONE})), 1
+        )
+
+    def test_declarations_calls_and_cases_are_no_definitions(self):
+        source = (
+            "static int count(int a);\n"
+            "CASE(suite, count)\n{\n\tcount(3);\n}\n"
+            "/* static int count(int a)\n{ */\n"
+        )
+        self.assertEqual(names.check({"a.c": source, "b.c": self.ONE}), [])
+
+    def test_stand_ins_of_the_host_may_share_a_name(self):
+        source = "void panic(const char *format, ...)\n{\n}\n"
+        self.assertEqual(names.check({"a.c": source, "b.c": source}), [])
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ static uint64_t hash(const struct search_key *key)
 }
 
 /* The place of KEY in the table: of its number, or of 0. */
-static uint32_t *find(const struct search_key *key)
+static uint32_t *search_find(const struct search_key *key)
 {
 	unsigned long at = hash(key) & s.table_mask;
 
@@ -58,10 +58,10 @@ static uint32_t *find(const struct search_key *key)
 }
 
 /* Enter KEY, unless it is known; false: there is no room. */
-static bool enter(const struct search_key *key, unsigned long from,
-                  unsigned int call)
+static bool search_enter(const struct search_key *key, unsigned long from,
+                         unsigned int call)
 {
-	uint32_t *place = find(key);
+	uint32_t *place = search_find(key);
 
 	if (*place != 0)
 		return true;
@@ -92,7 +92,7 @@ static unsigned int path_to(unsigned long number, unsigned int *calls)
 }
 
 /* Have state NUMBER again; NOTE: tell the calls. */
-static void walk_to(unsigned long number, bool note)
+static void search_walk_to(unsigned long number, bool note)
 {
 	unsigned int calls[MAX_DEPTH];
 	unsigned int depth = path_to(number, calls);
@@ -113,7 +113,7 @@ static void tell_path(unsigned long number, unsigned int call)
 	const char *wrong = s.model->wrong;
 	char words[160];
 
-	walk_to(number, true);
+	search_walk_to(number, true);
 	s.model->describe(call, words, sizeof(words));
 	test_note("step %u: %s", s.state[number].depth, words);
 	s.model->wrong = wrong;
@@ -126,7 +126,7 @@ static const char *arrive(unsigned long number, unsigned int call)
 	struct search_key key = { { 0 } };
 
 	s.model->key(&key);
-	if (!enter(&key, number, call))
+	if (!search_enter(&key, number, call))
 		return "more states than there can be";
 	return s.model->check();
 }
@@ -138,7 +138,7 @@ static void go_back(unsigned long number)
 		s.model->restore();
 		return;
 	}
-	walk_to(number, false);
+	search_walk_to(number, false);
 	s.model->save();
 }
 
@@ -147,7 +147,7 @@ static const char *expand(unsigned long number)
 {
 	struct search_model *model = s.model;
 
-	walk_to(number, false);
+	search_walk_to(number, false);
 	model->save();
 	for (unsigned int call = 0; call < model->calls; call++) {
 		enum search_step step = model->call(call);
@@ -168,7 +168,7 @@ static const char *expand(unsigned long number)
 	return NULL;
 }
 
-static bool make_room(unsigned long limit)
+static bool search_make_room(unsigned long limit)
 {
 	unsigned long places = 2;
 
@@ -200,7 +200,7 @@ const char *search_all(struct search_model *model, unsigned long limit,
 	memset(&s, 0, sizeof(s));
 	s.model = model;
 	model->wrong = NULL;
-	if (make_room(limit))
+	if (search_make_room(limit))
 		wrong = search();
 	*result = (struct search_result){
 		.states = s.count,

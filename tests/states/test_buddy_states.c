@@ -59,7 +59,8 @@ static struct {
 
 /* ---- The model: which blocks are free ---------------------------------------- */
 
-static bool range_is_free(unsigned int first, unsigned int count)
+static bool test_buddy_states_range_is_free(unsigned int first,
+                                            unsigned int count)
 {
 	if (first + count > b.pages)
 		return false;
@@ -71,20 +72,22 @@ static bool range_is_free(unsigned int first, unsigned int count)
 }
 
 /* Is FIRST the head of a free block of exactly ORDER? */
-static bool is_free_block(unsigned int first, unsigned int order)
+static bool test_buddy_states_is_free_block(unsigned int first,
+                                            unsigned int order)
 {
 	unsigned int size = 1U << order;
 
-	return first % size == 0 && range_is_free(first, size) &&
-	       !range_is_free(first & ~size, 2 * size);
+	return first % size == 0 &&
+	       test_buddy_states_range_is_free(first, size) &&
+	       !test_buddy_states_range_is_free(first & ~size, 2 * size);
 }
 
 /* The order of the smallest free block of ORDER or more; -1: none. */
-static int smallest_free(unsigned int order)
+static int test_buddy_states_smallest_free(unsigned int order)
 {
 	for (; order < b.orders; order++) {
 		for (unsigned int i = 0; i < b.pages; i += 1U << order) {
-			if (is_free_block(i, order))
+			if (test_buddy_states_is_free_block(i, order))
 				return (int)order;
 		}
 	}
@@ -93,21 +96,21 @@ static int smallest_free(unsigned int order)
 
 /* ---- The pool ------------------------------------------------------------------ */
 
-static void save(void)
+static void test_buddy_states_save(void)
 {
 	b.zone_before = *b.zone;
 	memcpy(b.page_before, b.node->pages, b.pages * sizeof(struct page));
 	memcpy(b.block_before, b.block, sizeof(b.block));
 }
 
-static void restore(void)
+static void test_buddy_states_restore(void)
 {
 	*b.zone = b.zone_before;
 	memcpy(b.node->pages, b.page_before, b.pages * sizeof(struct page));
 	memcpy(b.block, b.block_before, sizeof(b.block));
 }
 
-static bool is_unchanged(void)
+static bool test_buddy_states_is_unchanged(void)
 {
 	return memcmp(b.zone, &b.zone_before, sizeof(*b.zone)) == 0 &&
 	       memcmp(b.node->pages, b.page_before,
@@ -118,7 +121,7 @@ static bool is_unchanged(void)
 static struct zone zone_made;
 static struct page page_made[MOST_PAGES];
 
-static void begin(void)
+static void test_buddy_states_begin(void)
 {
 	*b.zone = zone_made;
 	memcpy(b.node->pages, page_made, b.pages * sizeof(struct page));
@@ -143,7 +146,7 @@ static size_t list_key(uint8_t *byte)
 }
 
 /* From the real pages, not from the model. */
-static void key(struct search_key *key)
+static void test_buddy_states_key(struct search_key *key)
 {
 	for (unsigned int i = 0; i < b.pages; i++) {
 		const struct page *page = &b.node->pages[i];
@@ -163,59 +166,68 @@ static void key(struct search_key *key)
 
 static struct search_model model;
 
-static enum search_step wrong(const char *sentence)
+static enum search_step test_buddy_states_wrong(const char *sentence)
 {
 	model.wrong = sentence;
 	return STEP_WRONG;
 }
 
-static enum search_step take(unsigned int order)
+static enum search_step test_buddy_states_take(unsigned int order)
 {
-	int from = smallest_free(order);
+	int from = test_buddy_states_smallest_free(order);
 	struct page *page =
 		alloc_pages_node(b.node, GFP_KERNEL | __GFP_NOWARN, order);
 	unsigned int pfn;
 
 	if ((page != NULL) != (from >= 0))
-		return wrong(page != NULL ? "a block was there that is not free"
-		                          : "a free block was not found");
+		return test_buddy_states_wrong(
+			page != NULL ? "a block was there that is not free"
+				     : "a free block was not found");
 	if (page == NULL)
-		return is_unchanged() ? STEP_KEPT
-		                      : wrong("a failed request left traces");
+		return test_buddy_states_is_unchanged()
+		               ? STEP_KEPT
+		               : test_buddy_states_wrong(
+					 "a failed request left traces");
 	pfn = (unsigned int)node_pfn(b.node, page);
-	if (!is_free_block(pfn, (unsigned int)from))
-		return wrong("not the lowest part of a smallest free block");
+	if (!test_buddy_states_is_free_block(pfn, (unsigned int)from))
+		return test_buddy_states_wrong(
+			"not the lowest part of a smallest free block");
 	b.block[pfn] = (uint8_t)(1 + order);
 	memset(&b.block[pfn + 1], TAIL, (1UL << order) - 1);
 	return STEP_MOVED;
 }
 
-static enum search_step give(unsigned int pfn, unsigned int order)
+static enum search_step test_buddy_states_give(unsigned int pfn,
+                                               unsigned int order)
 {
 	bool legal = b.block[pfn] == 1 + order;
 	unsigned long refused = vmstat_read(&b.node->stat, VMSTAT_free_refused);
 
 	free_pages_node(b.node, &b.node->pages[pfn], order, RETURN_ADDRESS());
 	if (vmstat_read(&b.node->stat, VMSTAT_free_refused) != refused + !legal)
-		return wrong(legal ? "a legal free was refused"
-		                   : "an illegal free was not refused");
+		return test_buddy_states_wrong(
+			legal ? "a legal free was refused"
+			      : "an illegal free was not refused");
 	if (!legal)
-		return is_unchanged() ? STEP_KEPT
-		                      : wrong("a refused free left traces");
+		return test_buddy_states_is_unchanged()
+		               ? STEP_KEPT
+		               : test_buddy_states_wrong(
+					 "a refused free left traces");
 	memset(&b.block[pfn], 0, 1UL << order);
 	return STEP_MOVED;
 }
 
 /* Calls: take order 0 .. orders - 1; then give frame by order, frame by frame. */
-static enum search_step call(unsigned int call)
+static enum search_step test_buddy_states_call(unsigned int call)
 {
 	if (call < b.orders)
-		return take(call);
+		return test_buddy_states_take(call);
 	call -= b.orders;
-	return give(call / b.orders, call % b.orders);
+	return test_buddy_states_give(call / b.orders, call % b.orders);
 }
 
-static void describe(unsigned int call, char *buffer, size_t size)
+static void test_buddy_states_describe(unsigned int call, char *buffer,
+                                       size_t size)
 {
 	uint8_t step[SEQUENCE_STEP];
 
@@ -240,14 +252,14 @@ static const char *check_free_blocks(void)
 		unsigned long expected = 0;
 
 		for (unsigned int i = 0; i < b.pages; i += 1U << order)
-			expected += is_free_block(i, order);
+			expected += test_buddy_states_is_free_block(i, order);
 		if (b.zone->free_area[order].count != expected)
 			return "not the largest aligned blocks are free";
 	}
 	return NULL;
 }
 
-static const char *check(void)
+static const char *test_buddy_states_check(void)
 {
 	static char sentence[200];
 	struct search_key now = { { 0 } };
@@ -256,20 +268,20 @@ static const char *check(void)
 
 	if (broken != NULL)
 		return broken;
-	key(&now);
+	test_buddy_states_key(&now);
 	if (memcmp(now.byte, b.block, b.pages) != 0)
 		return "other blocks are allocated than the model has";
 	return check_free_blocks();
 }
 
 static struct search_model model = {
-	.begin = begin,
-	.call = call,
-	.key = key,
-	.check = check,
-	.save = save,
-	.restore = restore,
-	.describe = describe,
+	.begin = test_buddy_states_begin,
+	.call = test_buddy_states_call,
+	.key = test_buddy_states_key,
+	.check = test_buddy_states_check,
+	.save = test_buddy_states_save,
+	.restore = test_buddy_states_restore,
+	.describe = test_buddy_states_describe,
 };
 
 /* f(ORDER). */
@@ -323,7 +335,7 @@ static const char *search_pool(unsigned int pages)
 		test_note("sequence header %02x, then the steps", pages);
 		return broken;
 	}
-	begin();
+	test_buddy_states_begin();
 	test_note("%u pages: %lu states, %lu calls, up to %u steps", pages,
 	          result.states, result.transitions, result.depth);
 	EXPECT_EQUAL(result.states, expected);
@@ -369,7 +381,7 @@ CASE(buddy_states, every_order_of_the_free_lists_of_8_pages)
 	broken = search_all(&model, 100000, &result);
 	if (broken != NULL)
 		return broken;
-	begin();
+	test_buddy_states_begin();
 	test_note("8 pages and the order of their lists: %lu states, %lu calls",
 	          result.states, result.transitions);
 	EXPECT(result.states > states_of_pool(8));

@@ -97,7 +97,7 @@ static struct {
 
 static struct search_model model;
 
-static enum search_step wrong(const char *sentence)
+static enum search_step test_exclusive_states_wrong(const char *sentence)
 {
 	model.wrong = sentence;
 	return STEP_WRONG;
@@ -105,19 +105,20 @@ static enum search_step wrong(const char *sentence)
 
 /* ---- The machine --------------------------------------------------------------- */
 
-static struct owner *owner_number(int number)
+static struct owner *test_exclusive_states_owner_number(int number)
 {
 	return number == LINE ? &x.line : &x.thread[number].owner;
 }
 
-static void begin_owner(int number)
+static void test_exclusive_states_begin_owner(int number)
 {
 	if (number == LINE)
 		machine_begin_line(&x.line, "line L");
 	else
 		machine_begin_thread(&x.thread[number],
 		                     number == 0 ? "A" : "B");
-	x.last_base[number] = (char *)owner_number(number)->window.base;
+	x.last_base[number] =
+		(char *)test_exclusive_states_owner_number(number)->window.base;
 }
 
 /* Free memory is not clean: who parks a frame must zero it. */
@@ -131,7 +132,7 @@ static void dirty_free_frames(void)
 	}
 }
 
-static void begin(void)
+static void test_exclusive_states_begin(void)
 {
 	unsigned int frames = x.frames;
 
@@ -143,7 +144,7 @@ static void begin(void)
 	machine_start_exclusive(x.node, 0);
 	x.model.free = (uint8_t)frames;
 	for (int i = 0; i < OWNERS; i++) {
-		begin_owner(i);
+		test_exclusive_states_begin_owner(i);
 		x.model.alive[i] = 1;
 	}
 	dirty_free_frames();
@@ -155,7 +156,7 @@ static bool is_there(int caller)
 }
 
 /* CALLER runs: lines on top of A, interrupts of nobody on top of B. */
-static void run_as(int caller)
+static void test_exclusive_states_run_as(int caller)
 {
 	int thread = caller == LINE ? 0 : caller == NOBODY ? 1 : caller;
 
@@ -165,27 +166,28 @@ static void run_as(int caller)
 		machine_enter_irq(caller == LINE ? &x.line : NULL);
 }
 
-static void run_as_main(int caller)
+static void test_exclusive_states_run_as_main(int caller)
 {
 	if (caller == LINE || caller == NOBODY)
 		machine_leave_irq();
 	machine_switch_to(machine_main());
 }
 
-static void save(void)
+static void test_exclusive_states_save(void)
 {
 	x.zone_before = x.node->zone[ZONE_NORMAL];
 	x.parked_before = x.node->pool.parked;
 	memcpy(x.page_before, x.node->pages,
 	       x.node->page_count * sizeof(struct page));
 	for (int i = 0; i < OWNERS; i++)
-		x.owner_before[i] = *owner_number(i);
+		x.owner_before[i] = *test_exclusive_states_owner_number(i);
 }
 
-static bool is_unchanged(void)
+static bool test_exclusive_states_is_unchanged(void)
 {
 	for (int i = 0; i < OWNERS; i++) {
-		if (memcmp(&x.owner_before[i], owner_number(i),
+		if (memcmp(&x.owner_before[i],
+		           test_exclusive_states_owner_number(i),
 		           sizeof(struct owner)) != 0)
 			return false;
 	}
@@ -199,7 +201,10 @@ static bool is_unchanged(void)
 
 static enum search_step kept(void)
 {
-	return is_unchanged() ? STEP_KEPT : wrong("a refused call left traces");
+	return test_exclusive_states_is_unchanged()
+	               ? STEP_KEPT
+	               : test_exclusive_states_wrong(
+				 "a refused call left traces");
 }
 
 /* ---- Contents ---------------------------------------------------------------------- */
@@ -248,10 +253,10 @@ static unsigned int length_of(const struct list *list)
 	return length;
 }
 
-static uint8_t number_of(const struct owner *owner)
+static uint8_t test_exclusive_states_number_of(const struct owner *owner)
 {
 	for (uint8_t i = 0; i < OWNERS; i++) {
-		if (owner_number(i) == owner)
+		if (test_exclusive_states_owner_number(i) == owner)
 			return i;
 	}
 	return GONE;
@@ -259,7 +264,7 @@ static uint8_t number_of(const struct owner *owner)
 
 static void picture_of_owner(struct picture *picture, int number)
 {
-	const struct owner *owner = owner_number(number);
+	const struct owner *owner = test_exclusive_states_owner_number(number);
 	struct list *at;
 
 	picture->alive[number] = owner->alive;
@@ -268,10 +273,11 @@ static void picture_of_owner(struct picture *picture, int number)
 	picture->owned[number] = (uint8_t)length_of(&owner->pages);
 	list_for_each(at, &owner->incoming)
 		picture->queue[number][picture->queued[number]++] =
-			number_of(container_of(at, struct page, link)->owner);
+			test_exclusive_states_number_of(
+				container_of(at, struct page, link)->owner);
 }
 
-static void key(struct search_key *key)
+static void test_exclusive_states_key(struct search_key *key)
 {
 	struct picture picture = {
 		.free = (uint8_t)node_free(x.node),
@@ -283,7 +289,7 @@ static void key(struct search_key *key)
 	memcpy(key->byte, &picture, sizeof(picture));
 }
 
-static const char *check(void)
+static const char *test_exclusive_states_check(void)
 {
 	static char sentence[200];
 	struct search_key now = { { 0 } };
@@ -292,7 +298,7 @@ static const char *check(void)
 
 	if (broken != NULL)
 		return broken;
-	key(&now);
+	test_exclusive_states_key(&now);
 	if (memcmp(now.byte, &x.model, sizeof(x.model)) != 0)
 		return "the pages are elsewhere than in the model";
 	return check_contents();
@@ -300,7 +306,8 @@ static const char *check(void)
 
 /* ---- Addresses ------------------------------------------------------------------------ */
 
-static struct page *page_at(const struct list *list, unsigned int position)
+static struct page *test_exclusive_states_page_at(const struct list *list,
+                                                  unsigned int position)
 {
 	struct list *at;
 
@@ -318,8 +325,8 @@ static bool owned_address(int owner, unsigned int k, struct address *address)
 	*address = (struct address){
 		.place = OWNED,
 		.holder = owner,
-		.at = exclusive_address(
-			page_at(&owner_number(owner)->pages, k)),
+		.at = exclusive_address(test_exclusive_states_page_at(
+			&test_exclusive_states_owner_number(owner)->pages, k)),
 	};
 	return true;
 }
@@ -330,7 +337,8 @@ static bool sent_address(int receiver, unsigned int k, struct address *address)
 
 	if (k >= x.model.queued[receiver] || x.model.queue[receiver][k] == GONE)
 		return false;
-	page = page_at(&owner_number(receiver)->incoming, k);
+	page = test_exclusive_states_page_at(
+		&test_exclusive_states_owner_number(receiver)->incoming, k);
 	*address = (struct address){
 		.place = SENT,
 		.holder = x.model.queue[receiver][k],
@@ -370,7 +378,8 @@ static bool find_address(unsigned int number, struct address *address)
 }
 
 /* What release and transfer must say, but for the receiver. */
-static int expected_error(int caller, const struct address *address)
+static int test_exclusive_states_expected_error(int caller,
+                                                const struct address *address)
 {
 	if (address->place == NO_SLOT)
 		return -EINVAL;
@@ -400,14 +409,15 @@ static enum search_step do_take(int caller)
 
 	if (caller == MAIN)
 		return STEP_ABSENT; /* it owns nothing here */
-	run_as(caller);
+	test_exclusive_states_run_as(caller);
 	page = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 	if (page != NULL && can)
 		memset(page, tag(exclusive_page(page)), PAGE_SIZE);
-	run_as_main(caller);
+	test_exclusive_states_run_as_main(caller);
 	if ((page != NULL) != can)
-		return wrong(can ? "no page, though one is parked"
-		                 : "a page out of nowhere");
+		return test_exclusive_states_wrong(
+			can ? "no page, though one is parked"
+			    : "a page out of nowhere");
 	if (page == NULL)
 		return kept();
 	x.model.parked--;
@@ -423,19 +433,23 @@ static enum search_step do_accept(int caller)
 	char *address;
 
 	if (can)
-		page = page_at(&owner_number(caller)->incoming, 0);
-	run_as(caller);
+		page = test_exclusive_states_page_at(
+			&test_exclusive_states_owner_number(caller)->incoming,
+			0);
+	test_exclusive_states_run_as(caller);
 	address = exclusive_accept();
 	if (address != NULL && can)
 		right = exclusive_page(address) == page &&
 		        (uint8_t)address[0] == tag(page);
-	run_as_main(caller);
+	test_exclusive_states_run_as_main(caller);
 	if ((address != NULL) != can)
-		return wrong("accept and the queue disagree");
+		return test_exclusive_states_wrong(
+			"accept and the queue disagree");
 	if (address == NULL)
 		return kept();
 	if (!right)
-		return wrong("accepted another page than the oldest");
+		return test_exclusive_states_wrong(
+			"accepted another page than the oldest");
 	unqueue(caller, 0);
 	x.model.owned[caller]++;
 	return STEP_MOVED;
@@ -444,14 +458,18 @@ static enum search_step do_accept(int caller)
 static enum search_step do_release(int caller, const struct address *address,
                                    unsigned int offset)
 {
-	int expected = offset > 0 ? -EINVAL : expected_error(caller, address);
+	int expected =
+		offset > 0
+			? -EINVAL
+			: test_exclusive_states_expected_error(caller, address);
 	int error;
 
-	run_as(caller);
+	test_exclusive_states_run_as(caller);
 	error = exclusive_release(address->at + offset);
-	run_as_main(caller);
+	test_exclusive_states_run_as_main(caller);
 	if (error != expected)
-		return wrong("release says something else than the model");
+		return test_exclusive_states_wrong(
+			"release says something else than the model");
 	if (error != 0)
 		return kept();
 	x.model.owned[caller]--;
@@ -463,19 +481,21 @@ static enum search_step do_release(int caller, const struct address *address,
 static enum search_step do_transfer(int caller, const struct address *address,
                                     int to)
 {
-	int expected = expected_error(caller, address);
+	int expected = test_exclusive_states_expected_error(caller, address);
 	int error;
 
 	if (expected == 0 && (to == OWNERS || !x.model.alive[to]))
 		expected = -ENXIO;
 	else if (expected == 0 && to == caller)
 		expected = -EINVAL;
-	run_as(caller);
-	error = exclusive_transfer(address->at,
-	                           to == OWNERS ? 0 : owner_number(to)->id);
-	run_as_main(caller);
+	test_exclusive_states_run_as(caller);
+	error = exclusive_transfer(
+		address->at,
+		to == OWNERS ? 0 : test_exclusive_states_owner_number(to)->id);
+	test_exclusive_states_run_as_main(caller);
 	if (error != expected)
-		return wrong("transfer says something else than the model");
+		return test_exclusive_states_wrong(
+			"transfer says something else than the model");
 	if (error != 0)
 		return kept();
 	x.model.owned[caller]--;
@@ -489,36 +509,40 @@ static enum search_step do_cancel(int caller, const struct address *address)
 	bool reached = true;
 	int error;
 
-	run_as(caller);
+	test_exclusive_states_run_as(caller);
 	error = exclusive_cancel(address->at);
 	if (error == 0 && can)
 		reached = !machine_faults(address->at, true, NULL);
-	run_as_main(caller);
+	test_exclusive_states_run_as_main(caller);
 	if (error != (can ? 0 : -ENOENT))
-		return wrong("cancel says something else than the model");
+		return test_exclusive_states_wrong(
+			"cancel says something else than the model");
 	if (error != 0)
 		return kept();
 	if (!reached)
-		return wrong("a cancelled page is not where it was");
+		return test_exclusive_states_wrong(
+			"a cancelled page is not where it was");
 	unqueue(address->receiver, address->position);
 	x.model.owned[caller]++;
 	return STEP_MOVED;
 }
 
 /* Really touch it: only the owner, while it runs, may. */
-static enum search_step do_touch(int caller, const struct address *address)
+static enum search_step
+test_exclusive_states_do_touch(int caller, const struct address *address)
 {
 	bool may = address->place == OWNED && address->holder == caller;
 	bool faults;
 
 	if (address->place == NO_SLOT)
 		return STEP_ABSENT;
-	run_as(caller);
+	test_exclusive_states_run_as(caller);
 	faults = machine_faults(address->at, true, NULL);
-	run_as_main(caller);
+	test_exclusive_states_run_as_main(caller);
 	if (faults == may)
-		return wrong(may ? "the owner cannot reach its page"
-		                 : "a stranger can reach a page");
+		return test_exclusive_states_wrong(
+			may ? "the owner cannot reach its page"
+			    : "a stranger can reach a page");
 	return kept();
 }
 
@@ -538,8 +562,9 @@ static enum search_step call_on_address(int caller, unsigned int number,
 		return do_release(caller, &address, what);
 	if (what < CANCEL)
 		return do_transfer(caller, &address, (int)(what - TRANSFER_TO));
-	return what == CANCEL ? do_cancel(caller, &address)
-	                      : do_touch(caller, &address);
+	return what == CANCEL
+	               ? do_cancel(caller, &address)
+	               : test_exclusive_states_do_touch(caller, &address);
 }
 
 /* ---- Calls of main --------------------------------------------------------------------------- */
@@ -551,7 +576,8 @@ static enum search_step do_refill(unsigned int target)
 
 	want = min(want, (unsigned long)x.model.free);
 	if (exclusive_refill(x.node, target) != want)
-		return wrong("the refill parked more or fewer frames");
+		return test_exclusive_states_wrong(
+			"the refill parked more or fewer frames");
 	x.model.free -= (uint8_t)want;
 	x.model.parked += (uint8_t)want;
 	return want > 0 ? STEP_MOVED : kept();
@@ -563,7 +589,8 @@ static enum search_step do_shrink(unsigned int target)
 		x.model.parked > target ? x.model.parked - target : 0;
 
 	if (exclusive_shrink(x.node, target) != want)
-		return wrong("the pool gave back more or fewer frames");
+		return test_exclusive_states_wrong(
+			"the pool gave back more or fewer frames");
 	x.model.parked -= (uint8_t)want;
 	x.model.free += (uint8_t)want;
 	return want > 0 ? STEP_MOVED : kept();
@@ -607,14 +634,15 @@ static enum search_step do_end(int owner)
 	model_end(owner);
 	x.place_holder[owner] = alloc_pages_node(x.node, GFP_ATOMIC, 0);
 	if (x.place_holder[owner] == NULL)
-		return wrong("the table of a window did not come back");
+		return test_exclusive_states_wrong(
+			"the table of a window did not come back");
 	return STEP_MOVED;
 }
 
 static enum search_step do_begin(int owner)
 {
 	free_pages_node(x.node, x.place_holder[owner], 0, RETURN_ADDRESS());
-	begin_owner(owner);
+	test_exclusive_states_begin_owner(owner);
 	x.model.alive[owner] = 1;
 	return STEP_MOVED;
 }
@@ -637,13 +665,14 @@ static enum search_step do_frame(unsigned long pfn)
 	bool exclusive = page_is_exclusive(page);
 
 	if (machine_faults(address, true, NULL) != exclusive)
-		return wrong(exclusive
-		                     ? "the direct map shows an exclusive page"
-		                     : "the direct map hides a common page");
+		return test_exclusive_states_wrong(
+			exclusive ? "the direct map shows an exclusive page"
+				  : "the direct map hides a common page");
 	if (!exclusive)
 		return kept();
 	if (virt_to_page(address) != NULL || !second_mapping_is_refused(page))
-		return wrong("a second mapping of an exclusive page");
+		return test_exclusive_states_wrong(
+			"a second mapping of an exclusive page");
 	return kept();
 }
 
@@ -655,17 +684,21 @@ static enum search_step do_nmi(void)
 
 	if (!is_there(0) || !find_address(0, &mine))
 		return STEP_ABSENT;
-	run_as(0);
+	test_exclusive_states_run_as(0);
 	machine_enter_nmi();
 	refused = labyrinth_void_alloc_page_gfp_atomic_exclusive() == NULL &&
 	          exclusive_accept() == NULL &&
 	          exclusive_release(mine.at) == -EPERM &&
-	          exclusive_transfer(mine.at, owner_number(1)->id) == -EPERM &&
+	          exclusive_transfer(
+			  mine.at, test_exclusive_states_owner_number(1)->id) ==
+	                  -EPERM &&
 	          exclusive_cancel(mine.at) == -EPERM &&
 	          machine_faults(mine.at, false, NULL);
 	machine_leave_nmi();
-	run_as_main(0);
-	return refused ? kept() : wrong("something works in an NMI");
+	test_exclusive_states_run_as_main(0);
+	return refused ? kept()
+	               : test_exclusive_states_wrong(
+				 "something works in an NMI");
 }
 
 /* ---- All calls, by number -------------------------------------------------------------------- */
@@ -695,7 +728,7 @@ static enum search_step call_of_main(unsigned int call)
 	return do_nmi();
 }
 
-static enum search_step call(unsigned int call)
+static enum search_step test_exclusive_states_call(unsigned int call)
 {
 	int caller = (int)(call % CALLERS);
 
@@ -729,7 +762,8 @@ static void describe_of_main(unsigned int call, char *buffer, size_t size)
 		snprintf(buffer, size, "everything, in an NMI on top of A");
 }
 
-static void describe(unsigned int call, char *buffer, size_t size)
+static void test_exclusive_states_describe(unsigned int call, char *buffer,
+                                           size_t size)
 {
 	static const char *const callers[] = { "A", "B", "L", "main",
 		                               "nobody" };
@@ -765,12 +799,12 @@ static void describe(unsigned int call, char *buffer, size_t size)
 
 static struct search_model model = {
 	.calls = CALLS,
-	.begin = begin,
-	.call = call,
-	.key = key,
-	.check = check,
-	.save = save,
-	.describe = describe,
+	.begin = test_exclusive_states_begin,
+	.call = test_exclusive_states_call,
+	.key = test_exclusive_states_key,
+	.check = test_exclusive_states_check,
+	.save = test_exclusive_states_save,
+	.describe = test_exclusive_states_describe,
 };
 
 /* ---- How many there must be -------------------------------------------------------------------- */
@@ -810,7 +844,7 @@ static const char *search_frames(unsigned int frames)
 	broken = search_all(&model, expected_states(frames), &result);
 	if (broken != NULL)
 		return broken;
-	begin();
+	test_exclusive_states_begin();
 	test_note("%u frames: %lu states, %lu calls, up to %u steps", frames,
 	          result.states, result.transitions, result.depth);
 	EXPECT_EQUAL(result.states, expected_states(frames));
