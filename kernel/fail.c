@@ -16,6 +16,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
+#include "mm/task.h"
 
 enum type {
 	UNSIGNED,
@@ -145,7 +146,7 @@ static int set_make_it_fail(const char *text)
 		return error;
 	if (value > 1)
 		return -ERANGE;
-	current_thread()->make_it_fail = value != 0;
+	current_thread()->mm->make_it_fail = value != 0;
 	return 0;
 }
 
@@ -180,7 +181,7 @@ void fail_reset(void)
 {
 	fault_attr_init(attributes());
 	fail_nth_set(current_thread(), 0, false);
-	current_thread()->make_it_fail = false;
+	current_thread()->mm->make_it_fail = false;
 }
 
 void fail_visit(void (*visit)(const char *name, long value))
@@ -189,8 +190,8 @@ void fail_visit(void (*visit)(const char *name, long value))
 
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		visit(settings[i].name, load(&settings[i]));
-	visit("make-it-fail", thread->make_it_fail);
-	visit("fail-nth", thread->fail_nth);
+	visit("make-it-fail", thread->mm->make_it_fail);
+	visit("fail-nth", thread->mm->fail_nth);
 }
 
 /* ---- The command line ------------------------------------------------------- */

@@ -60,6 +60,7 @@
 #include "mm/reclaim/oom.h"
 #include "mm/reclaim/page_writeback.h"
 #include "mm/reclaim/reclaim.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 #include "mm/watermark.h"
 
@@ -76,7 +77,8 @@ __noreturn void kmain(uint32_t magic, uint64_t info_physical,
 static struct boot_info boot;
 static struct memmap memmap;
 static struct node node;
-static struct thread main_thread;
+static struct mm_task main_task;
+static struct thread main_thread = { .mm = &main_task };
 static uint64_t mem_limit;
 static bool hears_lines;  /* there are interrupt controllers */
 static bool hears_serial; /* ... and these use them */
@@ -105,7 +107,7 @@ static int main_set_oom_score_adj(const char *value)
 	if (error == 0 && (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX))
 		error = -ERANGE;
 	if (error == 0)
-		main_thread.oom_score_adj = (short)adj;
+		main_task.oom_score_adj = (short)adj;
 	return error;
 }
 

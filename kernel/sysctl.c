@@ -31,6 +31,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/node.h"
 #include "mm/reclaim/flusher.h"
+#include "mm/task.h"
 #include "mm/watermark.h"
 
 #define CENTISECOND 10000UL /* microseconds */
@@ -153,13 +154,13 @@ static int set_interval(struct node *node, const int64_t *values)
 static int64_t get_oom_score_adj(const struct node *node __unused,
                                  unsigned int index __unused)
 {
-	return current_thread()->oom_score_adj;
+	return current_thread()->mm->oom_score_adj;
 }
 
 static int sysctl_set_oom_score_adj(struct node *node __unused,
                                     const int64_t *values)
 {
-	WRITE_ONCE(current_thread()->oom_score_adj, (short)values[0]);
+	WRITE_ONCE(current_thread()->mm->oom_score_adj, (short)values[0]);
 	return 0;
 }
 

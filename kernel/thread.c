@@ -32,6 +32,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 
 enum slot_state {
@@ -44,6 +45,8 @@ enum slot_state {
 
 static struct spinlock threads_lock = SPINLOCK_INIT("threads");
 static struct thread threads[STACK_SLOTS];
+/* (t) What mm/ knows of threads[N]. */
+static struct mm_task thread_tasks[STACK_SLOTS];
 /* A state, and visitors: atomic; without visitors changed under threads_lock. */
 static uint32_t slots[STACK_SLOTS];
 static struct wait_queue visitors_left = WAIT_QUEUE_INIT(visitors_left);
@@ -146,7 +149,10 @@ static int thread_prepare(struct thread *thread, const char *name,
 		.function = function,
 		.argument = argument,
 		.stack = (void *)stack_base(slot),
-		.oom_score_adj = current_thread()->oom_score_adj,
+		.mm = &thread_tasks[slot],
+	};
+	*thread->mm = (struct mm_task){
+		.oom_score_adj = current_thread()->mm->oom_score_adj,
 	};
 	sched_prepare(thread, name, priority);
 	error = alloc_stack(slot);

@@ -56,13 +56,10 @@ enum thread_flag {
 	THREAD_INTERRUPTED = 1 << 8,   /* KILLED is about what it does now */
 };
 
-/* The smallest oom_score_adj: never chosen; the largest: chosen first. */
-#define OOM_SCORE_ADJ_MIN (-1000)
-#define OOM_SCORE_ADJ_MAX 1000
-
 struct wait_queue;
 struct work;
 struct mutex;
+struct mm_task;
 
 /* Field locks: (s) sched_lock, (t) its own thread, (c) constant. */
 struct thread {
@@ -74,10 +71,7 @@ struct thread {
 	enum thread_end end;
 	unsigned int flags;          /* atomic: THREAD_... */
 	struct work *at_end;         /* (t) queued when it ends; NULL: none */
-	unsigned long rss;           /* atomic: pages of its anonymous memory */
-	unsigned long swapents;      /* atomic: and those on swap */
-	unsigned long reclaimed;     /* (t) pages that its shrinkers freed */
-	uint64_t oom_since;          /* when it became a victim, microseconds */
+	struct mm_task *mm;          /* (c) the fields of mm/: mm/task.h */
 	void (*function)(void *);    /* (c) */
 	void *argument;              /* (c) */
 	struct list run_link;        /* (s) on the run queue */
@@ -88,14 +82,9 @@ struct thread {
 	uint64_t memory_wait;        /* (t) since when it waits for memory; 0 */
 	uint64_t lock_wait;          /* (t) the same for a mutex, a semaphore */
 	struct mutex *lock_wanted;   /* (t) the mutex it is; NULL: it is none */
-	short oom_score_adj;         /* at first that of its maker */
 	bool on_cpu;           /* (s) some CPU uses its registers and stack */
 	bool memory_wait_told; /* watchdog.c's */
 	bool lock_wait_told;   /* the same */
-	bool make_it_fail;     /* mm/debug/fault_inject.c's; (t) these four */
-	bool fail_for_ever;
-	unsigned int fail_nth; /* requests until one fails; 0: none */
-	unsigned int fail_failed;
 	struct held_mutexes mutexes; /* (t) */
 	struct held_list held;       /* (t) held.c's */
 	void *stack;                 /* floor 9's business */

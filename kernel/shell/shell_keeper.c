@@ -30,6 +30,7 @@
 #include "kernel/shell/shell.h"
 #include "kernel/shell/shell_command.h"
 #include "kernel/thread.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 
 static struct {
@@ -53,7 +54,7 @@ static __noreturn void shell_keeper_begin(bool created)
 
 static void shell_keeper_thread(void *unused __unused)
 {
-	current_thread()->oom_score_adj = keeper.oom_score_adj;
+	current_thread()->mm->oom_score_adj = keeper.oom_score_adj;
 	shell_keeper_begin(true);
 }
 
@@ -85,7 +86,7 @@ static void shell_keeper_revive(struct work *work __unused)
 	why = shell_keeper_why(ended->end);
 	if (shell_lines() == keeper.lines)
 		panic("the shell %s, before it had read a line", why);
-	keeper.oom_score_adj = ended->oom_score_adj;
+	keeper.oom_score_adj = ended->mm->oom_score_adj;
 	shell_give_back(&blocks, &objects);
 	anon_disown(ended);
 	if (keeper.created)

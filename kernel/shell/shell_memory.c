@@ -20,6 +20,7 @@
 #include "kernel/shell/shell_command.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/oom.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 
 static struct list held = LIST_INIT(held);
@@ -33,7 +34,8 @@ void shell_hold(struct page *page)
 {
 	holder = current_thread();
 	holder_id = thread_owner_id(holder);
-	__atomic_fetch_add(&holder->rss, 1UL << page->order, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&holder->mm->rss, 1UL << page->order,
+	                   __ATOMIC_RELAXED);
 	spin_lock(&held_lock);
 	list_append(&held, &page->link);
 	spin_unlock(&held_lock);
@@ -55,7 +57,7 @@ struct page *shell_let_go(struct page *page)
 		list_remove(&found->link);
 	spin_unlock(&held_lock);
 	if (found != NULL)
-		__atomic_fetch_sub(&holder->rss, 1UL << found->order,
+		__atomic_fetch_sub(&holder->mm->rss, 1UL << found->order,
 		                   __ATOMIC_RELAXED);
 	return found;
 }

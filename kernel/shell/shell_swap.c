@@ -26,6 +26,7 @@
 #include "mm/page_alloc.h"
 #include "mm/reclaim/oom.h"
 #include "mm/swap/swapfile.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 
 /* ---- swapon, swapoff, swaps ------------------------------------------------ */
@@ -323,7 +324,8 @@ static void print_score(struct thread *thread, void *shown)
 		return;
 	console_printf("%6llu %-16s %8lu %8lu %13d ",
 	               (unsigned long long)thread->owner.id, thread->owner.name,
-	               thread->rss, thread->swapents, thread->oom_score_adj);
+	               thread->mm->rss, thread->mm->swapents,
+	               thread->mm->oom_score_adj);
 	if (points == OOM_NEVER)
 		console_printf("%8s\n", "never");
 	else
@@ -343,7 +345,7 @@ static void adjust(struct thread *thread, void *data)
 
 	if (thread->owner.id != adjustment->number)
 		return;
-	thread->oom_score_adj = (short)adjustment->adj;
+	thread->mm->oom_score_adj = (short)adjustment->adj;
 	adjustment->done = true;
 }
 

@@ -23,6 +23,7 @@
 #include "kernel/core/sched.h"
 #include "lib/random.h"
 #include "mm/node.h"
+#include "mm/task.h"
 
 void fault_attr_init(struct fault_attr *attr)
 {
@@ -40,14 +41,14 @@ void fault_attr_init(struct fault_attr *attr)
 
 void fail_nth_set(struct thread *thread, unsigned int nth, bool for_ever)
 {
-	thread->fail_for_ever = for_ever;
-	thread->fail_failed = 0;
-	WRITE_ONCE(thread->fail_nth, nth);
+	thread->mm->fail_for_ever = for_ever;
+	thread->mm->fail_failed = 0;
+	WRITE_ONCE(thread->mm->fail_nth, nth);
 }
 
 unsigned int fail_nth_failed(const struct thread *thread)
 {
-	return READ_ONCE(thread->fail_failed);
+	return READ_ONCE(thread->mm->fail_failed);
 }
 
 /* The running thread, if it is the one that asks: not in an interrupt. */
@@ -59,13 +60,13 @@ static struct thread *asking_thread(void)
 /* One more request of a thread with fail_nth: is it its turn? */
 static bool nth_is_due(struct thread *thread)
 {
-	if (thread->fail_nth > 1) {
-		thread->fail_nth--;
+	if (thread->mm->fail_nth > 1) {
+		thread->mm->fail_nth--;
 		return false;
 	}
-	if (!thread->fail_for_ever)
-		thread->fail_nth = 0;
-	thread->fail_failed++;
+	if (!thread->mm->fail_for_ever)
+		thread->mm->fail_nth = 0;
+	thread->mm->fail_failed++;
 	return true;
 }
 
@@ -106,7 +107,8 @@ static bool spared_by_thread(const struct fault_attr *attr)
 {
 	const struct thread *thread = asking_thread();
 
-	return attr->task_filter && (thread == NULL || !thread->make_it_fail);
+	return attr->task_filter &&
+	       (thread == NULL || !thread->mm->make_it_fail);
 }
 
 /* Number COUNT of the stream that the seed begins. */
@@ -158,7 +160,7 @@ static bool fault_inject_is_due(struct fault_attr *attr, gfp_t gfp,
 {
 	struct thread *thread = asking_thread();
 
-	if (thread != NULL && thread->fail_nth != 0)
+	if (thread != NULL && thread->mm->fail_nth != 0)
 		return nth_is_due(thread);
 	return !spared_by_mask(attr, gfp, order) && attr_is_due(attr, order);
 }

@@ -37,6 +37,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
 #include "mm/debug/show_mem.h"
+#include "mm/task.h"
 #include "mm/watermark.h"
 
 #define KB_OF_PAGE (PAGE_SIZE / KIB)
@@ -83,12 +84,12 @@ static unsigned long table_pages(const struct thread *thread)
 int64_t oom_badness(const struct thread *thread, unsigned long total)
 {
 	unsigned long pages =
-		READ_ONCE(thread->rss) + READ_ONCE(thread->swapents);
+		READ_ONCE(thread->mm->rss) + READ_ONCE(thread->mm->swapents);
 
-	if (pages == 0 || thread->oom_score_adj == OOM_SCORE_ADJ_MIN)
+	if (pages == 0 || thread->mm->oom_score_adj == OOM_SCORE_ADJ_MIN)
 		return OOM_NEVER;
 	return (int64_t)(pages + table_pages(thread)) +
-	       (int64_t)thread->oom_score_adj * (int64_t)(total / 1000);
+	       (int64_t)thread->mm->oom_score_adj * (int64_t)(total / 1000);
 }
 
 static bool is_unreaped_victim(const struct thread *thread)
@@ -131,15 +132,15 @@ static void oom_print_thread(struct thread *thread, void *data)
 {
 	enum log_level level;
 
-	if (thread->rss + thread->swapents == 0)
+	if (thread->mm->rss + thread->mm->swapents == 0)
 		return;
 	/* The consoles get a few of them, the log gets all. */
 	level = ++*(unsigned int *)data <= THREADS_SHOWN ? LOG_WARNING
 	                                                 : LOG_DEBUG;
 	printk(level, "[%8llu] %8lu %8lu %8lu %13d %s\n",
-	       (unsigned long long)thread->owner.id, thread->rss,
-	       table_pages(thread), thread->swapents, thread->oom_score_adj,
-	       thread->owner.name);
+	       (unsigned long long)thread->owner.id, thread->mm->rss,
+	       table_pages(thread), thread->mm->swapents,
+	       thread->mm->oom_score_adj, thread->owner.name);
 }
 
 static void oom_report(struct node *node, const struct alloc_request *request)
@@ -154,7 +155,7 @@ static void oom_report(struct node *node, const struct alloc_request *request)
 	printk_folded(LOG_WARNING,
 	              " gfp_mask=%#x(%s), order=%u, oom_score_adj=%d",
 	              request->gfp, names, request->order,
-	              current_thread()->oom_score_adj);
+	              current_thread()->mm->oom_score_adj);
 	backtrace_print_from(0);
 	show_mem(node);
 	pr_debug("Tasks state (memory values in pages):\n");
@@ -172,7 +173,7 @@ static void oom_report(struct node *node, const struct alloc_request *request)
 /* It is to end, and may use the reserve for that. */
 static void mark_victim(struct thread *thread)
 {
-	thread->oom_since = clock_microseconds();
+	thread->mm->oom_since = clock_microseconds();
 	thread_set_flags(thread, THREAD_OOM_VICTIM);
 	wake_up(&oom_reaper_queue);
 }
@@ -181,10 +182,10 @@ static void mark_victim(struct thread *thread)
 static void oom_kill(struct node *node, const struct choice *choice,
                      struct thread *victim)
 {
-	unsigned long rss = READ_ONCE(victim->rss);
-	unsigned long swapents = READ_ONCE(victim->swapents);
+	unsigned long rss = READ_ONCE(victim->mm->rss);
+	unsigned long swapents = READ_ONCE(victim->mm->swapents);
 	unsigned long tables = table_pages(victim);
-	int adj = victim->oom_score_adj;
+	int adj = victim->mm->oom_score_adj;
 
 	mark_victim(victim);
 	thread_kill(victim);
@@ -293,8 +294,9 @@ static void find_victim(struct thread *thread, void *data)
 	*victim = (struct victim){
 		.number = thread_owner_id(thread),
 		.found = true,
-		.since = thread->oom_since,
-		.pages = READ_ONCE(thread->rss) + READ_ONCE(thread->swapents),
+		.since = thread->mm->oom_since,
+		.pages = READ_ONCE(thread->mm->rss) +
+		         READ_ONCE(thread->mm->swapents),
 	};
 }
 
@@ -339,7 +341,7 @@ static void oom_give_up(struct thread *thread, void *data)
 	pr_info("oom_reaper: %s thread %llu (%s), now anon-rss:%lukB\n",
 	        verdict->reaped ? "reaped" : "unable to reap",
 	        (unsigned long long)verdict->number, thread->owner.name,
-	        READ_ONCE(thread->rss) * KB_OF_PAGE);
+	        READ_ONCE(thread->mm->rss) * KB_OF_PAGE);
 	thread_set_flags(thread, THREAD_OOM_REAPED);
 }
 

@@ -2,8 +2,8 @@
 /*
  * mm/reclaim/oom.h -- who is killed when there is no memory left.
  *
- * Candidates are the threads that own anonymous memory: thread->rss pages, and
- * thread->swapents more on swap.  Threads without any, and those whose
+ * Candidates are the threads that own anonymous memory: thread->mm->rss pages, and
+ * thread->mm->swapents more on swap.  Threads without any, and those whose
  * oom_score_adj is -1000, are never chosen.
  */
 #ifndef MM_RECLAIM_OOM_H

@@ -45,6 +45,7 @@
 #include "mm/reclaim/reclaim_internal.h"
 #include "mm/reclaim/shrinker.h"
 #include "mm/scope.h"
+#include "mm/task.h"
 
 /* Microseconds, as Linux: a tenth, a fiftieth, and a whole second. */
 #define WRITEBACK_WAIT 100000
@@ -403,11 +404,11 @@ void shrink_node(struct scan *scan)
 	scan->taken = 0;
 	scan->writeback = 0;
 	scan->immediate = 0;
-	self->reclaimed = 0;
+	self->mm->reclaimed = 0;
 	for (int type = scan->highest_zone; type >= ZONE_DMA; type--)
 		shrink_zone(scan, &scan->node->zone[type]);
 	shrink_slab(scan->node, scan->mask, scan->priority);
-	scan->reclaimed += self->reclaimed;
+	scan->reclaimed += self->mm->reclaimed;
 	note_flood(scan);
 	/* There is hope. */
 	if (scan->reclaimed > before)

@@ -24,6 +24,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
+#include "mm/task.h"
 
 /* ---- The list ---------------------------------------------------------------- */
 
@@ -160,5 +161,5 @@ unsigned long shrink_slab(struct node *node, gfp_t mask, int priority)
 
 void mm_account_reclaimed_pages(unsigned long pages)
 {
-	current_thread()->reclaimed += pages;
+	current_thread()->mm->reclaimed += pages;
 }

@@ -64,6 +64,7 @@
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/swap/swapfile.h"
+#include "mm/task.h"
 
 /* What anonymous pages are taken with: GFP_HIGHUSER_MOVABLE without HARDWALL,
  * which is for user processes and cpusets. */
@@ -170,9 +171,9 @@ static void set_word(struct anon_object *object, unsigned long index,
 	if (object->owner == NULL)
 		return;
 	/* Other objects of the owner have other locks. */
-	__atomic_fetch_add(&object->owner->rss, (unsigned long)pages,
+	__atomic_fetch_add(&object->owner->mm->rss, (unsigned long)pages,
 	                   __ATOMIC_RELAXED);
-	__atomic_fetch_add(&object->owner->swapents, (unsigned long)entries,
+	__atomic_fetch_add(&object->owner->mm->swapents, (unsigned long)entries,
 	                   __ATOMIC_RELAXED);
 }
 

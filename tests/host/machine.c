@@ -29,6 +29,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/task.h"
 
 #define MAX_NODES      8
 #define MAX_OWNERS     1024
@@ -42,6 +43,8 @@ static struct {
 	unsigned long number; /* of the machine; 0: none yet */
 	unsigned int cpus;
 	struct thread main;
+	struct mm_task main_task;
+	struct mm_task task[MAX_OWNERS]; /* of begun threads, by number */
 	struct node *node[MAX_NODES];
 	unsigned int nodes;
 	struct node *exclusive; /* the node with the pool */
@@ -57,6 +60,7 @@ static struct {
 
 static _Thread_local struct host_cpu cpu_of_thread;
 static _Thread_local struct thread idle_thread;
+static _Thread_local struct mm_task idle_task;
 
 /* ---- CPUs ----------------------------------------------------------------- */
 
@@ -68,6 +72,7 @@ struct host_cpu *host_cpu(void)
 
 	if (cpu->machine == machine.number + 1)
 		return cpu;
+	idle_thread.mm = &idle_task;
 	id = __atomic_fetch_add(&machine.cpus, 1, __ATOMIC_RELAXED);
 	*cpu = (struct host_cpu){
 		.machine = machine.number + 1,
@@ -508,6 +513,7 @@ void machine_begin_thread(struct thread *thread, const char *name)
 	error = owner_begin(&thread->owner, OWNER_THREAD, name);
 	if (error != 0)
 		panic("thread %s cannot begin: %d", name, error);
+	thread->mm = &machine.task[thread->owner.id];
 }
 
 void machine_end_thread(struct thread *thread)
@@ -570,6 +576,7 @@ void machine_start(unsigned long frames)
 {
 	machine_stop();
 	machine.number++;
+	machine.main.mm = &machine.main_task;
 	scnprintf(machine.main.owner.name, OWNER_NAME_SIZE, "main");
 	host_cpu();
 	host_log_start();

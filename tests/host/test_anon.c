@@ -14,6 +14,7 @@
 #include "mm/reclaim/page_lock.h"
 #include "mm/reclaim/reclaim.h"
 #include "mm/swap/swapfile.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 #include "tests/host/libmm.h"
 #include "tests/mm/ram_swap.h"
@@ -40,12 +41,12 @@ static bool test_anon_disk_works(struct wait_queue *queue)
 
 static unsigned long rss(void)
 {
-	return machine_main()->rss;
+	return machine_main()->mm->rss;
 }
 
 static unsigned long swapents(void)
 {
-	return machine_main()->swapents;
+	return machine_main()->mm->swapents;
 }
 
 /* A machine with a disk of SLOTS slots, and an object of PAGES. */
@@ -872,7 +873,7 @@ CASE(anon, an_object_outlives_its_owner)
 	EXPECT(test_anon_fill(2, 5));
 	anon_disown(machine_main());
 	EXPECT_EQUAL(rss(), 2);
-	machine_main()->rss = 0;
+	machine_main()->mm->rss = 0;
 	EXPECT(all_out(2));
 	EXPECT(holds(2, 5));
 	EXPECT_EQUAL(rss(), 0);

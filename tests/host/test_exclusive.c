@@ -9,6 +9,7 @@
 #include "kernel/core/lock.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/task.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
 
@@ -250,7 +251,8 @@ static const char *expect_nothing_moved(unsigned long refused,
 
 CASE(exclusive, whoever_has_no_window_moves_no_frame)
 {
-	struct thread windowless = { .state = THREAD_RUNNABLE };
+	struct mm_task task = { 0 };
+	struct thread windowless = { .state = THREAD_RUNNABLE, .mm = &task };
 	const char *wrong;
 
 	start_with(4);
@@ -1720,7 +1722,8 @@ CASE(exclusive, would_take_from_names_the_zone_of_the_page)
 
 CASE(exclusive, would_take_from_knows_who_asks)
 {
-	struct thread windowless = { .state = THREAD_RUNNABLE };
+	struct mm_task task = { 0 };
+	struct thread windowless = { .state = THREAD_RUNNABLE, .mm = &task };
 	const char *wrong;
 
 	test_exclusive_start(WINDOW_SLOTS + 8);

@@ -6,6 +6,7 @@
  */
 #include "kernel/arch/copy.h"
 #include "lib/string.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 #include "tests/host/ext2_image.h"
 #include "tests/suite.h"
@@ -137,7 +138,7 @@ CASE(intruder_host, a_foreign_buffer_is_efault_for_anonymous_memory)
 	EXPECT(anon_check(page, 120) != NULL);
 	/* A4: nobody has a reference but the object. */
 	EXPECT(anon_check(text, sizeof(text)) == NULL);
-	EXPECT_EQUAL(machine_main()->rss, 1);
+	EXPECT_EQUAL(machine_main()->mm->rss, 1);
 	anon_object_destroy(object);
 	TRY(give_foreign(page));
 	return machine_finish();

@@ -6,6 +6,7 @@
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/reclaim/oom.h"
+#include "mm/task.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
 
@@ -16,6 +17,7 @@ SUITE(oom);
 
 static struct pile pile;
 static struct thread thread[THREADS];
+static struct mm_task task[THREADS];
 static unsigned long rests;
 static unsigned long reclaims;
 static bool last_victim_ends; /* while the killer looks around */
@@ -65,8 +67,8 @@ static bool test_oom_reap(uint64_t number)
 		victim->state = THREAD_ENDED;
 	if (reaping.asked != reaping.works_at)
 		return false;
-	victim->rss = 0;
-	victim->swapents = 0;
+	victim->mm->rss = 0;
+	victim->mm->swapents = 0;
 	if (reaping.replaced) {
 		victim->owner.id = THREADS + 2;
 		victim->flags = 0;
@@ -100,7 +102,8 @@ static struct node *test_oom_begin(unsigned long free)
 	pile.count = 0;
 	pile_leave(&pile, free);
 	for (unsigned int i = 0; i < THREADS; i++) {
-		thread[i] = (struct thread){ .rss = 100UL * (i + 1) };
+		task[i] = (struct mm_task){ .rss = 100UL * (i + 1) };
+		thread[i] = (struct thread){ .mm = &task[i] };
 		thread[i].owner.id = i + 1;
 		thread[i].owner.name[0] = (char)('A' + i);
 	}
@@ -123,7 +126,7 @@ static struct node *test_oom_begin(unsigned long free)
 static const char *test_oom_finish(void)
 {
 	oom_pardon(machine_main());
-	machine_main()->rss = 0;
+	machine_main()->mm->rss = 0;
 	pile_give(&pile, PILE_PAGES);
 	return NULL;
 }
@@ -154,29 +157,31 @@ static bool test_oom_is_victim(unsigned int i)
 
 CASE(oom, badness_is_rss_and_swap_and_tables_and_adj_thousandths)
 {
-	struct thread one = { .rss = 300, .swapents = 40 };
+	struct mm_task own = { .rss = 300, .swapents = 40 };
+	struct thread one = { .mm = &own };
 
 	EXPECT_EQUAL(oom_badness(&one, 61440), 340);
 	one.owner.window.id = 7;
 	EXPECT_EQUAL(oom_badness(&one, 61440), 341);
-	one.oom_score_adj = 500;
+	own.oom_score_adj = 500;
 	EXPECT_EQUAL(oom_badness(&one, 61440), 341 + 500 * 61);
-	one.oom_score_adj = 1000;
+	own.oom_score_adj = 1000;
 	EXPECT_EQUAL(oom_badness(&one, 61999), 341 + 1000 * 61);
-	one.oom_score_adj = -999;
+	own.oom_score_adj = -999;
 	EXPECT(oom_badness(&one, 61440) == 341 - 999 * 61);
-	one.oom_score_adj = -1000;
+	own.oom_score_adj = -1000;
 	EXPECT(oom_badness(&one, 61440) == OOM_NEVER);
 	return NULL;
 }
 
 CASE(oom, a_thread_without_anonymous_memory_is_no_candidate)
 {
-	struct thread one = { .oom_score_adj = 1000 };
+	struct mm_task own = { .oom_score_adj = 1000 };
+	struct thread one = { .mm = &own };
 
 	one.owner.window.id = 7;
 	EXPECT(oom_badness(&one, 61440) == OOM_NEVER);
-	one.swapents = 1;
+	own.swapents = 1;
 	EXPECT(oom_badness(&one, 61440) > 0);
 	return NULL;
 }
@@ -208,12 +213,12 @@ CASE(oom, the_one_with_most_is_killed_and_the_line_says_so)
 CASE(oom, adj_makes_a_small_one_the_worst_and_a_large_one_immune)
 {
 	test_oom_begin(200);
-	thread[0].oom_score_adj = 10;
+	task[0].oom_score_adj = 10;
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT(test_oom_is_victim(0));
 	test_oom_finish();
 	test_oom_begin(200);
-	thread[3].oom_score_adj = -1000;
+	task[3].oom_score_adj = -1000;
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT(test_oom_is_victim(2) && !test_oom_is_victim(3));
 	return test_oom_finish();
@@ -223,14 +228,14 @@ CASE(oom, swap_counts_in_what_a_thousandth_is)
 {
 	test_oom_begin(200);
 	/* 61 a thousandth: 300 + 122 > 400; with 1000 pages of swap 62. */
-	thread[2].oom_score_adj = 1;
-	thread[3].rss = 362;
+	task[2].oom_score_adj = 1;
+	task[3].rss = 362;
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT(test_oom_is_victim(3));
 	test_oom_finish();
 	test_oom_begin(200);
-	thread[2].oom_score_adj = 1;
-	thread[3].rss = 361;
+	task[2].oom_score_adj = 1;
+	task[3].rss = 361;
 	oom_register_swap(swap_of_1000);
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT(test_oom_is_victim(2));
@@ -240,7 +245,7 @@ CASE(oom, swap_counts_in_what_a_thousandth_is)
 CASE(oom, of_two_equals_the_later_one_is_killed)
 {
 	test_oom_begin(200);
-	thread[0].rss = 400;
+	task[0].rss = 400;
 	EXPECT(kill_for(GFP_KERNEL));
 	EXPECT(test_oom_is_victim(3) && !test_oom_is_victim(0));
 	return test_oom_finish();
@@ -301,10 +306,11 @@ static void randomize(struct thread *one, struct random *random)
 {
 	static const short adj[] = { -1000, -999, -10, 0, 0, 1, 10, 1000 };
 
-	one->rss = random_below(random, 3) > 0 ? random_below(random, 700) : 0;
-	one->swapents =
+	one->mm->rss =
 		random_below(random, 3) > 0 ? random_below(random, 700) : 0;
-	one->oom_score_adj = adj[random_below(random, ARRAY_SIZE(adj))];
+	one->mm->swapents =
+		random_below(random, 3) > 0 ? random_below(random, 700) : 0;
+	one->mm->oom_score_adj = adj[random_below(random, ARRAY_SIZE(adj))];
 	one->owner.window.id = (uint16_t)random_below(random, 2);
 	if (random_below(random, 12) == 0)
 		thread_set_flags(one, THREAD_OOM_VICTIM);
@@ -319,15 +325,15 @@ static int model_choice(long total)
 	int chosen = -1;
 
 	for (int i = 0; i < THREADS; i++) {
-		long pages = (long)(thread[i].rss + thread[i].swapents);
+		long pages = (long)(task[i].rss + task[i].swapents);
 		long tables = thread[i].owner.window.id != 0;
-		long points = pages + tables +
-		              thread[i].oom_score_adj * (total / 1000);
+		long points =
+			pages + tables + task[i].oom_score_adj * (total / 1000);
 		bool victim = (thread[i].flags & THREAD_OOM_VICTIM) != 0;
 
 		if (victim && !(thread[i].flags & THREAD_OOM_REAPED))
 			return -1;
-		if (victim || pages == 0 || thread[i].oom_score_adj == -1000 ||
+		if (victim || pages == 0 || task[i].oom_score_adj == -1000 ||
 		    (chosen >= 0 && points < most))
 			continue;
 		chosen = i;
@@ -351,8 +357,8 @@ CASE(oom, random_threads_lose_the_one_that_linux_would_kill)
 			randomize(&thread[i], &random);
 		}
 		/* Somebody can always be killed. */
-		thread[round % THREADS].rss = 1;
-		thread[round % THREADS].oom_score_adj = -999;
+		task[round % THREADS].rss = 1;
+		task[round % THREADS].oom_score_adj = -999;
 		thread_clear_flags(&thread[round % THREADS], ~0U);
 		oom_register_swap(swap ? swap_of_1000 : NULL);
 		expected = model_choice(swap ? 62440 : 61440);
@@ -413,7 +419,7 @@ CASE(oom, without_a_candidate_it_is_a_panic_with_the_report)
 	test_oom_begin(200);
 	mark = log_mark();
 	for (unsigned int i = 0; i < THREADS; i++)
-		thread[i].oom_score_adj = -1000;
+		task[i].oom_score_adj = -1000;
 	EXPECT_EQUAL(
 		machine_try(kill_without_candidate, NULL, text, sizeof(text)),
 		MACHINE_PANICKED);
@@ -433,7 +439,7 @@ static bool victims_end(struct wait_queue *queue __unused)
 		if (!test_oom_is_victim(i) || thread[i].state == THREAD_ENDED)
 			continue;
 		thread[i].state = THREAD_ENDED;
-		pile_give(&pile, thread[i].rss);
+		pile_give(&pile, task[i].rss);
 		return true;
 	}
 	return false;
@@ -529,7 +535,7 @@ CASE(oom, dma_exhausted_kills_nobody_and_gets_null)
 CASE(oom, who_is_killed_for_its_own_request_gets_half_of_min_and_null)
 {
 	test_oom_begin(300);
-	machine_main()->rss = 5000;
+	machine_main()->mm->rss = 5000;
 	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, PILE_PAGES), 60);
 	EXPECT_EQUAL(kills(), 1);
 	EXPECT(thread_has_flags(machine_main(), THREAD_KILLED));
@@ -545,12 +551,12 @@ CASE(oom, the_reaper_begins_after_2_seconds_and_frees_at_once)
 	test_oom_begin(200);
 	EXPECT(!oom_reap_one());
 	kill_for(GFP_KERNEL);
-	before = thread[3].oom_since;
+	before = task[3].oom_since;
 	reaping.works_at = 1;
 	EXPECT(oom_reap_one());
-	EXPECT_EQUAL(thread[3].oom_since, before);
+	EXPECT_EQUAL(task[3].oom_since, before);
 	EXPECT_EQUAL(reaping.asked, 1);
-	EXPECT_EQUAL(thread[3].rss, 0);
+	EXPECT_EQUAL(task[3].rss, 0);
 	EXPECT(thread_has_flags(&thread[3], THREAD_OOM_REAPED));
 	EXPECT(!oom_reap_one());
 	return test_oom_finish();

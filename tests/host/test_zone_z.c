@@ -8,6 +8,7 @@
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/page_bits.h"
+#include "mm/task.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
 
@@ -799,10 +800,10 @@ CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		node_z(rows[i].free);
-		machine_main()->fail_nth = rows[i].nth;
+		machine_main()->mm->fail_nth = rows[i].nth;
 		EXPECT_EQUAL(alloc_pages_bulk(GFP_NOWAIT, rows[i].slots, array),
 		             rows[i].returned);
-		machine_main()->fail_nth = 0;
+		machine_main()->mm->fail_nth = 0;
 		give_array(array, 8);
 		test_zone_z_give_all();
 	}

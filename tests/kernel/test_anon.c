@@ -16,6 +16,7 @@
 #include "mm/page_bits.h"
 #include "mm/reclaim/oom.h"
 #include "mm/swap/swapfile.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 #include "tests/kernel/bench.h"
 #include "tests/mm/ram_swap.h"
@@ -53,7 +54,8 @@ static const char *kernel_anon_finish(void)
 	if (swapoff(&disk->device) != 0)
 		return "slots are still in use";
 	ram_swap_end(disk);
-	if (current_thread()->rss != 0 || current_thread()->swapents != 0)
+	if (current_thread()->mm->rss != 0 ||
+	    current_thread()->mm->swapents != 0)
 		return "the thread still has pages";
 	return broken;
 }
@@ -97,11 +99,11 @@ CASE(anon, pages_go_to_swap_and_come_back_unchanged)
 	EXPECT(kernel_anon_start());
 	for (unsigned long i = 0; i < PAGES; i++)
 		EXPECT_EQUAL(put_pattern(i, i), 0);
-	EXPECT_EQUAL(current_thread()->rss, PAGES);
+	EXPECT_EQUAL(current_thread()->mm->rss, PAGES);
 	for (unsigned long i = 0; i < PAGES; i++)
 		EXPECT_EQUAL(anon_object_swap_out(object, i), 0);
-	EXPECT_EQUAL(current_thread()->rss, 0);
-	EXPECT_EQUAL(current_thread()->swapents, PAGES);
+	EXPECT_EQUAL(current_thread()->mm->rss, 0);
+	EXPECT_EQUAL(current_thread()->mm->swapents, PAGES);
 	for (unsigned long i = PAGES; i-- > 0;)
 		EXPECT_EQUAL(check_pattern(i, i), 0);
 	EXPECT_EQUAL(vmstat_read(&page_alloc_node()->stat, VMSTAT_pswpin) - in,
@@ -255,7 +257,7 @@ CASE(anon, swapoff_under_load_brings_everything_back)
 CASE(anon, badness_is_what_a_threads_objects_have_in_memory_and_on_swap)
 {
 	struct thread *self = current_thread();
-	short adj = self->oom_score_adj;
+	short adj = self->mm->oom_score_adj;
 	int64_t plain;
 	int64_t more;
 	int64_t never;
@@ -265,15 +267,15 @@ CASE(anon, badness_is_what_a_threads_objects_have_in_memory_and_on_swap)
 		EXPECT_EQUAL(put_pattern(i, i), 0);
 	for (unsigned long i = 0; i < PAGES / 4; i++)
 		EXPECT_EQUAL(anon_object_swap_out(object, i), 0);
-	EXPECT_EQUAL(self->rss, PAGES - PAGES / 4);
-	EXPECT_EQUAL(self->swapents, PAGES / 4);
-	self->oom_score_adj = 0;
+	EXPECT_EQUAL(self->mm->rss, PAGES - PAGES / 4);
+	EXPECT_EQUAL(self->mm->swapents, PAGES / 4);
+	self->mm->oom_score_adj = 0;
 	plain = oom_badness(self, 5000);
-	self->oom_score_adj = 100;
+	self->mm->oom_score_adj = 100;
 	more = oom_badness(self, 5000);
-	self->oom_score_adj = OOM_SCORE_ADJ_MIN;
+	self->mm->oom_score_adj = OOM_SCORE_ADJ_MIN;
 	never = oom_badness(self, 5000);
-	self->oom_score_adj = adj;
+	self->mm->oom_score_adj = adj;
 	/* One page more is the table of the window. */
 	EXPECT_EQUAL(plain, PAGES + 1);
 	EXPECT_EQUAL(more, PAGES + 1 + 100 * 5UL);
@@ -314,7 +316,7 @@ static void victim_run(void *unused __unused)
 		victim.object == NULL ? -ENOMEM : victim_fill(victim.object);
 	complete_all(&victim.ready);
 	wait_for_completion(&victim.may_end);
-	victim.nothing = self->rss == 0 && self->swapents == 0;
+	victim.nothing = self->mm->rss == 0 && self->mm->swapents == 0;
 	if (victim.object == NULL)
 		return;
 	victim.error = anon_object_read(victim.object, 0, &word, sizeof(word));
@@ -414,10 +416,10 @@ CASE(anon, a_write_may_end_in_an_interrupt_well_or_badly)
 	EXPECT(kernel_anon_start());
 	EXPECT_EQUAL(put_pattern(0, 5), 0);
 	EXPECT_EQUAL(swap_out_by_interrupt(1), -EIO);
-	EXPECT_EQUAL(current_thread()->rss, 1);
+	EXPECT_EQUAL(current_thread()->mm->rss, 1);
 	EXPECT_EQUAL(check_pattern(0, 5), 0);
 	EXPECT_EQUAL(swap_out_by_interrupt(0), 0);
-	EXPECT_EQUAL(current_thread()->swapents, 1);
+	EXPECT_EQUAL(current_thread()->mm->swapents, 1);
 	EXPECT(swap_area_info((unsigned int)swap_area_find(&disk->device),
 	                      &info));
 	EXPECT(info.bad == 1 && info.used == 1);

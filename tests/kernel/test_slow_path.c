@@ -12,6 +12,7 @@
 #include "mm/page_alloc.h"
 #include "mm/reclaim/oom.h"
 #include "mm/scope.h"
+#include "mm/task.h"
 #include "tests/kernel/bench.h"
 #include "tests/mm/private_node.h"
 #include "tests/suite.h"
@@ -203,7 +204,7 @@ static void hog_give_back(struct thread *self)
 	while ((page = list_first(&hog.pages, struct page, link)) != NULL) {
 		list_remove(&page->link);
 		__free_page(page);
-		__atomic_fetch_sub(&self->rss, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&self->mm->rss, 1, __ATOMIC_RELAXED);
 	}
 }
 
@@ -217,7 +218,7 @@ static void hog_run(void *unused __unused)
 		if (page == NULL)
 			break;
 		list_append(&hog.pages, &page->link);
-		__atomic_fetch_add(&self->rss, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&self->mm->rss, 1, __ATOMIC_RELAXED);
 		hog.taken++;
 	}
 	WRITE_ONCE(hog.full, true);

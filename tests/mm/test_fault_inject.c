@@ -8,6 +8,7 @@
 #include "kernel/core/sched.h"
 #include "mm/debug/fault_inject.h"
 #include "mm/page_alloc.h"
+#include "mm/task.h"
 #include "tests/mm/private_node.h"
 #include "tests/suite.h"
 
@@ -193,9 +194,9 @@ CASE(fault_inject, task_filter_spares_threads_that_are_not_marked)
 
 	test_fault_inject_begin(100, FAULT_TIMES_ALL)->task_filter = true;
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 5), 0);
-	thread->make_it_fail = true;
+	thread->mm->make_it_fail = true;
 	marked = failures(GFP_ATOMIC, 1, 5);
-	thread->make_it_fail = false;
+	thread->mm->make_it_fail = false;
 	EXPECT_EQUAL(marked, 5);
 	return NULL;
 }
@@ -231,8 +232,8 @@ CASE(fault_inject, nth_request_fails_once_whatever_its_mask)
 	fail_nth_set(thread, 3, false);
 	for (unsigned int i = 0; i < 4; i++)
 		page[i] = alloc_pages_node(node, GFP_KERNEL, 0);
-	fail_nth_set(thread, thread->fail_nth, false);
-	EXPECT_EQUAL(thread->fail_nth, 0);
+	fail_nth_set(thread, thread->mm->fail_nth, false);
+	EXPECT_EQUAL(thread->mm->fail_nth, 0);
 	EXPECT(page[0] != NULL && page[1] != NULL);
 	EXPECT(page[2] == NULL && page[3] != NULL);
 	EXPECT_EQUAL(injected(), 1);
