@@ -100,8 +100,9 @@ kernel_cflags := -std=gnu11 -O2 -gdwarf-4 -ffreestanding -fno-pic -fno-pie \
 	$(detectors) -fno-common -nostdinc \
 	-isystem $(compiler_include) -I. $(warnings) $(KCFLAGS)
 
-# The suites are two fifths of the image, and a machine of 4 MB has to load it.
-small_suites = $(if $(filter tests/%,$<),-Os)
+# The suites and the shell are half of the image, and a machine of 4 MB has to load
+# it; none of them is fast or slow to anybody.
+small_suites = $(if $(filter tests/% kernel/shell/%,$<),-Os)
 
 # Not part of the comparison below: the result does not depend on the directory.
 prefix_map = -ffile-prefix-map=$(CURDIR)=.

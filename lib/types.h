@@ -14,6 +14,7 @@
 
 #define __must_check       __attribute__((warn_unused_result))
 #define __noreturn         __attribute__((noreturn))
+#define __cold             __attribute__((cold))
 #define __packed           __attribute__((packed))
 #define __aligned(n)       __attribute__((aligned(n)))
 #define __used             __attribute__((used))

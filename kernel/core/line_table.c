@@ -140,9 +140,10 @@ const char *line_find(uintptr_t address, unsigned int *line)
 static const char *line_format(char *buffer, size_t size, uintptr_t address,
                                unsigned int behind)
 {
+	char text[SYMBOL_NAME_SIZE];
 	unsigned long offset;
 	unsigned int line;
-	const char *name = symbol_name(address, &offset);
+	const char *name = symbol_name(text, sizeof(text), address, &offset);
 	const char *file = line_find(address, &line);
 
 	if (name == NULL)

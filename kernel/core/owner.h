@@ -38,7 +38,7 @@ struct owner_loss {
 	uint64_t to;      /* number of the receiver; 0: it was released */
 };
 
-#define OWNER_LOSSES 8
+#define OWNER_LOSSES 3
 
 /* Field locks: (c) constant after owner_begin(), (x) the exclusive pool's. */
 struct owner {

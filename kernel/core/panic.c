@@ -84,6 +84,14 @@ bool panic_in_progress(void)
 	return __atomic_load_n(&panicking, __ATOMIC_RELAXED) != 0;
 }
 
+void assertion_failed(const char *condition)
+{
+	char place[PLACE_SIZE];
+
+	caller_format(place, sizeof(place), RETURN_ADDRESS());
+	panic("%s: assertion failed: %s", place, condition);
+}
+
 void panic_register_reporter(const char *name, void (*report)(void))
 {
 	if (reporter_count == REPORTERS)

@@ -11,8 +11,8 @@
 #include "kernel/arch/image.h"
 #include "lib/format.h"
 
-/* The last entry at or below ADDRESS, or NULL. */
-static const struct symbol_entry *symbols_find(uint32_t address)
+/* The last function at or below ADDRESS, or symbol_count. */
+static uint32_t symbols_find(uint32_t address)
 {
 	/* All below LOW are at or below ADDRESS, all from HIGH on above. */
 	uint32_t low = 0;
@@ -21,31 +21,61 @@ static const struct symbol_entry *symbols_find(uint32_t address)
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (symbol_table[middle].address <= address)
+		if (symbol_address[middle] <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low > 0 ? &symbol_table[low - 1] : NULL;
+	return low > 0 ? low - 1 : symbol_count;
 }
 
-const char *symbol_name(uintptr_t address, unsigned long *offset)
+/* Append WORD; where BUFFER's text ends then. */
+static size_t symbols_append(char *buffer, size_t size, size_t at,
+                             const char *word)
 {
-	const struct symbol_entry *entry = NULL;
+	while (*word != '\0' && at + 1 < size)
+		buffer[at++] = *word++;
+	return at;
+}
+
+static void symbols_expand(char *buffer, size_t size, const char *name)
+{
+	size_t at = 0;
+
+	for (; *name != '\0'; name++) {
+		const char letter[] = { *name, '\0' };
+		uint8_t code = (uint8_t)*name;
+
+		at = symbols_append(
+			buffer, size, at,
+			code < SYMBOL_WORD
+				? letter
+				: symbol_words +
+					  symbol_word[code - SYMBOL_WORD]);
+	}
+	buffer[at] = '\0';
+}
+
+const char *symbol_name(char *buffer, size_t size, uintptr_t address,
+                        unsigned long *offset)
+{
+	uint32_t number = symbol_count;
 
 	*offset = 0;
 	if (image_is_text(address))
-		entry = symbols_find((uint32_t)address);
-	if (entry == NULL)
+		number = symbols_find((uint32_t)address);
+	if (number == symbol_count || size == 0)
 		return NULL;
-	*offset = (uint32_t)address - entry->address;
-	return symbol_names + entry->name;
+	*offset = (uint32_t)address - symbol_address[number];
+	symbols_expand(buffer, size, symbol_names + symbol_start[number]);
+	return buffer;
 }
 
 const char *symbol_format(char *buffer, size_t size, uintptr_t address)
 {
+	char text[SYMBOL_NAME_SIZE];
 	unsigned long offset;
-	const char *name = symbol_name(address, &offset);
+	const char *name = symbol_name(text, sizeof(text), address, &offset);
 
 	if (name != NULL)
 		scnprintf(buffer, size, "%s+0x%lx", name, offset);

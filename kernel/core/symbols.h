@@ -10,22 +10,29 @@
 
 #include "lib/types.h"
 
-/* One function; the table is sorted by address. */
-struct symbol_entry {
-	uint32_t address; /* the low 32 bits; the image lies in one 4 GiB */
-	uint32_t name;    /* offset into symbol_names */
-};
-
-/* Made by the build. */
+/*
+ * Made by the build (iso/mksymbols), sorted by address.  A name is a string in which
+ * a byte from SYMBOL_WORD on stands for one of 128 words, as in Linux's kallsyms:
+ * the names are half as long so.
+ */
 extern const uint32_t symbol_count;
-extern const struct symbol_entry symbol_table[];
+extern const uint32_t symbol_address[]; /* the low 32 bits */
+extern const uint16_t symbol_start[];   /* in symbol_names */
 extern const char symbol_names[];
+extern const uint16_t symbol_word[]; /* in symbol_words */
+extern const char symbol_words[];
+#define SYMBOL_WORD      0x80
+
+/* Room for each name in the image, with its NUL. */
+#define SYMBOL_NAME_SIZE 128
 
 /*
- * The function that contains ADDRESS, and in *OFFSET how far into it.  NULL
- * (and *OFFSET 0) if it is in none.  Any context.
+ * The function that contains ADDRESS into the SIZE bytes of BUFFER, cut if need be,
+ * and in *OFFSET how far into it.  Returns BUFFER, or NULL (and *OFFSET 0) if it is
+ * in none.  Any context.
  */
-const char *symbol_name(uintptr_t address, unsigned long *offset);
+const char *symbol_name(char *buffer, size_t size, uintptr_t address,
+                        unsigned long *offset);
 
 /* "buddy_take+0x1f" or "0xffff..." into BUFFER.  Returns BUFFER. */
 const char *symbol_format(char *buffer, size_t size, uintptr_t address);

@@ -192,9 +192,9 @@ bool ratelimit_pass(struct ratelimit *limit)
 
 /* ---- Symbols and backtraces ----------------------------------------------------- */
 
-const char *symbol_name(uintptr_t address, unsigned long *offset)
+const char *symbol_name(char *buffer __unused, size_t size __unused,
+                        uintptr_t address __unused, unsigned long *offset)
 {
-	(void)address;
 	*offset = 0;
 	return NULL;
 }

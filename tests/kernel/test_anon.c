@@ -28,7 +28,14 @@ SUITE(anon);
 #define PAGES    32UL
 #define PRIORITY 32767
 
-SUITE_OBJECT(struct ram_swap, disk);
+struct anon_memory {
+	struct ram_swap disk;
+	uint64_t is[PAGE_SIZE / sizeof(uint64_t)];
+	uint64_t should[PAGE_SIZE / sizeof(uint64_t)];
+};
+
+SUITE_OBJECT(struct anon_memory, memory);
+static struct ram_swap *const disk = &memory->disk;
 static struct anon_object *object;
 
 static bool kernel_anon_start(void)
@@ -71,23 +78,21 @@ static void pattern(uint64_t *words, uint64_t seed)
 
 static int put_pattern(unsigned long index, uint64_t seed)
 {
-	static uint64_t words[PAGE_SIZE / sizeof(uint64_t)];
-
-	pattern(words, seed);
-	return anon_object_write(object, index * PAGE_SIZE, words, PAGE_SIZE);
+	pattern(memory->should, seed);
+	return anon_object_write(object, index * PAGE_SIZE, memory->should,
+	                         PAGE_SIZE);
 }
 
 /* 0, -EIO for other contents, or the error of the access. */
 static int check_pattern(unsigned long index, uint64_t seed)
 {
-	static uint64_t is[PAGE_SIZE / sizeof(uint64_t)];
-	static uint64_t should[PAGE_SIZE / sizeof(uint64_t)];
-	int error = anon_object_read(object, index * PAGE_SIZE, is, PAGE_SIZE);
+	int error = anon_object_read(object, index * PAGE_SIZE, memory->is,
+	                             PAGE_SIZE);
 
-	pattern(should, seed);
+	pattern(memory->should, seed);
 	if (error != 0)
 		return error;
-	return memcmp(is, should, PAGE_SIZE) == 0 ? 0 : -EIO;
+	return memcmp(memory->is, memory->should, PAGE_SIZE) == 0 ? 0 : -EIO;
 }
 
 CASE(anon, pages_go_to_swap_and_come_back_unchanged)

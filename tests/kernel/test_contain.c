@@ -460,10 +460,11 @@ static bool match_smash(const struct fault *fault, void *data)
 	unsigned long offset;
 	uintptr_t caller;
 	const char *name;
+	char text[SYMBOL_NAME_SIZE];
 
 	if (!stack_protector_trapped(fault->frame, &caller))
 		return false;
-	name = symbol_name(caller, &offset);
+	name = symbol_name(text, sizeof(text), caller, &offset);
 	smash->named = name != NULL && strcmp(name, "write_past_an_array") == 0;
 	return true;
 }

@@ -181,12 +181,17 @@ static unsigned long reclaim_all(gfp_t mask)
 	return freed;
 }
 
-static uint8_t large_bytes[PAGE_SIZE];
+struct large {
+	uint8_t bytes[PAGE_SIZE]; /* of one of its pages */
+	uint8_t found[PAGE_SIZE];
+};
+
+SUITE_OBJECT(struct large, large);
 
 static void fill_large(unsigned int page)
 {
 	for (unsigned int i = 0; i < PAGE_SIZE; i++)
-		large_bytes[i] = byte_of(page, i);
+		large->bytes[i] = byte_of(page, i);
 }
 
 /* 0: LARGE pages are written. */
@@ -196,7 +201,7 @@ static int write_large(struct inode *inode)
 		long done;
 
 		fill_large(i);
-		done = ext2_write(inode, (uint64_t)i * PAGE_SIZE, large_bytes,
+		done = ext2_write(inode, (uint64_t)i * PAGE_SIZE, large->bytes,
 		                  PAGE_SIZE);
 		if (done != (long)PAGE_SIZE)
 			return done < 0 ? (int)done : -EIO;
@@ -206,14 +211,12 @@ static int write_large(struct inode *inode)
 
 static int check_large(struct inode *inode)
 {
-	static uint8_t found[PAGE_SIZE];
-
 	for (unsigned int i = 0; i < LARGE; i++) {
 		fill_large(i);
-		if (ext2_read(inode, (uint64_t)i * PAGE_SIZE, found,
+		if (ext2_read(inode, (uint64_t)i * PAGE_SIZE, large->found,
 		              PAGE_SIZE) != (long)PAGE_SIZE)
 			return -EIO;
-		if (memcmp(found, large_bytes, PAGE_SIZE) != 0)
+		if (memcmp(large->found, large->bytes, PAGE_SIZE) != 0)
 			return -EUCLEAN;
 	}
 	return 0;

@@ -602,6 +602,8 @@ struct crowd {
 	bool go;
 };
 
+SUITE_OBJECT(struct crowd, crowded);
+
 static void crowd_wait(void *data)
 {
 	struct crowd *crowd = data;
@@ -646,25 +648,24 @@ static uint64_t crowd_cancel(const struct crowd *crowd, void *page)
 
 CASE(irqsoff, a_page_on_its_way_is_found_as_soon_among_many)
 {
-	static struct crowd crowd;
 	struct thread *receiver;
 	uint64_t first;
 	uint64_t last;
 
 	NEEDS_COUNT();
-	crowd = (struct crowd){ 0 };
-	receiver = thread_create("receiver", crowd_wait, &crowd);
+	*crowded = (struct crowd){ 0 };
+	receiver = thread_create("receiver", crowd_wait, crowded);
 	EXPECT(receiver != NULL);
-	crowd.receiver = thread_owner_id(receiver);
-	crowd_send(&crowd);
-	EXPECT(crowd.count >= 8);
-	first = crowd_cancel(&crowd, crowd.page[0]);
-	last = crowd_cancel(&crowd, crowd.page[crowd.count - 1]);
+	crowded->receiver = thread_owner_id(receiver);
+	crowd_send(crowded);
+	EXPECT(crowded->count >= 8);
+	first = crowd_cancel(crowded, crowded->page[0]);
+	last = crowd_cancel(crowded, crowded->page[crowded->count - 1]);
 	irqsoff_forget_recent();
-	WRITE_ONCE(crowd.go, true);
+	WRITE_ONCE(crowded->go, true);
 	EXPECT(thread_join(receiver) == THREAD_END_RETURNED);
-	for (unsigned int i = 0; i < crowd.count; i++)
-		EXPECT_EQUAL(exclusive_release(crowd.page[i]), 0);
+	for (unsigned int i = 0; i < crowded->count; i++)
+		EXPECT_EQUAL(exclusive_release(crowded->page[i]), 0);
 	EXPECT(first != UINT64_MAX);
 	EXPECT(last <= first + 100ULL * irqsoff_ticks_per_instruction());
 	return at_most(BOUND);
@@ -672,22 +673,21 @@ CASE(irqsoff, a_page_on_its_way_is_found_as_soon_among_many)
 
 CASE(irqsoff, a_sender_of_many_pages_ends_within_the_bound)
 {
-	static struct crowd crowd;
 	struct thread *receiver;
 	struct thread *sender;
 
 	NEEDS_COUNT();
-	crowd = (struct crowd){ 0 };
-	receiver = thread_create("receiver", crowd_wait, &crowd);
+	*crowded = (struct crowd){ 0 };
+	receiver = thread_create("receiver", crowd_wait, crowded);
 	EXPECT(receiver != NULL);
-	crowd.receiver = thread_owner_id(receiver);
+	crowded->receiver = thread_owner_id(receiver);
 	irqsoff_forget_recent();
-	sender = thread_create("sender", crowd_send, &crowd);
+	sender = thread_create("sender", crowd_send, crowded);
 	EXPECT(sender != NULL);
 	EXPECT(thread_join(sender) == THREAD_END_RETURNED);
-	EXPECT_EQUAL(exclusive_incoming(crowd.receiver), crowd.count);
-	EXPECT(crowd.count >= 8);
-	WRITE_ONCE(crowd.go, true);
+	EXPECT_EQUAL(exclusive_incoming(crowded->receiver), crowded->count);
+	EXPECT(crowded->count >= 8);
+	WRITE_ONCE(crowded->go, true);
 	EXPECT(thread_join(receiver) == THREAD_END_RETURNED);
 	return at_most(BOUND);
 }

@@ -82,8 +82,7 @@ CASE(line_table, finds_a_line_for_every_function)
 	unsigned int without = 0;
 
 	for (uint32_t i = 0; i < symbol_count; i++) {
-		uintptr_t address =
-			0xffffffff00000000UL | symbol_table[i].address;
+		uintptr_t address = 0xffffffff00000000UL | symbol_address[i];
 		unsigned int line;
 
 		if (line_find(address, &line) == NULL)

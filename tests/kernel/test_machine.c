@@ -736,12 +736,33 @@ CASE(boot, present_is_managed_plus_reserved_in_every_zone)
 
 CASE(boot, symbols_name_functions)
 {
+	char text[SYMBOL_NAME_SIZE];
 	unsigned long offset = 1;
-	const char *name = symbol_name((uintptr_t)alloc_pages + 1, &offset);
+	const char *name = symbol_name(text, sizeof(text),
+	                               (uintptr_t)alloc_pages + 1, &offset);
 
 	EXPECT(name != NULL && strcmp(name, "alloc_pages") == 0);
 	EXPECT_EQUAL(offset, 1);
-	EXPECT(symbol_name(0x1000, &offset) == NULL);
+	EXPECT(symbol_name(text, sizeof(text), 0x1000, &offset) == NULL);
+	EXPECT(symbol_name(text, 6, (uintptr_t)alloc_pages, &offset) != NULL);
+	EXPECT(strcmp(text, "alloc") == 0);
+	return NULL;
+}
+
+CASE(boot, every_symbol_has_a_name_that_fits)
+{
+	char text[SYMBOL_NAME_SIZE];
+	unsigned long offset;
+
+	for (uint32_t i = 0; i < symbol_count; i++) {
+		const uintptr_t address =
+			0xffffffff00000000UL | symbol_address[i];
+
+		EXPECT(symbol_name(text, sizeof(text), address, &offset) !=
+		       NULL);
+		EXPECT_EQUAL(offset, 0);
+		EXPECT(text[0] != '\0' && strlen(text) + 1 < sizeof(text));
+	}
 	return NULL;
 }
 

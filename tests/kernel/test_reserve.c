@@ -45,8 +45,12 @@ struct line_taker {
 	bool take_exclusive;
 };
 
-static struct line_taker timer_taker;
-static struct line_taker keyboard_taker;
+struct takers {
+	struct line_taker timer;
+	struct line_taker keyboard;
+};
+
+SUITE_OBJECT(struct takers, takers);
 
 static bool test_reserve_take_plain(struct line_taker *taker)
 {
@@ -110,7 +114,7 @@ static void on_keyboard(int code, void *data)
 
 static void begin_taking(bool exclusive)
 {
-	struct line_taker *taker[] = { &timer_taker, &keyboard_taker };
+	struct line_taker *taker[] = { &takers->timer, &takers->keyboard };
 
 	for (size_t i = 0; i < ARRAY_SIZE(taker); i++) {
 		list_init(&taker[i]->pages);
@@ -121,8 +125,8 @@ static void begin_taking(bool exclusive)
 		taker[i]->give_back = false;
 		taker[i]->take_exclusive = exclusive;
 	}
-	pit_set_listener(on_timer, &timer_taker);
-	keyboard_set_listener(on_keyboard, &keyboard_taker);
+	pit_set_listener(on_timer, &takers->timer);
+	keyboard_set_listener(on_keyboard, &takers->keyboard);
 }
 
 static void end_taking(void)
@@ -147,15 +151,16 @@ static void take_until_dry(unsigned int quiet)
 	unsigned int dry = 0;
 
 	while (dry < quiet && clock_microseconds() < limit) {
-		unsigned int before = timer_taker.count + keyboard_taker.count;
+		unsigned int before =
+			takers->timer.count + takers->keyboard.count;
 		uint64_t tick = clock_ticks() + 2;
 
 		raise_keyboard();
-		while (READ_ONCE(timer_taker.interrupts) > 0 &&
+		while (READ_ONCE(takers->timer.interrupts) > 0 &&
 		       clock_ticks() < tick)
 			thread_yield();
-		if (timer_taker.null &&
-		    timer_taker.count + keyboard_taker.count == before)
+		if (takers->timer.null &&
+		    takers->timer.count + takers->keyboard.count == before)
 			dry++;
 		else
 			dry = 0;
@@ -164,11 +169,11 @@ static void take_until_dry(unsigned int quiet)
 
 static void give_all_back(void)
 {
-	timer_taker.give_back = true;
-	keyboard_taker.give_back = true;
-	while (READ_ONCE(timer_taker.count) > 0)
+	takers->timer.give_back = true;
+	takers->keyboard.give_back = true;
+	while (READ_ONCE(takers->timer.count) > 0)
 		thread_yield();
-	while (READ_ONCE(keyboard_taker.count) > 0) {
+	while (READ_ONCE(takers->keyboard.count) > 0) {
 		raise_keyboard();
 		thread_yield();
 	}
@@ -203,19 +208,19 @@ CASE(reserve, interrupts_get_exactly_free_minus_floor_by_gfp_atomic)
 	begin_taking(false);
 	take_until_dry(3);
 	end_taking();
-	taken = timer_taker.count + keyboard_taker.count;
+	taken = takers->timer.count + takers->keyboard.count;
 	/* The thread itself gets nothing more with the same flags. */
 	drain(&rest, GFP_ATOMIC | __GFP_NOWARN);
-	free_list(&timer_taker.pages);
-	free_list(&keyboard_taker.pages);
+	free_list(&takers->timer.pages);
+	free_list(&takers->keyboard.pages);
 	drained_free(&drained);
 	refiller_pause(false);
 	test_note("plain GFP_ATOMIC: %lu pages by the rules, %lu taken (%u by "
 	          "the timer, %u by the keyboard)",
-	          allowed, taken, timer_taker.count, keyboard_taker.count);
+	          allowed, taken, takers->timer.count, takers->keyboard.count);
 	EXPECT_EQUAL(taken, allowed);
-	EXPECT(timer_taker.count > 0 && keyboard_taker.count > 0);
-	EXPECT(timer_taker.in_interrupt && keyboard_taker.in_interrupt);
+	EXPECT(takers->timer.count > 0 && takers->keyboard.count > 0);
+	EXPECT(takers->timer.in_interrupt && takers->keyboard.in_interrupt);
 	EXPECT_EQUAL(rest.count, 0);
 	EXPECT_EQUAL(might_sleep_violations(), sleeps);
 	return NULL;
@@ -234,8 +239,8 @@ CASE(reserve, interrupts_get_the_parked_pages_then_null_and_one_wake_up)
 	refiller_pause(true);
 	begin_taking(true);
 	take_until_dry(3);
-	null = timer_taker.null;
-	taken = timer_taker.count + keyboard_taker.count;
+	null = takers->timer.null;
+	taken = takers->timer.count + takers->keyboard.count;
 	woken = test_reserve_event(VMSTAT_exclusive_wake) - wakes;
 	refiller_pause(false);
 	give_all_back();
@@ -266,8 +271,8 @@ CASE(reserve, interrupts_get_parked_plus_free_minus_floor_over_refills)
 	refiller_pause(false);
 	begin_taking(true);
 	take_until_dry(5);
-	by_timer = timer_taker.count;
-	taken = by_timer + keyboard_taker.count;
+	by_timer = takers->timer.count;
+	taken = by_timer + takers->keyboard.count;
 	drained_free(&drained);
 	give_all_back();
 	test_note("exclusive over refills: %lu parked + %lu by the rules, %lu "

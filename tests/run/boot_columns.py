@@ -262,7 +262,7 @@ def owner_says_who_took_a_page_with_file_and_line(lab):
             said = " ".join(command(qemu, f"owner {pfn[1]}").split())
             check(
                 re.search(
-                    r"last touched by shell \(number 1\) at run_alloc\+0x\w+ "
+                    r"last touched by shell \(number 1\) at shell_pages_run_alloc\+0x\w+ "
                     r"\(kernel/shell/shell_pages\.c:\d+\) with " + re.escape(mask),
                     said,
                 ),
