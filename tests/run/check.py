@@ -13,8 +13,8 @@ of it must end within ten minutes.  LEFT_OUT and @soak_test tell what that is.
 
 A line for each test as it ends: a suite with the number of its cases, and each
 case that failed or was skipped; --verbose shows each case.  What the machines
-said is in build/test/, and in build/test/times.txt how long each took.  The last line is "N passed, N failed, N skipped", and
-the status is 0 if none failed and some passed.
+said is in build/test/, and in build/test/times.txt how long each took.  The last line
+is "N passed, N failed, N skipped", and the status is 0 if none failed and some passed.
 """
 
 import concurrent.futures
@@ -23,8 +23,8 @@ import fnmatch
 import glob
 import importlib
 import os
-import re
 import random
+import re
 import shutil
 import subprocess
 import sys
