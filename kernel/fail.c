@@ -54,7 +54,7 @@ static const struct setting settings[] = {
 
 static struct fault_attr *attributes(void)
 {
-	return &page_alloc_node()->fail_page_alloc;
+	return &main_node()->fail_page_alloc;
 }
 
 static void *fail_place(const struct setting *setting)

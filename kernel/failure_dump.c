@@ -68,5 +68,5 @@ static bool failure_dump_later(struct node *node,
 void failure_dump_start(void)
 {
 	work_init(&failure_dump.work, failure_dump_print);
-	page_alloc_node()->recovery.dump_later = failure_dump_later;
+	main_node()->recovery.dump_later = failure_dump_later;
 }

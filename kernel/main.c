@@ -302,7 +302,7 @@ static void mm_init(uint64_t info_physical)
 	watermark_setup(&node);
 	exclusive_pool_init(&node, table, tables);
 	/* From here on alloc_pages() works. */
-	page_alloc_start(&node);
+	set_main_node(&node);
 	exclusive_start(&node);
 	/* The command line knows better. */
 	sysctl_start(&node);

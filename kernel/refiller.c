@@ -50,7 +50,7 @@ static void end_balancing(void)
 static unsigned long count_parked(struct shrinker *shrinker __unused,
                                   gfp_t mask __unused)
 {
-	const struct exclusive_pool *pool = &page_alloc_node()->pool;
+	const struct exclusive_pool *pool = &main_node()->pool;
 	unsigned long parked = READ_ONCE(pool->count);
 
 	if (READ_ONCE(paused) || parked <= pool->low)
@@ -61,7 +61,7 @@ static unsigned long count_parked(struct shrinker *shrinker __unused,
 static unsigned long scan_parked(struct shrinker *shrinker, gfp_t mask,
                                  unsigned long nr)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long spare = count_parked(shrinker, mask);
 	unsigned long given;
 
@@ -94,7 +94,7 @@ static void refiller_run(void *node)
 
 void refiller_start(void)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	exclusive_balance(node);
 	node->pool.wake = wake_up_refiller;
@@ -113,6 +113,6 @@ void refiller_pause(bool on)
 void refiller_settle(void)
 {
 	/* While it works there may seem to be nothing left to do. */
-	while (has_work(page_alloc_node()) || READ_ONCE(balancing) > 0)
+	while (has_work(main_node()) || READ_ONCE(balancing) > 0)
 		thread_yield();
 }

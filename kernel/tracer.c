@@ -166,7 +166,7 @@ static void tracer_run(void *data __unused)
 
 int tracer_stream_begin(void)
 {
-	const struct trace *trace = &page_alloc_node()->trace;
+	const struct trace *trace = &main_node()->trace;
 
 	if (READ_ONCE(streaming))
 		return -EBUSY;
@@ -207,7 +207,7 @@ struct tracer_statistics tracer_statistics(void)
 
 void tracer_start(void)
 {
-	struct trace *trace = &page_alloc_node()->trace;
+	struct trace *trace = &main_node()->trace;
 	int error = 0;
 
 	if (wanted_stream)

@@ -42,7 +42,7 @@ const char *node_check(struct node *node, struct page_columns *total,
 
 const char *mm_check(char *buffer, size_t size)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	const char *broken;
 
 	if (node == NULL)

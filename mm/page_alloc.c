@@ -27,20 +27,6 @@
 #include "mm/page_internal.h"
 #include "mm/watermark.h"
 
-/* "The" node: the one place in mm/ that knows it. */
-static struct node *the_node;
-
-void page_alloc_start(struct node *node)
-{
-	the_node = node;
-	set_main_node(node);
-}
-
-struct node *page_alloc_node(void)
-{
-	return the_node;
-}
-
 /* ---- The ladder ------------------------------------------------------------ */
 
 static void count_taken(struct node *node, const struct zone *zone,
@@ -265,18 +251,19 @@ struct page *alloc_pages_node(struct node *node, gfp_t gfp, unsigned int order)
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	return alloc_from(the_node, gfp, order, RETURN_ADDRESS());
+	return alloc_from(main_node(), gfp, order, RETURN_ADDRESS());
 }
 
 struct page *alloc_page(gfp_t gfp)
 {
-	return alloc_from(the_node, gfp, 0, RETURN_ADDRESS());
+	return alloc_from(main_node(), gfp, 0, RETURN_ADDRESS());
 }
 
 void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void)
 {
-	return exclusive_address(alloc_from(
-		the_node, GFP_ATOMIC | __GFP_EXCLUSIVE, 0, RETURN_ADDRESS()));
+	return exclusive_address(alloc_from(main_node(),
+	                                    GFP_ATOMIC | __GFP_EXCLUSIVE, 0,
+	                                    RETURN_ADDRESS()));
 }
 
 struct zone *alloc_would_take_from(struct node *node,
@@ -310,20 +297,20 @@ struct zone *alloc_would_take_from(struct node *node,
 
 unsigned long page_to_pfn(const struct page *page)
 {
-	return node_pfn(the_node, page);
+	return node_pfn(main_node(), page);
 }
 
 struct page *pfn_to_page(unsigned long pfn)
 {
-	return node_page(the_node, pfn);
+	return node_page(main_node(), pfn);
 }
 
 void *page_address(const struct page *page)
 {
-	if (the_node == NULL || !page_is_of(the_node, page) ||
+	if (main_node() == NULL || !page_is_of(main_node(), page) ||
 	    page_is_exclusive(page))
 		return NULL;
-	return page_memory(the_node, page);
+	return page_memory(main_node(), page);
 }
 
 struct page *virt_to_page(const void *address)
@@ -331,9 +318,9 @@ struct page *virt_to_page(const void *address)
 	uintptr_t at = (uintptr_t)address;
 	struct page *page;
 
-	if (the_node == NULL || at < direct_map_base)
+	if (main_node() == NULL || at < direct_map_base)
 		return NULL;
-	page = node_page(the_node, (at - direct_map_base) >> PAGE_SHIFT);
+	page = node_page(main_node(), (at - direct_map_base) >> PAGE_SHIFT);
 	return page == NULL || page_is_exclusive(page) ? NULL : page;
 }
 
@@ -344,7 +331,7 @@ static bool wants_address(gfp_t gfp, uintptr_t caller)
 
 	if (!gfp_is_exclusive(gfp))
 		return true;
-	count_vm_event(the_node, VMSTAT_alloc_refused);
+	count_vm_event(main_node(), VMSTAT_alloc_refused);
 	caller_format(place, sizeof(place), caller);
 	pr_err("BUG: %s at %s wants a direct-map address for __GFP_EXCLUSIVE: "
 	       "such a page has none\n",
@@ -357,9 +344,9 @@ static uintptr_t alloc_address(gfp_t gfp, unsigned int order, uintptr_t caller)
 {
 	struct page *page;
 
-	if (the_node == NULL || (!in_nmi() && !wants_address(gfp, caller)))
+	if (main_node() == NULL || (!in_nmi() && !wants_address(gfp, caller)))
 		return 0;
-	page = alloc_from(the_node, gfp_without_highmem(gfp), order, caller);
+	page = alloc_from(main_node(), gfp_without_highmem(gfp), order, caller);
 	return page == NULL ? 0 : (uintptr_t)page_address(page);
 }
 
@@ -442,7 +429,7 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 	address = alloc_address(gfp, order_for(size), RETURN_ADDRESS());
 	if (address == 0)
 		return NULL;
-	cut_block(the_node, virt_to_page((void *)address),
+	cut_block(main_node(), virt_to_page((void *)address),
 	          (size + PAGE_SIZE - 1) >> PAGE_SHIFT, RETURN_ADDRESS());
 	return (void *)address;
 }
@@ -596,7 +583,7 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
                                struct page **array)
 {
 	const struct alloc_context context = gfp_context();
-	struct node *node = the_node;
+	struct node *node = main_node();
 	struct alloc_request request;
 	enum gfp_verdict verdict;
 	unsigned long done;

@@ -8,20 +8,13 @@
  * its place and answered NULL, always, not only when memory is short (Linux
  * only warns).
  *
- * The functions that name a node work on that node; the others on the
- * kernel's, which page_alloc_start() was given.
+ * The functions that name a node work on that node; the others on main_node().
  */
 #ifndef MM_PAGE_ALLOC_H
 #define MM_PAGE_ALLOC_H
 
 #include "mm/debug/show_mem.h"
 #include "mm/node.h"
-
-/* From now on alloc_pages() works, on NODE. */
-void page_alloc_start(struct node *node);
-
-/* The kernel's node; NULL before page_alloc_start(). */
-struct node *page_alloc_node(void);
 
 /*
  * 2^ORDER pages, or NULL.  Without __GFP_COMP a block is 2^ORDER pages with one

@@ -171,12 +171,12 @@ void free_pages_node(struct node *node, struct page *page, unsigned int order,
 
 void __free_pages(struct page *page, unsigned int order)
 {
-	page_drop(page_alloc_node(), page, order, RETURN_ADDRESS(), true);
+	page_drop(main_node(), page, order, RETURN_ADDRESS(), true);
 }
 
 void __free_page(struct page *page)
 {
-	page_drop(page_alloc_node(), page, 0, RETURN_ADDRESS(), true);
+	page_drop(main_node(), page, 0, RETURN_ADDRESS(), true);
 }
 
 /* ---- By address ---- */
@@ -186,17 +186,17 @@ static void free_address(uintptr_t address, unsigned int order,
 {
 	if (address == 0)
 		return;
-	if (address % PAGE_SIZE != 0 && page_free_is_closed(page_alloc_node()))
+	if (address % PAGE_SIZE != 0 && page_free_is_closed(main_node()))
 		return;
 	if (address % PAGE_SIZE != 0) {
-		page_report_free(page_alloc_node(), NULL, order, caller,
+		page_report_free(main_node(), NULL, order, caller,
 		                 "the address is in the middle of a page");
 		return;
 	}
 	/* An address outside the map gives a page outside the array, which is
 	 * refused by name. */
-	page_drop(page_alloc_node(), virt_to_page((void *)address), order,
-	          caller, true);
+	page_drop(main_node(), virt_to_page((void *)address), order, caller,
+	          true);
 }
 
 void free_pages(uintptr_t address, unsigned int order)
@@ -231,7 +231,7 @@ static struct page *reference_head(struct node *node, struct page *page)
  * of the kernel's node, which is reported with CALLER. */
 static struct page *open_page(struct page *page, uintptr_t caller)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	if (page_free_is_closed(node))
 		return NULL;
@@ -256,7 +256,7 @@ bool try_get_page(struct page *page)
  */
 static bool page_saturate(struct page *head)
 {
-	struct zone *zone = page_zone(page_alloc_node(), head);
+	struct zone *zone = page_zone(main_node(), head);
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	bool full = READ_ONCE(head->refcount) == INT32_MAX;
 
@@ -276,7 +276,7 @@ static void page_report_get(struct page *page, uintptr_t caller,
 	       page_to_pfn(page), context_name(), place,
 	       page_state_name((enum page_state)page->state), why);
 	backtrace_print_from(caller);
-	count_vm_event(page_alloc_node(), VMSTAT_free_refused);
+	count_vm_event(main_node(), VMSTAT_free_refused);
 }
 
 void get_page(struct page *page)
@@ -307,7 +307,7 @@ static void put_reference(struct page *page, uintptr_t caller)
 	struct page *head = open_page(page, caller);
 
 	if (head != NULL)
-		page_drop(page_alloc_node(), head, head->order, caller, false);
+		page_drop(main_node(), head, head->order, caller, false);
 }
 
 /* The reference may be one that the running thread has noted. */
@@ -334,7 +334,7 @@ int pin_page(struct page *page)
 	if (head == NULL)
 		return -EINVAL;
 	if (page_is_exclusive(head)) {
-		count_vm_event(page_alloc_node(), VMSTAT_exclusive_refused);
+		count_vm_event(main_node(), VMSTAT_exclusive_refused);
 		return -EBUSY;
 	}
 	if (page_add_reference(head)) {

@@ -282,7 +282,7 @@ void submit_bio(struct bio *bio)
 
 	held_hand_on(HELD_BIO, bio);
 	held = held_total();
-	reclaim_begins_io(page_alloc_node());
+	reclaim_begins_io(main_node());
 	if (error != 0)
 		report_refused(bio, error, RETURN_ADDRESS());
 	bio->error = 0;

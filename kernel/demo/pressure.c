@@ -284,7 +284,7 @@ static bool pressure_take_one(void)
 
 	probe.asked++;
 	if (page == NULL) {
-		probe.starved += is_allowed_a_page(page_alloc_node());
+		probe.starved += is_allowed_a_page(main_node());
 		return false;
 	}
 	probe.answered++;
@@ -371,7 +371,7 @@ static unsigned long room(const struct node *node)
  * there is room for PAGES pages; what was too much is taken singly. */
 static void pressure_give_some(unsigned long pages)
 {
-	const struct node *node = page_alloc_node();
+	const struct node *node = main_node();
 	struct page *page;
 
 	while (room(node) < pages && !list_empty(&taken)) {
@@ -387,7 +387,7 @@ static void pressure_give_some(unsigned long pages)
 
 static unsigned long pressure_event(enum vmstat_event which)
 {
-	return vmstat_read(&page_alloc_node()->stat, which);
+	return vmstat_read(&main_node()->stat, which);
 }
 
 static uint64_t pressure_interrupts(unsigned int irq)
@@ -479,7 +479,7 @@ static const char *pressure_judge(const struct pressure_report *report)
 /* For who waits: one line, written again each second. */
 static void tell_progress(uint64_t begin, uint64_t *told)
 {
-	const struct vmstat *stat = &page_alloc_node()->stat;
+	const struct vmstat *stat = &main_node()->stat;
 	uint64_t now = clock_microseconds();
 
 	if (now < *told + SECOND)
@@ -547,7 +547,7 @@ static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)
 static unsigned long choose_memory(unsigned long memory)
 {
 	unsigned long most = get_nr_swap_pages() / 2;
-	unsigned long all = node_managed(page_alloc_node());
+	unsigned long all = node_managed(main_node());
 
 	if (memory == 0 || memory > all)
 		memory = all;

@@ -159,7 +159,7 @@ static void record(struct line *line, uint32_t data)
 			.number = line->next,
 			.time = arch_cycles(),
 			.rip = irq_interrupted_rip(),
-			.free_pages = (uint32_t)node_free(page_alloc_node()),
+			.free_pages = (uint32_t)node_free(main_node()),
 			.data = data,
 		};
 		page->count++;

@@ -124,7 +124,7 @@ static void hoard_mask(gfp_t gfp)
 /* Exclusive pages until the pool has no more than LEFT frames. */
 static void hoard_exclusive(unsigned long left)
 {
-	const struct exclusive_pool *pool = &page_alloc_node()->pool;
+	const struct exclusive_pool *pool = &main_node()->pool;
 
 	while (hoard.exclusive_count < WINDOW_SLOTS &&
 	       READ_ONCE(pool->count) > left) {
@@ -179,7 +179,7 @@ static uint64_t dropped(void)
 
 static void drain_all(void)
 {
-	const struct exclusive_pool *pool = &page_alloc_node()->pool;
+	const struct exclusive_pool *pool = &main_node()->pool;
 
 	/* So that the refiller has work while there is memory.  A window must
 	 * have room left for what the recorder will release: not a whole pool,
@@ -253,7 +253,7 @@ static uint64_t act(unsigned int ticks, bool drain, struct storm_report *report)
 
 static unsigned long storm_event(enum vmstat_event which)
 {
-	return vmstat_read(&page_alloc_node()->stat, which);
+	return vmstat_read(&main_node()->stat, which);
 }
 
 /* ---- The verdict ---------------------------------------------------------------------- */

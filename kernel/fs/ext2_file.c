@@ -148,7 +148,7 @@ static int ext2_file_writepage(struct page *page)
 	struct run last;
 	int error;
 
-	reclaim_enters_fs(page_alloc_node());
+	reclaim_enters_fs(main_node());
 	error = write_runs(inode, page, &last);
 	if (error != 0) {
 		filemap_write_failed(page, error);
@@ -460,7 +460,7 @@ long ext2_write(struct inode *inode, uint64_t offset, const void *buffer,
 		                    (const char *)buffer + done, part);
 		if (answer > 0)
 			done += (size_t)answer;
-		balance_dirty_pages(page_alloc_node());
+		balance_dirty_pages(main_node());
 	} while (answer == (long)part && done < size);
 	return done > 0 ? (long)done : answer;
 }

@@ -454,11 +454,10 @@ static unsigned long scan_idle(struct shrinker *shrinker, gfp_t mask,
 	unsigned long forgotten;
 
 	if (!gfp_may_fs(mask)) {
-		vmstat_add(&page_alloc_node()->stat,
-		           VMSTAT_reclaim_nofs_skipped, 1);
+		vmstat_add(&main_node()->stat, VMSTAT_reclaim_nofs_skipped, 1);
 		return SHRINK_STOP;
 	}
-	reclaim_enters_fs(page_alloc_node());
+	reclaim_enters_fs(main_node());
 	if (mutex_is_mine(&fs->lock) || !mutex_trylock(&fs->lock))
 		return SHRINK_STOP;
 	fs->freed = 0;

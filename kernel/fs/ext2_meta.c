@@ -78,7 +78,7 @@ static int ext2_meta_writepage(struct page *page)
 {
 	struct ext2 *fs = page->mapping->host;
 
-	reclaim_enters_fs(page_alloc_node());
+	reclaim_enters_fs(main_node());
 	set_page_writeback(page);
 	unlock_page(page);
 	return ext2_write_blocks(fs, (uint32_t)page->index, 1, page, 0, false);

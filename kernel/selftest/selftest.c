@@ -171,7 +171,7 @@ static const char *run_caught(const struct test_case *test)
 /* What the books say, by the counters of the zones. */
 static struct page_columns read_columns(void)
 {
-	const struct node *node = page_alloc_node();
+	const struct node *node = main_node();
 	struct page_columns columns = { 0 };
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
@@ -189,7 +189,7 @@ static struct page_columns read_columns(void)
 /* Grows with everything that the kernel's allocator does. */
 static unsigned long count_events(void)
 {
-	const struct node *node = page_alloc_node();
+	const struct node *node = main_node();
 	unsigned long events = 0;
 
 	for (unsigned int event = 0; event < VMSTAT_COUNT; event++)
@@ -237,7 +237,7 @@ static bool every_case_is_walked;
 
 static bool machine_is_large(void)
 {
-	return page_alloc_node()->page_count > LARGE_PAGES;
+	return main_node()->page_count > LARGE_PAGES;
 }
 
 bool selftest_walk_every_case(bool on)
@@ -251,7 +251,7 @@ bool selftest_walk_every_case(bool on)
 /* The free lists, and what they come to: NULL, or a sentence in BUFFER. */
 static const char *check_free_lists(char *buffer, size_t size)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		if (buddy_check(&node->zone[type], false, buffer, size) != NULL)

@@ -122,8 +122,7 @@ static const char *what_then(const struct alloc_request *request)
 {
 	if (request->in_reclaim)
 		return "no, NULL: it is reclaim that asks";
-	if (request->exclusive &&
-	    !exclusive_memory_would_help(page_alloc_node()))
+	if (request->exclusive && !exclusive_memory_would_help(main_node()))
 		return "no, NULL: it is not memory that is missing";
 	if (request->never_fail)
 		return "waits: for ever, if it must";
@@ -150,7 +149,7 @@ static void print_answer(const char *where, gfp_t mask,
 		console_fold(4, "%s: refused: %s", where, why);
 		return;
 	}
-	zone = alloc_would_take_from(page_alloc_node(), &request);
+	zone = alloc_would_take_from(main_node(), &request);
 	if (zone == NULL && request.may_sleep)
 		console_printf("%s: %s\n", where, what_then(&request));
 	else if (zone == NULL)
@@ -177,9 +176,9 @@ static int run_gfp(int argc, char **argv)
 	verdict = gfp_decode(mask, 0, &here, &request, why, sizeof(why));
 	print_request(&request);
 	if (verdict == GFP_OK && request.exclusive)
-		print_pool(page_alloc_node());
+		print_pool(main_node());
 	else if (verdict != GFP_REFUSED)
-		print_floors(page_alloc_node(), &request);
+		print_floors(main_node(), &request);
 	console_printf("One page now?\n");
 	print_answer("  in this thread", mask, &here);
 	print_answer("  in an interrupt handler", mask, &interrupt);
@@ -266,7 +265,7 @@ static int shell_pages_run_drain(int argc, char **argv)
 		return 0;
 	console_printf("%lu pages taken, %lu free; 'free all' gives them "
 	               "back\n",
-	               pages, node_free(page_alloc_node()));
+	               pages, node_free(main_node()));
 	return 0;
 }
 
@@ -441,7 +440,7 @@ static void print_owners(struct node *node)
 
 static int shell_pages_run_exclusive(int argc, char **argv __unused)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	const struct exclusive_pool *pool = &node->pool;
 	struct exclusive_counts counts;
 

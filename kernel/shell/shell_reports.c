@@ -112,7 +112,7 @@ static void print_blocks(const char *zone, const unsigned long *blocks)
 
 static int run_buddyinfo(int argc, char **argv __unused)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	if (argc > 1)
 		return -EINVAL;
@@ -174,7 +174,7 @@ static void print_zone(struct zone *zone)
 
 static int run_zoneinfo(int argc, char **argv __unused)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	if (argc > 1)
 		return -EINVAL;
@@ -248,7 +248,7 @@ static void print_lru(const struct zone_copy *sum)
 
 static int run_meminfo(int argc, char **argv __unused)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct zone_copy sum = copy_all(node);
 	unsigned long reserve = total_reserve(node);
 	unsigned long small;
@@ -299,7 +299,7 @@ static void print_lru_counts(const char *prefix, const struct zone_copy *sum)
 
 static int run_vmstat(int argc, char **argv)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct zone_copy sum = copy_all(node);
 	const char *prefix = argc > 1 ? argv[1] : "";
 

@@ -313,7 +313,7 @@ static const char *anon_candidate(const char *word __unused, unsigned int index)
 
 static unsigned long total_pages(void)
 {
-	return node_managed(page_alloc_node()) + total_swap_pages();
+	return node_managed(main_node()) + total_swap_pages();
 }
 
 static void print_score(struct thread *thread, void *shown)

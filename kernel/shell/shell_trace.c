@@ -124,7 +124,7 @@ static int run_choose(struct trace *trace, int argc, char **argv)
 
 static int run_trace(int argc, char **argv)
 {
-	struct trace *trace = &page_alloc_node()->trace;
+	struct trace *trace = &main_node()->trace;
 
 	if (argc == 1)
 		print_trace(trace);
@@ -183,9 +183,8 @@ static int run_fail(int argc, char **argv)
 	if (argc > 1)
 		return 0;
 	fail_visit(print_setting);
-	console_printf(
-		"  %-20s %lu\n", "fault_injected",
-		vmstat_read(&page_alloc_node()->stat, VMSTAT_fault_injected));
+	console_printf("  %-20s %lu\n", "fault_injected",
+	               vmstat_read(&main_node()->stat, VMSTAT_fault_injected));
 	return 0;
 }
 
@@ -208,14 +207,13 @@ static void print_knob(const struct sysctl *knob)
 {
 	console_printf("%s =", knob->name);
 	for (unsigned int i = 0; i < knob->count; i++)
-		console_printf(" %lld",
-		               (long long)knob->get(page_alloc_node(), i));
+		console_printf(" %lld", (long long)knob->get(main_node(), i));
 	console_printf("\n");
 }
 
 static void set_knob(const struct sysctl *knob, const char *text)
 {
-	int error = sysctl_set(knob, page_alloc_node(), text);
+	int error = sysctl_set(knob, main_node(), text);
 
 	if (error == 0)
 		print_knob(knob);

@@ -111,12 +111,12 @@ void exclusive_unmake_owned(struct node *node, struct page *page)
 
 /* ---- Taking ----------------------------------------------------------------- */
 
-/* Before there are owners, and in an NMI, which is counted, nothing is done. */
+/* Nothing is done before exclusive_start(), nor in an NMI, which is counted. */
 static bool exclusive_is_closed(struct node *node)
 {
 	if (node != NULL && in_nmi())
 		count_vm_event(node, VMSTAT_alloc_in_nmi);
-	return node == NULL || in_nmi();
+	return node == NULL || node->pool.scrub.id == 0 || in_nmi();
 }
 
 /* The owner that runs, if it can own pages of NODE; NULL otherwise. */
@@ -124,7 +124,7 @@ static struct owner *asking_owner(const struct node *node)
 {
 	struct owner *owner = current_owner();
 
-	if (owner == NULL || !owner->alive || node != exclusive_owners_node())
+	if (owner == NULL || !owner->alive || node != main_node())
 		return NULL;
 	return owner;
 }
@@ -324,7 +324,7 @@ static void copy_name(char *to, const struct owner *owner)
 
 struct page *exclusive_page(void *address)
 {
-	struct node *node = exclusive_owners_node();
+	struct node *node = main_node();
 	const struct owner *holder;
 	struct page *page = NULL;
 	bool enabled;
@@ -354,7 +354,7 @@ static void note_loss(struct owner *owner, unsigned int slot, uint64_t to,
 
 int exclusive_release(void *address)
 {
-	struct node *node = exclusive_owners_node();
+	struct node *node = main_node();
 	char name[OWNER_NAME_SIZE];
 	const struct owner *holder;
 	struct page *page = NULL;
@@ -430,7 +430,7 @@ static void send_page(struct node *node, struct page *page,
 
 int exclusive_transfer(void *address, uint64_t to)
 {
-	struct node *node = exclusive_owners_node();
+	struct node *node = main_node();
 	char name[OWNER_NAME_SIZE];
 	const struct owner *holder;
 	struct owner *receiver = NULL;
@@ -479,7 +479,7 @@ void exclusive_drop_sender(struct page *page)
 
 void *exclusive_accept(void)
 {
-	struct node *node = exclusive_owners_node();
+	struct node *node = main_node();
 	struct owner *me;
 	struct page *page;
 	unsigned int slot = WINDOW_SLOTS;
@@ -525,7 +525,7 @@ void exclusive_return_to_sender(struct node *node, struct page *page)
 
 int exclusive_cancel(void *address)
 {
-	struct node *node = exclusive_owners_node();
+	struct node *node = main_node();
 	struct page *page = NULL;
 	char name[OWNER_NAME_SIZE];
 	struct owner *me;
@@ -555,7 +555,7 @@ int exclusive_cancel(void *address)
 
 unsigned long exclusive_incoming(uint64_t id)
 {
-	struct node *node = exclusive_owners_node();
+	struct node *node = main_node();
 	const struct owner *owner;
 	unsigned long incoming = 0;
 	bool enabled;

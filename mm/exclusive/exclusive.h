@@ -101,15 +101,16 @@ void exclusive_pool_init(struct node *node, void *table, unsigned long tables);
  * frames, at most 512. */
 unsigned long exclusive_tables_wanted(unsigned long pages);
 
-/* Registers NODE as the one that owners get their windows from. */
+/* From now on owners that begin get windows, from main_node(), which must be NODE.
+ * Thread context. */
 void exclusive_start(struct node *node);
 
 /*
- * Owners that begin from now on belong to NODE; returns whose they were.  For
- * tests that have a node of their own: until it is changed back, owners of the
- * other node neither ask for pages nor end.  Thread context.
+ * Give NODE the window through which the frames of ended owners are zeroed.  A test
+ * with a private node calls it before set_main_node(); until that is changed back,
+ * owners of the other node neither ask for pages nor end.  Thread context.
  */
-struct node *exclusive_change_node(struct node *node);
+void exclusive_make_scrub_window(struct node *node);
 
 /*
  * Park frames until the pool holds TARGET, with exactly GFP_ATOMIC's right to

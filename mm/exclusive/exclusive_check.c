@@ -482,7 +482,7 @@ const char *exclusive_check(struct node *node, bool try_lock, char *buffer,
 	if (exclusive_check_pages(node, try_lock, buffer, size) != NULL)
 		return buffer;
 	/* The addresses are the machine's, and so its one node's. */
-	if (node != exclusive_owners_node())
+	if (node != main_node())
 		return NULL;
 	return exclusive_check_mappings(node, try_lock, buffer, size);
 }

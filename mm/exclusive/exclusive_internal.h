@@ -15,9 +15,6 @@
 #include "kernel/arch/arch.h"
 #include "mm/exclusive/exclusive.h"
 
-/* The node that owners get their windows from, or NULL. */
-struct node *exclusive_owners_node(void);
-
 static inline void *frame_address(unsigned long pfn)
 {
 	return (void *)(direct_map_base + (pfn << PAGE_SHIFT));

@@ -35,14 +35,6 @@
 /* Slots that are looked at in one piece, with interrupts off. */
 #define SLOT_SLICE 32U
 
-/* Owners are a matter of the machine, so they belong to one node: this one. */
-static struct node *owners_node;
-
-struct node *exclusive_owners_node(void)
-{
-	return owners_node;
-}
-
 /* ---- Owners begin and end --------------------------------------------------- */
 
 /* One page for a window's table, with the right of GFP_KERNEL; NULL. */
@@ -125,7 +117,7 @@ static bool enter_owner(struct exclusive_pool *pool, struct owner *owner)
 
 static int exclusive_owner_begin(struct owner *owner)
 {
-	struct node *node = owners_node;
+	struct node *node = main_node();
 	struct exclusive_pool *pool = &node->pool;
 	void *table = exclusive_owner_take_table(node);
 	int error;
@@ -252,7 +244,7 @@ static void forget_sender(struct node *node, struct owner *owner)
 
 static void end_owner(struct owner *owner)
 {
-	struct node *node = owners_node;
+	struct node *node = main_node();
 	struct exclusive_pool *pool = &node->pool;
 	struct page *page;
 	bool enabled = spin_lock_irqsave(&pool->lock);
@@ -335,35 +327,28 @@ static bool resolve_direct(struct node *node, struct fault *fault)
 /* Any context; no lock. */
 static bool resolve_fault(struct fault *fault)
 {
-	struct node *node = owners_node;
+	struct node *node = main_node();
 
-	if (!resolve_window(node, fault) && !resolve_direct(node, fault))
+	if (node == NULL ||
+	    (!resolve_window(node, fault) && !resolve_direct(node, fault)))
 		return false;
 	fault->intruder = current_owner();
 	count_vm_event(node, VMSTAT_exclusive_fault);
 	return true;
 }
 
-/* Give NODE a window to zero frames through. */
-static void make_scrub_window(struct node *node)
+void exclusive_make_scrub_window(struct node *node)
 {
-	void *table = exclusive_owner_take_table(node);
+	void *table;
 	int error;
 
+	if (node->pool.scrub.id != 0)
+		return;
+	table = exclusive_owner_take_table(node);
 	if (table == NULL)
 		panic("not enough memory for the scrub window");
 	error = window_create(&node->pool.scrub, table);
 	kassert(error == 0);
-}
-
-struct node *exclusive_change_node(struct node *node)
-{
-	struct node *before = owners_node;
-
-	if (node->pool.scrub.id == 0)
-		make_scrub_window(node);
-	owners_node = node;
-	return before;
 }
 
 void exclusive_start(struct node *node)
@@ -373,7 +358,7 @@ void exclusive_start(struct node *node)
 		.end = end_owner,
 	};
 
-	exclusive_change_node(node);
+	exclusive_make_scrub_window(node);
 	owner_register_provider(&provider);
 	fault_register_resolver(resolve_fault);
 }

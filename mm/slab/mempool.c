@@ -338,7 +338,7 @@ void *mempool_alloc_preallocated(mempool_t *pool)
 static bool mempool_is_taken_block(const mempool_t *pool,
                                    const struct page *page)
 {
-	return page_is_of(page_alloc_node(), page) &&
+	return page_is_of(main_node(), page) &&
 	       READ_ONCE(page->state) == PAGE_USED &&
 	       page->order == order_of(pool->data) && page_ref_count(page) > 0;
 }

@@ -116,7 +116,7 @@ static int anon_first_touch(struct anon_object *object, unsigned long index,
 	error = anon_install(object, index, 0, page);
 	if (error == 0) {
 		set_page_dirty(page);
-		lru_add(page_alloc_node(), page);
+		lru_add(main_node(), page);
 	}
 	unlock_page(page);
 	if (error != 0) {
@@ -186,7 +186,7 @@ int anon_swap_in(struct anon_object *object, unsigned long index,
 	lock_page(page);
 	error = anon_fill_from_swap(object, index, entry, page);
 	if (error == 0)
-		lru_add(page_alloc_node(), page);
+		lru_add(main_node(), page);
 	unlock_page(page);
 	if (error != 0) {
 		put_page(page);

@@ -39,7 +39,7 @@ static bool anon_references_are_right(const struct page *page)
 	return references == 1 ||
 	       (references > 1 &&
 	        (__atomic_load_n(&anon.users, __ATOMIC_SEQ_CST) > 0 ||
-	         READ_ONCE(page_alloc_node()->reclaim.in_hand) > 0));
+	         READ_ONCE(main_node()->reclaim.in_hand) > 0));
 }
 
 /* NULL, or which invariant word INDEX violates.  object->lock held. */

@@ -31,7 +31,7 @@ static void anon_drop_page(struct anon_object *object, struct page *page)
 	spin_unlock_irqrestore(&object->lock, enabled);
 	if (page_has(page, PG_swapcache))
 		swap_cache_remove(page);
-	lru_remove(page_alloc_node(), page);
+	lru_remove(main_node(), page);
 	anon_detach(page);
 	put_kept_page(page);
 }

@@ -153,7 +153,7 @@ static int anon_push_out(struct page *page)
 		return error;
 	if (!anon_leave_for_swap(page))
 		return -EBUSY;
-	lru_remove(page_alloc_node(), page);
+	lru_remove(main_node(), page);
 	anon_detach(page);
 	put_kept_page(page);
 	return 0;

@@ -341,7 +341,7 @@ static int add_new(struct filemap *map, unsigned long index, gfp_t gfp,
 		put_page(new);
 		return error;
 	}
-	lru_add(page_alloc_node(), new);
+	lru_add(main_node(), new);
 	held_take(HELD_PIN, new, RETURN_ADDRESS());
 	*page = new;
 	return 0;
@@ -534,7 +534,7 @@ void filemap_remove(struct page *page)
 
 	wait_on_page_writeback(page);
 	clear_page_dirty_for_io(page);
-	lru_remove(page_alloc_node(), page);
+	lru_remove(main_node(), page);
 	enabled = spin_lock_irqsave(&map->lock);
 	take_out(map, page);
 	spin_unlock_irqrestore(&map->lock, enabled);
@@ -576,7 +576,7 @@ static void forget_one(struct filemap *map, struct page *page)
 	if (!trylock_page(page))
 		return;
 	if (page->mapping == &map->space && filemap_release(page))
-		lru_remove(page_alloc_node(), page);
+		lru_remove(main_node(), page);
 	unlock_page(page);
 }
 

@@ -146,9 +146,9 @@ class LabPfn(gdb.Command):
 
     def invoke(self, argument, _from_tty):
         pfn = int(gdb.parse_and_eval(argument))
-        # The variable, not the function of mm/page_alloc.h: a stopped machine
+        # The variable, not the function of mm/node.h: a stopped machine
         # stays as it is.
-        node = gdb.lookup_static_symbol("the_node").value()
+        node = gdb.lookup_static_symbol("the_main_node").value()
         if int(node) == 0:
             print("there is no node yet")
             return

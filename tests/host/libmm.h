@@ -113,7 +113,7 @@ void machine_log_to(FILE *file);
  * from frame FIRST on (not divided at 16 MiB and 4 GiB: small machines can have
  * all four), every page present and given to the buddy.  Marks and reserves
  * are 0.  It belongs to the machine.  The first node of a machine is started:
- * page_alloc_start() makes it the one that alloc_pages() works on.
+ * set_main_node() makes it the one that alloc_pages() works on.
  */
 struct node *machine_zones(unsigned long first,
                            const unsigned long pages[ZONE_COUNT]);

@@ -582,7 +582,7 @@ void machine_start(unsigned long frames)
 	host_log_start();
 	host_wait_start();
 	host_memory_start(frames);
-	page_alloc_start(NULL);
+	set_main_node(NULL);
 }
 
 /* ---- Nodes ----------------------------------------------------------------------------- */
@@ -622,7 +622,7 @@ struct node *machine_zones(unsigned long first,
 	}
 	machine.node[machine.nodes++] = node;
 	if (machine.nodes == 1)
-		page_alloc_start(node);
+		set_main_node(node);
 	return node;
 }
 
@@ -669,7 +669,7 @@ void machine_start_exclusive(struct node *node, unsigned long tables)
 
 	if (tables > MACHINE_TABLES)
 		panic("more than %lu tables", MACHINE_TABLES);
-	page_alloc_start(node);
+	set_main_node(node);
 	exclusive_pool_init(node, tables > 0 ? (void *)table : NULL, tables);
 	machine_set_refiller_hook(node, refiller_hook);
 	exclusive_start(node);

@@ -32,7 +32,7 @@ static unsigned long recoveries; /* when the last bio ended */
 static bool test_block_begin(void)
 {
 	machine_start(64);
-	page_alloc_start(machine_one_zone(ZONE_NORMAL, 64));
+	set_main_node(machine_one_zone(ZONE_NORMAL, 64));
 	disk = machine_disk_open(NULL, SECTORS);
 	page = alloc_page(GFP_KERNEL);
 	memset(ended, 0, sizeof(ended));

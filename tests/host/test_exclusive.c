@@ -279,7 +279,7 @@ CASE(exclusive, a_node_that_owners_have_no_windows_in_moves_no_frame)
 	machine_start(PAGES + 512);
 	node = machine_one_zone(ZONE_NORMAL, PAGES);
 	second = machine_zones(PAGES, pages);
-	EXPECT(page_alloc_node() == node);
+	EXPECT(main_node() == node);
 	machine_start_exclusive(node, 4);
 	machine_split_at_boot(PAGES);
 	exclusive_pool_init(second, NULL, 0);

@@ -454,13 +454,13 @@ CASE(machine, the_first_node_is_the_one_that_is_started)
 	struct node *first;
 
 	machine_start(128);
-	EXPECT(page_alloc_node() == NULL);
+	EXPECT(main_node() == NULL);
 	first = machine_one_zone(ZONE_NORMAL, 64);
-	EXPECT(page_alloc_node() == first);
+	EXPECT(main_node() == first);
 	EXPECT(machine_zones(64, pages) != NULL);
-	EXPECT(page_alloc_node() == first);
+	EXPECT(main_node() == first);
 	machine_start(64);
-	EXPECT(page_alloc_node() == NULL);
+	EXPECT(main_node() == NULL);
 	return NULL;
 }
 

@@ -69,7 +69,7 @@ static bool test_mempool_begin(unsigned int have)
 
 	machine_start(64);
 	node = machine_one_zone(ZONE_NORMAL, 64);
-	page_alloc_start(node);
+	set_main_node(node);
 	memset(&backing, 0, sizeof(backing));
 	backing.have = MIN;
 	pool = mempool_create(MIN, backing_alloc, backing_free, &backing);
@@ -110,7 +110,7 @@ static void test_mempool_give(void **element, unsigned int count)
 CASE(mempool_rules, the_reserve_is_filled_with_gfp_kernel)
 {
 	machine_start(64);
-	page_alloc_start(machine_one_zone(ZONE_NORMAL, 64));
+	set_main_node(machine_one_zone(ZONE_NORMAL, 64));
 	memset(&backing, 0, sizeof(backing));
 	backing.have = MIN;
 	pool = mempool_create(MIN, backing_alloc, backing_free, &backing);
@@ -402,7 +402,7 @@ static mempool_t *page_pool(unsigned int min, unsigned int order)
 	pile.node = machine_one_zone(ZONE_NORMAL, 256);
 	pile.count = 0;
 	machine_set_marks(&pile.node->zone[ZONE_NORMAL], 16, 20, 24);
-	page_alloc_start(pile.node);
+	set_main_node(pile.node);
 	return mempool_create_page_pool(min, order);
 }
 

@@ -34,7 +34,7 @@ static struct node *node_z(unsigned long free)
 	machine_start(61440);
 	node = machine_one_zone(ZONE_DMA32, 61440);
 	machine_set_marks(&node->zone[ZONE_DMA32], 480, 600, 720);
-	page_alloc_start(node);
+	set_main_node(node);
 	pile.node = node;
 	pile.count = 0;
 	pile_leave(&pile, free);
@@ -370,7 +370,7 @@ CASE(zone_z, before_there_is_a_node_nothing_is_done)
 	struct page *array[2] = { NULL };
 	uint64_t mark = log_mark();
 
-	page_alloc_start(NULL);
+	set_main_node(NULL);
 	EXPECT(alloc_pages(GFP_KERNEL, 0) == NULL);
 	EXPECT(alloc_page(GFP_KERNEL) == NULL);
 	EXPECT(__get_free_pages(GFP_KERNEL, 0) == 0);
@@ -390,7 +390,7 @@ CASE(zone_z, before_there_is_a_node_nothing_is_done)
 	free_pages_exact(address, 4096);
 	EXPECT_EQUAL(page_ref_count(page), 1);
 	EXPECT_EQUAL(log_mark(), mark);
-	page_alloc_start(node);
+	set_main_node(node);
 	__free_page(page);
 	EXPECT_EQUAL(node_free(node), 61440);
 	return NULL;
@@ -747,7 +747,7 @@ static struct node *node_of_two_zones(unsigned long normal_free)
 	machine_start(pages[ZONE_DMA32] + pages[ZONE_NORMAL]);
 	node = machine_zones(0, pages);
 	machine_set_marks(&node->zone[ZONE_DMA32], 480, 600, 720);
-	page_alloc_start(node);
+	set_main_node(node);
 	pile.node = node;
 	pile.count = 0;
 	/* No marks yet: NORMAL serves until it has what is wanted. */

@@ -227,7 +227,7 @@ void drained_free(struct drained *drained)
 
 void set_small_marks(void)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
@@ -259,13 +259,13 @@ void leave_room(struct drained *drained, unsigned long room)
 void restore_room(struct drained *drained)
 {
 	drained_free(drained);
-	watermark_setup(page_alloc_node());
+	watermark_setup(main_node());
 	refiller_pause(false);
 }
 
 unsigned long pages_not_free(void)
 {
-	const struct node *node = page_alloc_node();
+	const struct node *node = main_node();
 	unsigned long pages = 0;
 
 	refiller_settle();
@@ -280,7 +280,7 @@ unsigned long pages_not_free(void)
 
 unsigned long allowed_by_rules(enum reserve_right right)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long allowed = 0;
 
 	for (unsigned int type = ZONE_DMA; type <= ZONE_NORMAL; type++) {

@@ -315,7 +315,7 @@ const char *file_operation_sweep(const struct file_operation *operation,
                                  struct block_device *device, bool for_ever,
                                  const char *(*after)(void))
 {
-	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
+	struct fault_attr *attr = &main_node()->fail_page_alloc;
 	unsigned int verbose = attr->verbose;
 	const char *broken = NULL;
 	unsigned int nth = 0;

@@ -245,12 +245,12 @@ static const char *ask_node(char *buffer, size_t size)
 {
 	struct page_columns total;
 
-	return node_check(page_alloc_node(), &total, false, buffer, size);
+	return node_check(main_node(), &total, false, buffer, size);
 }
 
 static const char *ask_zones(char *buffer, size_t size)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		if (zone_check(&node->zone[type], NULL, false, buffer, size) !=
@@ -262,7 +262,7 @@ static const char *ask_zones(char *buffer, size_t size)
 
 static const char *ask_buddies(char *buffer, size_t size)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		if (buddy_check(&node->zone[type], false, buffer, size) != NULL)
@@ -273,12 +273,12 @@ static const char *ask_buddies(char *buffer, size_t size)
 
 static const char *ask_exclusive(char *buffer, size_t size)
 {
-	return exclusive_check(page_alloc_node(), false, buffer, size);
+	return exclusive_check(main_node(), false, buffer, size);
 }
 
 static const char *ask_lru(char *buffer, size_t size)
 {
-	return lru_check(page_alloc_node(), buffer, size);
+	return lru_check(main_node(), buffer, size);
 }
 
 static const char *ask_filemap(char *buffer, size_t size)
@@ -351,7 +351,7 @@ static const char *under_load(unsigned long *asked)
 	/* The timer takes what was sent to it, one a tick. */
 	do {
 		thread_sleep(UNTIL_NEXT_TICK);
-		exclusive_counts(page_alloc_node(), &counts);
+		exclusive_counts(main_node(), &counts);
 	} while (counts.handover > 0);
 	pit_set_listener(NULL, NULL);
 	return wrong;

@@ -97,9 +97,8 @@ static int check_pattern(unsigned long index, uint64_t seed)
 
 CASE(anon, pages_go_to_swap_and_come_back_unchanged)
 {
-	unsigned long in = vmstat_read(&page_alloc_node()->stat, VMSTAT_pswpin);
-	unsigned long out =
-		vmstat_read(&page_alloc_node()->stat, VMSTAT_pswpout);
+	unsigned long in = vmstat_read(&main_node()->stat, VMSTAT_pswpin);
+	unsigned long out = vmstat_read(&main_node()->stat, VMSTAT_pswpout);
 
 	EXPECT(kernel_anon_start());
 	for (unsigned long i = 0; i < PAGES; i++)
@@ -111,10 +110,9 @@ CASE(anon, pages_go_to_swap_and_come_back_unchanged)
 	EXPECT_EQUAL(current_thread()->mm->swapents, PAGES);
 	for (unsigned long i = PAGES; i-- > 0;)
 		EXPECT_EQUAL(check_pattern(i, i), 0);
-	EXPECT_EQUAL(vmstat_read(&page_alloc_node()->stat, VMSTAT_pswpin) - in,
+	EXPECT_EQUAL(vmstat_read(&main_node()->stat, VMSTAT_pswpin) - in,
 	             PAGES);
-	EXPECT_EQUAL(vmstat_read(&page_alloc_node()->stat, VMSTAT_pswpout) -
-	                     out,
+	EXPECT_EQUAL(vmstat_read(&main_node()->stat, VMSTAT_pswpout) - out,
 	             PAGES);
 	return kernel_anon_finish();
 }
@@ -345,7 +343,7 @@ static struct page *page_of_the_victim(void)
 
 CASE(anon, a_victims_pages_and_slots_are_reaped_while_it_sleeps)
 {
-	const struct vmstat *stat = &page_alloc_node()->stat;
+	const struct vmstat *stat = &main_node()->stat;
 	unsigned long kills = vmstat_read(stat, VMSTAT_oom_kill);
 	struct thread *thread;
 	struct swap_info info;

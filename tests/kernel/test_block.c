@@ -421,7 +421,7 @@ CASE(block, a_page_is_written_out_when_no_memory_is_left)
 	drained_init(&drained);
 	drain(&drained,
 	      __GFP_MEMALLOC | __GFP_HIGHMEM | __GFP_MOVABLE | __GFP_NOWARN);
-	free = node_free(page_alloc_node());
+	free = node_free(main_node());
 	for (unsigned int i = 0; i < 2 * BIO_COUNT && error == 0; i++)
 		error = write_by_bio(device, pair.page[0]);
 	drained_free(&drained);

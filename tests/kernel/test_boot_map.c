@@ -76,7 +76,7 @@ static bool is_memory(unsigned long pfn)
 
 CASE(boot_map, every_frame_of_memory_is_present_and_no_other)
 {
-	const struct node *node = page_alloc_node();
+	const struct node *node = main_node();
 	unsigned long memory = 0;
 	unsigned long present = 0;
 
@@ -112,7 +112,7 @@ static unsigned long in_holes(const struct drained *drained)
 
 CASE(boot_map, no_page_of_a_hole_is_handed_out)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct drained drained;
 	unsigned long holes;
 	unsigned long taken;

@@ -41,7 +41,7 @@ static bool is_filled(const void *address, uint8_t byte)
 
 static unsigned long test_exclusive_event(enum vmstat_event which)
 {
-	return vmstat_read(&page_alloc_node()->stat, which);
+	return vmstat_read(&main_node()->stat, which);
 }
 
 CASE(exclusive, gives_a_zeroed_page_in_the_owners_window)
@@ -79,7 +79,7 @@ CASE(exclusive, direct_map_faults_for_reads_and_writes)
 
 CASE(exclusive, parked_page_faults_in_the_direct_map)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct page *page = list_first(&node->pool.parked, struct page, link);
 
 	EXPECT(page != NULL);
@@ -95,7 +95,7 @@ CASE(exclusive, parked_page_faults_in_the_direct_map)
  */
 CASE(exclusive, frame_cannot_be_touched_right_after_it_is_parked)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	const char *sentence;
 	struct page *page;
 	bool enabled;
@@ -424,7 +424,7 @@ CASE(exclusive, address_is_not_used_again_at_once)
 
 CASE(exclusive, released_page_is_scrubbed_before_anybody_sees_it)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	uint8_t *page = TAKE();
 	struct page *frame;
 	bool clean;
@@ -520,7 +520,7 @@ CASE(exclusive, stranger_can_neither_release_nor_hand_over)
 /* A leaked page of the main node goes back to the buddy. */
 static void mend_bad_page(struct page *page)
 {
-	struct zone *zone = page_zone(page_alloc_node(), page);
+	struct zone *zone = page_zone(main_node(), page);
 	bool enabled = spin_lock_irqsave(&zone->lock);
 
 	page_set_state(zone, page, PAGE_BAD, PAGE_LOOSE);
@@ -530,7 +530,7 @@ static void mend_bad_page(struct page *page)
 
 CASE(exclusive, a_page_freed_behind_its_mapping_stays_out_of_reach)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	volatile uint64_t *word = (volatile uint64_t *)SPARE_ADDRESS;
 	uint64_t mark = log_mark();
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
@@ -613,7 +613,7 @@ CASE(exclusive, free_pages_of_an_exclusive_page_is_refused)
 CASE(exclusive, full_window_gives_null_and_counts)
 {
 	static void *page[WINDOW_SLOTS];
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long full = test_exclusive_event(VMSTAT_exclusive_window_full);
 	unsigned int taken = 0;
 	bool was_full = false;
@@ -782,7 +782,7 @@ static void take_three_and_end(void *data)
 
 CASE(exclusive, pages_of_a_dead_owner_are_scrubbed_and_parked)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long taken = test_exclusive_event(VMSTAT_exclusive_take);
 	struct thread *thread;
 	void *page[3];

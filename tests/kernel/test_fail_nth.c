@@ -84,7 +84,7 @@ static bool test_fail_nth_run_owner(void)
 /* The pool is emptied first, so that the request must refill it by itself. */
 static bool test_fail_nth_run_exclusive(void)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct page *page;
 	bool done;
 
@@ -99,7 +99,7 @@ static bool test_fail_nth_run_exclusive(void)
 /* What the refiller does, in this thread.  Half full is a failure. */
 static bool test_fail_nth_run_refill(void)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	bool done;
 
 	refiller_pause(true);
@@ -366,7 +366,7 @@ static const char *test_fail_nth_sweep(operation run, unsigned int most,
 static const char *test_fail_nth_try(operation run, unsigned int least,
                                      unsigned int most)
 {
-	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
+	struct fault_attr *attr = &main_node()->fail_page_alloc;
 	unsigned int verbose = attr->verbose;
 	unsigned int count[2];
 	const char *broken;
@@ -545,7 +545,7 @@ CASE(fail_nth, what_an_interrupt_asks_for_is_not_counted)
 /* Each take of an interrupt fails: its samples are dropped, and counted. */
 CASE(fail_nth, recorder_counts_what_injected_failures_cost)
 {
-	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
+	struct fault_attr *attr = &main_node()->fail_page_alloc;
 	struct recorder_statistics timer;
 	uint64_t end = clock_ticks() + 30;
 	int stopped;

@@ -226,7 +226,7 @@ static const char *try_line(const struct line *line)
 static const char *test_fail_shell_try(const struct line *lines,
                                        unsigned int count)
 {
-	struct fault_attr *attr = &page_alloc_node()->fail_page_alloc;
+	struct fault_attr *attr = &main_node()->fail_page_alloc;
 	unsigned int verbose = attr->verbose;
 	const char *broken = NULL;
 

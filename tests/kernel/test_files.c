@@ -157,7 +157,7 @@ CASE(files, threads_write_at_the_same_time)
 
 static unsigned long test_files_event(enum vmstat_event which)
 {
-	return vmstat_read(&page_alloc_node()->stat, which);
+	return vmstat_read(&main_node()->stat, which);
 }
 
 static unsigned long test_files_reclaim_with(gfp_t mask)
@@ -168,7 +168,7 @@ static unsigned long test_files_reclaim_with(gfp_t mask)
 
 	if (gfp_decode(mask, 0, &context, &request, why, sizeof(why)) != GFP_OK)
 		return 0;
-	return reclaim_try_to_free_pages(page_alloc_node(), &request);
+	return reclaim_try_to_free_pages(main_node(), &request);
 }
 
 static unsigned long reclaim_all(gfp_t mask)
@@ -286,7 +286,7 @@ CASE(files, file_larger_than_memory_is_written_reclaimed_and_read)
 CASE(files, writer_above_the_limit_waits_for_the_flusher)
 {
 	struct block_device *device = block_find("hda1");
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long ratio = node->writeback.dirty_ratio;
 	unsigned long throttled = test_files_event(VMSTAT_dirty_throttle);
 	unsigned long flushed = test_files_event(VMSTAT_flusher_write);
@@ -337,7 +337,7 @@ static void test_files_use_the_disk(void)
 
 CASE(files, noio_reclaim_begins_no_io_and_kernel_reclaim_does)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long (*free_swap)(void) = node->reclaim.free_swap;
 	unsigned long io = test_files_event(VMSTAT_reclaim_io);
 	unsigned long kernel_freed;

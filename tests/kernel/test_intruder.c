@@ -388,7 +388,7 @@ static void ask_times(void *page)
 
 static void ask_counts(void *page)
 {
-	exclusive_counts(page_alloc_node(), page);
+	exclusive_counts(main_node(), page);
 }
 
 static void test_intruder_ask_recorder(void *page)
@@ -400,7 +400,7 @@ static void ask_columns(void *page)
 {
 	char text[120];
 
-	zone_check(&page_alloc_node()->zone[ZONE_DMA], page, false, text,
+	zone_check(&main_node()->zone[ZONE_DMA], page, false, text,
 	           sizeof(text));
 }
 
@@ -454,8 +454,8 @@ static const char *check_all_into(struct errand *errand)
 	TRY(sentence_is_refused(filemap_check(&map, to, 120), errand));
 	TRY(sentence_is_refused(anon_check(to, 120), errand));
 	TRY(sentence_is_refused(swap_check(to, 120), errand));
-	TRY(sentence_is_refused(
-		exclusive_check(page_alloc_node(), false, to, 120), errand));
+	TRY(sentence_is_refused(exclusive_check(main_node(), false, to, 120),
+	                        errand));
 	TRY(sentence_is_refused(mm_check(to + PAGE_SIZE - 1, 1), errand));
 	if (errand->fs != NULL)
 		TRY(sentence_is_refused(ext2_check(errand->fs, to, 120),

@@ -164,7 +164,7 @@ static void bulk_free(struct page **array, unsigned long slots)
 /* All pages of a bulk request are of one zone. */
 static unsigned long largest_zone_free(void)
 {
-	const struct node *node = page_alloc_node();
+	const struct node *node = main_node();
 	unsigned long most = 0;
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
@@ -227,7 +227,7 @@ static bool many_begin(void)
 		if (many[i] == NULL)
 			return false;
 		page_set(many[i], PG_swapbacked);
-		lru_add(page_alloc_node(), many[i]);
+		lru_add(main_node(), many[i]);
 	}
 	return true;
 }
@@ -235,7 +235,7 @@ static bool many_begin(void)
 static void many_end(void)
 {
 	for (unsigned int i = 0; i < MANY_PAGES; i++) {
-		lru_remove(page_alloc_node(), many[i]);
+		lru_remove(main_node(), many[i]);
 		page_clear(many[i], PG_swapbacked);
 		__free_page(many[i]);
 	}
@@ -243,7 +243,7 @@ static void many_end(void)
 
 CASE(irqsoff, any_number_of_pages_is_isolated_within_the_bound)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct list taken = LIST_INIT(taken);
 	struct zone *zone;
 	struct page *page;
@@ -469,7 +469,7 @@ CASE(irqsoff, a_failure_in_a_handler_is_told_by_a_thread)
 	uint64_t after;
 
 	NEEDS_COUNT();
-	fail_node = page_alloc_node();
+	fail_node = main_node();
 	fail_node->dump_limit.begin = 0;
 	fail_node->dump_limit.printed = 0;
 	before = work_done();
@@ -616,7 +616,7 @@ static void crowd_wait(void *data)
 static void crowd_send(void *data)
 {
 	struct crowd *crowd = data;
-	unsigned long most = node_free(page_alloc_node()) / 8;
+	unsigned long most = node_free(main_node()) / 8;
 
 	while (crowd->count < min(most, CROWD_MOST + 0UL)) {
 		struct page *page = alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE);
@@ -694,7 +694,7 @@ CASE(irqsoff, a_sender_of_many_pages_ends_within_the_bound)
 
 CASE(irqsoff, parking_looks_for_frames_with_interrupts_on)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long high = node->pool.high;
 
 	NEEDS_COUNT();

@@ -304,7 +304,7 @@ CASE(paging, exclusive_page_cannot_be_executed)
 
 CASE(paging, frames_of_a_split_region_cannot_be_executed)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long wrong;
 
 	/* Hidden and shown again, so that the entries are written anew. */
@@ -717,7 +717,7 @@ CASE(boot, kernel_image_is_reserved_and_boot_code_is_not)
 
 CASE(boot, present_is_managed_plus_reserved_in_every_zone)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		const struct zone *zone = &node->zone[type];

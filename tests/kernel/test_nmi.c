@@ -68,7 +68,7 @@ static void raid_allocations(struct raid *raid)
 	MUST(raid, alloc_pages(GFP_ATOMIC, 0) == NULL);
 	MUST(raid, alloc_pages(GFP_KERNEL, 3) == NULL);
 	MUST(raid, alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE) == NULL);
-	MUST(raid, alloc_pages_node(page_alloc_node(), GFP_ATOMIC, 1) == NULL);
+	MUST(raid, alloc_pages_node(main_node(), GFP_ATOMIC, 1) == NULL);
 	MUST(raid, __get_free_pages(GFP_ATOMIC, 0) == 0);
 	MUST(raid, get_zeroed_page(GFP_ATOMIC) == 0);
 	MUST(raid, alloc_pages_exact(3 * PAGE_SIZE, GFP_ATOMIC) == NULL);
@@ -83,7 +83,7 @@ static void raid_frees(struct raid *raid)
 	uintptr_t address = (uintptr_t)page_address(page);
 	int references = page_ref_count(page);
 
-	free_pages_node(page_alloc_node(), page, 0, 0);
+	free_pages_node(main_node(), page, 0, 0);
 	MUST(raid, page_ref_count(page) == references);
 	__free_pages(page, 0);
 	MUST(raid, page_ref_count(page) == references);
@@ -106,7 +106,7 @@ static void raid_frees(struct raid *raid)
 static void raid_exclusive_pages(struct raid *raid)
 {
 	MUST(raid, TAKE() == NULL);
-	MUST(raid, exclusive_take(page_alloc_node()) == NULL);
+	MUST(raid, exclusive_take(main_node()) == NULL);
 	MUST(raid, exclusive_release(raid->exclusive) == -EPERM);
 	MUST(raid, exclusive_transfer(raid->exclusive, raid->to) == -EPERM);
 	MUST(raid, exclusive_accept() == NULL);
@@ -141,7 +141,7 @@ static bool wait_count(const uint64_t *count, uint64_t value)
 
 static unsigned long refused_in_nmi(void)
 {
-	return vmstat_read(&page_alloc_node()->stat, VMSTAT_alloc_in_nmi);
+	return vmstat_read(&main_node()->stat, VMSTAT_alloc_in_nmi);
 }
 
 /* ---- One NMI --------------------------------------------------------------------- */

@@ -35,7 +35,7 @@ SUITE(pressure);
 CASE(pressure, twice_the_memory_is_swapped_while_files_are_written)
 {
 	static struct pressure_report report;
-	unsigned long all = node_managed(page_alloc_node());
+	unsigned long all = node_managed(main_node());
 	bool small = all <= SMALL;
 	unsigned long memory = small ? all : MEMORY;
 	struct irqsoff_stretch off;

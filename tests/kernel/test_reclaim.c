@@ -43,7 +43,7 @@ static struct drained drained;
 
 static unsigned long test_reclaim_event(enum vmstat_event which)
 {
-	return vmstat_read(&page_alloc_node()->stat, which);
+	return vmstat_read(&main_node()->stat, which);
 }
 
 /* ---- A small memory ------------------------------------------------------------ */
@@ -63,7 +63,7 @@ static unsigned long reclaim_directly(void)
 {
 	struct alloc_request request = kernel_reclaim_request_of(GFP_KERNEL);
 
-	return reclaim_try_to_free_pages(page_alloc_node(), &request);
+	return reclaim_try_to_free_pages(main_node(), &request);
 }
 
 /* Whoever found nothing to take while memory was drained, or in an earlier case, may
@@ -103,7 +103,7 @@ static bool others_until(bool (*condition)(void))
 
 static bool kswapd_sleeps_above_high(void)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	return READ_ONCE(node->reclaim.kswapd_sleeps) &&
 	       node_is_balanced(node, 0, ZONE_NORMAL);
@@ -111,7 +111,7 @@ static bool kswapd_sleeps_above_high(void)
 
 static bool kswapd_sleeps(void)
 {
-	return READ_ONCE(page_alloc_node()->reclaim.kswapd_sleeps);
+	return READ_ONCE(main_node()->reclaim.kswapd_sleeps);
 }
 
 static bool could_add_a_page(void)
@@ -156,7 +156,7 @@ CASE(reclaim, kswapd_keeps_up_with_a_file_that_is_larger_than_memory)
 
 CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long stolen;
 	unsigned long direct;
 	unsigned long reclaimed;
@@ -249,7 +249,7 @@ static void wait_and_be_throttled(void *data)
 
 	(void)data;
 	wait_for_completion(&go);
-	throttle_direct_reclaim(page_alloc_node(), &request);
+	throttle_direct_reclaim(main_node(), &request);
 }
 
 CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
@@ -288,7 +288,7 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 
 CASE(reclaim, frames_parked_above_low_are_given_back_under_pressure)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long before;
 	unsigned long parked;
 	unsigned long freed;
@@ -388,8 +388,7 @@ static int test_reclaim_set_swappiness(const char *value)
 {
 	const char *name = "vm.swappiness";
 
-	return sysctl_set(sysctl_find(name, strlen(name)), page_alloc_node(),
-	                  value);
+	return sysctl_set(sysctl_find(name, strlen(name)), main_node(), value);
 }
 
 /* Anonymous pages that a reclaim looks at with swappiness VALUE. */

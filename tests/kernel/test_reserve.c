@@ -30,7 +30,7 @@ SUITE(reserve);
 
 static unsigned long test_reserve_event(enum vmstat_event which)
 {
-	return vmstat_read(&page_alloc_node()->stat, which);
+	return vmstat_read(&main_node()->stat, which);
 }
 
 /* What a line takes and keeps. */
@@ -178,7 +178,7 @@ static void give_all_back(void)
 		thread_yield();
 	}
 	end_taking();
-	exclusive_balance(page_alloc_node());
+	exclusive_balance(main_node());
 }
 
 static void free_list(struct list *pages)
@@ -228,7 +228,7 @@ CASE(reserve, interrupts_get_exactly_free_minus_floor_by_gfp_atomic)
 
 CASE(reserve, interrupts_get_the_parked_pages_then_null_and_one_wake_up)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	unsigned long parked = node->pool.count;
 	unsigned long wakes = test_reserve_event(VMSTAT_exclusive_wake);
 	unsigned long taken;
@@ -254,7 +254,7 @@ CASE(reserve, interrupts_get_the_parked_pages_then_null_and_one_wake_up)
 
 CASE(reserve, interrupts_get_parked_plus_free_minus_floor_over_refills)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct drained drained;
 	unsigned long expected;
 	unsigned long by_timer;
@@ -315,7 +315,7 @@ CASE(reserve, memalloc_drains_to_the_last_page)
 	drained_init(&drained);
 	refiller_pause(true);
 	drain(&drained, GFP_NOWAIT | __GFP_MEMALLOC);
-	left = node_free(page_alloc_node());
+	left = node_free(main_node());
 	drained_free(&drained);
 	refiller_pause(false);
 	EXPECT_EQUAL(left, 0);
@@ -365,7 +365,7 @@ CASE(reserve, request_that_may_wait_one_round_fails_and_is_counted)
 
 CASE(reserve, failure_dump_has_linuxs_shape_and_is_rate_limited)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct drained drained;
 	uint64_t mark;
 	struct page *page[3];

@@ -115,7 +115,7 @@ static const char *loses_a_free_block(void)
 	if (page == NULL)
 		return "no page";
 	__free_page(page);
-	page_alloc_node()->zone[ZONE_DMA].free_area[0].count++;
+	main_node()->zone[ZONE_DMA].free_area[0].count++;
 	return NULL;
 }
 
@@ -159,7 +159,7 @@ CASE(selftest, page_spoiled_by_a_case_that_is_asked_for_by_name_is_its_failure)
 
 CASE(selftest, free_block_missing_on_its_list_is_the_failure_of_the_case)
 {
-	struct zone *zone = &page_alloc_node()->zone[ZONE_DMA];
+	struct zone *zone = &main_node()->zone[ZONE_DMA];
 	bool before = selftest_walk_every_case(false);
 	bool told =
 		test_selftest_says(test_selftest_attempt(loses_a_free_block),
@@ -236,7 +236,7 @@ CASE(selftest, each_case_can_be_asked_for_on_the_command_line)
 CASE(selftest, faulting_case_is_recorded_and_cleared_away)
 {
 	unsigned int hz = clock_hz();
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	const char *sentence = test_selftest_attempt(faults_with_much_undone);
 
 	EXPECT(test_selftest_says(sentence, "faulted"));

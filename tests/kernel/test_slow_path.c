@@ -24,7 +24,7 @@ SUITE(slow_path);
 
 static unsigned long test_slow_path_event(enum vmstat_event event)
 {
-	return vmstat_read(&page_alloc_node()->stat, event);
+	return vmstat_read(&main_node()->stat, event);
 }
 
 /* ---- On a node of the test's own --------------------------------------------- */
@@ -247,8 +247,8 @@ static void leave_for_hog(struct drained *drained)
 
 	drained_init(drained);
 	drain(drained, GFP_NOWAIT);
-	enough = node_free(page_alloc_node()) + HOG_PAGES;
-	while (node_free(page_alloc_node()) < enough) {
+	enough = node_free(main_node()) + HOG_PAGES;
+	while (node_free(main_node()) < enough) {
 		page = list_first(&drained->pages, struct page, link);
 		if (page == NULL)
 			break;

@@ -670,8 +670,9 @@ static bool begin_world(void)
 		direct_map_split(first, split_table);
 	}
 	test_step_make_node(first);
-	real = exclusive_change_node(&own->node);
-	page_alloc_start(&own->node);
+	exclusive_make_scrub_window(&own->node);
+	real = main_node();
+	set_main_node(&own->node);
 	mask_real_lines();
 	return true;
 }
@@ -692,8 +693,7 @@ static void end_world(void)
 		exclusive_shrink(&own->node, 0);
 		test_step_show_all(own->node.start_pfn);
 		window_destroy(&own->node.pool.scrub);
-		exclusive_change_node(real);
-		page_alloc_start(real);
+		set_main_node(real);
 	}
 	if (split_table != NULL) {
 		direct_map_join(page_to_pfn(block));

@@ -22,7 +22,7 @@ static const struct sysctl *test_sysctl_find(const char *name)
 
 static int set(const char *name, const char *text)
 {
-	return sysctl_set(test_sysctl_find(name), page_alloc_node(), text);
+	return sysctl_set(test_sysctl_find(name), main_node(), text);
 }
 
 static int test_sysctl_set_number(const char *name, unsigned long value)
@@ -45,7 +45,7 @@ struct knobs {
 
 static void read_knobs(struct knobs *knobs)
 {
-	const struct node *node = page_alloc_node();
+	const struct node *node = main_node();
 
 	memset(knobs, 0, sizeof(*knobs));
 	knobs->min_free_kbytes = node->min_free_kbytes;
@@ -62,7 +62,7 @@ static void read_knobs(struct knobs *knobs)
 
 static void test_sysctl_restore(const struct knobs *knobs)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 
 	node->min_free_kbytes = knobs->min_free_kbytes;
 	node->watermark_scale_factor = knobs->scale;
@@ -83,7 +83,7 @@ CASE(sysctl, every_knob_has_a_value_within_its_limits)
 
 	for (count = 0; (knob = sysctl_at(count)) != NULL; count++) {
 		for (unsigned int i = 0; i < knob->count; i++) {
-			int64_t value = knob->get(page_alloc_node(), i);
+			int64_t value = knob->get(main_node(), i);
 
 			EXPECT(value >= knob->low && value <= knob->high);
 		}
@@ -140,8 +140,7 @@ CASE(sysctl, what_is_refused_changes_nothing)
 
 CASE(sysctl, min_free_kbytes_is_at_most_half_of_memory)
 {
-	unsigned long half =
-		node_managed(page_alloc_node()) / 2 * (PAGE_SIZE / KIB);
+	unsigned long half = node_managed(main_node()) / 2 * (PAGE_SIZE / KIB);
 	struct knobs before;
 	struct knobs after;
 	int error;
@@ -177,7 +176,7 @@ static const char *check_marks(const struct node *node)
 
 CASE(sysctl, marks_follow_at_once)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct knobs before;
 	const char *broken[3];
 	int error[3];
@@ -200,7 +199,7 @@ CASE(sysctl, marks_follow_at_once)
 
 CASE(sysctl, reserve_of_lower_zones_follows_their_ratio)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct zone *dma = &node->zone[ZONE_DMA];
 	unsigned long above = node->zone[ZONE_DMA32].managed;
 	struct knobs before;
@@ -221,7 +220,7 @@ CASE(sysctl, reserve_of_lower_zones_follows_their_ratio)
 
 CASE(sysctl, dirty_knobs_reach_the_writers_and_the_flusher)
 {
-	struct writeback_state *writeback = &page_alloc_node()->writeback;
+	struct writeback_state *writeback = &main_node()->writeback;
 	unsigned long ratio = writeback->dirty_ratio;
 	unsigned long background = writeback->background_ratio;
 	unsigned long expire = writeback->expire;
@@ -245,7 +244,7 @@ CASE(sysctl, dirty_knobs_reach_the_writers_and_the_flusher)
 
 CASE(sysctl, swappiness_is_kept)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct knobs before;
 	unsigned long kept;
 	int error;
@@ -291,7 +290,7 @@ CASE(sysctl, raised_marks_hold_for_the_next_request)
  * floor comes down, and it does not wait for somebody to free a page. */
 CASE(sysctl, lowered_marks_feed_a_starved_refiller)
 {
-	struct node *node = page_alloc_node();
+	struct node *node = main_node();
 	struct knobs before;
 	struct drained drained;
 	unsigned long starved;

@@ -11,6 +11,8 @@ Rules that a search can check:
   - each source names its licence in its first line;
   - the top level holds what it may hold;
   - no .c of mm/ has an #if;
+  - in mm/ only functions that get a page, an address or nothing, the way Linux's
+    do, ask for main_node(): the files with such functions are listed here;
   - a function that reports a BUG prints a backtrace.
 """
 
@@ -30,6 +32,25 @@ GFP_TEST = re.compile(
     r"|\bgfp(?:_mask|_flags)?\s*&\s*[\w(]|[\w)\]]\s*&\s*gfp\b"
 )
 ASSEMBLY = re.compile(r"\b(?:asm|__asm__|__asm)\b")
+MAIN_NODE = re.compile(r"\bmain_node\(\)")
+MAIN_NODE_USERS = {
+    "mm/exclusive/exclusive.c",
+    "mm/exclusive/exclusive_check.c",
+    "mm/exclusive/exclusive_owner.c",
+    "mm/mm_check.c",
+    "mm/page_alloc.c",
+    "mm/page_free.c",
+    "mm/reclaim/flusher.c",
+    "mm/reclaim/lru.c",
+    "mm/reclaim/page_lock.c",
+    "mm/reclaim/shrinker.c",
+    "mm/slab/mempool.c",
+    "mm/user/anon_access.c",
+    "mm/user/anon_check.c",
+    "mm/user/anon_drop.c",
+    "mm/user/anon_reclaim.c",
+    "mm/user/filemap.c",
+}
 LICENCE = "SPDX-License-Identifier: MIT"
 
 
@@ -50,6 +71,9 @@ def check_c(path, problems):
     if path.startswith("mm/") and path.endswith(".c"):
         conditional = re.compile(r"^\s*#\s*(?:if|ifdef|ifndef)\b")
         search(path, text, conditional, "an #if in mm/", problems)
+        if path not in MAIN_NODE_USERS:
+            sentence = "takes main_node() instead of a parameter"
+            search(path, text, MAIN_NODE, sentence, problems)
 
 
 def check_reports(path, problems):
