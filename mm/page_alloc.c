@@ -22,7 +22,7 @@
 #include "kernel/core/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/block.h"
+#include "mm/page_prep.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
 #include "mm/watermark.h"

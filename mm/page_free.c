@@ -19,7 +19,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
-#include "mm/block.h"
+#include "mm/page_prep.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"

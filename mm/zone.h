@@ -56,7 +56,7 @@ struct audit {
 struct node;
 
 /* Field locks: (c) constant after boot, (z) zone->lock. */
-/* Corrupt pages that are still to be reported (mm/block.c): the first ones as they
+/* Corrupt pages that are still to be reported (mm/page_prep.c): the first ones as they
  * were found, and how many there were. */
 #define BAD_PAGES 4
 

@@ -25,7 +25,7 @@
 #include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/block.h"
+#include "mm/page_prep.h"
 #include "mm/buddy.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"

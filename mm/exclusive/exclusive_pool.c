@@ -27,7 +27,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "lib/string.h"
-#include "mm/block.h"
+#include "mm/page_prep.h"
 #include "mm/buddy.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"

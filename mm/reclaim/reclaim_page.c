@@ -33,7 +33,7 @@
  */
 #include "kernel/core/panic.h"
 #include "mm/address_space.h"
-#include "mm/block.h"
+#include "mm/page_prep.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/page_lock.h"

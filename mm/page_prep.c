@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/block.c -- blocks between the buddy and the front door.
+ * mm/page_prep.c -- blocks between the buddy and the front door.
  *
  * The buddy gives LOOSE blocks; here they become USED, one head and its tails,
  * and back.  A block with a page that somebody wrote to while it was free is
@@ -12,7 +12,7 @@
  *
  * Locking: the caller holds zone->lock throughout, but for block_report_bad().
  */
-#include "mm/block.h"
+#include "mm/page_prep.h"
 
 #include "kernel/core/line_table.h"
 #include "kernel/core/owner.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/block.h -- blocks between the buddy and the front door.  For mm/ itself.
+ * mm/page_prep.h -- blocks between the buddy and the front door.  For mm/ itself.
  *
  * All functions but block_report_bad(): zone->lock held; any context but NMI.
  */
-#ifndef MM_BLOCK_H
-#define MM_BLOCK_H
+#ifndef MM_PAGE_PREP_H
+#define MM_PAGE_PREP_H
 
 #include "mm/node.h"
 
