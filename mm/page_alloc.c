@@ -22,9 +22,9 @@
 #include "kernel/core/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/page_prep.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
+#include "mm/page_prep.h"
 #include "mm/watermark.h"
 
 /* ---- The ladder ------------------------------------------------------------ */
@@ -61,12 +61,12 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 	struct page *page = NULL;
 
 	if (zone_may_serve(zone, request, mark, right)) {
-		page = block_take(node, zone, request->order);
+		page = page_prep_take(node, zone, request->order);
 		if (page != NULL)
-			block_claim(zone, page, request);
+			page_prep_claim(zone, page, request);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
-	block_report_bad(node, zone);
+	page_prep_report_bad(node, zone);
 	if (page != NULL) {
 		count_taken(node, zone, request->order);
 		if (right == RESERVE_ALL)
@@ -379,12 +379,12 @@ static void cut_slice(struct zone *zone, struct page *page, unsigned long from,
 {
 	for (unsigned long i = from; i < to; i++) {
 		while (page[i].order > 0) {
-			block_halve(&page[i]);
+			page_prep_halve(&page[i]);
 			page[i + (1UL << page[i].order)].refcount = 1;
 		}
 		page[i].refcount = 1;
 		if (i >= keep)
-			page_give_block(zone->node, zone, &page[i], 0, caller);
+			page_prep_give(zone->node, zone, &page[i], 0, caller);
 	}
 }
 
@@ -404,7 +404,7 @@ static void cut_block(struct node *node, struct page *page, unsigned long keep,
 		          caller);
 		spin_unlock_irqrestore(&zone->lock, enabled);
 	}
-	block_report_bad(node, zone);
+	page_prep_report_bad(node, zone);
 }
 
 static void report_exact(uintptr_t caller)
@@ -483,9 +483,9 @@ static struct page *bulk_take_one(struct node *node, struct zone *zone,
 	struct page *page = NULL;
 
 	if (zone_may_serve(zone, request, WMARK_LOW, RESERVE_NONE))
-		page = block_take(node, zone, 0);
+		page = page_prep_take(node, zone, 0);
 	if (page != NULL)
-		block_claim(zone, page, request);
+		page_prep_claim(zone, page, request);
 	return page;
 }
 
@@ -505,7 +505,7 @@ static void bulk_take_slice(struct node *node, struct zone *zone,
 		count_taken(node, zone, 0);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
-	block_report_bad(node, zone);
+	page_prep_report_bad(node, zone);
 }
 
 /* What the caller may see of a page: who has it, and zeroes. */

@@ -19,10 +19,10 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
-#include "mm/page_prep.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"
+#include "mm/page_prep.h"
 
 /* ---- Freeing ------------------------------------------------------------------------ */
 
@@ -93,9 +93,9 @@ static void give_all_but_first(struct node *node, struct zone *zone,
                                struct page *page, uintptr_t caller)
 {
 	while (page->order > 0) {
-		block_halve(page);
-		page_give_block(node, zone, page + (1UL << page->order),
-		                page->order, caller);
+		page_prep_halve(page);
+		page_prep_give(node, zone, page + (1UL << page->order),
+		               page->order, caller);
 	}
 }
 
@@ -129,7 +129,7 @@ static void page_free_drop_reference(struct node *node, struct zone *zone,
 		return;
 	last = __atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) == 0;
 	if (last)
-		page_give_block(node, zone, page, page->order, caller);
+		page_prep_give(node, zone, page, page->order, caller);
 	else if (whole && !compound)
 		give_all_but_first(node, zone, page, caller);
 }
@@ -156,7 +156,7 @@ void page_drop(struct node *node, struct page *page, unsigned int order,
 	if (why == NULL)
 		page_free_drop_reference(node, zone, page, caller, whole);
 	spin_unlock_irqrestore(&zone->lock, enabled);
-	block_report_bad(node, zone);
+	page_prep_report_bad(node, zone);
 	if (why != NULL)
 		page_report_free(node, page, order, caller, why);
 	else

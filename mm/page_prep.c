@@ -8,9 +8,9 @@
  * most.
  *
  * A report takes thousands of instructions.  So what was found is copied under the
- * lock, and whoever has released it says so: block_report_bad().
+ * lock, and whoever has released it says so: page_prep_report_bad().
  *
- * Locking: the caller holds zone->lock throughout, but for block_report_bad().
+ * Locking: the caller holds zone->lock throughout, but for page_prep_report_bad().
  */
 #include "mm/page_prep.h"
 
@@ -29,8 +29,8 @@
 /* ---- Blocks: claim and unclaim are each other's mirror ----------------- */
 
 /* The LOOSE block becomes USED.  zone->lock held. */
-void block_claim(struct zone *zone, struct page *page,
-                 const struct alloc_request *request)
+void page_prep_claim(struct zone *zone, struct page *page,
+                     const struct alloc_request *request)
 {
 	unsigned int order = request->order;
 
@@ -45,7 +45,7 @@ void block_claim(struct zone *zone, struct page *page,
 }
 
 /* The USED block becomes LOOSE.  zone->lock held. */
-void block_unclaim(struct zone *zone, struct page *page, unsigned int order)
+void page_prep_unclaim(struct zone *zone, struct page *page, unsigned int order)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		page_set_state(zone, &page[i],
@@ -58,7 +58,7 @@ void block_unclaim(struct zone *zone, struct page *page, unsigned int order)
 /* A USED block that is not compound becomes two of the next smaller order.  What
  * its other pages say of an order is old; only the heads' counts, so this takes
  * the same time for all orders.  zone->lock held. */
-void block_halve(struct page *page)
+void page_prep_halve(struct page *page)
 {
 	unsigned int order = page->order - 1U;
 	struct page *upper = page + (1UL << order);
@@ -75,14 +75,14 @@ void block_halve(struct page *page)
 
 /* A free page has no references, mappings, flags, bits or owner; anything else was
  * written by somebody who does not own it, or was left by its last user. */
-static bool page_is_clean(const struct page *page)
+static bool page_prep_is_clean(const struct page *page)
 {
 	return page->refcount == 0 && page->mapcount == 0 && page->flags == 0 &&
 	       page->bits == 0 && page->owner == NULL && page->receiver == NULL;
 }
 
 /* What is said of PAGE later, when the lock is released.  zone->lock held. */
-static void note_bad(struct zone *zone, const struct page *page)
+static void page_prep_note_bad(struct zone *zone, const struct page *page)
 {
 	struct bad_pages *bad = &zone->bad;
 
@@ -93,8 +93,8 @@ static void note_bad(struct zone *zone, const struct page *page)
 	WRITE_ONCE(bad->count, bad->count + 1);
 }
 
-static void report_bad(struct node *node, unsigned long pfn,
-                       const struct page *page)
+static void page_prep_print_bad(struct node *node, unsigned long pfn,
+                                const struct page *page)
 {
 	char place[PLACE_SIZE];
 
@@ -109,7 +109,7 @@ static void report_bad(struct node *node, unsigned long pfn,
 	backtrace_print_from(0);
 }
 
-void block_report_bad(struct node *node, struct zone *zone)
+void page_prep_report_bad(struct node *node, struct zone *zone)
 {
 	struct bad_pages bad;
 	bool enabled;
@@ -121,57 +121,57 @@ void block_report_bad(struct node *node, struct zone *zone)
 	zone->bad.count = 0;
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	for (unsigned int i = 0; i < min(bad.count, BAD_PAGES + 0U); i++)
-		report_bad(node, bad.pfn[i], &bad.page[i]);
+		page_prep_print_bad(node, bad.pfn[i], &bad.page[i]);
 	if (bad.count > BAD_PAGES)
 		pr_err("BUG: %u more bad pages with them; leaked\n",
 		       bad.count - BAD_PAGES);
 }
 
 /* Leak the LOOSE block on purpose.  zone->lock held. */
-static void make_bad(struct node *node, struct zone *zone, struct page *page,
-                     unsigned int order)
+static void page_prep_leak(struct node *node, struct zone *zone,
+                           struct page *page, unsigned int order)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
-		if (!page_is_clean(&page[i]))
-			note_bad(zone, &page[i]);
+		if (!page_prep_is_clean(&page[i]))
+			page_prep_note_bad(zone, &page[i]);
 		page_set_state(zone, &page[i], PAGE_LOOSE, PAGE_BAD);
 	}
 	vmstat_add(&node->stat, VMSTAT_bad_page, 1UL << order);
 }
 
-static bool block_is_clean(const struct page *page, unsigned int order)
+static bool page_prep_all_clean(const struct page *page, unsigned int order)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
-		if (!page_is_clean(&page[i]))
+		if (!page_prep_is_clean(&page[i]))
 			return false;
 	}
 	return true;
 }
 
 /* A clean block from the buddy, or NULL.  zone->lock held. */
-struct page *block_take(struct node *node, struct zone *zone,
-                        unsigned int order)
+struct page *page_prep_take(struct node *node, struct zone *zone,
+                            unsigned int order)
 {
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
 		struct page *page = buddy_take(zone, order);
 
-		if (page == NULL || block_is_clean(page, order))
+		if (page == NULL || page_prep_all_clean(page, order))
 			return page;
-		make_bad(node, zone, page, order);
+		page_prep_leak(node, zone, page, order);
 	}
 	return NULL;
 }
 
 /* The same for one page in the frames FIRST..LAST. */
-struct page *block_take_within(struct node *node, struct zone *zone,
-                               unsigned long first, unsigned long last)
+struct page *page_prep_take_within(struct node *node, struct zone *zone,
+                                   unsigned long first, unsigned long last)
 {
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
 		struct page *page = buddy_take_within(zone, first, last);
 
-		if (page == NULL || block_is_clean(page, 0))
+		if (page == NULL || page_prep_all_clean(page, 0))
 			return page;
-		make_bad(node, zone, page, 0);
+		page_prep_leak(node, zone, page, 0);
 	}
 	return NULL;
 }
@@ -179,7 +179,7 @@ struct page *block_take_within(struct node *node, struct zone *zone,
 /* ---- Freeing -------------------------------------------------------------- */
 
 /* What only its user cared for; what must not be left stays and is found. */
-static void forget_use(struct page *page, unsigned int order)
+static void page_prep_forget_use(struct page *page, unsigned int order)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		page[i].bits &= PAGE_BITS_AT_FREE;
@@ -187,15 +187,15 @@ static void forget_use(struct page *page, unsigned int order)
 	}
 }
 
-void page_give_block(struct node *node, struct zone *zone, struct page *page,
-                     unsigned int order, uintptr_t caller)
+void page_prep_give(struct node *node, struct zone *zone, struct page *page,
+                    unsigned int order, uintptr_t caller)
 {
-	block_unclaim(zone, page, order);
+	page_prep_unclaim(zone, page, order);
 	page_set_caller(page, caller);
 	page->taker = current_owner_id();
-	forget_use(page, order);
-	if (!block_is_clean(page, order)) {
-		make_bad(node, zone, page, order);
+	page_prep_forget_use(page, order);
+	if (!page_prep_all_clean(page, order)) {
+		page_prep_leak(node, zone, page, order);
 		return;
 	}
 	buddy_give(zone, page, order);

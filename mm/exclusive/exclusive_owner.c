@@ -25,10 +25,10 @@
 #include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/page_prep.h"
 #include "mm/buddy.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
+#include "mm/page_prep.h"
 #include "mm/page_state.h"
 #include "mm/watermark.h"
 
@@ -49,7 +49,7 @@ static void *exclusive_owner_take_table(struct node *node)
 
 		if (watermark_ok(zone, 0, zone->watermark[WMARK_MIN],
 		                 ZONE_NORMAL, RESERVE_NONE))
-			page = block_take(node, zone, 0);
+			page = page_prep_take(node, zone, 0);
 		if (page != NULL) {
 			page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
 			page->order = 0;
@@ -58,7 +58,7 @@ static void *exclusive_owner_take_table(struct node *node)
 			page_set_caller(page, RETURN_ADDRESS());
 		}
 		spin_unlock_irqrestore(&zone->lock, enabled);
-		block_report_bad(node, zone);
+		page_prep_report_bad(node, zone);
 		if (page != NULL)
 			return frame_address(node_pfn(node, page));
 	}

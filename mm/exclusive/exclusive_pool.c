@@ -27,10 +27,10 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "lib/string.h"
-#include "mm/page_prep.h"
 #include "mm/buddy.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
+#include "mm/page_prep.h"
 #include "mm/page_state.h"
 #include "mm/watermark.h"
 
@@ -226,10 +226,11 @@ static struct page *take_frame_at(struct node *node, struct zone *zone,
 	struct page *page = NULL;
 
 	if (right_allows(zone, mark, right))
-		page = pfn == -1UL ? block_take(node, zone, 0)
-		                   : block_take_within(node, zone, pfn, pfn);
+		page = pfn == -1UL
+		               ? page_prep_take(node, zone, 0)
+		               : page_prep_take_within(node, zone, pfn, pfn);
 	spin_unlock_irqrestore(&zone->lock, enabled);
-	block_report_bad(node, zone);
+	page_prep_report_bad(node, zone);
 	return page;
 }
 

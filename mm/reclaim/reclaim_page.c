@@ -33,8 +33,8 @@
  */
 #include "kernel/core/panic.h"
 #include "mm/address_space.h"
-#include "mm/page_prep.h"
 #include "mm/exclusive/exclusive.h"
+#include "mm/page_prep.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/reclaim/reclaim_internal.h"
@@ -193,10 +193,10 @@ bool reclaim_put_page(struct node *node, struct page *page)
 		__atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) == 0;
 
 	if (last)
-		page_give_block(node, zone, page, 0, RETURN_ADDRESS());
+		page_prep_give(node, zone, page, 0, RETURN_ADDRESS());
 	__atomic_fetch_sub(&node->reclaim.in_hand, 1, __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&zone->lock, enabled);
-	block_report_bad(node, zone);
+	page_prep_report_bad(node, zone);
 	if (last)
 		exclusive_memory_freed(node);
 	return last;
