@@ -274,7 +274,7 @@ static void print_memory(void)
 static void mm_init(uint64_t info_physical)
 {
 	unsigned long pages = memmap_end_pfn(&memmap);
-	unsigned long tables = exclusive_tables_wanted(pages);
+	unsigned long tables = exclusive_region_tables(pages);
 	struct page *array =
 		early_memory(pages * sizeof(struct page), "the page array");
 	void *table = early_memory(tables * PAGE_SIZE,

@@ -191,11 +191,11 @@ struct page *exclusive_take(struct node *node)
 	enabled = spin_lock_irqsave(&pool->lock);
 	page = take_locked(node, owner, &empty);
 	if (empty || pool->count < pool->low)
-		wake = exclusive_request_wake(pool);
+		wake = exclusive_pool_request_wake(pool);
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	note_take(node, page, empty);
 	if (wake)
-		exclusive_wake_refiller(node);
+		exclusive_pool_wake(node);
 	return page;
 }
 
@@ -217,7 +217,8 @@ struct zone *exclusive_would_take_from(struct node *node,
 		return zone;
 	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
 		zone = &node->zone[type];
-		if (exclusive_frame_available(node, zone, request->last_right))
+		if (exclusive_refill_would_find(node, zone,
+		                                request->last_right))
 			return zone;
 	}
 	return NULL;
@@ -377,7 +378,7 @@ int exclusive_release(void *address)
 		note_loss(owner, page->slot, 0, RETURN_ADDRESS());
 		exclusive_unmake_owned(node, page);
 		bitmap_clear(owner->slots, page->slot);
-		wake = exclusive_park_locked(node, page);
+		wake = exclusive_pool_park(node, page);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (error != 0)
@@ -386,7 +387,7 @@ int exclusive_release(void *address)
 	count_vm_event(node, VMSTAT_exclusive_release);
 	trace_mm_exclusive_release(&node->trace, node_pfn(node, page));
 	if (wake)
-		exclusive_wake_refiller(node);
+		exclusive_pool_wake(node);
 	return 0;
 }
 

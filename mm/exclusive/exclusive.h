@@ -99,7 +99,7 @@ void exclusive_pool_init(struct node *node, void *table, unsigned long tables);
 
 /* How many tables a node of PAGES frames sets aside: one for each region of 512
  * frames, at most 512. */
-unsigned long exclusive_tables_wanted(unsigned long pages);
+unsigned long exclusive_region_tables(unsigned long pages);
 
 /* From now on owners that begin get windows, from main_node(), which must be NODE.
  * Thread context. */

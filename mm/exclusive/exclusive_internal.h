@@ -3,11 +3,13 @@
  * mm/exclusive/exclusive_internal.h -- what the files of the exclusive pages share.
  *
  *	exclusive.c		the calls of owners: take, release, hand over
- *	exclusive_pool.c	the refiller: frames in and out of the pool
+ *	exclusive_pool.c	the pool of parked frames
+ *	exclusive_region.c	regions of the direct map that are split
+ *	exclusive_refill.c	the refiller: frames into the pool and out of it
  *	exclusive_owner.c	owners begin and end; faults are explained
  *	exclusive_check.c	the invariants
  *
- * For these four files only.
+ * For these files only.
  */
 #ifndef MM_EXCLUSIVE_EXCLUSIVE_INTERNAL_H
 #define MM_EXCLUSIVE_EXCLUSIVE_INTERNAL_H
@@ -25,18 +27,71 @@ struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id);
 
 /* ---- exclusive_pool.c ---- */
 
-/* Note that a wake-up is due; true if the caller must call
- * exclusive_wake_refiller() when it has dropped the lock.  pool->lock held. */
-bool exclusive_request_wake(struct exclusive_pool *pool);
-void exclusive_wake_refiller(struct node *node);
+/* Record that a wake-up is due; true if the caller must call exclusive_pool_wake()
+ * when it has released the lock.  pool->lock held. */
+bool exclusive_pool_request_wake(struct exclusive_pool *pool);
+void exclusive_pool_wake(struct node *node);
+
+/* Put a zeroed page that is on no list and mapped nowhere into the pool; true: the
+ * caller must call exclusive_pool_wake().  pool->lock held. */
+bool exclusive_pool_park(struct node *node, struct page *page);
+
+/* Put a LOOSE frame, hidden and zeroed, into the pool.  Takes zone->lock. */
+void exclusive_pool_park_loose(struct node *node, struct page *page);
+
+/* The page that was parked first, or NULL.  The result may already be outdated. */
+struct page *exclusive_pool_oldest(struct exclusive_pool *pool);
+
+/* Make PAGE LOOSE, still hidden; false if it is no longer parked.  Takes
+ * zone->lock. */
+bool exclusive_pool_unpark_loose(struct node *node, struct page *page);
+
+/* Admit one thread to the tables and regions; false: another one is there. */
+__must_check bool exclusive_pool_begin_busy(struct exclusive_pool *pool);
+void exclusive_pool_end_busy(struct exclusive_pool *pool);
+
+/* ---- exclusive_region.c ---- */
+
+/* Position of a search in the regions that are already split. */
+struct exclusive_region_search {
+	unsigned int regions; /* not yet searched, the newest first */
+	unsigned long pfn;    /* the next frame; -1: of a new region */
+};
+
+/* Is there a table, and a place in region[], for one more split? */
+bool exclusive_region_may_split(const struct exclusive_pool *pool);
+
+/*
+ * A frame of ZONE that looked free, in a region that is already split, or -1 when
+ * none is left.  There may be hundreds of thousands to search, so this is done
+ * without the lock: the result is a guess.
+ */
+unsigned long exclusive_region_find(const struct exclusive_pool *pool,
+                                    const struct zone *zone,
+                                    struct exclusive_region_search *search);
+
+/* Does ZONE have a free page in a region that is already split?  A guess. */
+bool exclusive_region_has_free(const struct node *node,
+                               const struct zone *zone);
+
+/* Split the region of PFN unless it is split already.  pool->busy held. */
+void exclusive_region_split(struct node *node, unsigned long pfn);
+
+/* Merge the regions that we split and that hide no frame any more, but keep the
+ * newest split: a pool that breathes does not split and merge all day.  pool->busy
+ * held. */
+void exclusive_region_join_empty(struct node *node);
+
+/* Set aside TABLES tables from TABLE on, and find the regions that were split at
+ * boot: their frames are parked without splitting. */
+void exclusive_region_init(struct node *node, void *table,
+                           unsigned long tables);
+
+/* ---- exclusive_refill.c ---- */
 
 /* Could a frame of ZONE be parked now with RIGHT?  Takes zone->lock. */
-bool exclusive_frame_available(struct node *node, struct zone *zone,
-                               enum reserve_right right);
-
-/* Put a page that is on no list and mapped nowhere, zeroed, into the pool;
- * true: the refiller is to be woken.  pool->lock held. */
-bool exclusive_park_locked(struct node *node, struct page *page);
+bool exclusive_refill_would_find(struct node *node, struct zone *zone,
+                                 enum reserve_right right);
 
 /* ---- exclusive.c ---- */
 

@@ -164,11 +164,11 @@ static void scrub_and_park(struct node *node, struct page *page)
 
 	scrub_hidden(node, page);
 	enabled = spin_lock_irqsave(&node->pool.lock);
-	wake = exclusive_park_locked(node, page);
+	wake = exclusive_pool_park(node, page);
 	node->pool.orphans--;
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (wake)
-		exclusive_wake_refiller(node);
+		exclusive_pool_wake(node);
 }
 
 /* PAGE, OWNED or HANDOVER, is on no list and nobody's until it is parked.

@@ -1386,10 +1386,10 @@ CASE(exclusive, marks_of_the_pool_are_a_formula_of_managed_pages)
 	EXPECT_EQUAL(exclusive_pool_high(61440), 120);
 	EXPECT_EQUAL(exclusive_pool_high(131072), 256);
 	EXPECT_EQUAL(exclusive_pool_high(5242880), 256);
-	EXPECT_EQUAL(exclusive_tables_wanted(1), 1);
-	EXPECT_EQUAL(exclusive_tables_wanted(512), 1);
-	EXPECT_EQUAL(exclusive_tables_wanted(513), 2);
-	EXPECT_EQUAL(exclusive_tables_wanted(5242880), 512);
+	EXPECT_EQUAL(exclusive_region_tables(1), 1);
+	EXPECT_EQUAL(exclusive_region_tables(512), 1);
+	EXPECT_EQUAL(exclusive_region_tables(513), 2);
+	EXPECT_EQUAL(exclusive_region_tables(5242880), 512);
 	test_exclusive_start(0);
 	EXPECT_EQUAL(node->pool.high, 8);
 	EXPECT_EQUAL(node->pool.low, 4);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/exclusive/exclusive_refill.c -- frames into the pool, and out of it.
+ *
+ * A thread, the refiller, does the slow work:
+ *
+ *	buddy --take--> LOOSE --split, zero, hide--> park --> PARKED
+ *	buddy <--give-- LOOSE <------- show ------- unpark <----+
+ *
+ * It has exactly GFP_ATOMIC's right to the reserve, so that the emergency reserve
+ * serves the Labyrinth routine: over refills with no release, an interrupt gets all
+ * parked frames, and max(0, free - floor) pages more.
+ *
+ * Locking: pool->busy for a whole refill or shrink; zone->lock for one frame.
+ */
+#include "kernel/arch/direct_map.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/sched.h"
+#include "lib/string.h"
+#include "mm/buddy.h"
+#include "mm/exclusive/exclusive.h"
+#include "mm/exclusive/exclusive_internal.h"
+#include "mm/page_prep.h"
+#include "mm/watermark.h"
+
+/* ---- Frames from the buddy and back ------------------------------------ */
+
+static bool exclusive_refill_right_allows(const struct zone *zone,
+                                          enum watermark mark,
+                                          enum reserve_right right)
+{
+	return watermark_ok(zone, 0, zone->watermark[mark], ZONE_NORMAL, right);
+}
+
+static bool exclusive_refill_zone_allows(struct zone *zone, enum watermark mark,
+                                         enum reserve_right right)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	bool allowed = exclusive_refill_right_allows(zone, mark, right);
+
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return allowed;
+}
+
+bool exclusive_refill_would_find(struct node *node, struct zone *zone,
+                                 enum reserve_right right)
+{
+	return exclusive_refill_zone_allows(zone, WMARK_MIN, right) &&
+	       (exclusive_region_may_split(&node->pool) ||
+	        exclusive_region_has_free(node, zone));
+}
+
+/* Frame PFN of ZONE, LOOSE, or any frame (PFN is -1), if RIGHT at MARK allows
+ * and it is free. */
+static struct page *exclusive_refill_take_at(struct node *node,
+                                             struct zone *zone,
+                                             enum watermark mark,
+                                             enum reserve_right right,
+                                             unsigned long pfn)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	struct page *page = NULL;
+
+	if (exclusive_refill_right_allows(zone, mark, right))
+		page = pfn == -1UL
+		               ? page_prep_take(node, zone, 0)
+		               : page_prep_take_within(node, zone, pfn, pfn);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	page_prep_report_bad(node, zone);
+	return page;
+}
+
+/* One page of ZONE, LOOSE, if RIGHT at MARK allows; its region is split or can
+ * be. */
+static struct page *exclusive_refill_take_from_zone(struct node *node,
+                                                    struct zone *zone,
+                                                    enum watermark mark,
+                                                    enum reserve_right right)
+{
+	struct exclusive_region_search search = { node->pool.regions, -1UL };
+	struct page *page = NULL;
+	unsigned long pfn;
+
+	if (!exclusive_refill_zone_allows(zone, mark, right))
+		return NULL;
+	while (page == NULL && (pfn = exclusive_region_find(&node->pool, zone,
+	                                                    &search)) != -1UL)
+		page = exclusive_refill_take_at(node, zone, mark, right, pfn);
+	if (page == NULL && exclusive_region_may_split(&node->pool))
+		page = exclusive_refill_take_at(node, zone, mark, right, -1UL);
+	return page;
+}
+
+static struct page *exclusive_refill_take(struct node *node,
+                                          enum watermark mark,
+                                          enum reserve_right right)
+{
+	if (should_fail_alloc_page(node, GFP_ATOMIC, 0))
+		return NULL;
+	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
+		struct page *page = exclusive_refill_take_from_zone(
+			node, &node->zone[type], mark, right);
+
+		if (page != NULL)
+			return page;
+	}
+	return NULL;
+}
+
+static void exclusive_refill_give(struct node *node, struct page *page)
+{
+	struct zone *zone = page_zone(node, page);
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	buddy_give(zone, page, 0);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+}
+
+/* ---- Refill and shrink ------------------------------------------------- */
+
+/* Park one more frame with RIGHT at MARK; false if none may be taken. */
+static bool exclusive_refill_one(struct node *node, enum watermark mark,
+                                 enum reserve_right right)
+{
+	struct page *page = exclusive_refill_take(node, mark, right);
+	unsigned long pfn;
+
+	if (page == NULL)
+		return false;
+	pfn = node_pfn(node, page);
+	exclusive_region_split(node, pfn);
+	memset(frame_address(pfn), 0, PAGE_SIZE);
+	direct_map_hide(pfn);
+	exclusive_pool_park_loose(node, page);
+	return true;
+}
+
+unsigned long exclusive_refill(struct node *node, unsigned long target)
+{
+	struct exclusive_pool *pool = &node->pool;
+	unsigned long parked = 0;
+
+	if (!exclusive_pool_begin_busy(pool))
+		return 0;
+	while (READ_ONCE(pool->count) < target &&
+	       exclusive_refill_one(node, WMARK_MIN, RESERVE_ATOMIC))
+		parked++;
+	exclusive_pool_end_busy(pool);
+	return parked;
+}
+
+bool exclusive_refill_for(struct node *node, enum watermark mark,
+                          enum reserve_right right)
+{
+	struct exclusive_pool *pool = &node->pool;
+	bool some;
+
+	while (!exclusive_pool_begin_busy(pool))
+		thread_sleep(UNTIL_NEXT_TICK);
+	some = READ_ONCE(pool->count) > 0 ||
+	       exclusive_refill_one(node, mark, right);
+	exclusive_pool_end_busy(pool);
+	return some;
+}
+
+bool exclusive_memory_would_help(struct node *node)
+{
+	return exclusive_can_take(node) &&
+	       exclusive_region_may_split(&node->pool);
+}
+
+unsigned long exclusive_shrink(struct node *node, unsigned long target)
+{
+	struct exclusive_pool *pool = &node->pool;
+	unsigned long given = 0;
+
+	if (!exclusive_pool_begin_busy(pool))
+		return 0;
+	while (READ_ONCE(pool->count) > target) {
+		struct page *page = exclusive_pool_oldest(pool);
+
+		if (page == NULL)
+			break;
+		if (!exclusive_pool_unpark_loose(node, page))
+			continue;
+		direct_map_show(node_pfn(node, page));
+		exclusive_refill_give(node, page);
+		count_vm_event(node, VMSTAT_exclusive_unpark);
+		trace_mm_exclusive_unpark(&node->trace, node_pfn(node, page));
+		given++;
+	}
+	exclusive_region_join_empty(node);
+	exclusive_pool_end_busy(pool);
+	return given;
+}
+
+void exclusive_balance(struct node *node)
+{
+	struct exclusive_pool *pool = &node->pool;
+	bool enabled = spin_lock_irqsave(&pool->lock);
+
+	pool->wake_pending = false;
+	/* Until the pool is known to be full enough, each free wakes again. */
+	pool->starved = true;
+	spin_unlock_irqrestore(&pool->lock, enabled);
+
+	if (READ_ONCE(pool->count) > pool->high)
+		exclusive_shrink(node, pool->high);
+	else
+		exclusive_refill(node, pool->high);
+
+	enabled = spin_lock_irqsave(&pool->lock);
+	pool->starved = pool->count < pool->low;
+	spin_unlock_irqrestore(&pool->lock, enabled);
+}
