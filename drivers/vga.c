@@ -372,6 +372,7 @@ static void vga_write(const char *text, size_t size)
 static struct console_sink vga_sink = {
 	.name = "vga",
 	.write = vga_write,
+	.columns = VGA_COLUMNS,
 };
 
 void vga_scrollback(int lines)

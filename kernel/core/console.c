@@ -105,15 +105,22 @@ bool console_has_sinks(void)
 	return sink_after(NULL) != NULL;
 }
 
+/* False: counted and dropped. */
+static bool console_may_write(void)
+{
+	if (!in_nmi() || panic_in_progress())
+		return true;
+	__atomic_fetch_add(&write_dropped, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
 /* To all sinks, or if NAME is not NULL to the one that is called so. */
 static void write_to(const char *name, const char *text, size_t size)
 {
 	struct console_sink *sink = NULL;
 
-	if (in_nmi() && !panic_in_progress()) {
-		__atomic_fetch_add(&write_dropped, 1, __ATOMIC_RELAXED);
+	if (!console_may_write())
 		return;
-	}
 	while ((sink = sink_after(sink)) != NULL) {
 		if (name == NULL || strcmp(name, sink->name) == 0)
 			sink->write(text, size);
@@ -128,6 +135,43 @@ void console_write(const char *text, size_t size)
 void console_write_to(const char *name, const char *text, size_t size)
 {
 	write_to(name, text, size);
+}
+
+static void console_write_rows(const struct console_sink *sink,
+                               const char *line, unsigned int indent)
+{
+	unsigned int lead = 0;
+
+	do {
+		char row[CONSOLE_COLUMNS + 2];
+		size_t width = min(sink->columns, CONSOLE_COLUMNS) - lead;
+		size_t length = fold_length(line, width);
+		int size = scnprintf(row, sizeof(row), "%*s%.*s\n", (int)lead,
+		                     "", (int)length, line);
+
+		sink->write(row, (size_t)size);
+		line += length;
+		while (*line == ' ')
+			line++;
+		lead = indent;
+	} while (*line != '\0');
+}
+
+void console_write_line(char *line, size_t length, unsigned int indent)
+{
+	struct console_sink *sink = NULL;
+
+	if (!console_may_write())
+		return;
+	while ((sink = sink_after(sink)) != NULL) {
+		if (sink->columns == 0 || length - 1 <= sink->columns) {
+			sink->write(line, length);
+			continue;
+		}
+		line[length - 1] = '\0';
+		console_write_rows(sink, line, indent);
+		line[length - 1] = '\n';
+	}
 }
 
 void console_divert(void (*divert)(const char *text, size_t size))

@@ -22,6 +22,7 @@ struct spinlock;
 struct console_sink {
 	const char *name;
 	void (*write)(const char *text, size_t size);
+	unsigned int columns;      /* of a screen; 0: a terminal breaks lines */
 	struct console_sink *next; /* private */
 };
 
@@ -47,6 +48,13 @@ bool console_has_sinks(void);
  */
 void console_write(const char *text, size_t size);
 uint64_t console_write_dropped(void);
+
+/*
+ * Write the LENGTH bytes of LINE, of which the last is its newline.  Where it is wider
+ * than a sink's screen it is broken between words, and further rows are INDENT
+ * columns to the right.  LINE is as before afterwards.  Contexts as console_write().
+ */
+void console_write_line(char *line, size_t length, unsigned int indent);
 
 /*
  * printf to all sinks, not into the log: the shell's and self-test's voice.  At

@@ -58,6 +58,7 @@
 #define LINE_MAX       255 /* characters; fits into record_head.length */
 #define TEXT_MAX       512 /* of one printk(), which may be several lines */
 #define STAMP_MAX      32  /* "[18446744073709.551615] " is 24 */
+#define STAMP_WIDTH    15  /* "[    0.123456] " */
 
 /* Lines that are passed over in one piece, with interrupts off. */
 #define SEEK_SLICE     16U
@@ -317,7 +318,7 @@ static void printk_show(const struct record *record)
 		return;
 	length = format_line(line, sizeof(line) - 1, record);
 	line[length++] = '\n';
-	console_write(line, length);
+	console_write_line(line, length, STAMP_WIDTH);
 }
 
 /* The next line for the consoles.  False: they have seen everything. */

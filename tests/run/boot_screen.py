@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What is on the screen, in video memory and in the picture that QEMU draws."""
 
+import re
+
 from ktap import END_POWER_OFF
 from lab import boot_test, check, command, expect_end
 from machine import PROMPT, wait_until
+
+
+LOGGED = re.compile(r"\[ *\d+\.\d{6}\] ")
 
 
 def settled_screen(qemu, last_line):
@@ -41,6 +46,31 @@ def screen_shows_what_the_serial_port_says(lab):
         lines[row] = "the quick brown fux"
         wrong = picture.drawn_text_differs(lines, font, (last, len(PROMPT)))
         check(wrong == (row, 17), "another letter in its place is not noticed")
+
+
+@boot_test
+def long_lines_of_the_log_are_broken_between_words_on_the_screen(lab):
+    """The serial port has them in one piece; a terminal breaks them itself."""
+    with lab.prompt("nosuchword=" + "long " * 5 + "x") as qemu:
+        command(qemu, "panic free")
+        serial = qemu.console.text.replace("\r", "")
+        rows = settled_screen(qemu, PROMPT)
+        long = [row for row in serial.split("\n") if LOGGED.match(row)]
+        long = [row for row in long if len(row) > 80]
+        seen = 0
+        for line in long:
+            starts = [r for r in rows if len(r) > 30 and line.startswith(r.rstrip())]
+            if not starts:
+                continue
+            at = rows.index(starts[0])
+            text = rows[at].rstrip()
+            while len(text) < len(line):
+                at += 1
+                check(rows[at].startswith(" " * 15), f"{line!r}: {rows[at]!r}")
+                text += " " + rows[at].strip()
+            check(text == line, f"{line!r} is shown as {text!r}")
+            seen += 1
+        check(seen > 0, f"no long line is on the screen: {rows}")
 
 
 @boot_test
