@@ -7,7 +7,7 @@
  * over overlaps of memory with memory, so that the bytes covered can be added.
  * The cases mean most under maps with holes: tests/run/boot_maps.py.
  */
-#include "kernel/boot_map.h"
+#include "kernel/boot_memory.h"
 #include "kernel/core/context.h"
 #include "mm/memmap.h"
 #include "mm/page_alloc.h"

@@ -7,7 +7,7 @@
 #include "kernel/arch/page_table.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/percpu.h"
-#include "kernel/boot_map.h"
+#include "kernel/boot_memory.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/context.h"
 #include "kernel/core/fault.h"

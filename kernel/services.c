@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/services.c -- the first thread, and the threads that serve the others.
+ */
+#include "kernel/services.h"
+
+#include "kernel/core/panic.h"
+#include "kernel/core/params.h"
+#include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
+#include "kernel/core/watchdog.h"
+#include "kernel/core/work.h"
+#include "kernel/failure_dump.h"
+#include "kernel/refiller.h"
+#include "kernel/thread.h"
+#include "lib/errno.h"
+#include "lib/parse.h"
+#include "mm/reclaim/flusher.h"
+#include "mm/reclaim/kswapd.h"
+#include "mm/reclaim/oom.h"
+#include "mm/reclaim/page_writeback.h"
+#include "mm/reclaim/reclaim.h"
+#include "mm/task.h"
+#include "mm/user/anon.h"
+
+static struct mm_task main_task;
+static struct thread main_thread = { .mm = &main_task };
+
+static int services_set_oom_score_adj(const char *value)
+{
+	int64_t adj;
+	int error = parse_signed(value, &adj);
+
+	if (error == 0 && (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX))
+		error = -ERANGE;
+	if (error == 0)
+		main_task.oom_score_adj = (short)adj;
+	return error;
+}
+
+PARAM(oom_score_adj, "oom_score_adj",
+      "=N: -1000..1000, how gladly the shell is killed for its memory",
+      services_set_oom_score_adj);
+
+void begin_threads(void)
+{
+	sched_init(&main_thread);
+	if (owner_begin(&main_thread.owner, OWNER_THREAD, "shell") != 0)
+		panic("not enough memory for the first thread's window");
+	window_open(&main_thread.owner.window);
+}
+
+/* The first thread was not created by anybody.  It ends if the shell does. */
+static void visit_all_threads(void (*each)(struct thread *thread, void *data),
+                              void *data)
+{
+	if (READ_ONCE(main_thread.state) != THREAD_ENDED)
+		each(&main_thread, data);
+	thread_visit(each, data);
+}
+
+static struct oom_reaper anon_reaper = {
+	.reap = anon_reap,
+	.link = LIST_INIT(anon_reaper.link),
+};
+
+/* From here on the front door has whom to ask for memory, and a request that may
+ * wait is worth somebody's life. */
+static void begin_recovery(struct node *node)
+{
+	node->recovery.reclaim = reclaim_try_to_free_pages;
+	node->recovery.reclaimable = zone_reclaimable_pages;
+	node->recovery.throttle = throttle_direct_reclaim;
+	node->recovery.too_dirty = node_too_dirty;
+	node->wake_kswapd = wakeup_kswapd;
+	if (thread_create("kswapd0", kswapd_run, node) == NULL)
+		panic("kswapd cannot be started");
+	if (thread_create("flusher", flusher_run, node) == NULL)
+		panic("the flusher cannot be started");
+	oom_register_threads(visit_all_threads);
+	oom_register_swap(total_swap_pages);
+	oom_register_reaper(&anon_reaper);
+	if (thread_create_priority("oom_reaper", PRIORITY_HIGH, oom_reaper_run,
+	                           NULL) == NULL)
+		panic("the OOM reaper cannot be started");
+	node->recovery.oom = out_of_memory;
+}
+
+void begin_service_threads(struct node *node)
+{
+	watchdog_register_threads(visit_all_threads);
+	refiller_start();
+	if (thread_create_priority("printk", PRIORITY_HIGH, log_thread, NULL) ==
+	    NULL)
+		panic("the thread that prints the log cannot be started");
+	if (thread_create_priority("worker", PRIORITY_HIGH, work_thread,
+	                           NULL) == NULL)
+		panic("the worker thread cannot be started");
+	failure_dump_start();
+	begin_recovery(node);
+}
