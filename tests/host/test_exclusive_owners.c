@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/test_exclusive_owners.c -- release, hand-over, full windows, and the end of an
+ * owner.
+ */
+#include "kernel/arch/arch.h"
+#include "kernel/core/lock.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "tests/host/pile.h"
+#include "tests/host/test_exclusive.h"
+#include "tests/suite.h"
+
+SUITE(exclusive);
+
+/* ---- Release -------------------------------------------------------------------------- */
+
+CASE(exclusive, release_scrubs_and_parks)
+{
+	uint8_t *page;
+	unsigned long pfn;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	pfn = frame_of(page);
+	memset(page, 0xee, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT(all_bytes_are(eyes(pfn), 0));
+	EXPECT_EQUAL(node_page(node, pfn)->state, PAGE_PARKED);
+	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_release), 1);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, release_above_high_parks_and_wakes_the_refiller)
+{
+	void *page[10];
+
+	test_exclusive_start(8);
+	for (unsigned int i = 0; i < 8; i++)
+		page[i] = test_exclusive_take();
+	exclusive_balance(node);
+	EXPECT_EQUAL(node->pool.count, 8);
+	wakes = 0;
+	EXPECT_EQUAL(exclusive_release(page[0]), 0);
+	EXPECT_EQUAL(node->pool.count, 9);
+	EXPECT_EQUAL(wakes, 1);
+	EXPECT(exclusive_wants_balance(node));
+	EXPECT_EQUAL(exclusive_release(page[1]), 0);
+	EXPECT_EQUAL(wakes, 1);
+	exclusive_balance(node);
+	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT(!exclusive_wants_balance(node));
+	return test_exclusive_check();
+}
+
+CASE(exclusive, release_up_to_high_wakes_nobody)
+{
+	void *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT_EQUAL(node->pool.count, node->pool.high);
+	EXPECT_EQUAL(wakes, 0);
+	EXPECT(!exclusive_wants_balance(node));
+	return test_exclusive_check();
+}
+
+CASE(exclusive, no_address_of_a_window_is_einval)
+{
+	uint8_t byte;
+	uint8_t *page;
+	unsigned long pfn;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	pfn = frame_of(page);
+	EXPECT_EQUAL(exclusive_release(page + 1), -EINVAL);
+	EXPECT_EQUAL(exclusive_release(page + PAGE_SIZE - 1), -EINVAL);
+	EXPECT_EQUAL(exclusive_release(&byte), -EINVAL);
+	EXPECT_EQUAL(exclusive_release(NULL), -EINVAL);
+	EXPECT_EQUAL(
+		exclusive_release((void *)(direct_map_base + pfn * PAGE_SIZE)),
+		-EINVAL);
+	EXPECT_EQUAL(exclusive_transfer(page + 1, timer.id), -EINVAL);
+	EXPECT_EQUAL(exclusive_transfer(NULL, timer.id), -EINVAL);
+	EXPECT_EQUAL(exclusive_cancel(NULL), -ENOENT);
+	EXPECT(exclusive_page(page + 1) == NULL);
+	EXPECT(exclusive_page(&byte) == NULL);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_refused), 8);
+	EXPECT_EQUAL(frame_of(page), pfn);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, another_owners_page_is_eperm_and_both_are_named)
+{
+	uint64_t mark;
+	uint8_t *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	*page = 9;
+	mark = log_mark();
+	machine_enter_irq(&keyboard);
+	EXPECT_EQUAL(exclusive_release(page), -EPERM);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -EPERM);
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	EXPECT(exclusive_page(page) == NULL);
+	machine_leave_irq();
+	EXPECT_EQUAL(log_count_since(mark, "irq 1 keyboard"), 3);
+	EXPECT_EQUAL(log_count_since(mark, "owner: main"), 3);
+	EXPECT_EQUAL(*page, 9);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, released_twice_is_enoent)
+{
+	uint8_t *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT_EQUAL(exclusive_release(page), -ENOENT);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -ENOENT);
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	EXPECT(exclusive_page(page) == NULL);
+	EXPECT_EQUAL(node->pool.count, 8);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, in_an_nmi_every_call_is_refused)
+{
+	uint64_t mark;
+	uint8_t *page;
+	bool enabled;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	mark = log_mark();
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	machine_enter_nmi();
+	EXPECT_EQUAL(exclusive_release(page), -EPERM);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -EPERM);
+	EXPECT_EQUAL(exclusive_cancel(page), -EPERM);
+	EXPECT(exclusive_accept() == NULL);
+	EXPECT(exclusive_page(page) == NULL);
+	machine_leave_nmi();
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	EXPECT_EQUAL(log_mark(), mark);
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return test_exclusive_check();
+}
+
+static void count_owner(const struct owner *owner, void *data)
+{
+	(void)owner;
+	(*(unsigned long *)data)++;
+}
+
+CASE(exclusive, in_an_nmi_nobody_is_counted_or_visited)
+{
+	struct exclusive_counts counts;
+	unsigned long visited = 0;
+	bool enabled;
+
+	test_exclusive_start(8);
+	EXPECT(test_exclusive_take() != NULL);
+	enabled = spin_lock_irqsave(&node->pool.lock);
+	machine_enter_nmi();
+	exclusive_counts(node, &counts);
+	exclusive_visit_owners(node, count_owner, &visited);
+	machine_leave_nmi();
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	EXPECT_EQUAL(counts.parked + counts.owned + counts.handover, 0);
+	EXPECT_EQUAL(visited, 0);
+	exclusive_counts(node, &counts);
+	exclusive_visit_owners(node, count_owner, &visited);
+	EXPECT_EQUAL(counts.parked, 7);
+	EXPECT_EQUAL(counts.owned, 1);
+	EXPECT_EQUAL(visited, 4);
+	return test_exclusive_check();
+}
+
+/* ---- Hand-over --------------------------------------------------------------------------- */
+
+CASE(exclusive, on_its_way_it_is_ebusy_for_the_sender)
+{
+	uint8_t *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
+	EXPECT_EQUAL(exclusive_release(page), -EBUSY);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), -EBUSY);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -EBUSY);
+	EXPECT(exclusive_page(page) == NULL);
+	EXPECT(exclusive_accept() == NULL);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(&other)), 1);
+	machine_switch_to(&other);
+	EXPECT_EQUAL(exclusive_release(page), -EPERM);
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	machine_switch_to(machine_main());
+	return test_exclusive_check();
+}
+
+CASE(exclusive, a_refusal_on_its_way_names_sender_and_receiver)
+{
+	uint64_t mark;
+	uint8_t *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
+	mark = log_mark();
+	EXPECT_EQUAL(exclusive_release(page), -EBUSY);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -EBUSY);
+	EXPECT_EQUAL(log_count_since(mark, "by thread main"), 2);
+	EXPECT_EQUAL(log_count_since(mark, "receiver: other"), 2);
+	/* The receiver cannot cancel what it is sent; nor can a stranger. */
+	mark = log_mark();
+	machine_switch_to(&other);
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	machine_switch_to(machine_main());
+	EXPECT_EQUAL(log_count_since(mark, "by thread other"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "owner: main"), 1);
+	EXPECT_EQUAL(exclusive_cancel(page), 0);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, accept_makes_the_receiver_the_taker)
+{
+	struct page *page;
+	void *address;
+
+	test_exclusive_start(8);
+	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
+	EXPECT_EQUAL(page->taker, machine_main()->owner.id);
+	address = exclusive_address(page);
+	EXPECT_EQUAL(exclusive_transfer(address, thread_owner_id(&other)), 0);
+	EXPECT_EQUAL(page->taker, machine_main()->owner.id);
+	machine_switch_to(&other);
+	EXPECT(exclusive_accept() != NULL);
+	machine_switch_to(machine_main());
+	EXPECT_EQUAL(page->taker, other.owner.id);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, cancel_brings_it_back_to_the_same_address)
+{
+	uint8_t *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	memset(page, 0x21, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
+	/* The slot stays taken meanwhile. */
+	EXPECT(test_exclusive_take() != page);
+	EXPECT_EQUAL(exclusive_cancel(page), 0);
+	EXPECT(all_bytes_are(page, 0x21));
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(&other)), 0);
+	machine_switch_to(&other);
+	EXPECT(exclusive_accept() == NULL);
+	machine_switch_to(machine_main());
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, after_accept_the_senders_address_is_enoent)
+{
+	uint8_t *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
+	machine_switch_to(&other);
+	EXPECT(exclusive_accept() != NULL);
+	EXPECT(exclusive_accept() == NULL);
+	machine_switch_to(machine_main());
+	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
+	EXPECT_EQUAL(exclusive_release(page), -ENOENT);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -ENOENT);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_transfer), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_accept), 1);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, hand_overs_are_accepted_oldest_first)
+{
+	uint8_t *page[4];
+
+	test_exclusive_start(8);
+	for (uint8_t i = 0; i < 4; i++) {
+		page[i] = test_exclusive_take();
+		*page[i] = i;
+	}
+	for (unsigned int i = 0; i < 4; i++)
+		EXPECT_EQUAL(
+			exclusive_transfer(page[i], thread_owner_id(&other)),
+			0);
+	EXPECT_EQUAL(exclusive_cancel(page[1]), 0);
+	machine_switch_to(&other);
+	EXPECT_EQUAL(*(uint8_t *)exclusive_accept(), 0);
+	EXPECT_EQUAL(*(uint8_t *)exclusive_accept(), 2);
+	EXPECT_EQUAL(*(uint8_t *)exclusive_accept(), 3);
+	EXPECT(exclusive_accept() == NULL);
+	machine_switch_to(machine_main());
+	return test_exclusive_check();
+}
+
+CASE(exclusive, a_handler_hands_over_to_a_thread_and_a_thread_to_a_line)
+{
+	uint8_t *page;
+	uint8_t *received;
+
+	test_exclusive_start(8);
+	machine_enter_irq(&timer);
+	page = test_exclusive_take();
+	memset(page, 0x66, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
+	             0);
+	EXPECT(machine_faults(page, false, NULL));
+	machine_leave_irq();
+	received = exclusive_accept();
+	EXPECT(received != NULL && all_bytes_are(received, 0x66));
+	EXPECT_EQUAL(exclusive_transfer(received, keyboard.id), 0);
+	machine_enter_irq(&keyboard);
+	page = exclusive_accept();
+	EXPECT(page != NULL && all_bytes_are(page, 0x66));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	machine_leave_irq();
+	return test_exclusive_check();
+}
+
+CASE(exclusive, to_itself_is_einval_to_the_dead_enxio_and_it_stays)
+{
+	struct thread dead;
+	uint8_t *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	memset(page, 0x44, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
+	             -EINVAL);
+	machine_begin_thread(&dead, "dead");
+	machine_end_thread(&dead);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&dead)), -ENXIO);
+	EXPECT(all_bytes_are(page, 0x44));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, the_number_of_the_dead_is_enxio_in_its_old_place_too)
+{
+	struct thread place;
+	uint8_t *page;
+	uint64_t stale;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	memset(page, 0x45, PAGE_SIZE);
+	machine_begin_thread(&place, "first");
+	stale = thread_owner_id(&place);
+	machine_end_thread(&place);
+	machine_begin_thread(&place, "second");
+	EXPECT_EQUAL(exclusive_transfer(page, stale), -ENXIO);
+	EXPECT(all_bytes_are(page, 0x45));
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(&place)), 0);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&place)), 0);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(&place)), 1);
+	EXPECT_EQUAL(exclusive_incoming(stale), 0);
+	machine_end_thread(&place);
+	EXPECT(all_bytes_are(page, 0x45));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, no_more_than_12_owners_have_numbers_that_hash_alike)
+{
+	static struct owner line[OWNER_BUCKET_MOST + 1];
+	unsigned int alike = 0;
+
+	test_exclusive_start(8);
+	for (unsigned int i = 0; i < OWNER_BUCKET_MOST; i++) {
+		/* 63 come and go between two that stay. */
+		while (alike++ % OWNER_BUCKETS != 0) {
+			machine_begin_line(&line[i], "passes");
+			machine_end_line(&line[i]);
+		}
+		machine_begin_line(&line[i], "stays");
+		EXPECT_EQUAL((line[i].id - line[0].id) % OWNER_BUCKETS, 0);
+	}
+	for (; alike % OWNER_BUCKETS != 0; alike++) {
+		machine_begin_line(&line[OWNER_BUCKET_MOST], "passes");
+		machine_end_line(&line[OWNER_BUCKET_MOST]);
+	}
+	machine_begin_line(&line[OWNER_BUCKET_MOST], "one more");
+	EXPECT_EQUAL(line[OWNER_BUCKET_MOST].id,
+	             line[OWNER_BUCKET_MOST - 1].id + OWNER_BUCKETS + 1);
+	for (unsigned int i = 0; i <= OWNER_BUCKET_MOST; i++)
+		machine_end_line(&line[i]);
+	return test_exclusive_check();
+}
+
+/* ---- A full window -------------------------------------------------------------------------- */
+
+CASE(exclusive, a_full_window_gives_null_and_its_own_counter)
+{
+	test_exclusive_start(520);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_empty), 0);
+	EXPECT_EQUAL(node->pool.count, 8);
+	machine_switch_to(&other);
+	EXPECT(test_exclusive_take() != NULL);
+	machine_switch_to(machine_main());
+	return test_exclusive_check();
+}
+
+CASE(exclusive, accept_into_a_full_window_leaves_it_on_its_way)
+{
+	void *page;
+
+	test_exclusive_start(520);
+	machine_enter_irq(&timer);
+	page = test_exclusive_take();
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
+	             0);
+	machine_leave_irq();
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
+	EXPECT(exclusive_accept() == NULL);
+	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(machine_main())), 1);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full), 2);
+	page = exclusive_address(
+		list_first(&machine_main()->owner.pages, struct page, link));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	EXPECT(exclusive_accept() == page);
+	return test_exclusive_check();
+}
+
+/* ---- The end of an owner ----------------------------------------------------------------------- */
+
+CASE(exclusive, the_end_of_an_owner_scrubs_and_parks_what_it_owned)
+{
+	unsigned long pfn[3];
+
+	test_exclusive_start(8);
+	machine_switch_to(&other);
+	for (unsigned int i = 0; i < 3; i++) {
+		uint8_t *page = test_exclusive_take();
+
+		memset(page, 0xd0, PAGE_SIZE);
+		pfn[i] = frame_of(page);
+	}
+	machine_switch_to(machine_main());
+	EXPECT_EQUAL(node->pool.count, 5);
+	machine_end_thread(&other);
+	EXPECT_EQUAL(node->pool.count, 8);
+	for (unsigned int i = 0; i < 3; i++) {
+		EXPECT_EQUAL(node_page(node, pfn[i])->state, PAGE_PARKED);
+		EXPECT(all_bytes_are(eyes(pfn[i]), 0));
+	}
+	return test_exclusive_check();
+}
+
+CASE(exclusive, the_end_of_the_receiver_sends_it_back)
+{
+	uint8_t *page;
+
+	test_exclusive_start(8);
+	page = test_exclusive_take();
+	memset(page, 0x31, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
+	machine_end_thread(&other);
+	EXPECT(all_bytes_are(page, 0x31));
+	EXPECT_EQUAL(exclusive_release(page), 0);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, the_end_of_the_sender_lets_it_go_on)
+{
+	uint8_t *page;
+	uint8_t *received;
+
+	test_exclusive_start(8);
+	machine_enter_irq(&timer);
+	page = test_exclusive_take();
+	memset(page, 0x32, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
+	             0);
+	machine_leave_irq();
+	machine_end_line(&timer);
+	EXPECT(test_exclusive_check() == NULL);
+	received = exclusive_accept();
+	EXPECT(received != NULL && all_bytes_are(received, 0x32));
+	EXPECT_EQUAL(exclusive_release(received), 0);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, the_end_of_both_scrubs_and_parks_it)
+{
+	uint8_t *page;
+	unsigned long pfn;
+
+	test_exclusive_start(8);
+	machine_switch_to(&other);
+	page = test_exclusive_take();
+	pfn = frame_of(page);
+	memset(page, 0x33, PAGE_SIZE);
+	EXPECT_EQUAL(exclusive_transfer(page, timer.id), 0);
+	machine_switch_to(machine_main());
+	machine_end_thread(&other);
+	EXPECT_EQUAL(node_page(node, pfn)->state, PAGE_HANDOVER);
+	machine_end_line(&timer);
+	EXPECT_EQUAL(node_page(node, pfn)->state, PAGE_PARKED);
+	EXPECT(all_bytes_are(eyes(pfn), 0));
+	return test_exclusive_check();
+}
+
+CASE(exclusive, the_end_of_an_owner_gives_its_window_table_back)
+{
+	unsigned long used;
+	struct thread thread;
+
+	test_exclusive_start(8);
+	used = zone->used_pages;
+	machine_begin_thread(&thread, "short");
+	EXPECT_EQUAL(zone->used_pages, used + 1);
+	machine_end_thread(&thread);
+	EXPECT_EQUAL(zone->used_pages, used);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, an_owner_without_memory_for_its_window_is_enomem)
+{
+	struct owner line;
+	int error;
+
+	test_exclusive_start(8);
+	pile_leave(&pile, 16);
+	error = owner_begin(&line, OWNER_IRQ, "irq 9 poor");
+	EXPECT_EQUAL(error, -ENOMEM);
+	EXPECT_EQUAL(node_free(node), 16);
+	pile_give(&pile, PILE_PAGES);
+	return test_exclusive_check();
+}
