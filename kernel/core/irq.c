@@ -54,7 +54,7 @@ enum line_state {
 /* Field locks: (l) irq_lock, (u) constant while IN_USE. */
 struct irq_line {
 	enum line_state state;  /* (l) */
-	bool masked;            /* (l) by irq_mask() */
+	unsigned int masks;     /* (l) by irq_mask(), and not undone */
 	bool running;           /* (l) a CPU is in its handler */
 	irq_handler handler;    /* (u) */
 	void *dev_id;           /* (u) */
@@ -113,7 +113,7 @@ static void leave_line(unsigned int irq)
 
 	line->handled++;
 	line->running = false;
-	if (line->state == LINE_IN_USE && !line->masked)
+	if (line->state == LINE_IN_USE && line->masks == 0)
 		controller->unmask(irq);
 	spin_unlock_irqrestore(&irq_lock, enabled);
 }
@@ -231,7 +231,7 @@ int request_irq(unsigned int irq, irq_handler handler, const char *name,
 	line->dev_id = dev_id;
 	enabled = spin_lock_irqsave(&irq_lock);
 	line->state = LINE_IN_USE;
-	line->masked = false;
+	line->masks = 0;
 	controller->unmask(irq);
 	spin_unlock_irqrestore(&irq_lock, enabled);
 	return 0;
@@ -298,7 +298,7 @@ void irq_mask(unsigned int irq)
 
 	kassert(irq < IRQ_LINES && controller != NULL);
 	enabled = spin_lock_irqsave(&irq_lock);
-	lines[irq].masked = true;
+	lines[irq].masks++;
 	controller->mask(irq);
 	spin_unlock_irqrestore(&irq_lock, enabled);
 }
@@ -310,8 +310,10 @@ void irq_unmask(unsigned int irq)
 
 	kassert(irq < IRQ_LINES && controller != NULL);
 	enabled = spin_lock_irqsave(&irq_lock);
-	lines[irq].masked = false;
-	if (lines[irq].state == LINE_IN_USE && !lines[irq].running)
+	kassert(lines[irq].masks > 0);
+	lines[irq].masks--;
+	if (lines[irq].state == LINE_IN_USE && !lines[irq].running &&
+	    lines[irq].masks == 0)
 		controller->unmask(irq);
 	spin_unlock_irqrestore(&irq_lock, enabled);
 }

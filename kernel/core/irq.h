@@ -57,6 +57,10 @@ uint64_t irq_owner_id(unsigned int irq, const void *dev_id);
  * stays. */
 struct owner *irq_owner(unsigned int irq);
 
+/*
+ * Keep line IRQ masked until each irq_mask() has been undone by an irq_unmask(), as
+ * Linux's disable_irq_nosync() and enable_irq().  Any context but NMI.
+ */
 void irq_mask(unsigned int irq);
 void irq_unmask(unsigned int irq);
 

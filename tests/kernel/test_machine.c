@@ -628,6 +628,31 @@ CASE(irq, raise_gives_up_while_a_byte_waits)
 	return NULL;
 }
 
+/* The console may hold the line while a command to the keyboard masks it, too. */
+CASE(irq, a_line_masked_twice_is_unmasked_by_the_second_unmask)
+{
+	struct irq_statistics before;
+	struct irq_statistics between;
+	struct irq_statistics after;
+	uint64_t limit;
+
+	NEEDS_I8042();
+	irq_statistics(1, &before);
+	irq_mask(1);
+	irq_mask(1);
+	EXPECT_EQUAL(i8042_raise(SCAN_CODE_NOTHING), 0);
+	irq_unmask(1);
+	irq_statistics(1, &between);
+	irq_unmask(1);
+	limit = clock_microseconds() + 1000000;
+	do
+		irq_statistics(1, &after);
+	while (after.handled == before.handled && clock_microseconds() < limit);
+	EXPECT_EQUAL(between.handled, before.handled);
+	EXPECT_EQUAL(after.handled, before.handled + 1);
+	return NULL;
+}
+
 /* ---- Threads ------------------------------------------------------------------------------- */
 
 static void add_one(void *data)
