@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/arch/arch.h -- what the kernel asks of the processor it runs on.
+ * kernel/arch/arch.h -- the kernel's interface to its processor.
  *
- * Declarations only: tests/host/ answers for the same names.  All of them may
- * be called from any context unless the line says otherwise.
+ * kernel/arch/ is everything that depends on x86_64, and has all the inline
+ * assembly of the kernel:
+ *
+ *	arch, io, registers, percpu	instructions and registers, as functions
+ *	cpu				features, descriptor tables, protections
+ *	image, page_table, paging	the kernel's address space
+ *	direct_map, mapping, window	frames that leave the direct map, and the
+ *					addresses that only their owner can use
+ *	trap, copy			from an exception or interrupt into C
+ *	switch				from one stack to another
+ *	stack_protector, crumb		guards, and traces of the boot
+ *	irqsoff, provoke, step		instruments for tests
+ *
+ * It uses lib/ alone.  It makes no decisions: a handler that it calls was
+ * registered by a higher floor.
+ *
+ * This file has declarations only; tests/host/ defines the same functions for
+ * host programs.  All of them may be called from any context unless a comment
+ * says otherwise.
  */
 #ifndef KERNEL_ARCH_ARCH_H
 #define KERNEL_ARCH_ARCH_H

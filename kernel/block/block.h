@@ -17,7 +17,9 @@
  * allocates memory between submit_bio() and end_io(), so a page can be
  * written out when there is no memory.
  *
- * The header lies below the drivers, which are made of it.
+ * kernel/block/: block.c has the queues and the thread that submits, bio.c the pool
+ * from which bios are allocated, mbr.c reads partition tables.  Drivers register
+ * disks here, so the folder is below drivers/.
  */
 #ifndef KERNEL_BLOCK_BLOCK_H
 #define KERNEL_BLOCK_BLOCK_H

@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/core/context.h -- where am I?  The kernel's answer to "may I wait".
+ * kernel/core/context.h -- the context of the caller, and whether it may wait.
  *
- * preempt_count of a CPU, Linux's layout:
+ * kernel/core/ is what the memory manager stands on, so nothing in it allocates
+ * memory:
+ *
+ *	context, lock, lock_order	contexts, spinlocks, and their order
+ *	owner, held			owners of pages; the objects a thread holds
+ *	printk, console			the log, and the devices that show it
+ *	fault, panic			exceptions, and the end with a report
+ *	symbols, line_table		from addresses to functions and lines
+ *	irq, nmi, nmi_watch, watchdog	interrupt lines, NMIs, hung processors
+ *	clock, sched, work		time, threads, deferred work
+ *	mutex, semaphore		locks that sleep
+ *	params, multiboot2		untrusted input of the boot
+ *
+ * preempt_count of a CPU has Linux's layout:
  *
  *	bits  0- 7	preempt_disable() depth (and spinlocks held)
  *	bits  8-15	soft work depth (nobody uses it yet)

@@ -2,6 +2,15 @@
 /*
  * kernel/demo/recorder.h -- the first user of exclusive pages.
  *
+ * kernel/demo/ puts the allocator under real load, and judges what it sees:
+ *
+ *	recorder	interrupts that hand pages to a thread, all the time
+ *	storm		all interrupts together, and no memory
+ *	pressure	more anonymous memory and files than there is memory
+ *	timer_rate	the highest rate that the storm may ask for
+ *
+ * No other part of the kernel depends on it, except the shell and the self-test.
+ *
  * The timer's and the keyboard's interrupt handlers write one sample an
  * interrupt into an exclusive page of their own.  A full page is handed over to
  * the recorder thread, which checks the numbers of the samples, counts them and

@@ -2,6 +2,12 @@
 /*
  * kernel/fs/ext2.h -- files and directories on a block device.
  *
+ * kernel/fs/ is one file system, from the disk upwards: ext2_format (the structures
+ * on the disk), ext2_features, ext2_super (mounting), ext2_meta (metadata blocks in
+ * memory), ext2_alloc (free blocks and inodes), ext2_map (a file's blocks),
+ * ext2_inode, ext2_dir, ext2_file (contents), ext2_name (paths).  Callers include
+ * this header alone.
+ *
  *	struct ext2	a mounted file system
  *	struct inode	a file or directory of it, while somebody uses it or the
  *			memory is not needed for something else

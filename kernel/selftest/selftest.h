@@ -5,6 +5,9 @@
  * KTAP goes to the serial port, a coloured summary to the screen.  Each case
  * recovers: one that fails or faults is recorded and the next one runs; around
  * each the accounting must balance, and mm_check() must hold after each suite.
+ *
+ * kernel/selftest/: selftest.c is the runner, replay.c runs a file of allocator
+ * calls instead (docs/replay.md).  The suites themselves are in tests/.
  */
 #ifndef KERNEL_SELFTEST_SELFTEST_H
 #define KERNEL_SELFTEST_SELFTEST_H

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kernel/shell/shell.h -- the shell on keyboard and serial line.
+ *
+ * kernel/shell/: line edits a line; shell finds the command of its first word and
+ * runs it; shell_keeper starts another shell if one is ended.  Each other file,
+ * shell_SUBJECT.c, defines commands of one subject with SHELL_COMMAND()
+ * (shell_command.h); the linker collects them, so nothing has a list of them.
+ * Commands call the public functions of the kernel, as any thread may.
  */
 #ifndef KERNEL_SHELL_SHELL_H
 #define KERNEL_SHELL_SHELL_H

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/core/test_params.c -- a command line that somebody else wrote.
+ * tests/core/test_params.c -- an untrusted command line.
+ *
+ * tests/core/ tests the parts of kernel/core/ that read untrusted input, in the
+ * kernel and on the host.
  */
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"

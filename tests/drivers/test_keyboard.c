@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/drivers/test_keyboard.c -- scan codes and escape sequences.  Pure.
+ * tests/drivers/test_keyboard.c -- scan codes and escape sequences.
+ *
+ * tests/drivers/ tests the parts of drivers/ that touch no device, in the kernel and
+ * on the host.
  */
 #include "drivers/ansi_keys.h"
 #include "drivers/keyboard_decoder.h"

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/kernel/bench.h -- what the kernel-side suites have in common: running
- * a function inside a real interrupt, catching a declared fault, draining
- * memory.
+ * tests/kernel/bench.h -- helpers of the kernel's suites: running a function in a
+ * real interrupt, catching a declared fault, draining memory.
+ *
+ * tests/kernel/ has the suites that need the machine: real interrupts, threads,
+ * faults, mappings and disks.  They are linked into the kernel and run by
+ * kernel/selftest/.  Suites that need no machine are in tests/lib/, core/, drivers/
+ * and mm/, and run in the kernel and on the host; tests/host/ has those that only a
+ * scripted machine can run.
  */
 #ifndef TESTS_KERNEL_BENCH_H
 #define TESTS_KERNEL_BENCH_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/lib/test_string.c -- the functions that the compiler calls by itself,
- * too.  On the host the C library answers for them, so that both worlds are
- * held to one meaning.
+ * tests/lib/test_string.c -- the functions that the compiler calls implicitly.
+ *
+ * tests/lib/ tests lib/ in the kernel and on the host.  On the host the C library
+ * provides these functions, so both implementations pass the same cases.
  */
 #include "lib/random.h"
 #include "lib/string.h"

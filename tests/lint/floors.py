@@ -6,7 +6,9 @@ The house has floors; a file includes only what is on its own floor or below.
 docs/floors.txt has a line for each source file: the floor (boot, 0 to 9, roof),
 the path, and the purpose of the file.  Checked: every file is listed once and
 every listed file exists; no include points upwards; no file includes itself,
-however many headers are in between.
+however many headers are in between; the includes between folders form no ring,
+except between a folder and its own subfolders (kernel/ starts the shell of
+kernel/shell/, which uses kernel/).
 
 The spine, which a course reads completely, is the files directly in mm/.  The
 semester is the spine and the files whose line ends in [semester].  Neither may
@@ -102,6 +104,37 @@ def find_cycle(arrows):
     return ring[ring.index(path) :]
 
 
+def contains(folder, other):
+    return other.startswith(folder + "/")
+
+
+def folder_arrows(arrows):
+    """{folder: {other folder: the include that leads there}}"""
+    found = {}
+    for path, targets in arrows.items():
+        here = os.path.dirname(path)
+        found.setdefault(here, {})
+        for target in targets:
+            there = os.path.dirname(target)
+            found.setdefault(there, {})
+            if here == there or contains(here, there) or contains(there, here):
+                continue
+            found[here].setdefault(there, f"{path} includes {target}")
+    return found
+
+
+def check_folders(arrows, problems):
+    """Includes between folders run one way."""
+    folders = folder_arrows(arrows)
+    ring = find_cycle(folders)
+    if ring:
+        ways = [
+            folders[here][there]
+            for here, there in zip(ring, ring[1:] + ring[:1])
+        ]
+        problems.append("a ring of folders: " + ", ".join(ways))
+
+
 def lines_of(paths):
     return sum(len(tree.read(path).splitlines()) for path in paths)
 
@@ -132,6 +165,7 @@ def main():
     ring = find_cycle(arrows)
     if ring:
         problems.append("a ring of includes: " + " -> ".join(ring))
+    check_folders(arrows, problems)
     return tree.finish("floors", problems)
 
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/mm/private_node.h -- a small node of a test's own, beside the real one.
+ * tests/mm/private_node.h -- a small node for a test, beside the real one.
+ *
+ * tests/mm/ has the suites of mm/ that run in the kernel and on the host alike; the
+ * node below is what makes that possible.  ram_swap and space are a swap device and
+ * an owner of pages that a test controls.
  *
  * Its frames are numbers only: there is no memory behind them, so a test of
  * this kind never touches the contents of a page (no __GFP_ZERO) and asks
  * zone_check() instead of node_check(), which would look for the frames in the
- * direct map.  There is one; private_node() makes it anew.
+ * direct map.  There is one; private_node() initializes it again.
  */
 #ifndef TESTS_MM_PRIVATE_NODE_H
 #define TESTS_MM_PRIVATE_NODE_H

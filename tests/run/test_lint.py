@@ -111,6 +111,52 @@ class Sizes(unittest.TestCase):
         self.assertEqual(len(self.check({"mm/a.c": 1}, {"mm/a.c"})[1]), 1)
 
 
+class Folders(unittest.TestCase):
+    def problems(self, arrows):
+        problems = []
+        floors.check_folders(arrows, problems)
+        return problems
+
+    def test_one_way_is_accepted(self):
+        arrows = {"a/x.c": ["b/y.h", "a/x.h"], "a/x.h": [], "b/y.h": []}
+        self.assertEqual(self.problems(arrows), [])
+
+    def test_ring_over_three_folders_is_refused_with_its_includes(self):
+        arrows = {
+            "a/x.c": ["b/y.h"],
+            "b/y.h": [],
+            "b/z.c": ["c/d/u.h"],
+            "c/d/u.h": [],
+            "c/d/v.c": ["a/w.h"],
+            "a/w.h": [],
+        }
+        (problem,) = self.problems(arrows)
+        for include in (
+            "a/x.c includes b/y.h",
+            "b/z.c includes c/d/u.h",
+            "c/d/v.c includes a/w.h",
+        ):
+            self.assertIn(include, problem)
+
+    def test_folder_and_its_subfolder_may_include_each_other(self):
+        arrows = {
+            "a/main.c": ["a/b/x.h"],
+            "a/b/x.h": [],
+            "a/b/x.c": ["a/y.h"],
+            "a/y.h": [],
+        }
+        self.assertEqual(self.problems(arrows), [])
+
+    def test_subfolders_of_one_folder_may_not(self):
+        arrows = {
+            "a/b/x.c": ["a/c/y.h"],
+            "a/c/y.h": [],
+            "a/c/y.c": ["a/b/x.h"],
+            "a/b/x.h": [],
+        }
+        self.assertEqual(len(self.problems(arrows)), 1)
+
+
 class Names(unittest.TestCase):
     ONE = "static int count(int a)\n{\n\treturn a;\n}\n"
 
