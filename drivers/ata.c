@@ -38,13 +38,13 @@
  * it is an EXT command.
  *
  * Before a command the channel has to be idle, and the disk when it is selected;
- * behind a write's command comes DRQ.  Interrupts are off there, so the status is
- * looked at READY_LOOKS times.  If it is not as it has to be, the block layer is
- * told -EAGAIN, and its thread comes back at each tick (struct ata_channel::phase).
+ * after a write's command DRQ is set.  Interrupts are off there, so the status is
+ * read at most READY_LOOKS times.  If it is still wrong, the block layer gets
+ * -EAGAIN, and its thread retries at each tick (struct ata_channel::phase).
  *
- * Time.  What is waited for has a limit: each of these three 1 s, a reset 5 s.  What
- * ends with an interrupt is watched by the block layer, and recover() resets the
- * channel and looks whether the disk still answers.
+ * Time.  Every wait has a limit: 1 s for each of these three, 5 s for a reset.  The
+ * block layer watches requests that end with an interrupt, and recover() resets the
+ * channel and checks whether the disk still answers.
  *
  * Not done: setting a transfer mode (the BIOS's is kept), READ MULTIPLE, native
  * PCI ports, ATAPI; an error is reported, not retried.
@@ -179,7 +179,7 @@ enum ata_phase {
 	PHASE_WRITE,    /* the disk must be ready for the first sector */
 };
 
-/* What the bus master reads: where the bytes are.  The last one has LAST. */
+/* The bus master reads this: where the bytes are.  The last one has LAST. */
 struct dma_entry {
 	uint32_t address;
 	uint16_t bytes; /* 0: 64 KiB */
@@ -416,7 +416,7 @@ static void start_pio(struct ata_disk *disk, const struct bio *bio, bool ext)
 	channel->transfer = TRANSFER_OUT;
 	write_port(channel, COMMAND, ext ? WRITE_EXT : WRITE);
 	ata_settle(channel);
-	/* The first sector has no interrupt of its own. */
+	/* There is no interrupt for the first sector. */
 	channel->phase = PHASE_WRITE;
 }
 
@@ -489,7 +489,7 @@ static void ata_command(struct ata_channel *channel)
 		start_pio(disk, bio, channel->ext);
 }
 
-/* Are the status bits MASK 0, or will they be at once? */
+/* Are the status bits MASK 0, or very soon? */
 static bool ata_is_ready(const struct ata_channel *channel, uint8_t mask)
 {
 	for (unsigned int i = 0; i < READY_LOOKS; i++) {
@@ -499,7 +499,7 @@ static bool ata_is_ready(const struct ata_channel *channel, uint8_t mask)
 	return false;
 }
 
-/* As far as it goes without waiting: 0, -EIO, -EAGAIN. */
+/* Advance the request without waiting.  Returns 0, -EIO or -EAGAIN. */
 static int ata_advance(struct ata_channel *channel)
 {
 	if (channel->phase == PHASE_BEGUN) {
@@ -610,7 +610,7 @@ static enum progress pio_progress(struct ata_channel *channel, uint8_t status)
 	return ENDED;
 }
 
-/* What the interrupt means for the request in flight. */
+/* Find out how far the request in flight is, after an interrupt. */
 static enum progress ata_look(struct ata_channel *channel)
 {
 	enum progress progress;
@@ -655,7 +655,7 @@ static void ata_interrupt(int irq __unused, void *data)
  *
  * The status that is waited for is that of the selected disk, and where there
  * is none, it reads as 0, as if the reset were over: so the master is selected
- * first.  One that is busy ignores that, but then it is there. */
+ * first.  A busy disk ignores that, but a busy disk is not absent. */
 static int reset(const struct ata_channel *channel)
 {
 	struct deadline settle;
@@ -797,7 +797,7 @@ static bool understand(struct ata_disk *disk, const uint16_t *words)
 	return true;
 }
 
-/* What a device that takes packets shows after a reset. */
+/* Does the channel show the signature of a packet device (ATAPI)? */
 static bool is_packet_device(const struct ata_channel *channel)
 {
 	return read_port(channel, LBA_MID) == 0x14 &&
@@ -855,7 +855,8 @@ static void register_channel(struct ata_channel *channel)
 	block_queue_init(&channel->queue);
 	error = request_irq(channel->irq, ata_interrupt, "ata", channel);
 	if (error != 0) {
-		pr_err("ata: line %u cannot be had: %d\n", channel->irq, error);
+		pr_err("ata: line %u is not available: %d\n", channel->irq,
+		       error);
 		return;
 	}
 	allow_interrupts(channel);

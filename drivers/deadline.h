@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * drivers/deadline.h -- a time limit for who polls a port.
+ * drivers/deadline.h -- a time limit for polling a port.
  *
  * A wait ends when both the clock and a number of port reads say so, or when
  * four times that number of reads is used up.  So neither a TSC that runs too

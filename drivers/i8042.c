@@ -23,8 +23,8 @@
  * it again", which it may say when the byte came garbled.
  *
  * Locking: i8042.busy keeps a command and its byte, or its answer, together.  It
- * is no spinlock, for the controller may take milliseconds, and interrupts stay
- * on meanwhile; who finds it taken tries again.  The keyboard's handler takes
+ * is not a spinlock, because the controller may take milliseconds, and interrupts
+ * stay on meanwhile; a thread that finds it taken tries again.  The keyboard's handler takes
  * whatever byte there is: while a command waits for an answer, its line is masked.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and

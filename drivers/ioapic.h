@@ -17,7 +17,7 @@
 int ioapic_init(void);
 
 /* From now on each edge of the timer's line sends this CPU an NMI, or no longer.
- * After ioapic_init() has said 0.  Interrupts off. */
+ * After ioapic_init() has returned 0.  Interrupts off. */
 void ioapic_ticks_as_nmi(bool on);
 
 /* The local APIC sends its own CPU an NMI, which comes within a few instructions.

@@ -15,7 +15,7 @@
  * behind it, and each is an interrupt later.
  *
  * Locking: keyboard.lock guards the listener and the statistics; the decoder
- * belongs to the handler, which never runs twice at once (its line is masked).
+ * belongs to the handler, which never nests (its line is masked).
  */
 #include "drivers/keyboard.h"
 

@@ -23,8 +23,8 @@ int keyboard_init(void);
 void keyboard_set_listener(void (*listener)(int code, void *data), void *data);
 
 /*
- * The next key without an interrupt, or -1: after a panic, when nobody else reads
- * the keyboard.  What was held down is forgotten.  Takes no lock.
+ * The next key without an interrupt, or -1: after a panic, when nothing else reads
+ * the keyboard.  Keys that were held down are forgotten.  Takes no lock.
  */
 int keyboard_poll_key(void);
 

@@ -7,7 +7,7 @@
  *
  *	1e		a pressed		9e	a released
  *	e0 48		up pressed		e0 c8	up released
- *	e1 1d 45 e1 9d c5	Pause, pressed and released at once
+ *	e1 1d 45 e1 9d c5	Pause, pressed and released together
  *
  * Around extended keys the keyboard pretends that shift is released or pressed
  * (e0 2a, e0 aa, e0 36, e0 b6); those are not shift keys and mean nothing.

@@ -55,7 +55,7 @@ bool pci_present(void)
 	uint32_t before = inl(PORT_ADDRESS);
 	bool present;
 
-	/* The address can be read back; a port of nobody's gives ones. */
+	/* The address can be read back; an unused port reads as ones. */
 	outl(ENABLE, PORT_ADDRESS);
 	present = inl(PORT_ADDRESS) == ENABLE;
 	outl(before, PORT_ADDRESS);

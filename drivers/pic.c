@@ -12,7 +12,7 @@
  * of the slave occupies line 2 of the master too, and needs both.
  *
  * Spurious interrupts: a request that goes away between INT and the
- * acknowledgement is answered by the lowest-priority line of the chip, 7 or 15,
+ * acknowledgement is reported as the lowest-priority line of the chip, 7 or 15,
  * without its ISR bit.  A spurious 7 gets no end-of-interrupt; a spurious 15
  * gets one for line 2 of the master, which did see a real request.
  *

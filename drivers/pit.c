@@ -67,7 +67,7 @@
 
 /* If neither the 8254 counts nor CPUID says: a machine of 1 GHz. */
 #define ASSUMED_KHZ    1000000U
-/* What can be: 10 MHz to 100 GHz. */
+/* The plausible range: 10 MHz to 100 GHz. */
 #define LEAST_KHZ      10000U
 #define MOST_KHZ       100000000U
 
@@ -257,7 +257,7 @@ static bool pit_rate_can_be(uint64_t khz)
 	return khz >= LEAST_KHZ && khz <= MOST_KHZ;
 }
 
-/* What CPUID states counts, unless it was measured to be wrong. */
+/* Use the rate from CPUID, unless the measurement disproves it. */
 static void calibrate(void)
 {
 	struct tsc_rate rate = { 0 };

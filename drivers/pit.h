@@ -7,7 +7,7 @@
 
 #include "lib/types.h"
 
-#define PIT_HZ_MIN 19 /* the largest divisor, 65535, gives 18.2 */
+#define PIT_HZ_MIN 19 /* the largest divisor, 65535, is 18.2 Hz */
 #define PIT_HZ_MAX 10000
 
 /*
@@ -29,7 +29,7 @@ int pit_check(void);
 
 /*
  * Interrupts a second from now on, PIT_HZ_MIN..PIT_HZ_MAX; the current period
- * starts anew.  Returns 0 or -EINVAL.  Thread context.
+ * starts again.  Returns 0 or -EINVAL.  Thread context.
  */
 int pit_set_hz(unsigned int hz);
 

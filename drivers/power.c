@@ -8,8 +8,8 @@
  *	0xb004  0x2000      the same in older QEMU and in Bochs
  *	0x8900  "Shutdown"  Bochs
  *
- * Nobody else answers at these ports on a PC; a machine where somebody does
- * would have to be asked through ACPI's tables and AML.
+ * No other device uses these ports on a PC; a machine where one does would need
+ * ACPI's tables and AML.
  *
  * Sources: QEMU docs/specs "pc-testdev and debug exit", ACPI 6.4, 4.8.3.2
  * "PM1 Control Registers", Bochs user manual, "Unmapped I/O port 0x8900".
@@ -39,7 +39,7 @@ static void bochs_shutdown(void)
 		outb((uint8_t)*at, PORT_BOCHS);
 }
 
-/* An emulator goes on for a moment before it looks at what it was told. */
+/* An emulator continues for a moment before it acts on the request. */
 static void wait_a_second(void)
 {
 	uint64_t end = clock_microseconds() + 1000000;

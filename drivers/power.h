@@ -19,7 +19,7 @@ __noreturn void machine_poweroff(void);
 
 /*
  * End a test: CODE for QEMU's isa-debug-exit, whose exit status is then
- * CODE * 2 + 1; in Bochs a power-off; elsewhere halt for ever.
+ * CODE * 2 + 1; in Bochs a power-off; elsewhere halt forever.
  */
 __noreturn void machine_exit(int code);
 

@@ -44,7 +44,7 @@
 #define PORT          UART_COM1
 
 /* Bytes that one interrupt takes: interrupts are off meanwhile, and each costs
- * 1500 instructions.  What is left interrupts again at once. */
+ * 1500 instructions.  The rest interrupts again immediately. */
 #define BYTES_AT_ONCE 8U
 
 /* Keys of others for which there is room while the port is held. */
@@ -121,7 +121,7 @@ int serial_early_init(void)
 	return 0;
 }
 
-/* There is room again: what is in the FIFO makes an interrupt at once. */
+/* There is room again: bytes in the FIFO interrupt immediately. */
 static void serial_resume(void)
 {
 	bool enabled = spin_lock_irqsave(&serial.input_lock);

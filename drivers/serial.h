@@ -9,8 +9,8 @@
 
 /*
  * Look for the port, set it up and register the sink "serial", which writes by
- * polling and so works at once and in panics.  Returns 0, or -ENODEV if no UART
- * answers (said in the log).  Once, early in boot.
+ * polling and so works immediately and in panics.  Returns 0, or -ENODEV if no UART
+ * answers (which is logged).  Once, early in boot.
  */
 int serial_early_init(void);
 

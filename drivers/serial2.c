@@ -2,7 +2,7 @@
 /*
  * drivers/serial2.c -- the 16550 UART at COM2.
  *
- * Whoever writes here is a thread that may wait.  When the transmitter is empty
+ * The writer is a thread that may wait.  When the transmitter is empty
  * its FIFO takes sixteen bytes, which are on the line for 1.4 ms; meanwhile the
  * thread sleeps.  No interrupt is needed, so line 3 stays free.
  */
@@ -15,7 +15,7 @@
 /* As long as 16 bytes are on the line, in microseconds. */
 #define FIFO_TIME  1400
 
-/* An emulated port is ready again at once. */
+/* An emulated port is ready again immediately. */
 #define SHORT_WAIT 16U
 
 int serial2_init(void)

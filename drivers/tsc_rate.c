@@ -16,13 +16,12 @@
  * cycles have passed between them, and more than N - 1 and less than N + 1 counts.
  * That is an interval which has the true rate in it, whatever was interrupted: a
  * late look makes it wide, never wrong.  All windows together leave what all of
- * their intervals have in common.  It only gets smaller; so a rate that is said once
- * is not disproved by the next measurement.  What is between the looks may be
- * interrupted at will, as long as the counter does not run round (its driver sees
- * to that).
+ * their intervals have in common.  It only gets smaller; so a rate that was reported
+ * is not disproved by the next measurement.  Interrupts between the looks do no
+ * harm, as long as the counter does not wrap (its driver ensures that).
  *
- * Where the intervals have nothing in common, one of the two clocks is no clock: the
- * count of windows begins anew.
+ * Where the intervals have nothing in common, one of the two clocks is broken: the
+ * count of windows starts again.
  *
  * Source: Intel SDM vol. 3B, 19.7.3 "Determining the Processor Base Frequency", for
  * leaves 0x15 and 0x16; 0x40000010 is what hypervisors have agreed on.
@@ -33,7 +32,7 @@
 #define EXACT_ENOUGH  200U
 #define AGREEING      2U
 
-/* What is stated may differ from what was measured by a 100th. */
+/* The stated rate may differ from the measured one by a hundredth. */
 #define STATED_WITHIN 100U
 
 static uint64_t per_counts(uint64_t cycles, uint64_t counts, uint64_t frequency)

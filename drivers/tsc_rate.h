@@ -20,7 +20,7 @@ struct tsc_window {
 		counts; /* what the counter has counted from one to the other */
 };
 
-/* What is known: the rate is in LOW..HIGH. */
+/* The rate is in LOW..HIGH. */
 struct tsc_rate {
 	uint64_t low; /* kHz */
 	uint64_t high;
@@ -35,7 +35,7 @@ struct tsc_rate {
 bool tsc_rate_add(struct tsc_rate *rate, const struct tsc_window *window,
                   uint64_t frequency);
 
-/* The middle of what is known, in kHz; 0: nothing is. */
+/* Return the middle of the range, in kHz; 0: nothing is known. */
 uint64_t tsc_rate_khz(const struct tsc_rate *rate);
 
 /* Can KHZ, which somebody stated, be right?  True also if nothing is known. */
@@ -50,7 +50,7 @@ struct tsc_leaves {
 	uint32_t hypervisor_khz; /* leaf 0x40000010, EAX */
 };
 
-/* What CPUID states, in kHz, and *SOURCE which leaf that was; 0: nothing. */
+/* Return the rate in kHz that CPUID states, and the leaf in *SOURCE; 0: none. */
 uint64_t tsc_stated_khz(const struct tsc_leaves *leaves, const char **source);
 
 #endif

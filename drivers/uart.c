@@ -22,7 +22,7 @@
 #define MSR_DSR_RI     0x60
 #define MSR_LINES      0xf0
 
-/* What is sent to a UART without FIFOs ends when nothing has come for so long. */
+/* A transmission to a UART without FIFOs ends after so long a silence. */
 #define QUIET_POLLS    UART_POLLS_20_MS
 #define KEPT_BYTES     1024U
 
@@ -52,7 +52,7 @@ void uart_set_ready(uint16_t port, bool ready)
 }
 
 /* Without a byte: one that came in loopback mode would be taken for our own, and
- * one that was there already would be lost. */
+ * one that had arrived before would be lost. */
 static bool loops_back(uint16_t port)
 {
 	bool good;

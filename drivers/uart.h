@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * drivers/uart.h -- the registers of a 16550 UART, and whether one is there.
+ * drivers/uart.h -- the registers of a 16550 UART, and detecting one.
  *
  * For the drivers of the serial ports: COM1 is a console (drivers/serial.c),
  * COM2 a line for machines (drivers/serial2.c).
@@ -44,9 +44,9 @@ void uart_write(uint16_t port, unsigned int reg, uint8_t value);
 bool uart_wait(uint16_t port, uint8_t bits, unsigned int polls);
 
 /*
- * Set the UART at PORT to 115200 8N1, FIFOs on, its interrupts off.  What it has
- * received already is not lost: FIFOs that are on stay as they are, and the bytes
- * of one without are given to KEEP (NULL: nobody wants them).  Returns whether
+ * Set the UART at PORT to 115200 8N1, FIFOs on, its interrupts off.  Bytes
+ * that it has received are not lost: FIFOs that are on stay as they are, and the bytes
+ * of one without are given to KEEP (NULL: they are dropped).  Returns whether
  * there is one: in loopback mode its modem lines must follow its own.  Any
  * context.
  */

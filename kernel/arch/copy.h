@@ -3,9 +3,9 @@
  * kernel/arch/copy.h -- to and from memory that may not be the caller's.
  *
  * A file, an anonymous object or a directory copies to and from a buffer of
- * whoever calls it, and holds locks and pages meanwhile.  The buffer may be an
- * exclusive page of somebody else, or no memory at all.  What would then end the
- * thread, or the machine, is an answer here: -EFAULT, and the caller unwinds.
+ * its caller, and holds locks and pages meanwhile.  The buffer may be an exclusive
+ * page of another owner, or not memory at all.  The fault would then end the
+ * thread, or the machine; here it becomes -EFAULT, and the caller unwinds.
  *
  * FROM or TO, the side that is named like the function, may be any address.  The
  * other side is the kernel's own: a fault there is what it always is.  After

@@ -180,7 +180,7 @@ static void read_brand(char brand[49])
 	memmove(brand, text, strlen(text) + 1);
 }
 
-/* Append the names of the features that are there, or that are not. */
+/* Append the names of the features that are present, or absent. */
 static void append_features(bool present)
 {
 	for (unsigned int i = 0; i < CPU_FEATURES; i++) {

@@ -13,7 +13,7 @@
  * and it is never joined.
  *
  * Flushing.  When the size of the mapping changes, the translation and its
- * rights do not; still the TLB must not hold both sizes at once, so all of it
+ * rights do not; still the TLB must not hold both sizes, so all of it
  * is flushed, global entries too (Intel SDM vol. 3A, 4.10.2.3 and 4.10.4.2).
  * Hiding flushes one address.  Showing makes an entry present: no flush.
  *

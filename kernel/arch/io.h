@@ -10,7 +10,7 @@
  * Memory that a device reads by itself is ordered by name, as in Linux: fill a
  * descriptor, dma_wmb(), hand it over; see that it is handed back, dma_rmb(), read
  * it.  An x86 CPU keeps stores in order, and loads in order, for ordinary memory
- * (Intel SDM vol. 3A, 8.2.2), so it is only the compiler that has to be told.
+ * (Intel SDM vol. 3A, 8.2.2), so only the compiler needs a barrier.
  */
 #ifndef KERNEL_ARCH_IO_H
 #define KERNEL_ARCH_IO_H

@@ -13,15 +13,14 @@
  *
  * Invariants, on each CPU:
  *
- *  Q1  begin is called with interrupts off, and only by who found them on: so
- *      it begins anew whatever an earlier stretch was.
- *  Q2  end counts only if interrupts are off: what was begun and never ended (a
- *      caught fault comes back with POPF) is dropped.
+ *  Q1  begin is called with interrupts off, and only if they were on before: so
+ *      it starts a new stretch whatever an earlier one was.
+ *  Q2  end counts only if interrupts are off: a stretch that never ended (a caught
+ *      fault returns with POPF) is dropped.
  *
- * By these two a stretch that is lost is lost, and none becomes longer than it
- * was.  What a suite of the self-test does with interrupts off is its own affair
- * and is left out.  An NMI is no stretch, and its time is taken out of the one that
- * it came into.  All fields are this CPU's own and are changed with interrupts off.
+ * With these two a stretch may be lost, but none becomes longer than it was.
+ * Stretches in a suite of the self-test are left out.  An NMI is not a stretch, and
+ * its time is subtracted from the stretch that it interrupts.  All fields are this CPU's own and are changed with interrupts off.
  *
  * A stretch in which a line is logged is counted apart: something went wrong
  * there, and the words are made where it did (what is long is left to a thread,
@@ -100,7 +99,7 @@ void irqsoff_end(void)
 		return;
 	cpu = irqsoff_this_cpu();
 	now = arch_cycles();
-	/* An NMI right here has moved the beginning behind the end. */
+	/* An NMI right here has moved the beginning past the end. */
 	begin = READ_ONCE(cpu->begin);
 	if (cpu->active && !cpu->discarded && now > begin &&
 	    !image_is_tests_text(cpu->place))

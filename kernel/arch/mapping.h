@@ -3,9 +3,9 @@
  * kernel/arch/mapping.h -- what is mapped besides the direct map.
  *
  * All of the kernel's addresses, less the direct map (kernel/arch/direct_map.h says
- * whether a frame is there) and the windows (each of which is looked at through
- * its owner, open or not: window_frame()).  What is left is the image, the stacks,
- * and whatever somebody maps some day.
+ * whether it has a frame) and the windows (each is read through its owner, open or
+ * not: window_frame()).  The rest is the image, the stacks, and any mapping that is
+ * added some day.
  */
 #ifndef KERNEL_ARCH_MAPPING_H
 #define KERNEL_ARCH_MAPPING_H

@@ -311,7 +311,7 @@ uintptr_t paging_map_device(uint64_t physical)
 
 /* ---- Every mapping but the direct map's and the windows' ----------------------- */
 
-/* What lies at an address that is not asked for. */
+/* Names of ranges, for addresses that are not in the direct map or a window. */
 static const struct {
 	uintptr_t start;
 	uintptr_t end;
@@ -351,7 +351,7 @@ bool mapping_look(uintptr_t *address, unsigned long *pfn)
 /* Bit 47 of an address, counted in pages. */
 #define HIGH_HALF_PAGE (1UL << (47 - PAGE_SHIFT))
 
-/* What all entries on the way to a page have in common. */
+/* The rights that all entries on the way to a page grant. */
 struct rights {
 	bool writable;
 	bool executable;
@@ -359,7 +359,7 @@ struct rights {
 };
 
 /* A walk over all of memory.  PAGE is the next one to be looked at, a number of
- * 48 - 12 bits; all else is found anew for each slice. */
+ * 48 - 12 bits; everything else is found again for each slice. */
 struct walk {
 	uint64_t page;
 	unsigned int level; /* of the table we are in */
@@ -383,8 +383,8 @@ static struct rights less(struct rights rights, uint64_t entry)
 }
 
 /*
- * What is wrong with a mapping at ADDRESS, or NULL.  Without NX there is no
- * telling what is executable: P1 cannot be kept.
+ * Return what is wrong with a mapping at ADDRESS, or NULL.  Without NX every
+ * page is executable: P1 cannot be kept.
  */
 static const char *wrong_with(struct rights rights, uintptr_t address)
 {
@@ -397,7 +397,7 @@ static const char *wrong_with(struct rights rights, uintptr_t address)
 	return paging_is_guard(address) ? "a guard page" : NULL;
 }
 
-/* The address of what the walk stands at, bit 47 copied to those above it. */
+/* Return the address of PAGE, with bit 47 copied to the bits above it. */
 static uintptr_t paging_address_of(uint64_t page)
 {
 	if (page & HIGH_HALF_PAGE)

@@ -38,7 +38,7 @@ struct cpu {
 	bool irr_hidden; /* the 8259 shows another register than its IRR */
 	struct owner *irq_owner; /* innermost interrupt line that runs */
 	uint64_t irq_rip;        /* where the innermost interrupt came */
-	uint64_t nmi_count;      /* of those that are no tick's */
+	uint64_t nmi_count;      /* of NMIs that are not ticks */
 };
 
 static_assert(offsetof(struct cpu, self) == 0, "trap.asm");

@@ -2,8 +2,8 @@
 ;
 ; kernel/arch/provoke.asm -- instructions that fault, for tests (provoke.h).
 ;
-; None of them has a frame of its own: who catches the fault puts the stack
-; pointer and the callee-saved registers back.
+; None of them has a stack frame: the code that catches the fault restores the
+; stack pointer and the callee-saved registers.
 
 default rel
 bits 64

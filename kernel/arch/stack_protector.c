@@ -9,13 +9,13 @@
  *	| arrays, other locals | guard | caller's rbp | return address |
  *	  --- a write that runs on upwards --->
  *
- * What is changed is noticed when the function returns, before the return
+ * The change is noticed when the function returns, before the return
  * address is used.  There is no random number generator: the guard is two
- * readings of the time-stamp counter, stirred.  It defeats accidents and not
- * somebody who can read memory.  Its lowest byte is 0, so that no string that is
+ * readings of the time-stamp counter, stirred.  It detects accidents, not
+ * an attacker that can read memory.  Its lowest byte is 0, so that no string that is
  * copied too far can write it.
  *
- * __stack_chk_fail() is an invalid opcode and no panic, so that it goes the way
+ * __stack_chk_fail() is an invalid opcode and not a panic, so that it goes the way
  * of all faults (kernel/core/fault.c): a test can catch it, everybody else
  * panics with the name of the function.
  */

@@ -2,10 +2,10 @@
 /*
  * kernel/arch/step.h -- running a function one instruction at a time.
  *
- * With RFLAGS.TF set the CPU raises #DB behind each instruction, with DR6.BS
- * set; a REP instruction traps after each of its rounds.  Entering a handler
- * clears TF, so that handlers run at full speed.  There is no trap behind a
- * load of SS.  Behind an STI no interrupt is taken yet; Bochs traps there, QEMU
+ * With RFLAGS.TF set the CPU raises #DB after each instruction, with DR6.BS
+ * set; a REP instruction traps after each iteration.  Entering a handler
+ * clears TF, so that handlers run at full speed.  There is no trap after a
+ * load of SS.  After an STI no interrupt is taken yet; Bochs traps there, QEMU
  * does not: the boundary is counted in both.  Source: Intel SDM vol. 3B, 17.3.1.4 "Single-Step Exception Condition";
  * vol. 3A, 6.8 "Enabling and Disabling Interrupts"; vol. 2B, STI.
  *
@@ -27,8 +27,8 @@ struct step_boundary {
 	bool open;
 };
 
-/* What a hook wants: on to the next boundary; no more steps, but full speed;
- * an interrupt on the line here, and then on. */
+/* A hook's choice: continue to the next boundary; stop stepping and run at full
+ * speed; or take an interrupt on the line here, and then continue. */
 enum step_action {
 	STEP_ON,
 	STEP_END,

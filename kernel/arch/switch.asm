@@ -4,7 +4,7 @@
 ;
 ; A function call may change every register but rbx, rbp and r12 to r15 (System
 ; V ABI, AMD64 supplement, 3.2.1): these six and the return address are all that
-; a stack must remember of who left it.  RFLAGS needs no saving, since
+; a stack must remember of the thread that left it.  RFLAGS needs no saving, since
 ; interrupts are off on both sides.
 
 bits 64

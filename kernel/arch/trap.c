@@ -3,9 +3,9 @@
  * kernel/arch/trap.c -- from the stubs to the handlers, and catching faults.
  *
  * cpu->expect is the chain of fault_catch() calls of the context that runs,
- * innermost first.  An interrupt and an NMI are contexts of their own: they
- * begin with an empty chain, and the interrupted one's comes back when they
- * end.  An exception belongs to the context that caused it.
+ * innermost first.  An interrupt and an NMI are separate contexts: they
+ * begin with an empty chain, and the chain of the interrupted context is restored
+ * when they end.  An exception belongs to the context that caused it.
  *
  *	thread   fault_catch A   fault_catch B        |         | end of B ...
  *	           expect: A       expect: B A        |         |

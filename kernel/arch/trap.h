@@ -5,8 +5,8 @@
  * trap.asm has one stub for each of the 256 vectors.  A stub saves every
  * register and the open window (kernel/arch/window.h), closes the window,
  * counts vectors 32..47 in struct cpu::irq_taken, and calls trap_dispatch();
- * on the way back it restores all of it.  #DF and #MC run on a stack of their
- * own (IST 1), and so does the NMI (IST 2).
+ * on the way back it restores all of it.  #DF and #MC run on a separate
+ * stack (IST 1), and so does the NMI (IST 2).
  */
 #ifndef KERNEL_ARCH_TRAP_H
 #define KERNEL_ARCH_TRAP_H
@@ -45,8 +45,8 @@ struct trap_frame {
 typedef void (*trap_handler)(struct trap_frame *frame);
 
 /*
- * HANDLER answers for VECTOR from now on.  A vector without one is answered by
- * the handler of trap_set_unhandled() (kernel/core/fault.c's); as long as there
+ * HANDLER handles VECTOR from now on.  A vector without one is handled by the
+ * handler of trap_set_unhandled() (kernel/core/fault.c's); as long as there
  * is none, by a line on COM1 and the end.  Not in interrupts.
  */
 void trap_set_handler(unsigned int vector, trap_handler handler);

@@ -24,7 +24,7 @@
  *
  * Locking: numbers are taken and given with atomic operations.  A window's
  * table is changed by its owner's context, or, while the owner does not run, by
- * whoever holds the lock that the owner's pages are under.
+ * the holder of the lock that protects the owner's pages.
  *
  * Source: Intel SDM vol. 3A, 4.10.2.3 and 4.10.4.3: an entry that becomes
  * present needs no flush, one that ceases to be present does.

@@ -5,12 +5,12 @@
  *
  * A window is 2 MiB of addresses: one page table of 512 slots.  Window number
  * ID occupies the addresses from WINDOW_BASE + ID * 2 MiB, which no other
- * window ever shares, so an address by itself tells whose it is.  Each CPU has
+ * window ever shares, so an address alone identifies its owner.  Each CPU has
  * one page directory for that region; at most one of its 512 entries is
  * non-zero: the window that is open on this CPU.
  *
  *	open	the CPU's directory entry for the window points to its table
- *	closed	the entry is zero and nothing of the window is in the TLB
+ *	closed	the entry is zero and the TLB has no translation of the window
  *
  * struct cpu::open_entry points at the directory entry in question, always;
  * the entry's value says whether it is open.  The entry stubs of interrupts,
@@ -45,7 +45,7 @@ struct window {
 	unsigned int id; /* 1 .. WINDOW_COUNT-1; 0: no window */
 };
 
-/* What was open before; only window_close() looks inside. */
+/* The window that was open before; only window_close() uses the fields. */
 struct window_state {
 	uint64_t *entry;
 	uint64_t value;

@@ -20,12 +20,12 @@
  *      lists, or in flight, and its way goes from left to right only.
  *  Q4  end_io() is called with no lock held and preemption off.
  *
- * Recursion.  end_io() may submit another bio, and that may end at once (a
- * dead disk).  It is not ended inside: block_run() sees that somebody delivers
- * already, and the outer one's loop does it.
+ * Recursion.  end_io() may submit another bio, and that may end immediately (a
+ * dead disk).  The inner call does not deliver it: block_run() sees that a call
+ * is delivering already, and the loop of the outer call does it.
  *
  * Time.  block_start() is called with interrupts off, so it does not wait for a disk that
- * is not ready to be told: the queue is stalled, and the thread "block" calls
+ * is not ready for a command: the queue is stalled, and the thread "block" calls
  * resume() at each tick.
  *
  * A disk that does not answer is given up by the thread "block", which
@@ -73,7 +73,7 @@ static struct list queues = LIST_INIT(queues);
 static struct wait_queue block_stalls = WAIT_QUEUE_INIT(block_stalls);
 static uint64_t time_limit = LIMIT_DEFAULT * SECOND;
 
-/* Who waits in submit_bio_wait(); one for all, so that it outlives them. */
+/* Threads in submit_bio_wait(); one queue for all, so that it outlives them. */
 static struct wait_queue bio_done = WAIT_QUEUE_INIT(bio_done);
 
 static int set_time_limit(const char *value)
@@ -165,7 +165,7 @@ static bool deliver(struct block_queue *queue, bool enabled)
 
 /* ---- Starting -------------------------------------------------------------------- */
 
-/* What block_start() or resume() has answered.  Queue's lock held. */
+/* Record the result of block_start() or resume().  Queue's lock held. */
 static void block_note_start(struct block_queue *queue, int error)
 {
 	queue->stalled = error == -EAGAIN;
@@ -189,7 +189,7 @@ static void block_start(struct block_queue *queue, struct bio *bio)
 	block_note_start(queue, error);
 }
 
-/* Whose turn it is, NULL if nobody's.  Queue's lock held. */
+/* Return the bio to start next, or NULL.  Queue's lock held. */
 static struct bio *next_to_start(const struct block_queue *queue)
 {
 	if (queue->in_flight != NULL || queue->recovering)
@@ -242,7 +242,7 @@ static int block_check(const struct bio *bio)
 	if (bio->bytes % SECTOR_SIZE != 0 || bio->offset % 2 != 0 ||
 	    bio->offset > PAGE_SIZE || bio->bytes > PAGE_SIZE - bio->offset)
 		return -EINVAL;
-	/* A page that is exclusive, or nobody's, has no address. */
+	/* A page that is exclusive, or free, has no address. */
 	if (bio->page == NULL || page_address(bio->page) == NULL)
 		return -EINVAL;
 	if (sectors > bio->device->sectors ||

@@ -6,8 +6,8 @@
  *	disk	a device that a driver has registered: "hda"
  *	partition	a run of a disk's sectors, a device as well: "hda1"
  *	bio	one request: sectors that follow each other, from or to one page
- *	queue	the bios of what can do one thing at a time: a disk, or the two
- *		disks on one cable
+ *	queue	the bios of a unit that does one thing at a time: a disk, or the
+ *		two disks on one cable
  *
  * A bio is submitted and ends some time later, exactly once, with end_io():
  *
@@ -100,7 +100,7 @@ __must_check int block_flush(struct block_device *device);
 
 /* ---- Devices ---------------------------------------------------------------- */
 
-/* What ended on a device; a partition's counts are in its disk's, too. */
+/* Requests that ended on a device; its disk counts those of a partition also. */
 struct block_statistics {
 	uint64_t reads; /* bios, those with errors included */
 	uint64_t writes;
@@ -123,16 +123,15 @@ struct block_ops {
 	int (*start)(struct block_device *disk, struct bio *bio,
 	             uint64_t sector);
 	/*
-	 * Go on with the bio that start() or resume() has said -EAGAIN to.  The
-	 * thread "block" calls it at each tick, in the same way as start(), and
-	 * it answers in the same way; -ETIMEDOUT is its to say.  NULL: nobody
-	 * says -EAGAIN.
+	 * Continue with the bio for which start() or resume() returned -EAGAIN.
+	 * The thread "block" calls it at each tick; contexts and results are those
+	 * of start(), and -ETIMEDOUT.  NULL: start() never returns -EAGAIN.
 	 */
 	int (*resume)(struct block_device *disk);
 	/*
 	 * A bio on DISK took too long and was taken away; it ends when this has
 	 * returned, and nothing is started meanwhile.  Make the hardware forget it.
-	 * Returns 0, or -errno: it cannot be had back, the disk is dead.
+	 * Returns 0, or -errno: the hardware does not recover, the disk is dead.
 	 * Thread context.
 	 */
 	int (*recover)(struct block_device *disk);
@@ -156,8 +155,8 @@ struct block_device {
 /* A device by its name, or NULL.  Any context. */
 struct block_device *block_find(const char *name);
 
-/* All devices in the order of registration, a disk's partitions behind it; NULL
- * behind the last one.  Any context. */
+/* All devices in the order of registration, a disk's partitions after it; NULL
+ * after the last one.  Any context. */
 struct block_device *block_device_at(unsigned int index);
 
 struct block_statistics block_statistics(struct block_device *device);
@@ -165,8 +164,8 @@ struct block_statistics block_statistics(struct block_device *device);
 /*
  * The caller alone keeps a file system or a swap area on DEVICE, until
  * bd_release().  -EBUSY: DEVICE is claimed, or the disk that it is a part of,
- * or one of its partitions.  Requests are not hindered: who has not claimed a
- * device should not write to it, but may.  The running thread holds the claim
+ * or one of its partitions.  Requests are not restricted: code that has not claimed a
+ * device should not write to it, but can.  The running thread holds the claim
  * (kernel/core/held.h) until it hands it on, to a mount or a swap area.  Thread
  * context.
  */
@@ -198,24 +197,24 @@ struct block_queue {
 void block_queue_init(struct block_queue *queue);
 
 /*
- * DISK is there: name, sectors, ops, driver and queue are set, and stays for
- * ever.  Reads its partition table and registers what it finds, with a message.
+ * Register DISK, whose name, sectors, ops, driver and queue are set.  It stays
+ * forever.  Reads its partition table and registers what it finds, with a message.
  * 0, -ENOSPC (too many devices).  Thread context, interrupts on.
  */
 __must_check int block_register(struct block_device *disk);
 
-/* The thread "block"'s: go on with what is stalled on QUEUE, if anything is.  True:
- * it is stalled still. */
+/* For the thread "block": continue with the bio that is stalled on QUEUE, if any.
+ * True: it is still stalled. */
 bool block_resume(struct block_queue *queue);
 
 /*
- * What is in flight on QUEUE has ended with ERROR.  Queue's lock held.  The
+ * The bio in flight on QUEUE has ended with ERROR.  Queue's lock held.  The
  * caller then drops the lock and calls block_run().  With nothing in flight
  * (a late interrupt) it does nothing.
  */
 void block_finish(struct block_queue *queue, int error);
 
-/* Start what waits and call end_io() of what has ended.  No lock held. */
+/* Start bios that wait, and call end_io() of those that have ended.  No lock held. */
 void block_run(struct block_queue *queue);
 
 /*

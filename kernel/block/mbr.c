@@ -57,7 +57,7 @@ static const char *mbr_judge(const struct mbr_table *table,
 	if (entry->first == 0)
 		return "it begins on the partition table";
 	if (entry->first >= sectors)
-		return "it begins behind the end of the disk";
+		return "it begins beyond the end of the disk";
 	if (entry->sectors > sectors - entry->first)
 		return "it ends beyond the end of the disk";
 	if (mbr_overlaps(table, entry))

@@ -22,7 +22,7 @@
 
 #define MBR_ENTRIES      4
 
-/* Data of nobody's: a test may overwrite it. */
+/* Unused: a test may overwrite it. */
 #define MBR_TYPE_SCRATCH 0xda
 
 struct mbr_partition {

@@ -4,8 +4,8 @@
  *
  * kernel/shell/: line edits a line; shell finds the command of its first word and
  * runs it; shell_keeper starts another shell if one is ended.  Each other file,
- * shell_SUBJECT.c, defines commands of one subject with SHELL_COMMAND()
- * (shell_command.h); the linker collects them, so nothing has a list of them.
+ * shell_SUBJECT.c, is a table of the commands of one subject (SHELL_TABLE in
+ * shell_command.h), and shell.c has the list of the tables.
  * Commands call the public functions of the kernel, as any thread may.
  */
 #ifndef KERNEL_SHELL_SHELL_H
