@@ -122,15 +122,10 @@ static void page_free_drop_reference(struct node *node, struct zone *zone,
                                      struct page *page, uintptr_t caller,
                                      bool whole)
 {
-	bool compound = (page->flags & PAGE_COMPOUND) != 0;
-	bool last;
+	bool in_parts =
+		whole && !(page->flags & (PAGE_COMPOUND | PAGE_SATURATED));
 
-	if (page->flags & PAGE_SATURATED)
-		return;
-	last = __atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) == 0;
-	if (last)
-		page_prep_give(node, zone, page, page->order, caller);
-	else if (whole && !compound)
+	if (!page_prep_put(node, zone, page, caller) && in_parts)
 		give_all_but_first(node, zone, page, caller);
 }
 

@@ -202,3 +202,15 @@ void page_prep_give(struct node *node, struct zone *zone, struct page *page,
 	vmstat_add(&node->stat, VMSTAT_pgfree, 1UL << order);
 	trace_mm_page_free(&node->trace, node_pfn(node, page), order);
 }
+
+bool page_prep_put(struct node *node, struct zone *zone, struct page *page,
+                   uintptr_t caller)
+{
+	kassert(page->state == PAGE_USED && READ_ONCE(page->refcount) > 0);
+	if (page->flags & PAGE_SATURATED)
+		return false;
+	if (__atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) > 0)
+		return false;
+	page_prep_give(node, zone, page, page->order, caller);
+	return true;
+}

@@ -25,6 +25,11 @@ void page_prep_unclaim(struct zone *zone, struct page *page,
 void page_prep_give(struct node *node, struct zone *zone, struct page *page,
                     unsigned int order, uintptr_t caller);
 
+/* Drop a reference of a USED block that has one.  True: it was the last, and the
+ * block is given to the buddy.  A saturated count stays as it is. */
+bool page_prep_put(struct node *node, struct zone *zone, struct page *page,
+                   uintptr_t caller);
+
 /* A USED block that is not compound becomes two of the next smaller order; the
  * upper one has no reference. */
 void page_prep_halve(struct page *page);

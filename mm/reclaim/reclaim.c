@@ -25,9 +25,9 @@
  * shrinker, and nothing else.
  *
  * Locking: none of its own.  Any number of threads reclaim at once, each with the
- * pages that it has isolated.  A thread that reclaims has THREAD_MEMALLOC set:
- * what it allocates meanwhile comes from the reserve and does not reclaim (the
- * front door sees to that: mm/slow_path.c, rung 5).
+ * pages that it has isolated.  A thread that reclaims has THREAD_MEMALLOC set (by
+ * mm/slow_path.c, rung 6; by kswapd forever): its allocations meanwhile come from
+ * the reserve and do not reclaim (rung 5).
  *
  * Source: Linux mm/vmscan.c: do_try_to_free_pages(), shrink_lruvec(),
  * get_scan_count(), prepare_scan_control(), inactive_is_low(),
@@ -36,6 +36,7 @@
 #include "mm/reclaim/reclaim.h"
 
 #include "kernel/core/context.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "lib/math.h"
 #include "mm/page_bits.h"
@@ -451,23 +452,21 @@ static void shrink_by_priority(struct scan *scan)
 	}
 }
 
-/* What reclaim calls has no more rights than the request: said to the thread, so
- * that whoever is called, however deep, can be asked what it did. */
+/* The code that reclaim calls, however deep, has no more rights than the request:
+ * the thread's flags say so.  Returns the flags that were set. */
 static unsigned int begin_direct(const struct alloc_request *request)
 {
-	struct thread *self = current_thread();
-	unsigned int scope = memalloc_noreclaim_save();
-
 	if (!request->may_io)
-		scope |= thread_set_flags(self, THREAD_MEMALLOC_NOIO);
-	else if (!request->may_fs)
-		scope |= thread_set_flags(self, THREAD_MEMALLOC_NOFS);
-	return scope;
+		return memalloc_noio_save();
+	return request->may_fs ? 0 : memalloc_nofs_save();
 }
 
-static void end_direct(unsigned int scope)
+static void end_direct(const struct alloc_request *request, unsigned int scope)
 {
-	memalloc_noreclaim_restore(scope);
+	if (!request->may_io)
+		memalloc_noio_restore(scope);
+	else if (!request->may_fs)
+		memalloc_nofs_restore(scope);
 }
 
 unsigned long reclaim_try_to_free_pages(struct node *node,
@@ -482,8 +481,10 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 		.highest_zone = request->highest_zone,
 		.wanted = SWAP_CLUSTER_MAX,
 	};
-	unsigned int scope = begin_direct(request);
+	unsigned int scope;
 
+	kassert(thread_has_flags(current_thread(), THREAD_MEMALLOC));
+	scope = begin_direct(request);
 	count_stall(node, request->highest_zone);
 	shrink_by_priority(&scan);
 	/* Everything inactive is in use: look at what is protected, too. */
@@ -491,7 +492,7 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 		scan.force_deactivate = true;
 		shrink_by_priority(&scan);
 	}
-	end_direct(scope);
+	end_direct(request, scope);
 	return scan.reclaimed;
 }
 

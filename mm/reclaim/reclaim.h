@@ -17,9 +17,9 @@
  * Direct reclaim: reclaim SWAP_CLUSTER_MAX pages from the zones that REQUEST may
  * use, as it allows (may_io, may_fs).  If all that could be reclaimed is on its
  * way to the disk, wait for some of it, at most a tenth of a second.  Returns how
- * many pages were freed: 0 if nothing can be reclaimed.  What it calls has
- * THREAD_MEMALLOC, for which the front door does not reclaim.  Thread context, not
- * inside reclaim; may sleep.  A member of struct recovery_ops.
+ * many pages were freed: 0 if nothing can be reclaimed.  The
+ * caller has THREAD_MEMALLOC set (memalloc_noreclaim_save()), for which the front
+ * door does not reclaim.  Thread context, not inside reclaim; may sleep.  A member of struct recovery_ops.
  */
 unsigned long reclaim_try_to_free_pages(struct node *node,
                                         const struct alloc_request *request);

@@ -189,11 +189,8 @@ bool reclaim_put_page(struct node *node, struct page *page)
 {
 	struct zone *zone = page_zone(node, page);
 	bool enabled = spin_lock_irqsave(&zone->lock);
-	bool last =
-		__atomic_sub_fetch(&page->refcount, 1, __ATOMIC_ACQ_REL) == 0;
+	bool last = page_prep_put(node, zone, page, RETURN_ADDRESS());
 
-	if (last)
-		page_prep_give(node, zone, page, 0, RETURN_ADDRESS());
 	__atomic_fetch_sub(&node->reclaim.in_hand, 1, __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	page_prep_report_bad(node, zone);

@@ -17,6 +17,7 @@
 #include "mm/task.h"
 #include "mm/user/anon.h"
 #include "tests/host/libmm.h"
+#include "tests/mm/direct_reclaim.h"
 #include "tests/mm/ram_swap.h"
 #include "tests/suite.h"
 
@@ -761,7 +762,7 @@ static unsigned long reclaim(gfp_t mask, unsigned int calls)
 	    GFP_OK)
 		panic("%s", text);
 	for (unsigned int call = 0; call < calls; call++)
-		sum += reclaim_try_to_free_pages(node, &request);
+		sum += test_direct_reclaim(node, &request);
 	return sum;
 }
 

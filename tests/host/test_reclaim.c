@@ -14,6 +14,7 @@
 #include "mm/reclaim/reclaim_internal.h"
 #include "mm/scope.h"
 #include "tests/host/pile.h"
+#include "tests/mm/direct_reclaim.h"
 #include "tests/suite.h"
 
 SUITE(reclaim);
@@ -90,7 +91,7 @@ unsigned long test_reclaim_with(gfp_t mask)
 {
 	struct alloc_request request = test_reclaim_request_of(mask, 0);
 
-	return reclaim_try_to_free_pages(node, &request);
+	return test_direct_reclaim(node, &request);
 }
 
 unsigned long looks(unsigned long size, int from, int to)

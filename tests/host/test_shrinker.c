@@ -10,6 +10,7 @@
 #include "mm/reclaim/reclaim.h"
 #include "mm/reclaim/shrinker.h"
 #include "tests/host/libmm.h"
+#include "tests/mm/direct_reclaim.h"
 #include "tests/suite.h"
 
 SUITE(shrinker);
@@ -216,7 +217,7 @@ static unsigned long test_shrinker_reclaim_with(gfp_t mask)
 
 	if (gfp_decode(mask, 0, &context, &request, why, sizeof(why)) != GFP_OK)
 		panic("%s", why);
-	return reclaim_try_to_free_pages(node, &request);
+	return test_direct_reclaim(node, &request);
 }
 
 CASE(shrinker, is_handed_the_mask_and_one_that_needs_fs_defers_under_nofs)

@@ -15,6 +15,7 @@
 #include "mm/reclaim/page_writeback.h"
 #include "mm/reclaim/reclaim.h"
 #include "tests/host/ext2_image.h"
+#include "tests/mm/direct_reclaim.h"
 #include "tests/mm/space.h"
 #include "tests/suite.h"
 
@@ -382,7 +383,7 @@ static unsigned long test_writeback_reclaim_with(gfp_t mask)
 
 	if (gfp_decode(mask, 0, &context, &request, why, sizeof(why)) != GFP_OK)
 		panic("%s", why);
-	return reclaim_try_to_free_pages(node, &request);
+	return test_direct_reclaim(node, &request);
 }
 
 static const char *fill_cache(void)

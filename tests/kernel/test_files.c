@@ -15,6 +15,7 @@
 #include "mm/reclaim/page_writeback.h"
 #include "mm/reclaim/reclaim.h"
 #include "tests/kernel/bench.h"
+#include "tests/mm/direct_reclaim.h"
 #include "tests/mm/space.h"
 #include "tests/suite.h"
 
@@ -168,7 +169,7 @@ static unsigned long test_files_reclaim_with(gfp_t mask)
 
 	if (gfp_decode(mask, 0, &context, &request, why, sizeof(why)) != GFP_OK)
 		return 0;
-	return reclaim_try_to_free_pages(main_node(), &request);
+	return test_direct_reclaim(main_node(), &request);
 }
 
 static unsigned long reclaim_all(gfp_t mask)

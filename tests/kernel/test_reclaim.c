@@ -25,6 +25,7 @@
 #include "mm/user/anon.h"
 #include "mm/watermark.h"
 #include "tests/kernel/bench.h"
+#include "tests/mm/direct_reclaim.h"
 #include "tests/mm/ram_swap.h"
 #include "tests/mm/space.h"
 #include "tests/suite.h"
@@ -63,7 +64,7 @@ static unsigned long reclaim_directly(void)
 {
 	struct alloc_request request = kernel_reclaim_request_of(GFP_KERNEL);
 
-	return reclaim_try_to_free_pages(main_node(), &request);
+	return test_direct_reclaim(main_node(), &request);
 }
 
 /* Whoever found nothing to take while memory was drained, or in an earlier case, may
