@@ -24,8 +24,8 @@
  *
  * Locking: i8042.busy keeps a command and its byte, or its answer, together.  It
  * is not a spinlock, because the controller may take milliseconds, and interrupts
- * stay on meanwhile; a thread that finds it taken tries again.  The keyboard's handler takes
- * whatever byte there is: while a command waits for an answer, its line is masked.
+ * stay on meanwhile; a thread that finds it taken tries again.  The keyboard's
+ * handler takes any byte: while a command waits for an answer, its line is masked.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and
  * Auxiliary Device Controller".

@@ -124,8 +124,9 @@ void find_memory(uint64_t info_physical)
 }
 
 /*
- * A loader can be told to say that memory in use is none (GRUB's cutmem and badram).
- * What is no memory is not mapped, so what lies there would be gone without a word.
+ * A loader can be told to remove memory from its map (GRUB's cutmem and badram).
+ * Addresses that are not memory are not mapped, so an object there would vanish
+ * silently.
  */
 static void must_be_memory(const struct memmap *whole, uint64_t start,
                            uint64_t end, const char *what)

@@ -38,12 +38,12 @@ void check_boot_mappings(void);
 /* Print the state of the node and the columns of its pages, for a panic. */
 void report_memory(void);
 
-/* What read_boot_info() read.  Any context. */
+/* The boot information, as read.  Any context. */
 const struct boot_info *boot_information(void);
 
 /*
- * The cleaned map, with what was taken from it before the buddy began; the
- * loader's own entries are behind its BOOT.  It does not change after boot.
+ * The cleaned map, and the ranges reserved in it before the buddy allocator started;
+ * its BOOT has the loader's own entries.  It does not change after boot.
  * For reports and tests, any context.
  */
 const struct memmap *boot_memmap(void);

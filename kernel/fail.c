@@ -150,7 +150,7 @@ static int set_make_it_fail(const char *text)
 	return 0;
 }
 
-/* What stands behind "NAME=" in WORD, or NULL. */
+/* Return the text after "NAME=" in WORD, or NULL. */
 static const char *value_of(const char *word, const char *name)
 {
 	size_t length = strlen(name);

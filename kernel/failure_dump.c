@@ -3,9 +3,9 @@
  * kernel/failure_dump.c -- the dump of a request that failed with interrupts off.
  *
  * The dump has some forty lines.  To write them takes a hundred times as long as
- * interrupts may stay off, so whoever fails in a handler, or under a lock, only
- * copies what the dump is about: who asked for what, from where, and the numbers
- * of the memory report.  The worker prints it, in the same lines.
+ * interrupts may stay off, so a request that fails in a handler, or under a lock, only
+ * copies the contents of the dump: the request, its caller, and the numbers of the
+ * memory report.  The worker prints it, in the same lines.
  *
  *	handler: failure_dump_later() --> the one copy --> worker: print
  *
@@ -27,7 +27,7 @@
 #define DUMP_FRAMES 8
 
 static struct {
-	bool full; /* atomic: claimed by who copies, given back by the worker */
+	bool full; /* atomic: claimed by the request, freed by the worker */
 	char context[OWNER_NAME_SIZE];
 	gfp_t gfp;
 	unsigned int order;

@@ -11,7 +11,7 @@
 
 static struct ext2 *mounted;
 
-/* What files_return() is to mount; NULL: nothing. */
+/* The device that files_return() mounts; NULL: none. */
 static struct block_device *left;
 static bool left_read_only;
 

@@ -19,8 +19,8 @@ __must_check int files_mount(struct block_device *device, bool read_only);
 __must_check int files_unmount(void);
 
 /*
- * Unmount for a while, for those who mount the disk themselves, and mount again
- * what was mounted.  files_leave(): 0, also if nothing was, or the error of the
+ * Unmount for a while, for tests that mount the disk themselves, and mount it
+ * again.  files_leave(): 0, also if nothing was, or the error of the
  * unmounting; then files_return() does nothing.
  */
 __must_check int files_leave(void);
@@ -30,7 +30,7 @@ void files_return(void);
  * cannot be. */
 void files_end(void);
 
-/* What is mounted, or NULL.  Good until files_unmount(): the shell's thread
+/* The mounted file system, or NULL.  Good until files_unmount(): the shell's thread
  * calls both. */
 struct ext2 *files(void);
 

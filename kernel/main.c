@@ -65,7 +65,7 @@ static void begin_to_speak(void)
 	          "thing\n");
 }
 
-/* A loop with interrupts off is seen by NMIs, where they can be had. */
+/* A loop with interrupts off is detected by NMIs, where they are available. */
 static void begin_nmi_watch(void)
 {
 	if (watchdog_limit() == 0)
@@ -83,7 +83,7 @@ static void look_back(void)
 	vga_scroll_key(keyboard_poll_key());
 }
 
-/* Behind all that was said before, where people look for the prompt. */
+/* Print it last, where the user looks for the prompt. */
 static void say_what_is_deaf(void)
 {
 	if (!hears_lines)
@@ -191,7 +191,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	prepare_verdict();
 
 	boot_crumb("memmap");
-	/* Which memory is there, and who has it? */
+	/* Which memory exists, and which is in use? */
 	find_memory(info_physical);
 	boot_crumb("mapping");
 	map_memory(info_physical);

@@ -39,7 +39,7 @@ static int services_set_oom_score_adj(const char *value)
 }
 
 PARAM(oom_score_adj, "oom_score_adj",
-      "=N: -1000..1000, how gladly the shell is killed for its memory",
+      "=N: -1000..1000, how readily the shell is killed for its memory",
       services_set_oom_score_adj);
 
 void begin_threads(void)
@@ -64,8 +64,8 @@ static struct oom_reaper anon_reaper = {
 	.link = LIST_INIT(anon_reaper.link),
 };
 
-/* From here on the front door has whom to ask for memory, and a request that may
- * wait is worth somebody's life. */
+/* From here on the slow path can reclaim memory, and a request that may wait can have
+ * a thread killed. */
 static void begin_recovery(struct node *node)
 {
 	node->recovery.reclaim = reclaim_try_to_free_pages;

@@ -4,19 +4,19 @@
  *
  *	min_free_kbytes          ---+
  *	watermark_scale_factor   ---+--> watermark_setup(): marks and reserves
- *	lowmem_reserve_ratio     ---+    of every zone, anew
+ *	lowmem_reserve_ratio     ---+    of every zone, again
  *	swappiness               ------> read by reclaim in each round
  *	dirty_ratio, dirty_background_ratio, dirty_expire_centisecs,
  *	dirty_writeback_centisecs ------> writers and the flusher
  *
- * A mark that comes down sets pages free for the refiller, which is told.
+ * A mark that is lowered makes pages available to the refiller, which is woken.
  *
  * Limits are Linux's (kernel/sysctl.c, mm/page_alloc.c), with one difference:
  * Linux takes any min_free_kbytes and lets the machine die of it.  Here it is
  * what the kernel would choose itself on some machine, 128..262144, and at most
  * half of this one's memory.
  *
- * Locking: who sets knobs is one thread at a time (the shell, a test);
+ * Locking: one thread at a time sets knobs (the shell, a test);
  * watermark_setup() takes the zones' locks.
  */
 #include "kernel/sysctl.h"
@@ -140,7 +140,7 @@ static int64_t get_interval(const struct node *node,
 	return (int64_t)(node->writeback.interval / CENTISECOND);
 }
 
-/* The flusher sleeps for as long as was said before. */
+/* The flusher is woken, because it sleeps for the old interval. */
 static int set_interval(struct node *node, const int64_t *values)
 {
 	WRITE_ONCE(node->writeback.interval,
@@ -149,8 +149,8 @@ static int set_interval(struct node *node, const int64_t *values)
 	return 0;
 }
 
-/* Linux has it in /proc/PID: here it is that of who asks, and of the threads that
- * it makes from now on. */
+/* Linux has it in /proc/PID: here it is that of the running thread, and of the
+ * threads that it creates from now on. */
 static int64_t get_oom_score_adj(const struct node *node __unused,
                                  unsigned int index __unused)
 {
@@ -262,7 +262,7 @@ int sysctl_set(const struct sysctl *knob, struct node *node, const char *text)
 
 /* ---- The command line ----------------------------------------------------------- */
 
-/* What it said of each knob, until there is a node; NULL: nothing. */
+/* The value of each knob, until there is a node; NULL: none. */
 static const char *wanted[ARRAY_SIZE(knobs)];
 
 static int sysctl_remember(const char *name, const char *value)
@@ -289,10 +289,10 @@ static int sysctl_remember(const char *name, const char *value)
 SYSCTL_PARAM(min_free_kbytes, "N: the min marks together, 128..262144");
 SYSCTL_PARAM(watermark_scale_factor, "N: their distance, 1..3000 / 10000");
 SYSCTL_PARAM(lowmem_reserve_ratio, "A,B,C,D: for each zone; 0: no reserve");
-SYSCTL_PARAM(swappiness, "N: how gladly anonymous pages go to swap, 0..200");
+SYSCTL_PARAM(swappiness, "N: how readily anonymous pages go to swap, 0..200");
 SYSCTL_PARAM(dirty_ratio, "N: per cent dirty that stop writers, 0..100");
 SYSCTL_PARAM(dirty_background_ratio, "N: per cent that begin writing, 0..100");
-SYSCTL_PARAM(dirty_expire_centisecs, "N: what is dirty so long is written");
+SYSCTL_PARAM(dirty_expire_centisecs, "N: pages dirty for so long are written");
 SYSCTL_PARAM(dirty_writeback_centisecs, "N: how often that is looked at");
 
 void sysctl_start(struct node *node)

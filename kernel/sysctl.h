@@ -3,7 +3,7 @@
  * kernel/sysctl.h -- the knobs of the memory manager, Linux's names (/proc/sys).
  *
  * A knob is a row of the table in sysctl.c: one number or several, each within
- * limits.  Setting one takes effect at once.  The same words on the command line
+ * limits.  Setting one takes effect immediately.  The same words on the command line
  * set them during boot: min_free_kbytes=, swappiness= and so on.
  */
 #ifndef KERNEL_SYSCTL_H
@@ -27,7 +27,7 @@ struct sysctl {
 	int (*set)(struct node *node, const int64_t *values);
 };
 
-/* Row INDEX of the table; NULL behind the last one. */
+/* Row INDEX of the table; NULL after the last one. */
 const struct sysctl *sysctl_at(unsigned int index);
 
 /* The knob called NAME, with or without "vm." or "kernel."; LENGTH characters of it. */

@@ -10,13 +10,14 @@
  * The stack's pages are allocated one by one and mapped there with
  * map_kernel_page(), which refuses an exclusive page as every second mapping.
  *
- * Locking: threads_lock guards which slots are taken.  What is in a slot belongs
- * to who took it, until the thread starts, and after its end to who joins.
+ * Locking: threads_lock guards which slots are taken.  The contents of a slot
+ * belong to its creator until the thread starts, and after its end to the thread that
+ * joins it.
  *
  * Visitors.  thread_visit() takes no lock, for a visit may come in an interrupt, and
  * may wait.  A slot is one word, its state and a count of visitors: a visitor adds
- * itself while the state is ALIVE, in one compare-and-exchange; who joins changes
- * the state, so that no more come, and waits until the last has left.  Until then
+ * itself while the state is ALIVE, in one compare-and-exchange; thread_join()
+ * changes the state, so that no more come, and waits until the last has left.  Until then
  * the thread may end, but its slot and its stack stay what they were.
  */
 #include "kernel/thread.h"
@@ -222,7 +223,7 @@ enum thread_end thread_join(struct thread *thread)
 	wait_event_checked(&thread_ended, thread_has_ended, thread, FOREVER,
 	                   might_sleep());
 	end = thread->end;
-	/* Nobody begins a visit any more; wait for those who have. */
+	/* No visit begins any more; wait for those that have. */
 	__atomic_fetch_sub(&slots[slot], SLOT_ALIVE - SLOT_TAKEN,
 	                   __ATOMIC_ACQ_REL);
 	wait_event(&visitors_left, slot_has_no_visitors, &slots[slot]);

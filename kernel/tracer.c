@@ -4,7 +4,7 @@
  *
  *	traced code --trace_write()--> ring --trace_read()--> tracer --> COM2
  *
- * The traced code knows nothing of this thread: it wakes nobody, so that it can
+ * The traced code does not know this thread: it wakes no thread, so that it can
  * be traced under any lock and in an NMI.  The thread looks every 10 ms.  It
  * has a priority below the others' and may be as slow as the line, 11520 bytes a
  * second, about a hundred records; what the ring could not keep for it is

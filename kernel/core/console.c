@@ -18,8 +18,8 @@
  * a key of the keyboard has a place although a serial line is held.
  *
  * ^C does not wait in the ring behind a command that reads no keys: while a thread
- * is in the foreground, the interrupt that brings ^C marks it and wakes it.  What
- * the mark ends is told in kernel/core/sched.h and mm/slow_path.c.
+ * is in the foreground, the interrupt that brings ^C marks it and wakes it.
+ * kernel/core/sched.h and mm/slow_path.c describe what the mark ends.
  *
  * Locking: input_lock guards the ring and who is in the foreground; it is released
  * before the reader is woken or a source is resumed.  It is held while a thread is

@@ -57,9 +57,8 @@ uint64_t console_write_dropped(void);
 void console_write_line(char *line, size_t length, unsigned int indent);
 
 /*
- * printf to all sinks, not into the log: the shell's and self-test's voice.  At
- * most CONSOLE_PRINTF_MAX - 1 characters: a line of the shell, and what is said
- * about it.
+ * printf to all sinks, not into the log: for the shell and the self-test.  At most
+ * CONSOLE_PRINTF_MAX - 1 characters: a line of the shell, and a message about it.
  */
 #define CONSOLE_PRINTF_MAX 1280
 void console_printf(const char *format, ...) __printf(1, 2);
@@ -87,7 +86,7 @@ void console_divert(void (*divert)(const char *text, size_t size));
 void console_write_to(const char *name, const char *text, size_t size);
 
 /*
- * Keys that are no character, above 0xff.  The serial sink translates ANSI
+ * Keys that are not characters, above 0xff.  The serial sink translates ANSI
  * escape sequences, the keyboard driver its extended codes.
  */
 enum console_key {
@@ -104,8 +103,8 @@ enum console_key {
 };
 
 /*
- * Who delivers keys.  A source asks before each key whether there is room; if not,
- * it is held: it takes nothing from its device, whose sender waits in its turn,
+ * A device that delivers keys.  A source asks before each key whether there is room;
+ * if not, it is held: it takes nothing from its device, whose sender has to wait,
  * until RESUME is called, when half of the ring is free.  So nothing is lost,
  * however much is pasted.  RESUME is called in thread context without a lock.
  */
@@ -120,8 +119,8 @@ void console_register_source(struct console_source *source);
 /* Is there room for a key of SOURCE?  If not, it is held.  Any context but NMI. */
 __must_check bool console_room(struct console_source *source);
 
-/* Put a key into the ring, from an interrupt.  Full: counted, dropped; who asks
- * console_room() never sees that. */
+/* Put a key into the ring, from an interrupt.  Full: counted, dropped; this
+ * never happens to a source that asks console_room(). */
 void console_input(int key);
 uint64_t console_input_dropped(void);
 
@@ -139,9 +138,9 @@ int console_poll_key(void);
 bool console_interrupted(void);
 
 /*
- * THREAD is in the foreground: from now on ^C is no key, but thread_interrupt() of
- * THREAD, at once, in the interrupt that brings it; the keys before it are
- * dropped.  One thread at a time.
+ * THREAD is in the foreground: from now on ^C is not a key, but calls
+ * thread_interrupt() for THREAD, in the interrupt that delivers it; the keys before it
+ * are dropped.  One thread at a time.
  */
 void console_enter(struct thread *thread);
 

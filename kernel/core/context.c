@@ -6,11 +6,11 @@
  * instruction: whatever interrupts the change puts back what it added before it
  * returns, and no thread moves to another CPU while its count is not 0.
  *
- * might_sleep() speaks of each call once, so that a bad one in an interrupt
+ * might_sleep() reports each call once, so that a bad one in an interrupt
  * handler does not fill the log a thousand times a second; it counts every
- * time.  What it names is not the function that found out, deep in the
- * scheduler, but who called a function that may sleep: every such function asks
- * before it does anything else.
+ * time.  It names the caller of the function that may sleep, not the
+ * function deep in the scheduler that would wait: every function that may sleep
+ * calls it first.
  */
 #include "kernel/core/context.h"
 

@@ -50,7 +50,7 @@ static inline void preempt_disable(void)
  * urgent, or whose turn it is. */
 void preempt_enable(void);
 
-/* The same, but whoever should run waits for the next occasion. */
+/* The same, but a more urgent thread waits for the next occasion to run. */
 static inline void preempt_enable_no_resched(void)
 {
 	preempt_count_sub(PREEMPT_ONE);

@@ -6,7 +6,7 @@
  *	   |  what is known?  kind, address; for a page fault the resolvers
  *	   v
  *	it touched a caller's buffer (kernel/arch/copy.h)?
- *	   |        yes: an intrusion is reported; the copy answers -EFAULT
+ *	   |        yes: an intrusion is reported; the copy returns -EFAULT
  *	   v no
  *	an enclosing fault_catch() of this context accepts it?
  *	   |        yes: fault_catch() returns true there
@@ -17,7 +17,7 @@
  *	panic
  *
  * A stack that has run into its guard page has no room for the frame of the
- * page fault: the CPU turns that into a double fault, on a stack of its own
+ * page fault: the CPU turns that into a double fault, on a separate stack
  * (IST1), with CR2 at the guard page and the stack pointer beside it.  Such a
  * double fault is FAULT_GUARD and can be caught; any other cannot, nor can a
  * machine check, after which nothing that was computed is certain.
@@ -190,7 +190,8 @@ static void format_machine_check(char *text, size_t size)
 	struct machine_check error;
 
 	if (!cpu_machine_check(&error))
-		scnprintf(text, size, "machine check, and no bank tells why");
+		scnprintf(text, size,
+		          "machine check, and no bank has a reason");
 	else if (error.address == -1UL)
 		scnprintf(text, size, "machine check: bank %u, status %#llx",
 		          error.bank, (unsigned long long)error.status);
@@ -215,7 +216,7 @@ static void format_selector(char *text, size_t size, uint64_t error)
 	          error & SELECTOR_EXT ? ", external event" : "");
 }
 
-/* What clang gives as the kind of undefined behaviour: its own numbers. */
+/* Return the name of KIND, clang's number of a kind of undefined behaviour. */
 static const char *behaviour_name(uint8_t kind)
 {
 	static const char *const names[] = {
@@ -313,7 +314,7 @@ static void format_fault(char *text, size_t size, const struct fault *fault)
 	}
 }
 
-/* Who touched what, and whose it is. */
+/* Report the intruder, the address, and the owner of the page. */
 static void report_intrusion(const struct fault *fault)
 {
 	char place[PLACE_SIZE];

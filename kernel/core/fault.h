@@ -3,7 +3,7 @@
  * kernel/core/fault.h -- what to do about an exception.
  *
  * In this order: (0) a copy to or from a caller's buffer (kernel/arch/copy.h)
- * answers -EFAULT; (1) the innermost fault_catch() of the context whose `match`
+ * returns -EFAULT; (1) the innermost fault_catch() of the context whose `match`
  * accepts the fault; (2) a thread that touched an exclusive page that is not its own
  * is reported, and ended if it holds nothing (kernel/core/held.h) and is no service;
  * (3) panic, which says what it holds.
@@ -30,7 +30,7 @@ struct fault {
 	unsigned long pfn;            /* -1UL: an empty slot of a window */
 	const struct owner *owner;    /* NULL: parked */
 	const struct owner *intruder; /* the context that touched it */
-	struct owner_loss loss;       /* what was there: caller 0: not known */
+	struct owner_loss loss;       /* the lost page; caller 0: not known */
 };
 
 /*

@@ -3,7 +3,8 @@
  * kernel/core/held.h -- what a thread holds, and has to give back.
  *
  * A thread may be ended from outside only while it holds nothing that others wait
- * for.  So whoever takes such a thing for a thread notes it here, and notes its end:
+ * for.  So code that takes such an object for a thread records it here, and
+ * its release:
  *
  *	held_take()	lock_page(), mutex_lock(), find_get_page() ...
  *	held_drop()	unlock_page(), mutex_unlock(), put_page() ...
@@ -33,7 +34,7 @@ enum held_kind {
 	HELD_KINDS,
 };
 
-/* What comes on top of these is counted, but not noted. */
+/* Further objects are counted, but not recorded. */
 #define HELD_THINGS 16
 
 struct held_thing {
@@ -70,7 +71,7 @@ const char *held_format(char *buffer, size_t size);
  * names them if it holds another number now. */
 void held_expect(unsigned int count, const char *call);
 
-/* What the running thread held is lost: for tests that were ended by a fault. */
+/* Forget what the running thread held: for tests that were ended by a fault. */
 void held_forget(void);
 
 #endif

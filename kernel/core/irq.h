@@ -53,8 +53,8 @@ int free_irq(unsigned int irq, void *dev_id);
  * is none.  Any context but NMI. */
 uint64_t irq_owner_id(unsigned int irq, const void *dev_id);
 
-/* The owner of line IRQ, or NULL.  For whoever knows that the registration
- * stays. */
+/* The owner of line IRQ, or NULL.  For callers that know that the
+ * registration stays. */
 struct owner *irq_owner(unsigned int irq);
 
 /*
@@ -88,7 +88,7 @@ void irq_boot_is_over(void);
 /*
  * "interrupts off at most 1234 instructions, FILE:LINE" into BUFFER, which it
  * returns: the longest stretch since the boot, in cycles where the machine does
- * not count instructions.  Handlers and traps are stretches of their own
+ * not count instructions.  Handlers and traps are separate stretches
  * (kernel/arch/irqsoff.h).  Any context but an NMI.
  */
 const char *irq_longest_off(char *buffer, size_t size);

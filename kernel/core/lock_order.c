@@ -19,8 +19,8 @@
  * the second kind to come is reported.
  *
  * Locking: the matrix only gains bits, each with one atomic OR, so readers need
- * no lock; `busy` is a word of its own for the rare insertions (a spinlock
- * would ask this file about itself).  What a CPU holds is its own: preemption
+ * no lock; `busy` is a plain word for the rare insertions (a spinlock
+ * would call this file again).  The list of held locks is per CPU: preemption
  * is off, and an interrupt removes what it added.  It adds where the
  * interrupted code was adding, so the list changes with interrupts off.
  *

@@ -8,8 +8,8 @@
  * The same for a class that is taken in interrupts and, elsewhere, by a thread
  * with interrupts on: the interrupt could come on top of that thread.
  *
- * Spinlocks and mutexes both report here.  What a class costs after its first
- * time is one bit test for each lock that is held.
+ * Spinlocks and mutexes both report here.  After its first
+ * time a class costs one bit test for each lock that is held.
  */
 #ifndef KERNEL_CORE_LOCK_ORDER_H
 #define KERNEL_CORE_LOCK_ORDER_H
@@ -19,7 +19,7 @@
 /* Mutexes that a thread can hold at a time. */
 #define LOCK_ORDER_MUTEXES 8
 
-/* What a thread holds besides spinlocks; a part of struct thread. */
+/* The mutexes that a thread holds; a part of struct thread. */
 struct held_mutexes {
 	uint8_t count;
 	uint8_t order_class[LOCK_ORDER_MUTEXES];
@@ -50,9 +50,9 @@ struct held_lock {
 };
 
 /*
- * What is held here: first this CPU's spinlocks, then, unless it is NULL, what
- * MUTEXES holds, each kind the innermost first.  At most ROOM go to HELD; returns
- * how many there are.  Takes no lock.  Any context.
+ * Store the locks that are held here: first this CPU's spinlocks, then, unless it
+ * is NULL, those of MUTEXES, each kind the innermost first.  At most ROOM go to
+ * HELD; returns the number of all.  Takes no lock.  Any context.
  */
 unsigned int lock_order_held(const struct held_mutexes *mutexes,
                              struct held_lock *held, unsigned int room);

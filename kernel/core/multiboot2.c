@@ -259,7 +259,7 @@ uint32_t boot_map_entry(const struct boot_info *boot, uint32_t index,
 		return 0;
 	entry = boot->map + (uint64_t)index * boot->map_entry_size;
 	*base = read64(entry);
-	/* What would wrap round the end of the address space is not there. */
+	/* The part that would wrap around the address space does not exist. */
 	*length = min(read64(entry + 8), UINT64_MAX - *base);
 	return read32(entry + 16);
 }

@@ -32,7 +32,7 @@ void mutex_lock(struct mutex *mutex);
 /* True: taken.  Never waits. */
 __must_check bool mutex_trylock(struct mutex *mutex);
 
-/* By its holder, or a panic.  Whoever takes it next may free it at once. */
+/* By its holder, or a panic.  The next holder may free it immediately. */
 void mutex_unlock(struct mutex *mutex);
 
 /* Does the running thread hold it? */

@@ -14,12 +14,12 @@
  * still in the 8259's request register (IRR); so:
  *
  *	IRR      a tick since the last one   then it is
- *	clear    -                           somebody else's: kernel/core/nmi.c
+ *	clear    -                           another source's: kernel/core/nmi.c
  *	set      yes                         a tick's: the ordinary case
  *	set      no                          a tick's, of a CPU that has missed one
  *
- * Only the last line can be wrong: somebody else's NMI that comes while
- * interrupts are off and a tick already waits passes for a tick's.
+ * Only the last line can be wrong: an NMI of another source that arrives while
+ * interrupts are off and a tick already waits is treated as a tick's.
  *
  * The ordinary case is handled in trap.asm, without a flush and without C: at
  * the storm's 10 kHz it costs 18 instructions an NMI.  That the IRR can be
@@ -53,7 +53,7 @@
 #define SECOND      1000000ULL
 #define MILLISECOND 1000ULL
 
-/* What is compared before the watch is trusted, and how often it is tried. */
+/* Ticks that are compared before the watch is trusted, and attempts. */
 #define TRIAL_TICKS 4U
 #define TRIALS      3U
 
@@ -109,7 +109,7 @@ static void watch(bool on)
 	struct cpu *cpu = this_cpu();
 	bool enabled = arch_irq_save();
 
-	/* Whoever comes between the two is counted as somebody else's. */
+	/* An NMI between the two is counted as another source's. */
 	if (on) {
 		cpu->nmi_seen = cpu->irq_taken[TIMER] - 1;
 		WRITE_ONCE(cpu->nmi_watch, 1);

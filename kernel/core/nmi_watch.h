@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/core/nmi_watch.h -- a CPU that keeps its interrupts off is found.
+ * kernel/core/nmi_watch.h -- detects a CPU that keeps its interrupts off.
  *
- * Each edge of the timer raises line 0, as ever, and sends an NMI besides.  When
+ * Each edge of the timer raises line 0, as ever, and also sends an NMI.  When
  * such NMIs come for the time limit and no tick was taken meanwhile, the machine
  * panics with the place that runs.
  */
@@ -21,8 +21,8 @@ struct trap_frame;
  */
 int nmi_watch_begin(void (*route)(bool on));
 
-/* Off, and on again if it was on.  For who wants to send NMIs of his own, and at
- * the end of the machine.  Thread context. */
+/* Off, and on again if it was on.  For code that sends NMIs itself, and at the
+ * end of the machine.  Thread context. */
 bool nmi_watch_pause(void);
 void nmi_watch_resume(bool was_on);
 

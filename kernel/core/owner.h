@@ -7,9 +7,9 @@
  * Threads and interrupt registrations embed one.  mm/exclusive/exclusive.c registers the
  * provider that gives an owner its window and takes its pages back at the end.
  *
- * Whoever names somebody else names him by his number: thread_owner_id(),
- * irq_owner_id(), current_owner_id().  The place in memory of an owner that has
- * ended is soon another's, so a pointer to an owner is valid only while its
+ * One owner names another by its number: thread_owner_id(),
+ * irq_owner_id(), current_owner_id().  The memory of an owner that has ended
+ * is soon another owner's, so a pointer to an owner is valid only while its
  * holder knows that the owner lives.
  */
 #ifndef KERNEL_CORE_OWNER_H
@@ -31,7 +31,7 @@ enum owner_kind {
 	OWNER_IRQ,
 };
 
-/* A page that an owner gave up: told to who touches its empty slot later. */
+/* A page that an owner gave up: reported if its empty slot is touched later. */
 struct owner_loss {
 	unsigned int slot;
 	uintptr_t caller; /* where; 0: nothing was */

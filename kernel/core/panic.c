@@ -12,7 +12,7 @@
  * Nothing can be trusted here.  So: interrupts are off; no lock is waited for
  * (panic_in_progress() tells the others); a pointer that was found in memory is
  * looked up in the page tables before it is followed; and a panic on top of the
- * panic is answered by depth:
+ * panic is handled by depth:
  *
  *	1	everything
  *	2	its cause and the first one's, past the log, and the end
@@ -26,7 +26,7 @@
  *	rbp --> | caller's rbp | return address |
  *
  * A frame that returns into trap.asm has a struct trap_frame above it; the walk
- * goes on with the registers in there, on the stack of who was interrupted.
+ * continues with the registers in there, on the stack that was interrupted.
  */
 #include "kernel/core/panic.h"
 
@@ -492,7 +492,7 @@ static void report_others(void)
 	}
 }
 
-/* Who panics: the frame of its exception, or the frame of panic() itself. */
+/* The code that panics: the frame of its exception, or of panic() itself. */
 struct culprit {
 	const struct trap_frame *frame;
 	uintptr_t rbp;
@@ -543,7 +543,7 @@ static void print_cause(void)
 		pr_emerg("and %u locks more\n", held_count - SUMMARY_LOCKS);
 }
 
-/* What stays on the screen. */
+/* Print the last lines, which stay on the screen. */
 static void print_summary(struct culprit culprit)
 {
 	pr_emerg("-- in short:\n");

@@ -2,10 +2,10 @@
 /*
  * kernel/core/params.c -- words of the kernel command line.
  *
- * Somebody else wrote the line: it may be long, hold any byte, and know words
- * that this kernel does not.  It is copied, cut into words at its blanks, and
- * each word is cut at its first '='.  What is not understood is reported, with
- * everything unprintable as \xNN, and left alone.
+ * The line is untrusted: it may be long, hold any byte, and have words that this
+ * kernel does not know.  It is copied, cut into words at its blanks, and
+ * each word is cut at its first '='.  An unknown word is reported, with
+ * unprintable bytes as \xNN, and left alone.
  *
  * The words stay where they were copied to, so a setter may keep its value.
  */
@@ -18,7 +18,7 @@
 /* Linux's limit on x86, the closing NUL included. */
 #define LINE_SIZE  2048
 
-/* What params_command_line() remembers, the closing NUL included. */
+/* Size of the copy for params_command_line(), the closing NUL included. */
 #define SHOWN_SIZE 512
 
 /* Characters of a word that a report shows. */

@@ -14,10 +14,10 @@
  *	| head line | head line | head line |
  *
  * Reading is done with a cursor, a position and the number of the line there; a
- * cursor that was overtaken goes on at the oldest line and says how many it has
- * missed.  The consoles are one such reader.  Whoever logs a line becomes their
- * printer, unless somebody already is: then that one prints this line too.  So the
- * lines keep their order, an interrupt never waits for the serial port of the
+ * cursor that was overtaken continues at the oldest line and reports how many it
+ * has missed.  The consoles are one such reader.  The caller that logs a line becomes
+ * their printer, unless another already is, which then prints this line also.  So
+ * the lines keep their order, an interrupt never waits for the serial port of the
  * thread beneath it, and the ring's lock is never held while a console writes.
  *
  * One is the printer for one line, with preemption off, and then gives the office
@@ -66,7 +66,7 @@
 /* An NMI says a line or two; the failure dump is never printed from one. */
 #define DEFERRED_LINES 8
 
-/* What precedes each line in the ring. */
+/* The head of each line in the ring. */
 struct record_head {
 	uint64_t time; /* microseconds since boot */
 	uint8_t level;
@@ -188,7 +188,7 @@ static bool ring_next(struct cursor *cursor, struct record *record,
 
 /*
  * Bring CURSOR on to line NUMBER, at most SEEK_SLICE lines at a time, or to the
- * oldest line if that is gone.  True: it is there.
+ * oldest line if that is gone.  True: it has arrived.
  */
 static bool ring_seek(struct cursor *cursor, uint64_t number)
 {
@@ -270,8 +270,8 @@ struct access {
 };
 
 /*
- * False: the ring is somebody's and this context may not wait.  In a panic it
- * is always ours, locked or not.
+ * False: the ring is locked and this context may not wait.  In a panic access is
+ * always granted, locked or not.
  */
 static bool begin_access(struct access *access)
 {
@@ -362,7 +362,7 @@ static bool something_to_show(void)
 	return READ_ONCE(shown.number) < READ_ONCE(next.number);
 }
 
-/* Is there a line, and nobody who prints it? */
+/* Is there a line that no context is printing? */
 static bool printk_is_due(void *data __unused)
 {
 	return console_has_sinks() && something_to_show() &&
@@ -468,7 +468,7 @@ void log_flush(void)
 
 	if (in_nmi() || (!waiting && !something_to_show()))
 		return;
-	/* Whoever may not wait for the ring does not interrupt its holder. */
+	/* A context that may not wait for the ring does not interrupt its holder. */
 	if (begin_access(&access))
 		end_access(&access);
 	if (may_show_here())

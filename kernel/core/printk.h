@@ -39,7 +39,7 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
 
 /*
  * printk() with one line, at most PRINTK_FOLDED_MAX - 1 characters without its
- * newline, as lines that are no wider than a screen with their time.  Any context.
+ * newline, as lines that fit on a screen with their time.  Any context.
  */
 #define PRINTK_COLUMNS    (80U - 15U)
 #define PRINTK_FOLDED_MAX 256

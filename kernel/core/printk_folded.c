@@ -2,8 +2,8 @@
 /*
  * kernel/core/printk_folded.c -- a line that is wider than a screen, as several.
  *
- * A file of its own, because it needs nothing of the log but printk(): the host's
- * programs have it, too.
+ * A separate file, because it needs only printk() of the log: host programs link it
+ * also.
  */
 #include "kernel/core/printk.h"
 #include "lib/format.h"
@@ -18,7 +18,7 @@ void printk_folded(enum log_level level, const char *format, ...)
 	vscnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	do {
-		/* What is behind the first line is one column to the right. */
+		/* Lines after the first are one column to the right. */
 		bool first = rest == text;
 		size_t length = fold_length(rest, PRINTK_COLUMNS - !first);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/core/sched.c -- kernel threads: who runs, who waits.
+ * kernel/core/sched.c -- kernel threads: running and waiting.
  *
  *	            switch_to()
  *	 RUNNABLE ---------------> on a CPU ----------------> ENDED
@@ -24,9 +24,9 @@
  * the stack changes and is released by the thread that arrives, so no other CPU
  * can take a thread whose stack is not free yet.  A thread's first code
  * therefore is sched_begin().  The lock is the innermost of all: a wait_event()
- * condition is called without it and may take locks of its own.
+ * condition is called without it and may take other locks.
  *
- * Preemption.  Whoever makes a thread runnable that is more urgent than the
+ * Preemption.  Code that makes a thread runnable that is more urgent than the
  * running one, and the tick at the end of a turn, set need_resched.  It is
  * looked at in two places: where an interrupt returns to a thread with
  * preemption on, and where a thread switches preemption on again.  The thread
@@ -170,7 +170,7 @@ static void idle(struct thread *self)
 
 	account(&self->runtime, self, self);
 	window_open(NULL);
-	/* What comes now finds nothing that could be preempted. */
+	/* An interrupt from here on finds nothing that could be preempted. */
 	preempt_disable();
 	spin_unlock_irqrestore_no_resched(&sched_lock, false);
 	arch_wait_for_interrupt();
@@ -194,7 +194,7 @@ static struct thread *first_runnable(enum thread_priority lowest)
 	return NULL;
 }
 
-/* Who runs after SELF, which cannot go on; waits until somebody can. */
+/* Choose the thread after SELF, which cannot continue; wait until one is runnable. */
 static struct thread *next_after(struct thread *self)
 {
 	for (;;) {
@@ -251,8 +251,8 @@ static bool turn_is_over(const struct thread *self)
 }
 
 /*
- * Interrupts are off.  Whoever is more urgent, or whose turn it is, runs now;
- * SELF goes back to the run queue in whatever state it is.
+ * Let a more urgent thread, or the next in turn, run now; SELF returns to the run
+ * queue in its present state.  Interrupts are off.
  */
 static void preempt(struct thread *self)
 {
@@ -522,7 +522,7 @@ void thread_kill(struct thread *thread)
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
 
-/* KILLED comes last: who finds it finds the reason, too. */
+/* KILLED is set last: a thread that sees it sees the reason also. */
 void thread_interrupt(struct thread *thread)
 {
 	if (thread_has_flags(thread, THREAD_KILLED))
@@ -546,8 +546,8 @@ void thread_sleep(uint64_t microseconds)
 /* Threads that a tick wakes at most: interrupts are off meanwhile. */
 #define ALARMS_A_TICK 8
 
-/* Wake the threads whose deadline is over at NOW, and find the next one.  What is
- * left is for the next tick. */
+/* Wake the threads whose deadline is over at NOW, and find the next one.  The
+ * rest is for the next tick. */
 static void ring_alarms(uint64_t now)
 {
 	bool enabled = spin_lock_irqsave(&sched_lock);

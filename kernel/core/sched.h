@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/core/sched.h -- kernel threads: who runs, who waits.
+ * kernel/core/sched.h -- kernel threads: running and waiting.
  *
  * Preemptive.  The most urgent runnable thread runs; those of one priority take
  * turns of SCHED_SLICE microseconds.  A thread is preempted when an interrupt
@@ -118,7 +118,7 @@ void sched_prepare(struct thread *thread, const char *name,
 /* The running thread, NULL before sched_init().  Any context. */
 struct thread *current_thread(void);
 
-/* The number that names THREAD, for ever; THREAD has not been joined.  Any
+/* The number that names THREAD, forever; THREAD has not been joined.  Any
  * context. */
 static inline uint64_t thread_owner_id(const struct thread *thread)
 {
@@ -158,15 +158,15 @@ static inline bool thread_has_flags(const struct thread *thread,
 }
 
 /*
- * THREAD is to end: it is woken, and finds THREAD_KILLED set.  What it does
- * about that is its own business; a condition of wait_event() that does not look
- * at the flag goes on waiting.  Any context but NMI.
+ * THREAD is to end: it is woken, and finds THREAD_KILLED set.  Its reaction
+ * is up to it; a condition of wait_event() that does not check the flag continues
+ * to wait.  Any context but NMI.
  */
 void thread_kill(struct thread *thread);
 
 /*
- * What THREAD does at present is to end, by ^C: the same as thread_kill(), and
- * THREAD_INTERRUPTED is set, so that THREAD can tell it from its own end and go on
+ * End the present work of THREAD, by ^C: the same as thread_kill(), and
+ * THREAD_INTERRUPTED is set, so that THREAD can tell it from its end and continue
  * (oom_pardon()).  For a thread that was killed already, nothing changes.  Any
  * context but NMI.
  */
@@ -179,7 +179,7 @@ void thread_set_priority(struct thread *thread, enum thread_priority priority);
 /*
  * Wait until CONDITION(DATA) is true.  It is called in the waiting thread,
  * before and after each wake-up, with no lock held, and may take what it waits
- * for: it is not called again once it has said true.  Thread context.
+ * for: it is not called again once it has returned true.  Thread context.
  */
 void wait_event(struct wait_queue *queue, bool (*condition)(void *data),
                 void *data);
@@ -203,8 +203,8 @@ void wake_up(struct wait_queue *queue);
 
 /*
  * The same, and CHANGE(DATA), which makes what they wait for true, as one step.
- * CHANGE is the last that touches QUEUE and what QUEUE lies in: who sees that the
- * condition is true may free both at once, whether he has waited or not.  CHANGE
+ * CHANGE is the last that touches QUEUE and the object around it: code that sees the
+ * condition true may free both immediately, whether it has waited or not.  CHANGE
  * stores a word or two and calls nothing; interrupts are off.  Any context but
  * NMI.
  */

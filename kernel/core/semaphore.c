@@ -3,11 +3,11 @@
  * kernel/core/semaphore.c -- counted permission, and something that happens.
  *
  * Taking one is the condition that wait_event() waits for: the count goes down
- * by one if it is above zero, in one compare-and-exchange, and that is all that
- * a waiter and somebody who does not wait can disagree about.
+ * by one if it is above zero, in one compare-and-exchange, which is
+ * the only race between a waiter and a caller that does not wait.
  *
- * Who gives one, or completes, lets go of the object with the change itself
- * (wake_up_with()), so it may lie on the stack of whoever waits for it.
+ * up() and complete() do not touch the object after the change itself
+ * (wake_up_with()), so it may be on the stack of its waiter.
  */
 #include "kernel/core/semaphore.h"
 

@@ -26,8 +26,8 @@ __must_check int down_timeout(struct semaphore *semaphore,
 /* True: taken.  Never waits; any context. */
 __must_check bool down_trylock(struct semaphore *semaphore);
 
-/* Give one; whoever takes it may free the semaphore at once.  Any context but
- * NMI. */
+/* Increment; the waiter that takes it may free the semaphore immediately.  Any
+ * context but NMI. */
 void up(struct semaphore *semaphore);
 
 /* ---- Completions: it has happened ----------------------------------------------- */
@@ -39,7 +39,7 @@ struct completion {
 
 void init_completion(struct completion *completion);
 
-/* One waiter may go on, now or later, and free the completion at once.  Any
+/* Release one waiter, now or later; it may free the completion immediately.  Any
  * context but NMI. */
 void complete(struct completion *completion);
 

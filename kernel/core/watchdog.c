@@ -6,11 +6,10 @@
  * when it was idle, and whenever a tick found that the running thread may be
  * preempted.  A CPU on which that is long ago runs with preemption off, in a
  * spinlock or a loop in an interrupt handler that lets others nest.  A loop
- * with interrupts off gets no tick: that is kernel/core/nmi_watch.c's.
+ * with interrupts off gets no tick: kernel/core/nmi_watch.c detects that.
  *
- * Threads that wait for memory or for a lock are looked at once a second (or in half the
- * limit); where they wait can
- * be read from the stack that they left.
+ * Threads that wait for memory or for a lock are checked every second (or in half
+ * the limit); the stack that they left shows where they wait.
  */
 #include "kernel/core/watchdog.h"
 
@@ -120,7 +119,7 @@ static void find_holder(struct thread *thread, void *data)
 		search->found = thread;
 }
 
-/* Interrupts are off: who holds MUTEX now does so until we are done. */
+/* Interrupts are off: the holder of MUTEX does not change meanwhile. */
 static void print_holder(const struct mutex *mutex, uint64_t now)
 {
 	struct holder_search search = { READ_ONCE(mutex->holder), NULL };

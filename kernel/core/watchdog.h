@@ -19,7 +19,7 @@
 /* clock_tick() calls it. */
 void watchdog_tick(void);
 
-/* Floor 9 tells how to visit the threads. */
+/* Floor 9 registers a function that visits the threads. */
 void watchdog_register_threads(void (*visit)(void (*each)(struct thread *thread,
                                                           void *data),
                                              void *data));

@@ -64,7 +64,7 @@ static bool take_work(void *data)
 
 void work_thread(void *unused __unused)
 {
-	/* I/O may end here that those who reclaim memory wait for. */
+	/* I/O may end here that threads in reclaim wait for. */
 	thread_set_flags(current_thread(), THREAD_SERVICE);
 	for (;;) {
 		struct work *work;

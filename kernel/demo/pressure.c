@@ -10,8 +10,8 @@
  *	kswapd0, direct reclaim, flusher  -->  swap, file system
  *
  * A load fills its pages, then goes through them round by round: each page must
- * be what was written last, and every other one is written anew.  What a page
- * must be follows from its number and the round, nothing is remembered:
+ * be what was written last, and every other one is rewritten.  The contents
+ * of a page follow from its number and the round, nothing is remembered:
  *
  *	round	page 0	page 1	page 2	page 3		(number: written in round)
  *	0	0	0	0	0
@@ -24,8 +24,8 @@
  * use can meet: each has just left when it is wanted again.
  *
  * No load begins a round before all have ended the one before, so all pages are
- * needed at the same time, however few they are.  A page that cannot be had is
- * noted, and not judged any more: what is in it depends on when it was lost.
+ * needed at the same time, however few they are.  A page that cannot be
+ * read is recorded, and no longer judged: its contents depend on when it was lost.
  *
  * Interrupts ask for plain pages with GFP_ATOMIC: one an interrupt, which the next
  * one gives back, and now and then BURST pages in a run of interrupts, PIECE in
@@ -77,7 +77,7 @@ struct load {
 	unsigned int rounds;
 	unsigned long wrong;
 	unsigned long failed;
-	unsigned long lost[LOST_MAX]; /* pages that could not be had */
+	unsigned long lost[LOST_MAX]; /* pages that could not be read */
 	unsigned int lost_count;
 	unsigned int ended; /* atomic: rounds, that of filling included */
 	bool done;          /* atomic: it ends, and has given everything back */
@@ -135,8 +135,8 @@ static void note_lost(struct load *load, unsigned long index)
 		load->lost[load->lost_count++] = index;
 }
 
-/* Page INDEX in ROUND: is it right, and shall it be another?  False: it cannot
- * be had. */
+/* Page INDEX in ROUND: check it, and rewrite it if it is its turn.  False: it
+ * cannot be read. */
 static bool pressure_visit(struct load *load, struct anon_object *object,
                            unsigned long index, unsigned int round)
 {
@@ -398,7 +398,7 @@ static uint64_t pressure_interrupts(unsigned int irq)
 	return statistics.taken;
 }
 
-/* What is counted, added to what REPORT has if SIGN is 1, taken off if -1. */
+/* Add the counters to REPORT if SIGN is 1, subtract them if it is -1. */
 static void pressure_count(struct pressure_report *report, long sign)
 {
 	const unsigned long s = (unsigned long)sign;
@@ -459,7 +459,7 @@ static const char *pressure_judge(const struct pressure_report *report)
 	if (report->kills > 0)
 		return "somebody was killed although swap had room";
 	if (report->failed > 0)
-		return "pages could not be had";
+		return "pages could not be read";
 	if (report->starved > 0)
 		return "an interrupt got NULL although a zone was above its "
 		       "atomic floor";
@@ -660,7 +660,7 @@ void pressure_print(const struct pressure_report *report)
 	             report->swapped_out, report->swapped_in, report->by_kswapd,
 	             report->by_others);
 	console_fold(10,
-	             "pressure: %lu pages wrong, %lu not to be had, %lu "
+	             "pressure: %lu pages wrong, %lu unreadable, %lu "
 	             "killed",
 	             report->wrong, report->failed, report->kills);
 	console_fold(10,

@@ -13,11 +13,11 @@ struct pressure_report {
 	unsigned int rounds;  /* after the first filling */
 
 	unsigned long wrong;      /* pages with other contents than written */
-	unsigned long failed;     /* pages that could not be had */
+	unsigned long failed;     /* pages that could not be read */
 	unsigned long swapped_in; /* pages read from swap */
 	unsigned long swapped_out;
 	unsigned long by_kswapd; /* pages reclaimed by it */
-	unsigned long by_others; /* by those who asked for memory */
+	unsigned long by_others; /* by threads that asked for memory */
 	unsigned long kills;
 
 	unsigned int hz;
@@ -39,7 +39,7 @@ struct pressure_report {
 	unsigned long reclaim_fs;   /* times reclaim entered ext2 */
 	unsigned long reclaim_kept; /* times it was kept out: NOFS */
 	unsigned long reclaim_nofs; /* times it was not: never */
-	unsigned long reclaim_noio; /* I/O for who may not begin any: never */
+	unsigned long reclaim_noio; /* I/O for a mask without __GFP_IO: never */
 
 	bool ended;         /* by ^C: not judged, and no failure */
 	const char *broken; /* NULL, or what did not hold */

@@ -6,15 +6,15 @@
  *	writer 1:  /pressure-1 .. /pressure-4	 turn by turn, one after the other
  *	writer 2:  /pressure-5 .. /pressure-8
  *
- *	a turn:	   compare the file with what was written four turns ago
- *		   remove it, or cut it to nothing
+ *	a turn:	   compare the file with its version of four turns ago
+ *		   remove it, or truncate it to 0
  *		   write another version, of another size
  *		   compare
  *
  * Between two turns of a file its pages have gone to the disk, for more is dirty
  * than may be, and from memory, for others need it.  So the first comparison
- * reads from the disk, the second one what is left in the cache.  What a file
- * must be follows from its number and version: nothing is remembered but the
+ * reads from the disk, the second one what is left in the cache.  The contents of a
+ * file follow from its number and version: nothing is remembered but the
  * version, and a block that belongs to another file, or to the same file a
  * version ago, is seen.
  *
@@ -67,7 +67,7 @@ static const char *pressure_files_path_of(const struct writer *writer,
 	return path;
 }
 
-/* What PART bytes at OFFSET of FILE are to be. */
+/* Fill the buffer with the PART bytes that FILE has at OFFSET. */
 static void make_part(struct writer *writer, unsigned int file,
                       unsigned int version, uint64_t offset)
 {

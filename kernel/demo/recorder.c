@@ -192,7 +192,7 @@ static void keyboard_sample(int code, void *data)
 
 /* ---- In the thread --------------------------------------------------------- */
 
-/* Count what stands in PAGE; a gap that the header does not explain, or a
+/* Count the samples in PAGE; a gap that the header does not explain, or a
  * number out of order, is an error. */
 static void read_page(struct record_page *page)
 {
@@ -363,7 +363,7 @@ void recorder_statistics(enum recorder_line line,
 		.dropped = of->dropped,
 		.pages = of->pages,
 		.errors = of->errors,
-		/* What is neither seen nor dropped is on its way. */
+		/* Samples neither seen nor dropped are in flight. */
 		.pending = of->next - of->dropped - of->seen,
 	};
 	arch_irq_restore(enabled);

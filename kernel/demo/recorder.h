@@ -12,15 +12,15 @@
  * No other part of the kernel depends on it, except the shell and the self-test.
  *
  * The timer's and the keyboard's interrupt handlers write one sample an
- * interrupt into an exclusive page of their own.  A full page is handed over to
+ * interrupt into their own exclusive page.  A full page is handed over to
  * the recorder thread, which checks the numbers of the samples, counts them and
- * releases the page.  When the allocator says NULL the sample is dropped, and
+ * releases the page.  When the allocator returns NULL the sample is dropped, and
  * the next page says how many were lost.
  *
  *	seen + dropped = taken, once a line is stopped
  *
  * `taken` is counted in the interrupt's entry stub, `seen` by the thread from
- * what stands in the pages, `dropped` by the handler.
+ * the contents of the pages, `dropped` by the handler.
  */
 #ifndef KERNEL_DEMO_RECORDER_H
 #define KERNEL_DEMO_RECORDER_H
@@ -55,7 +55,7 @@ void recorder_start(void);
 /*
  * Stop both lines and wait until the thread has seen all.  The timer's line
  * stops in its next interrupt; the keyboard's is given one by the i8042; a line
- * that nobody registered stops at once.  Returns 0, or -ETIMEDOUT if a line had
+ * that is not registered stops immediately.  Returns 0, or -ETIMEDOUT if a line had
  * no interrupt for a second: it runs on and stops in its next one.
  */
 int recorder_stop(void);

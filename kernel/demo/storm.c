@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/demo/storm.c -- all interrupts at once, and no memory.
+ * kernel/demo/storm.c -- all interrupts together, and no memory.
  *
  * Three acts of the same length, with the recorder at work throughout:
  *
  *	full		the pool is full: not one sample may be lost
  *	drained		a thread has taken every page that its flags allow, and
  *			takes every exclusive page that it can get: samples are
- *			lost, NULL is answered, nobody waits
- *	recovery	the thread gives all back: the losses end
+ *			lost, NULL is returned, no thread waits
+ *	recovery	the thread frees everything: the losses end
  *
  * The drain asks with GFP_NOWAIT until NULL (down to min), with GFP_ATOMIC
  * until NULL (down to the atomic floor), and with the Labyrinth routine until
@@ -67,7 +67,7 @@ bool storm_wanted(void)
 	return wanted;
 }
 
-/* For people who wait; a test that counts has nobody who does. */
+/* For a user at the console; a test that counts has none. */
 static void tell_act(const struct storm_report *report, const char *act)
 {
 	if (talkative)
@@ -145,7 +145,7 @@ static void hoard_all(void)
 	hoard_exclusive(0);
 }
 
-/* What others have given back since. */
+/* Take the pages that others have freed since. */
 static void hoard_rest(void)
 {
 	hoard_order(GFP_ATOMIC, 0);
@@ -195,8 +195,8 @@ static void drain_all(void)
  * Let the other threads do what they have to: always, or, in the drained act,
  * four times in all, at UNTIL and later.  There this thread is more urgent than
  * they are: the recorder releases nothing while the lines fill the pages that
- * they have, and so they come to ask for more when nothing is left.  What it
- * does release is hoarded before the lines need it.
+ * they have, and so they come to ask for more when nothing is left.  Pages that
+ * it does release are hoarded before the lines need them.
  */
 static void storm_let_others_run(bool drain, unsigned int ticks,
                                  uint64_t *until, unsigned int hz)
@@ -258,7 +258,7 @@ static unsigned long storm_event(enum vmstat_event which)
 
 /* ---- The verdict ---------------------------------------------------------------------- */
 
-/* Why it was no storm that a host of another speed could not have had. */
+/* Why the host was too slow for a storm, or NULL. */
 static const char *find_slowness(const struct storm_report *report)
 {
 	if (report->percent < STORM_PERCENT_LEAST)
@@ -268,7 +268,7 @@ static const char *find_slowness(const struct storm_report *report)
 	return NULL;
 }
 
-/* What a storm cannot lack. */
+/* Return a sign of a storm that is missing, or NULL. */
 static const char *find_lack(const struct storm_report *report)
 {
 	if (report->keyboard && report->keyboard_interrupts == 0)
@@ -278,7 +278,7 @@ static const char *find_lack(const struct storm_report *report)
 	if (report->transfers == 0)
 		return "no page was handed over";
 	if (report->nulls == 0)
-		return "the Labyrinth routine never said NULL";
+		return "the Labyrinth routine never returned NULL";
 	if (report->dropped_full != 0)
 		return "samples were lost although the pool was full";
 	if (report->dropped_drained == 0)

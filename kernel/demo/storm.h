@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/demo/storm.h -- all interrupts at once, and no memory.
+ * kernel/demo/storm.h -- all interrupts together, and no memory.
  */
 #ifndef KERNEL_DEMO_STORM_H
 #define KERNEL_DEMO_STORM_H
@@ -56,9 +56,9 @@ struct storm_report {
 void storm_run(unsigned int hz, unsigned int ticks, bool progress,
                struct storm_report *report);
 
-/* Fill in outcome and reason from the rest of the report.  What is wrong in the
- * books is wrong at any speed; what is missing in a storm is not, and so it counts
- * only if the storm was one. */
+/* Fill in outcome and reason from the rest of the report.  Wrong accounting
+ * is wrong at any speed; a missing sign of a storm is not, and so it counts only if
+ * the host was fast enough for a storm. */
 void storm_judge(struct storm_report *report);
 
 /* Print a report on the consoles. */

@@ -8,9 +8,9 @@
  * the rate they keep half of it then.  A handler that takes longer later on, where
  * memory has run out, has the other half.
  *
- * An emulator on a busy host delivers less than the timer was told.  Such a rate is
- * no answer, and neither is a moment in which the host was away: each measurement
- * is the best of three.
+ * An emulator on a busy host delivers less than the timer was set to.  Neither such a
+ * rate nor a moment in which the host was away is a result: each measurement is
+ * the best of three.
  */
 #include "kernel/demo/timer_rate.h"
 
@@ -58,7 +58,7 @@ static struct rate_sample sample_once(unsigned int hz)
 	};
 }
 
-/* At HZ, which the timer is told. */
+/* Measure at HZ, to which the timer is set. */
 static struct rate_sample sample_rate(unsigned int hz)
 {
 	struct rate_sample best = { 0, 0 };

@@ -23,8 +23,8 @@
  *	-EROFS		it is mounted for reading only
  *	-EPERM		chattr(1) has made it immutable, or for appending only
  *	-EFAULT		a path, a buffer or the place of *FS or *INODE is not the
- *			caller's to touch: an exclusive page of somebody else's,
- *			or no memory
+ *			caller's to touch: an exclusive page of another owner,
+ *			or not memory
  *
  * or another that the function names.  After any of them the file system is in
  * order: what the call had begun is undone, or was complete.  A call that hands
@@ -78,7 +78,7 @@ static inline bool inode_is_symlink(const struct inode *inode)
 	return (inode->mode & EXT2_TYPE) == EXT2_SYMLINK;
 }
 
-/* What df shows.  Blocks are of BLOCK_SIZE bytes. */
+/* The numbers of df.  Blocks are of BLOCK_SIZE bytes. */
 struct ext2_usage {
 	unsigned int block_size;
 	uint32_t blocks; /* without those of the file system itself */
@@ -95,8 +95,8 @@ struct ext2_usage {
  * says so, or a feature that we do not know, or errors that are noted on it
  * (EXT2_STATE_ERRORS), until e2fsck has repaired it.  One that was not unmounted
  * cleanly, or is due for a check, is mounted as asked, with a warning.
- * -EINVAL: no ext2, or one with what is not supported here; -EUCLEAN: damaged; the
- * log says what, and DEVICE is as it was.  -EBUSY: it is claimed (bd_claim()).
+ * -EINVAL: no ext2, or one with unsupported features; -EUCLEAN: damaged; the log has
+ * the reason, and DEVICE is unchanged.  -EBUSY: it is claimed (bd_claim()).
  */
 __must_check int ext2_mount(struct block_device *device, bool read_only,
                             struct ext2 **fs);
@@ -112,8 +112,8 @@ __must_check int ext2_sync(struct ext2 *fs);
 void ext2_usage(struct ext2 *fs, struct ext2_usage *usage);
 const char *ext2_device_name(const struct ext2 *fs);
 
-/* Does what is in memory add up: indexes of cached pages, counts of inodes?  NULL,
- * or a sentence, in BUFFER.  What is on the disk is e2fsck's to judge. */
+/* Are the structures in memory consistent: indexes of cached pages, counts of inodes?
+ * Returns NULL, or an error message in BUFFER.  The disk is judged by e2fsck. */
 const char *ext2_check(struct ext2 *fs, char *buffer, size_t size);
 
 /*
@@ -144,8 +144,8 @@ __must_check long ext2_write(struct inode *inode, uint64_t offset,
                              const void *buffer, size_t size);
 
 /* Write the cached bytes of a file and wait: 0, or the error of a write since the
- * last call; those bytes are kept, and written by the next one.  What leads to
- * them is ext2_sync()'s to write. */
+ * last call; those bytes are kept, and written by the next one.  ext2_sync()
+ * writes the metadata that leads to them. */
 __must_check int ext2_write_data(struct inode *inode);
 
 /* Cut a file, or let it grow by a hole.  Errors of ext2_write(). */

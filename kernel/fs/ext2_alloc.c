@@ -84,7 +84,7 @@ int ext2_check_block(struct ext2 *fs, uint32_t number)
 	return own ? ext2_error(fs, "block %u is no file's", number) : 0;
 }
 
-/* What a change of a group's bits needs, held together. */
+/* The pages and pointers for a change of a group's bits. */
 struct change {
 	struct page *group_page;
 	struct ext2_group *group;

@@ -46,7 +46,7 @@ static int check_entry(struct inode *dir, const struct ext2_entry *entry,
 	else if (entry->length % 4 != 0)
 		wrong = "not aligned";
 	else if (entry->length > room)
-		wrong = "behind the end of its block";
+		wrong = "beyond the end of its block";
 	else if (name_length(fs, entry) > EXT2_NAME_MAX ||
 	         ext2_entry_size(name_length(fs, entry)) > entry->length)
 		wrong = "shorter than its name";
@@ -206,7 +206,7 @@ int ext2_dir_next(struct inode *dir, uint64_t *position, struct ext2_name *name)
 
 /* ---- Changing --------------------------------------------------------------------- */
 
-/* What an entry says. */
+/* The contents of an entry. */
 struct link {
 	const char *name;
 	unsigned int length;

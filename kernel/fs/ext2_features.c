@@ -3,9 +3,9 @@
  * kernel/fs/ext2_features.c -- what a file system has, and we do not.
  *
  * Disks that are sound but have something that is unknown here must not be called
- * damaged: who believes that runs a repair on a disk without a fault.  So before
- * anything is checked, the superblock is asked for what it needs, and all of that
- * is named, by the names of mke2fs(8):
+ * damaged, or its user runs a repair on a disk without a fault.  So before anything
+ * is checked, the features that the superblock requires are read, and the unknown
+ * ones are reported, by the names of mke2fs(8):
  *
  *	must be known		to read		incompatible features, bigalloc,
  *						block size, fragments, revision

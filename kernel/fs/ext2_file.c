@@ -11,7 +11,7 @@
  *	                          ...
  *	reclaim or sync -> ext2_file_writepage() -> ext2_map_peek() -> bios
  *
- *  F1  The bytes of a cached page behind the end of the file are 0.
+ *  F1  The bytes of a cached page beyond the end of the file are 0.
  *  F2  A dirty page's bytes that are not 0 have blocks, in the inode or in
  *      blocks of numbers that ext2_check_block() has allowed.
  *  F3  A block is freed when no page of the cache can be on its way to it: the
@@ -275,8 +275,8 @@ static int ext2_file_shrink(struct inode *inode, uint64_t size)
 	return error;
 }
 
-/* What somebody else has left on the disk behind the end must not come to light:
- * by F1 the cached page has zeros there, and goes to the disk. */
+/* Data of another file beyond the end on the disk must not become visible: by F1 the
+ * cached page has zeros there, and is written. */
 static int grow(struct inode *inode, uint64_t size)
 {
 	struct page *page = NULL;
@@ -345,8 +345,8 @@ static int ext2_file_make_room(struct inode *inode, uint64_t offset,
 	return error;
 }
 
-/* What a write of SIZE bytes does not cover must be there before; and so must all
- * of a page in the file that may find room for some of its blocks only. */
+/* The bytes that a write of SIZE does not cover must be read before; and so must the
+ * whole page, if it is in the file and may get only some of its blocks. */
 static int ext2_file_prepare_page(struct inode *inode, struct page *page,
                                   size_t size)
 {
@@ -385,8 +385,8 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
 		inode->size = max(inode->size, offset + size);
 		mark_page_accessed(page);
 	} else if (page_has(page, PG_uptodate)) {
-		/* What was found for a hole gets its zeroes, not what was on
-		 * the disk there; and part of FROM may have been copied. */
+		/* A block that was allocated for a hole gets zeros, not the
+		 * old contents of the disk; and part of FROM may have been copied. */
 		clear_behind_end(page, inode->size);
 		filemap_dirty(page);
 	} else {

@@ -12,7 +12,7 @@
  *	  |                          +-------------------------+
  *	  +------------------------ ext2_inode_forget() -------+
  *
- * What changes in an inode is copied to the cached inode table at once
+ * Changes of an inode are copied immediately to the cached inode table
  * (ext2_inode_update()), so forgetting one needs no write; one with dirty pages
  * is not forgotten.  Forgetting is a shrinker's work: memory pressure calls it.  A
  * cached inode holds its block of the table, so the copy cannot fail.
@@ -183,7 +183,7 @@ void ext2_inode_update(struct inode *inode)
 	note_large_file(inode);
 }
 
-/* What was there before is gone, but for the generation, which counts. */
+/* Clear the old inode, but for the generation, which is incremented. */
 static void clear_disk(struct inode *inode)
 {
 	struct ext2_disk_inode *disk = inode->disk;
@@ -446,7 +446,7 @@ static unsigned long count_idle(struct shrinker *shrinker, gfp_t mask __unused)
 	return READ_ONCE(fs->inodes) - READ_ONCE(fs->busy);
 }
 
-/* Who holds the mutex may be waiting for this very reclaim. */
+/* The holder of the mutex may be waiting for this very reclaim. */
 static unsigned long scan_idle(struct shrinker *shrinker, gfp_t mask,
                                unsigned long nr)
 {

@@ -3,11 +3,11 @@
  * kernel/fs/ext2_internal.h -- what the files of ext2 tell each other.
  *
  * Everything here is called with the mutex of the file system held, unless it
- * says otherwise.  Memory is asked for with EXT2_GFP: whoever holds the mutex must
+ * says otherwise.  Memory is allocated with EXT2_GFP: the holder of the mutex must
  * not wait for a reclaim that wants it.
  *
- * What a call hands out (*PAGE with a reference, *INODE in use) is the caller's to
- * put; after an error it is NULL, and there is nothing to put.
+ * The caller must put an object that a call returns (*PAGE with a reference, *INODE in
+ * use); after an error it is NULL, and there is nothing to put.
  */
 #ifndef KERNEL_FS_EXT2_INTERNAL_H
 #define KERNEL_FS_EXT2_INTERNAL_H
@@ -36,9 +36,9 @@
 /* Field locks: (c) constant, (f) lock, (s) scratch_lock. */
 struct ext2 {
 	struct mutex lock;
-	struct block_device *device; /* (c) */
-	struct filemap meta;         /* blocks that are no file's, by number */
-	struct page *super_page;     /* (c) held: the block with *super */
+	struct block_device *device;    /* (c) */
+	struct filemap meta;            /* metadata blocks, by number */
+	struct page *super_page;        /* (c) held: the block with *super */
 	struct ext2_super_block *super; /* (f) */
 	unsigned int block_size;        /* (c) bytes */
 	unsigned int block_shift;       /* (c) */
@@ -76,8 +76,8 @@ struct ext2 {
 /* ---- ext2_name.c ---------------------------------------------------------- */
 
 /* Take the mutex, and let no allocation of this thread enter a file system until
- * it is given back: with what the first returned.  Whoever holds more or less then
- * than when he came is a panic. */
+ * ext2_unlock(), which gets the value that ext2_lock() returned.  A thread that then
+ * holds more or fewer objects than before panics. */
 unsigned int ext2_lock(struct ext2 *fs);
 void ext2_unlock(struct ext2 *fs, unsigned int scope);
 
@@ -105,7 +105,7 @@ uint32_t ext2_time(const struct ext2 *fs);
 
 /* ---- ext2_features.c ------------------------------------------------------- */
 
-/* Room for the names of what is unknown here; more are cut off. */
+/* Room for the names of unknown features; more are cut off. */
 #define EXT2_WHY_SIZE 160
 
 /* May a file system with SUPER be read, and may it be written?  If not, WHY is

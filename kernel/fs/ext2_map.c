@@ -64,7 +64,7 @@ static int find_path(const struct ext2 *fs, uint64_t block, struct path *path)
 	return 0;
 }
 
-/* What the numbers reach, or the sectors that an inode can count (in 32 bits),
+/* The reach of the block numbers, or the sectors that an inode can count (in 32 bits),
  * or 2 TiB, whichever is least.  Four in a hundred are left for the blocks of
  * numbers. */
 uint64_t ext2_largest_file(const struct ext2 *fs)
@@ -174,7 +174,7 @@ static int fill_place(struct inode *inode, uint32_t goal, bool numbers,
 	return 0;
 }
 
-/* Where a file's next block should be: behind the last one, or with its inode. */
+/* The preferred place of a file's next block: after the last one, or near its inode. */
 static uint32_t goal_of(struct inode *inode, const struct path *path)
 {
 	struct ext2 *fs = inode->fs;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * kernel/fs/ext2_meta.c -- the blocks that are no file's, in memory.
+ * kernel/fs/ext2_meta.c -- metadata blocks in memory.
  *
  * Superblock, descriptors, bitmaps, inode tables, blocks full of block numbers,
  * and directories are kept in one mapping whose index is the number of the
@@ -12,7 +12,7 @@
  *  T1  A block that is freed is forgotten first (ext2_meta_forget()), with its
  *      write over: what was bookkeeping yesterday must not be written over the
  *      file that has the block today.
- *  T2  Whoever changes a block holds a reference to its page and marks it dirty
+ *  T2  The writer of a block holds a reference to its page and marks it dirty
  *      afterwards, so a write that began too early is followed by another.
  */
 #include "kernel/fs/ext2_internal.h"
@@ -100,7 +100,7 @@ void ext2_meta_init(struct ext2 *fs)
 void ext2_squeeze(struct ext2 *fs)
 {
 	ext2_inode_forget(fs, ~0UL);
-	/* What cannot be written stays, and is told by the next sync. */
+	/* Pages that cannot be written stay, and the next sync reports it. */
 	if (filemap_writeback(&fs->meta) != 0)
 		fs->meta.error = -EIO;
 	filemap_forget(&fs->meta);
@@ -123,9 +123,9 @@ void ext2_reserve_empty(struct ext2 *fs)
 		__free_page(fs->reserve[--fs->reserved]);
 }
 
-/* Without memory the file system first gives back what it can.  Whoever frees
- * blocks has nothing to undo any more: he gets the reserve, and then waits until
- * there is memory. */
+/* Without memory the file system first frees its caches.  A caller that frees blocks
+ * cannot be undone any more: it gets the reserve, and then waits until there is
+ * memory. */
 static int get_without_memory(struct ext2 *fs, uint32_t number,
                               struct page **page)
 {

@@ -85,7 +85,7 @@ static void ext2_name_put_back(struct inode **inode)
 	*inode = NULL;
 }
 
-/* What NAME is in DIR; the caller puts it. */
+/* Find the inode of NAME in DIR; the caller puts it. */
 static int ext2_name_find(struct inode *dir, struct name name,
                           struct inode **inode)
 {
@@ -389,7 +389,7 @@ static int remove_directory(struct inode *dir, struct name name,
 typedef int (*remover)(struct inode *dir, struct name name,
                        struct inode *inode);
 
-/* What NAME is in DIR loses it. */
+/* Remove NAME from DIR. */
 static int remove_from(struct inode *dir, struct name name, remover remove)
 {
 	const uint32_t kept = EXT2_IMMUTABLE | EXT2_APPEND;

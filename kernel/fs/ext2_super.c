@@ -5,10 +5,10 @@
  * A disk is a stranger's text.  Before anything else is read, the superblock and
  * every group descriptor are checked against each other and against the size of
  * the device (check_super(), check_groups()); later code divides and multiplies
- * by them without fear.  What is read later (inodes, block numbers, names) is
- * checked where it is read.  What cannot be ends in ext2_error(), which marks the
- * file system for e2fsck and does what the superblock asks for: go on, write no
- * more, or panic.
+ * by them without fear.  Later data (inodes, block numbers, names) is checked where
+ * it is read.  An impossible value ends in ext2_error(), which marks the file system
+ * for e2fsck and does what the superblock requests: continue, write no more, or
+ * panic.
  *
  *  S1  While it is mounted for writing, the state on the disk lacks CLEAN; it
  *      comes back when it is unmounted without an error of the disk.  ERRORS
@@ -16,9 +16,9 @@
  *  S2  The superblock and the descriptors are changed in the cache of blocks only,
  *      with the bitmaps, so that their counts agree at every ext2_sync().
  *
- * One mutex per mount: an operation sees nobody else's half-done work.  Reclaim
- * comes without it, to write pages out and to drop clean ones; it looks at block
- * numbers only (kernel/fs/ext2_file.c).
+ * One mutex per mount: an operation sees no other's half-done work.  Reclaim
+ * works without it, to write pages and to drop clean ones; it reads block numbers
+ * only (kernel/fs/ext2_file.c).
  */
 #include "kernel/core/clock.h"
 #include "kernel/core/panic.h"
@@ -35,8 +35,8 @@ static_assert(sizeof(struct ext2) <= PAGE_SIZE, "a mount is a page");
 
 /* ---- Errors --------------------------------------------------------------- */
 
-/* Note it at once, as Linux does: the machine may not live until the flusher
- * comes.  While the mount is not complete, nothing is written. */
+/* Record it immediately, as Linux does: the machine may not live until the flusher
+ * runs.  While the mount is not complete, nothing is written. */
 static void mark_errors(struct ext2 *fs)
 {
 	bool noted = (fs->state & EXT2_STATE_ERRORS) != 0;
@@ -359,8 +359,8 @@ static const char *wants_check(const struct ext2 *fs)
 }
 
 /*
- * Is it mounted for reading only, although nobody asked for that?  Who writes to
- * a file system with errors may write over files: its bitmaps cannot be trusted.
+ * Is it mounted for reading only, although that was not requested?  A write to a file
+ * system with errors may overwrite files: its bitmaps cannot be trusted.
  * (One that was only not unmounted cleanly is written to, as it is by Linux.)
  */
 static void choose_read_only(struct ext2 *fs)

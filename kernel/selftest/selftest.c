@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/selftest/selftest.c -- runs the suites and tells the world.
+ * kernel/selftest/selftest.c -- runs the suites and reports.
  *
  * KTAP version 1, one level of subtests:
  *
@@ -168,7 +168,7 @@ static const char *run_caught(const struct test_case *test)
 	                    (unsigned long long)expect.address);
 }
 
-/* What the books say, by the counters of the zones. */
+/* The number of pages in each column, by the counters of the zones. */
 static struct page_columns read_columns(void)
 {
 	const struct node *node = main_node();
@@ -218,7 +218,7 @@ static const char *check_context(void)
 }
 
 /*
- * What is looked at, and when.  A walk over every page takes longer than most cases.
+ * The checks, and when they run.  A walk over every page takes longer than most cases.
  *
  *	after each case		the counts of the columns, and the free lists if it
  *				has asked the kernel's allocator for anything
@@ -260,7 +260,7 @@ static const char *check_free_lists(char *buffer, size_t size)
 	return NULL;
 }
 
-/* What a case left behind: NULL if nothing. */
+/* Return what a case has leaked, or NULL. */
 static const char *check_balance(const struct page_columns *before,
                                  unsigned long events)
 {
@@ -381,7 +381,7 @@ bool selftest_names(const char *filter, const struct test_case *test)
 
 	if (filter == NULL || filter[0] == '\0')
 		return true;
-	/* Who begins with what is left out means all the rest. */
+	/* A list that begins with an exclusion means all others. */
 	named = filter[0] == EXCEPT;
 	for (const char *word = filter, *end; *word != '\0';
 	     word = *end == '\0' ? end : end + 1) {
@@ -464,8 +464,8 @@ const char *selftest_walk(char *buffer, size_t size, bool asked)
 	return asked || !machine_is_large() ? mm_check(buffer, size) : NULL;
 }
 
-/* The line of a suite in the log.  What a walk finds behind its cases has no case of
- * its own: it stands there. */
+/* The line of a suite in the log.  A fault that a walk finds after its cases
+ * belongs to no case: it is reported there. */
 static void print_suite_result(const char *suite, unsigned int number,
                                const char *broken,
                                const struct selftest_result *result)
@@ -541,7 +541,7 @@ void selftest_run(const char *filter, bool (*ended)(void),
 	enum log_level level = log_console_level();
 
 	/* The cases provoke hundreds of reports: they stay in the ring, and are
-	 * printed if the case fails.  A loglevel= of one's own stays. */
+	 * printed if the case fails.  A loglevel= of the user stays. */
 	if (level == LOG_INFO)
 		log_set_console_level(LOG_CRIT);
 	*result = (struct selftest_result){ 0 };

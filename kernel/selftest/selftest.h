@@ -34,8 +34,9 @@ struct test_case;
 bool selftest_names(const char *filter, const struct test_case *test);
 
 /*
- * Run the cases that FILTER names, see above.  Thread context.  A filter that matches nothing is a failure.  ENDED is asked
- * before each case, unless it is NULL: true ends the run, with "Bail out!".
+ * Run the cases that FILTER names, see above.  A filter that matches nothing is a
+ * failure.  ENDED is called before each case, unless it is NULL: true ends the run,
+ * with "Bail out!".  Thread context.
  */
 void selftest_run(const char *filter, bool (*ended)(void),
                   struct selftest_result *result);

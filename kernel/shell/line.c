@@ -3,20 +3,20 @@
  * kernel/shell/line.c -- a line editor.
  *
  * The text scrolls sideways in one row, so that it never wraps and any terminal
- * of 80 columns (the screen and the serial line at once) shows the same:
+ * of 80 columns (the screen and the serial line together) shows the same:
  *
  *	labyrinth> RNEL|__GFP_ZERO|__GFP_NOWARN 3_
  *	           ^offset                        ^cursor
  *	           |<------- shown ---------------|
  *
  * A character typed or deleted at the end is written as such; everything else
- * redraws the row: \r, prompt, the visible part, blanks over what stood behind it,
+ * redraws the row: \r, prompt, the visible part, blanks over the old text after it,
  * and \b back to the cursor.  At the right edge the text moves by half a row, so that
- * a long line that is pasted is not drawn anew for each of its characters.
+ * a long line that is pasted is not redrawn for each of its characters.
  *
- * A line has LINE_SIZE - 1 characters.  What is typed beyond is counted, and then the
- * line is no line: it is refused when it is entered, for half a command may do what
- * nobody asked for.  What the editor itself would insert goes in whole or not at all.
+ * A line has LINE_SIZE - 1 characters.  Characters beyond are counted, and then
+ * the line is refused when it is entered, because half a command may do harm.  An
+ * insertion by the editor itself is done completely or not at all.
  *
  * Invariants: cursor <= length < LINE_SIZE; text[length] is NUL; offset <=
  * cursor <= offset + columns.

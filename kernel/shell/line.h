@@ -37,12 +37,12 @@ struct line_hooks {
 	void (*write)(const char *text, size_t size);
 	/*
 	 * Candidate INDEX for the word that starts at TEXT[START] (NUL at its
-	 * end), NULL behind the last one.  The editor picks those that begin
+	 * end), NULL after the last one.  The editor picks those that begin
 	 * with the word.  May be NULL.
 	 */
 	const char *(*candidate)(const char *text, unsigned int start,
 	                         unsigned int index);
-	/* Besides blanks, characters that end a word behind the first one. */
+	/* Besides blanks, characters that end a word after the first one. */
 	const char *separators;
 };
 

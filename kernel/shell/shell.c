@@ -385,7 +385,7 @@ static bool shell_read_line(void)
 {
 	enum line_event event = LINE_MORE;
 
-	/* What handlers have logged meanwhile stands before the prompt. */
+	/* Print the log of handlers before the prompt. */
 	log_flush();
 	line_begin(&line);
 	while (event == LINE_MORE) {
@@ -401,7 +401,7 @@ static bool shell_read_line(void)
 	return event == LINE_ENTERED;
 }
 
-/* What ^C has ended is over, and the shell goes on. */
+/* After a command that ^C has ended the shell continues. */
 static void recover_from_interrupt(void)
 {
 	if (!shell_interrupted())

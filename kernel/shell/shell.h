@@ -13,7 +13,7 @@
 
 #include "lib/types.h"
 
-/* Read a line, run it, for ever.  Thread context. */
+/* Read a line, run it, forever.  Thread context. */
 __noreturn void shell_run(void);
 
 /* How many lines were read since boot. */

@@ -20,7 +20,7 @@
 
 #define ROUNDS 1000
 
-/* Some of the ROUNDS were answered NULL: no cost of anything. */
+/* Some of the ROUNDS returned NULL: their time is not a cost. */
 static void print_nulls(const char *what, unsigned int nulls)
 {
 	console_printf("%-44s NULL, %u of %u times\n", what, nulls, ROUNDS);
@@ -59,7 +59,7 @@ static void bench_switch(void)
 	thread_join(other);
 }
 
-/* What of it is the window: one closed, another opened. */
+/* Measure the part of the window: one closed, another opened. */
 static void bench_window(void)
 {
 	struct window *mine = &current_thread()->owner.window;

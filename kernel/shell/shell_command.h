@@ -22,7 +22,7 @@ struct shell_command {
 	 */
 	int (*run)(int argc, char **argv);
 	/* Completion: candidate INDEX for an argument that begins like WORD,
-	 * NULL behind the last one; or NULL. */
+	 * NULL after the last one; or NULL. */
 	const char *(*candidate)(const char *word, unsigned int index);
 };
 
@@ -77,7 +77,7 @@ unsigned long shell_free_blocks(void);
 
 #define SHELL_OBJECTS 16U
 
-/* What `anon` made. */
+/* The objects that `anon` has made. */
 struct shell_object {
 	struct anon_object *memory; /* NULL: there is none */
 	uint64_t seed;

@@ -15,8 +15,8 @@
  * keeps in memory is whole: the list of its blocks, its objects, the history of its
  * lines.  Its exclusive pages have been parked by owner_end().
  *
- * A shell that ends before it has read a line would be started for ever: that is
- * the end, too.
+ * A shell that ends before it has read a line would be restarted forever: that is
+ * the end also.
  *
  * One shell at a time: what is here belongs to the shell while it lives, and then
  * to the worker.

@@ -130,7 +130,7 @@ bool shell_was_killed(void)
 	shell_give_back(&blocks, &dropped);
 	oom_pardon(self);
 	console_printf("Killed for its memory:\nthe shell gives back all that "
-	               "it held (%lu blocks, %u objects) and begins anew\n",
+	               "it held (%lu blocks, %u objects) and starts again\n",
 	               blocks, dropped);
 	return true;
 }

@@ -117,7 +117,7 @@ static void print_pool(struct node *node)
 	               counts.parked);
 }
 
-/* What an order-0 request does that may wait and finds no page at once. */
+/* Describe an order-0 request that may wait and finds no page immediately. */
 static const char *what_then(const struct alloc_request *request)
 {
 	if (request->in_reclaim)
@@ -125,7 +125,7 @@ static const char *what_then(const struct alloc_request *request)
 	if (request->exclusive && !exclusive_memory_would_help(main_node()))
 		return "no, NULL: it is not memory that is missing";
 	if (request->never_fail)
-		return "waits: for ever, if it must";
+		return "waits: forever, if it must";
 	if (request->one_round)
 		return "waits: one round of reclaim, then NULL";
 	if (!request->may_kill)
@@ -135,7 +135,7 @@ static const char *what_then(const struct alloc_request *request)
 	return "waits: 16 fruitless rounds of reclaim, then the OOM killer";
 }
 
-/* What an order-0 request would be told in CONTEXT, by the functions that
+/* Print the result of an order-0 request in CONTEXT, by the functions that
  * decide about real ones. */
 static void print_answer(const char *where, gfp_t mask,
                          const struct alloc_context *context)
@@ -480,4 +480,4 @@ static const struct shell_command commands[] = {
 };
 
 SHELL_TABLE(shell_page_commands, "pages",
-            "taking pages, and whose they are: exclusive ownership", commands);
+            "taking pages, and their owners: exclusive ownership", commands);

@@ -2,9 +2,9 @@
 /*
  * kernel/shell/shell_reports.c -- memory in numbers, in the formats of Linux's /proc.
  *
- * What Labyrinth does not have (per-CPU page sets, CMA, the watermark boost,
- * page cache) has no line; what it has and Linux has not stands at the end of
- * each report: parked, exclusive, used and bad pages.
+ * Features that Labyrinth does not have (per-CPU page sets, CMA, the watermark
+ * boost) have no line; those that Linux does not have are at the end of each
+ * report: parked, exclusive, used and bad pages.
  *
  * Numbers of a zone are copied under its lock and printed afterwards: they
  * belong together, and may be old.
@@ -189,7 +189,7 @@ static void print_kilobytes(const char *label, unsigned long pages)
 }
 
 /*
- * What no request gets without touching a reserve: in each zone the largest
+ * The pages that no request gets without touching a reserve: in each zone the largest
  * lowmem reserve and the HIGH mark, at most all of it.  (Linux:
  * calculate_totalreserve_pages().)
  */

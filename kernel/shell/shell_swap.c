@@ -332,7 +332,7 @@ static void print_score(struct thread *thread, void *shown)
 		console_printf("%8lld\n", (long long)points);
 }
 
-/* What the thread with NUMBER, if it is alive, is to have. */
+/* The new value for the thread with NUMBER, if it is alive. */
 struct adjustment {
 	uint64_t number;
 	int64_t adj;

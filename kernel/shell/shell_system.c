@@ -131,7 +131,7 @@ static const char *what_it_waits_for(const struct thread *thread)
 	return waits_on == NULL ? "" : waits_on->name;
 }
 
-/* What it waits for tells more than that it waits. */
+/* The object that it waits for says more than the state. */
 static const char *what_it_does(const struct thread *thread, bool is_self)
 {
 	if (is_self)

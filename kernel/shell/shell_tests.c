@@ -147,7 +147,7 @@ static int run_selftest(int argc, char **argv)
 		return 0;
 	}
 	recorder_stop();
-	/* What a case asks for is not cut short; ^C is seen between cases. */
+	/* An allocation of a case is not cut short; ^C is seen between cases. */
 	console_leave(current_thread());
 	selftest_run(argc == 2 ? argv[1] : NULL, console_interrupted, &result);
 	recorder_start();
@@ -197,7 +197,7 @@ static void fault_opcode(void)
 	__builtin_trap();
 }
 
-/* Write LENGTH bytes; who calls it says how many there are. */
+/* Write LENGTH bytes, whatever the size of the array. */
 static __noinline void shell_tests_fill(volatile uint8_t *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
@@ -221,7 +221,7 @@ static void fault_assert(void)
 
 static struct spinlock fault_spinlock = SPINLOCK_INIT("fault_lock");
 
-/* Who returns early leaves the lock behind. */
+/* An early return leaves the lock held. */
 static __noinline bool fault_lock_is_left(void)
 {
 	spin_lock(&fault_spinlock);
@@ -506,7 +506,7 @@ static const struct shell_command commands[] = {
 	SHELL_COMMAND("recorder", "[start|stop]", run_recorder,
 	              recorder_candidate, "samples taken, seen, dropped"),
 	SHELL_COMMAND("storm", "[HZ [TICKS]]", run_storm, NULL,
-	              "all interrupts at once, no memory; ^C ends it"),
+	              "all interrupts together, no memory; ^C ends it"),
 	SHELL_COMMAND("pressure", "[ROUNDS [PAGES]]", run_pressure, NULL,
 	              "swap twice the memory, write files; ^C ends it"),
 	SHELL_COMMAND("selftest", "[SUITE[.CASE]]", run_selftest, NULL,

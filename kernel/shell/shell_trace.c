@@ -55,7 +55,7 @@ static void show_records(const struct trace *trace, uint64_t last)
 	uint64_t count;
 
 	trace_read_begin(&reader, trace, last);
-	/* What is recorded meanwhile is for the next time. */
+	/* Records that are written meanwhile are for the next time. */
 	for (uint64_t end = READ_ONCE(trace->next);
 	     reader.next < end && !shell_interrupted();) {
 		answer = trace_read(&reader, &record, &number, &count);

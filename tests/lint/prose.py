@@ -28,7 +28,7 @@ import tree
 
 ROOTS = (
     *("README.md", "Makefile", "linker.ld", "docs", "boot", "iso", "lib"),
-    *("drivers", "kernel/arch", "kernel/block"),
+    *("drivers", "kernel"),
     *("tests/mutants", "tests/broken", "tests/lint"),
 )
 # Their text comes from other files, or consists of what is refused.

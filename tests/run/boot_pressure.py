@@ -102,7 +102,7 @@ def check_report(said):
     ):
         check(number(said, rf"(\d+) {what}", "pressure") > 0, f"no {what}")
     for what in (
-        "0 pages wrong, 0 not to be had, 0 killed",
+        "0 pages wrong, 0 unreadable, 0 killed",
         "; 0 NULLs above the floor",
         " 0 bytes wrong, 0 calls failed",
         "; 0 times against NOFS, 0 against NOIO",
@@ -247,7 +247,7 @@ def requests_that_fail_under_pressure_lose_nothing(lab):
         command(qemu, "fail off")
         check(" 0 pages wrong, " in said, f"pressure: {said!r}")
         check(" 0 bytes wrong, " in said, f"pressure: {said!r}")
-        for what in ("not to be had", "calls failed"):
+        for what in ("unreadable", "calls failed"):
             check(number(said, rf"(\d+) {what}", "pressure") > 0, f"0 {what}")
         said = command(qemu, "swapoff hda2").strip()
         check(not said, f"swapoff: {said!r}")

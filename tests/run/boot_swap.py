@@ -193,7 +193,7 @@ def a_read_error_under_pressure_is_one_page_that_cannot_be_had(lab):
     more = bad_sector(disk_copy(lab.directory), "read", 500)
     with lab.prompt(memory="8M", more=more) as qemu:
         nothing_said(qemu, "swapon hda2")
-        says(qemu, "pressure 1", " 0 pages wrong, 1 not to be had, 0 killed", 180)
+        says(qemu, "pressure 1", " 0 pages wrong, 1 unreadable, 0 killed", 180)
         words = "Read-error on swap-device (hda2:500): error 5"
         check(words in qemu.console.text, "the log does not say so")
         nothing_said(qemu, "swapoff hda2")
