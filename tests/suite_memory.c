@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/suite.h"
 
-/* tests/suite.h#SUITE_OBJECT says whose it is. */
+/* tests/suite.h#SUITE_OBJECT explains its use. */
 char suite_memory[SUITE_MEMORY] __aligned(64);

@@ -214,7 +214,7 @@ CASE(multiboot2, refuses_a_total_size_that_cannot_be)
 	return NULL;
 }
 
-CASE(multiboot2, takes_a_total_size_that_is_no_multiple_of_8)
+CASE(multiboot2, takes_a_total_size_that_is_not_a_multiple_of_8)
 {
 	begin_info();
 	test_multiboot2_put_text(1, "abc");

@@ -14,7 +14,7 @@
 
 SUITE(params);
 
-/* What the setters below were given. */
+/* The values that the setters below received. */
 static uint64_t rate;
 static const char *mode;
 static unsigned int mode_calls;
@@ -142,7 +142,7 @@ CASE(params, reports_values_that_a_setter_refuses)
 	return NULL;
 }
 
-CASE(params, prints_bytes_that_are_no_text_as_numbers)
+CASE(params, prints_bytes_that_are_not_text_as_numbers)
 {
 	uint64_t mark = log_mark();
 

@@ -45,7 +45,7 @@ void __gcov_info_to_gcda(const struct gcov_info *info,
                          void (*dump)(const void *, unsigned int, void *),
                          void *(*allocate)(unsigned int, void *), void *data);
 
-/* What libgcov refers to.  The records name the first, which merges files of
+/* Functions that libgcov refers to.  The records name the first, which merges files of
  * several runs; that is done on the host.  The others are called if allocate()
  * fails and if a record is damaged. */
 void __gcov_merge_add(int64_t *counters, unsigned int count);

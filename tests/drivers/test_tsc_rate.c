@@ -59,9 +59,9 @@ CASE(tsc_rate, a_quiet_machine_is_known_after_two_windows)
 }
 
 /*
- * 2 ms of 4.6 million cycles, seen as 10.4, 10.9 and 10.6 by who was late: three
- * that agree within five percent, and are wrong.  They say nothing that is not so,
- * so another window is asked for, and that one settles it.
+ * 2 ms of 4.6 million cycles, seen as 10.4, 10.9 and 10.6 by late readings: three
+ * that agree within five percent, and are wrong.  Their intervals are true,
+ * so another window is requested, and that one settles it.
  */
 CASE(tsc_rate, three_late_windows_that_agree_are_not_believed)
 {

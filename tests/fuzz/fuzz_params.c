@@ -16,7 +16,7 @@
 
 #define CALLS_MOST 4096
 
-/* What the setters were given. */
+/* The calls of the setters. */
 static struct {
 	unsigned int number; /* of the table's entry */
 	const char *value;

@@ -8,7 +8,7 @@
 
 SUITE(parse);
 
-/* What a result holds when nothing was written to it. */
+/* The value of a result that was not written. */
 #define UNTOUCHED 0x1234567812345678UL
 
 struct example {

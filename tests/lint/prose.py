@@ -30,6 +30,8 @@ ROOTS = (
     *("README.md", "Makefile", "linker.ld", "docs", "boot", "iso", "lib"),
     *("drivers", "kernel"),
     *("tests/mutants", "tests/broken", "tests/lint"),
+    *("tests/core", "tests/cover", "tests/drivers", "tests/fuzz", "tests/gdb"),
+    *("tests/lib", "tests/mm", "tests/states"),
 )
 # Their text comes from other files, or consists of what is refused.
 SKIPPED = {

@@ -20,7 +20,7 @@ struct ram_fault {
 struct ram_swap {
 	struct swap_device device;
 	struct page *store[RAM_SWAP_PAGES];
-	/* Writes end when ram_swap_complete() says so, not at once. */
+	/* Writes end in ram_swap_complete(), not immediately. */
 	bool deferred;
 	struct page *pending[RAM_SWAP_PENDING];
 	unsigned long pending_slot[RAM_SWAP_PENDING];
@@ -32,7 +32,7 @@ struct ram_swap {
 	struct ram_fault start_fault; /* the write does not begin */
 };
 
-/* What mkswap writes, for last page LAST_PAGE and COUNT bad pages. */
+/* Write the header of mkswap, for last page LAST_PAGE and COUNT bad pages. */
 void ram_swap_header(void *page, uint32_t last_page, const uint32_t *bad,
                      unsigned int count);
 

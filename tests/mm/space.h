@@ -3,7 +3,7 @@
  * tests/mm/space.h -- an address space of a test's own.
  *
  * Pages of the main node in an array, which is the index, and an owner that
- * answers reclaim as the test has told it to and counts what it is asked.
+ * answers reclaim as the test has set it to, and counts the calls.
  */
 #ifndef TESTS_MM_SPACE_H
 #define TESTS_MM_SPACE_H
@@ -24,15 +24,15 @@ struct space {
 	struct address_space mapping;
 	struct spinlock lock;
 
-	/* What it answers. */
+	/* Its answers. */
 	bool busy;                 /* release: no */
-	bool writes_last;          /* until space_end_writes(), not at once */
+	bool writes_last;          /* until space_end_writes() */
 	int write_error;           /* writepage fails with it */
 	void (*begin_write)(void); /* writepage calls it; NULL */
 	unsigned long slots;       /* add_to_swap: left */
 	bool used[SPACE_PAGES];    /* referenced: since asked last */
 
-	/* What it was asked. */
+	/* Calls. */
 	unsigned long releases; /* successful ones */
 	unsigned long refused;
 	unsigned long writes;

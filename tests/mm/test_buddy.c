@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/mm/test_buddy.c -- the buddy allocator of a zone of its own.
+ * tests/mm/test_buddy.c -- the buddy allocator of a private zone.
  */
 #include "lib/random.h"
 #include "lib/string.h"
@@ -211,7 +211,7 @@ CASE(buddy, only_free_buddies_of_the_same_order_join)
 	return private_check(zone->node);
 }
 
-CASE(buddy, neighbours_that_are_no_buddies_do_not_join)
+CASE(buddy, neighbours_that_are_not_buddies_are_not_merged)
 {
 	struct zone *zone = private_zone(1, 2);
 

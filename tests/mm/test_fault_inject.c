@@ -123,7 +123,7 @@ CASE(fault_inject, ignore_flags_spare_waiters_and_high_memory)
 	return NULL;
 }
 
-/* What is asked is the question itself: a mask with NOFAIL need not work yet. */
+/* The decision alone is tested: a mask with NOFAIL need not work yet. */
 CASE(fault_inject, nofail_never_fails)
 {
 	struct fault_attr *attr = test_fault_inject_begin(100, FAULT_TIMES_ALL);
@@ -151,7 +151,7 @@ CASE(fault_inject, space_spares_that_many_pages_first)
 	return NULL;
 }
 
-CASE(fault_inject, interval_fails_each_nth_and_is_asked_behind_space)
+CASE(fault_inject, interval_fails_each_nth_and_is_checked_after_space)
 {
 	struct fault_attr *attr = test_fault_inject_begin(100, FAULT_TIMES_ALL);
 
@@ -165,7 +165,7 @@ CASE(fault_inject, interval_fails_each_nth_and_is_asked_behind_space)
 	return NULL;
 }
 
-CASE(fault_inject, times_is_asked_before_space)
+CASE(fault_inject, times_is_checked_before_space)
 {
 	test_fault_inject_begin(100, 0)->space = 100;
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 10), 0);
@@ -240,7 +240,7 @@ CASE(fault_inject, nth_request_fails_once_whatever_its_mask)
 	return NULL;
 }
 
-CASE(fault_inject, for_ever_fails_from_the_nth_on)
+CASE(fault_inject, forever_fails_from_the_nth_on)
 {
 	test_fault_inject_begin(0, 1);
 	EXPECT_EQUAL(failures_of_nth(4, true, 10), 7);

@@ -381,7 +381,7 @@ CASE(gfp, order_above_ten_is_too_large)
 
 /* ---- Contexts ------------------------------------------------------------------------------ */
 
-CASE(gfp, whoever_cannot_sleep_may_not_reclaim)
+CASE(gfp, contexts_that_cannot_sleep_may_not_reclaim)
 {
 	static const gfp_t sleeps[] = { GFP_KERNEL, GFP_NOFS, GFP_NOIO,
 		                        __GFP_DIRECT_RECLAIM,
@@ -641,7 +641,7 @@ CASE(gfp, parse_names_the_word_at_fault)
 	return NULL;
 }
 
-CASE(gfp, parse_wants_one_name_behind_each_tilde)
+CASE(gfp, parse_wants_one_name_after_each_tilde)
 {
 	static const char *const wrong[] = { "~",        "KERNEL|~",
 		                             "~|KERNEL", "KERNEL ~ HIGH",

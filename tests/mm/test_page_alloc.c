@@ -675,7 +675,7 @@ CASE(page_alloc, free_of_a_page_that_was_never_allocated_is_refused)
 	return expect_refused(node, node_page(node, 0), 8);
 }
 
-CASE(page_alloc, free_of_what_is_no_page_is_refused)
+CASE(page_alloc, free_of_a_stranger_that_is_not_a_page_is_refused)
 {
 	struct node *node = test_page_alloc_small_node();
 	struct page stranger = { .state = PAGE_USED, .refcount = 1 };

@@ -41,7 +41,7 @@ CASE(sequence, random_bytes_do_what_the_model_does)
 }
 
 /* Take frame 0, free it, free it again, by a wrong order, in the middle. */
-CASE(sequence, each_step_is_told_and_counted)
+CASE(sequence, each_step_is_reported_and_counted)
 {
 	uint8_t bytes[1 + 6 * SEQUENCE_STEP] = { 16 };
 	uint8_t *step = bytes + 1;

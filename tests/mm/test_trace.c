@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/mm/test_trace.c -- the trace: a ring of eight records of its own, and
- * what the allocator says about a private node.
+ * tests/mm/test_trace.c -- the trace: a private ring of eight records, and the
+ * records of the allocator about a private node.
  */
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -31,7 +31,7 @@ static void write_frees(struct trace *trace, unsigned long first,
 		trace_mm_page_free(trace, first + i, 3);
 }
 
-/* What a reader got, in order: numbers read, and how many were lost. */
+/* The result of a reader: numbers of records read and lost. */
 struct told {
 	unsigned long got;
 	uint64_t first; /* pfn of the first record */

@@ -8,7 +8,7 @@
 
 SUITE(vmstat);
 
-CASE(vmstat, every_event_has_a_name_of_its_own_and_a_meaning)
+CASE(vmstat, every_event_has_its_own_name_and_a_meaning)
 {
 	for (unsigned int a = 0; a < VMSTAT_COUNT; a++) {
 		const char *name = vmstat_name((enum vmstat_event)a);
@@ -30,7 +30,7 @@ CASE(vmstat, names_are_those_of_the_events)
 	return NULL;
 }
 
-CASE(vmstat, numbers_that_are_no_event_are_called_so)
+CASE(vmstat, numbers_that_are_not_events_are_shown_as_such)
 {
 	EXPECT(strcmp(vmstat_name(VMSTAT_COUNT), "?") == 0);
 	EXPECT(strcmp(vmstat_meaning(VMSTAT_COUNT), "?") == 0);

@@ -164,7 +164,7 @@ CASE(watermark, movable_min_is_a_1024th_between_32_and_128)
 	struct node *node = paper_node(0, 0, 262144, 65536);
 	const struct zone *zone = &node->zone[ZONE_MOVABLE];
 	/* min_free 4096 KB = 1024 pages; the share of MOVABLE, a quarter of
-	 * what is not MOVABLE, is 256, and a quarter of that is the gap. */
+	 * the other zones, is 256, and a quarter of that is the gap. */
 	const char *wrong = expect_marks(zone, 64, 65);
 
 	if (wrong != NULL)

@@ -7,7 +7,7 @@
  * A state is told from others by its key, which the model writes; nothing that
  * influences what a call does may be missing in it.
  *
- * A state is had again by doing the calls that led to it once more, from the
+ * A state is rebuilt by repeating the calls that led to it, from the
  * first state: nothing but the code under search ever writes its data.
  */
 #ifndef TESTS_STATES_SEARCH_H
@@ -22,10 +22,10 @@ struct search_key {
 	uint8_t byte[KEY_SIZE];
 };
 
-/* What a call came to. */
+/* The result of a call. */
 enum search_step {
 	STEP_ABSENT, /* there is no such call in this state */
-	STEP_KEPT, /* done, and nothing changed: the state need not be had again */
+	STEP_KEPT, /* done, and nothing changed: the state need not be rebuilt */
 	STEP_MOVED, /* done, and something may have changed */
 	STEP_WRONG, /* model->wrong says what */
 };

@@ -8,10 +8,10 @@
  * orders, the middle of a block, frames that nobody ever took.  They must be
  * refused and leave every byte of the zone and its pages as it was.
  *
- * What a state is.  Which blocks are allocated says everything about the free
- * ones: buddies join at once, so the free blocks are the largest aligned ones
+ * States.  The allocated blocks determine the free ones: buddies are merged
+ * immediately, so the free blocks are the largest aligned ones
  * that contain no allocated page.  The key is therefore the allocated blocks.
- * Not in it: who took a page last (it influences nothing), and the order of the
+ * Not in it: the last owner of a page (it influences nothing), and the order of the
  * free lists.  That order decides which of several free blocks is taken, so a
  * search that ignores it tries only one of them in a state.  No state is missed
  * by that: every state in which no page is free is reached by taking its
@@ -21,12 +21,12 @@
  * search tries all of it.
  *
  * How many there must be.  A block of order k is free as a whole, allocated as
- * a whole, or its halves are in states of their own, but not both free:
+ * a whole, or its halves are in two independent states, but not both free:
  *
  *	f(0) = 2        f(k) = f(k-1)^2 + 1        2, 5, 26, 677, 458330
  *
  * (f(k-1)^2 pairs of halves, less the pair of free ones, and two).  A pool that
- * is no power of two is a row of such blocks, and has the product.
+ * is not a power of two is a row of such blocks, and has the product.
  */
 #include "kernel/arch/arch.h"
 #include "lib/string.h"
@@ -51,7 +51,7 @@ static struct {
 	/* The model: of each page 0 (free), 1 + order (head), or TAIL. */
 	uint8_t block[MOST_PAGES];
 
-	/* What is brought back. */
+	/* The state to restore. */
 	struct zone zone_before;
 	struct page page_before[MOST_PAGES];
 	uint8_t block_before[MOST_PAGES];

@@ -3,19 +3,19 @@
  * tests/states/test_exclusive_states.c -- every state of a few exclusive pages
  * of two threads and an interrupt line, and every call in each.
  *
- * Who calls: thread A, thread B, the line L on top of A, thread main, which owns
- * nothing, and an interrupt of nobody on top of B.  Each tries to take, accept,
+ * Callers: thread A, thread B, the line L on top of A, thread main, which owns
+ * nothing, and an interrupt without an owner on top of B.  Each tries to take, accept,
  * release, transfer to each, cancel and touch, with each address that anybody
  * has or had; main refills, shrinks, ends and begins the others, and tries to
  * map, to pin and to free each frame a second time.  A refused call must leave
  * every byte of pages, zone and owners as it was.
  *
- * What a state is.  Frames cannot be told apart, nor can the slots of a window,
+ * States.  Frames cannot be told apart, nor can the slots of a window,
  * but hand-overs can: they are accepted in the order they were sent.  So the key
  * is: how many frames are free and parked, who is alive, how many pages each
- * owns, and for each the queue of the senders of what is on its way to it, one
- * of whom may have ended.  Not in it: flags that only say whether the refiller
- * has been woken, and who held a page before.
+ * owns, and for each the queue of the senders of the pages on their way to
+ * it, one of which may have ended.  Not in it: flags that only say whether the refiller
+ * has been woken, and the former owner of a page.
  *
  * How many there must be.  With F frames, the coefficient of x^F in
  *
@@ -23,14 +23,14 @@
  *
  * for k owners alive: 1/(1-x) stands for a count (free, parked, owned by each of
  * k) and 1/(1-kx) for a queue, each entry of which is one of the k - 1 other
- * owners alive, or one who has ended, G: 52, 261 and 1194.  Of the 1194, 13 are
+ * owners alive, or one that has ended, G: 52, 261 and 1194.  Of the 1194, 13 are
  * impossible, because the end of an owner makes G of all it has sent and empties
  * its own queue:
  *
- *	 6	both others are in a queue, and G behind them: whoever G was,
+ *	 6	both others are in a queue, and G behind them: whichever owner G was,
  *		its older entry would be G, too
  *	 6	[B G] on its way to A, and [G] to L: the first G was L, and
- *		whoever ended after L and made the second was B, whose entry
+ *		the owner that ended after L and made the second was B, whose entry
  *		would be G, or A, whose queue would be empty (and so on for
  *		each receiver and each order)
  *	 1	[G] on its way to each of three: the last to end has no G
@@ -64,7 +64,7 @@ struct picture {
 };
 static_assert(sizeof(struct picture) <= KEY_SIZE, "a picture is a key");
 
-/* What somebody may say is the address of a page. */
+/* An address that a caller may pass as that of a page. */
 enum place {
 	OWNED,   /* it is */
 	SENT,    /* its sender's, who may cancel */
@@ -74,7 +74,7 @@ enum place {
 };
 struct address {
 	enum place place;
-	int holder; /* whose window; -1: nobody's */
+	int holder; /* whose window; -1: none */
 	char *at;
 	int receiver; /* SENT */
 	unsigned int position;
@@ -121,7 +121,7 @@ static void test_exclusive_states_begin_owner(int number)
 		(char *)test_exclusive_states_owner_number(number)->window.base;
 }
 
-/* Free memory is not clean: who parks a frame must zero it. */
+/* Free memory is not clean: code that parks a frame must zero it. */
 static void dirty_free_frames(void)
 {
 	for (unsigned long i = 0; i < x.node->page_count; i++) {
@@ -377,7 +377,7 @@ static bool find_address(unsigned int number, struct address *address)
 	return true;
 }
 
-/* What release and transfer must say, but for the receiver. */
+/* The error that release and transfer must return, but for the receiver. */
 static int test_exclusive_states_expected_error(int caller,
                                                 const struct address *address)
 {
@@ -596,7 +596,7 @@ static enum search_step do_shrink(unsigned int target)
 	return want > 0 ? STEP_MOVED : kept();
 }
 
-/* What is on its way to OWNER returns; nobody is left to return to: parked. */
+/* Return the pages on their way to OWNER; without a living sender they are parked. */
 static void model_return_all(int owner)
 {
 	for (unsigned int i = 0; i < x.model.queued[owner]; i++) {
