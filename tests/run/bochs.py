@@ -118,8 +118,8 @@ class Bochs(Machine):
 
     def crumbs(self):
         """
-        What it wrote to port 0xE9: Bochs prints that among its own words, but
-        not if it is killed.  Then the line on COM1 has to do.
+        The bytes it wrote to port 0xE9.  Bochs prints them among its own output,
+        but not if it is killed; then the line on COM1 has to do.
         """
         text = self.serial_text() + self.output()
         found = re.findall(r"\bentry (?:[a-z]+ )*", text)

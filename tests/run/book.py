@@ -9,10 +9,10 @@ A session in README.md or docs/*.md is an indented block behind a line
 
     <!-- session memory=128M cpu=max disk within=5% append="hz=100" -->
 
-(a comment of Markdown: who reads the page does not see it).  A line that begins with
-the prompt is typed at a machine's serial console, and what follows is what the
-machine has to answer, word by word: how a line is wrapped or spaced does not matter.
-The word "..", or "..." stands for any words, none included.  What stands before the
+(a comment of Markdown: a reader of the page does not see it).  A line that begins with
+the prompt is typed at a machine's serial console, and the lines after it
+are the expected answer, word by word; wrapping and spacing do not matter.
+The word "..", or "..." stands for any words, none included.  The lines before the
 first prompt must be in the log of the boot.
 
 within=5% lets each number differ by so much, for those that follow from the size of

@@ -27,7 +27,7 @@ from machine import BUILD, LIMIT, ROOT, Deadline, Failure, wait_until
 from patched import Patched, read_heading
 from qemu import Qemu
 
-# What is said last by a machine that stands.
+# The last words of a machine that stopped.
 LAST_WORDS = r"(?:boot died: |The machine has stopped|Labyrinth must ).*\n"
 # Of the first of the two links: nobody reads its tables of symbols and lines here,
 # and to make them takes longer than all the rest.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the shell says fits the screen: 80 columns, help and a dump on one page."""
+"""The shell's output fits the screen: 80 columns, help and a dump on one page."""
 
 import re
 
@@ -8,8 +8,8 @@ from qemu import COLUMNS, GUEST_TIME, ROWS
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
-# What is typed for each command, in this order; what does not end by itself, or
-# ends the machine, is left out by name.
+# The lines typed for each command, in this order; commands that do not end by
+# themselves, or end the machine, are left out by name.
 LINES = """
     buddyinfo
     zoneinfo
@@ -93,7 +93,7 @@ LEFT_OUT = {"drain", "panic", "reboot", "poweroff"}
 
 
 def lines_of(said):
-    """As they are on a screen, tabs and all; one may be written several times."""
+    """As they are on a screen, tabs and all; a line may be written several times."""
     lines = re.split(r"[\r\n]+", COLOUR.sub("", said))
     return [line.expandtabs() for line in lines]
 
@@ -218,7 +218,7 @@ def storm_and_pressure_write_one_line_again(lab):
             check("backtrace" not in said, f"{line}: {said!r}")
         said = command(qemu, "log 200")
         check("page allocation failure" in said, f"the log: {said!r}")
-        # What is said after the storm is said to the console again.
+        # After the storm, reports go to the console again.
         said = command(qemu, "drain GFP_KERNEL")
         check("invoked oom-killer" in said, f"drain: {said!r}")
 

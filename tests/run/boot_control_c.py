@@ -14,7 +14,7 @@ CONTROL_C = "\x03"
 
 
 def interrupt(qemu, line, begun):
-    """Type LINE, and ^C when it has said BEGUN.  What it said until the prompt."""
+    """Type LINE, and ^C when it has printed BEGUN.  Returns its output up to the prompt."""
     qemu.send(line + "\r")
     qemu.console.expect(r"\n")
     start = qemu.console.cursor
@@ -78,7 +78,7 @@ SHORT = set(
     """.split()
 )
 
-# What they say if they were not ended.
+# Their output if they were not interrupted.
 WHOLE = {
     "hexdump": r"\n000007fff0 ",
     "scribble": r"16000 sectors written",

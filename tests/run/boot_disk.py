@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-Disks: what the kernel writes is what the host finds, errors and time-outs are
-told and nothing else is lost, no disk is no problem.
+Disks: the host finds the bytes that the kernel wrote, errors and time-outs are
+reported and nothing else is lost, and a machine without a disk works.
 
 Errors come from QEMU's blkdebug, which stands between the disk and its image and
 fails what its rules say.
@@ -24,7 +24,7 @@ SUPERBLOCK = 2048 + 2  # of hda1, in which each mount is noted
 
 
 def pattern(sector, seed):
-    """What `scribble` writes to a sector."""
+    """The contents that `scribble` writes to a sector."""
     words = [(sector << 16 | i) ^ seed << 32 for i in range(64)]
     return struct.pack("<64Q", *words)
 

@@ -82,9 +82,9 @@ def owned_frame_is_in_its_window_or_nowhere(lab):
 @boot_test
 def gfp_answers_what_a_real_request_is_told(lab):
     """
-    At three levels of memory, for each mask: ask, then do it.  Who would wait
-    gets a page after all, NULL, or is killed; who would wait for ever is left
-    alone.
+    At three levels of memory, for each mask: ask, then do it.  A request
+    that would wait gets a page after all, or NULL, or its thread is killed; one
+    that would wait forever is not made.
     """
     masks = (
         "GFP_KERNEL",

@@ -37,7 +37,7 @@ def fail_nth_fails_what_the_shell_asks_for(lab):
         check(failed == [False, True, False, False], f"first: {failed}")
         command(qemu, "fail fail-nth=3,forever")
         failed = answers(qemu, "KERNEL", 5)
-        check(failed == [False] * 2 + [True] * 3, f"for ever: {failed}")
+        check(failed == [False] * 2 + [True] * 3, f"forever: {failed}")
         command(qemu, "fail off")
         check(not any(answers(qemu, "KERNEL", 3)), "it goes on failing")
         check(injected(qemu) == 4, f"{injected(qemu)} are counted")

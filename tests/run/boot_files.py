@@ -28,7 +28,7 @@ def tool(*words, status=0):
 
 
 def take_out(disk):
-    """The first partition of DISK, as a file of its own."""
+    """The first partition of DISK, as a separate file."""
     path = disk + ".hda1"
     with open(disk, "rb") as image, open(path, "wb") as part:
         image.seek(FIRST_SECTOR * 512)
@@ -141,14 +141,14 @@ def what_was_synced_survives_the_plug(lab):
     disk = disk_copy(lab.directory)
     machine = lab.prompt(disk=disk)
     with machine:
-        command(machine, "write /kept for ever")
+        command(machine, "write /kept forever")
         said = command(machine, "sync")
         check(not said.strip(), f"sync said {said!r}")
         machine.kill()
     part = take_out(disk)
     tool("e2fsck", "-fn", part)
     said = tool("debugfs", "-R", "cat /kept", part)
-    check(said == "for ever\n", f"debugfs said {said!r}")
+    check(said == "forever\n", f"debugfs said {said!r}")
 
 
 @boot_test
@@ -337,7 +337,7 @@ def files_tell_a_write_error_each_time(lab, of_inodes):
 @boot_test
 def selftest_at_the_prompt_lets_go_of_the_disk_meanwhile(lab):
     """Its suites mount the disk themselves, and one leaves files: mounted twice at
-    once it would be damaged."""
+    the same time, the file system would be damaged."""
     disk = disk_copy(lab.directory)
     with lab.prompt(disk=disk, memory="64M") as machine:
         command(machine, "write /before it began")

@@ -20,7 +20,7 @@ NMIS = 20  # in a whole self-test, at the very least
 MOST_NMIS = 20000
 FLOOD = 300
 
-# What docs/07-interrupts.md says of the serial port's handler, and some room.
+# The figure of docs/07-interrupts.md for the serial port's handler, and some room.
 BOUND = 20000
 
 
@@ -53,7 +53,7 @@ def type_key(qemu, key, count):
 def keys_2000_by_qmp_and_none_lost(lab):
     """
     Each key is pressed and released, so that makes 4000 scan codes.  The driver
-    counts them, and so does the recorder, from what stands in its pages.
+    counts them, and so does the recorder, from the contents of its pages.
     """
     with lab.prompt() as qemu:
         codes, overruns, old = keyboard_numbers(qemu)
@@ -195,7 +195,7 @@ def nmis_on_top_of_every_suite_change_nothing(lab):
 
 @boot_test
 def nmis_among_the_lines_of_the_log_tear_none(lab):
-    """Of its first NMIs the kernel tells the 1st, 2nd, 4th, 8th... at once."""
+    """The kernel logs the 1st, 2nd, 4th, 8th... of its first NMIs immediately."""
     short_run_under_nmis(lab, "selftest=printk")
 
 
@@ -325,7 +325,7 @@ def too_long_a_line_is_refused_and_not_run(lab, length):
 
 @boot_test
 def storm_from_the_command_line(lab):
-    """In guest time the machine delivers what the timer was told: 10 kHz."""
+    """In guest time the machine delivers the rate set in the timer: 10 kHz."""
     with lab.boot("storm", memory="32M", more=GUEST_TIME) as qemu:
         qemu.console.expect(r"storm: .*all invariants hold", 120)
         text = qemu.console.text

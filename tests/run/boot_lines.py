@@ -16,7 +16,7 @@ SAMPLES = 3000
 
 
 class Table:
-    """What iso/mklines has written, read as kernel/core/line_table.c does."""
+    """The tables that iso/mklines has written, read as kernel/core/line_table.c does."""
 
     def __init__(self, text):
         def rows(name):
@@ -138,7 +138,7 @@ def panic_backtrace_has_the_line_of_each_call(lab):
 
 
 def report_of(qemu, word, end):
-    """What `panic WORD` makes the log say, up to the pattern END."""
+    """The log lines caused by `panic WORD`, up to the pattern END."""
     qemu.send(f"panic {word}\r")
     start = qemu.console.expect(r"BUG: ").start()
     qemu.console.expect(end)

@@ -19,7 +19,7 @@ ZONES = {"DMA": (0, 16 * MIB), "DMA32": (16 * MIB, 4 * GIB)}
 ZONES["Normal"] = (4 * GIB, 1 << 40)
 COLUMNS = ("free_pages", "used_pages", "parked", "exclusive", "bad")
 
-# What the BIOS keeps: behind 639 KiB, and at the top of low memory.
+# Memory the BIOS keeps: above 639 KiB, and at the top of low memory.
 BIOS_LOW = (0x9FC00, MIB)
 BIOS_TOP = 256 * KIB
 

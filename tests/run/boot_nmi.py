@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What comes at any instruction: NMIs at rest and in panics, machine checks."""
+"""Events between any two instructions: NMIs at rest and in panics, machine checks."""
 
 import re
 
@@ -63,7 +63,7 @@ def nmi_after_a_panic_leaves_the_last_words(lab):
         check(last_screen(qemu) == screen, "the screen has changed")
         end = qemu.wait_end(1)
         check(end.kind == END_TIMEOUT, f"it did not stand still: {end}")
-        check(qemu.console.text == text, "something was said after the end")
+        check(qemu.console.text == text, "there was output after the end")
 
 
 @boot_test

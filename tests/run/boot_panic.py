@@ -11,8 +11,8 @@ from qemu import COLUMNS
 SPARE_ROWS = 5  # a longer cause and longer names must fit, too
 LAST_WORDS = "The machine has stopped."
 
-# What a panic says, in this order.  A stamp precedes each line of the log, so
-# that part of a line is all that can be asked for.
+# The parts of a panic report, in this order.  A time stamp precedes each line of
+# the log, so patterns match part of a line.
 REGISTERS = (r"rip [0-9a-f]{16}", r"cr2 [0-9a-f]+")
 WALK = (r"page walk of [0-9a-fx]+:", r"level 4 PML4E [0-9a-f]{16} \w+")
 FRAME = r"\b[\w.]+\+0x[0-9a-f]+ \([\w./]+:\d+\)"
@@ -53,7 +53,7 @@ def as_written(rows):
 
 
 def check_screen(qemu, cause):
-    """Who reads the screen alone learns what, where, and how it came there."""
+    """A reader of the screen alone learns what happened, where, and the path to it."""
     rows = last_screen(qemu)
     starts = [i for i, row in enumerate(rows) if "PANIC: " in row]
     check(starts, f"no cause on the screen: {rows}")
@@ -134,7 +134,7 @@ def intruding_thread_is_ended_and_the_shell_goes_on(lab):
     a_bio=("bio", r"bio since", "with_bio"),
 )
 def intruder_cannot_be_ended_and_the_panic_names(lab, what):
-    """What the intruding thread holds and where it was taken: in the cause."""
+    """The cause names the lock that the intruder holds and where it was taken."""
     word, thing, place = what
     words = r"exclusive page of shell, touched by intruder, which cannot be"
     with lab.prompt(disk=disk_copy(lab.directory)) as qemu:

@@ -33,7 +33,7 @@ FILES = 8
 
 
 def contents(file, version):
-    """What /pressure-FILE is to be: kernel/demo/pressure_files.h."""
+    """The expected contents of /pressure-FILE: kernel/demo/pressure_files.h."""
     size = 40000 + version * 79190 % 600000
     words = (size + 7) // 8
     first = file << 56 | version << 32
@@ -84,7 +84,7 @@ def state_of(part):
 
 
 def check_report(said):
-    """What `pressure` says of all but the disk.  The number of files written."""
+    """Check all of the report but the disk.  Returns the number of files written."""
     said = " ".join(said.split())  # its lines are folded
     pages = number(said, r"(\d+) anonymous pages", "pressure")
     memory = number(said, r"in (\d+) pages of memory", "pressure")
@@ -113,7 +113,7 @@ def check_report(said):
 
 @boot_test
 def pressure_on_all_of_16M(lab):
-    """Swap, files and interrupts at once; nothing of it is used afterwards."""
+    """Swap, files and interrupts at the same time; none of the memory stays in use."""
     disk = disk_copy(lab.directory)
     with lab.prompt(disk=disk, memory="16M") as qemu:
         said = command(qemu, "pressure")
@@ -167,7 +167,7 @@ def rule(sector, once):
 
 
 def block_of_files(disk):
-    """A block that the files will need: not far behind the first free one."""
+    """A block that the files will need: not far above the first free one."""
     said = tool("dumpe2fs", take_out(disk))
     return number(said, r"^  Free blocks: (\d+)-", "dumpe2fs") + 40
 
@@ -236,8 +236,8 @@ def a_bad_sector_under_pressure_is_one_file_and_told(lab):
 
 @boot_test
 def requests_that_fail_under_pressure_lose_nothing(lab):
-    """Two of a hundred requests of everybody are answered NULL: pages and files
-    cannot be had, and those that can are what was written."""
+    """Two of a hundred requests of every caller fail: some pages and files cannot
+    be allocated, and the others hold the data that was written."""
     disk = disk_copy(lab.directory)
     with lab.prompt(memory="8M", disk=disk) as qemu:
         command(qemu, "swapon hda2")
@@ -272,7 +272,7 @@ def anonymous_pages(machine, name):
 
 @boot_test
 def the_shell_is_killed_for_what_it_filled_and_begins_anew(lab):
-    """Without swap nothing else can be had back."""
+    """Without swap there is nothing else to reclaim."""
     with lab.prompt("oom_score_adj=7", memory="8M") as qemu:
         command(qemu, "anon 100")
         command(qemu, "anon fill 1 1")

@@ -112,7 +112,7 @@ def mem_0_is_named_and_ignored(lab):
 
 @for_each(one=1, as_many_as_fit=64)
 def modules_are_reserved(lab, count):
-    """GRUB loads a file as a module: its frames are nobody's to take."""
+    """GRUB loads a file as a module: its frames are never allocated."""
     grub = ["module2 /boot/extra"] * count
     size = 5 * 4096 + 1
     with lab.prompt(grub=grub, extra=b"module " * (size // 7)) as qemu:
@@ -183,7 +183,7 @@ def rate_out_of_range_is_named_and_ignored(lab, word):
 
 
 def run_with_input(lab, text):
-    """What `make run` writes, by the program behind it."""
+    """The output of `make run`, from the program that it starts."""
     console = os.path.join(ROOT, "tests", "run", "console.py")
     done = subprocess.run(
         [sys.executable, console],
@@ -198,8 +198,8 @@ def run_with_input(lab, text):
 
 @boot_test
 def run_without_a_terminal_boots_and_powers_off(lab):
-    """What `make run </dev/null` and `echo ... | make run` do, one after the other:
-    they have the same files.  A line that is too long is told, and no hang."""
+    """`make run </dev/null` and `echo ... | make run`, one after the other, because
+    they use the same files.  A line that is too long is reported and does not hang."""
     check(b"labyrinth> " in run_with_input(lab, ""), "no prompt came")
     lines = ("echo " + 400 * "a", "echo " + 2000 * "b", "echo behind")
     said = run_with_input(lab, "".join(line + "\n" for line in lines))

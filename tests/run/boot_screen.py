@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is on the screen, in video memory and in the picture that QEMU draws."""
+"""The screen, in video memory and in the picture that QEMU draws."""
 
 import re
 
@@ -96,7 +96,7 @@ def page_up_shows_earlier_lines_and_page_down_the_last_ones(lab):
             qemu.press("pgdn")
         check("this is line 39" in settled_screen(qemu, PROMPT), "it is gone")
         qemu.press("pgup")
-        # What is written next brings the end back.
+        # New output scrolls back to the end.
         command(qemu, "echo the end")
         check("the end" in settled_screen(qemu, PROMPT), "it stays back")
 

@@ -183,8 +183,8 @@ def tab_completes_commands_and_flags(lab):
 
 def ps_at_rest(qemu):
     """
-    What ps says when nobody else wants to run.  A line that is typed at once
-    may find a thread that has not run yet: then once more.
+    The output of ps when no other thread is ready to run.  A line typed right after
+    the boot may find a thread that has not run yet; then ps is typed again.
     """
 
     def look():
@@ -287,7 +287,7 @@ def hz_is_shown_and_obeyed(lab, rate):
     """
     with lab.prompt(f"hz={rate}", memory="32M", more=GUEST_TIME) as qemu:
         said = number(qemu.console.text, r"pit: timer at (\d+) Hz", "the log")
-        check(said == int(rate), f"the timer is said to run at {said} Hz")
+        check(said == int(rate), f"the report says {said} Hz")
         before = timer_and_time(qemu)
         limit = before[1] + (1.0 if rate == "19" else 0.2)
         after = before

@@ -11,7 +11,7 @@ HELD = r"\n(\d+) blocks and (\d+) objects are given back, and it is started agai
 
 
 def end_the_shell(qemu, word):
-    """Type what ends it; what it is said to have held."""
+    """Type the command that ends it.  Returns what the report says it held."""
     qemu.send(f"panic {word}\r")
     qemu.console.expect("intrusion: .*, touched by shell:")
     if word == "release":
@@ -59,7 +59,7 @@ def shell_is_started_again_after(lab, word):
 
 @boot_test
 def a_shell_that_was_started_again_panics_like_the_first(lab):
-    """What is not its own fault alone is still the end of the machine."""
+    """Faults other than an intrusion still end the machine."""
     with lab.prompt() as qemu:
         end_the_shell(qemu, "release")
         qemu.send("panic null\r")

@@ -28,7 +28,7 @@ def zoneinfo(qemu):
 
 
 def expected(zones, kbytes, scale, ratios):
-    """What zoneinfo should say of the marks and the protection."""
+    """The marks and the protection that zoneinfo should print."""
     managed = {name: zones[name]["managed"] for name in ZONES}
     lowmem = sum(managed[name] for name in ZONES[:3])
     answer = {}

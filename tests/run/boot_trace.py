@@ -129,7 +129,7 @@ def trace_counts_what_com2_is_too_slow_for(lab):
         said = command(qemu, "trace")
         command(qemu, "free all")
         records, lost = read_stream(path)
-    check(lost > 0, "nothing was lost: this was no test")
+    check(lost > 0, "nothing was lost: this tests nothing")
     total = len(records) + lost
     check(
         total == allocated(before, after),
@@ -200,7 +200,7 @@ def traced_code_does_not_wait_for_a_reader_that_sleeps(lab):
             qemu.kill()
             reader.join(scaled(LIMIT))
     records, lost = parse_stream(lines)
-    check(lost > 0, "nothing was lost: this was no test")
+    check(lost > 0, "nothing was lost: this tests nothing")
     total = len(records) + lost
     check(
         total == allocated(before, after),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What hangs is told: loops with interrupts off, threads that wait for ever."""
+"""Hangs are reported: loops with interrupts off, threads that wait forever."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def loop_with_interrupts_off_is_a_panic_that_names_it(lab, more):
 
 
 def feed_console(machine):
-    """What its serial socket says, until it closes."""
+    """The bytes of its serial socket, until it closes."""
     while data := machine.serial.recv(4096):
         machine.console.feed(data)
     machine.console.close()
@@ -85,9 +85,9 @@ def each_edge_of_the_timer_brings_one_nmi(lab):
             abs(last - first - wanted) <= wanted / 100 + 5,
             f"{last - first} NMIs where {wanted:.0f} edges were",
         )
-        check(others == 0, f"{others} NMIs are somebody else's")
+        check(others == 0, f"{others} NMIs of another source")
         command(qemu, "storm 10000 2000")
-        check(watch_numbers(qemu)[2] == 0, "an NMI is somebody else's")
+        check(watch_numbers(qemu)[2] == 0, "an NMI of another source")
 
 
 @boot_test
@@ -101,7 +101,7 @@ def nmi_from_elsewhere_is_told_although_ticks_bring_theirs(lab):
         said = logged(qemu, 100)
         check(re.search(told, said), said)
         others = watch_numbers(qemu)[2]
-        check(5 <= others <= 10, f"{others} of 10 NMIs were told")
+        check(5 <= others <= 10, f"{others} of 10 NMIs were reported")
 
 
 @boot_test

@@ -21,7 +21,7 @@ def replay_lines(text):
 
 
 def on_host(path, build=BUILD):
-    """What the host prints about the file at PATH."""
+    """The output of the host about the file at PATH."""
     program = os.path.join(build, "host", "replay")
     done = subprocess.run(
         [program, path], capture_output=True, text=True, timeout=scaled(LIMIT)
@@ -30,7 +30,7 @@ def on_host(path, build=BUILD):
 
 
 def in_kernel(path, directory, build=BUILD):
-    """What the kernel prints about the file at PATH, and its exit status."""
+    """The output of the kernel about the file at PATH, and its exit status."""
     with open(path, "rb") as file:
         calls = file.read()
     if not calls:

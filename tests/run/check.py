@@ -8,12 +8,12 @@ QEMU and in Bochs, short runs of the fuzz targets, the boot tests, a few mutants
 Two at a time.  With WORDs, only what has one of them in its name ("host",
 "bochs", "menu").
 
---soak, `make soak`: the long forms of what is run here in a short one, because all
-of it must end within ten minutes.  LEFT_OUT and @soak_test tell what that is.
+--soak, `make soak`: the long forms of tests that run here in a short form, because
+the whole run must end within ten minutes: see LEFT_OUT and @soak_test.
 
 A line for each test as it ends: a suite with the number of its cases, and each
-case that failed or was skipped; --verbose shows each case.  What the machines
-said is in build/test/, and in build/test/times.txt how long each took.  The last line
+case that failed or was skipped; --verbose shows each case.  The output of the
+machines is in build/test/, and the time each took in build/test/times.txt.  The last line
 is "N passed, N failed, N skipped", and the status is 0 if none failed and some passed.
 """
 
@@ -54,7 +54,7 @@ ROOM_ON_4M = 1306624
 # To the prompt, without a menu, while three others use the same two CPUs.
 BOOT_SECONDS = 2.0
 
-# What they boot with.  Where time is counted in instructions, a machine that does
+# Their command line.  Where time is counted in instructions, a machine that does
 # nothing but wait for its disk lets 30 seconds pass in one of the host's; a busy
 # host may take longer than that for a request.
 SELFTEST = "selftest disk_timeout=600"
@@ -442,7 +442,7 @@ def run_boot_test(report, name, test):
 
 
 def step_counts(text):
-    """What the stepping suite has counted, path by path."""
+    """The counts of the stepping suite, path by path."""
     return [line for line in plain_lines(text) if "# step " in line]
 
 
@@ -471,7 +471,7 @@ def run_mutants(report):
     for problem in problems:
         report.fails("mutants", "check", problem)
     if not problems:
-        report.passes("mutants", f"{len(every)} apply and stand in the table")
+        report.passes("mutants", f"{len(every)} apply and are in the table")
     for mutant in mutants.sample(every):
         outcome = mutants.run_mutant(mutant)
         if outcome.word == "killed":
@@ -616,7 +616,7 @@ def run(words, report):
 
 
 def write_times(report):
-    """What took how long, the longest first."""
+    """How long each job took, the longest first."""
     os.makedirs(lab.TEST_DIRECTORY, exist_ok=True)
     with open(os.path.join(lab.TEST_DIRECTORY, "times.txt"), "w") as file:
         for seconds, name in sorted(report.times, reverse=True):

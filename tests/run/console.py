@@ -4,7 +4,7 @@
 usage: console.py [--bochs] [COMMAND LINE]
 
 `make run` and `make bochs`: boots the released disc, or with a command line
-(as arguments or in APPEND) a disc that boots at once with it, and puts the
+(as arguments or in APPEND) a disc that boots directly with it, and puts the
 serial console into this terminal.
 
 In a terminal, keys go to the machine, ^C included; ^A x ends it.  With a display
@@ -90,8 +90,8 @@ def judge(end, failure):
 
 def explain(text, end):
     """
-    What a machine that ended with a word of its own is worth; the status of this
-    program.  The word alone is not believed: TEXT, its console, has to agree.
+    The verdict on a machine that ended with a status, as the status of this
+    program.  The status alone is not trusted: TEXT, its console, has to agree.
     """
     answer = verdict(Log(text), end)
     if answer.kind is Kind.PASSED:

@@ -37,7 +37,7 @@ OBJECTS = os.path.join(BUILD, "obj")
 HOST = os.path.join(BUILD, "host", "asan")
 RATES = ("--rc", "lcov_branch_coverage=1", "--rc", "genhtml_branch_coverage=1")
 
-# What people type, one line after the other; keys() types at the keyboard.
+# A typical session, one line after the other; keys() types at the keyboard.
 TOUR = """help
 help gfp
 help params
@@ -172,7 +172,7 @@ def type_keys(machine):
     machine.press("shift", "pgdn")
     machine.press("ctrl", "c")
     machine.console.expect(PROMPT)
-    # The editor has drawn several prompts: go on behind the last.
+    # The editor has drawn several prompts: continue after the last one.
     machine.keys("echo typed\n")
     machine.console.expect(r"\ntyped")
     machine.console.expect(PROMPT)
@@ -207,7 +207,7 @@ def add(paths, name):
 
 
 class Counts:
-    """What a tracefile says: {file: {line or function or branch: count}}."""
+    """The contents of a tracefile: {file: {line or function or branch: count}}."""
 
     def __init__(self, path):
         self.lines = collections.defaultdict(dict)

@@ -64,7 +64,7 @@ def short_run(name, directory):
     os.makedirs(directory, exist_ok=True)
     runs = runs_of(name)
     options = [f"-runs={runs}", f"-seed={SEED}"]
-    # A new directory: nothing of earlier runs takes part.
+    # A new directory, so that inputs of earlier runs take no part.
     grown = os.path.join(directory, "grown")
     for path in glob.glob(os.path.join(grown, "*")):
         os.remove(path)

@@ -2,8 +2,8 @@
 """
 Reads a self-test log and says what it is worth.
 
-A machine tells how its self-test went twice, in its log and by the way it
-ended, and the two must agree.  The log is KTAP with one level below the top:
+A machine reports the result of its self-test twice, in its log and by its exit
+status, and the two must agree.  The log is KTAP with one level below the top:
 
     KTAP version 1                    the kernel's log lines, "[ 0.1] ...",
     1..2                              may stand between these
@@ -94,7 +94,7 @@ class Level:
 
 
 class Log:
-    """What a self-test log says; problems are what is wrong with it."""
+    """The contents of a self-test log, and the problems found in it."""
 
     def __init__(self, text):
         self.cases = []
@@ -180,7 +180,7 @@ class Log:
         if word == "ok" and self._failed_in_suite:
             self.problems.append(f"{name}: ok, but a case of it failed")
         if word == "not ok" and not self._failed_in_suite:
-            # What is checked after the cases: leaks, invariants.
+            # Checks after the cases: leaks, invariants.
             reason = comment or "the suite as a whole"
             self.cases.append(Case(name, "(suite)", "failed", reason))
         self._suite.close(self.problems)
@@ -251,7 +251,7 @@ _UNASKED_ENDS = {
 
 
 def _exit_problem(log, end):
-    """What is wrong with the EXIT line, or None."""
+    """The fault of the EXIT line, or None."""
     if not log.exits:
         return "no EXIT line"
     if len(log.exits) > 1:
@@ -267,7 +267,7 @@ def _exit_problem(log, end):
 def verdict(log, end):
     """A machine's self-test: its log and its end."""
     if end.kind in _UNASKED_ENDS:
-        where = f"after {log.cases[-1].full_name}" if log.cases else "at once"
+        where = f"after {log.cases[-1].full_name}" if log.cases else "before the first case"
         reason = f"{end}, {where}"
         return Verdict(_UNASKED_ENDS[end.kind], reason)
     if end.kind == END_STATUS and end.status & 1 == 0:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-What a boot test works with.
+The tools of boot tests.
 
 A boot test is a function that takes a Lab, does something to a machine and
 raises Failure if the machine did something else than the function's name says.
@@ -67,7 +67,7 @@ def check(condition, sentence):
 
 def make_iso(command_line, grub=(), extra=b"", build=BUILD):
     """
-    A disc that boots at once with COMMAND_LINE, after the GRUB commands, and
+    A disc that boots directly with COMMAND_LINE, after the GRUB commands, and
     carries the bytes EXTRA as /boot/extra; the same one for the same question.
     Kernel and loader are those of the directory BUILD.
     """
@@ -112,7 +112,7 @@ def disk_copy(directory):
 
 
 class Lab:
-    """Machines for one test, with its files in a directory of its own."""
+    """Machines for one test, with its files in a separate directory."""
 
     def __init__(self, name):
         self.name = name
@@ -120,7 +120,7 @@ class Lab:
         self._count = 0
 
     def boot(self, command_line="", grub=(), extra=b"", **options):
-        """A machine that boots at once with COMMAND_LINE."""
+        """A machine that boots directly with COMMAND_LINE."""
         return self.insert(make_iso(command_line, grub, extra), **options)
 
     def insert(self, iso=ISO, **options):
@@ -145,7 +145,7 @@ class Lab:
 def command(machine, line, limit=LIMIT):
     """Type LINE at the serial prompt.  Returns what it printed."""
     machine.send(line + "\r")
-    # The line editor redraws as it goes; the last line feed ends the echo.
+    # The line editor redraws the line while it is typed; the last line feed ends the echo.
     machine.console.expect(r"\n", limit)
     start = machine.console.cursor
     end = machine.console.expect(PROMPT, limit).start()

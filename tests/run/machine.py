@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """
-A machine that runs in a process of its own: what QEMU and Bochs have in common.
+A machine that runs in a separate process: the common part of QEMU and Bochs.
 
-Its console is a growing text; expect() waits for a pattern behind the last one
+Its console is a growing text; expect() waits for a pattern after the last one
 found.  Nothing here sleeps for a fixed time: each wait ends when what it waits
 for happens, when the machine ends, or at a time limit.  Limits are for broken
 machines, and a host that is slow or has much else to do must not reach them:
@@ -129,7 +129,7 @@ class Console:
         self.cursor = 0
         self.closed = False
         self.echo = None  # a binary file that gets everything too
-        self.pid = None  # of whoever writes
+        self.pid = None  # of the writing process
         self._changed = threading.Condition()
         self._log = open(log_path, "wb")
 
@@ -152,7 +152,7 @@ class Console:
 
     def expect(self, pattern, limit=LIMIT):
         """
-        Wait for PATTERN behind what was found last.  Returns the match, and in
+        Wait for PATTERN after the last match.  Returns the match, and in
         its group 0 the text found; raises Failure if the console closes or the
         limit passes first.
         """

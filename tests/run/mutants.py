@@ -49,7 +49,7 @@ FOLDER = os.path.join(ROOT, "tests", "mutants")
 TABLE = os.path.join(ROOT, "docs", "mutants.md")
 WORK = os.path.join(BUILD, "mutants")
 AT_ONCE = 2
-# Of the wall's clock: a case that hangs does so for ever, the others of one
+# Of the wall's clock: a case that hangs never ends, the others of one
 # suite need a few seconds.
 HOST_SECONDS = 120
 KERNEL_SECONDS = 120
@@ -84,7 +84,7 @@ class Mutant:
         return not words or any(w in text for w in words for text in texts)
 
     def problems(self, cases):
-        """What is wrong with the patch before it is run."""
+        """Faults of the patch, found before it is run."""
         keys = {"Title": self.title, "Killed-by": self.killer}
         missing = [
             f"{self.name}: no {key} in its heading"
@@ -135,7 +135,7 @@ class Outcome(NamedTuple):
 
 
 def run_on_host(mutant, tree):
-    """What failed, and the verdict in words."""
+    """The failed cases, and the verdict in words."""
     tree.make("build-suites")
     program = os.path.join(tree.build, "host", "run-suites")
     path = os.path.join(WORK, mutant.name + ".log")

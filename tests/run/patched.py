@@ -18,8 +18,8 @@ import subprocess
 
 from machine import BUILD, ROOT, Failure, scaled
 
-# What a build is made of, as far as a patch leaves it alone: for the disc, and
-# for the programs on the host.
+# The parts of a build that a patch does not change: for the disc, and for the
+# programs on the host.
 KERNEL_SEEDS = ("obj", "iso")
 SEEDS = KERNEL_SEEDS + ("host", "fuzz")
 

@@ -79,7 +79,7 @@ def serial_line():
 
 class Qemu(Machine):
     """
-    DISK is the path of an image, the first IDE disk.  What is written to it is
+    DISK is the path of an image, the first IDE disk.  Writes to it are
     not flushed to the host's own disk: an image of a test needs no more.
     """
 
@@ -275,7 +275,7 @@ class Qemu(Machine):
         return End(END_QUIT, 0)
 
     def crumbs(self):
-        """What it wrote to port 0xE9: the steps of its boot."""
+        """The bytes it wrote to port 0xE9: the steps of its boot."""
         with open(self.file("crumbs.log"), errors="replace") as log:
             return log.read()
 

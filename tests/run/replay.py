@@ -5,12 +5,12 @@ usage: replay.py record [COMMAND LINE]
        replay.py replay
        replay.py gdb [GDB'S ARGUMENTS]
 
-`make record` and `make replay`: a session that can be had again, byte for byte.
+`make record` and `make replay`: a session that can be repeated byte for byte.
 
 QEMU counts time in instructions (-icount) and writes everything that comes from
 outside, and at which instruction it came, into a file.  Replayed, the machine
 takes all of it from there: the same interrupts between the same instructions.
-What is outside: keys, bytes on the serial line, the disc (through blkreplay;
+Outside are keys, bytes on the serial line, the disc (through blkreplay;
 without it the replay stops at the first read), the clock on the wall.
 
 record boots the released disc, or a disc with a command line (arguments or
@@ -132,7 +132,7 @@ class Session:
         )
 
     def difference(self):
-        """What the replayed serial port says otherwise, or None."""
+        """The first difference of the replayed serial port, or None."""
         with open(self.file("serial.log"), "rb") as file:
             recorded = file.read()
         with open(self.file("replay/serial.log"), "rb") as file:

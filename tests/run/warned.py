@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-A warning is for whoever tries something out, and an error for `make test`: the
+A warning is shown to a developer, and is an error for `make test`: the
 object is made, the warning is shown, and `make no-warnings` fails as long as the
 object is there, whatever is built again meanwhile.
 """
@@ -59,7 +59,7 @@ def try_one(directory, source, mistake, place):
     with open(path, "w") as file:
         file.write(before)
     expect(make(directory, target), True, f"{target} is not built again")
-    expect(make(directory, "no-warnings"), True, "it is remembered for ever")
+    expect(make(directory, "no-warnings"), True, "it is remembered forever")
 
 
 def try_all():

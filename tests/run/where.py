@@ -7,8 +7,8 @@ Says for each ADDRESS, 0xffffffff80123456 or function+0x1f, in which function of
 build/labyrinth.elf it is, and prints its line of the source, and with a function
 that the compiler has inlined the line of each call, from the inside out.
 
-An address behind a call is taken for one that the call returns to, as it stands
-in a backtrace: the line is that of the call.
+An address after a call is treated as its return address, as in a backtrace: the
+line is that of the call.
 """
 
 import bisect
