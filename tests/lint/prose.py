@@ -29,7 +29,7 @@ import tree
 ROOTS = (
     *("README.md", "Makefile", "linker.ld", "docs", "boot", "iso", "lib"),
     *("drivers", "kernel"),
-    *("tests/mutants", "tests/broken", "tests/lint"),
+    *("tests/mutants", "tests/broken", "tests/lint", "tests/run"),
     *("tests/core", "tests/cover", "tests/drivers", "tests/fuzz", "tests/gdb"),
     *("tests/lib", "tests/mm", "tests/states"),
 )
@@ -38,6 +38,7 @@ SKIPPED = {
     "docs/mutants.md",
     "docs/boot-deaths.txt",
     "tests/lint/prose.py",
+    "tests/run/test_lint.py",
 }
 
 # The rest of a sentence that is not a question.

@@ -116,7 +116,7 @@ def gfp_answers_what_a_real_request_is_told(lab):
                     said = command(qemu, f"gfp {mask}")
                     answer = re.search(r"in this thread: (yes|no|refused|waits)(.*)", said)
                     check(answer, f"gfp {mask} says {said!r}")
-                    if "for ever" in answer[2] or "until others" in answer[2]:
+                    if "forever" in answer[2] or "until others" in answer[2]:
                         break
                     done = command(qemu, f"alloc {mask}")
                     got = "pfn" in done and "NULL" not in done
