@@ -24,6 +24,7 @@
 #include "mm/reclaim/flusher.h"
 
 #include "kernel/core/clock.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "mm/reclaim/page_writeback.h"
 
@@ -31,6 +32,7 @@ void register_writeback_source(struct writeback_source *source)
 {
 	struct writeback_state *writeback = &main_node()->writeback;
 
+	kassert(source->write != NULL);
 	mutex_lock(&writeback->lock);
 	list_append(&writeback->sources, &source->link);
 	mutex_unlock(&writeback->lock);
@@ -41,6 +43,7 @@ void unregister_writeback_source(struct writeback_source *source)
 	struct writeback_state *writeback = &main_node()->writeback;
 
 	mutex_lock(&writeback->lock);
+	kassert(list_is_linked(&source->link));
 	list_remove(&source->link);
 	mutex_unlock(&writeback->lock);
 }

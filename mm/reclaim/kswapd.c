@@ -32,6 +32,7 @@
  */
 #include "mm/reclaim/kswapd.h"
 
+#include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "mm/reclaim/reclaim_internal.h"
 #include "mm/watermark.h"
@@ -44,6 +45,7 @@ bool node_is_balanced(struct node *node, unsigned int order,
 {
 	bool managed = false;
 
+	kassert(highest < ZONE_COUNT);
 	for (unsigned int type = 0; type <= highest; type++) {
 		struct zone *zone = &node->zone[type];
 
@@ -81,6 +83,7 @@ void wakeup_kswapd(struct node *node, unsigned int order,
 {
 	struct reclaim_state *reclaim = &node->reclaim;
 
+	kassert(highest < ZONE_COUNT && order <= MAX_ORDER);
 	ask_for(reclaim, order, highest);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!READ_ONCE(reclaim->kswapd_sleeps) || is_hopeless(node) ||
@@ -120,6 +123,7 @@ static bool kswapd_run_round(struct scan *scan)
 	unsigned long before = scan->reclaimed;
 	unsigned long scanned = scan->scanned;
 
+	kassert(scan->kswapd && scan->priority >= 1);
 	reclaim_age_anon(scan);
 	scan->wanted = before + target;
 	shrink_node(scan);
@@ -144,6 +148,7 @@ unsigned int kswapd_balance(struct node *node, unsigned int order,
 		.priority = DEF_PRIORITY,
 	};
 
+	kassert(highest < ZONE_COUNT && order <= MAX_ORDER);
 	count_vm_event(node, VMSTAT_pageoutrun);
 	while (scan.priority >= 1 &&
 	       !node_is_balanced(node, scan.order, highest)) {

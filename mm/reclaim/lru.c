@@ -90,6 +90,8 @@ static void lru_count(struct lru *lru, const struct page *page,
 {
 	unsigned long *counter = lru_counter(lru, sum);
 
+	kassert(spin_is_mine(&lru->lock));
+	kassert(change > 0 || *counter > 0);
 	WRITE_ONCE(*counter, *counter + (unsigned long)change);
 	for (struct lru_audit *at = lru->audits; at != NULL; at = at->next) {
 		if (page < at->end)
@@ -102,6 +104,8 @@ static void link_page(struct zone *zone, struct page *page, bool at_back)
 	enum lru_list list = list_by_bits(page);
 	struct list *pages = &zone->lru.pages[list];
 
+	kassert(spin_is_mine(&zone->lru.lock) && !page_has(page, PG_lru));
+	kassert(page->state == PAGE_USED && page->order == 0);
 	page->lru = (uint8_t)list;
 	page_set(page, PG_lru);
 	if (at_back)
@@ -114,6 +118,8 @@ static void link_page(struct zone *zone, struct page *page, bool at_back)
 
 static void unlink_page(struct zone *zone, struct page *page)
 {
+	kassert(spin_is_mine(&zone->lru.lock) && page_has(page, PG_lru));
+	kassert(page->lru < LRU_COUNT);
 	list_remove(&page->link);
 	page_clear(page, PG_lru);
 	zone->lru.changes++;
@@ -286,6 +292,8 @@ void lru_putback(struct zone *zone, struct page *page, enum lru_kind kind,
 		link_page(zone, page, false);
 	else
 		page_clear(page, PG_active);
+	kassert(zone->lru.isolated[kind] > 0);
+	kassert(READ_ONCE(page->refcount) > 0);
 	zone->lru.isolated[kind]--;
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 }

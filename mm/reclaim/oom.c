@@ -52,11 +52,13 @@ void oom_register_threads(void (*visit)(void (*each)(struct thread *thread,
                                                      void *data),
                                         void *data))
 {
+	kassert(visit != NULL);
 	visit_threads = visit;
 }
 
 void oom_register_reaper(struct oom_reaper *reaper)
 {
+	kassert(reaper->reap != NULL);
 	if (!list_is_linked(&reaper->link))
 		list_append(&reapers, &reaper->link);
 }
@@ -187,6 +189,8 @@ static void oom_kill(struct node *node, const struct choice *choice,
 	unsigned long tables = table_pages(victim);
 	int adj = victim->mm->oom_score_adj;
 
+	kassert(thread_owner_id(victim) == choice->number);
+	kassert(choice->points != OOM_NEVER);
 	mark_victim(victim);
 	thread_kill(victim);
 	pr_err("Out of memory: Killed thread %llu (%s) anon-rss:%lukB,\n"

@@ -66,6 +66,7 @@ bool trylock_page(struct page *page)
 
 void lock_page(struct page *page)
 {
+	kassert(READ_ONCE(page->refcount) > 0);
 	wait_event_checked(queue_of(page), try_to_lock, page, FOREVER,
 	                   might_sleep());
 	held_take(HELD_PAGE_LOCK, page, RETURN_ADDRESS());

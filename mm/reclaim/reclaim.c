@@ -250,6 +250,7 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 	unsigned long taken;
 	struct page *page;
 
+	kassert(!lru_is_active(list) && nr > 0);
 	if (!wait_for_isolated(scan, zone, list))
 		return;
 	taken = lru_isolate(zone, list, nr, &pages);
@@ -260,6 +261,7 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 	held_drop(HELD_PIN, &pages);
 	if (taken == 0)
 		return;
+	kassert(reclaimed <= taken && taken <= nr);
 	scan->taken += taken;
 	scan->scanned += taken;
 	scan->reclaimed += reclaimed;
@@ -287,6 +289,7 @@ static void shrink_active(struct scan *scan, struct zone *zone,
 	unsigned long deactivated = 0;
 	struct page *page;
 
+	kassert(lru_is_active(list) && taken <= nr);
 	held_take(HELD_PIN, &pages, RETURN_ADDRESS());
 	while ((page = unlink_first(&pages)) != NULL) {
 		if (!page_has(page, PG_unevictable)) {
@@ -341,6 +344,8 @@ static void shrink_zone(struct scan *scan, struct zone *zone)
 	unsigned long left[LRU_UNEVICTABLE];
 	unsigned long sum = 0;
 
+	kassert(fraction.whole > 0);
+	kassert(scan->priority >= 0 && scan->priority <= DEF_PRIORITY);
 	for (unsigned int list = 0; list < LRU_UNEVICTABLE; list++) {
 		unsigned long size = READ_ONCE(zone->lru.count[list]);
 
@@ -402,6 +407,8 @@ void shrink_node(struct scan *scan)
 	struct thread *self = current_thread();
 	unsigned long before = scan->reclaimed;
 
+	kassert(scan->highest_zone < ZONE_COUNT);
+
 	scan->taken = 0;
 	scan->writeback = 0;
 	scan->immediate = 0;
@@ -427,6 +434,7 @@ static void count_stall(struct node *node, enum zone_type highest)
 		[ZONE_MOVABLE] = VMSTAT_allocstall_movable,
 	};
 
+	kassert(highest < ZONE_COUNT);
 	count_vm_events(node, event[highest], 1);
 }
 

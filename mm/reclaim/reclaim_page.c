@@ -146,6 +146,7 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 		return KEEP;
 	if (!clear_page_dirty_for_io(page))
 		return UNDECIDED;
+	kassert(!page_has(page, PG_writeback));
 	page_set(page, PG_reclaim);
 	count_vm_event(scan->node, VMSTAT_nr_vmscan_write);
 	scan->paged_out++;
@@ -164,6 +165,7 @@ static enum fate reclaim_page_let_go(struct scan *scan, struct page *page)
 		count_vm_event(scan->node, VMSTAT_reclaim_nofs_skipped);
 		return KEEP;
 	}
+	kassert(!page_has(page, PG_dirty) && !page_has(page, PG_writeback));
 	if (!ops->release(page))
 		return KEEP;
 	kassert(page->mapping == NULL && !page_has(page, PG_dirty));
@@ -178,6 +180,7 @@ static enum fate decide(struct scan *scan, struct page *page)
 	};
 	enum fate fate = UNDECIDED;
 
+	kassert(page_has(page, PG_locked) && !page_has(page, PG_lru));
 	for (size_t i = 0; i < ARRAY_SIZE(step) && fate == UNDECIDED; i++)
 		fate = step[i](scan, page);
 	return fate;
@@ -191,6 +194,7 @@ bool reclaim_put_page(struct node *node, struct page *page)
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	bool last = page_prep_put(node, zone, page, RETURN_ADDRESS());
 
+	kassert(READ_ONCE(node->reclaim.in_hand) > 0);
 	__atomic_fetch_sub(&node->reclaim.in_hand, 1, __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	page_prep_report_bad(node, zone);
@@ -203,6 +207,9 @@ bool reclaim_page(struct scan *scan, struct zone *zone, struct page *page,
                   enum lru_kind kind)
 {
 	enum fate fate = KEEP_UNLOCKED;
+
+	kassert(READ_ONCE(page->refcount) > 0 &&
+	        page_zone(scan->node, page) == zone);
 
 	if (trylock_page(page)) {
 		fate = decide(scan, page);

@@ -24,6 +24,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
+#include "mm/reclaim/reclaim.h"
 #include "mm/task.h"
 
 /* ---- The list ---------------------------------------------------------------- */
@@ -33,6 +34,8 @@ void register_shrinker(struct shrinker *shrinker)
 	struct reclaim_state *reclaim = &main_node()->reclaim;
 	bool enabled = spin_lock_irqsave(&reclaim->lock);
 
+	kassert(shrinker->count_objects != NULL &&
+	        shrinker->scan_objects != NULL);
 	shrinker->nr_deferred = 0;
 	shrinker->users = 0;
 	list_append(&reclaim->shrinkers, &shrinker->link);
@@ -76,8 +79,10 @@ static struct shrinker *next_shrinker(struct reclaim_state *reclaim,
 		next = container_of(at->next, struct shrinker, link);
 		next->users++;
 	}
-	if (last != NULL)
+	if (last != NULL) {
+		kassert(last->users > 0);
 		idle = --last->users == 0;
+	}
 	spin_unlock_irqrestore(&reclaim->lock, enabled);
 	if (idle)
 		wake_up(&reclaim->unregister);
@@ -89,6 +94,7 @@ static struct shrinker *next_shrinker(struct reclaim_state *reclaim,
 /* Objects to look at for OBJECTS that there are. */
 static unsigned long share(unsigned long objects, int priority, int seeks)
 {
+	kassert(priority >= 0 && priority <= DEF_PRIORITY && seeks >= 0);
 	if (seeks == 0)
 		return objects / 2;
 	return (objects >> priority) * 4 / (unsigned long)seeks;
@@ -108,6 +114,7 @@ static unsigned long scan(struct node *node, struct shrinker *shrinker,
 	long batch = shrinker->batch != 0 ? shrinker->batch : SHRINK_BATCH;
 	unsigned long freed = 0;
 
+	kassert(batch > 0);
 	*scanned = 0;
 	while (total >= (unsigned long)batch || total >= objects) {
 		unsigned long nr = min((unsigned long)batch, total);

@@ -158,6 +158,8 @@ static enum mempool_push mempool_insert(mempool_t *pool, void *element)
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	enum mempool_push result = MEMPOOL_FULL;
 
+	kassert(pool->count <= pool->minimum);
+	kassert(!mempool_has_pages(pool) || page_has(element, PG_mempool));
 	if (!mempool_has_pages(pool) && mempool_holds(pool, element)) {
 		result = MEMPOOL_TWICE;
 	} else if (pool->count < pool->minimum) {
@@ -199,11 +201,13 @@ static void *pop(mempool_t *pool)
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	void *element = NULL;
 
+	kassert(pool->count <= pool->minimum);
 	if (pool->count > 0)
 		element = pool->element[--pool->count];
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	if (element == NULL || !mempool_has_pages(pool))
 		return element;
+	kassert(page_has(element, PG_mempool));
 	check_poison(pool, element);
 	page_clear(element, PG_mempool);
 	return element;
@@ -249,6 +253,7 @@ void mempool_destroy(mempool_t *pool)
 {
 	void *element;
 
+	kassert(mempool_waiters(pool) == 0);
 	while ((element = pop(pool)) != NULL)
 		pool->free(element, pool->data);
 	free_page((uintptr_t)pool);
@@ -304,6 +309,7 @@ static void mempool_wait_for_element(mempool_t *pool)
 	/* Element or no element: the allocator is asked again. */
 	(void)wait_event_timeout(&pool->queue, has_element, pool,
 	                         POLL_MICROSECONDS);
+	kassert(mempool_waiters(pool) > 0);
 	__atomic_fetch_sub(&pool->waiters, 1, __ATOMIC_RELAXED);
 }
 

@@ -32,6 +32,7 @@
 #include "mm/swap/swap.h"
 
 #include "kernel/arch/copy.h"
+#include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/swap/swap_internal.h"
@@ -64,6 +65,7 @@ void swap_note_cluster(struct swap_area *area, unsigned long slot)
 	unsigned long number = slot / SWAP_CLUSTER;
 	bool full = cluster->free == 0;
 
+	kassert(cluster->free + cluster->used <= SWAP_CLUSTER);
 	swap_set_bit(area->full, number, full);
 	swap_set_bit(area->in_use, number, full || cluster->used > 0);
 }
@@ -75,7 +77,10 @@ void swap_make_bad(struct swap_area *area, unsigned long slot)
 
 	if (*count & SWAP_SLOT_BAD)
 		return;
+	kassert(area->pages > 0);
 	if (*count == 0) {
+		kassert(swap_cluster_of(area, slot)->free > 0 &&
+		        area->free > 0);
 		swap_cluster_of(area, slot)->free--;
 		area->free--;
 		swap_note_cluster(area, slot);
@@ -105,6 +110,8 @@ static int swap_find_off(const struct swap_device *device)
 {
 	int found = -ENOSPC;
 
+	kassert(spin_is_mine(&swap.lock));
+
 	for (int type = MAX_SWAPFILES - 1; type >= 0; type--) {
 		if (swap.area[type].state == SWAP_OFF)
 			found = type;
@@ -123,6 +130,7 @@ static void swap_prepare_clusters(struct swap_area *area,
 		area->clusters[i]->free = (uint16_t)swap_cluster_slots(area, i);
 		swap_note_cluster(area, i * SWAP_CLUSTER);
 	}
+	kassert(area->slots <= SWAP_MAX_SLOTS);
 	area->pages = area->slots;
 	area->free = area->slots;
 	swap_make_bad(area, 0);
@@ -192,6 +200,7 @@ int swap_area_remove(unsigned int type, struct swap_cluster ***clusters)
 	error = -EBUSY;
 	enabled = swap_lock();
 	if (area->state == SWAP_GOING && area->used == 0) {
+		kassert(area->free == area->pages);
 		*clusters = area->clusters;
 		area->state = SWAP_OFF;
 		error = 0;
@@ -240,6 +249,7 @@ static void swap_sum_areas(unsigned long *total, unsigned long *free)
 
 		if (area->state != SWAP_ON)
 			continue;
+		kassert(area->free <= area->pages);
 		*total += area->pages;
 		*free += area->free;
 	}

@@ -15,6 +15,7 @@
  * Locking: swap.lock; the page is locked where it enters or leaves.
  */
 #include "kernel/core/held.h"
+#include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "mm/page_bits.h"
 #include "mm/swap/swap_internal.h"
@@ -24,6 +25,9 @@ void swap_put_in_cache(struct swap_area *area, unsigned long slot,
 {
 	unsigned int type = (unsigned int)(area - swap.area);
 
+	kassert(spin_is_mine(&swap.lock));
+	kassert(*swap_cached_at(area, slot) == 0 &&
+	        !page_has(page, PG_swapcache));
 	*swap_cached_at(area, slot) = (uint32_t)node_pfn(swap.node, page) + 1;
 	page->slot = swp_entry(type, slot).value;
 	page_set(page, PG_swapcache);
@@ -57,6 +61,10 @@ void swap_cache_remove(struct page *page)
 	swp_entry_t entry = page_swap_entry(page);
 	struct swap_area *area = swap_area_of(entry);
 
+	kassert(page_has(page, PG_swapcache) && area != NULL);
+	kassert(*swap_cached_at(area, swp_offset(entry)) ==
+	        node_pfn(swap.node, page) + 1);
+	kassert(swap.cached > 0);
 	*swap_cached_at(area, swp_offset(entry)) = 0;
 	swap_drop_reference(area, swp_offset(entry));
 	page->slot = 0;
@@ -76,6 +84,8 @@ struct page *swap_cache_get(swp_entry_t entry)
 			*swap_cached_at(swap_area_of(entry), swp_offset(entry));
 	if (cached != 0) {
 		page = node_page(swap.node, cached - 1);
+		kassert(page_has(page, PG_swapcache) &&
+		        page_swap_entry(page).value == entry.value);
 		/* It has one: it leaves the cache before its last is gone.  With
 		 * too many it is as if it were busy: the caller looks again. */
 		if (!page_add_reference(page))

@@ -9,6 +9,7 @@
 #define MM_SWAP_SWAP_INTERNAL_H
 
 #include "kernel/core/lock.h"
+#include "kernel/core/panic.h"
 #include "lib/bitmap.h"
 #include "mm/swap/swap.h"
 
@@ -58,6 +59,7 @@ static inline struct swap_area *swap_area_of(swp_entry_t entry)
 {
 	struct swap_area *area;
 
+	kassert(spin_is_mine(&swap.lock));
 	if (swp_type(entry) >= MAX_SWAPFILES)
 		return NULL;
 	area = &swap.area[swp_type(entry)];
@@ -69,6 +71,7 @@ static inline struct swap_area *swap_area_of(swp_entry_t entry)
 static inline struct swap_cluster *swap_cluster_of(const struct swap_area *area,
                                                    unsigned long slot)
 {
+	kassert(slot < area->slots);
 	return area->clusters[slot / SWAP_CLUSTER];
 }
 
@@ -83,6 +86,7 @@ static inline unsigned int swap_cluster_slots(const struct swap_area *area,
 {
 	unsigned long left = area->slots - number * SWAP_CLUSTER;
 
+	kassert(number < swap_cluster_count(area));
 	return (unsigned int)min(left, (unsigned long)SWAP_CLUSTER);
 }
 

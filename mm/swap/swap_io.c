@@ -20,8 +20,11 @@ int swap_readpage(struct page *page)
 {
 	swp_entry_t entry = page_swap_entry(page);
 	struct swap_device *device = swap.area[swp_type(entry)].device;
-	int error = device->read(device, swp_offset(entry), page);
+	int error;
 
+	kassert(page_has(page, PG_locked) && page_has(page, PG_swapcache));
+	kassert(device != NULL);
+	error = device->read(device, swp_offset(entry), page);
 	if (error == 0)
 		vmstat_add(&swap.node->stat, VMSTAT_pswpin, 1);
 	else if (ratelimit_pass(&swap.said))
@@ -35,6 +38,8 @@ int swap_writepage(struct page *page)
 	swp_entry_t entry = page_swap_entry(page);
 	struct swap_device *device = swap.area[swp_type(entry)].device;
 
+	kassert(page_has(page, PG_writeback) && page_has(page, PG_swapcache));
+	kassert(device != NULL);
 	return device->write(device, swp_offset(entry), page);
 }
 
@@ -44,6 +49,7 @@ static void swap_write_has_failed(struct page *page, int error)
 	bool enabled = swap_lock();
 	struct swap_area *area = swap_area_of(entry);
 
+	kassert(area != NULL && page_has(page, PG_swapcache));
 	swap_make_bad(area, swp_offset(entry));
 	spin_unlock_irqrestore(&swap.lock, enabled);
 	page_set(page, PG_error);
@@ -57,6 +63,7 @@ static void swap_write_has_failed(struct page *page, int error)
 
 void swap_write_end(struct page *page, int error)
 {
+	kassert(error <= 0 && page_has(page, PG_writeback));
 	if (error == 0)
 		vmstat_add(&swap.node->stat, VMSTAT_pswpout, 1);
 	else

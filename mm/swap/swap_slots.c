@@ -24,6 +24,7 @@
 #include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
 #include "lib/errno.h"
+#include "mm/page_bits.h"
 #include "mm/swap/swap_internal.h"
 
 /* ---- Finding one ------------------------------------------------------------ */
@@ -58,6 +59,7 @@ static unsigned long swap_find_in_cluster(const struct swap_area *area,
 	const uint8_t *count = area->clusters[number]->count;
 	unsigned long i = from;
 
+	kassert(from < SWAP_CLUSTER);
 	while (i < swap_cluster_slots(area, number)) {
 		bool whole = i % 8 == 0;
 
@@ -82,10 +84,13 @@ static unsigned long swap_find_slot(const struct swap_area *area)
 
 	if (slot != 0)
 		return slot;
+	kassert(area->free > 0);
 	other = swap_find_cluster(area, at, true);
 	if (other == swap_cluster_count(area))
 		other = swap_find_cluster(area, at, false);
-	return swap_find_in_cluster(area, other, 0);
+	slot = swap_find_in_cluster(area, other, 0);
+	kassert(slot != 0);
+	return slot;
 }
 
 /* Is A to be asked before B? */
@@ -101,6 +106,8 @@ static bool swap_is_preferred(const struct swap_area *a,
 static struct swap_area *swap_choose_area(void)
 {
 	struct swap_area *best = NULL;
+
+	kassert(spin_is_mine(&swap.lock));
 
 	for (int type = 0; type < MAX_SWAPFILES; type++) {
 		struct swap_area *area = &swap.area[type];
@@ -119,7 +126,11 @@ void swap_add_reference(struct swap_area *area, unsigned long slot)
 {
 	uint8_t *count = swap_count_of(area, slot);
 
+	kassert(spin_is_mine(&swap.lock) && slot != 0);
+	kassert(*count < SWAP_SLOT_COUNT || *count > SWAP_SLOT_BAD);
 	if (*count == 0) {
+		kassert(swap_cluster_of(area, slot)->free > 0 &&
+		        area->free > 0);
 		swap_cluster_of(area, slot)->free--;
 		swap_cluster_of(area, slot)->used++;
 		area->free--;
@@ -133,8 +144,12 @@ void swap_drop_reference(struct swap_area *area, unsigned long slot)
 {
 	uint8_t *count = swap_count_of(area, slot);
 
+	kassert(spin_is_mine(&swap.lock));
+	kassert((*count & SWAP_SLOT_COUNT) > 0);
 	--*count;
 	if ((*count & SWAP_SLOT_COUNT) == 0) {
+		kassert(swap_cluster_of(area, slot)->used > 0 &&
+		        area->used > 0);
 		swap_cluster_of(area, slot)->used--;
 		area->used--;
 	}
@@ -164,6 +179,7 @@ swp_entry_t swap_slot_alloc(struct page *page)
 	if (area != NULL) {
 		unsigned long slot = swap_find_slot(area);
 
+		kassert(slot < area->slots && !page_has(page, PG_swapcache));
 		area->next = slot + 1;
 		area->turn = ++swap.turns;
 		swap_add_reference(area, slot);

@@ -20,6 +20,7 @@
 
 #include "kernel/arch/copy.h"
 #include "kernel/core/held.h"
+#include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
@@ -33,6 +34,7 @@ static int (*swapoff_unuse)(unsigned int type);
 
 void swapoff_register(int (*unuse)(unsigned int type))
 {
+	kassert(unuse != NULL);
 	swapoff_unuse = unuse;
 }
 
@@ -78,6 +80,7 @@ static int use_header(struct swap_device *device, const struct page *page,
 	*why = swap_read_header(page_address(page), device->pages, &header);
 	if (*why != NULL)
 		return -EINVAL;
+	kassert(header.slots > 1 && header.slots <= device->pages);
 	clusters = alloc_clusters(header.slots);
 	if (clusters == NULL)
 		return -ENOMEM;
@@ -182,6 +185,7 @@ int swapoff(struct swap_device *device)
 	if (error != 0)
 		return swap_area_going((unsigned int)type, false) != 0 ? -ENXIO
 		                                                       : error;
+	kassert(clusters != NULL);
 	free_clusters(clusters);
 	swapfile_release(device);
 	return 0;

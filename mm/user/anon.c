@@ -51,6 +51,7 @@
  */
 #include "mm/user/anon.h"
 
+#include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "mm/page_alloc.h"
 #include "mm/swap/swapfile.h"
@@ -74,6 +75,7 @@ uintptr_t *anon_find_word(struct anon_object *object, unsigned long index)
 {
 	uintptr_t *leaf = object->leaf[index / ANON_LEAF_PAGES];
 
+	kassert(index < object->pages);
 	return leaf == NULL ? NULL : &leaf[index % ANON_LEAF_PAGES];
 }
 
@@ -94,6 +96,10 @@ void anon_set_word(struct anon_object *object, unsigned long index,
 	long entries = (anon_word_entry(value).value != 0) -
 	               (anon_word_entry(*word).value != 0);
 
+	kassert(spin_is_mine(&object->lock));
+	kassert(!object->dead || anon_word_page(value) == NULL);
+	kassert(pages >= 0 || object->mapping.nrpages > 0);
+	kassert(entries >= 0 || object->swapped > 0);
 	*word = value;
 	object->changes++;
 	object->mapping.nrpages += (unsigned long)pages;
@@ -135,13 +141,16 @@ struct anon_object *anon_object_create(unsigned long pages)
 void anon_put_object(struct anon_object *object)
 {
 	bool enabled = spin_lock_irqsave(&anon.lock);
-	bool last = --object->references == 0;
+	bool last;
 
+	kassert(object->references > 0);
+	last = --object->references == 0;
 	if (last)
 		list_remove(&object->link);
 	spin_unlock_irqrestore(&anon.lock, enabled);
 	if (!last)
 		return;
+	kassert(object->mapping.nrpages == 0 && object->swapped == 0);
 	for (unsigned long i = 0; i < ANON_LEAVES; i++)
 		free_page((uintptr_t)object->leaf[i]);
 	free_page((uintptr_t)object);
@@ -155,6 +164,7 @@ struct anon_object *anon_next_object(struct anon_object *at)
 	struct list *link = at == NULL ? anon.objects.next : at->link.next;
 	struct anon_object *next = NULL;
 
+	kassert(at == NULL || at->references > 0);
 	if (link != &anon.objects) {
 		next = container_of(link, struct anon_object, link);
 		next->references++;

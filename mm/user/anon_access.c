@@ -21,6 +21,7 @@
 #include "kernel/arch/copy.h"
 #include "kernel/core/context.h"
 #include "kernel/core/held.h"
+#include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
@@ -56,6 +57,7 @@ static int anon_need_leaf(struct anon_object *object, unsigned long index)
 static void anon_attach(struct anon_object *object, unsigned long index,
                         struct page *page)
 {
+	kassert(page_has(page, PG_locked) && !page_has(page, PG_lru));
 	page->mapping = &object->mapping;
 	page->index = index;
 	page_set(page, PG_swapbacked);
@@ -65,6 +67,7 @@ static void anon_attach(struct anon_object *object, unsigned long index,
 /* PAGE, locked, is nobody's: as it was when it was allocated. */
 void anon_detach(struct page *page)
 {
+	kassert(page_has(page, PG_locked) && !page_has(page, PG_writeback));
 	clear_page_dirty_for_io(page);
 	page_clear(page, PG_swapbacked);
 	page_clear(page, PG_uptodate);
@@ -141,6 +144,7 @@ static int anon_wait_for_reader(struct page *page)
 /* PAGE, locked and not under writeback, is all there is; its slot is free. */
 void anon_forget_slot(struct page *page)
 {
+	kassert(page_has(page, PG_locked) && !page_has(page, PG_writeback));
 	set_page_dirty(page);
 	swap_cache_remove(page);
 }
@@ -149,8 +153,10 @@ void anon_forget_slot(struct page *page)
 static int anon_fill_from_swap(struct anon_object *object, unsigned long index,
                                swp_entry_t entry, struct page *page)
 {
-	int error = swap_cache_add(entry, page);
+	int error;
 
+	kassert(entry.value != 0 && page_has(page, PG_locked));
+	error = swap_cache_add(entry, page);
 	/* Another reader was quicker, or has it already: look again. */
 	if (error == -EEXIST || error == -ENOENT)
 		return -EAGAIN;
@@ -207,8 +213,10 @@ int anon_look(struct anon_object *object, unsigned long index, uintptr_t *word)
 	bool enabled = spin_lock_irqsave(&object->lock);
 	int error = object->dead ? -EFAULT : 0;
 
+	kassert(__atomic_load_n(&anon.users, __ATOMIC_SEQ_CST) > 0);
 	*word = error == 0 ? anon_read_word(object, index) : 0;
 	if (anon_word_page(*word) != NULL) {
+		kassert(page_ref_count(anon_word_page(*word)) > 0);
 		*anon_find_word(object, index) |= WORD_ACCESSED;
 		get_page(anon_word_page(*word));
 	}

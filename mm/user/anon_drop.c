@@ -15,6 +15,7 @@
  */
 #include "kernel/core/context.h"
 #include "kernel/core/held.h"
+#include "kernel/core/panic.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/reclaim/lru.h"
@@ -27,6 +28,9 @@ static void anon_drop_page(struct anon_object *object, struct page *page)
 {
 	bool enabled = spin_lock_irqsave(&object->lock);
 
+	kassert(page_has(page, PG_locked) && !page_has(page, PG_writeback));
+	kassert(object->dead && page->mapping == &object->mapping);
+	kassert(anon_word_page(anon_read_word(object, page->index)) == page);
 	anon_set_word(object, page->index, 0);
 	spin_unlock_irqrestore(&object->lock, enabled);
 	if (page_has(page, PG_swapcache))

@@ -8,6 +8,7 @@
 #define MM_USER_ANON_INTERNAL_H
 
 #include "kernel/core/lock.h"
+#include "kernel/core/panic.h"
 #include "mm/address_space.h"
 #include "mm/gfp.h"
 #include "mm/user/anon.h"
@@ -53,7 +54,10 @@ static inline void anon_use(void)
 
 static inline void anon_used(void)
 {
-	__atomic_fetch_sub(&anon.users, 1, __ATOMIC_SEQ_CST);
+	unsigned long before =
+		__atomic_fetch_sub(&anon.users, 1, __ATOMIC_SEQ_CST);
+
+	kassert(before > 0);
 }
 
 /* ---- Words; object->lock is held -------------------------------------------- */
@@ -72,11 +76,13 @@ static inline swp_entry_t anon_word_entry(uintptr_t word)
 
 static inline uintptr_t anon_word_of_entry(swp_entry_t entry)
 {
+	kassert(entry.value != 0);
 	return (uintptr_t)entry.value << 2 | WORD_ENTRY;
 }
 
 static inline uintptr_t anon_word_of_page(struct page *page)
 {
+	kassert(((uintptr_t)page & (WORD_ENTRY | WORD_ACCESSED)) == 0);
 	return (uintptr_t)page | WORD_ACCESSED;
 }
 
@@ -94,6 +100,7 @@ void anon_set_word(struct anon_object *object, unsigned long index,
 
 static inline struct anon_object *anon_object_of(const struct page *page)
 {
+	kassert(page->mapping != NULL);
 	return page->mapping->host;
 }
 

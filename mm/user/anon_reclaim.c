@@ -19,6 +19,7 @@
  */
 #include "kernel/core/context.h"
 #include "kernel/core/held.h"
+#include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
@@ -31,6 +32,7 @@
 /* PAGE is locked. */
 static int anon_add_to_swap(struct page *page)
 {
+	kassert(page_has(page, PG_locked));
 	if (page_has(page, PG_swapcache))
 		return 0;
 	if (swap_slot_alloc(page).value == 0)
@@ -53,6 +55,8 @@ static int anon_writepage(struct page *page)
 	int error = anon_need_good_slot(page);
 
 	if (error == 0) {
+		kassert(page_has(page, PG_locked) &&
+		        !page_has(page, PG_writeback));
 		page_clear(page, PG_error);
 		clear_page_dirty_for_io(page);
 		set_page_writeback(page);
@@ -70,6 +74,8 @@ static int anon_writepage(struct page *page)
  * references; who had one set PG_dirty before it was given back. */
 static bool anon_may_leave(const struct page *page)
 {
+	kassert(page_has(page, PG_locked));
+	kassert(spin_is_mine(&anon_object_of(page)->lock));
 	return page_ref_count(page) == RECLAIM_REFERENCES &&
 	       !page_has(page, PG_dirty) && !page_has(page, PG_writeback) &&
 	       page_has(page, PG_swapcache);
@@ -110,6 +116,8 @@ static bool anon_referenced(struct page *page)
 	uintptr_t *word = anon_find_word(object, page->index);
 	bool accessed = (*word & WORD_ACCESSED) != 0;
 
+	kassert(page_has(page, PG_locked));
+	kassert(anon_word_page(*word) == page);
 	*word &= ~WORD_ACCESSED;
 	spin_unlock_irqrestore(&object->lock, enabled);
 	return accessed;
@@ -131,6 +139,7 @@ static int anon_clean(struct page *page)
 {
 	int error;
 
+	kassert(page_has(page, PG_locked));
 	wait_on_page_writeback(page);
 	if (!page_has(page, PG_dirty) && page_has(page, PG_swapcache))
 		return 0;

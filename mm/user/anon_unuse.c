@@ -12,6 +12,7 @@
  * Locking: none here; the object that the walk stands at is kept by a reference.
  */
 #include "kernel/core/context.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "mm/page_alloc.h"
@@ -81,6 +82,7 @@ int anon_unuse(unsigned int type)
 	int error = 0;
 
 	might_sleep();
+	kassert(type < MAX_SWAPFILES);
 	anon_use();
 	for_each_anon_object(object)
 	{

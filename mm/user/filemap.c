@@ -35,6 +35,7 @@
 #include "kernel/arch/copy.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/held.h"
+#include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -58,6 +59,7 @@ void filemap_init(struct filemap *map, const struct address_space_ops *ops,
 
 static struct filemap *map_of(const struct page *page)
 {
+	kassert(page->mapping != NULL);
 	return container_of(page->mapping, struct filemap, space);
 }
 
@@ -73,6 +75,7 @@ static unsigned long *node_used(void *node)
 /* Which of a node's slots leads to INDEX, LEVEL levels above the pages. */
 static void **slot_in(void *node, unsigned int level, unsigned long index)
 {
+	kassert(level > 0 && level <= MAX_HEIGHT);
 	return (void **)node + (index >> SLOT_BITS * (level - 1)) % SLOTS;
 }
 
@@ -92,6 +95,7 @@ static void *take_node(struct page **spare)
 
 static void free_node(void *node)
 {
+	kassert(*node_used(node) == 0);
 	*node_used(node) = 0;
 	free_page((uintptr_t)node);
 }
@@ -99,6 +103,7 @@ static void free_node(void *node)
 /* Raise the tree until it reaches INDEX.  False: it needs a node. */
 static bool raise(struct filemap *map, unsigned long index, struct page **spare)
 {
+	kassert(spin_is_mine(&map->lock));
 	while (!is_within(map, index)) {
 		if (map->root != NULL) {
 			void **node = take_node(spare);
@@ -109,6 +114,7 @@ static bool raise(struct filemap *map, unsigned long index, struct page **spare)
 			*node_used(node) = 1;
 			map->root = node;
 		}
+		kassert(map->height < MAX_HEIGHT);
 		map->height++;
 	}
 	return true;
@@ -152,6 +158,7 @@ static void prune(struct filemap *map, unsigned long index)
 			break;
 		slot[++depth] = slot_in(node, level, index);
 	}
+	kassert(spin_is_mine(&map->lock));
 	while (depth > 0 && *node_used(*slot[depth - 1]) == 0) {
 		depth--;
 		free_node(*slot[depth]);
@@ -172,6 +179,8 @@ static void remove_slot(struct filemap *map, unsigned long index)
 		above = *slot;
 		slot = slot_in(above, level, index);
 	}
+	kassert(*slot != NULL && map->space.nrpages > 0);
+	kassert(above == NULL || *node_used(above) > 0);
 	*slot = NULL;
 	if (above != NULL)
 		--*node_used(above);
@@ -259,6 +268,7 @@ static enum add_result try_add(struct filemap *map, unsigned long index,
 	enum add_result result = NEEDS_NODE;
 
 	if (slot != NULL && *slot == NULL) {
+		kassert(page_has(page, PG_locked) && page->state == PAGE_USED);
 		*slot = page;
 		get_page(page);
 		page->mapping = &map->space;
@@ -309,6 +319,7 @@ static int add(struct filemap *map, unsigned long index, struct page *page,
 
 	__atomic_fetch_add(&map->adding, 1, __ATOMIC_RELAXED);
 	result = add_with_nodes(map, index, page, gfp);
+	kassert(__atomic_load_n(&map->adding, __ATOMIC_RELAXED) > 0);
 	__atomic_fetch_sub(&map->adding, 1, __ATOMIC_RELAXED);
 	if (result == NEEDS_NODE)
 		return -ENOMEM;
@@ -425,6 +436,7 @@ static bool write_locked(struct filemap *map, struct page *page)
 {
 	int error;
 
+	kassert(page_has(page, PG_locked) && !page_has(page, PG_writeback));
 	if (!clear_page_dirty_for_io(page)) {
 		unlock_page(page);
 		return false;
@@ -522,6 +534,8 @@ int filemap_writeback(struct filemap *map)
 /* Out of the index; the reference of the index is the caller's to drop. */
 static void take_out(struct filemap *map, struct page *page)
 {
+	kassert(spin_is_mine(&map->lock) && page->mapping == &map->space);
+	kassert(page_has(page, PG_locked));
 	remove_slot(map, page->index);
 	page->mapping = NULL;
 	page->index = 0;
@@ -532,6 +546,7 @@ void filemap_remove(struct page *page)
 	struct filemap *map = map_of(page);
 	bool enabled;
 
+	kassert(page_has(page, PG_locked));
 	wait_on_page_writeback(page);
 	clear_page_dirty_for_io(page);
 	lru_remove(main_node(), page);
