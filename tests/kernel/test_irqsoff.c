@@ -105,7 +105,7 @@ CASE(irqsoff, the_longest_stretch_is_measured_to_a_few_instructions)
 			             irqsoff_recent().ticks /
 			                     irqsoff_ticks_per_instruction());
 	}
-	if (length < 8000 || length >= 8100)
+	if (length < 8000 || length >= 8200)
 		return test_failure("%llu instructions, at %p",
 		                    (unsigned long long)length,
 		                    (void *)irqsoff_recent().place);

@@ -35,7 +35,7 @@ from qemu import GUEST_TIME
 STATUS_DUMPED = 41  # EXIT_DUMPED of tests/cover/dump.c, as QEMU says it
 OBJECTS = os.path.join(BUILD, "obj")
 HOST = os.path.join(BUILD, "host", "asan")
-RATES = ("--rc", "lcov_branch_coverage=1", "--rc", "genhtml_branch_coverage=1")
+RATES = ("--rc", "lcov_branch_coverage=1")
 
 # A typical session, one line after the other; keys() types at the keyboard.
 TOUR = """help
@@ -287,7 +287,7 @@ def report(path):
     print(text, end="")
     command = ["genhtml", "-q", "--branch-coverage", "--prefix", ROOT]
     command += ["--title", "Labyrinth", "--output-directory", BUILD, path]
-    run([*command, *RATES])
+    run(command)
     print(f"Line by line: {os.path.join(BUILD, 'index.html')}")
     return counts
 
