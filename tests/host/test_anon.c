@@ -268,7 +268,7 @@ CASE(anon, slots_are_not_kept_while_swap_is_nearly_full)
 	                             : "the new contents are lost";
 }
 
-CASE(anon, swap_that_is_full_is_said_and_the_page_stays)
+CASE(anon, full_swap_is_logged_and_the_page_stays)
 {
 	EXPECT(test_anon_start(3, 5));
 	EXPECT(test_anon_fill(5, 1));
@@ -827,7 +827,7 @@ CASE(anon, reclaim_loses_nothing_when_the_disk_fails)
 
 /* ---- The end of a thread ------------------------------------------------------------------------------ */
 
-CASE(anon, reaping_takes_everything_and_is_told_to_who_accesses)
+CASE(anon, reaping_takes_everything_and_later_accesses_fail)
 {
 	struct page *pinned;
 	unsigned long before;

@@ -191,7 +191,7 @@ CASE(exclusive, a_context_without_an_owner_gets_nothing)
 	return test_exclusive_check();
 }
 
-CASE(exclusive, whoever_may_sleep_refills_an_empty_pool)
+CASE(exclusive, a_request_that_may_sleep_refills_an_empty_pool)
 {
 	struct page *page;
 
@@ -239,7 +239,7 @@ static const char *expect_nothing_moved(unsigned long refused,
 	return test_exclusive_check();
 }
 
-CASE(exclusive, whoever_has_no_window_moves_no_frame)
+CASE(exclusive, a_context_without_a_window_moves_no_frame)
 {
 	struct mm_task task = { 0 };
 	struct thread windowless = { .state = THREAD_RUNNABLE, .mm = &task };

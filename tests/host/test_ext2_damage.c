@@ -781,7 +781,7 @@ CASE(ext2_damage, any_damage_is_survived)
 
 /* ---- Disks that fail ------------------------------------------------------------------------ */
 
-CASE(ext2_damage, a_read_error_is_told_and_the_next_read_works)
+CASE(ext2_damage, a_read_error_is_reported_and_the_next_read_works)
 {
 	struct inode *inode;
 	uint8_t byte;
@@ -800,7 +800,7 @@ CASE(ext2_damage, a_read_error_is_told_and_the_next_read_works)
 	return image_finish();
 }
 
-CASE(ext2_damage, a_write_error_is_told_and_nothing_is_lost)
+CASE(ext2_damage, a_write_error_is_reported_and_nothing_is_lost)
 {
 	struct inode *inode;
 	struct page *page;

@@ -94,7 +94,7 @@ CASE(lru, first_use_is_noted_and_the_second_activates)
 	return test_lru_finish();
 }
 
-CASE(lru, unevictable_pages_have_a_list_of_their_own)
+CASE(lru, unevictable_pages_have_their_own_list)
 {
 	struct page *page;
 
@@ -493,7 +493,7 @@ static void end_what_has_not_begun(void *page)
 	end_page_writeback(page);
 }
 
-CASE(page_lock, misuse_is_a_panic_and_nobody_sleeps_for_ever)
+CASE(page_lock, misuse_is_a_panic_and_nobody_sleeps_forever)
 {
 	static const struct {
 		void (*function)(void *page);

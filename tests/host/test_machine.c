@@ -427,7 +427,7 @@ static void leave_an_interrupt_in_its_soft_work(void *data)
 	machine_leave_irq();
 }
 
-CASE(machine, soft_work_is_a_context_of_its_own)
+CASE(machine, soft_work_is_a_separate_context)
 {
 	const char *wrong;
 

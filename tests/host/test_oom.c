@@ -544,7 +544,7 @@ CASE(oom, who_is_killed_for_its_own_request_gets_half_of_min_and_null)
 
 /* ---- The reaper ------------------------------------------------------------------------- */
 
-CASE(oom, the_reaper_begins_after_2_seconds_and_frees_at_once)
+CASE(oom, the_reaper_begins_after_2_seconds_and_frees_immediately)
 {
 	uint64_t before;
 
@@ -602,7 +602,7 @@ CASE(oom, a_kill_wakes_the_reaper)
 	return test_oom_finish();
 }
 
-CASE(oom, the_reaper_reaps_whoever_is_killed_and_sleeps_again)
+CASE(oom, the_reaper_reaps_each_victim_and_sleeps_again)
 {
 	char text[200];
 

@@ -107,7 +107,7 @@ CASE(kswapd, woken_from_its_nap_of_100_ms_it_counts_low_hit_quickly)
 	return finish_kswapd();
 }
 
-CASE(kswapd, with_nothing_to_do_it_naps_and_then_sleeps_for_ever)
+CASE(kswapd, with_nothing_to_do_it_naps_and_then_sleeps_forever)
 {
 	unsigned int flags;
 	char text[300];

@@ -132,7 +132,7 @@ CASE(reclaim_pages, dirty_file_pages_are_written_by_kswapd_and_by_nobody_else)
 	return test_reclaim_finish();
 }
 
-CASE(reclaim_pages, page_that_is_written_at_once_is_freed_at_once)
+CASE(reclaim_pages, page_that_is_written_immediately_is_freed_immediately)
 {
 	test_reclaim_start();
 	set_page_dirty(space_add(&file_space, GFP_KERNEL));

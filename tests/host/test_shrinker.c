@@ -189,7 +189,7 @@ CASE(shrinker, stop_ends_the_batches_and_defers_the_rest)
 	return NULL;
 }
 
-CASE(shrinker, nothing_is_asked_of_an_empty_one_and_what_it_deferred_stays)
+CASE(shrinker, an_empty_one_is_not_scanned_and_what_it_deferred_stays)
 {
 	static const unsigned long answer[] = { 0, SHRINK_EMPTY };
 
@@ -241,7 +241,7 @@ CASE(shrinker, is_handed_the_mask_and_one_that_needs_fs_defers_under_nofs)
 	return NULL;
 }
 
-CASE(shrinker, only_pages_that_it_tells_of_count_as_reclaimed)
+CASE(shrinker, only_pages_that_it_reports_count_as_reclaimed)
 {
 	struct cache cache;
 
@@ -257,7 +257,7 @@ CASE(shrinker, only_pages_that_it_tells_of_count_as_reclaimed)
 	return NULL;
 }
 
-CASE(shrinker, all_are_asked_and_one_that_is_gone_is_not)
+CASE(shrinker, all_are_called_and_one_that_is_gone_is_not)
 {
 	struct cache cache[3];
 
@@ -288,7 +288,7 @@ static bool end_use(struct wait_queue *queue)
 	return true;
 }
 
-CASE(shrinker, its_end_waits_for_those_who_are_in_it)
+CASE(shrinker, its_end_waits_for_threads_that_are_in_it)
 {
 	struct cache cache;
 

@@ -204,7 +204,7 @@ CASE(slow_path, a_fruitless_round_sleeps_and_begins_again_at_rung_4)
 	return test_slow_path_finish();
 }
 
-CASE(slow_path, a_round_that_reclaimed_passes_at_once_and_lets_others_run)
+CASE(slow_path, a_round_that_reclaimed_passes_immediately_and_lets_others_run)
 {
 	test_slow_path_begin(200);
 	script.reclaimable = 1000;
@@ -263,7 +263,7 @@ CASE(slow_path, order_11_moves_no_counter)
 
 /* ---- 1 to 5: wake-ups, rights, and who stops --------------------------------- */
 
-CASE(slow_path, kswapd_is_asked_for_at_entry_and_in_each_round)
+CASE(slow_path, kswapd_is_woken_at_entry_and_in_each_round)
 {
 	test_slow_path_begin(200);
 	script.reclaimable = 1000;
@@ -478,7 +478,7 @@ CASE(slow_path, a_zone_with_nothing_reclaimable_counts_its_free_pages_twice)
 	return NULL;
 }
 
-CASE(slow_path, progress_starts_the_count_of_fruitless_rounds_anew)
+CASE(slow_path, progress_resets_the_count_of_fruitless_rounds)
 {
 	test_slow_path_begin(200);
 	script.reclaimable = 1000;

@@ -11,7 +11,7 @@ SUITE(slow_path);
 
 /* ---- Failure ---------------------------------------------------------------------------------------- */
 
-CASE(slow_path, where_nothing_can_be_reclaimed_a_request_fails_at_once)
+CASE(slow_path, where_nothing_can_be_reclaimed_a_request_fails_immediately)
 {
 	struct node *node = test_slow_path_begin(480);
 
@@ -23,7 +23,7 @@ CASE(slow_path, where_nothing_can_be_reclaimed_a_request_fails_at_once)
 	return test_slow_path_finish();
 }
 
-CASE(slow_path, a_request_that_no_zone_can_serve_fails_at_once)
+CASE(slow_path, a_request_that_no_zone_can_serve_fails_immediately)
 {
 	static const gfp_t mask[] = { GFP_KERNEL, GFP_ATOMIC,
 		                      GFP_NOFS | __GFP_RETRY_MAYFAIL,

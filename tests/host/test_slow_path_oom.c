@@ -313,7 +313,7 @@ static void wait_for_nobody(void *unused __unused)
 	panic("page %p", (void *)page);
 }
 
-CASE(slow_path, nofail_with_nobody_left_to_free_waits_for_ever)
+CASE(slow_path, nofail_with_nobody_left_to_free_waits_forever)
 {
 	char text[200];
 

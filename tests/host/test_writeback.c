@@ -170,7 +170,7 @@ CASE(writeback, what_is_dirty_for_30_seconds_is_written_and_nothing_younger)
 	return image_finish();
 }
 
-CASE(writeback, above_background_everything_is_written_at_once)
+CASE(writeback, above_background_everything_is_written_immediately)
 {
 	unsigned long dirty;
 

@@ -940,7 +940,7 @@ CASE(zone_z, a_count_of_int32_max_references_gives_no_more)
 	return NULL;
 }
 
-CASE(zone_z, too_many_references_leak_the_page_for_ever)
+CASE(zone_z, too_many_references_leak_the_page_forever)
 {
 	struct node *node = node_z(61440);
 	struct page *page = alloc_page(GFP_KERNEL);

@@ -401,7 +401,7 @@ CASE(exclusive, address_dies_with_release)
 	return expect_exclusive_fault(page, false, me, me);
 }
 
-CASE(exclusive, address_is_not_used_again_at_once)
+CASE(exclusive, address_is_not_reused_immediately)
 {
 	void *first = TAKE();
 	void *second;

@@ -129,7 +129,7 @@ CASE(intruder, copies_of_no_memory_at_all_answer_efault)
 	return NULL;
 }
 
-CASE(intruder, copies_of_what_is_the_callers_are_copies)
+CASE(intruder, copies_of_the_callers_memory_are_copies)
 {
 	char from[64];
 	char to[64];
@@ -189,7 +189,7 @@ static void copy_null(void *data)
 	*(int *)data = copy_from_caller(bytes, NULL, sizeof(bytes));
 }
 
-CASE(intruder, a_copy_answers_before_whoever_catches_faults_further_out)
+CASE(intruder, a_copy_returns_before_an_outer_fault_catch)
 {
 	struct fault_expect expect = { .match = any_page_fault };
 	int answer = 1;

@@ -460,7 +460,7 @@ static void fail_once(void *data)
 		list_append(pages, &page->link);
 }
 
-CASE(irqsoff, a_failure_in_a_handler_is_told_by_a_thread)
+CASE(irqsoff, a_failure_in_a_handler_is_reported_by_a_thread)
 {
 	struct list pages = LIST_INIT(pages);
 	uint64_t mark = log_mark();

@@ -527,7 +527,7 @@ CASE(irq, request_and_free_refuse_what_is_wrong)
 	return NULL;
 }
 
-CASE(irq, a_registration_has_a_number_of_its_own_and_only_for_its_dev_id)
+CASE(irq, a_registration_has_its_own_number_and_only_for_its_dev_id)
 {
 	int cookie = 0;
 	uint64_t first;

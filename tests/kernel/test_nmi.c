@@ -171,7 +171,7 @@ static void see(uintptr_t rip, void *data)
 	WRITE_ONCE(seen->calls, seen->calls + 1);
 }
 
-CASE(nmi, handler_has_a_stack_of_its_own_and_is_nobody)
+CASE(nmi, handler_has_its_own_stack_and_is_nobody)
 {
 	struct seen seen = { 0 };
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);

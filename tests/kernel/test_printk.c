@@ -447,7 +447,7 @@ CASE(printk, error_with_interrupts_off_is_printed_by_the_log_thread)
 	return NULL;
 }
 
-CASE_ALONE(printk, consoles_tell_how_many_lines_they_have_missed)
+CASE_ALONE(printk, consoles_report_how_many_lines_they_have_missed)
 {
 	enum log_level level = log_console_level();
 	char sentence[64];

@@ -190,7 +190,7 @@ CASE(scan_codes, keys_beyond_the_consoles_ring_wait_in_the_controller)
 	return NULL;
 }
 
-CASE(scan_codes, keyboard_that_asks_again_is_asked_four_times_at_most)
+CASE(scan_codes, keyboard_that_asks_again_gets_four_resends_at_most)
 {
 	uint64_t resends = i8042_resends();
 

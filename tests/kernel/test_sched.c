@@ -103,7 +103,7 @@ static void note_time(void *data)
 	*(volatile uint64_t *)data = arch_cycles();
 }
 
-CASE(sched, more_urgent_thread_runs_at_once_and_less_urgent_one_last)
+CASE(sched, more_urgent_thread_runs_immediately_and_less_urgent_one_last)
 {
 	volatile uint64_t at[3] = { 0 };
 	struct thread *low = thread_create_priority("low", PRIORITY_LOW,

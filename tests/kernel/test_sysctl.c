@@ -174,7 +174,7 @@ static const char *check_marks(const struct node *node)
 	return NULL;
 }
 
-CASE(sysctl, marks_follow_at_once)
+CASE(sysctl, marks_follow_immediately)
 {
 	struct node *node = main_node();
 	struct knobs before;
