@@ -335,7 +335,7 @@ static const char *sequence_give_all(void)
 	return wrong;
 }
 
-/* A pointer that is no struct page of the node. */
+/* A pointer that is not a struct page of the node. */
 static const char *step_free_none(unsigned int x, unsigned int y)
 {
 	struct page *page = NULL;

@@ -72,7 +72,7 @@ struct test_case {
 				expect_b, #expected);                          \
 	} while (0)
 
-/* A sentence of your own, kept until the next case. */
+/* Format an error message; it is kept until the next case. */
 const char *test_failure(const char *format, ...) __printf(1, 2);
 
 #define SKIP_PREFIX   "# SKIP "
@@ -83,9 +83,10 @@ void test_note(const char *format, ...) __printf(1, 2);
 
 /*
  * NAME is a pointer to one TYPE, for this file alone.  In the kernel all of these
- * share one piece of memory, because a machine with 4 MB has to load it: a case finds
- * in it what other suites have left there, and uses no more than one such object.  On
- * the host each has memory of its own, with the sanitizer's borders around it.
+ * share one piece of memory, because a machine with 4 MB has to load it: a case
+ * finds there what other suites have left, and uses no more than one such
+ * object.  On the host each has its own memory, with the sanitizer's borders
+ * around it.
  */
 #if __STDC_HOSTED__
 #define SUITE_OBJECT(type, name)                                               \

@@ -143,7 +143,7 @@ CASE(fault_inject, nofail_never_fails)
 CASE(fault_inject, space_spares_that_many_pages_first)
 {
 	test_fault_inject_begin(100, FAULT_TIMES_ALL)->space = 9;
-	/* As Linux: 9 > 4, 5 > 4, and 1 is not. */
+	/* As in Linux: 9 > 4, 5 > 4, and 1 is not. */
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 2), 0);
 	EXPECT_EQUAL(node->fail_page_alloc.space, 1);
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 3), 3);

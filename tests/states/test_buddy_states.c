@@ -5,8 +5,8 @@
  *
  * The calls: a block of each order, and a free of each frame by each order, of
  * which at most one in a hundred is legal: the others are double frees, wrong
- * orders, the middle of a block, frames that nobody ever took.  They must be
- * refused and leave every byte of the zone and its pages as it was.
+ * orders, the middle of a block, frames that were never allocated.  They must
+ * be refused and leave every byte of the zone and its pages as it was.
  *
  * States.  The allocated blocks determine the free ones: buddies are merged
  * immediately, so the free blocks are the largest aligned ones

@@ -17,7 +17,7 @@
  * it, one of which may have ended.  Not in it: flags that only say whether the refiller
  * has been woken, and the former owner of a page.
  *
- * How many there must be.  With F frames, the coefficient of x^F in
+ * The number of states.  With F frames, the coefficient of x^F in
  *
  *	sum over k = 0..3 of  C(3,k) / ((1-x)^(k+2) (1-kx)^k)
  *
