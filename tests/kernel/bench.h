@@ -82,9 +82,9 @@ void restore_room(struct drained *drained);
 unsigned long pages_not_free(void);
 
 /*
- * What the rules say an order-0 request with RIGHT at the min mark gets from
- * the kernel's node now: the sum over the zones of
- * max(0, free - floor - lowmem reserve).
+ * The number of pages that, by the rules, order-0 requests with RIGHT at the
+ * min mark get from the kernel's node now: the sum over the zones of max(0,
+ * free - floor - lowmem reserve).
  */
 unsigned long allowed_by_rules(enum reserve_right right);
 

@@ -59,7 +59,7 @@ static int file_operations_read_file(struct ext2 *fs, uint64_t size)
 		return error;
 	if (inode->size != size)
 		error = -ERANGE;
-	/* A short answer: what stopped it is said by the next call. */
+	/* A short count: the next call returns the error that stopped it. */
 	for (uint64_t at = 0; at < size && error == 0;) {
 		long done = ext2_read(inode, at, part, sizeof(part));
 
@@ -330,7 +330,7 @@ const char *file_operation_sweep(const struct file_operation *operation,
 		if (broken != NULL)
 			test_note("%s, allocation %u fails%s: %s",
 			          operation->name, nth,
-			          for_ever ? " for ever" : "", broken);
+			          for_ever ? " forever" : "", broken);
 	}
 	attr->verbose = verbose;
 	if (broken == NULL)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/kernel/file_operations.h -- what can be done with a file system, each with
- * its Nth allocation failing, once and for ever.  On a real disk and on the host.
+ * tests/kernel/file_operations.h -- the operations of a file system, each with
+ * its Nth allocation failing, once and forever.  On a real disk and on the
+ * host.
  */
 #ifndef TESTS_KERNEL_FILE_OPERATIONS_H
 #define TESTS_KERNEL_FILE_OPERATIONS_H
@@ -11,7 +12,7 @@
 struct file_operation {
 	const char *name;
 	unsigned int least; /* allocations that can be made to fail */
-	/* What it needs, on a mount before; NULL: nothing. */
+	/* Creates what it needs, on an earlier mount; NULL: nothing. */
 	int (*prepare)(struct ext2 *fs);
 	/* The same, on its own mount. */
 	int (*begin)(struct ext2 *fs);
@@ -32,9 +33,9 @@ extern const struct file_operation file_operation_unmount;
 
 /*
  * Do OPERATION on the file system of DEVICE, which is not mounted, with its first,
- * second, ... allocation failing (FOR_EVER: and all behind it), until none does.
- * AFTER is called after each, with nothing mounted, and says NULL or what is
- * wrong.  Nothing is left on the disk.
+ * second, ... allocation failing (FOR_EVER: and all later ones), until none
+ * does.  AFTER is called after each, with nothing mounted, and returns NULL or
+ * an error message.  Nothing is left on the disk.
  */
 const char *file_operation_sweep(const struct file_operation *operation,
                                  struct block_device *device, bool for_ever,

@@ -2,12 +2,13 @@
 /*
  * tests/kernel/test_all_checks.c -- no check ever accuses what is sound.
  *
- * Threads take and give pages and blocks, write to a file of their own, have it
- * written back and cut off, push anonymous pages out to swap and read them in
- * again, take, hand over and release exclusive pages, map and unmap pages, begin
- * and end threads; the timer takes and gives GFP_ATOMIC and exclusive pages.
- * Meanwhile each check, by name, is asked over and over: whatever it says is
- * wrong.  That the checks see what is wrong is tested where each of them is.
+ * Threads allocate and free pages and blocks, write to their own files, have
+ * them written back and truncated, push anonymous pages out to swap and read
+ * them in again, take, hand over and release exclusive pages, map and unmap
+ * pages, begin and end threads; the timer allocates and frees GFP_ATOMIC and
+ * exclusive pages.  Meanwhile each check runs over and over, by name: anything
+ * that it reports is an error.  The suites of the checks test that they detect
+ * damage.
  */
 #include "drivers/pit.h"
 #include "kernel/arch/paging.h"
@@ -90,7 +91,7 @@ static void test_all_checks_take_and_give(void *unused __unused)
 	}
 }
 
-/* As a disk would: at once. */
+/* Unlike a disk, it completes immediately. */
 static int write_at_once(struct page *page)
 {
 	set_page_writeback(page);

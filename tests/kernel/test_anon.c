@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Anonymous memory on the machine: real threads that read, write and swap out
- * at once, and writes that end in an interrupt.  The disk is made of pages, and
- * stands above all others, so that it does not matter what else is swapped to.
+ * at the same time, and writes that end in an interrupt.  The disk is made of
+ * pages, and has a higher priority than all others, so that other swap areas do
+ * not matter.
  */
 #include "kernel/core/clock.h"
 #include "kernel/core/sched.h"
@@ -326,7 +327,7 @@ static void victim_run(void *unused __unused)
 	anon_object_destroy(victim.object);
 }
 
-/* What a request gets when there is nothing but the victim's memory. */
+/* Return what a request gets when only the victim's memory is left. */
 static struct page *page_of_the_victim(void)
 {
 	struct drained drained;
@@ -391,8 +392,7 @@ static void swap_out_first(void *error)
 	*(int *)error = anon_object_swap_out(object, 0);
 }
 
-/* The write of page 0 ends in a timer interrupt, with FAULT.  What the thread
- * that waits for it is told. */
+/* The write of page 0 ends in a timer interrupt, with FAULT.  Return the error that the waiting thread gets. */
 static int swap_out_by_interrupt(unsigned long fault)
 {
 	struct thread *thread;

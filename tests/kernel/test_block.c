@@ -2,8 +2,8 @@
 /*
  * tests/kernel/test_block.c -- a real disk, as far as an emulator's is one.
  *
- * Writes to hda3 and nowhere else, and only if its type says that it is nobody's.
- * What lost interrupts and time-outs do is tried with the disk's line masked.
+ * Writes only to hda3, and only if its type says that it is unused.  Lost
+ * interrupts and time-outs are tested with the disk's line masked.
  */
 #include "drivers/ata.h"
 #include "kernel/arch/arch.h"

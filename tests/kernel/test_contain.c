@@ -341,7 +341,7 @@ CASE(contain, double_fault_handler_that_overflows_its_stack)
 
 	for (unsigned int i = 0; i < OVERFLOWS; i++) {
 		struct overflow overflow = { 0 };
-		/* A thread of its own: its window stays closed. */
+		/* A separate thread: its window stays closed. */
 		struct thread *thread = thread_create(
 			"twice too deep", catch_second_overflow, &overflow);
 
@@ -356,7 +356,7 @@ CASE(contain, double_fault_handler_that_overflows_its_stack)
 
 #define DEEP 8000
 
-/* Write LENGTH bytes; who calls it says how many there are. */
+/* Write LENGTH bytes; the caller knows how many there are. */
 static __noinline void test_contain_fill(volatile uint8_t *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++)

@@ -171,7 +171,7 @@ CASE(exclusive, who_touches_what_it_gave_up_is_told_where_that_was)
 	EXPECT(log_contains_since(
 		mark, "released by forgetful at touch_what_was_given_up+"));
 	EXPECT(log_contains_since(mark, "tests/kernel/test_exclusive.c:"));
-	/* The backtrace: who called what touched it. */
+	/* The backtrace: the callers of the function that touched it. */
 	EXPECT(log_contains_since(mark, "  thread_begin+"));
 	mark = log_mark();
 	to = current_owner_id();

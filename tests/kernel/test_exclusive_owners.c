@@ -107,8 +107,8 @@ CASE(exclusive, hand_over_to_oneself_or_to_the_dead_is_refused)
 }
 
 /*
- * Thread a ends, and b is made in its place.  What was meant for a does not reach
- * b: a's number is nobody's for ever.
+ * Thread a ends, and b is created in its place.  A page sent to a does not
+ * reach b: a's number is never used again.
  */
 CASE(exclusive, a_number_of_the_dead_is_refused_when_its_place_lives_again)
 {

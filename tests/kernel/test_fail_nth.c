@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every operation of the kernel that allocates, with its first, second, ...
- * allocation failing, once and for ever, until none fails any more.
+ * allocation failing, once and forever, until none fails any more.
  *
  * An operation does something and undoes it.  It may fail, if it says so, and
  * must leave nothing behind: after each attempt as many pages are free as
@@ -96,7 +96,7 @@ static bool test_fail_nth_run_exclusive(void)
 	return done;
 }
 
-/* What the refiller does, in this thread.  Half full is a failure. */
+/* Do the refiller's work in this thread.  Half full is a failure. */
 static bool test_fail_nth_run_refill(void)
 {
 	struct node *node = main_node();
@@ -137,7 +137,7 @@ static bool run_bulk(void)
 
 static bool said_null;
 
-/* What a command says if it has got no memory. */
+/* Did a command report that it got no memory? */
 static void test_fail_nth_listen(const char *text, size_t size)
 {
 	static const char *const words[] = { "NULL", "no exclusive page",
@@ -151,8 +151,7 @@ static void test_fail_nth_listen(const char *text, size_t size)
 	}
 }
 
-/* Run LINE at the shell, then give back what it took.  A command that says
- * nothing of a failure has not failed, or has told the log. */
+/* Run LINE at the shell, then free what it allocated.  A command that reports no failure has not failed, or has logged the failure. */
 static bool run_command(const char *line)
 {
 	char text[80];
@@ -274,7 +273,7 @@ static bool swap_all_out(void)
 
 static bool never_failed;
 
-/* To a disk, each with a request of its own: there is a reserve of those. */
+/* To a disk, each with its own request: there is a reserve of requests. */
 static bool run_swap_out(void)
 {
 	bool done = swap_all_out();
@@ -313,7 +312,7 @@ static bool test_fail_nth_run_swapoff(void)
 
 /* ---- Trying -------------------------------------------------------------------- */
 
-/* What must hold after each attempt, when nothing fails any more; or NULL. */
+/* Checks the state after each attempt, when nothing fails any more; or NULL. */
 static const char *(*check_afterwards)(void);
 
 /* Does run() with the NTH allocation failing; *HIT: one did fail. */
@@ -333,13 +332,13 @@ static const char *test_fail_nth_attempt(operation run, unsigned int nth,
 		broken = check_afterwards();
 	if (broken != NULL)
 		return test_failure("allocation %u fails%s: %s", nth,
-		                    for_ever ? " for ever" : "", broken);
+		                    for_ever ? " forever" : "", broken);
 	if (!*hit && !done)
 		return test_failure("it fails although no allocation did");
 	if (pages_not_free() != before)
 		return test_failure("allocation %u fails%s: %lu pages not free "
 		                    "before, %lu afterwards",
-		                    nth, for_ever ? " for ever" : "", before,
+		                    nth, for_ever ? " forever" : "", before,
 		                    pages_not_free());
 	return NULL;
 }

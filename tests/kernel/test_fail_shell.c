@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/kernel/test_fail_shell.c -- lines typed at the shell, with their first,
- * second, ... allocation failing, once and for ever, until none fails any more.
+ * second, ... allocation failing, once and forever, until none fails any more.
  *
- * Each line has lines before it, which make what it needs, and lines behind it,
- * which undo all; in these nothing fails.  After each attempt
+ * Each line has lines before it, which create what it needs, and lines after
+ * it, which undo everything; in these nothing fails.  After each attempt
  *
  *	- as many pages are free as before,
- *	- the user was told, on the screen or in the log; or the line said what it
- *	  says when nothing fails, and so does its witness, a line that looks at
- *	  what was done.
+ *	- the failure was reported, on the screen or in the log; or the line printed
+ *	  what it prints when nothing fails, and so did its witness, a line that
+ *	  shows what was done.
  *
  * Lines that never say the same twice have no second choice.  Every command of
  * the shell is here or in left_out, with a reason.
@@ -39,11 +39,14 @@ struct line {
 	const char *before; /* lines, each with a line feed; NULL: none */
 	const char *behind;
 	const char *witness; /* a line that shows what was done */
-	const char *tells;   /* more words that tell of a failure */
+	const char *tells;   /* more words that report a failure */
 	bool varies;         /* it says something else each time */
 };
 
-/* ---- What is said -------------------------------------------------------------- */
+/*
+ * ---- The output
+ * --------------------------------------------------------------
+ */
 
 static char said[4096];
 static size_t length;
@@ -67,7 +70,7 @@ static bool test_fail_shell_has(const char *text, const char *word)
 	return false;
 }
 
-/* What is said to whom has no memory. */
+/* Does TEXT or the log since MARK report that memory was missing? */
 static bool is_told(const struct line *line, const char *text, uint64_t mark)
 {
 	static const char *const words[] = { "no memory", "not enough memory",
@@ -175,13 +178,12 @@ static const char *test_fail_shell_attempt(const struct line *line,
 	broken = test_fail_shell_judge(line);
 	if (broken != NULL)
 		return test_failure("%s: allocation %u fails%s: %s", line->text,
-		                    nth, for_ever ? " for ever" : "", broken);
+		                    nth, for_ever ? " forever" : "", broken);
 	if (pages_not_free() != before)
 		return test_failure("%s: allocation %u fails%s: %lu pages not "
 		                    "free before, %lu afterwards",
-		                    line->text, nth,
-		                    for_ever ? " for ever" : "", before,
-		                    pages_not_free());
+		                    line->text, nth, for_ever ? " forever" : "",
+		                    before, pages_not_free());
 	return NULL;
 }
 

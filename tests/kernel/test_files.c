@@ -329,7 +329,7 @@ static unsigned long test_files_free_slots(void)
 	return main_space->slots;
 }
 
-/* What a page on its way to swap does, but that nothing is overwritten. */
+/* Use the disk like a page on its way to swap, but overwrite nothing. */
 static void test_files_use_the_disk(void)
 {
 	if (block_read_page(swap_like, 0, scratch) != 0)

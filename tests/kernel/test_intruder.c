@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/kernel/test_intruder.c -- what becomes of a thread that touches somebody
- * else's exclusive page, and of what it holds.
+ * tests/kernel/test_intruder.c -- what happens to a thread that touches another
+ * owner's exclusive page, and to what it holds.
  *
- * The page is the test's.  Another thread hands its address to files and to
- * anonymous memory, is answered -EFAULT, and what it used works as before.
+ * The page is the test's.  Another thread passes its address to files and to
+ * anonymous memory, and gets -EFAULT; what it used works as before.
  */
 #include "kernel/arch/copy.h"
 #include "kernel/core/irq.h"
@@ -45,7 +45,7 @@ struct errand {
 	const char *sentence;
 };
 
-/* RUN in a thread of its own; NULL: it went well, and the thread returned. */
+/* RUN in a separate thread; NULL: it went well, and the thread returned. */
 static const char *test_intruder_send(struct errand *errand,
                                       void (*run)(void *))
 {

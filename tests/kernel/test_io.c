@@ -23,7 +23,7 @@ static uint32_t descriptor;
 static uint32_t device_register;
 static uint32_t seen;
 
-/* What the device does where OPCODE comes next. */
+/* The device's action where OPCODE comes next. */
 struct device {
 	uint8_t opcode;
 	bool writes; /* to the descriptor; otherwise it reads it */

@@ -33,8 +33,7 @@
 
 SUITE(irqsoff);
 
-/* What docs/07-interrupts.md promises: the tick, with a switch of threads.  The
- * checked build looks at each addition and each pointer as well. */
+/* The bound that docs/07-interrupts.md promises: the tick, with a switch of threads.  The checked build also checks each addition and each pointer. */
 #ifdef CHECKED
 #define BOUND 10000ULL
 #else
@@ -358,7 +357,10 @@ CASE(irqsoff, a_slot_of_a_swap_area_that_is_full_is_found_within_the_bound)
 	return wrong;
 }
 
-/* What a block of order 10 itself takes is another matter: the same in both. */
+/*
+ * The time for a block of order 10 itself does not matter: it is the same in
+ * both.
+ */
 CASE(irqsoff, alloc_pages_exact_cuts_a_large_block_within_the_bound)
 {
 	const size_t size = 1000 * PAGE_SIZE;
@@ -406,7 +408,7 @@ CASE(irqsoff, a_command_to_the_keyboard_is_waited_for_with_interrupts_on)
 	NEEDS_COUNT();
 	NEEDS_I8042();
 	irqsoff_forget_recent();
-	/* Echo is answered by no acknowledgement: 50 ms of waiting. */
+	/* The keyboard does not acknowledge an echo: 50 ms of waiting. */
 	EXPECT(i8042_command_keyboard(0xee) != 0);
 	EXPECT_EQUAL(i8042_command_keyboard(0xf4), 0);
 	return at_most(BOUND);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A completion, a semaphore or a mutex may be freed as soon as the other side
- * returns.  The other side may be on another CPU, so it is not enough that nothing
- * comes in between: from the instruction on at which the object can be had, nothing
- * may touch it.
+ * returns.  The other side may be on another CPU, so it is not enough that
+ * nothing runs in between: from the instruction on at which the object can be
+ * acquired, nothing may touch it.
  *
- * The call is stepped.  At each boundary, with interrupts on or off, the hook looks
- * whether somebody who does not wait could go on now; then it "frees" the object:
- * fills it with a pattern, and lets the queue in it lead to a decoy that nobody has
- * put there.  Who writes to the object leaves a mark, and who looks for waiters
- * wakes the decoy.
+ * The call is stepped.  At each boundary, with interrupts on or off, the hook
+ * checks whether a caller that does not wait could continue now; then it
+ * "frees" the object: fills it with a pattern, and lets the queue in it lead to
+ * a decoy.  A late write to the object leaves a mark, and a late search for
+ * waiters wakes the decoy.
  */
 #include "kernel/arch/step.h"
 #include "kernel/core/mutex.h"
@@ -159,7 +159,7 @@ struct rendezvous {
 	unsigned int rounds;
 };
 
-/* The completion dies with each call, and the stack is used again at once. */
+/* The completion dies with each call, and the stack is reused immediately. */
 static __noinline void wait_on_the_stack(struct rendezvous *rendezvous)
 {
 	struct completion completion;
@@ -255,7 +255,10 @@ static void look_at_mutex(void *data)
 	heir->taken = mutex_trylock(heir->mutex);
 }
 
-/* What a thread left locked when it ended is not held by the next one in its place. */
+/*
+ * A mutex that a thread left locked is not held by the next thread in its
+ * place.
+ */
 CASE(life, a_mutex_is_held_by_a_number_and_not_by_a_place)
 {
 	struct mutex mutex;

@@ -15,7 +15,7 @@ SUITE(line);
 static struct {
 	char row[LINE_COLUMNS + 1];
 	unsigned int at;
-	bool wrapped;      /* something was written behind the last column */
+	bool wrapped;      /* something was written past the last column */
 	unsigned int rows; /* newlines so far */
 	bool escape;
 } terminal;
@@ -307,7 +307,7 @@ CASE(line, a_line_that_is_too_long_is_refused_and_not_cut)
 	line_key(line, KEY_UP);
 	EXPECT_EQUAL(line->length, LINE_SIZE - 1);
 	EXPECT(line->text[0] == 'x');
-	/* What was given up or deleted does not count. */
+	/* Text that was given up or deleted does not count. */
 	type_repeated('z', 3);
 	EXPECT_EQUAL(line->lost, 3);
 	EXPECT(line_key(line, 0x15) == LINE_MORE);
@@ -320,7 +320,7 @@ CASE(line, a_line_that_is_too_long_is_refused_and_not_cut)
 	return NULL;
 }
 
-/* What would be inserted by the editor itself is inserted whole or not at all. */
+/* Text that the editor itself inserts is inserted whole or not at all. */
 CASE(line, what_does_not_fit_is_not_completed_or_put_back_by_half)
 {
 	test_line_start();

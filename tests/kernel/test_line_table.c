@@ -90,7 +90,7 @@ CASE(line_table, finds_a_line_for_every_function)
 		else
 			EXPECT(line > 0 && line < 100000);
 	}
-	/* Labels of assembly that stand behind the last instruction. */
+	/* Labels of assembly after the last instruction. */
 	EXPECT(without < 8);
 	return NULL;
 }
@@ -111,7 +111,7 @@ CASE(line_table, blocks_and_files_are_sorted)
 
 static struct mutex free_mutex;
 
-/* What a student writes: a mutex in a handler, and nobody has it. */
+/* A student's mistake: a handler locks a mutex, which is free. */
 static __noinline void lock_mutex_in_handler(void *data __unused)
 {
 	mutex_lock(&free_mutex);

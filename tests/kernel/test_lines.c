@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Five lines at once, each raised by its own device:
+ * Five lines at the same time, each raised by its own device:
  *
  *	0	timer		a tick
  *	1	keyboard	i8042 command d2
@@ -8,8 +8,8 @@
  *	8	RTC		its periodic interrupt, 1024 a second
  *	12	mouse port	i8042 command d3
  *
- * The counters of the entry stub, of the dispatcher and of the handlers are
- * three, and must agree with each other and with what was raised.
+ * The entry stub, the dispatcher and the handlers each have a counter.  The
+ * three must agree with each other and with the number of interrupts raised.
  */
 #include "drivers/i8042.h"
 #include "drivers/keyboard.h"
@@ -292,7 +292,10 @@ CASE(lines, the_deepest_nesting_fits_a_threads_stack)
 	return NULL;
 }
 
-/* ---- All at once ----------------------------------------------------------------- */
+/*
+ * ---- All together
+ * -----------------------------------------------------------------
+ */
 
 struct tally {
 	uint64_t timer;

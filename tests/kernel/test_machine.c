@@ -307,7 +307,7 @@ CASE(paging, frames_of_a_split_region_cannot_be_executed)
 	struct node *node = main_node();
 	unsigned long wrong;
 
-	/* Hidden and shown again, so that the entries are written anew. */
+	/* Hidden and shown again, so that the entries are rewritten. */
 	exclusive_shrink(node, 0);
 	wrong = paging_check().wrong;
 	exclusive_balance(node);

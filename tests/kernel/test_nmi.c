@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an NMI finds closed, and what it leaves as it was.  The NMIs are real:
- * see nmi_source.h.  More may come from outside, so nothing here counts on
- * being alone: the handler counts itself.
+ * NMIs: which calls they are refused, and that they change nothing else.  The
+ * NMIs are real: see nmi_source.h.  More may arrive from outside, so nothing
+ * here relies on being alone: the handler counts its own calls.
  */
 #include "drivers/keyboard.h"
 #include "drivers/pit.h"
@@ -40,9 +40,9 @@ SUITE(nmi);
 #define CHURN_MICROS 300000ULL
 #define RECEIVED     8 /* hand-overs that may wait for the thread */
 
-/* What the handler is let loose on, and what it saw. */
+/* The handler's targets, and what it saw. */
 struct raid {
-	struct page *page;  /* allocated, somebody else's */
+	struct page *page;  /* allocated, another owner's */
 	void *exclusive;    /* the interrupted thread's */
 	uint64_t to;        /* is alive */
 	uint64_t calls;     /* of the handler */
@@ -76,7 +76,7 @@ static void raid_allocations(struct raid *raid)
 	                   array[0] == NULL && array[1] == NULL);
 }
 
-/* What a call without an answer did shows in the page's references. */
+/* The effect of a call that returns nothing shows in the page's references. */
 static void raid_frees(struct raid *raid)
 {
 	struct page *page = raid->page;
@@ -312,8 +312,7 @@ CASE(nmi, every_entry_of_the_allocator_is_closed_counted_and_silent)
 
 /* ---- On top of everything --------------------------------------------------------------- */
 
-/* What a listener does: a page, an exclusive page that it releases, and one
- * that goes to the thread; an NMI between them. */
+/* A listener takes a page, an exclusive page that it releases, and one that it sends to the thread; an NMI arrives in between. */
 struct churn {
 	uint64_t thread;
 	uint64_t in_timer;

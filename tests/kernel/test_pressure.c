@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/kernel/test_pressure.c -- swap to the real disk, files, reclaim and the
- * storm's interrupts at once, with all memory of a small machine, or what is left
- * of a large one.
+ * storm's interrupts at the same time, with all memory of a small machine, or
+ * the rest of a large one.
  */
 #include "kernel/arch/irqsoff.h"
 #include "kernel/block/block.h"

@@ -37,8 +37,8 @@ SUITE(printk);
 /* ---- Nobody else's lines --------------------------------------------------- */
 
 /*
- * An NMI may come at any time, and the log tells of the 1st, 2nd, 4th, 8th...
- * A case that counts lines and failed while such a line came begins again, at
+ * An NMI may arrive at any time, and the 1st, 2nd, 4th, 8th... is logged.  A
+ * case that counts lines and failed while such a line arrived starts over, at
  * most once for each power of two.
  */
 static unsigned int nmi_lines(void)
@@ -171,7 +171,7 @@ CASE_ALONE(printk, splits_a_text_at_its_newlines)
 	EXPECT(strcmp(kept->text[0], "one") == 0);
 	EXPECT(strcmp(kept->text[1], "two") == 0);
 	EXPECT(strcmp(kept->text[2], "three") == 0);
-	/* What is cut from one line does not reach the next one. */
+	/* Text that is cut from one line does not reach the next one. */
 	pr_debug("%s\nbehind\n", X100 X100 X100);
 	EXPECT_EQUAL(log_mark(), mark + 5);
 	kept = last_lines(1);
@@ -602,7 +602,7 @@ CASE_ALONE(printk, interrupts_and_a_thread_tear_no_line)
 
 #define INTERVAL 50000U
 
-/* Tries at once: how many of COUNT pass. */
+/* Return how many of COUNT immediate tries pass. */
 static unsigned int test_printk_passes(struct ratelimit *limit,
                                        unsigned int count)
 {

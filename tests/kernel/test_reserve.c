@@ -33,14 +33,14 @@ static unsigned long test_reserve_event(enum vmstat_event which)
 	return vmstat_read(&main_node()->stat, which);
 }
 
-/* What a line takes and keeps. */
+/* The pages that a line takes and keeps. */
 struct line_taker {
 	struct list pages; /* plain pages */
 	void *exclusive[WINDOW_SLOTS];
 	unsigned int count;
 	unsigned int interrupts;
 	bool in_interrupt; /* every call came from a hard interrupt */
-	bool null;         /* the last call was answered NULL */
+	bool null;         /* the last call returned NULL */
 	bool give_back;
 	bool take_exclusive;
 };
@@ -143,8 +143,7 @@ static void raise_keyboard(void)
 		thread_yield();
 }
 
-/* Let both lines take until both were told NULL QUIET times in a row with no
- * page taken in between.  Other threads (the refiller) run meanwhile. */
+/* Let both lines take until both have got NULL QUIET times in a row with no page taken in between.  Other threads (the refiller) run meanwhile. */
 static void take_until_dry(unsigned int quiet)
 {
 	uint64_t limit = clock_microseconds() + 20000000;

@@ -209,7 +209,7 @@ CASE(scan_codes, wrong_answer_of_the_keyboard_is_a_timeout_and_no_hang)
 	uint64_t begin = clock_microseconds();
 
 	NEEDS_I8042();
-	/* Echo is answered by ee, not by an acknowledgement. */
+	/* The keyboard returns ee for an echo, not an acknowledgement. */
 	EXPECT_EQUAL(i8042_command_keyboard(0xee), -ETIMEDOUT);
 	EXPECT(clock_microseconds() - begin < SECOND);
 	EXPECT_EQUAL(i8042_command_keyboard(0xf4), 0);
@@ -217,9 +217,7 @@ CASE(scan_codes, wrong_answer_of_the_keyboard_is_a_timeout_and_no_hang)
 	return NULL;
 }
 
-/* The byte is fetched before the handler can: the edge may stand in the 8259
- * (then its interrupt finds nothing), or go away with the byte (then there is
- * none, or a spurious one). */
+/* The byte is fetched before the handler can: the edge may be latched in the 8259 (then its interrupt finds nothing), or vanish with the byte (then there is none, or a spurious one). */
 CASE(scan_codes, interrupt_without_a_byte_is_counted_and_harmless)
 {
 	struct irq_statistics line[2];

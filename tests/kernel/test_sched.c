@@ -123,7 +123,7 @@ CASE(sched, more_urgent_thread_runs_immediately_and_less_urgent_one_last)
 	return NULL;
 }
 
-/* An exclusive page of its own, written over and over; no yield. */
+/* Its own exclusive page, written over and over; no yield. */
 struct keeper {
 	const char *wrong;
 	volatile bool stop;
@@ -328,8 +328,7 @@ struct slow {
 	volatile bool done;
 };
 
-/* False at first; then, being WAITING by now, it is preempted before it can
- * say that what it waits for has happened meanwhile. */
+/* False at first; then, being WAITING by now, it is preempted before it can report that the event it waits for has happened meanwhile. */
 static bool slow_condition(void *data)
 {
 	struct slow *slow = data;
@@ -577,8 +576,7 @@ static __noinline void take_in_order(struct spinlock *outer,
 	spin_unlock_irqrestore(outer, enabled);
 }
 
-/* What a report has told it knows from then on: a case that has run before, in
- * this boot, gets none.  *KNOWN is the case's; returns how many it expects. */
+/* Each order is reported only once: a case that has run before, in this boot, gets no report. *KNOWN is the case's; returns how many reports it expects. */
 static unsigned int reports_expected(bool *known)
 {
 	unsigned int expected = *known ? 0 : 1;
@@ -740,7 +738,9 @@ static void wait_for_report(unsigned long before)
 		thread_sleep(MILLISECOND);
 }
 
-/* What the watchdog says of a thread that does FUNCTION, until RELEASE. */
+/*
+ * Return the watchdog's reports of a thread that runs FUNCTION, until RELEASE.
+ */
 static unsigned long reports_of(void (*function)(void *), void (*release)(void))
 {
 	unsigned long before = watchdog_reports();
@@ -751,7 +751,7 @@ static unsigned long reports_of(void (*function)(void *), void (*release)(void))
 		return 0;
 	watchdog_set_limit(40 * MILLISECOND);
 	wait_for_report(before);
-	/* It is said once. */
+	/* It is reported once. */
 	thread_sleep(100 * MILLISECOND);
 	watchdog_set_limit(limit);
 	release();
@@ -856,7 +856,7 @@ CASE(watchdog, thread_that_waits_for_memory_is_reported_with_its_backtrace)
 
 SUITE(visit);
 
-/* Somebody stays with TARGET, which ends meanwhile, until he may leave. */
+/* A visitor stays with TARGET, which ends meanwhile, until it may leave. */
 static struct {
 	struct thread *target;
 	struct completion may_end;
@@ -910,8 +910,7 @@ CASE(visit, a_thread_is_not_joined_while_it_is_visited)
 	visitor = thread_create("visitor", visitor_run, NULL);
 	EXPECT(visitor != NULL);
 	wait_for_completion(&visited.inside);
-	/* More urgent: it runs until it has to wait, at once and when the thread
-	 * has ended. */
+	/* More urgent: it runs until it has to wait, immediately and when the thread has ended. */
 	joiner = thread_create_priority("joiner", PRIORITY_HIGH, joiner_run,
 	                                NULL);
 	EXPECT(joiner != NULL);

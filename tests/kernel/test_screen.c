@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the screen does with sequences that erase, seen in video memory.  The
- * cases put back what stood there: the self-test's own lines.
+ * Sequences that erase the screen, seen in video memory.  The cases restore the
+ * previous contents: the self-test's own lines.
  */
 #include "drivers/vga.h"
 #include "kernel/arch/paging.h"
@@ -58,7 +58,7 @@ static void test_screen_put_back(void)
 		test_screen_show_cell(at, saved[at]);
 		rows = at / VGA_COLUMNS + 1;
 	}
-	/* What is written next stands below. */
+	/* Text that is written next goes below. */
 	length = scnprintf(text, sizeof(text), "\033[0m\033[%u;1H\n",
 	                   max(rows, 1U));
 	console_write_to("vga", text, (size_t)length);

@@ -5,25 +5,25 @@
  * A thread runs a path of the allocator under the trap flag
  * (kernel/arch/step.h), again and again, until an interrupt has come at each
  * boundary at which one could come.  Its handler takes a plain page and an
- * exclusive page and *keeps* them; one that gave them back at once would hide a
- * page that both were given.  Then owners are compared, everything goes back,
+ * exclusive page and *keeps* them; one that freed them immediately would hide a
+ * page that both were given.  Then owners are compared, everything is freed,
  * and every page of the node is counted.
  *
- * A run has up to SHOTS interrupts.  After the first the path may be another
- * than the one that was counted; an interrupt is meant for a number *and* an
- * instruction, and where the two do not meet it is left to a run of its own.
+ * A run has up to SHOTS interrupts.  After the first the path may differ from
+ * the one that was counted; an interrupt is meant for a number *and* an
+ * instruction, and where the two do not meet it gets a separate run.
  *
- * At each of these boundaries none of the allocator's locks may be held, either:
- * a handler would wait for it for ever.
+ * At each of these boundaries none of the allocator's locks may be held either:
+ * a handler would wait for it forever.
  *
- * What could make one machine's path longer than another's is pinned: the node
- * is a private one, of 128 real frames, and so are its owners; the real lines are
- * masked.  So the numbers of boundaries are the same everywhere, and
+ * The causes of different path lengths on different machines are excluded: the
+ * node is a private one, of 128 real frames, and so are its owners; the real
+ * lines are masked.  So the numbers of boundaries are the same everywhere, and
  * tests/run/check.py compares them.
  *
- * A run goes step by step near its interrupts only.  The first walk notes where
- * each function begins and where it has returned; one that has returned before
- * the boundary in question is run at full speed.
+ * A run goes step by step near its interrupts only.  The first walk records
+ * where each function begins and where it has returned; one that has returned
+ * before the boundary in question is run at full speed.
  */
 #include "kernel/arch/arch.h"
 #include "kernel/arch/direct_map.h"
@@ -58,13 +58,13 @@ SUITE(step);
 #define DEPTH        32U
 #define LONGEST_CALL 7U /* bytes of the instruction */
 #define SHOTS        24U
-/* Behind the first interrupt of a run, how far the next ones may be. */
+/* How far after the first interrupt of a run the next ones may be. */
 #define REACH        64UL
-/* What the line is given, and what it accepts. */
+/* The pages that the line is given, and that it accepts. */
 #define KEPT         (SHOTS + 2U)
 #define DRAINED      (GFP_ATOMIC | __GFP_NOWARN)
 
-/* What the handler does. */
+/* The handler's actions. */
 enum errand {
 	ERRAND_TAKE,
 	ERRAND_TAKE_AND_ACCEPT,
@@ -141,8 +141,7 @@ struct call {
 	uint64_t back;
 };
 
-/* The walk along one path; in a block of its own, for a kernel with such an array
- * would not fit into 4 MB. */
+/* The walk along one path; in a separate block, because a kernel with such an array would not fit into 4 MB. */
 struct walk {
 	unsigned long target; /* 0: the first walk, which counts */
 	unsigned long boundaries;
@@ -455,7 +454,7 @@ static const char *check_line(void)
 static const char *check_thread_plain(void)
 {
 	if (page == NULL)
-		return "the thread was told NULL";
+		return "the thread got NULL";
 	for (unsigned int i = 0; i < SHOTS; i++) {
 		if (page == line.plain[i])
 			return "the thread and the line were given one page";
@@ -474,7 +473,7 @@ static const char *check_thread_owns(unsigned int expected)
 static const char *check_thread_exclusive(void)
 {
 	if (address == NULL)
-		return "the thread was told NULL";
+		return "the thread got NULL";
 	if (*(uint64_t *)address != 0)
 		return "the thread's new page is not zeroed";
 	*(uint64_t *)address = 1;
@@ -612,7 +611,7 @@ static const char *walk_path(const struct path *path)
 	return sentence;
 }
 
-/* ---- A world of its own ------------------------------------------------------- */
+/* ---- Its own world ------------------------------------------------------- */
 
 static struct page *block;
 static struct node *real;
@@ -911,7 +910,7 @@ static void run_take(void *data)
 	address = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 }
 
-/* Nobody is parked, and the refiller has been told. */
+/* Nothing is parked, and the refiller has been woken. */
 static void prepare_told(void)
 {
 	prepare_empty();

@@ -154,7 +154,7 @@ CASE(sysctl, min_free_kbytes_is_at_most_half_of_memory)
 	return NULL;
 }
 
-/* What the marks must be, by the formula and not by watermark.c. */
+/* The marks by the formula, not by watermark.c. */
 static const char *check_marks(const struct node *node)
 {
 	unsigned long lowmem = node_managed(node);

@@ -63,7 +63,10 @@ static bool test_trace_is_whole(const struct trace_record *record)
 	        !(record->context & (TRACE_HARDIRQ | TRACE_NMI)));
 }
 
-/* Read what is there; *TOLD counts numbers.  False: a record is a mixture. */
+/*
+ * Read the available records; *TOLD counts numbers.  False: a record is a
+ * mixture.
+ */
 static bool test_trace_read_some(struct trace_reader *reader, uint64_t *told)
 {
 	struct trace_record record;

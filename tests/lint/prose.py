@@ -31,7 +31,8 @@ ROOTS = (
     *("drivers", "kernel"),
     *("tests/mutants", "tests/broken", "tests/lint", "tests/run"),
     *("tests/core", "tests/cover", "tests/drivers", "tests/fuzz", "tests/gdb"),
-    *("tests/lib", "tests/mm", "tests/states"),
+    *("tests/kernel", "tests/lib", "tests/mm", "tests/setup", "tests/states"),
+    *("tests/test-in", "tests/sequence.c", "tests/sequence.h", "tests/suite.h"),
 )
 # Their text comes from other files, or consists of what is refused.
 SKIPPED = {
