@@ -48,7 +48,9 @@ static int file_operations_write_file(struct ext2 *fs)
 	return error;
 }
 
-/* The first SIZE bytes of the file are those of file_operations_write_file(). */
+/*
+ * The first SIZE bytes of the file are those of file_operations_write_file().
+ */
 static int file_operations_read_file(struct ext2 *fs, uint64_t size)
 {
 	uint8_t part[sizeof(piece) / 5];

@@ -392,7 +392,10 @@ static void swap_out_first(void *error)
 	*(int *)error = anon_object_swap_out(object, 0);
 }
 
-/* The write of page 0 ends in a timer interrupt, with FAULT.  Return the error that the waiting thread gets. */
+/*
+ * The write of page 0 ends in a timer interrupt, with FAULT.  Return the error
+ * that the waiting thread gets.
+ */
 static int swap_out_by_interrupt(unsigned long fault)
 {
 	struct thread *thread;

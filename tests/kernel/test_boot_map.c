@@ -23,7 +23,10 @@ struct stretch {
 	bool memory;
 };
 
-/* If an entry begins or ends at byte AT, the stretch of PFN ends there: the frame of that byte may differ, and so may the next one. */
+/*
+ * If an entry begins or ends at byte AT, the stretch of PFN ends there: the
+ * frame of that byte may differ, and so may the next one.
+ */
 static void cut_at(struct stretch *stretch, unsigned long pfn, uint64_t at)
 {
 	unsigned long frame = at >> PAGE_SHIFT;
@@ -62,7 +65,10 @@ static struct stretch stretch_at(unsigned long pfn)
 	return stretch;
 }
 
-/* Frames mostly come in order: scan the entries a single time for each stretch, not for each frame. */
+/*
+ * Frames mostly come in order: scan the entries a single time for each stretch,
+ * not for each frame.
+ */
 static bool is_memory(unsigned long pfn)
 {
 	static struct stretch last;

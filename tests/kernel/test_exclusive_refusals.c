@@ -89,7 +89,9 @@ CASE(exclusive, stranger_can_neither_release_nor_hand_over)
 	return NULL;
 }
 
-/* The last page of the stack region: its slot's thread would have to be made. */
+/*
+ * The last page of the stack region: its slot's thread would have to be made.
+ */
 #define SPARE_ADDRESS (STACK_BASE + STACK_SLOTS * STACK_SLOT_SIZE - PAGE_SIZE)
 
 /* A leaked page of the main node goes back to the buddy. */

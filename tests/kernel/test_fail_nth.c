@@ -151,7 +151,10 @@ static void test_fail_nth_listen(const char *text, size_t size)
 	}
 }
 
-/* Run LINE at the shell, then free what it allocated.  A command that reports no failure has not failed, or has logged the failure. */
+/*
+ * Run LINE at the shell, then free what it allocated.  A command that reports
+ * no failure has not failed, or has logged the failure.
+ */
 static bool run_command(const char *line)
 {
 	char text[80];

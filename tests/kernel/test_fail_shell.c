@@ -7,9 +7,9 @@
  * it, which undo everything; in these nothing fails.  After each attempt
  *
  *	- as many pages are free as before,
- *	- the failure was reported, on the screen or in the log; or the line printed
- *	  what it prints when nothing fails, and so did its witness, a line that
- *	  shows what was done.
+ *	- the failure was reported, on the screen or in the log; or the line
+ *	  printed what it prints when nothing fails, and so did its witness, a
+ *	  line that shows what was done.
  *
  * Lines that never say the same twice have no second choice.  Every command of
  * the shell is here or in left_out, with a reason.
@@ -43,10 +43,7 @@ struct line {
 	bool varies;         /* it says something else each time */
 };
 
-/*
- * ---- The output
- * --------------------------------------------------------------
- */
+/* ---- The output ---------------------------------------------------------------- */
 
 static char said[4096];
 static size_t length;
@@ -121,7 +118,9 @@ struct answer {
 	bool told;
 };
 
-/* The whole of LINE, with allocation NTH (0: none) of the line itself failing. */
+/*
+ * The whole of LINE, with allocation NTH (0: none) of the line itself failing.
+ */
 static void run_whole(const struct line *line, unsigned int nth, bool for_ever,
                       struct answer *answer)
 {

@@ -88,7 +88,9 @@ CASE(io, what_is_loaded_behind_a_port_is_loaded_afterwards)
 
 /* ---- Registers in memory, and the barriers by name ----------------------------- */
 
-/* The device has looked: which values has the descriptor had, in which order? */
+/*
+ * The device has looked: which values has the descriptor had, in which order?
+ */
 struct history {
 	uint32_t value[4];
 	unsigned int count;

@@ -33,7 +33,10 @@
 
 SUITE(irqsoff);
 
-/* The bound that docs/07-interrupts.md promises: the tick, with a switch of threads.  The checked build also checks each addition and each pointer. */
+/*
+ * The bound that docs/07-interrupts.md promises: the tick, with a switch of
+ * threads.  The checked build also checks each addition and each pointer.
+ */
 #ifdef CHECKED
 #define BOUND 10000ULL
 #else

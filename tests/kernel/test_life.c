@@ -202,7 +202,10 @@ CASE(life, a_completion_on_the_waiters_stack_wakes_it_each_time)
 static mempool_t *pool;
 static void *element;
 
-/* Where nothing is locked somebody else takes the last element and ends the pool. */
+/*
+ * Where nothing is locked somebody else takes the last element and ends the
+ * pool.
+ */
 static enum step_action end_pool_when_full(const struct step_boundary *boundary,
                                            void *data)
 {

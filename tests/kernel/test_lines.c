@@ -292,10 +292,7 @@ CASE(lines, the_deepest_nesting_fits_a_threads_stack)
 	return NULL;
 }
 
-/*
- * ---- All together
- * -----------------------------------------------------------------
- */
+/* ---- All together ----------------------------------------------------------------- */
 
 struct tally {
 	uint64_t timer;

@@ -628,7 +628,9 @@ CASE(irq, raise_gives_up_while_a_byte_waits)
 	return NULL;
 }
 
-/* The console may hold the line while a command to the keyboard masks it, too. */
+/*
+ * The console may hold the line while a command to the keyboard masks it, too.
+ */
 CASE(irq, a_line_masked_twice_is_unmasked_by_the_second_unmask)
 {
 	struct irq_statistics before;

@@ -312,7 +312,10 @@ CASE(nmi, every_entry_of_the_allocator_is_closed_counted_and_silent)
 
 /* ---- On top of everything --------------------------------------------------------------- */
 
-/* A listener takes a page, an exclusive page that it releases, and one that it sends to the thread; an NMI arrives in between. */
+/*
+ * A listener takes a page, an exclusive page that it releases, and one that it
+ * sends to the thread; an NMI arrives in between.
+ */
 struct churn {
 	uint64_t thread;
 	uint64_t in_timer;

@@ -67,7 +67,10 @@ static unsigned long reclaim_directly(void)
 	return test_direct_reclaim(main_node(), &request);
 }
 
-/* A reclaimer that found nothing to take while memory was drained, or in an earlier case, may have made the node hopeless; a page ends that. */
+/*
+ * A reclaimer that found nothing to take while memory was drained, or in an
+ * earlier case, may have made the node hopeless; a page ends that.
+ */
 static bool give_hope(void)
 {
 	return space_fill(main_space, GFP_KERNEL, 40) == 40 &&
@@ -174,7 +177,10 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 		;
 	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd) - stolen;
 	direct = test_reclaim_event(VMSTAT_pgsteal_direct);
-	/* The first page brings hope back: from then on each request for memory, also the refiller's, wakes kswapd. */
+	/*
+	 * The first page brings hope back: from then on each request for
+	 * memory, also the refiller's, wakes kswapd.
+	 */
 	reclaimed = reclaim_directly();
 	direct = test_reclaim_event(VMSTAT_pgsteal_direct) - direct;
 	page = alloc_page(GFP_KERNEL);

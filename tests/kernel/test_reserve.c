@@ -143,7 +143,10 @@ static void raise_keyboard(void)
 		thread_yield();
 }
 
-/* Let both lines take until both have got NULL QUIET times in a row with no page taken in between.  Other threads (the refiller) run meanwhile. */
+/*
+ * Let both lines take until both have got NULL QUIET times in a row with no
+ * page taken in between.  Other threads (the refiller) run meanwhile.
+ */
 static void take_until_dry(unsigned int quiet)
 {
 	uint64_t limit = clock_microseconds() + 20000000;

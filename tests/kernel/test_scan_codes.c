@@ -217,7 +217,11 @@ CASE(scan_codes, wrong_answer_of_the_keyboard_is_a_timeout_and_no_hang)
 	return NULL;
 }
 
-/* The byte is fetched before the handler can: the edge may be latched in the 8259 (then its interrupt finds nothing), or vanish with the byte (then there is none, or a spurious one). */
+/*
+ * The byte is fetched before the handler can: the edge may be latched in the
+ * 8259 (then its interrupt finds nothing), or vanish with the byte (then there
+ * is none, or a spurious one).
+ */
 CASE(scan_codes, interrupt_without_a_byte_is_counted_and_harmless)
 {
 	struct irq_statistics line[2];

@@ -328,7 +328,10 @@ struct slow {
 	volatile bool done;
 };
 
-/* False at first; then, being WAITING by now, it is preempted before it can report that the event it waits for has happened meanwhile. */
+/*
+ * False at first; then, being WAITING by now, it is preempted before it can
+ * report that the event it waits for has happened meanwhile.
+ */
 static bool slow_condition(void *data)
 {
 	struct slow *slow = data;
@@ -576,7 +579,10 @@ static __noinline void take_in_order(struct spinlock *outer,
 	spin_unlock_irqrestore(outer, enabled);
 }
 
-/* Each order is reported only once: a case that has run before, in this boot, gets no report. *KNOWN is the case's; returns how many reports it expects. */
+/*
+ * Each order is reported only once: a case that has run before, in this boot,
+ * gets no report. *KNOWN is the case's; returns how many reports it expects.
+ */
 static unsigned int reports_expected(bool *known)
 {
 	unsigned int expected = *known ? 0 : 1;
@@ -910,7 +916,10 @@ CASE(visit, a_thread_is_not_joined_while_it_is_visited)
 	visitor = thread_create("visitor", visitor_run, NULL);
 	EXPECT(visitor != NULL);
 	wait_for_completion(&visited.inside);
-	/* More urgent: it runs until it has to wait, immediately and when the thread has ended. */
+	/*
+	 * More urgent: it runs until it has to wait, immediately and when the
+	 * thread has ended.
+	 */
 	joiner = thread_create_priority("joiner", PRIORITY_HIGH, joiner_run,
 	                                NULL);
 	EXPECT(joiner != NULL);

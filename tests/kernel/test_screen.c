@@ -30,7 +30,9 @@ static void test_screen_show(const char *text)
 	console_write_to("vga", text, strlen(text));
 }
 
-/* CELL at AT.  The last one leaves the cursor behind it, which does not scroll. */
+/*
+ * CELL at AT.  The last one leaves the cursor behind it, which does not scroll.
+ */
 static void test_screen_show_cell(unsigned int at, uint16_t cell)
 {
 	/* The VGA's red and blue are swapped, and 8 is bright. */

@@ -280,7 +280,10 @@ CASE(slow_path, who_takes_everything_is_killed_notices_and_gives_it_back)
 	return NULL;
 }
 
-/* Return what a thread that cannot be served otherwise gets while a hog of 100 pages sleeps; *TOOK: the time it took, in microseconds. */
+/*
+ * Return what a thread that cannot be served otherwise gets while a hog of 100
+ * pages sleeps; *TOOK: the time it took, in microseconds.
+ */
 static struct page *page_of_a_hog(bool deaf, uint64_t *took)
 {
 	struct thread *thread = start_hog(100, deaf);

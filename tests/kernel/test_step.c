@@ -141,7 +141,10 @@ struct call {
 	uint64_t back;
 };
 
-/* The walk along one path; in a separate block, because a kernel with such an array would not fit into 4 MB. */
+/*
+ * The walk along one path; in a separate block, because a kernel with such an
+ * array would not fit into 4 MB.
+ */
 struct walk {
 	unsigned long target; /* 0: the first walk, which counts */
 	unsigned long boundaries;
@@ -152,9 +155,13 @@ struct walk {
 	 * interrupt is still to come there. */
 	uint32_t rip[BOUNDARIES];
 	bool due[BOUNDARIES];
-	/* By number: if a function begins there, where it has returned; else 0. */
+	/*
+	 * By number: if a function begins there, where it has returned; else 0.
+	 */
 	uint16_t behind[BOUNDARIES];
-	/* While they are counted: the calls that have not returned, from 1 on. */
+	/*
+	 * While they are counted: the calls that have not returned, from 1 on.
+	 */
 	struct call call[DEPTH];
 	unsigned int depth;
 	uint64_t last_rip;
@@ -295,7 +302,9 @@ static bool lock_is_open(const struct step_boundary *boundary)
 	return true;
 }
 
-/* Was the last instruction a call, that left its return address on the stack? */
+/*
+ * Was the last instruction a call, that left its return address on the stack?
+ */
 static bool test_step_is_called(const struct trap_frame *frame)
 {
 	uint64_t top = *(const uint64_t *)(uintptr_t)frame->rsp;
@@ -965,7 +974,9 @@ static const char *check_cancelled(void)
 	return done == 0 ? check_thread_exclusive() : "the call was refused";
 }
 
-/* A lock that no handler takes, with interrupts on; the handler takes others. */
+/*
+ * A lock that no handler takes, with interrupts on; the handler takes others.
+ */
 static struct spinlock own_lock = SPINLOCK_INIT("step");
 static const char *innermost;
 
