@@ -12,7 +12,7 @@
 
 #define IMAGE_PAGES 4096UL
 
-/* What the running case has. */
+/* The state of the running case. */
 extern struct image {
 	char path[64];   /* of the image */
 	char folder[64]; /* for the host's own files */
@@ -43,7 +43,9 @@ const char *image_check(void);
 /* All three: unmounted, no page lost, and e2fsck is content. */
 const char *image_finish(void);
 
-/* SIZE bytes at OFFSET of the image, read or written behind the kernel's back. */
+/*
+ * SIZE bytes at OFFSET of the image, read or written behind the kernel's back.
+ */
 void image_peek(long offset, void *bytes, size_t size);
 void image_poke(long offset, const void *bytes, size_t size);
 void image_poke16(long offset, uint16_t value);

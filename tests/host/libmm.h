@@ -35,10 +35,11 @@
  * contexts left in another order than they were entered.  A panic outside of
  * machine_try() prints its text and ends the program.
  *
- * Hooks: a request asks for kswapd (machine_set_kswapd_hook()), the refiller of
+ * Hooks: a request wakes kswapd (machine_set_kswapd_hook()), the refiller of
  * the parked pool has work (machine_set_refiller_hook()), a request that may
- * wait asks for reclaim, compaction or the OOM killer (machine_set_reclaim_hook()
- * and so on), or it sleeps (machine_set_wait_hook()).
+ * wait asks for reclaim, compaction or the OOM killer
+ * (machine_set_reclaim_hook() and so on), or it sleeps
+ * (machine_set_wait_hook()).
  *
  * A CPU is a thread of the host; the caller of machine_start() is CPU 0.  All
  * CPUs share one address space here, so a window that is open on one of them
@@ -72,7 +73,7 @@
 /*
  * A new machine with FRAMES frames of zeroed memory from frame 0, visible in
  * the direct map (sparse: only what is touched costs memory).  It runs a thread
- * "main" with interrupts on.  A machine that was there before is stopped.
+ * "main" with interrupts on.  An earlier machine is stopped.
  */
 void machine_start(unsigned long frames);
 
@@ -93,8 +94,10 @@ const char *machine_finish(void);
  */
 void *machine_physical(unsigned long pfn);
 
-/* Map frame PFN at an address of its own, besides the direct map, as somebody
- * does who calls page_add_mapping() first; and no more.  A few at a time. */
+/*
+ * Map frame PFN at a separate address, besides the direct map, like a caller
+ * that calls page_add_mapping() first; do nothing else.  A few at a time.
+ */
 void *machine_map(unsigned long pfn);
 void machine_unmap(void *address);
 
@@ -132,11 +135,11 @@ void machine_set_lowmem_reserve(struct zone *zone, enum zone_type highest,
                                 unsigned long pages);
 
 /*
- * HOOK is called when a request on NODE asks for kswapd, or when the refiller
- * of NODE's pool has work; NULL: nobody.  Both may be set before or after
+ * HOOK is called when a request on NODE wakes kswapd, or when the refiller of
+ * NODE's pool has work; NULL: nobody.  Both may be set before or after
  * machine_start_exclusive(), and stay.  They are called in the context of the
- * request, with no lock held; they must not sleep.  What the refiller would do
- * then, in a thread: exclusive_balance().
+ * request, with no lock held; they must not sleep.  The refiller would then
+ * call exclusive_balance(), in a thread.
  */
 void machine_set_kswapd_hook(struct node *node,
                              void (*hook)(struct node *node, unsigned int order,
@@ -151,9 +154,9 @@ void machine_set_refiller_hook(struct node *node, void (*hook)(void));
 void machine_set_unlock_hook(void (*hook)(const struct spinlock *lock));
 
 /*
- * What a request that may wait finds on its rungs (mm/recovery.h says what each
- * is asked and answers); NULL: nothing there, as at the beginning.  Called in
- * the context of the request, with no lock held.
+ * Set the rungs of a request that may wait (mm/recovery.h documents their
+ * arguments and results); NULL: none, as at the beginning.  Called in the
+ * context of the request, with no lock held.
  */
 void machine_set_reclaim_hook(
 	struct node *node,
@@ -203,7 +206,7 @@ void machine_end_line(struct owner *line);
  * An interrupt of LINE arrives on this CPU, and returns.  NULL: of nobody in
  * particular; the handler has no owner then, so that it gets no exclusive page.
  * Interrupts must be on; in the handler they are off until arch_irq_enable().
- * The window of who was interrupted is closed meanwhile.
+ * The window of the interrupted context is closed meanwhile.
  */
 void machine_enter_irq(struct owner *line);
 void machine_leave_irq(void);
@@ -235,7 +238,7 @@ void machine_set_memalloc(bool memalloc);
  * (or is NULL, the default) a wait with a time limit lasts until the clock is
  * there, and one without is a panic: "everybody sleeps".  So is the rest number
  * MACHINE_PATIENCE + 1 in a row (a sleep, a yield: queues "sleep" and "yield")
- * during which nobody did anything; to set a hook begins the count anew.  It must
+ * during which nobody did anything; setting a hook resets the count.  It must
  * not wait.
  */
 #define MACHINE_PATIENCE 100
@@ -256,7 +259,7 @@ enum machine_end {
 /*
  * Call FUNCTION(ARGUMENT); a panic or a fault in it ends the call, not the
  * program, and TEXT (SIZE bytes) says what it was.  After anything but
- * MACHINE_RETURNED the machine must be started anew.  Faults on purpose:
+ * MACHINE_RETURNED the machine must be restarted.  Faults on purpose:
  * fault_catch() of kernel/arch/trap.h.
  */
 enum machine_end machine_try(void (*function)(void *), void *argument,

@@ -10,10 +10,11 @@
  *	thread main --enter_irq()--> line A --enter_irq()--> line B
  *	            <--leave_irq()--        <--leave_irq()--
  *
- * Each arrow to the right saves what it found and closes the window of who is
- * interrupted; each arrow to the left checks that the handler left everything
- * as it found it and puts it back, last in, first out.  Soft work changes
- * preempt_count and nothing else: it runs as the thread that it interrupted.
+ * Each arrow to the right saves what it found and closes the window of the
+ * interrupted context; each arrow to the left checks that the handler left
+ * everything as it found it and puts it back, last in, first out.  Soft work
+ * changes preempt_count and nothing else: it runs as the thread that it
+ * interrupted.
  *
  * Locks are real (other threads of the host may contend) and watched: every
  * pair "B taken while A is held" is noted by name, and the opposite order is a
@@ -38,7 +39,7 @@
 /* One level of soft work in preempt_count. */
 #define SOFTIRQ_ONE    (SOFTIRQ_MASK & -SOFTIRQ_MASK)
 
-/* What machine_start() makes. */
+/* The objects that machine_start() creates. */
 static struct {
 	unsigned long number; /* of the machine; 0: none yet */
 	unsigned int cpus;
@@ -401,7 +402,7 @@ bool spin_trylock_irqsave(struct spinlock *lock, bool *enabled)
 	return false;
 }
 
-/* What it does itself with locks calls no hook. */
+/* Its own use of locks calls no hook. */
 static void run_unlock_hook(const struct spinlock *lock)
 {
 	void (*hook)(const struct spinlock *lock) = machine.unlock_hook;

@@ -13,7 +13,7 @@
 #define MAX_NESTING 16
 #define MAX_HELD    8
 
-/* What an interrupt or NMI found, put back when it returns. */
+/* The state that an interrupt or NMI found, restored when it returns. */
 struct interrupted {
 	bool nmi;
 	bool irq_enabled;
@@ -23,7 +23,7 @@ struct interrupted {
 	struct owner *irq_owner;
 };
 
-/* What each thread of the host is. */
+/* The state of each thread of the host. */
 struct host_cpu {
 	unsigned long machine; /* 1 + number of the machine it is a CPU of */
 	unsigned int id;

@@ -2,9 +2,9 @@
 /*
  * tests/host/machine_disk.h -- a disk of the host's machine: a file.
  *
- * The block layer above it is the kernel's own.  A request ends at once, inside
- * submit_bio(), unless it is held; then it ends when the test says so, or
- * never.  Faults are the test's to order.
+ * The block layer above it is the kernel's own.  A request ends immediately,
+ * inside submit_bio(), unless it is held; then it ends when the test says so,
+ * or never.  Faults are the test's to order.
  */
 #ifndef TESTS_HOST_MACHINE_DISK_H
 #define TESTS_HOST_MACHINE_DISK_H
@@ -39,10 +39,12 @@ unsigned long machine_disk_failed(void);
 void machine_disk_hold(bool on);
 bool machine_disk_end_one(void);
 
-/* The next request finds the disk not ready, and COUNT - 1 calls of resume(). */
+/*
+ * The next request finds the disk not ready, and COUNT - 1 calls of resume().
+ */
 void machine_disk_stall(unsigned int count);
 
-/* The next COUNT requests hang: start() says -ETIMEDOUT. */
+/* The next COUNT requests hang: start() returns -ETIMEDOUT. */
 void machine_disk_hang(unsigned int count);
 
 /* The answer of the next recover(): 0, or -errno for a disk that is dead. */

@@ -2,8 +2,8 @@
 /*
  * tests/host/machine_log.c -- log, clock and panic on the host.
  *
- * Log lines are kept, the newest LOG_LINES of them, for tests that look at what
- * was said.  The clock stands still until machine_advance() moves it, so that
+ * Log lines are kept, the newest LOG_LINES of them, for tests that check the
+ * messages.  The clock stands still until machine_advance() moves it, so that
  * two runs of a test are the same run.  A panic is a jump back to
  * machine_try(), or the end of the program.
  */

@@ -9,10 +9,10 @@
  *	          ->  a slot of a window           while that window is open
  *	          ->  machine_physical(N)          always: the eyes of a test
  *
- * What is hidden or closed is mapped without any access, so a stranger's touch
- * is a real SIGSEGV, with or without sanitizers.  A window's table is a page of
- * that memory with entries as the machine would have them; opening the window
- * maps what they say.
+ * Hidden pages and closed windows are mapped without any access, so a
+ * stranger's touch is a real SIGSEGV, with or without sanitizers.  A window's
+ * table is a page of that memory with entries as the machine would have them;
+ * opening the window maps what they say.
  *
  *  M1  A frame is hidden or shown, a region split or joined, only from the
  *      opposite state, in a thread, with interrupts on.
@@ -41,7 +41,7 @@
 /* Pages that can be mapped besides the direct map and the windows. */
 #define MACHINE_MAPPINGS 4
 
-/* What is known of a region of 512 frames. */
+/* The state of a region of 512 frames. */
 struct region {
 	void *table; /* NULL: one entry maps it all */
 	bool at_boot;
@@ -60,7 +60,7 @@ static struct {
 	fault_resolver resolver[MAX_RESOLVERS];
 	unsigned int resolvers;
 	char *mappings; /* MACHINE_MAPPINGS pages, for machine_map() */
-	unsigned long mapped[MACHINE_MAPPINGS]; /* what is there, or -1UL */
+	unsigned long mapped[MACHINE_MAPPINGS]; /* frame there, or -1UL */
 } memory;
 
 uintptr_t direct_map_base;

@@ -16,7 +16,7 @@ void mutex_init(struct mutex *mutex, const char *name)
 	wait_queue_init(&mutex->queue, name);
 }
 
-/* A thread without a window has the number 0, which as a holder is nobody's. */
+/* A thread without a window has the number 0, which as a holder means none. */
 static uint64_t machine_mutex_me(void)
 {
 	return thread_owner_id(current_thread()) + 1;

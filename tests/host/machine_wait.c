@@ -62,8 +62,10 @@ static bool run_hook(struct wait_queue *queue)
 	return done;
 }
 
-/* A thread that rests again and again while nobody does anything waits for
- * ever, too. */
+/*
+ * A thread that rests again and again while no other context does anything also
+ * waits forever.
+ */
 static void check_patience(void)
 {
 	if (++script.idle > MACHINE_PATIENCE)

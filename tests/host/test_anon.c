@@ -30,7 +30,7 @@ static struct ram_swap disk;
 static struct anon_object *object;
 static char text[200];
 
-/* What else would happen while thread main sleeps: the disk goes on. */
+/* The other activity while thread main sleeps: the disk continues. */
 static bool test_anon_disk_works(struct wait_queue *queue)
 {
 	bool works = disk.pending_count > 0;
@@ -96,7 +96,7 @@ static int test_anon_put(unsigned long index, uint64_t value)
 	                         sizeof(value));
 }
 
-/* -errno, or what is there. */
+/* Return -errno, or the stored value. */
 static long test_anon_get(unsigned long index)
 {
 	uint64_t value = 0;
@@ -327,8 +327,10 @@ CASE(anon, an_access_during_the_write_takes_the_page_in_memory)
 	return test_anon_finish();
 }
 
-/* Its slot does not hold its contents yet: another reader would get what was there
- * before. */
+/*
+ * Its slot does not hold its contents yet: another reader would get the old
+ * contents.
+ */
 CASE(anon, a_page_does_not_leave_while_it_is_being_written)
 {
 	struct page *page;
@@ -750,8 +752,10 @@ CASE(anon, reclaim_may_run_on_top_of_any_access)
 
 /* ---- Reclaim itself --------------------------------------------------------------- */
 
-/* What requests with MASK reclaim in CALLS calls.  In 20 of them each page is
- * looked at more often than it gets another chance. */
+/*
+ * Return the number of pages that requests with MASK reclaim in CALLS calls.
+ * In 20 of them each page is scanned more often than it gets another chance.
+ */
 static unsigned long reclaim(gfp_t mask, unsigned int calls)
 {
 	const struct alloc_context context = gfp_context();
@@ -779,7 +783,7 @@ CASE(anon, reclaim_swaps_all_of_it_out_and_nothing_under_noio)
 	EXPECT_EQUAL(reclaim(GFP_NOIO, 20), 0);
 	EXPECT_EQUAL(disk.writes, 0);
 	EXPECT_EQUAL(rss(), 100);
-	/* Writes that end at once, and writes that end while it waits. */
+	/* Writes that end immediately, and writes that end while it waits. */
 	for (unsigned int round = 0; round < 2; round++) {
 		EXPECT_EQUAL(reclaim(GFP_KERNEL, 20), 100);
 		EXPECT_EQUAL(swapents(), 100);
@@ -850,7 +854,7 @@ CASE(anon, reaping_takes_everything_and_later_accesses_fail)
 	ram_swap_complete(&disk);
 	EXPECT(anon_reap(thread_owner_id(machine_main())));
 	EXPECT_EQUAL(rss(), 0);
-	/* Who has a page keeps it until it is given back. */
+	/* The holder of a page keeps it until it drops it. */
 	EXPECT_EQUAL(*(uint64_t *)page_address(pinned), 3);
 	anon_object_unpin(pinned, false);
 	/* All but the leaf. */
@@ -973,7 +977,7 @@ CASE(anon, check_sees_each_broken_invariant)
 
 	EXPECT(test_anon_start(8, 2));
 	EXPECT(test_anon_fill(2, 1));
-	/* Pinned it is sound; with a reference of nobody's it is not. */
+	/* Pinned it is sound; with a reference without an owner it is not. */
 	EXPECT_EQUAL(anon_object_pin(object, 0, &page), 0);
 	EXPECT(anon_check(text, sizeof(text)) == NULL);
 	anon_object_unpin(page, false);

@@ -295,7 +295,7 @@ CASE(block_queue, a_hundred_thousand_ends_that_submit_need_one_stack)
 	EXPECT(test_block_begin());
 	answer = run_chain(0);
 	if (answer == NULL)
-		answer = run_chain(SECTORS); /* refused at once */
+		answer = run_chain(SECTORS); /* refused immediately */
 	return answer != NULL ? answer : test_block_end();
 }
 

@@ -2,9 +2,8 @@
 /*
  * tests/host/test_checks.c -- do the checks see what is corrupt?
  *
- * Each case spoils one field, expects to be told, puts the field back, and
- * expects that all is well again.  One zone of 2048 pages with the marks
- * 16/20/24, a pool of 8.
+ * Each case spoils one field, expects a report, restores the field, and expects
+ * no report.  One zone of 2048 pages with the marks 16/20/24, a pool of 8.
  */
 #include "lib/random.h"
 #include "lib/string.h"
@@ -61,11 +60,11 @@ static const char *expect_found(const char *what, const char *part)
 		if (strncmp(at, part, length) == 0)
 			return NULL;
 	}
-	return test_failure("%s: \"%s\" is said, \"%s\" expected", what, said,
+	return test_failure("%s: got \"%s\", expected \"%s\"", what, said,
 	                    part);
 }
 
-/* Spoil LVALUE, expect to be told, mend it. */
+/* Spoil LVALUE, expect a report, restore it. */
 #define EXPECT_SEEN(lvalue, spoilt, part)                                      \
 	do {                                                                   \
 		__typeof__(lvalue) seen_before = (lvalue);                     \
@@ -162,7 +161,10 @@ CASE(checks, the_order_of_a_used_block_is_its_size)
 	EXPECT_SEEN(page->order, 11, "corrupt");
 	EXPECT_SEEN(page->order, 0xff, "corrupt");
 	__free_pages(page, 3);
-	/* The others of a compound block know it, too: references go to the head. */
+	/*
+	 * The others of a compound block know it, too: references go to the
+	 * head.
+	 */
 	page = alloc_pages(GFP_KERNEL | __GFP_COMP, 3);
 	EXPECT(page != NULL);
 	EXPECT_SEEN(page[3].order, 0, "corrupt");
@@ -437,7 +439,7 @@ CASE(checks, mm_check_looks_at_the_node_that_was_started)
 	zone->used_pages++;
 	EXPECT(mm_check(other_ones, sizeof(other_ones)) == other_ones);
 	zone->used_pages--;
-	/* What one caller was told is not what the other one was told. */
+	/* Each of the two callers got its own report. */
 	EXPECT(strcmp(mine, other_ones) != 0);
 	EXPECT(mm_check(mine, sizeof(mine)) == NULL);
 	return NULL;
@@ -582,7 +584,7 @@ static const char *test_checks_check_map(struct filemap *map)
 	return filemap_check(map, sentence, sizeof(sentence));
 }
 
-/* Spoil PLACE of the map, expect to be told, and put it back. */
+/* Spoil PLACE of the map, expect a report, and restore it. */
 #define EXPECT_SEEN_IN(map, place, spoiled)                                    \
 	do {                                                                   \
 		typeof(place) seen_was = (place);                              \

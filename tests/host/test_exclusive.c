@@ -224,7 +224,10 @@ CASE(exclusive, pf_memalloc_may_refill_where_kernel_may_not)
 	return test_exclusive_check();
 }
 
-/* What one call with GFP_KERNEL | EXCLUSIVE has counted and moved. */
+/*
+ * Check the counters after one call with GFP_KERNEL | EXCLUSIVE: no page was
+ * moved.
+ */
 static const char *expect_nothing_moved(unsigned long refused,
                                         unsigned long full_or_empty)
 {

@@ -51,7 +51,7 @@ static void test_exclusive_spoil(struct page *page, unsigned int field)
 		page->receiver = &keyboard;
 }
 
-/* The spoilt page was told of and leaked, once. */
+/* The spoilt page was reported and leaked, once. */
 static const char *expect_leaked(const struct page *page, uint64_t mark)
 {
 	EXPECT_EQUAL(page->state, PAGE_BAD);
@@ -144,7 +144,7 @@ CASE(exclusive, a_mapping_that_is_taken_back_leaves_nothing)
 	return test_exclusive_check();
 }
 
-/* What the check is for: somebody maps without counting. */
+/* The purpose of the check: a mapping that is not counted. */
 CASE(exclusive, the_check_looks_at_every_mapping)
 {
 	void *address;

@@ -100,7 +100,7 @@ static const char *test_exclusive_compare_answer(gfp_t mask)
 	page = alloc_page(mask);
 	if ((page == NULL) != (said == NULL) ||
 	    (page != NULL && page_zone(node, page) != said))
-		return test_failure("mask %#x: %s was said, %s came", mask,
+		return test_failure("mask %#x: %s was predicted, got %s", mask,
 		                    said == NULL ? "nothing" : said->name,
 		                    page == NULL ? "nothing"
 		                                 : page_zone(node, page)->name);

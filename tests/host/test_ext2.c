@@ -425,7 +425,7 @@ static const char *truncate_around(const char *options)
 		WORKS(ext2_open(image.fs, "/file", &inode));
 		WORKS(ext2_truncate(inode, sizes[i]));
 		TRY(image_same("/file", 3, sizes[i]));
-		/* What was cut off does not come back. */
+		/* Truncated data does not come back. */
 		WORKS(ext2_truncate(inode, sizes[i] + 5000));
 		EXPECT_EQUAL(ext2_read(inode, sizes[i], &byte, 1), 1);
 		EXPECT_EQUAL(byte, 0);
@@ -574,8 +574,10 @@ CASE(ext2, a_full_disk_is_an_error_and_nothing_else)
 	return NULL;
 }
 
-/* All free blocks but one hold somebody's bytes, and the one is what a page of
- * four blocks finds in a hole.  READ_BEFORE: the page is in the cache. */
+/*
+ * All free blocks but one hold old bytes, and that one is the block that a page
+ * of four blocks finds in a hole.  READ_BEFORE: the page is in the cache.
+ */
 static const char *fill_hole_in_part(bool read_before)
 {
 	static const uint8_t zeroes[PAGE_SIZE];

@@ -223,7 +223,10 @@ CASE(ext2_damage, what_is_sound_but_unknown_is_not_called_damaged)
 	return NULL;
 }
 
-/* What no mke2fs makes: bits without a name, and sizes that were never used. */
+/*
+ * Values that no mke2fs writes: bits without a name, and sizes that were never
+ * used.
+ */
 CASE(ext2_damage, what_no_tool_makes_is_named_by_its_number)
 {
 	static const struct {
@@ -446,7 +449,9 @@ CASE(ext2_damage, a_mount_says_that_a_check_is_due)
 	return NULL;
 }
 
-/* A directory whose only block is block 2, which is no file's. */
+/*
+ * A directory whose only block is block 2, which does not belong to any file.
+ */
 static void spoil_lost_and_found(void)
 {
 	image_poke32(INODE(11, block[0]), 2);
@@ -477,7 +482,7 @@ CASE(ext2_damage, after_an_error_it_does_what_the_superblock_says)
 {
 	TRY(start_spoiled(EXT2_ERRORS_CONTINUE));
 	TRY(look_into_spoiled());
-	/* On the disk at once, without a sync. */
+	/* On the disk immediately, without a sync. */
 	EXPECT_EQUAL(read_super().state, EXT2_STATE_ERRORS);
 	WORKS(image_write("/goes-on", 1, 100));
 	TRY(image_unmount());
@@ -492,7 +497,7 @@ CASE(ext2_damage, after_an_error_it_does_what_the_superblock_says)
 	return NULL;
 }
 
-/* What is refused is as it was: its state, and its number of mounts. */
+/* A refused file system is unchanged: its state, and its number of mounts. */
 CASE(ext2_damage, a_damaged_root_is_refused_and_nothing_is_written)
 {
 	struct ext2_super_block super;
@@ -714,7 +719,7 @@ CASE(ext2_damage, an_entry_of_an_inode_that_is_not_there_is_an_error)
 
 /* ---- Anything ---------------------------------------------------------------------------- */
 
-/* Walk the tree from the root, not for ever, and change what is found. */
+/* Walk the tree from the root, not forever, and change each entry found. */
 static void use_somehow(struct random *dice)
 {
 	struct ext2_name name;
@@ -896,7 +901,7 @@ CASE(ext2_damage, without_memory_it_stops_and_stays_clean)
 
 /* ---- Reclaim ------------------------------------------------------------------------------------- */
 
-/* What reclaim does with a page: write it if it is dirty, and take it. */
+/* Do what reclaim does with a page: write it if it is dirty, and take it. */
 static bool test_ext2_damage_reclaim_page(struct page *page)
 {
 	const struct address_space_ops *ops = page->mapping->ops;
@@ -945,7 +950,7 @@ CASE(ext2_damage, pressure_forgets_idle_inodes_unless_it_may_not)
 
 static unsigned long asked, asked_without_scope;
 
-/* Each request asks for kswapd, since all memory is below the LOW mark. */
+/* Each request wakes kswapd, since all memory is below the LOW mark. */
 static void note_scope(struct node *node, unsigned int order,
                        enum zone_type highest)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a thread holds is counted and named, and is nothing again when all is given
- * back; a call that returns with more than it began with is a panic.
+ * Everything that a thread holds is counted and named, and the counts are zero
+ * again when all is released; a call that returns with more than it began with
+ * is a panic.
  */
 #include <string.h>
 
@@ -75,7 +76,10 @@ CASE(held, each_kind_is_counted_and_named_until_it_is_given_back)
 	return NULL;
 }
 
-/* Twenty, and those that were taken first go first: who still has four has four. */
+/*
+ * Twenty, released in the order they were taken: a thread that still has four
+ * has four.
+ */
 CASE(held, more_than_can_be_listed_are_counted_all_the_same)
 {
 	struct page *page[HELD_THINGS + 4];

@@ -417,7 +417,7 @@ CASE(lru, uses_during_a_check_are_not_accused)
 static struct page *waited_for;
 static unsigned int rounds;
 
-/* Another thread unlocks the page, when it is asked the third time. */
+/* Another thread unlocks the page, at the third call. */
 static bool unlock_later(struct wait_queue *queue)
 {
 	(void)queue;
@@ -438,7 +438,7 @@ CASE(page_lock, a_second_locker_waits_until_the_first_unlocks)
 	EXPECT_EQUAL(rounds, 3);
 	EXPECT_EQUAL(machine_waits(), 1);
 	EXPECT(page_has(waited_for, PG_locked));
-	/* Who only waits does not get it. */
+	/* A thread that only waits does not get it. */
 	rounds = 0;
 	wait_on_page_locked(waited_for);
 	EXPECT_EQUAL(rounds, 3);

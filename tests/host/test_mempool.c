@@ -105,7 +105,7 @@ static void test_mempool_give(void **element, unsigned int count)
 		mempool_free(element[i], pool);
 }
 
-/* ---- What the allocator is asked ----------------------------------------------- */
+/* ---- The requests to the allocator ----------------------------------------- */
 
 CASE(mempool_rules, the_reserve_is_filled_with_gfp_kernel)
 {
@@ -443,7 +443,7 @@ CASE(mempool_rules, a_block_in_the_reserve_is_refused_by_every_pool_and_by_free)
 	free_pages((uintptr_t)page_address(block), 1);
 	EXPECT_EQUAL(log_count_since(mark, "in the reserve of a mempool"), 3);
 
-	/* Somebody else's reference is his to give back. */
+	/* The holder of another reference must drop it itself. */
 	get_page(block);
 	put_page(block);
 	EXPECT_EQUAL(log_count_since(mark, "refused"), 4);
@@ -520,7 +520,7 @@ CASE(mempool_rules, the_last_reserve_is_for_others_even_under_memalloc)
 	return test_mempool_end();
 }
 
-/* A byte that is written at OFFSET of a page in the reserve is told. */
+/* A byte that is written at OFFSET of a page in the reserve is reported. */
 static const char *test_mempool_spoil(size_t offset)
 {
 	uint64_t mark;

@@ -4,9 +4,9 @@
  *
  * The model of the buddy allocator is an array that says of each page which
  * block it belongs to.  A block of order n can be taken if and only if 2^n
- * aligned pages are free; and since buddies join at once, the free lists hold
- * exactly the largest aligned blocks that are free, which the model counts page
- * by page.
+ * aligned pages are free; and since buddies merge immediately, the free lists
+ * hold exactly the largest aligned blocks that are free, which the model counts
+ * page by page.
  *
  * The model of exclusive pages is an array of pages with owner, address and
  * contents, searched from end to end.
@@ -345,7 +345,10 @@ static bool bytes_are(const uint8_t *bytes, uint8_t value)
 	       bytes[PAGE_SIZE - 1] == value;
 }
 
-/* What exclusive_release() and _transfer() should say, but for the receiver. */
+/*
+ * Return what exclusive_release() and _transfer() should return, apart from the
+ * receiver.
+ */
 static int test_model_expected_error(int me, unsigned int known)
 {
 	const uint8_t *address = x.known[known].address;
@@ -466,7 +469,7 @@ static const char *step_touch(int me, unsigned int known)
 	return NULL;
 }
 
-/* Owner NUMBER, not main, ends and begins anew. */
+/* Owner NUMBER, not main, ends and begins again. */
 static const char *step_end(int number)
 {
 	if (number == 0 || x.ends == MAX_ENDS)

@@ -24,7 +24,7 @@ static bool last_victim_ends; /* while the killer looks around */
 static unsigned int looks;
 static unsigned int replaced_at; /* before this look; 0: never */
 
-/* What the reaper of the test does. */
+/* The behaviour of the test's reaper. */
 static struct {
 	unsigned long asked;
 	unsigned long works_at; /* in this try; 0: never */

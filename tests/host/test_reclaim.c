@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/host/test_reclaim.c -- reclaim and kswapd, on pages with owners that
- * answer as they are told, and waits that are scripted.
+ * tests/host/test_reclaim.c -- reclaim and kswapd, on pages with owners and
+ * waits that are scripted.
  *
  * One zone of 4096 pages, marks 64/80/96, unless a case says otherwise.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/host/test_reclaim.h -- shared by the suites of reclaim: a zone, a file and
- * anonymous pages, whose owners answer as they are told.
+ * anonymous pages, whose owners are scripted.
  */
 #ifndef TESTS_HOST_TEST_RECLAIM_H
 #define TESTS_HOST_TEST_RECLAIM_H
@@ -30,7 +30,7 @@ const char *test_reclaim_finish(void);
 
 struct alloc_request test_reclaim_request_of(gfp_t mask, unsigned int order);
 
-/* What a request with MASK reclaims for itself. */
+/* Return the number of pages that a request with MASK reclaims for itself. */
 unsigned long test_reclaim_with(gfp_t mask);
 
 /* Pages looked at by rounds FROM .. TO over a list of SIZE that stays. */

@@ -19,7 +19,7 @@
  * none, and whether that was reported.
  *
  * At one moment of a scene pages may come free: in one of the reclaims, kills or
- * rests.  What is free then is counted and handed to the model.
+ * rests.  The free pages are then counted and passed to the model.
  */
 #include "lib/random.h"
 #include "lib/string.h"
@@ -36,7 +36,9 @@ SUITE(rules);
 #define ANSWERS      8
 #define DUMP_SECONDS 10000000ULL
 
-/* A zone that has so many pages can serve any small request when all are free. */
+/*
+ * A zone that has so many pages can serve any small request when all are free.
+ */
 #define AMPLE        256
 
 enum caller {
@@ -96,7 +98,7 @@ struct scene {
 	unsigned long gift;
 };
 
-/* What has happened, or has to. */
+/* The events that have happened, or must happen. */
 struct outcome {
 	enum gfp_verdict verdict;
 	struct story story;
@@ -382,7 +384,7 @@ static void model_rest(struct model *m, unsigned long reclaimed)
 	model_moment(m, IN_REST, ++m->rests);
 }
 
-/* What a round ends in. */
+/* The outcome of an iteration. */
 enum end {
 	PAGE,
 	RETRY,
@@ -506,7 +508,7 @@ static void model_slow_path(struct model *m)
 	if (model_pass(m, 0, model_first_right(m)))
 		return;
 	end = model_early(m, &r);
-	/* A model that has left the path of the request may wait for ever. */
+	/* A model that has left the path of the request may wait forever. */
 	while (end != PAGE && m->outcome->story.length < STORY_MAX) {
 		if (end == RETRY)
 			end = model_round(m, &r);
@@ -764,7 +766,7 @@ static gfp_t random_mask(void)
 	return mask;
 }
 
-/* Is a wait for ever ended by a gift of all pages? */
+/* Is an endless wait ended when all pages become free? */
 static bool ample(void)
 {
 	int highest = model_highest_zone(scene.mask);
@@ -776,7 +778,7 @@ static bool ample(void)
 	return false;
 }
 
-/* Who would wait for ever gets all pages in one of the rests. */
+/* A request that would wait forever gets all pages in one of the rests. */
 static void bound_waiting(void)
 {
 	if ((scene.mask & __GFP_NOFAIL) && !ample())

@@ -22,7 +22,7 @@ struct cache {
 	struct shrinker shrinker;
 	unsigned long objects; /* what it says it has */
 	unsigned long stop_at; /* scans until it says SHRINK_STOP */
-	unsigned long pages;   /* it tells of, for each scan */
+	unsigned long pages;   /* it reports, for each scan */
 	bool needs_fs;         /* SHRINK_STOP without it */
 	unsigned long counts;
 	unsigned long scans;

@@ -360,7 +360,7 @@ CASE(slow_path, the_watchdog_knows_who_waits_and_since_when)
 	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
 	EXPECT(script.waited);
 	EXPECT_EQUAL(machine_main()->memory_wait, 0);
-	/* Who waits already goes on waiting. */
+	/* A thread that already waits continues to wait. */
 	memory_wait_begin();
 	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NORETRY, 0) == NULL);
 	EXPECT(machine_main()->memory_wait != 0);

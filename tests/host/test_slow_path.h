@@ -13,7 +13,7 @@
 
 extern struct pile slow_pile;
 
-/* What the hooks answer, and what they saw. */
+/* The results of the hooks, and their arguments. */
 struct test_script {
 	unsigned long reclaimed;   /* what reclaim says it found */
 	unsigned long reclaimable; /* what it says it could find */

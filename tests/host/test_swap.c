@@ -206,8 +206,10 @@ static const char *test_swap_finish(void)
 	return broken;
 }
 
-/* A slot is never given twice; it fails when, and only when, none is free; the
- * one behind the last is preferred; counts are those of the model. */
+/*
+ * A slot is never given twice; it fails when, and only when, none is free; the
+ * one after the last is preferred; counts are those of the model.
+ */
 CASE(swap, slots_are_those_of_a_naive_model)
 {
 	static const uint32_t bad[] = { 1, 700, 767, 768, 1999, 1999 };

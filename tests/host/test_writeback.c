@@ -162,7 +162,7 @@ CASE(writeback, what_is_dirty_for_30_seconds_is_written_and_nothing_younger)
 	EXPECT_EQUAL(dirty_pages(node), 0);
 	EXPECT(clock_microseconds() - begin <= DIRTY_EXPIRE + DIRTY_INTERVAL);
 	EXPECT(test_writeback_stat(VMSTAT_flusher_write) >= 10);
-	/* A second file begins its 30 seconds anew. */
+	/* A second file has its own 30 seconds. */
 	WORKS(image_write("/other", 2, 40000));
 	flusher_step(node);
 	EXPECT(node_file_dirty(node) >= 10);
@@ -213,7 +213,10 @@ CASE(writeback, flusher_waits_for_no_page_and_comes_back_for_it)
 	return image_finish();
 }
 
-/* What the disk gets may be old or new; the page is not clean before it is new. */
+/*
+ * The disk may get old or new contents; the page is not clean before it gets
+ * the new ones.
+ */
 CASE(writeback, a_page_that_is_changed_on_its_way_is_dirty_again)
 {
 	struct inode *inode;
@@ -353,7 +356,7 @@ CASE(writeback, writer_of_more_than_memory_waits_and_stays_at_the_limit)
 	          test_writeback_stat(VMSTAT_dirty_throttle));
 	EXPECT(test_writeback_stat(VMSTAT_dirty_throttle) > 8);
 	EXPECT(most_dirty > limit);
-	/* What is written at once, and the blocks that it changes. */
+	/* The pages written immediately, and the blocks that they change. */
 	EXPECT(most_dirty <= limit + 16 + 8);
 	TRY(image_same("/file", 1, 8000000));
 	return image_finish();
@@ -374,7 +377,7 @@ CASE(writeback, disk_that_writes_nothing_holds_a_writer_up_for_200_ms)
 
 /* ---- Rights of reclaim --------------------------------------------------------- */
 
-/* What a request with MASK reclaims for itself. */
+/* Return the number of pages that a request with MASK reclaims for itself. */
 static unsigned long test_writeback_reclaim_with(gfp_t mask)
 {
 	const struct alloc_context context = gfp_context();

@@ -291,7 +291,7 @@ CASE(zone_z, in_an_nmi_every_entry_is_refused_counted_and_silent)
 	bool enabled;
 
 	EXPECT(page != NULL);
-	/* Whoever is interrupted may hold the lock. */
+	/* The interrupted context may hold the lock. */
 	enabled = spin_lock_irqsave(&node->zone[ZONE_DMA32].lock);
 	machine_enter_nmi();
 	EXPECT(alloc_pages(GFP_ATOMIC, 0) == NULL);
@@ -334,7 +334,7 @@ CASE(zone_z, in_an_nmi_references_and_frees_are_refused_and_silent)
 	free_pages(direct_map_base - PAGE_SIZE, 3);
 	free_pages_node(node, page, 0, RETURN_ADDRESS());
 	free_pages_exact((void *)address, 2 * PAGE_SIZE);
-	/* What makes no sense is not told here, either. */
+	/* Nonsense is not reported here either. */
 	get_page(NULL);
 	put_page(node->pages - 1);
 	EXPECT(alloc_pages_exact(5000, GFP_ATOMIC | __GFP_COMP) == NULL);
@@ -597,7 +597,7 @@ CASE(zone_z, bulk_zeroes_new_pages_and_never_those_from_before)
 	struct page *array[8] = { NULL };
 
 	node_z(61440);
-	/* One call site, so that the pages cannot be told by their taker. */
+	/* One call site, so that the pages' callers do not differ. */
 	for (unsigned int round = 0; round < 2; round++) {
 		EXPECT_EQUAL(
 			alloc_pages_bulk(GFP_KERNEL | __GFP_ZERO, 8, array), 8);
@@ -659,7 +659,7 @@ struct bulk_row {
 	const char *after;
 };
 
-/* What stands in a full slot: never looked at. */
+/* The value in a full slot: never read. */
 #define BULK_OTHERS ((void *)1)
 
 static const char *expect_bulk(const struct bulk_row *row)
@@ -770,7 +770,7 @@ CASE(zone_z, bulk_of_one_page_takes_it_from_the_zone_of_an_ordinary_request)
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL, 4, last), 4);
 	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 60);
 	give_array(last + 3, 1);
-	/* ... those behind the first empty one are. */
+	/* ... those after the first empty one are. */
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL, 4, first), 4);
 	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 61);
 	EXPECT_EQUAL(node->zone[ZONE_DMA32].free_pages, 61440 - 1);
@@ -782,7 +782,7 @@ CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
 {
 	static const struct {
 		unsigned long free, slots;
-		unsigned int nth; /* the question that is answered "fail" */
+		unsigned int nth; /* the question that returns "fail" */
 		unsigned long returned;
 	} rows[] = {
 		/* one page: the ordinary request asks */
@@ -1091,8 +1091,8 @@ static const char *test_zone_z_compare_answer(struct node *node, gfp_t mask,
 	if ((page == NULL) != (said == NULL) ||
 	    (page != NULL && page_zone(node, page) != said))
 		return test_failure(
-			"mask %#x order %u: %s was said, %s came", mask, order,
-			said == NULL ? "nothing" : said->name,
+			"mask %#x order %u: %s was predicted, got %s", mask,
+			order, said == NULL ? "nothing" : said->name,
 			page == NULL ? "nothing" : page_zone(node, page)->name);
 	if (page != NULL)
 		free_pages_node(node, page, order, RETURN_ADDRESS());
