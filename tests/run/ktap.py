@@ -36,6 +36,7 @@ NAMED_FAILURES = 4
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PLAN = re.compile(r"1\.\.(\d+)$")
 _RESULT = re.compile(r"(ok|not ok) (\d+) -? ?([^\s#]+)\s*(?:#\s*(.*))?$")
+_NMI = re.compile(r"\[ *\d+\.\d+\] NMI received at ")
 _EXIT = re.compile(r"EXIT (\d+)$")
 _PANIC = re.compile(r"(\[[^\]]*\]\s*)?(kernel )?panic\b", re.IGNORECASE)
 _INDENT = "    "
@@ -125,6 +126,8 @@ class Log:
         found = _EXIT.match(line)
         if found:
             self.exits.append(int(found.group(1)))
+        elif self.exits and _NMI.match(line):
+            pass  # it may arrive at any instruction, the last ones included
         elif self.exits:
             self.problems.append(f"text behind EXIT: {line.strip()!r}")
         elif line == "KTAP version 1":

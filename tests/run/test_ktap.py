@@ -212,6 +212,10 @@ class EachGap(unittest.TestCase):
     def test_an_exit_line_of_another_kind(self):
         self.check(GOOD.replace("EXIT 16", "EXIT 9"), "EXIT 9 means nothing")
 
+    def test_an_nmi_behind_the_exit_line_is_no_fault(self):
+        log = Log(GOOD + "[    9.0] NMI received at uart_write+0x6 (32 so far)\n")
+        self.assertEqual(log.problems, [])
+
     def test_text_behind_the_exit_line(self):
         self.check(GOOD + "[    9.0] still here\n", "text behind EXIT")
 
