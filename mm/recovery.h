@@ -35,7 +35,9 @@ struct recovery_ops {
 	/* Reclaim pages as REQUEST allows, 32 if possible; how many it was. */
 	unsigned long (*reclaim)(struct node *node,
 	                         const struct alloc_request *request);
-	/* How many pages of ZONE reclaim could still find. */
+	/* How many pages of ZONE reclaim could still find; the free ones if there
+	 * are none (zone_reclaimable_pages()).  So these count twice: they are
+	 * tried before a thread is killed. */
 	unsigned long (*reclaimable)(struct node *node, struct zone *zone);
 	/* Move pages until a block of request->order is free. */
 	enum compact_result (*compact)(struct node *node,

@@ -297,16 +297,11 @@ static bool one_round_only(const struct climb *climb)
 	       !(request->retry_costly && may_compact(climb));
 }
 
-/* A zone with nothing to reclaim has its free pages counted twice: Linux's, so
- * that its free pages are tried for before anybody is killed. */
 static unsigned long reclaimable_pages(struct node *node, struct zone *zone)
 {
-	unsigned long pages;
-
-	if (node->recovery.reclaimable == NULL)
-		return 0;
-	pages = node->recovery.reclaimable(node, zone);
-	return pages > 0 ? pages : READ_ONCE(zone->free_pages);
+	return node->recovery.reclaimable == NULL
+	               ? 0
+	               : node->recovery.reclaimable(node, zone);
 }
 
 /* Would some zone serve the request if all that is reclaimable were free?  Who

@@ -623,7 +623,10 @@ static unsigned long test_rules_on_reclaim(struct node *node __unused,
 static unsigned long test_rules_on_reclaimable(struct node *node __unused,
                                                struct zone *zone)
 {
-	return scene.reclaimable[zone->type];
+	unsigned long pages = scene.reclaimable[zone->type];
+
+	/* As zone_reclaimable_pages(). */
+	return pages > 0 ? pages : zone->free_pages;
 }
 
 static enum compact_result

@@ -71,7 +71,10 @@ test_slow_path_on_reclaim(struct node *node,
 static unsigned long test_slow_path_on_reclaimable(struct node *node __unused,
                                                    struct zone *zone)
 {
-	return zone->type == ZONE ? script.reclaimable : 0;
+	unsigned long pages = zone->type == ZONE ? script.reclaimable : 0;
+
+	/* As zone_reclaimable_pages(). */
+	return pages > 0 ? pages : zone->free_pages;
 }
 
 enum compact_result
