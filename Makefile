@@ -560,6 +560,7 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)python3 tests/lint/references.py
 	$(Q)python3 tests/lint/patches.py
 	$(Q)python3 tests/lint/prose.py
+	$(Q)python3 tests/lint/assertions.py
 	$(Q)python3 tests/run/mutants.py --check
 	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)if command -v shellcheck >/dev/null; then \
@@ -570,7 +571,7 @@ lint-clang:
 	@$(MAKE) B=$B/clang CC=$(FUZZ_CC) build-iso build-suites
 	@$(MAKE) B=$B/clang CC=$(FUZZ_CC) no-warnings
 
-## lint: floors, rules, references, prose, format, clang, clang-tidy
+## lint: floors, rules, references, prose, assertions, format, clang, tidy
 lint:
 	@tests/setup lint
 	@$(MAKE) lint-rules lint-format

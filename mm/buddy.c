@@ -47,6 +47,9 @@ static void insert_block(struct zone *zone, struct page *page,
 {
 	struct free_area *area = &zone->free_area[order];
 
+	kassert(order <= MAX_ORDER);
+	kassert(zone_pfn(zone, page) % (1UL << order) == 0);
+	kassert(page->state == PAGE_FREE_TAIL);
 	page->order = (uint8_t)order;
 	page->state = PAGE_FREE;
 	if (at_back)
@@ -63,6 +66,11 @@ static void remove_block(struct zone *zone, struct page *page)
 {
 	struct free_area *area = &zone->free_area[page->order];
 
+	kassert(page->order <= MAX_ORDER);
+	kassert(area->count > 0);
+	kassert(zone->free_pages >= 1UL << page->order);
+	kassert(page->link.next->prev == &page->link);
+	kassert(page->link.prev->next == &page->link);
 	kassert(page->state == PAGE_FREE);
 	list_remove(&page->link);
 	page->state = PAGE_FREE_TAIL;
@@ -74,6 +82,7 @@ static void remove_block(struct zone *zone, struct page *page)
 /* Every page of a block changes between FREE_TAIL and LOOSE. */
 static void mark_loose(struct zone *zone, struct page *page, unsigned int order)
 {
+	kassert(order <= MAX_ORDER);
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		kassert(page[i].state == PAGE_FREE_TAIL);
 		page[i].state = PAGE_LOOSE;
@@ -85,6 +94,7 @@ static void mark_loose(struct zone *zone, struct page *page, unsigned int order)
 static void unmark_loose(struct zone *zone, struct page *page,
                          unsigned int order)
 {
+	kassert(zone->loose_pages >= 1UL << order);
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		kassert(page[i].state == PAGE_LOOSE);
 		page[i].state = PAGE_FREE_TAIL;
@@ -102,6 +112,7 @@ static struct page *free_block_at(const struct zone *zone, unsigned long pfn,
 {
 	struct page *page;
 
+	kassert(order <= MAX_ORDER);
 	if (!zone_contains(zone, pfn))
 		return NULL;
 	page = zone_page(zone, pfn);
@@ -116,6 +127,8 @@ static struct page *split_block(struct zone *zone, struct page *page,
                                 unsigned int have, unsigned int want,
                                 unsigned long keep)
 {
+	kassert(have >= want);
+	kassert(keep - zone_pfn(zone, page) < 1UL << have);
 	while (have > want) {
 		struct page *upper;
 
@@ -205,6 +218,7 @@ static bool join_is_likely(const struct zone *zone, unsigned long pfn,
 {
 	unsigned long parent;
 
+	kassert(order <= MAX_ORDER);
 	if (order >= MAX_ORDER - 1)
 		return false;
 	parent = buddy_parent(pfn, order);

@@ -23,6 +23,7 @@
 #include "mm/gfp.h"
 
 #include "kernel/core/context.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
@@ -193,6 +194,7 @@ static const struct {
 static const char *exclusive_refusal(gfp_t mask, unsigned int order,
                                      gfp_t *blamed)
 {
+	kassert(gfp_is_exclusive(mask));
 	for (size_t i = 0; i < ARRAY_SIZE(exclusive_conflict); i++) {
 		gfp_t both = mask & exclusive_conflict[i].mask;
 
@@ -329,6 +331,7 @@ enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 	const char *refusal;
 	gfp_t blamed;
 
+	kassert(size > 0);
 	fill_request(request, mask, order, context);
 	scnprintf(why, size, "%s", "");
 	if (context->in_nmi) {
@@ -352,12 +355,15 @@ enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 		          "the caller cannot sleep here");
 		return GFP_MUST_SLEEP;
 	}
+	kassert(!request->exclusive || order == 0);
+	kassert(request->last_right >= request->right);
 	return GFP_OK;
 }
 
 /* Append TEXT, behind a | if something is there already. */
 static int append_name(char *buffer, size_t size, int at, const char *text)
 {
+	kassert(at >= 0 && (size_t)at < size);
 	return at + scnprintf(buffer + at, size - (size_t)at, "%s%s",
 	                      at > 0 ? "|" : "", text);
 }
@@ -365,6 +371,7 @@ static int append_name(char *buffer, size_t size, int at, const char *text)
 /* Append the single flags of MASK. */
 static void append_flags(char *buffer, size_t size, int at, gfp_t mask)
 {
+	kassert(at >= 0 && (size_t)at < size);
 	for (unsigned int i = 0; i < FLAG_COUNT; i++) {
 		if (mask & names[i].mask) {
 			at = append_name(buffer, size, at, names[i].name);
@@ -406,6 +413,7 @@ const char *gfp_format(char *buffer, size_t size, gfp_t mask)
 	const struct gfp_name *composite = largest_composite(mask);
 	int at = 0;
 
+	kassert(size > 0);
 	if (composite != NULL) {
 		at = append_name(buffer, size, 0, composite->name);
 		mask &= ~composite->mask;
@@ -421,6 +429,7 @@ static bool gfp_word_names(const char *word, const char *name)
 {
 	const char *bare = strchr(name, 'P') + 2;
 
+	kassert(bare[-1] == '_');
 	return strcmp(word, name) == 0 || strcmp(word, bare) == 0;
 }
 
@@ -453,6 +462,7 @@ static bool gfp_next_word(const char **text, char *word, size_t size)
 	bool inverted = false;
 	size_t length = 0;
 
+	kassert(size > 1);
 	for (; gfp_is_separator(*at); at++)
 		;
 	for (; *at == '~' && !inverted; at++)

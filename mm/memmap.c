@@ -34,6 +34,7 @@ static bool entry_range(const struct memmap *map, uint32_t index,
 	uint64_t base;
 	uint64_t length;
 
+	kassert(index < map->boot->map_entries);
 	*type = boot_map_entry(map->boot, index, &base, &length);
 	if (base >= MEMMAP_LIMIT || length == 0)
 		return false;
@@ -50,6 +51,7 @@ static uint32_t type_at(const struct memmap *map, uint64_t at, uint64_t *until)
 {
 	uint32_t winner = NO_TYPE;
 
+	kassert(at < MEMMAP_LIMIT);
 	*until = MEMMAP_LIMIT;
 	for (uint32_t i = 0; i < map->boot->map_entries; i++) {
 		struct boot_range range;
@@ -74,6 +76,7 @@ static bool next_usable_bytes(const struct memmap *map, uint64_t at,
 {
 	uint64_t until;
 
+	kassert(map->limit <= MEMMAP_LIMIT);
 	while (at < map->limit &&
 	       type_at(map, at, &until) != BOOT_MEMORY_USABLE)
 		at = until;
@@ -90,6 +93,7 @@ static bool next_usable_bytes(const struct memmap *map, uint64_t at,
 void memmap_init(struct memmap *map, const struct boot_info *boot,
                  uint64_t limit)
 {
+	kassert(boot != NULL);
 	map->boot = boot;
 	map->limit = limit == 0 ? MEMMAP_LIMIT : min(limit, MEMMAP_LIMIT);
 	map->taken_count = 0;
@@ -140,6 +144,7 @@ unsigned long memmap_end_pfn(const struct memmap *map)
 
 static void remove_taken(struct memmap *map, unsigned int index)
 {
+	kassert(index < map->taken_count);
 	map->taken_count--;
 	memmove(&map->taken[index], &map->taken[index + 1],
 	        (map->taken_count - index) * sizeof(map->taken[0]));
@@ -148,6 +153,13 @@ static void remove_taken(struct memmap *map, unsigned int index)
 static void insert_taken(struct memmap *map, unsigned int index,
                          struct boot_range range)
 {
+	kassert(map->taken_count < MEMMAP_MAX_TAKEN);
+	kassert(index <= map->taken_count);
+	kassert(range.start < range.end && range.end <= MEMMAP_LIMIT);
+	kassert(range.start % PAGE_SIZE == 0 && range.end % PAGE_SIZE == 0);
+	kassert(index == 0 || map->taken[index - 1].end <= range.start);
+	kassert(index == map->taken_count ||
+	        range.end <= map->taken[index].start);
 	memmove(&map->taken[index + 1], &map->taken[index],
 	        (map->taken_count - index) * sizeof(map->taken[0]));
 	map->taken[index] = range;
@@ -217,6 +229,7 @@ int memmap_give(struct memmap *map, uint64_t start, uint64_t end)
 static const struct boot_range *taken_above(const struct memmap *map,
                                             uint64_t at)
 {
+	kassert(map->taken_count <= MEMMAP_MAX_TAKEN);
 	for (unsigned int i = 0; i < map->taken_count; i++) {
 		if (map->taken[i].end > at)
 			return &map->taken[i];
@@ -249,6 +262,9 @@ static uint64_t place_in(struct boot_range range, uint64_t size, uint64_t align,
 {
 	uint64_t start;
 
+	kassert(align >= PAGE_SIZE);
+	kassert((align & (align - 1)) == 0);
+	kassert(size % PAGE_SIZE == 0);
 	range.start = max(range.start, PAGE_SIZE); /* never frame 0 */
 	if (range.end < range.start || range.end - range.start < size)
 		return 0;
@@ -291,6 +307,8 @@ static void for_each_zone_part(struct node *node, struct boot_range range,
                                              unsigned long start,
                                              unsigned long end))
 {
+	kassert(range.start <= range.end);
+	kassert(range.start % PAGE_SIZE == 0 && range.end % PAGE_SIZE == 0);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
 		unsigned long start =

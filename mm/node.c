@@ -8,6 +8,7 @@
  */
 #include "mm/node.h"
 
+#include "kernel/core/panic.h"
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/watermark.h"
@@ -73,6 +74,8 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 	};
 	unsigned long pfn = start_pfn;
 
+	kassert(pages != NULL || count == 0);
+	kassert(start_pfn + count >= start_pfn);
 	/* No compound literal: a compiler may build it on the stack first. */
 	memset(node, 0, sizeof(*node));
 	node->pages = pages;
@@ -126,6 +129,7 @@ unsigned long node_lru_count(const struct node *node, enum lru_list list)
 {
 	unsigned long sum = 0;
 
+	kassert(list < LRU_COUNT);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		sum += READ_ONCE(node->zone[type].lru.count[list]);
 	return sum;
@@ -167,5 +171,6 @@ struct page *node_page(const struct node *node, unsigned long pfn)
 
 unsigned long node_pfn(const struct node *node, const struct page *page)
 {
+	kassert((unsigned long)(page - node->pages) < node->page_count);
 	return node->start_pfn + (unsigned long)(page - node->pages);
 }

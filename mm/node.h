@@ -81,6 +81,7 @@ struct page *node_page(const struct node *node, unsigned long pfn);
 unsigned long node_pfn(const struct node *node, const struct page *page);
 static inline struct zone *page_zone(struct node *node, const struct page *page)
 {
+	kassert(page->zone < ZONE_COUNT);
 	return &node->zone[page->zone];
 }
 

@@ -39,6 +39,8 @@ static void count_taken(struct node *node, const struct zone *zone,
 		[ZONE_MOVABLE] = VMSTAT_pgalloc_movable,
 	};
 
+	kassert(order <= MAX_ORDER);
+	kassert(zone->type < ZONE_COUNT);
 	vmstat_add(&node->stat, event[zone->type], 1UL << order);
 }
 
@@ -47,6 +49,8 @@ static bool zone_may_serve(const struct zone *zone,
                            const struct alloc_request *request,
                            enum watermark mark, enum reserve_right right)
 {
+	kassert(mark < WMARK_COUNT);
+	kassert(zone->type <= request->highest_zone);
 	return zone->managed > 0 &&
 	       watermark_ok(zone, request->order, zone->watermark[mark],
 	                    request->highest_zone, right);
@@ -60,6 +64,7 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
 
+	kassert(zone->node == node);
 	if (zone_may_serve(zone, request, mark, right)) {
 		page = page_prep_take(node, zone, request->order);
 		if (page != NULL)
@@ -80,6 +85,7 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 static struct page *exclusive_pass(struct node *node, enum watermark mark,
                                    enum reserve_right right)
 {
+	kassert(mark < WMARK_COUNT);
 	if (!exclusive_can_take(node) ||
 	    !exclusive_refill_for(node, mark, right))
 		return NULL;
@@ -89,6 +95,9 @@ static struct page *exclusive_pass(struct node *node, enum watermark mark,
 struct page *page_pass(struct node *node, const struct alloc_request *request,
                        enum watermark mark, enum reserve_right right)
 {
+	kassert(!in_nmi());
+	kassert(request->order <= MAX_ORDER);
+	kassert(request->highest_zone < ZONE_COUNT);
 	count_vm_event(node, VMSTAT_freelist_pass);
 	if (request->exclusive)
 		return exclusive_pass(node, mark, right);
@@ -121,6 +130,7 @@ static void report_too_large(struct node *node,
                              const struct alloc_request *request,
                              const char *why)
 {
+	kassert(request->order > MAX_ORDER);
 	if (!request->warn || node->said_order)
 		return;
 	node->said_order = true;
@@ -134,6 +144,7 @@ static void report_verdict(struct node *node, enum gfp_verdict verdict,
 {
 	char place[PLACE_SIZE];
 
+	kassert((verdict == GFP_IN_NMI) == in_nmi());
 	switch (verdict) {
 	case GFP_OK:
 		return;
@@ -173,6 +184,7 @@ static void report_nofail_doubts(struct node *node,
 	};
 	char place[PLACE_SIZE];
 
+	kassert(request->never_fail);
 	for (size_t i = 0; i < ARRAY_SIZE(doubt); i++) {
 		if (!doubt[i].holds || (node->said_nofail & (1U << i)))
 			continue;
@@ -189,6 +201,8 @@ static void report_nofail_doubts(struct node *node,
 
 static void zero_block(struct node *node, struct page *page, unsigned int order)
 {
+	kassert(page->state == PAGE_USED);
+	kassert(order <= MAX_ORDER);
 	memset(page_memory(node, page), 0, PAGE_SIZE << order);
 }
 
@@ -196,6 +210,7 @@ static void zero_block(struct node *node, struct page *page, unsigned int order)
 static void note_taker(struct page *page, const struct alloc_request *request,
                        uintptr_t caller)
 {
+	kassert(page->state == PAGE_USED || page->state == PAGE_OWNED);
 	page->taker = current_owner_id();
 	page->gfp = request->gfp;
 	page_set_caller(page, caller);
@@ -207,6 +222,8 @@ static struct page *page_alloc_serve(struct node *node,
 {
 	struct page *page = fast_pass(node, request);
 
+	kassert(!in_nmi());
+	kassert(!request->may_sleep || may_sleep_here());
 	if (page == NULL && request->never_fail)
 		report_nofail_doubts(node, request, caller);
 	if (page == NULL)
@@ -377,6 +394,8 @@ static unsigned int order_for(size_t size)
 static void cut_slice(struct zone *zone, struct page *page, unsigned long from,
                       unsigned long to, unsigned long keep, uintptr_t caller)
 {
+	kassert(spin_is_mine(&zone->lock));
+	kassert(from < to);
 	for (unsigned long i = from; i < to; i++) {
 		while (page[i].order > 0) {
 			page_prep_halve(&page[i]);
@@ -397,6 +416,8 @@ static void cut_block(struct node *node, struct page *page, unsigned long keep,
 	struct zone *zone = page_zone(node, page);
 	unsigned long pages = 1UL << page->order;
 
+	kassert(page->state == PAGE_USED);
+	kassert(keep > 0 && keep <= pages);
 	for (unsigned long from = 0; from < pages; from += CUT_SLICE) {
 		bool enabled = spin_lock_irqsave(&zone->lock);
 
@@ -443,6 +464,7 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 static unsigned long bulk_skip(struct page *const *array, unsigned long done,
                                unsigned long slots)
 {
+	kassert(done <= slots);
 	while (done < slots && array[done] != NULL)
 		done++;
 	return done;
@@ -463,6 +485,7 @@ static struct zone *bulk_zone(struct node *node,
                               const struct alloc_request *request,
                               unsigned long wanted)
 {
+	kassert(request->highest_zone < ZONE_COUNT);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
 		struct zone *zone = &node->zone[type];
 
@@ -482,6 +505,8 @@ static struct page *bulk_take_one(struct node *node, struct zone *zone,
 {
 	struct page *page = NULL;
 
+	kassert(spin_is_mine(&zone->lock));
+	kassert(request->order == 0);
 	if (zone_may_serve(zone, request, WMARK_LOW, RESERVE_NONE))
 		page = page_prep_take(node, zone, 0);
 	if (page != NULL)
@@ -496,6 +521,8 @@ static void bulk_take_slice(struct node *node, struct zone *zone,
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
 
+	kassert(wanted > 0 && wanted <= BULK_SLICE);
+	kassert(list_empty(taken));
 	for (; wanted > 0; wanted--) {
 		struct page *page = bulk_take_one(node, zone, request);
 
@@ -512,6 +539,7 @@ static void bulk_take_slice(struct node *node, struct zone *zone,
 static void bulk_finish(struct node *node, struct page *page,
                         const struct alloc_request *request, uintptr_t caller)
 {
+	kassert(page->state == PAGE_USED && page->order == 0);
 	note_taker(page, request, caller);
 	trace_mm_page_alloc(&node->trace, node_pfn(node, page), 0,
 	                    request->migratetype, request->gfp);
@@ -551,6 +579,7 @@ static unsigned long bulk_single(struct node *node, gfp_t gfp,
                                  struct page **array, unsigned long done,
                                  uintptr_t caller)
 {
+	kassert(array[done] == NULL);
 	array[done] = alloc_from(node, gfp, 0, caller);
 	return array[done] == NULL ? done : done + 1;
 }
@@ -566,6 +595,8 @@ static unsigned long bulk_serve(struct node *node,
 	unsigned long end = done;
 	struct zone *zone;
 
+	kassert(!request->exclusive && !request->compound);
+	kassert(done <= slots);
 	if (slots - done > 1) {
 		if (should_fail_alloc_page(node, request->gfp, 0))
 			return done;

@@ -9,10 +9,12 @@
 #ifndef MM_PAGE_BITS_H
 #define MM_PAGE_BITS_H
 
+#include "kernel/core/panic.h"
 #include "mm/page.h"
 
 static inline uint16_t page_mask(enum page_bit bit)
 {
+	kassert(bit < PG_BIT_COUNT);
 	return (uint16_t)(1U << bit);
 }
 

@@ -70,6 +70,8 @@ void page_report_free(struct node *node, const struct page *page,
 	char now[PLACE_SIZE];
 	char then[PLACE_SIZE];
 
+	kassert(!in_nmi());
+	kassert(why != NULL);
 	count_vm_event(node, VMSTAT_free_refused);
 	caller_format(now, sizeof(now), caller);
 	if (page == NULL) {
@@ -92,6 +94,9 @@ void page_report_free(struct node *node, const struct page *page,
 static void give_all_but_first(struct node *node, struct zone *zone,
                                struct page *page, uintptr_t caller)
 {
+	kassert(spin_is_mine(&zone->lock));
+	kassert((page->flags & PAGE_COMPOUND) == 0);
+	kassert(page->refcount > 0);
 	while (page->order > 0) {
 		page_prep_halve(page);
 		page_prep_give(node, zone, page + (1UL << page->order),
@@ -125,6 +130,8 @@ static void page_free_drop_reference(struct node *node, struct zone *zone,
 	bool in_parts =
 		whole && !(page->flags & (PAGE_COMPOUND | PAGE_SATURATED));
 
+	kassert(spin_is_mine(&zone->lock));
+	kassert(page->state == PAGE_USED);
 	if (!page_prep_put(node, zone, page, caller) && in_parts)
 		give_all_but_first(node, zone, page, caller);
 }
@@ -217,6 +224,7 @@ static struct page *reference_head(struct node *node, struct page *page)
 {
 	unsigned long pfn = node_pfn(node, page);
 
+	kassert(page->order <= MAX_ORDER);
 	if (page->flags & PAGE_COMPOUND)
 		page -= pfn - ALIGN_DOWN(pfn, 1UL << page->order);
 	return page;
@@ -266,6 +274,7 @@ static void page_report_get(struct page *page, uintptr_t caller,
 {
 	char place[PLACE_SIZE];
 
+	kassert(!in_nmi());
 	caller_format(place, sizeof(place), caller);
 	pr_err("BUG: get_page(pfn %#lx) by %s at %s: the page is %s and %s\n",
 	       page_to_pfn(page), context_name(), place,

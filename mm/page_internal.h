@@ -11,6 +11,7 @@
 
 static inline void *page_memory(struct node *node, const struct page *page)
 {
+	kassert(!page_is_exclusive(page));
 	return (void *)(direct_map_base + (node_pfn(node, page) << PAGE_SHIFT));
 }
 

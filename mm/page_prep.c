@@ -34,6 +34,10 @@ void page_prep_claim(struct zone *zone, struct page *page,
 {
 	unsigned int order = request->order;
 
+	kassert(spin_is_mine(&zone->lock));
+	kassert(order <= MAX_ORDER);
+	kassert(zone_pfn(zone, page) % (1UL << order) == 0);
+	kassert(page->refcount == 0);
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		page_set_state(zone, &page[i], PAGE_LOOSE,
 		               i == 0 ? PAGE_USED : PAGE_USED_TAIL);
@@ -47,6 +51,9 @@ void page_prep_claim(struct zone *zone, struct page *page,
 /* The USED block becomes LOOSE.  zone->lock held. */
 void page_prep_unclaim(struct zone *zone, struct page *page, unsigned int order)
 {
+	kassert(spin_is_mine(&zone->lock));
+	kassert(order <= MAX_ORDER);
+	kassert((page->flags & PAGE_TABLE) == 0);
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		page_set_state(zone, &page[i],
 		               i == 0 ? PAGE_USED : PAGE_USED_TAIL, PAGE_LOOSE);
@@ -63,6 +70,10 @@ void page_prep_halve(struct page *page)
 	unsigned int order = page->order - 1U;
 	struct page *upper = page + (1UL << order);
 
+	kassert(page->state == PAGE_USED);
+	kassert(page->order > 0 && page->order <= MAX_ORDER);
+	kassert((page->flags & PAGE_COMPOUND) == 0);
+	kassert(upper->state == PAGE_USED_TAIL);
 	page->order = (uint8_t)order;
 	upper->order = (uint8_t)order;
 	upper->state = PAGE_USED; /* the same column as USED_TAIL */
@@ -86,6 +97,7 @@ static void page_prep_note_bad(struct zone *zone, const struct page *page)
 {
 	struct bad_pages *bad = &zone->bad;
 
+	kassert(spin_is_mine(&zone->lock));
 	if (bad->count < BAD_PAGES) {
 		bad->pfn[bad->count] = zone_pfn(zone, page);
 		bad->page[bad->count] = *page;
@@ -114,6 +126,7 @@ void page_prep_report_bad(struct node *node, struct zone *zone)
 	struct bad_pages bad;
 	bool enabled;
 
+	kassert(zone->node == node);
 	if (READ_ONCE(zone->bad.count) == 0)
 		return;
 	enabled = spin_lock_irqsave(&zone->lock);
@@ -131,6 +144,8 @@ void page_prep_report_bad(struct node *node, struct zone *zone)
 static void page_prep_leak(struct node *node, struct zone *zone,
                            struct page *page, unsigned int order)
 {
+	kassert(spin_is_mine(&zone->lock));
+	kassert(order <= MAX_ORDER);
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		if (!page_prep_is_clean(&page[i]))
 			page_prep_note_bad(zone, &page[i]);
@@ -152,6 +167,8 @@ static bool page_prep_all_clean(const struct page *page, unsigned int order)
 struct page *page_prep_take(struct node *node, struct zone *zone,
                             unsigned int order)
 {
+	kassert(zone->node == node);
+	kassert(order <= MAX_ORDER);
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
 		struct page *page = buddy_take(zone, order);
 
@@ -166,6 +183,8 @@ struct page *page_prep_take(struct node *node, struct zone *zone,
 struct page *page_prep_take_within(struct node *node, struct zone *zone,
                                    unsigned long first, unsigned long last)
 {
+	kassert(zone->node == node);
+	kassert(first <= last);
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
 		struct page *page = buddy_take_within(zone, first, last);
 
@@ -181,6 +200,7 @@ struct page *page_prep_take_within(struct node *node, struct zone *zone,
 /* What only its user cared for; what must not be left stays and is found. */
 static void page_prep_forget_use(struct page *page, unsigned int order)
 {
+	kassert(order <= MAX_ORDER);
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		page[i].bits &= PAGE_BITS_AT_FREE;
 		page[i].index = 0;
@@ -190,6 +210,9 @@ static void page_prep_forget_use(struct page *page, unsigned int order)
 void page_prep_give(struct node *node, struct zone *zone, struct page *page,
                     unsigned int order, uintptr_t caller)
 {
+	kassert(zone->node == node);
+	kassert(page->zone == zone->type);
+	kassert(page->order == order);
 	page_prep_unclaim(zone, page, order);
 	page_set_caller(page, caller);
 	page->taker = current_owner_id();

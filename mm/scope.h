@@ -21,41 +21,49 @@
 #ifndef MM_SCOPE_H
 #define MM_SCOPE_H
 
+#include "kernel/core/context.h"
 #include "kernel/core/held.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 
 static inline unsigned int memalloc_noio_save(void)
 {
+	kassert(!in_interrupt());
 	held_take(HELD_SCOPE, NULL, 0);
 	return thread_set_flags(current_thread(), THREAD_MEMALLOC_NOIO);
 }
 
 static inline void memalloc_noio_restore(unsigned int newly_set)
 {
+	kassert(!in_interrupt());
 	held_drop(HELD_SCOPE, NULL);
 	thread_clear_flags(current_thread(), newly_set);
 }
 
 static inline unsigned int memalloc_nofs_save(void)
 {
+	kassert(!in_interrupt());
 	held_take(HELD_SCOPE, NULL, 0);
 	return thread_set_flags(current_thread(), THREAD_MEMALLOC_NOFS);
 }
 
 static inline void memalloc_nofs_restore(unsigned int newly_set)
 {
+	kassert(!in_interrupt());
 	held_drop(HELD_SCOPE, NULL);
 	thread_clear_flags(current_thread(), newly_set);
 }
 
 static inline unsigned int memalloc_noreclaim_save(void)
 {
+	kassert(!in_interrupt());
 	held_take(HELD_SCOPE, NULL, 0);
 	return thread_set_flags(current_thread(), THREAD_MEMALLOC);
 }
 
 static inline void memalloc_noreclaim_restore(unsigned int newly_set)
 {
+	kassert(!in_interrupt());
 	held_drop(HELD_SCOPE, NULL);
 	thread_clear_flags(current_thread(), newly_set);
 }

@@ -90,6 +90,8 @@ static bool is_costly(const struct alloc_request *request)
 static bool pass(struct climb *climb, enum watermark mark,
                  enum reserve_right right)
 {
+	kassert(mark < WMARK_COUNT);
+	kassert(climb->page == NULL);
 	climb->page = page_pass(climb->node, climb->request, mark, right);
 	return climb->page != NULL;
 }
@@ -123,6 +125,8 @@ static bool is_killed(void)
 
 static void slow_path_let_others_run(const struct climb *climb)
 {
+	kassert(climb->request->may_sleep);
+	kassert(!climb->request->in_reclaim || climb->request->never_fail);
 	if (climb->reclaimed > 0)
 		thread_yield();
 	else
@@ -145,6 +149,7 @@ static bool no_zone_can_serve(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
+	kassert(request->highest_zone < ZONE_COUNT);
 	if (request->exclusive || (request->never_fail && request->may_sleep))
 		return false;
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
@@ -181,6 +186,8 @@ static bool compact(struct climb *climb, enum compact_priority priority)
 	unsigned int scope = memalloc_noreclaim_save();
 	bool found;
 
+	kassert(climb->node->recovery.compact != NULL);
+	kassert(climb->request->order > 0);
 	climb->compacted = climb->node->recovery.compact(
 		climb->node, climb->request, priority);
 	memalloc_noreclaim_restore(scope);
@@ -208,6 +215,7 @@ static enum step early_compact(struct climb *climb)
 	bool large =
 		is_costly(request) || request->migratetype != MIGRATE_MOVABLE;
 
+	kassert(climb->page == NULL);
 	climb->right = request->right;
 	if (!may_compact(climb) || !large || has_full_right(request))
 		return START_AGAIN;
@@ -255,8 +263,10 @@ static bool may_wait(struct climb *climb)
 /* The watchdog counts from here; a thread that waits already goes on. */
 static void begin_waiting(struct climb *climb)
 {
+	kassert(climb->request->may_sleep);
 	if (current_thread()->memory_wait != 0)
 		return;
+	kassert(!climb->waits);
 	climb->waits = true;
 	memory_wait_begin();
 }
@@ -269,6 +279,9 @@ static bool direct_reclaim(struct climb *climb)
 	const struct recovery_ops *recovery = &climb->node->recovery;
 	unsigned int scope;
 
+	kassert(climb->request->may_sleep);
+	kassert(!climb->request->in_reclaim);
+	kassert(may_sleep_here());
 	climb->reclaimed = 0;
 	if (recovery->reclaim == NULL)
 		return false;
@@ -299,6 +312,7 @@ static bool one_round_only(const struct climb *climb)
 
 static unsigned long reclaimable_pages(struct node *node, struct zone *zone)
 {
+	kassert(zone->node == node);
 	return node->recovery.reclaimable == NULL
 	               ? 0
 	               : node->recovery.reclaimable(node, zone);
@@ -312,6 +326,8 @@ static bool reclaim_could_help(const struct climb *climb)
 	enum reserve_right right =
 		climb->right == RESERVE_ALL ? RESERVE_NONE : climb->right;
 
+	kassert(request->may_sleep);
+	kassert(request->highest_zone < ZONE_COUNT);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
 		struct zone *zone = &climb->node->zone[type];
 		unsigned long reclaimable =
@@ -332,6 +348,7 @@ static bool reclaim_could_help(const struct climb *climb)
 
 static bool reclaim_retry(struct climb *climb)
 {
+	kassert(climb->page == NULL);
 	if (climb->reclaimed > 0 && !is_costly(climb->request))
 		climb->no_progress = 0;
 	else
@@ -351,6 +368,7 @@ static bool room_to_compact(const struct climb *climb)
 	const struct alloc_request *request = climb->request;
 	enum watermark mark = is_costly(request) ? WMARK_LOW : WMARK_MIN;
 
+	kassert(request->order > 0);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
 		struct zone *zone = &climb->node->zone[type];
 		unsigned long pages =
@@ -383,6 +401,7 @@ static bool more_thorough_retry(struct climb *climb)
 	                                     ? COMPACT_SYNC_LIGHT
 	                                     : COMPACT_SYNC_FULL;
 
+	kassert(climb->priority <= COMPACT_ASYNC);
 	if (climb->priority <= most)
 		return false;
 	climb->priority--;
@@ -394,6 +413,7 @@ static bool compact_retry(struct climb *climb)
 {
 	bool again;
 
+	kassert(climb->page == NULL);
 	if (climb->reclaimed == 0 || !may_compact(climb) || is_killed())
 		return false;
 	if (climb->compacted == COMPACT_SKIPPED)
@@ -414,6 +434,7 @@ static bool oom_begin(struct node *node)
 
 static void oom_end(struct node *node)
 {
+	kassert(READ_ONCE(node->oom_busy));
 	__atomic_clear(&node->oom_busy, __ATOMIC_RELEASE);
 }
 
@@ -423,6 +444,8 @@ static bool kill_unless_recovered(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
+	kassert(READ_ONCE(climb->node->oom_busy));
+	kassert(!request->in_reclaim);
 	if (pass(climb, WMARK_HIGH, RESERVE_NONE))
 		return true;
 	if (!request->may_kill)
@@ -436,6 +459,7 @@ static bool kill_somebody(struct climb *climb)
 {
 	bool found;
 
+	kassert(climb->request->may_sleep);
 	climb->killed = false;
 	if (climb->node->recovery.oom == NULL)
 		return false;
@@ -455,6 +479,7 @@ static bool kill_retry(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
+	kassert(climb->page == NULL);
 	if (slow_path_is_victim() &&
 	    (climb->as_victim || request->spare_reserve))
 		return false;
@@ -471,6 +496,7 @@ static enum step never_fail(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
+	kassert(climb->page == NULL);
 	if (!request->never_fail || !request->may_sleep)
 		return GIVE_UP;
 	if (pass(climb, WMARK_MIN, RESERVE_HALF))
@@ -494,6 +520,7 @@ void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp)
  * are more than may be written with interrupts off. */
 static void dump_failure(struct node *node, const struct alloc_request *request)
 {
+	kassert(!in_nmi());
 	if (!ratelimit_pass(&node->dump_limit))
 		return;
 	if (!arch_irq_enabled() && node->recovery.dump_later != NULL &&
@@ -526,6 +553,7 @@ static void fail(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
+	kassert(climb->page == NULL);
 	count_vm_event(climb->node, VMSTAT_alloc_fail);
 	trace_mm_page_alloc_fail(&climb->node->trace, request->order,
 	                         request->gfp);
@@ -542,6 +570,8 @@ static void fail(const struct climb *climb)
 /* Rungs 4 to 12. */
 static enum step one_round(struct climb *climb)
 {
+	kassert(climb->page == NULL);
+	kassert(climb->right <= RESERVE_ALL);
 	if (again_pass(climb))
 		return GOT_PAGE;
 	if (!may_wait(climb))
@@ -560,6 +590,7 @@ static enum step one_round(struct climb *climb)
 
 static void climb_on(struct climb *climb, enum step step)
 {
+	kassert(climb->page == NULL || step == GOT_PAGE);
 	while (step != GOT_PAGE) {
 		if (step == START_AGAIN)
 			step = one_round(climb);
@@ -570,6 +601,7 @@ static void climb_on(struct climb *climb, enum step step)
 		if (step == START_AGAIN)
 			slow_path_let_others_run(climb);
 	}
+	kassert(climb->page != NULL);
 }
 
 struct page *alloc_slow_path(struct node *node,
@@ -581,6 +613,9 @@ struct page *alloc_slow_path(struct node *node,
 		.priority = COMPACT_SYNC_LIGHT,
 	};
 
+	kassert(!in_nmi());
+	kassert(request->order <= MAX_ORDER);
+	kassert(request->highest_zone < ZONE_COUNT);
 	if (!may_climb(&climb) || no_zone_can_serve(&climb)) {
 		fail(&climb);
 		return NULL;

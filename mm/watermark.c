@@ -21,6 +21,7 @@
  */
 #include "mm/watermark.h"
 
+#include "kernel/core/panic.h"
 #include "lib/math.h"
 #include "mm/buddy.h"
 #include "mm/node.h"
@@ -45,6 +46,8 @@ static void setup_marks(struct zone *zone, unsigned long pages_min,
 	unsigned long gap = max(share / 4, zone->managed * scale / 10000);
 	unsigned long lowest = share;
 
+	kassert(spin_is_mine(&zone->lock));
+	kassert(zone->type > ZONE_NORMAL || zone->managed <= lowmem);
 	if (zone->type == ZONE_MOVABLE)
 		lowest = clamp(zone->managed / MOVABLE_MIN_DIVISOR,
 		               MOVABLE_MIN_LOWEST, MOVABLE_MIN_HIGHEST);
@@ -58,6 +61,8 @@ static void setup_lowmem_reserve(struct node *node, enum zone_type type)
 	struct zone *zone = &node->zone[type];
 	unsigned long above = 0;
 
+	kassert(type < ZONE_COUNT);
+	kassert(spin_is_mine(&zone->lock));
 	for (unsigned int j = 0; j < ZONE_COUNT; j++) {
 		zone->lowmem_reserve[j] = 0;
 		if (j <= type)
@@ -99,6 +104,7 @@ unsigned long watermark_floor(unsigned long min_mark, enum reserve_right right)
 	case RESERVE_ALL:
 		return 0;
 	}
+	kassert(right <= RESERVE_ALL);
 	return min_mark;
 }
 
@@ -107,6 +113,8 @@ static unsigned long pages_to_leave(const struct zone *zone, unsigned long mark,
                                     enum zone_type highest,
                                     enum reserve_right right)
 {
+	kassert(highest < ZONE_COUNT);
+	kassert(right <= RESERVE_ALL);
 	if (right == RESERVE_ALL)
 		return 0;
 	return watermark_floor(mark, right) + zone->lowmem_reserve[highest];
@@ -120,6 +128,8 @@ static bool leaves_enough(const struct zone *zone, unsigned long free,
 	unsigned long leave = pages_to_leave(zone, mark, highest, right);
 	unsigned long beyond_first = (1UL << order) - 1;
 
+	kassert(order <= MAX_ORDER);
+	kassert(zone->type <= highest);
 	return right == RESERVE_ALL || free > leave + beyond_first;
 }
 
@@ -146,5 +156,6 @@ unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,
 {
 	unsigned long leave = pages_to_leave(zone, mark, highest, right);
 
+	kassert(zone->type <= highest);
 	return zone->free_pages > leave ? zone->free_pages - leave : 0;
 }

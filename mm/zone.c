@@ -77,8 +77,12 @@ static unsigned long *column(struct zone *zone, enum page_state state)
 void page_set_state(struct zone *zone, struct page *page, enum page_state from,
                     enum page_state to)
 {
-	kassert(page->state == from);
-	(*column(zone, from))--;
+	unsigned long *leaves = column(zone, from);
+
+	kassert(page->state == from && from != to);
+	kassert(page->zone == zone->type);
+	kassert(*leaves > 0);
+	(*leaves)--;
 	(*column(zone, to))++;
 	page->state = (uint8_t)to;
 	audit_move(zone, page, 1, from, to);
@@ -94,6 +98,8 @@ static void lru_init(struct lru *lru)
 void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
                unsigned long start_pfn, unsigned long count)
 {
+	kassert(type < ZONE_COUNT);
+	kassert(pages != NULL || count == 0);
 	*zone = (struct zone){
 		.name = zone_type_name(type),
 		.type = type,
@@ -127,6 +133,7 @@ static unsigned int largest_order(unsigned long start, unsigned long end)
 {
 	unsigned int order = 0;
 
+	kassert(start < end);
 	while (order < MAX_ORDER && start % (2UL << order) == 0 &&
 	       start + (2UL << order) <= end)
 		order++;

@@ -19,6 +19,7 @@
 #define MM_ZONE_H
 
 #include "kernel/core/lock.h"
+#include "kernel/core/panic.h"
 #include "lib/list.h"
 #include "mm/gfp.h"
 #include "mm/lru_state.h"
@@ -131,6 +132,7 @@ static inline bool zone_contains(const struct zone *zone, unsigned long pfn)
 /* The page of frame PFN, which zone_contains(). */
 static inline struct page *zone_page(const struct zone *zone, unsigned long pfn)
 {
+	kassert(zone_contains(zone, pfn));
 	return zone->pages + (pfn - zone->start_pfn);
 }
 

@@ -60,6 +60,7 @@ static struct thread *asking_thread(void)
 /* One more request of a thread with fail_nth: is it its turn? */
 static bool nth_is_due(struct thread *thread)
 {
+	kassert(thread->mm->fail_nth > 0);
 	if (thread->mm->fail_nth > 1) {
 		thread->mm->fail_nth--;
 		return false;
@@ -76,6 +77,7 @@ static bool nth_is_due(struct thread *thread)
  * spared. */
 static bool spend_space(struct fault_attr *attr, int amount)
 {
+	kassert(amount > 0);
 	if (__atomic_load_n(&attr->space, __ATOMIC_RELAXED) <= amount)
 		return false;
 	__atomic_fetch_sub(&attr->space, amount, __ATOMIC_RELAXED);
@@ -123,6 +125,7 @@ static bool attr_is_due(struct fault_attr *attr, unsigned int order)
 {
 	uint64_t count;
 
+	kassert(order <= MAX_ORDER);
 	if (attr->probability == 0 || spared_by_thread(attr))
 		return false;
 	if (READ_ONCE(attr->times) == 0 || spend_space(attr, 1 << order))
@@ -143,6 +146,7 @@ static void fault_inject_report(const struct fault_attr *attr, gfp_t gfp,
 {
 	char names[160];
 
+	kassert(!in_nmi());
 	if (attr->verbose == 0 || gfp_is_silent(gfp))
 		return;
 	pr_notice("FAULT_INJECTION: forcing a failure of order:%u, "
@@ -169,6 +173,7 @@ bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order)
 {
 	struct fault_attr *attr = &node->fail_page_alloc;
 
+	kassert(order <= MAX_ORDER);
 	if (gfp_is_nofail(gfp) || !fault_inject_is_due(attr, gfp, order))
 		return false;
 	vmstat_add(&node->stat, VMSTAT_fault_injected, 1);

@@ -152,6 +152,7 @@ void show_mem_print(const struct mem_report *report)
 {
 	unsigned long present = SUM(report, present);
 
+	kassert(report->zone != NULL);
 	pr_warn("Mem-Info:\n");
 	show_summary(report);
 	show_lists(report);

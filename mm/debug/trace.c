@@ -33,6 +33,7 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/context.h"
 #include "kernel/core/owner.h"
+#include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -66,6 +67,7 @@ static uint64_t state_done(uint64_t number)
 static struct trace_record *trace_place(const struct trace *trace,
                                         uint64_t number)
 {
+	kassert(trace->count > 0 && (trace->count & (trace->count - 1)) == 0);
 	return &trace->records[number & (trace->count - 1)];
 }
 
@@ -101,6 +103,7 @@ static uint16_t describe_context(void)
 static void trace_fill(struct trace_record *record, enum trace_event event,
                        const uint64_t *argument)
 {
+	kassert(event < TRACE_EVENT_COUNT);
 	static_assert(OWNER_ID_MAX < 1ULL << 48, "it fits into a record");
 
 	/* The state must be seen before anything else changes. */
@@ -146,6 +149,8 @@ uint64_t trace_records_wanted(unsigned long pages)
 void trace_init(struct trace *trace, struct trace_record *records,
                 uint64_t count)
 {
+	kassert((count & (count - 1)) == 0);
+	kassert(records != NULL || count == 0);
 	memset(trace, 0, sizeof(*trace));
 	memset(records, 0, count * sizeof(*records));
 	trace->records = records;
@@ -205,6 +210,7 @@ static bool copy(const struct trace *trace, uint64_t number,
 static enum trace_answer miss(struct trace_reader *reader, uint64_t missed,
                               uint64_t *number, uint64_t *count)
 {
+	kassert(missed > 0);
 	*number = reader->next;
 	*count = missed;
 	reader->next += missed;
@@ -221,6 +227,7 @@ enum trace_answer trace_read(struct trace_reader *reader,
 	uint64_t begin;
 	bool all_done;
 
+	kassert(reader->next <= next);
 	if (reader->next == next)
 		return TRACE_NOTHING;
 	begin = oldest(trace, next);
@@ -265,6 +272,7 @@ static int append_value(char *buffer, size_t size, int at, enum trace_kind kind,
 	size_t left = size - (size_t)at;
 	char names[160];
 
+	kassert(at >= 0 && (size_t)at < size);
 	switch (kind) {
 	case TRACE_DEC:
 		return scnprintf(to, left, "%lld", (long long)value);
@@ -315,6 +323,7 @@ const char *trace_format(char *buffer, size_t size,
 		(unsigned long long)(record->time % 1000000),
 		events[record->event].name);
 
+	kassert(record->event < TRACE_EVENT_COUNT);
 	for (unsigned int i = 0; i < TRACE_ARGS && field[i].name; i++) {
 		at += scnprintf(buffer + at, size - (size_t)at,
 		                " %s=", field[i].name);
@@ -345,6 +354,7 @@ const char *trace_format_json(char *buffer, size_t size, uint64_t number,
 		(unsigned int)record->cpu, context_word(record->context),
 		(unsigned long long)record->owner, events[record->event].name);
 
+	kassert(record->event < TRACE_EVENT_COUNT);
 	for (unsigned int i = 0; i < TRACE_ARGS && field[i].name; i++)
 		at += scnprintf(buffer + at, size - (size_t)at, ",\"%s\":%lld",
 		                field[i].name, (long long)record->argument[i]);

@@ -8,6 +8,7 @@
 #ifndef MM_DEBUG_VMSTAT_H
 #define MM_DEBUG_VMSTAT_H
 
+#include "kernel/core/panic.h"
 #include "lib/types.h"
 
 /* X(name, meaning).  pgalloc and pgfree count base pages. */
@@ -97,6 +98,7 @@ struct vmstat {
 static inline void vmstat_add(struct vmstat *stat, enum vmstat_event event,
                               unsigned long amount)
 {
+	kassert(event < VMSTAT_COUNT);
 	__atomic_fetch_add(&stat->count[event], amount, __ATOMIC_RELAXED);
 }
 

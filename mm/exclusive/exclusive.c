@@ -68,6 +68,7 @@ static unsigned int claim_slot(struct owner *owner)
 	unsigned int slot = (unsigned int)bitmap_find_clear(
 		owner->slots, WINDOW_SLOTS, owner->next_slot);
 
+	kassert(owner->next_slot < WINDOW_SLOTS);
 	if (slot < WINDOW_SLOTS) {
 		bitmap_set(owner->slots, slot);
 		owner->next_slot = (slot + 1) % WINDOW_SLOTS;
@@ -78,6 +79,8 @@ static unsigned int claim_slot(struct owner *owner)
 static void *exclusive_slot_address(const struct owner *owner,
                                     unsigned int slot)
 {
+	kassert(slot < WINDOW_SLOTS);
+	kassert(owner->window.id != 0);
 	return (void *)(owner->window.base + slot * PAGE_SIZE);
 }
 
@@ -85,6 +88,10 @@ static void *exclusive_slot_address(const struct owner *owner,
 void exclusive_make_owned(struct node *node, struct page *page,
                           struct owner *owner, unsigned int slot)
 {
+	kassert(spin_is_mine(&node->pool.lock));
+	kassert(slot < WINDOW_SLOTS && bitmap_test(owner->slots, slot));
+	kassert(page->refcount == 0 && page->mapcount == 0);
+	kassert(owner->window.id != 0);
 	page_set_state(page_zone(node, page), page,
 	               (enum page_state)page->state, PAGE_OWNED);
 	page->owner = owner;
@@ -103,6 +110,10 @@ void exclusive_unmake_owned(struct node *node, struct page *page)
 {
 	struct owner *owner = page->owner;
 
+	kassert(spin_is_mine(&node->pool.lock));
+	kassert(page->state == PAGE_OWNED);
+	kassert(owner->owned > 0 && node->pool.owned > 0);
+	kassert(bitmap_test(owner->slots, page->slot));
 	window_unmap(&owner->window, page->slot);
 	list_remove(&page->link);
 	owner->owned--;
@@ -145,6 +156,9 @@ static struct page *take_locked(struct node *node, struct owner *owner,
 	struct page *page = list_first(&pool->parked, struct page, link);
 	unsigned int slot;
 
+	kassert(spin_is_mine(&pool->lock));
+	kassert(page == NULL || page->state == PAGE_PARKED);
+	kassert(page == NULL || pool->count > 0);
 	*empty = page == NULL;
 	if (page == NULL)
 		return NULL;
@@ -161,6 +175,7 @@ static struct page *take_locked(struct node *node, struct owner *owner,
 /* What a take came to, for the counters and the trace. */
 static void note_take(struct node *node, const struct page *page, bool empty)
 {
+	kassert(page == NULL || !empty);
 	if (page != NULL) {
 		count_vm_event(node, VMSTAT_exclusive_take);
 		trace_mm_exclusive_take(&node->trace, node_pfn(node, page),
@@ -206,6 +221,7 @@ struct zone *exclusive_would_take_from(struct node *node,
 	struct zone *zone = NULL;
 	bool enabled;
 
+	kassert(request->exclusive);
 	if (!exclusive_can_take(node))
 		return NULL;
 	enabled = spin_lock_irqsave(&pool->lock);
@@ -241,6 +257,8 @@ struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
 	unsigned long pfn = window_noted(&sender->window, slot);
 	struct page *page;
 
+	kassert(spin_is_mine(&node->pool.lock));
+	kassert(slot < WINDOW_SLOTS);
 	if (pfn == -1UL)
 		return NULL;
 	page = node_page(node, pfn);
@@ -263,6 +281,8 @@ static int find_mine(struct node *node, uintptr_t address, struct page **page,
 	unsigned int id = window_of_address(address, &slot);
 	unsigned long pfn;
 
+	kassert(spin_is_mine(&node->pool.lock));
+	kassert(id < WINDOW_COUNT);
 	*holder = NULL;
 	if (id == 0 || address % PAGE_SIZE != 0)
 		return -EINVAL;
@@ -285,6 +305,7 @@ static int find_mine(struct node *node, uintptr_t address, struct page **page,
 
 static const char *refusal_text(int error)
 {
+	kassert(error < 0);
 	switch (error) {
 	case -EINVAL:
 		return "no exclusive page can be there";
@@ -308,6 +329,7 @@ static int exclusive_refuse(struct node *node, const char *call,
 {
 	char place[PLACE_SIZE];
 
+	kassert(!in_nmi());
 	count_vm_event(node, VMSTAT_exclusive_refused);
 	caller_format(place, sizeof(place), caller);
 	pr_warn("%s(%p) by %s at %s refused: %s (%s: %s)\n", call, address,
@@ -344,6 +366,7 @@ struct page *exclusive_page(void *address)
 static void note_loss(struct owner *owner, unsigned int slot, uint64_t to,
                       uintptr_t caller)
 {
+	kassert(slot < WINDOW_SLOTS);
 	owner->loss[owner->losses++ % OWNER_LOSSES] = (struct owner_loss){
 		.slot = slot,
 		.caller = caller,
@@ -401,6 +424,7 @@ static int check_transfer(struct node *node, void *address, uint64_t to,
 {
 	int error = find_mine(node, (uintptr_t)address, page, holder);
 
+	kassert(spin_is_mine(&node->pool.lock));
 	if (error != 0)
 		return error;
 	*receiver = exclusive_find_owner(&node->pool, to);
@@ -415,6 +439,9 @@ static void send_page(struct node *node, struct page *page,
 {
 	struct owner *sender = page->owner;
 
+	kassert(spin_is_mine(&node->pool.lock));
+	kassert(receiver->alive);
+	kassert(receiver != sender);
 	/* The old owner's access ends here, before anybody's begins. */
 	exclusive_unmake_owned(node, page);
 	window_note(&sender->window, page->slot, node_pfn(node, page));
@@ -460,6 +487,11 @@ int exclusive_transfer(void *address, uint64_t to)
 
 void exclusive_unqueue(struct node *node, struct page *page)
 {
+	kassert(spin_is_mine(&node->pool.lock));
+	kassert(page->state == PAGE_HANDOVER);
+	kassert(page->receiver != NULL);
+	kassert(page->receiver->incoming_count > 0);
+	kassert(node->pool.handover > 0);
 	list_remove(&page->link);
 	page->receiver->incoming_count--;
 	node->pool.handover--;
@@ -470,6 +502,8 @@ void exclusive_drop_sender(struct page *page)
 {
 	struct owner *sender = page->owner;
 
+	kassert(page->state == PAGE_HANDOVER);
+	kassert(sender == NULL || sender->sent > 0);
 	if (sender == NULL)
 		return;
 	window_note(&sender->window, page->slot, -1UL);
@@ -518,6 +552,8 @@ void exclusive_return_to_sender(struct node *node, struct page *page)
 {
 	struct owner *sender = page->owner;
 
+	kassert(spin_is_mine(&node->pool.lock));
+	kassert(sender != NULL && sender->sent > 0);
 	exclusive_unqueue(node, page);
 	window_note(&sender->window, page->slot, -1UL);
 	sender->sent--;

@@ -72,6 +72,8 @@ static void give_table(struct node *node, void *table)
 	struct zone *zone = page_zone(node, page);
 	bool enabled = spin_lock_irqsave(&zone->lock);
 
+	kassert((uintptr_t)table % PAGE_SIZE == 0);
+	kassert(page->flags == PAGE_TABLE);
 	page->refcount = 0;
 	page->flags = 0;
 	page_set_state(zone, page, PAGE_USED, PAGE_LOOSE);
@@ -87,6 +89,7 @@ struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id)
 	struct list *bucket = &pool->by_id[id % OWNER_BUCKETS];
 	struct list *at;
 
+	kassert(spin_is_mine(&pool->lock));
 	list_for_each(at, bucket) {
 		struct owner *owner = container_of(at, struct owner, same_hash);
 
@@ -103,6 +106,8 @@ static bool enter_owner(struct exclusive_pool *pool, struct owner *owner)
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	bool room = pool->in_bucket[bucket] < OWNER_BUCKET_MOST;
 
+	kassert(owner->window.id > 0 && owner->window.id < WINDOW_COUNT);
+	kassert(pool->by_window[owner->window.id] == NULL);
 	if (room) {
 		owner->alive = true;
 		pool->by_window[owner->window.id] = owner;
@@ -122,6 +127,7 @@ static int exclusive_owner_begin(struct owner *owner)
 	void *table = exclusive_owner_take_table(node);
 	int error;
 
+	kassert(!owner->alive);
 	if (table == NULL)
 		return -ENOMEM;
 	error = window_create(&owner->window, table);
@@ -150,6 +156,8 @@ static void scrub_hidden(struct node *node, struct page *page)
 	struct window_state before = window_open(scrub);
 	void *address = window_map(scrub, 0, node_pfn(node, page));
 
+	kassert(page_is_exclusive(page));
+	kassert(scrub->id != 0);
 	memset(address, 0, PAGE_SIZE);
 	window_unmap(scrub, 0);
 	window_close(before);
@@ -162,9 +170,11 @@ static void scrub_and_park(struct node *node, struct page *page)
 	bool enabled;
 	bool wake;
 
+	kassert(page->owner == NULL && page->receiver == NULL);
 	scrub_hidden(node, page);
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	wake = exclusive_pool_park(node, page);
+	kassert(node->pool.orphans > 0);
 	node->pool.orphans--;
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (wake)
@@ -175,6 +185,8 @@ static void scrub_and_park(struct node *node, struct page *page)
  * pool->lock held. */
 static void make_orphan(struct exclusive_pool *pool, struct page *page)
 {
+	kassert(spin_is_mine(&pool->lock));
+	kassert(page->state == PAGE_OWNED || page->state == PAGE_HANDOVER);
 	page->owner = NULL;
 	page->receiver = NULL;
 	pool->orphans++;
@@ -187,7 +199,9 @@ static struct page *orphan_owned(struct node *node, struct owner *owner)
 	bool enabled = spin_lock_irqsave(&node->pool.lock);
 	struct page *page = list_first(&owner->pages, struct page, link);
 
+	kassert(!owner->alive);
 	if (page != NULL) {
+		kassert(page->owner == owner);
 		exclusive_unmake_owned(node, page);
 		bitmap_clear(owner->slots, page->slot);
 		make_orphan(&node->pool, page);
@@ -204,7 +218,9 @@ static bool refuse_incoming(struct node *node, struct owner *owner,
 	bool enabled = spin_lock_irqsave(&node->pool.lock);
 	struct page *page = list_first(&owner->incoming, struct page, link);
 
+	kassert(!owner->alive);
 	*orphan = NULL;
+	kassert(page == NULL || page->receiver == owner);
 	if (page != NULL && page->owner != NULL) {
 		exclusive_return_to_sender(node, page);
 	} else if (page != NULL) {
@@ -223,6 +239,8 @@ static void forget_slots(struct node *node, struct owner *owner,
 	unsigned int end = min(slot + SLOT_SLICE, WINDOW_SLOTS + 0U);
 	bool enabled = spin_lock_irqsave(&node->pool.lock);
 
+	kassert(!owner->alive);
+	kassert(slot < WINDOW_SLOTS);
 	for (; slot < end; slot++) {
 		struct page *page = exclusive_find_sent(node, owner, slot);
 
@@ -236,6 +254,7 @@ static void forget_slots(struct node *node, struct owner *owner,
 /* OWNER is not alive any more, so it sends nothing. */
 static void forget_sender(struct node *node, struct owner *owner)
 {
+	kassert(!owner->alive);
 	for (unsigned int slot = 0;
 	     slot < WINDOW_SLOTS && READ_ONCE(owner->sent) > 0;
 	     slot += SLOT_SLICE)
@@ -249,10 +268,12 @@ static void end_owner(struct owner *owner)
 	struct page *page;
 	bool enabled = spin_lock_irqsave(&pool->lock);
 
+	kassert(owner->alive);
 	/* Not alive, nothing more is sent to it; on the list still, because it
 	 * has pages. */
 	owner->alive = false;
 	list_remove(&owner->same_hash);
+	kassert(pool->in_bucket[owner->id % OWNER_BUCKETS] > 0);
 	pool->in_bucket[owner->id % OWNER_BUCKETS]--;
 	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, enabled);
@@ -266,6 +287,9 @@ static void end_owner(struct owner *owner)
 		scrub_and_park(node, page);
 
 	enabled = spin_lock_irqsave(&pool->lock);
+	kassert(owner->owned == 0 && owner->sent == 0);
+	kassert(owner->incoming_count == 0);
+	kassert(pool->by_window[owner->window.id] == owner);
 	list_remove(&owner->all);
 	pool->by_window[owner->window.id] = NULL;
 	pool->changes++;
@@ -281,6 +305,7 @@ static struct owner_loss last_loss(const struct owner *owner, unsigned int slot)
 {
 	unsigned int next = owner->losses;
 
+	kassert(slot < WINDOW_SLOTS);
 	for (unsigned int i = 1; i <= OWNER_LOSSES; i++) {
 		const struct owner_loss *loss =
 			&owner->loss[(next - i) % OWNER_LOSSES];
@@ -358,6 +383,7 @@ void exclusive_start(struct node *node)
 		.end = end_owner,
 	};
 
+	kassert(node == main_node());
 	exclusive_make_scrub_window(node);
 	owner_register_provider(&provider);
 	fault_register_resolver(resolve_fault);

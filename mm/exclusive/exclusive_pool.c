@@ -30,6 +30,7 @@ bool exclusive_pool_request_wake(struct exclusive_pool *pool)
 {
 	bool due = !pool->wake_pending;
 
+	kassert(spin_is_mine(&pool->lock));
 	pool->wake_pending = true;
 	return due;
 }
@@ -75,6 +76,8 @@ void exclusive_pool_park_loose(struct node *node, struct page *page)
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	bool inner = spin_lock_irqsave(&pool->lock);
 
+	kassert(page->owner == NULL && page->receiver == NULL);
+	kassert(page->refcount == 0 && page->mapcount == 0);
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_PARKED);
 	list_push(&pool->parked, &page->link);
 	pool->count++;
@@ -105,6 +108,7 @@ bool exclusive_pool_unpark_loose(struct node *node, struct page *page)
 	bool parked = page->state == PAGE_PARKED;
 
 	if (parked) {
+		kassert(pool->count > 0);
 		list_remove(&page->link);
 		pool->count--;
 		pool->changes++;
@@ -119,6 +123,9 @@ bool exclusive_pool_park(struct node *node, struct page *page)
 {
 	struct exclusive_pool *pool = &node->pool;
 
+	kassert(spin_is_mine(&pool->lock));
+	kassert(page->state == PAGE_OWNED || page->state == PAGE_HANDOVER);
+	kassert(page->refcount == 0 && page->mapcount == 0);
 	page_set_state(page_zone(node, page), page,
 	               (enum page_state)page->state, PAGE_PARKED);
 	page->owner = NULL;
@@ -145,6 +152,7 @@ void exclusive_pool_end_busy(struct exclusive_pool *pool)
 {
 	bool enabled = spin_lock_irqsave(&pool->lock);
 
+	kassert(pool->busy);
 	pool->busy = false;
 	spin_unlock_irqrestore(&pool->lock, enabled);
 }

@@ -29,6 +29,8 @@ static bool exclusive_refill_right_allows(const struct zone *zone,
                                           enum watermark mark,
                                           enum reserve_right right)
 {
+	kassert(mark < WMARK_COUNT);
+	kassert(spin_is_mine(&zone->lock));
 	return watermark_ok(zone, 0, zone->watermark[mark], ZONE_NORMAL, right);
 }
 
@@ -61,6 +63,7 @@ static struct page *exclusive_refill_take_at(struct node *node,
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
 
+	kassert(pfn == -1UL || zone_contains(zone, pfn));
 	if (exclusive_refill_right_allows(zone, mark, right))
 		page = pfn == -1UL
 		               ? page_prep_take(node, zone, 0)
@@ -81,6 +84,7 @@ static struct page *exclusive_refill_take_from_zone(struct node *node,
 	struct page *page = NULL;
 	unsigned long pfn;
 
+	kassert(zone->node == node);
 	if (!exclusive_refill_zone_allows(zone, mark, right))
 		return NULL;
 	while (page == NULL && (pfn = exclusive_region_find(&node->pool, zone,
@@ -112,6 +116,7 @@ static void exclusive_refill_give(struct node *node, struct page *page)
 	struct zone *zone = page_zone(node, page);
 	bool enabled = spin_lock_irqsave(&zone->lock);
 
+	kassert(page->zone == zone->type);
 	buddy_give(zone, page, 0);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 }
@@ -125,6 +130,7 @@ static bool exclusive_refill_one(struct node *node, enum watermark mark,
 	struct page *page = exclusive_refill_take(node, mark, right);
 	unsigned long pfn;
 
+	kassert(READ_ONCE(node->pool.busy));
 	if (page == NULL)
 		return false;
 	pfn = node_pfn(node, page);
@@ -155,6 +161,7 @@ bool exclusive_refill_for(struct node *node, enum watermark mark,
 	struct exclusive_pool *pool = &node->pool;
 	bool some;
 
+	kassert(mark < WMARK_COUNT);
 	while (!exclusive_pool_begin_busy(pool))
 		thread_sleep(UNTIL_NEXT_TICK);
 	some = READ_ONCE(pool->count) > 0 ||

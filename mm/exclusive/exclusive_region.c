@@ -21,6 +21,8 @@
 
 static void exclusive_region_put_table(struct exclusive_pool *pool, void *table)
 {
+	kassert(table != NULL && (uintptr_t)table % PAGE_SIZE == 0);
+	kassert(pool->tables_left < pool->tables_total);
 	*(void **)table = pool->tables;
 	pool->tables = table;
 	pool->tables_left++;
@@ -30,6 +32,7 @@ static void *exclusive_region_get_table(struct exclusive_pool *pool)
 {
 	void *table = pool->tables;
 
+	kassert(table != NULL && pool->tables_left > 0);
 	pool->tables = *(void **)table;
 	pool->tables_left--;
 	return table;
@@ -46,9 +49,10 @@ void exclusive_region_split(struct node *node, unsigned long pfn)
 {
 	struct exclusive_pool *pool = &node->pool;
 
+	kassert(READ_ONCE(pool->busy));
 	if (direct_map_is_split(pfn))
 		return;
-	kassert(exclusive_region_may_split(pool));
+	kassert(pool->regions < EXCLUSIVE_MAX_REGIONS);
 	direct_map_split(pfn, exclusive_region_get_table(pool));
 	pool->region[pool->regions++] = (uint32_t)(pfn / REGION_FRAMES);
 	count_vm_event(node, VMSTAT_direct_map_level2_splits);
@@ -59,6 +63,8 @@ void exclusive_region_join_empty(struct node *node)
 	struct exclusive_pool *pool = &node->pool;
 	unsigned int kept = pool->boot_regions;
 
+	kassert(READ_ONCE(pool->busy));
+	kassert(pool->boot_regions <= pool->regions);
 	for (unsigned int i = pool->boot_regions; i < pool->regions; i++) {
 		unsigned long pfn = pool->region[i] * REGION_FRAMES;
 		void *table =
@@ -80,6 +86,7 @@ unsigned long exclusive_region_find(const struct exclusive_pool *pool,
                                     const struct zone *zone,
                                     struct exclusive_region_search *search)
 {
+	kassert(search->regions <= EXCLUSIVE_MAX_REGIONS);
 	while (search->regions > 0) {
 		unsigned long first =
 			pool->region[search->regions - 1] * REGION_FRAMES;
@@ -119,6 +126,7 @@ void exclusive_region_init(struct node *node, void *table, unsigned long tables)
 	unsigned long end = node->start_pfn + node->page_count;
 	unsigned long limit = EXCLUSIVE_MAX_REGIONS - EXCLUSIVE_MAX_TABLES;
 
+	kassert(table != NULL || tables == 0);
 	pool->tables_total = min(tables, (unsigned long)EXCLUSIVE_MAX_TABLES);
 	for (unsigned long i = pool->tables_total; i > 0; i--)
 		exclusive_region_put_table(pool,

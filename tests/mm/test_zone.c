@@ -315,10 +315,13 @@ CASE(zone, page_set_state_moves_one_page_between_two_columns)
 {
 	struct zone *zone = private_zone(0, 16);
 	struct page *page = private_take(zone, 0);
+	bool enabled;
 
 	EXPECT(page != NULL);
 	EXPECT_EQUAL(zone->used_pages, 1);
+	enabled = spin_lock_irqsave(&zone->lock);
 	page_set_state(zone, page, PAGE_USED, PAGE_BAD);
+	spin_unlock_irqrestore(&zone->lock, enabled);
 	EXPECT_EQUAL(zone->used_pages, 0);
 	EXPECT_EQUAL(zone->bad_pages, 1);
 	EXPECT_EQUAL(page->state, PAGE_BAD);

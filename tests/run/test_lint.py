@@ -12,6 +12,7 @@ from unittest import mock
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lint"))
 
+import assertions  # noqa: E402
 import floors  # noqa: E402
 import names  # noqa: E402
 import prose  # noqa: E402
@@ -185,6 +186,25 @@ class Names(unittest.TestCase):
     def test_stand_ins_of_the_host_may_share_a_name(self):
         source = "void panic(const char *format, ...)\n{\n}\n"
         self.assertEqual(names.check({"a.c": source, "b.c": source}), [])
+
+
+class Assertions(unittest.TestCase):
+    ONE = "static int f(void)\n{\n\tkassert(1);\n}\n"
+
+    def kept(self, source):
+        return assertions.without_checkers(source).count("kassert(")
+
+    def test_a_function_with_check_in_its_name_does_not_count(self):
+        source = self.ONE + self.ONE.replace(" f(", " f_check_all(")
+        self.assertEqual(self.kept(source), 1)
+        self.assertEqual(self.kept(self.ONE.replace(" f(", " checked(")), 1)
+
+    def test_a_section_that_checks_does_not_count(self):
+        both = "".join(
+            f"/* ---- {heading} ------- */\n" + self.ONE
+            for heading in ("Checking: sums", "Freeing")
+        )
+        self.assertEqual(self.kept(both), 1)
 
 
 if __name__ == "__main__":
