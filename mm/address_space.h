@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/address_space.h -- whose a page is, as far as reclaim must know.
+ * mm/address_space.h -- the owner of a page, as far as reclaim must know.
  *
  * A page on the lru has an owner: a file in the page cache, or an anonymous
  * object.  The owner has an index (page->index to page) which holds one
@@ -25,7 +25,7 @@
 #include "mm/page.h"
 
 /*
- * References of a page when release() is called and nobody else has one: its
+ * References of a page when release() is called and no other user has one: its
  * index, and reclaim itself.
  */
 #define RECLAIM_REFERENCES 2
@@ -42,7 +42,7 @@ struct address_space_ops {
 	 * allows it. */
 	bool needs_fs;
 
-	/* release does, too.  A page cache needs it for no clean page. */
+	/* So does release.  A page cache never needs it for a clean page. */
 	bool release_needs_fs;
 
 	/* writepage starts I/O: only where __GFP_IO allows it. */
@@ -65,13 +65,13 @@ struct address_space_ops {
 	 * The page is locked, clean, not under writeback, off the lru.  If it
 	 * still is clean and has RECLAIM_REFERENCES, seen under the index's own
 	 * lock: take it out of the index, clear page->mapping, drop the index's
-	 * reference, and say true.  Otherwise change nothing: false, it is
-	 * busy.  The page stays locked; the caller unlocks and frees it.
+	 * reference, and return true.  Otherwise change nothing: false, it
+	 * is busy.  The page stays locked; the caller unlocks and frees it.
 	 */
 	bool (*release)(struct page *page);
 
-	/* Was it used since the last call?  For pages that somebody has
-	 * mapped; NULL: mark_page_accessed() says it all. */
+	/* Was it used since the last call?  For mapped pages; NULL:
+	 * mark_page_accessed() is enough. */
 	bool (*referenced)(struct page *page);
 };
 

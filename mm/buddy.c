@@ -13,11 +13,11 @@
  *	buddy of 6 at order 1:  6 ^ (1 << 1) = 4
  *
  * To take a block, the smallest free block that is large enough is split: the
- * lowest part is taken, each upper half goes to the front of its list.  To give
- * one, it is joined with its buddy for as long as the buddy is free, then put
- * on its list: at the front, to be taken again while it is warm, or at the
- * back if its buddy of the next order is free and it will probably be joined
- * soon.
+ * lowest part is taken, each upper half goes to the front of its list (Linux:
+ * __rmqueue_smallest(), expand()).  A freed block is merged with its buddy for as long
+ * as the buddy is free, then put on its list (__free_one_page()): at the front, to be
+ * taken again while it is warm, or at the back if the buddy of its parent is free and
+ * it will probably be merged soon (buddy_merge_likely()).
  *
  * Invariants, checked by buddy_check() and zone_check():
  *
@@ -40,7 +40,7 @@
 #include "lib/format.h"
 #include "mm/check.h"
 
-/* ---- The lists: insert and remove are each other's mirror -------------- */
+/* ---- The lists: insert and remove mirror each other -------------- */
 
 static void insert_block(struct zone *zone, struct page *page,
                          unsigned int order, bool at_back)
@@ -105,7 +105,7 @@ static void unmark_loose(struct zone *zone, struct page *page,
 
 /*
  * The free block at frame PFN of exactly ORDER, or NULL.  PFN may lie outside
- * the zone: buddies never join across zones.
+ * the zone: buddies never merge across zones.
  */
 static struct page *free_block_at(const struct zone *zone, unsigned long pfn,
                                   unsigned int order)
@@ -120,8 +120,8 @@ static struct page *free_block_at(const struct zone *zone, unsigned long pfn,
 }
 
 /*
- * The block at PAGE is off the lists and of order HAVE: give back all but the
- * 2^WANT pages that hold frame KEEP, and return these.
+ * The block at PAGE is off the lists and of order HAVE: free all but the 2^WANT pages
+ * that hold frame KEEP, and return these.  Linux: expand().
  */
 static struct page *split_block(struct zone *zone, struct page *page,
                                 unsigned int have, unsigned int want,
@@ -212,7 +212,8 @@ struct page *buddy_take_within(struct zone *zone, unsigned long first,
 	return page;
 }
 
-/* Will the block probably be joined soon?  Then it waits at the back. */
+/* Will the block probably be merged soon?  Then it waits at the back.  Linux:
+ * buddy_merge_likely(). */
 static bool join_is_likely(const struct zone *zone, unsigned long pfn,
                            unsigned int order)
 {
@@ -258,13 +259,15 @@ bool buddy_has_block(const struct zone *zone, unsigned int order)
 	return false;
 }
 
+/* ---- Checking ---------------------------------------------------------- */
+
 struct buddy_walk {
 	const struct zone *zone;
 	unsigned int order;
 };
 
 /* Check one block of a list: NULL, or the number of the broken invariant.  B4 is
- * the business of who looks at all pages. */
+ * checked by zone_check(), which visits all pages. */
 static const char *check_block(const struct list *at, void *data)
 {
 	const struct buddy_walk *walk = data;

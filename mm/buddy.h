@@ -40,17 +40,16 @@ unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
 __must_check struct page *
 buddy_take_within(struct zone *zone, unsigned long first, unsigned long last);
 
-/* Give a block back and join it with its free buddies. */
+/* Free a block and merge it with its free buddies.  Linux: __free_one_page(). */
 void buddy_give(struct zone *zone, struct page *page, unsigned int order);
 
 /* Is there a free block of 2^ORDER pages or more? */
 bool buddy_has_block(const struct zone *zone, unsigned int order);
 
 /*
- * Check the lists and their sum by the invariants B1, B2, B3 and B5 of mm/buddy.c; B4, and
- * whether a free block is missing on the lists, are zone_check()'s.  NULL, or a
- * sentence in BUFFER.  Takes zone->lock in slices (mm/check.h); LOCKED: nobody
- * else runs.
+ * Check the lists and their sum: B1, B2, B3 and B5 of mm/buddy.c; zone_check() checks
+ * B4, and whether a free block is missing on the lists.  NULL, or an error message in
+ * BUFFER.  Takes zone->lock in slices (mm/check.h); LOCKED: no other code runs.
  */
 const char *buddy_check(struct zone *zone, bool locked, char *buffer,
                         size_t size);

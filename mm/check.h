@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/check.h -- how a check looks at what does not stand still.
+ * mm/check.h -- how a check reads data that others change.
  *
- * A check of all pages takes long, and no lock may be held for so long.  So a
- * check works in slices of CHECK_SLICE steps, and between two of them it drops
- * its lock and everybody goes on.  What it may say then is of three kinds:
+ * A check of all pages takes long, and no lock may be held for so long.  So a check
+ * works in slices of CHECK_SLICE steps, and between two of them it drops its lock and
+ * others continue.  So there are three kinds of results:
  *
- *	one thing by itself	(a page and what it names) is right whenever the
- *				lock is held: a slice tells
- *	a sum over all pages	is kept while it is counted: who moves a page that
- *				is counted already corrects the count
+ *	one object by itself	(a page and its owner) is right whenever the lock
+ *				is held: within a slice
+ *	a sum over all pages	is maintained while it is counted: code that moves
+ *				a page that was already counted corrects the sum
  *				(mm/zone.h#audit, mm/lru_state.h#lru_audit)
  *	the length of a list	is compared if the list did not change during the
- *				walk.  If it did, the walk begins again, and after
- *				CHECK_WALKS times nothing is said about it
+ *				walk.  If it did, the walk begins again; after
+ *				CHECK_WALKS attempts the length is not compared
  *
- * So a check never accuses what is sound, and finds all damage on a machine at
- * rest; on a busy one it finds all but lists of a wrong length.
+ * So a check never reports sound data, and finds all damage on a machine at rest; on
+ * a busy one it finds all but lists of a wrong length.
  *
- * In a panic (TRY_LOCK) nobody else runs and no lock is waited for; if the lock
- * is held by who panicked, what is read may be half changed, and the sentence
- * says "unlocked".  A pointer is followed only where it leads to a page.
+ * In a panic (TRY_LOCK) no other code runs and no lock is waited for; if the code that
+ * panicked held the lock, the data may be half changed, and the message says
+ * "unlocked".  A pointer is followed only where it leads to a page.
  */
 #ifndef MM_CHECK_H
 #define MM_CHECK_H
@@ -37,9 +37,9 @@
 
 /*
  * A walk along LIST, which LOCK guards, with CHANGES counting each change to it.
- * LOOK is told of each element: NULL, or what is wrong with it, and must not
- * follow a pointer before it has seen where it leads.  LOCK is NULL if nobody
- * else can run, or the caller holds it and the list is short.
+ * LOOK gets each element and returns NULL, or its defect; it must not follow a pointer
+ * before it has checked where it leads.  LOCK is NULL if no other code can run, or
+ * if the caller holds it and the list is short.
  */
 struct check_walk {
 	struct spinlock *lock;
@@ -57,13 +57,13 @@ struct check_walk {
 
 extern const char check_length[];
 
-/* Walk; true: all is well, or the list does not stand still.  Any context. */
+/* Walk; true: all is well, or the list keeps changing.  Any context. */
 bool check_walk_list(struct check_walk *walk);
 
 /*
- * What a check has to say goes to BUFFER, while it holds locks.  So BUFFER is
- * cleared before it takes any: NULL, or a sentence for the caller, whose memory it
- * is not.
+ * A check writes its message to BUFFER while it holds locks.  So BUFFER is cleared
+ * before it takes any: NULL, or an error message if BUFFER is not the caller's
+ * memory.
  */
 const char *check_buffer(char *buffer, size_t size);
 

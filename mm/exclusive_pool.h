@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mm/exclusive_pool.h -- the data of the pool of parked frames (a part of
- * struct node).  What is done with it: mm/exclusive/exclusive.h.
+ * struct node).  Its functions: mm/exclusive/exclusive.h.
  */
 #ifndef MM_EXCLUSIVE_POOL_H
 #define MM_EXCLUSIVE_POOL_H
@@ -39,7 +39,7 @@ struct exclusive_pool {
 	unsigned long high;   /* (c) the refiller fills up to here */
 	bool wake_pending;    /* (p) a wake-up is on its way */
 	bool starved;         /* (p) the last refill found no frame */
-	void (*wake)(void);   /* (c) wakes the refiller; NULL: nobody */
+	void (*wake)(void);   /* (c) wakes the refiller; or NULL */
 
 	unsigned long changes;  /* (p) of lists, owners and windows, ever */
 	unsigned long owned;    /* (p) OWNED pages, but orphans */
@@ -52,7 +52,7 @@ struct exclusive_pool {
 
 	struct spinlock scrub_lock; /* guards the scrub window */
 	struct window scrub;        /* where frames of the dead are zeroed */
-	bool busy;                  /* (p) somebody refills or shrinks */
+	bool busy;                  /* (p) a thread refills or shrinks */
 
 	/*
 	 * Tables set aside for splitting the direct map, linked through their

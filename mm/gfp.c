@@ -10,7 +10,7 @@
  * gfp_to_alloc_flags() and __gfp_pfmemalloc_flags() (mm/page_alloc.c):
  *
  *	__GFP_HIGH                        half of min
- *	__GFP_HIGH, cannot wait           and a quarter of what is left
+ *	__GFP_HIGH, cannot wait           and a quarter of the rest
  *	  ... with __GFP_NOMEMALLOC       no quarter, half stays
  *	__GFP_MEMALLOC, PF_MEMALLOC       on the last pass: everything
  *	  ... with __GFP_NOMEMALLOC       nothing: it beats both
@@ -146,7 +146,7 @@ bool gfp_is_silent(gfp_t mask)
 	return (mask & __GFP_NOWARN) != 0;
 }
 
-/* A scope is the thread's: an interrupt on top of it has none. */
+/* Linux's current_gfp_context().  An interrupt on top of a thread has no scope. */
 gfp_t gfp_in_scope(gfp_t mask, const struct alloc_context *context)
 {
 	if (context->in_interrupt)
@@ -175,7 +175,7 @@ struct alloc_context gfp_context(void)
 	};
 }
 
-/* What EXCLUSIVE cannot be combined with, and why. */
+/* The flags that EXCLUSIVE cannot be combined with, and why. */
 static const struct {
 	gfp_t mask;
 	const char *why;
@@ -186,7 +186,7 @@ static const struct {
 	{ __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM,
 	  "the parked pool is not sorted by zone" },
 	{ __GFP_MEMALLOC | __GFP_NOMEMALLOC,
-	  "the parked pool has a reserve right of its own" },
+	  "the parked pool has its own reserve right" },
 	{ __GFP_NOFAIL, "an owner's window can be full" },
 };
 
@@ -278,7 +278,7 @@ static enum reserve_right mask_victim_right(gfp_t mask,
 	return RESERVE_HALF;
 }
 
-/* Linux's __alloc_pages_may_oom(), less what is asked about the machine. */
+/* Linux's __alloc_pages_may_oom(), without its conditions on the machine. */
 static bool mask_may_kill(gfp_t mask, unsigned int order)
 {
 	bool bad_zone;
@@ -360,7 +360,7 @@ enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 	return GFP_OK;
 }
 
-/* Append TEXT, behind a | if something is there already. */
+/* Append TEXT, after a | if the buffer is not empty. */
 static int append_name(char *buffer, size_t size, int at, const char *text)
 {
 	kassert(at >= 0 && (size_t)at < size);
@@ -454,8 +454,8 @@ static bool gfp_is_separator(char c)
 	return c == '|' || c == ' ' || c == ',' || c == '\t' || c == '&';
 }
 
-/* The next word of *TEXT into WORD (cut to SIZE), *TEXT behind it; was there a ~
- * before it?  An empty word: the end. */
+/* Copy the next word of *TEXT into WORD (cut to SIZE) and advance *TEXT; true if a ~
+ * precedes it.  An empty word: the end. */
 static bool gfp_next_word(const char **text, char *word, size_t size)
 {
 	const char *at = *text;

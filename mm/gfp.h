@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/gfp.h -- what a caller may say about the memory it wants.
+ * mm/gfp.h -- the flags of a request.
  *
  * A gfp mask is a set of rights and wishes.  The table below is the only place
  * where a flag is defined; the constants, the printed names and the shell's
- * parser come from it.  gfp_decode() is the only function that looks at the
+ * parser come from it.  gfp_decode() is the only function that tests the
  * bits of a mask: it turns mask, order and the caller's context into a struct
  * alloc_request, or names what is wrong.
  *
@@ -22,8 +22,8 @@ typedef uint32_t gfp_t;
  * X(name, bit mask, status, meaning)
  *
  *	WORKS	decoded and acted upon
- *	LATER	a request with it is refused by name: what it asks for does not
- *		exist yet
+ *	LATER	a request with it is refused by name: its feature does not exist
+ *		yet
  *	KEPT	accepted: on this machine the promise cannot be broken
  *	NOTHING	means nothing on this machine; refused by name, or, where the
  *		mask is 0 as in Linux without the feature, not even visible
@@ -44,8 +44,8 @@ typedef uint32_t gfp_t;
 	X(WRITE, 0x1000, WORKS,                                                \
 	  "will be dirtied: no fast pass on a node with too many dirty pages") \
 	X(NOWARN, 0x2000, WORKS, "no report on failure")                       \
-	X(RETRY_MAYFAIL, 0x4000, WORKS, "try hard, kill nobody, then fail")    \
-	X(NOFAIL, 0x8000, WORKS, "never fail: wait for ever")                  \
+	X(RETRY_MAYFAIL, 0x4000, WORKS, "try hard, kill no thread, then fail") \
+	X(NOFAIL, 0x8000, WORKS, "never fail: wait forever")                   \
 	X(NORETRY, 0x10000, WORKS, "one round of reclaim, then fail")          \
 	X(MEMALLOC, 0x20000, WORKS, "no watermark: about to free memory")      \
 	X(COMP, 0x40000, WORKS, "a compound page")                             \
@@ -106,7 +106,7 @@ static_assert(GFP_TRANSHUGE == 0x1c24ca, "Linux's values");
 /* The largest block: 2^10 frames, 4 MiB. */
 #define MAX_ORDER               10
 
-/* Orders above it are costly: nobody is killed for them, and they may fail. */
+/* Orders above it are costly: no thread is killed for them, and they may fail. */
 #define PAGE_ALLOC_COSTLY_ORDER 3
 
 enum zone_type {
@@ -135,7 +135,7 @@ enum reserve_right {
 	RESERVE_ALL,    /* no floor */
 };
 
-/* Who asks: gfp_context() fills it in from the machine, tests by hand. */
+/* The caller: gfp_context() fills it in from the machine, tests by hand. */
 struct alloc_context {
 	bool can_sleep;    /* a thread, preemption and interrupts on */
 	bool in_interrupt; /* hard interrupt */
@@ -145,7 +145,7 @@ struct alloc_context {
 	bool nofs;     /* inside memalloc_nofs_save() .. restore() */
 };
 
-/* A mask, decoded: nothing behind gfp_decode() looks at gfp again. */
+/* A mask, decoded: after gfp_decode() no code tests gfp again. */
 struct alloc_request {
 	gfp_t gfp; /* for reports only; without what a scope takes away */
 	unsigned int order;
@@ -153,7 +153,7 @@ struct alloc_request {
 	enum migratetype migratetype;
 	enum reserve_right right;      /* at the MIN mark, first pass */
 	enum reserve_right last_right; /* at the MIN mark, second pass */
-	/* In the place of last_right, if an OOM victim asks. */
+	/* Replaces last_right for an OOM victim. */
 	enum reserve_right victim_right;
 	bool may_sleep; /* DIRECT_RECLAIM */
 	bool wake_kswapd;
@@ -162,8 +162,8 @@ struct alloc_request {
 	bool in_reclaim;    /* PF_MEMALLOC: it may not reclaim once more */
 	bool will_write;    /* WRITE */
 	bool one_round;     /* NORETRY */
-	bool retry_costly;  /* RETRY_MAYFAIL: orders above 3 go on, too */
-	bool may_kill;      /* the OOM killer may be asked for it */
+	bool retry_costly;  /* RETRY_MAYFAIL: orders above 3 continue */
+	bool may_kill;      /* the OOM killer may be called for it */
 	bool never_fail;    /* NOFAIL */
 	bool only_here;     /* THISNODE */
 	bool spare_reserve; /* NOMEMALLOC */
@@ -173,7 +173,7 @@ struct alloc_request {
 	bool exclusive;
 };
 
-/* What gfp_decode() says.  Only GFP_OK is a request that may go on. */
+/* The results of gfp_decode().  Only a GFP_OK request may continue. */
 enum gfp_verdict {
 	GFP_OK,
 	GFP_REFUSED,    /* the mask contradicts itself or is not supported */
@@ -192,7 +192,7 @@ __must_check enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
                                          struct alloc_request *request,
                                          char *why, size_t size);
 
-/* What kind of page MASK, a legal one, asks for. */
+/* The kind of page that MASK, a legal one, requests. */
 enum migratetype gfp_migratetype(gfp_t mask);
 
 /*
@@ -207,8 +207,8 @@ gfp_t gfp_for_exact(gfp_t mask);
 /* MASK as the scopes of CONTEXT leave it: NOIO takes IO and FS, NOFS takes FS. */
 gfp_t gfp_in_scope(gfp_t mask, const struct alloc_context *context);
 
-/* What mempool_alloc() asks for in the end: without ZERO, and with what keeps
- * the request short and the last reserve untouched. */
+/* The mask of mempool_alloc()'s requests: without ZERO, and with the flags that keep
+ * them short and the last reserve untouched. */
 gfp_t gfp_for_mempool(gfp_t mask);
 
 /* DIRECT_RECLAIM: may the caller sleep? */
@@ -218,7 +218,7 @@ bool gfpflags_allow_blocking(gfp_t mask);
 bool gfp_may_fs(gfp_t mask);
 bool gfp_may_io(gfp_t mask);
 
-/* For fault injection, which stands before the request is acted upon. */
+/* For fault injection, which runs before the request is decoded. */
 bool gfp_is_nofail(gfp_t mask);
 bool gfp_is_highmem(gfp_t mask);
 bool gfp_is_silent(gfp_t mask);
@@ -250,7 +250,7 @@ const char *gfp_format_flags(char *buffer, size_t size, gfp_t mask);
 __must_check int gfp_parse(const char *text, gfp_t *mask, char *bad,
                            size_t size);
 
-/* For completion and help: entry INDEX of all names, NULL behind the last. */
+/* For completion and help: entry INDEX of all names, NULL beyond the end. */
 struct gfp_name {
 	const char *name; /* "__GFP_HIGH", "GFP_ATOMIC" */
 	gfp_t mask;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mm/lru_state.h -- the data of reclaim: a part of each zone, and one of the
- * node.  What is done with it: mm/reclaim/lru.h, mm/reclaim/reclaim.h, mm/reclaim/kswapd.h.
+ * node.  Its functions: mm/reclaim/lru.h, reclaim.h, kswapd.h.
  */
 #ifndef MM_LRU_STATE_H
 #define MM_LRU_STATE_H
@@ -38,7 +38,7 @@ static inline bool lru_is_active(enum lru_list list)
 	return list == LRU_ACTIVE_ANON || list == LRU_ACTIVE_FILE;
 }
 
-/* What is counted of a zone's pages besides the lists. */
+/* Sums over a zone's pages, in addition to the lists. */
 enum lru_sum {
 	LRU_DIRTY = LRU_COUNT, /* pages with PG_dirty */
 	LRU_FILE_DIRTY,        /* and no PG_swapbacked */
@@ -60,7 +60,7 @@ struct lru {
 	struct spinlock lock;              /* a leaf */
 	struct list pages[LRU_COUNT];      /* (lock) by page->link */
 	unsigned long count[LRU_COUNT];    /* (lock) */
-	unsigned long isolated[LRU_KINDS]; /* (lock) reclaim looks at them */
+	unsigned long isolated[LRU_KINDS]; /* (lock) in reclaim's hands */
 	unsigned long dirty;               /* (lock) pages with PG_dirty */
 	unsigned long file_dirty;          /* (lock) and no PG_swapbacked */
 	unsigned long writeback;           /* (lock) with PG_writeback */
@@ -68,7 +68,7 @@ struct lru {
 	struct lru_audit *audits;          /* (lock) usually none */
 };
 
-/* kswapd_highest when nobody has asked. */
+/* kswapd_highest if no request has woken it. */
 #define KSWAPD_NO_ZONE      ZONE_COUNT
 
 /* After so many runs without a page reclaimed the node is hopeless, and left to

@@ -4,18 +4,18 @@
  *
  * Linux copies the firmware's map into a table and sorts the overlaps out
  * there (arch/x86/kernel/e820.c).  A table has an end, and a map may have more
- * entries than any table; so this file keeps none: it asks the map itself, at
- * each position, which type wins and how far that answer holds.
+ * entries than any table; so this file keeps none: it searches the map itself, at
+ * each position, for the type that wins and how far that holds.
  *
  *	entries	      |----- 1 -----|        |-- 1 --|
  *	                    |--- 2 ---|
  *	answers	 none |  1  |    2    | none |   1   | none
  *	usable	      |=====|                |=======|      (frames, inward)
  *
- * Each answer costs one look at every entry, and there are at most two answers
- * per entry, plus one.
+ * Each answer costs one pass over all entries, and there are at most two answers per
+ * entry, plus one.
  *
- * The table of taken ranges is small, sorted and disjoint; neighbours join.
+ * The table of taken ranges is small, sorted and disjoint; neighbours merge.
  */
 #include "mm/memmap.h"
 
@@ -25,7 +25,7 @@
 
 #define NO_TYPE 0
 
-/* ---- What the map says ------------------------------------------------------ */
+/* ---- The map ---------------------------------------------------------------- */
 
 /* Entry INDEX as a range below MEMMAP_LIMIT; false if nothing is left of it. */
 static bool entry_range(const struct memmap *map, uint32_t index,
@@ -64,7 +64,7 @@ static uint32_t type_at(const struct memmap *map, uint64_t at, uint64_t *until)
 			continue;
 		}
 		*until = min(*until, range.end);
-		/* Type 0 is no memory either, and restricts like any other. */
+		/* Type 0 is not memory either, and restricts like any other. */
 		winner = max(winner, type == 0 ? UINT32_MAX : type);
 	}
 	return winner;
@@ -140,7 +140,7 @@ unsigned long memmap_end_pfn(const struct memmap *map)
 	return range.end >> PAGE_SHIFT;
 }
 
-/* ---- Who has it --------------------------------------------------------------- */
+/* ---- Taken ranges ------------------------------------------------------------- */
 
 static void remove_taken(struct memmap *map, unsigned int index)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/memmap.h -- which memory is there, and who has it before the buddy.
+ * mm/memmap.h -- the memory map, and reservations before the buddy exists.
  *
  * The firmware's map is taken as hostile: unsorted, overlapping, unaligned,
  * wrapped, with unknown types.  Where two entries disagree the more
- * restrictive (the higher type number) wins, anything but type 1 is no memory,
+ * restrictive (the higher type number) wins, any type but 1 is not memory,
  * and a frame counts only if all of its bytes are usable.
  *
  *	usable	whole frames of memory
@@ -22,7 +22,7 @@
 
 /*
  * Taken ranges: one for the image, the boot information, the first page, each
- * module (64), page tables and early allocations that do not join an older
+ * module (64), page tables and early allocations that do not touch an older
  * range (a few).
  */
 #define MEMMAP_MAX_TAKEN 128
@@ -38,14 +38,14 @@ struct memmap {
 	                                            * frames */
 };
 
-/* Look at BOOT's map up to LIMIT bytes (0: all).  Nothing is taken yet. */
+/* Use BOOT's map up to LIMIT bytes (0: all).  Nothing is taken yet. */
 void memmap_init(struct memmap *map, const struct boot_info *boot,
                  uint64_t limit);
 
 /*
- * The first usable range (whole frames, as long as it goes) that ends above
- * FROM, cut at FROM.  False, and *RANGE as it was, if there is none.  Needs no storage of its own:
- * any number of entries is fine; O(entries^2) for a walk.
+ * Find the first usable range (whole frames, as long as possible) that ends above FROM,
+ * cut at FROM.  False, and *RANGE unchanged, if there is none.  Needs no storage: any
+ * number of entries is fine; O(entries^2) for a walk.
  */
 __must_check bool memmap_next_usable(const struct memmap *map, uint64_t from,
                                      struct boot_range *range);
@@ -67,12 +67,12 @@ __must_check int memmap_take(struct memmap *map, uint64_t start, uint64_t end);
 
 /*
  * Take what the loader put into memory: the boot information, which lies at
- * INFO, and the modules.  They may overlap each other, the image, what was
- * taken already, and what is no memory.  0 or -ENOSPC.
+ * INFO, and the modules.  They may overlap each other, the image, taken
+ * ranges, and ranges that are not memory.  0 or -ENOSPC.
  */
 __must_check int memmap_take_loaded(struct memmap *map, uint64_t info);
 
-/* Give the whole frames inside START..END back.  0 or -ENOSPC. */
+/* Release the whole frames inside START..END.  0 or -ENOSPC. */
 __must_check int memmap_give(struct memmap *map, uint64_t start, uint64_t end);
 
 /*
@@ -86,8 +86,8 @@ __must_check uint64_t memmap_alloc(struct memmap *map, uint64_t size,
                                    bool highest);
 
 /*
- * Tell NODE, whose pages cover the usable frames, which are present, and give
- * its buddies the free ones.
+ * Mark the usable frames as present in NODE, whose pages cover them, and free the free
+ * ones to its buddies.
  */
 void memmap_release_free(const struct memmap *map, struct node *node);
 

@@ -2,7 +2,7 @@
 /*
  * mm/mm_check.h -- is the whole of memory consistent?
  *
- * The checks of each mechanism stand beside it; here they are put together.
+ * Calls the checks of all mechanisms.
  */
 #ifndef MM_MM_CHECK_H
 #define MM_MM_CHECK_H

@@ -13,7 +13,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/watermark.h"
 
-/* One dump of a failed request in ten seconds, as Linux. */
+/* One dump of a failed request in ten seconds, as in Linux. */
 #define DUMP_INTERVAL       10000000ULL
 
 /* Linux's default rate limit. */

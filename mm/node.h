@@ -24,7 +24,7 @@ struct node {
 	/* Tunables; watermark_setup() makes marks of them. */
 	unsigned long min_free_kbytes;
 	unsigned long watermark_scale_factor;
-	unsigned long swappiness; /* 0..200: how gladly anon is reclaimed */
+	unsigned long swappiness; /* 0..200: how readily anon is reclaimed */
 	unsigned long lowmem_reserve_ratio[ZONE_COUNT]; /* 0: no reserve */
 
 	struct vmstat stat;
@@ -38,12 +38,12 @@ struct node {
 	bool said_order;
 	uint8_t said_nofail; /* enum nofail_doubt, a bit each */
 
-	struct recovery_ops recovery; /* zeroed: nothing there */
+	struct recovery_ops recovery; /* zeroed: none */
 	struct reclaim_state reclaim;
 	struct writeback_state writeback;
-	bool oom_busy; /* atomic: somebody is at the OOM rung */
+	bool oom_busy; /* atomic: a thread is at the OOM rung */
 
-	/* Asked to wake kswapd for a request; NULL: nobody listens. */
+	/* Wakes kswapd for a request; NULL: there is none. */
 	void (*wake_kswapd)(struct node *node, unsigned int order,
 	                    enum zone_type highest);
 };

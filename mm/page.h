@@ -44,7 +44,7 @@ enum page_state {
 	PAGE_USED_TAIL, /* inside an allocated block */
 	PAGE_PARKED,    /* exclusive: in the pool, unmapped, zeroed */
 	PAGE_OWNED,     /* exclusive: in its owner's window */
-	PAGE_HANDOVER,  /* exclusive: on its way, nobody's window */
+	PAGE_HANDOVER,  /* exclusive: on its way, in no window */
 	PAGE_BAD,       /* found corrupt; leaked on purpose */
 	PAGE_STATE_COUNT,
 };
@@ -57,12 +57,12 @@ enum page_flag {
 };
 
 /*
- * What a page cache, an anonymous object or a mempool says about a USED page, in
- * page->bits, most by Linux's names; mm/page_bits.h changes them.
+ * State of a USED page in a page cache, an anonymous object or a mempool, in page->bits,
+ * most with Linux's names; mm/page_bits.h changes it.
  */
 enum page_bit {
-	PG_locked,      /* somebody works on it: mm/reclaim/page_lock.h */
-	PG_referenced,  /* used since reclaim looked at it last */
+	PG_locked,      /* in use by one thread: mm/reclaim/page_lock.h */
+	PG_referenced,  /* used since reclaim last scanned it */
 	PG_uptodate,    /* holds what the disk holds, or newer */
 	PG_dirty,       /* newer than the disk */
 	PG_lru,         /* on a list of its zone's lru, by page->link */
@@ -73,7 +73,7 @@ enum page_bit {
 	PG_reclaim,     /* reclaim wants it as soon as it is written */
 	PG_error,       /* the last read or write failed */
 	PG_unevictable, /* never reclaimed */
-	PG_isolated,    /* taken off the lru by reclaim, which looks at it */
+	PG_isolated,    /* taken off the lru by reclaim */
 	PG_mempool,     /* in the reserve of a mempool; a block's head has it */
 	PG_BIT_COUNT,
 };
@@ -100,7 +100,7 @@ struct page {
 	union {
 		/* (x) OWNED: it; HANDOVER: the sender or NULL */
 		struct owner *owner;
-		/* USED: whose page it is, mm/address_space.h; PG_locked */
+		/* USED: its mapping, mm/address_space.h; PG_locked */
 		struct address_space *mapping;
 	};
 	union {

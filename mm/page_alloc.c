@@ -6,7 +6,7 @@
  * finds pages ends it (Linux: mm/page_alloc.c, __alloc_pages_noprof() and
  * __alloc_pages_slowpath()):
  *
- *	gfp_decode()		what does the caller want, and may it?
+ *	gfp_decode()		is the request legal, and what are its rights?
  *	fast_pass()		zones above their LOW mark
  *	alloc_slow_path()	everything else: mm/slow_path.c
  *
@@ -27,7 +27,7 @@
 #include "mm/page_prep.h"
 #include "mm/watermark.h"
 
-/* ---- The ladder ------------------------------------------------------------ */
+/* ---- The fast pass --------------------------------------------------------- */
 
 static void count_taken(struct node *node, const struct zone *zone,
                         unsigned int order)
@@ -111,8 +111,8 @@ struct page *page_pass(struct node *node, const struct alloc_request *request,
 	return NULL;
 }
 
-/* A page that will be dirtied: not at once from a node that has as many dirty
- * pages as it may. */
+/* A page that will be dirtied does not come from the fast pass if the node has as
+ * many dirty pages as it may. */
 static struct page *fast_pass(struct node *node,
                               const struct alloc_request *request)
 {
@@ -137,7 +137,7 @@ static void report_too_large(struct node *node,
 	pr_warn("page_alloc: %s (said once)\n", why);
 }
 
-/* Say why a request goes no further. */
+/* Report why a request is refused. */
 static void report_verdict(struct node *node, enum gfp_verdict verdict,
                            const struct alloc_request *request, const char *why,
                            uintptr_t caller)
@@ -167,8 +167,8 @@ static void report_verdict(struct node *node, enum gfp_verdict verdict,
 	backtrace_print_from(caller);
 }
 
-/* What NOFAIL cannot promise, or should not: each said once, by a request that
- * found no page at once.  Linux 6.12 warns of the same three, there. */
+/* Promises that NOFAIL cannot or should not make: each is reported once, by a request
+ * that found no page in the fast pass.  Linux 6.12 warns of the same three. */
 static void report_nofail_doubts(struct node *node,
                                  const struct alloc_request *request,
                                  uintptr_t caller)
@@ -206,7 +206,7 @@ static void zero_block(struct node *node, struct page *page, unsigned int order)
 	memset(page_memory(node, page), 0, PAGE_SIZE << order);
 }
 
-/* What the page remembers of the request, for reports. */
+/* Record the request in the page, for reports. */
 static void note_taker(struct page *page, const struct alloc_request *request,
                        uintptr_t caller)
 {
@@ -231,7 +231,7 @@ static struct page *page_alloc_serve(struct node *node,
 	if (page == NULL)
 		return NULL;
 	note_taker(page, request, caller);
-	/* A parked frame has events of its own, and is zeroed already. */
+	/* A parked frame has its own events, and is already zeroed. */
 	if (request->exclusive)
 		return page;
 	trace_mm_page_alloc(&node->trace, node_pfn(node, page), request->order,
@@ -497,8 +497,8 @@ static struct zone *bulk_zone(struct node *node,
 	return NULL;
 }
 
-/* One page of ZONE for a bulk request, or NULL.  The LOW mark was asked for all
- * pages at once, and is asked again for each: others may have taken some since.
+/* Take one page of ZONE for a bulk request, or NULL.  The LOW mark was checked for all
+ * pages together, and is checked again for each: others may have taken some since.
  * zone->lock held. */
 static struct page *bulk_take_one(struct node *node, struct zone *zone,
                                   const struct alloc_request *request)
@@ -535,7 +535,7 @@ static void bulk_take_slice(struct node *node, struct zone *zone,
 	page_prep_report_bad(node, zone);
 }
 
-/* What the caller may see of a page: who has it, and zeroes. */
+/* Record the taker, trace, and zero the page. */
 static void bulk_finish(struct node *node, struct page *page,
                         const struct alloc_request *request, uintptr_t caller)
 {

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/page_alloc.h -- the front door.  Linux's names and meanings.
+ * mm/page_alloc.h -- the front door of mm/.  Linux's names and meanings.
  *
- * Contexts: any context may call any function.  In an NMI every call is
- * refused: NULL (or nothing), counted, nothing printed, no lock touched.  A
- * mask with __GFP_DIRECT_RECLAIM where the caller cannot sleep is reported with
- * its place and answered NULL, always, not only when memory is short (Linux
- * only warns).
+ * mm/ is the page allocator, the spine of this kernel.  In reading order:
+ *
+ *	page.h gfp.h zone.h node.h	vocabulary: pages, flags, zones, the node
+ *	memmap				who has memory before the buddy
+ *	buddy watermark zone page_prep	mechanisms of one zone
+ *	page_alloc slow_path page_free	the front door: this header
+ *	exclusive/			pages that only their owner can reach
+ *	reclaim/ swap/ user/ slab/	memory that can be taken back, and its users
+ *	debug/				counters, traces, failures on request, reports
+ *
+ * Contexts: any context may call any function.  In an NMI every call is refused:
+ * NULL (or nothing), counted, nothing printed, no lock touched.  A mask with
+ * __GFP_DIRECT_RECLAIM where the caller cannot sleep is reported with its place and
+ * gets NULL, always, not only when memory is short (Linux only warns).
  *
  * The functions that name a node work on that node; the others on main_node().
  */
@@ -28,8 +37,8 @@ __must_check struct page *alloc_page(gfp_t gfp);
 
 /*
  * Drop one reference; the last one frees the block.  If references remain on a
- * block that is not compound, its other pages are freed at once and the first
- * one by the last put_page().  A free that must not be (double, wrong order,
+ * block that is not compound, its other pages are freed immediately and the first
+ * one by the last put_page().  An illegal free (double, wrong order,
  * middle of a block, reserved, out of range, never allocated, exclusive) is
  * refused, reported with owner and caller, and changes nothing.
  */
@@ -47,7 +56,7 @@ __must_check uintptr_t get_zeroed_page(gfp_t gfp);
 void free_pages(uintptr_t address, unsigned int order);
 void free_page(uintptr_t address);
 
-/* SIZE bytes in whole pages; what the order has too much is given back.  COMP
+/* SIZE bytes in whole pages; the pages that the order has too many are freed.  COMP
  * and HIGHMEM are taken away, with a report. */
 __must_check void *alloc_pages_exact(size_t size, gfp_t gfp);
 void free_pages_exact(void *address, size_t size);
@@ -55,7 +64,7 @@ void free_pages_exact(void *address, size_t size);
 /*
  * Linux's alloc_pages_bulk() with an array: fill the NULL slots of ARRAY (of
  * SLOTS), from the first on, with single pages.  Returns a number of slots, and
- * all slots below it are full; those behind it are as they were.
+ * all slots below it are full; the later ones are unchanged.
  *
  * If a zone has more than its LOW mark + SLOTS pages free (all slots count, filled
  * ones too), all are filled.  Otherwise the first empty slot gets a page in the
@@ -68,15 +77,15 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
                                struct page **array);
 
 /*
- * References.  get_page() of a page without one is a reported bug.  A count that
- * has come to INT32_MAX does not go on: get_page() reports it, and the page is
- * leaked (its count stays as it is, whoever puts it); the two that can refuse do.
+ * References.  get_page() of a page without one is a reported bug.  A count that has
+ * reached INT32_MAX no longer grows: get_page() reports it, and the page is leaked
+ * (puts do not change its count); try_get_page() and pin_page() refuse.
  */
 void get_page(struct page *page);
 void put_page(struct page *page);
 
-/* put_page() for a reference that is no thread's: an index has it, an inode, a
- * mapping.  What a thread holds (kernel/core/held.h) is not touched. */
+/* put_page() for a reference of an index, an inode or a mapping, not of a thread: the
+ * thread's list of held objects (kernel/core/held.h) does not change. */
 void put_kept_page(struct page *page);
 int page_ref_count(const struct page *page);
 /* A reference unless there is none, or INT32_MAX: false for free and exclusive
@@ -85,14 +94,14 @@ __must_check bool try_get_page(struct page *page);
 /* Pin for a device or a second mapping: 0, or -EBUSY for an exclusive page,
  * -EINVAL for one that is not allocated, -EOVERFLOW with INT32_MAX references.
  * Undone by put_page().  The running thread holds it (kernel/core/held.h) until it is
- * handed on. */
+ * passed on. */
 __must_check int pin_page(struct page *page);
 
 /*
- * PAGE is about to be mapped at one more address, and is mapped there no more,
- * its address flushed.  A mapping has a reference, and is counted: while there is
- * one, the page cannot become free, nor exclusive, whoever puts it too often: it
- * is reported, leaked, and counted as bad.  0, or the error of pin_page(),
+ * Call before PAGE is mapped at one more address, and after that mapping was removed
+ * and flushed.  A mapping has a reference, and is counted: meanwhile the page cannot
+ * become free or exclusive.  If it is put too often, it is reported, leaked, and
+ * counted as bad.  0, or the error of pin_page(),
  * -EOVERFLOW also for the 256th mapping: nothing is changed then.  Any context.
  */
 __must_check int page_add_mapping(struct page *page);
@@ -103,8 +112,8 @@ unsigned int page_mapcount(const struct page *page);
 
 /*
  * Frame numbers and addresses of the kernel's node.  An exclusive page has no
- * direct-map address: page_address() gives NULL, and virt_to_page() of an
- * address in a window or of a hidden frame gives NULL.
+ * direct-map address: page_address() returns NULL, and so does
+ * virt_to_page() of an address in a window or of a hidden frame.
  */
 unsigned long page_to_pfn(const struct page *page);
 struct page *pfn_to_page(unsigned long pfn);
@@ -112,9 +121,9 @@ void *page_address(const struct page *page);
 struct page *virt_to_page(const void *address);
 
 /*
- * What an order-ORDER request would be told now, without making it: the zone
- * that would serve it, or NULL.  The same functions decide as in alloc_pages():
- * both passes, all rights.  The answer may be old when it arrives.
+ * The zone that would serve REQUEST now, or NULL; nothing is allocated.  The same
+ * functions decide as in alloc_pages(): both passes, all rights.  The result may be
+ * outdated on return.
  */
 struct zone *alloc_would_take_from(struct node *node,
                                    const struct alloc_request *request);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/page_bits.h -- the bits and references of a page that somebody uses.
+ * mm/page_bits.h -- the bits and references of a USED page.
  *
  * Each is changed by one locked instruction, so in any context and without a
- * lock; what a bit means together with others is said where it is used.  The
+ * lock; its users document what a bit means together with others.  The
  * page is USED, and the caller has a reference of it.
  */
 #ifndef MM_PAGE_BITS_H
@@ -66,7 +66,7 @@ static inline bool page_add_reference(struct page *page)
 	return false;
 }
 
-/* A page that is freed with one of these is somebody's still. */
+/* A page that is freed with one of these is still in use. */
 #define PAGE_BITS_AT_FREE                                                      \
 	((1U << PG_locked) | (1U << PG_dirty) | (1U << PG_lru) |               \
 	 (1U << PG_active) | (1U << PG_writeback) | (1U << PG_swapcache) |     \

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/page_free.c -- the way back, and references.
+ * mm/page_free.c -- freeing, and references.
  *
- * Freeing checks everything before anything is changed: a double free, a wrong
- * order, the middle of a block, a reserved page, a page of nobody's, a page
- * without a reference, an exclusive page are refused and reported with who took
- * the page and who frees it, and nothing has happened.
+ * Freeing checks everything before anything is changed: a double free, a wrong order,
+ * the middle of a block, a reserved page, a page that was never allocated, a page
+ * without a reference and an exclusive page are refused and reported with the taker
+ * and the caller.
  *
  * A block that is not compound has its references on the first page.  If some
- * remain when it is freed, the other pages go at once, the largest part first,
- * and the first goes with its last put_page() (Linux: ___free_pages()).
+ * remain when it is freed, the other pages are freed immediately, the largest part
+ * first, and the first one by its last put_page() (Linux: ___free_pages()).
  *
  * Locking: zone->lock, for one block.
  */
@@ -195,8 +195,8 @@ static void free_address(uintptr_t address, unsigned int order,
 		                 "the address is in the middle of a page");
 		return;
 	}
-	/* An address outside the map gives a page outside the array, which is
-	 * refused by name. */
+	/* For an address outside the map this is a page outside the array, which
+	 * page_drop() refuses. */
 	page_drop(main_node(), virt_to_page((void *)address), order, caller,
 	          true);
 }
@@ -230,8 +230,8 @@ static struct page *reference_head(struct node *node, struct page *page)
 	return page;
 }
 
-/* The head whose references PAGE shares, or NULL: in an NMI, or if it is no page
- * of the kernel's node, which is reported with CALLER. */
+/* The head whose references PAGE shares (Linux: compound_head()), or NULL: in an NMI,
+ * or if it is not a page of the node, which is reported with CALLER. */
 static struct page *open_page(struct page *page, uintptr_t caller)
 {
 	struct node *node = main_node();
@@ -253,9 +253,9 @@ bool try_get_page(struct page *page)
 }
 
 /*
- * HEAD has INT32_MAX references, and its caller now believes to have one more.
- * From here on the count says nothing: puts do not lower it, the page is never
- * free again.  False: it has become fewer meanwhile.
+ * HEAD has INT32_MAX references, and the caller of get_page() relies on one more.  From
+ * here on the count is meaningless: puts do not lower it, the page is never free
+ * again.  False: the count has dropped meanwhile.
  */
 static bool page_saturate(struct page *head)
 {
@@ -314,7 +314,7 @@ static void put_reference(struct page *page, uintptr_t caller)
 		page_drop(main_node(), head, head->order, caller, false);
 }
 
-/* The reference may be one that the running thread has noted. */
+/* The reference may be on the running thread's list. */
 void put_page(struct page *page)
 {
 	held_drop(HELD_PIN, page);
@@ -370,7 +370,7 @@ int page_add_mapping(struct page *page)
 
 	if (error != 0)
 		return error;
-	/* The mapping's, from here on. */
+	/* From here on the mapping holds it. */
 	held_hand_on(HELD_PIN, page);
 	if (page_count_mapping(page))
 		return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/page_internal.h -- what page_alloc.c, slow_path.c and page_free.c share.
+ * mm/page_internal.h -- shared by page_alloc.c, slow_path.c and page_free.c.
  */
 #ifndef MM_PAGE_INTERNAL_H
 #define MM_PAGE_INTERNAL_H
@@ -17,15 +17,16 @@ static inline void *page_memory(struct node *node, const struct page *page)
 
 /*
  * One walk over the zones, from the highest the request may use downwards: a
- * block of the first that keeps MARK, less RIGHT, or NULL.  (An exclusive
- * request, which may sleep then: the same for one frame of the parked pool.)
+ * block of the first that keeps MARK, less RIGHT, or NULL.  (An exclusive request,
+ * which may sleep: one frame of the parked pool.)  Linux: get_page_from_freelist().
  */
 __must_check struct page *page_pass(struct node *node,
                                     const struct alloc_request *request,
                                     enum watermark mark,
                                     enum reserve_right right);
 
-/* The fast pass found nothing: a page after all, or NULL, with the report. */
+/* Serve a request that the fast pass could not: a page, or NULL with a report.
+ * Linux: __alloc_pages_slowpath(). */
 __must_check struct page *alloc_slow_path(struct node *node,
                                           const struct alloc_request *request);
 
@@ -36,7 +37,7 @@ void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp);
 void page_drop(struct node *node, struct page *page, unsigned int order,
                uintptr_t caller, bool whole);
 
-/* Is PAGE one of NODE's struct pages?  Reads nothing of it. */
+/* Is PAGE one of NODE's struct pages?  Does not read it. */
 bool page_is_of(const struct node *node, const struct page *page);
 
 /* Report a refused free; PAGE may be NULL. */

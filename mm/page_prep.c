@@ -2,15 +2,16 @@
 /*
  * mm/page_prep.c -- blocks between the buddy and the front door.
  *
- * The buddy gives LOOSE blocks; here they become USED, one head and its tails,
- * and back.  A block with a page that somebody wrote to while it was free is
- * BAD: it is leaked on purpose, and the next one is tried, BAD_BLOCKS times at
- * most.
+ * The buddy's blocks are LOOSE; page_prep_claim() makes them USED, a head and its
+ * tails (Linux: prep_new_page()), page_prep_give() frees them (free_pages_prepare(),
+ * then __free_one_page()).  A block with a page that was written to while it was free
+ * is BAD: it is leaked on purpose, and the next one is tried, at most BAD_BLOCKS
+ * times (Linux: check_new_pages(), bad_page()).
  *
- * A report takes thousands of instructions.  So what was found is copied under the
- * lock, and whoever has released it says so: page_prep_report_bad().
+ * A report takes thousands of instructions.  So bad pages are copied under the lock,
+ * and the caller reports them after it has released it: page_prep_report_bad().
  *
- * Locking: the caller holds zone->lock throughout, but for page_prep_report_bad().
+ * Locking: the caller holds zone->lock, except for page_prep_report_bad().
  */
 #include "mm/page_prep.h"
 
@@ -23,12 +24,11 @@
 #include "mm/page_bits.h"
 #include "mm/page_state.h"
 
-/* So many corrupt blocks are met while the lock is held. */
+/* Corrupt blocks that are skipped while the lock is held. */
 #define BAD_BLOCKS 4
 
-/* ---- Blocks: claim and unclaim are each other's mirror ----------------- */
+/* ---- Blocks: claim and unclaim mirror each other ----------------- */
 
-/* The LOOSE block becomes USED.  zone->lock held. */
 void page_prep_claim(struct zone *zone, struct page *page,
                      const struct alloc_request *request)
 {
@@ -48,7 +48,6 @@ void page_prep_claim(struct zone *zone, struct page *page,
 	page->refcount = 1;
 }
 
-/* The USED block becomes LOOSE.  zone->lock held. */
 void page_prep_unclaim(struct zone *zone, struct page *page, unsigned int order)
 {
 	kassert(spin_is_mine(&zone->lock));
@@ -62,9 +61,8 @@ void page_prep_unclaim(struct zone *zone, struct page *page, unsigned int order)
 	}
 }
 
-/* A USED block that is not compound becomes two of the next smaller order.  What
- * its other pages say of an order is old; only the heads' counts, so this takes
- * the same time for all orders.  zone->lock held. */
+/* Only the order of heads matters; that of the other pages is outdated.  So this takes
+ * the same time for all orders. */
 void page_prep_halve(struct page *page)
 {
 	unsigned int order = page->order - 1U;
@@ -85,14 +83,15 @@ void page_prep_halve(struct page *page)
 /* ---- Corrupt pages ------------------------------------------------------- */
 
 /* A free page has no references, mappings, flags, bits or owner; anything else was
- * written by somebody who does not own it, or was left by its last user. */
+ * written by code that does not own it, or left by its last user.  Linux:
+ * page_expected_state(). */
 static bool page_prep_is_clean(const struct page *page)
 {
 	return page->refcount == 0 && page->mapcount == 0 && page->flags == 0 &&
 	       page->bits == 0 && page->owner == NULL && page->receiver == NULL;
 }
 
-/* What is said of PAGE later, when the lock is released.  zone->lock held. */
+/* Copy PAGE for a report after the lock is released.  zone->lock held. */
 static void page_prep_note_bad(struct zone *zone, const struct page *page)
 {
 	struct bad_pages *bad = &zone->bad;
@@ -163,7 +162,6 @@ static bool page_prep_all_clean(const struct page *page, unsigned int order)
 	return true;
 }
 
-/* A clean block from the buddy, or NULL.  zone->lock held. */
 struct page *page_prep_take(struct node *node, struct zone *zone,
                             unsigned int order)
 {
@@ -179,7 +177,6 @@ struct page *page_prep_take(struct node *node, struct zone *zone,
 	return NULL;
 }
 
-/* The same for one page in the frames FIRST..LAST. */
 struct page *page_prep_take_within(struct node *node, struct zone *zone,
                                    unsigned long first, unsigned long last)
 {
@@ -197,7 +194,8 @@ struct page *page_prep_take_within(struct node *node, struct zone *zone,
 
 /* ---- Freeing -------------------------------------------------------------- */
 
-/* What only its user cared for; what must not be left stays and is found. */
+/* Clear the bits that only the user needed; bits that must not be left stay and are
+ * found. */
 static void page_prep_forget_use(struct page *page, unsigned int order)
 {
 	kassert(order <= MAX_ORDER);

@@ -9,29 +9,30 @@
 
 #include "mm/node.h"
 
-/* The LOOSE block becomes USED, as REQUEST wants it, with one reference. */
+/* Make the LOOSE block USED for REQUEST, with one reference.  Linux: prep_new_page(). */
 void page_prep_claim(struct zone *zone, struct page *page,
                      const struct alloc_request *request);
 
-/* The USED block becomes LOOSE. */
+/* Make the USED block LOOSE. */
 void page_prep_unclaim(struct zone *zone, struct page *page,
                        unsigned int order);
 
 /*
- * Give a USED block whose references are gone to the buddy, on behalf of
- * CALLER.  If one of its pages is somebody's still (a mapping, or one of
+ * Free a USED block without references to the buddy, on behalf of
+ * CALLER.  If one of its pages is still in use (a mapping, or one of
  * PAGE_BITS_AT_FREE), the block is BAD: leaked, not free, to be reported.
  */
 void page_prep_give(struct node *node, struct zone *zone, struct page *page,
                     unsigned int order, uintptr_t caller);
 
-/* Drop a reference of a USED block that has one.  True: it was the last, and the
- * block is given to the buddy.  A saturated count stays as it is. */
+/* Drop a reference of a USED block that has one; true: it was the last, and the block
+ * was freed to the buddy.  A saturated count does not change.  Linux:
+ * put_page_testzero(). */
 bool page_prep_put(struct node *node, struct zone *zone, struct page *page,
                    uintptr_t caller);
 
-/* A USED block that is not compound becomes two of the next smaller order; the
- * upper one has no reference. */
+/* Split a USED block that is not compound into two of the next smaller order; the upper
+ * one has no reference.  Linux: split_page(), one order at a time. */
 void page_prep_halve(struct page *page);
 
 /* A LOOSE block from the buddy without a corrupt page, or NULL: there is none, or
@@ -46,9 +47,9 @@ __must_check struct page *page_prep_take_within(struct node *node,
                                                 unsigned long last);
 
 /*
- * Report the corrupt pages that were found in ZONE.  Whoever has called
- * page_prep_give(), page_prep_take() or page_prep_take_within() calls this after it has
- * released zone->lock.  At most one test of one word if nothing was found.
+ * Report the corrupt pages that were found in ZONE.  Callers of page_prep_give(),
+ * page_prep_take() and page_prep_take_within() call it after they have released
+ * zone->lock.  One test of one word if none was found.
  */
 void page_prep_report_bad(struct node *node, struct zone *zone);
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/recovery.h -- what the front door asks for when there is no page.
+ * mm/recovery.h -- the operations of the slow path.
  *
- * Lower files than the front door bring memory back, and the front door decides
- * when which of them is asked (mm/slow_path.c).  Each may be absent (NULL):
- * then there is nothing to be had on that rung, and a node of which nothing is
- * set fails a request that may wait, at once.
+ * Lower files reclaim memory, and the front door decides when each of them is called
+ * (mm/slow_path.c).  Each may be absent (NULL): then that rung is skipped, and a node
+ * without any fails a request that may wait immediately.
  *
- * All are called in the thread that asks, which may sleep, with no lock held.
+ * All are called in the requesting thread, which may sleep, with no lock held.
  */
 #ifndef MM_RECOVERY_H
 #define MM_RECOVERY_H
@@ -43,14 +42,14 @@ struct recovery_ops {
 	enum compact_result (*compact)(struct node *node,
 	                               const struct alloc_request *request,
 	                               enum compact_priority priority);
-	/* Kill somebody for his memory.  True: memory is on its way, from a
+	/* Kill a thread for its memory.  True: memory is on its way, from a
 	 * victim of this call or of an earlier one. */
 	bool (*oom)(struct node *node, const struct alloc_request *request);
-	/* Let the caller wait if reclaim is in a bad way. */
+	/* Let the caller wait if reclaim is in trouble. */
 	void (*throttle)(struct node *node,
 	                 const struct alloc_request *request);
-	/* A request that failed with interrupts off is to be told: copy what its
-	 * dump is about, for a thread to print.  False: not possible now. */
+	/* A request failed with interrupts off: copy the data of its dump, for a
+	 * thread to print.  False: not possible now. */
 	bool (*dump_later)(struct node *node,
 	                   const struct alloc_request *request);
 	/* Has the node as many dirty pages as it may? */

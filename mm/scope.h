@@ -3,8 +3,8 @@
  * mm/scope.h -- rights that a thread gives up, or takes, for a while.
  *
  * A file system that holds a lock which reclaim would need may not let reclaim
- * call it back.  Instead of handing GFP_NOFS down through every function it says
- * so once, for all that the thread allocates until it takes it back:
+ * call it back.  Instead of passing GFP_NOFS down through every function it sets
+ * a flag once, for all allocations of the thread until it clears it:
  *
  *	unsigned int scope = memalloc_nofs_save();
  *	...				GFP_KERNEL means GFP_NOFS here
@@ -12,8 +12,8 @@
  *
  * save() returns the flags that it has newly set and restore() clears just
  * those, so scopes nest: an inner one that finds its flag set already leaves it
- * set.  NOIO takes FS as well: it is the stronger one.  noreclaim is Linux's
- * PF_MEMALLOC: every page, no mark, no reclaim; for who is about to free memory.
+ * set.  NOIO also takes away FS: it is the stronger one.  noreclaim is Linux's
+ * PF_MEMALLOC: every page, no mark, no reclaim; for code that is about to free memory.
  * A scope is one of the things that a thread holds (kernel/core/held.h).
  *
  * Thread context.  Source: Linux include/linux/sched/mm.h.

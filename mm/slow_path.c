@@ -1,45 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/slow_path.c -- what a request does when there is no page at once.
+ * mm/slow_path.c -- a request that the fast path could not serve.
  *
  * A ladder, climbed from the top; the first rung that finds pages ends it, and
  * each rung is a function:
  *
- *	first_wake()	 1  ask for kswapd
+ *	first_wake()	 1  wake kswapd
  *	min_pass()	 2  zones above MIN, less the request's right
  *	early_compact()	 3  for large blocks: move pages before reclaiming any
  *   +->again_pass()	 4  kswapd again; the last right (MEMALLOC: no mark)
- *   |	may_wait()	 5  who may not wait, or reclaims already: down to 13
- *   |	direct_reclaim() 6  take pages from those who can do without
+ *   |	may_wait()	 5  cannot wait, or reclaims already: down to 13
+ *   |	direct_reclaim() 6  reclaim pages
  *   |	direct_compact() 7  move pages
  *   |	one_round_only() 8  NORETRY, and costly blocks: down to 13
  *   +--reclaim_retry()	 9  could reclaim find more?  At most 16 fruitless rounds
  *   +--compact_retry()	10  could compaction?
  *   |	kill_somebody()	11  the OOM killer
- *   +--kill_retry()	12  somebody was killed; but not for a victim
+ *   +--kill_retry()	12  a thread was killed; but not for a victim
  *   +--never_fail()	13  NOFAIL: half of the reserve, and from the start
  *	fail()		    report, NULL
  *
  * A request that no zone can ever serve (for DMA memory, where there is none)
- * fails before rung 1: there is nothing to wake anybody for.
+ * fails before rung 1: kswapd could not help.
  *
  * So a request that may wait, of order 3 or less, without NORETRY, RETRY_MAYFAIL
  * and THISNODE, practically never fails: it waits, or kills.  And one without FS
- * kills nobody and waits until somebody else brings memory.
+ * kills no thread and waits until others free memory.
  *
- * What is below the rungs 6, 7, 9 and 11 is the node's (mm/recovery.h).  Linux
- * also empties its per-CPU lists and gives back blocks kept for high-order
- * atomic requests; Labyrinth keeps no pages aside but the parked ones, which
- * are not given to anybody else.
+ * The rungs 6, 7, 9 and 11 call the node's operations (mm/recovery.h).  Linux also
+ * empties its per-CPU lists and frees blocks kept for high-order atomic requests;
+ * Labyrinth keeps no pages aside but the parked ones, which serve only exclusive
+ * requests.
  *
- * Waiting.  A round that reclaimed something lets others run.  A fruitless one
- * sleeps until the next tick: priorities are strict here, so a thread that only
- * yields would keep a less urgent one, who may be about to free memory, from
- * running.  Memory that is waited for too long is the watchdog's business.
+ * Waiting.  After a round that reclaimed something the thread yields.  After a
+ * fruitless one it sleeps until the next tick: priorities are strict here, so a thread
+ * that only yields would keep a less urgent one, which may be about to free memory,
+ * from running.  The watchdog reports requests that wait too long.
  *
- * A thread that was killed, or interrupted by ^C, does not wait on: whoever is not
- * NOFAIL comes to rung 11 sooner or later, where out_of_memory() makes it a
- * victim whatever its flags; with a victim's right it gets a page, or NULL.
+ * A thread that was killed, or interrupted by ^C, does not wait forever: without NOFAIL
+ * it reaches rung 11 sooner or later, where out_of_memory() makes it a victim whatever
+ * its flags; with a victim's right it gets a page, or NULL.
  *
  * Locking: none is held between the rungs.  node->oom_busy admits one thread at
  * a time to rung 11.
@@ -58,7 +58,7 @@
 #include "mm/watermark.h"
 
 #define MAX_RECLAIM_RETRIES 16 /* fruitless rounds */
-#define MAX_COMPACT_RETRIES 16 /* rounds in which somebody else was faster */
+#define MAX_COMPACT_RETRIES 16 /* rounds in which another thread was faster */
 
 /* A request on the ladder. */
 struct climb {
@@ -70,10 +70,10 @@ struct climb {
 	unsigned long reclaimed;  /* in this round */
 	unsigned int no_progress; /* fruitless rounds so far */
 	enum compact_priority priority;
-	enum compact_result compacted; /* what the last compaction said */
+	enum compact_result compacted; /* result of the last compaction */
 	unsigned int compact_retries;
-	bool killed; /* rung 11 says that memory is on its way */
-	bool waits;  /* the watchdog has been told */
+	bool killed; /* rung 11: memory is on its way */
+	bool waits;  /* the watchdog counts */
 };
 
 enum step {
@@ -107,8 +107,8 @@ static void wake_kswapd(struct node *node, const struct alloc_request *request)
 		node->wake_kswapd(node, request->order, request->highest_zone);
 }
 
-/* Is the running thread to die for its memory?  It may be chosen while it
- * waits here. */
+/* Is the running thread an OOM victim?  It may be chosen while it waits here.  Linux:
+ * tsk_is_oom_victim(). */
 static bool slow_path_is_victim(void)
 {
 	const struct thread *thread = current_thread();
@@ -117,7 +117,7 @@ static bool slow_path_is_victim(void)
 	       thread_has_flags(thread, THREAD_OOM_VICTIM);
 }
 
-/* Is it to end, for whatever reason?  Linux: fatal_signal_pending(). */
+/* Was it killed, for whatever reason?  Linux: fatal_signal_pending(). */
 static bool is_killed(void)
 {
 	return thread_has_flags(current_thread(), THREAD_KILLED);
@@ -133,8 +133,8 @@ static void slow_path_let_others_run(const struct climb *climb)
 		thread_sleep(UNTIL_NEXT_TICK);
 }
 
-/* An exclusive page comes from the parked pool: who may not fill it, and who has
- * no place for one more page, stops where it is empty. */
+/* An exclusive page comes from the parked pool: a request that cannot fill it, or an
+ * owner with a full window, fails when the pool is empty. */
 static bool may_climb(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
@@ -143,8 +143,8 @@ static bool may_climb(const struct climb *climb)
 	       (request->may_sleep && exclusive_can_take(climb->node));
 }
 
-/* No zone that the request may use has memory, nor ever will.  Not for NOFAIL,
- * which is never told NULL: it waits, as in Linux, and the watchdog says so. */
+/* No zone that the request may use has memory, nor ever will.  Not for NOFAIL, which
+ * never gets NULL: it waits, as in Linux, and the watchdog reports it. */
 static bool no_zone_can_serve(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
@@ -180,7 +180,7 @@ static bool may_compact(const struct climb *climb)
 	       climb->node->recovery.compact != NULL;
 }
 
-/* The compactor allocates, too, and may not come back here. */
+/* The compactor also allocates, and may not enter the slow path again. */
 static bool compact(struct climb *climb, enum compact_priority priority)
 {
 	unsigned int scope = memalloc_noreclaim_save();
@@ -200,8 +200,8 @@ static bool compact(struct climb *climb, enum compact_priority priority)
 	return found;
 }
 
-/* Has it a right to the reserve that others have not: of MEMALLOC, or of a
- * victim? */
+/* Does the request have the right of MEMALLOC, or of a victim?  Linux:
+ * gfp_pfmemalloc_allowed(). */
 static bool has_full_right(const struct alloc_request *request)
 {
 	return request->last_right == RESERVE_ALL ||
@@ -235,14 +235,14 @@ static bool direct_compact(struct climb *climb)
 	return may_compact(climb) && compact(climb, climb->priority);
 }
 
-/* ---- 4, 5: once more, and who stops here ---------------------------------- */
+/* ---- 4, 5: once more, unless it cannot wait -------------------------------- */
 
 static bool again_pass(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
 	wake_kswapd(climb->node, request);
-	/* Who has the right to all of it does not take that of a victim. */
+	/* A request with RESERVE_ALL does not use the lesser right of a victim. */
 	climb->as_victim =
 		slow_path_is_victim() && request->last_right != RESERVE_ALL;
 	climb->right =
@@ -250,7 +250,7 @@ static bool again_pass(struct climb *climb)
 	return pass(climb, WMARK_MIN, climb->right);
 }
 
-/* Not for an exclusive page that is missing for another reason. */
+/* Waiting does not help an exclusive request that fails for another reason. */
 static bool may_wait(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
@@ -260,7 +260,7 @@ static bool may_wait(struct climb *climb)
 	return !request->exclusive || exclusive_memory_would_help(climb->node);
 }
 
-/* The watchdog counts from here; a thread that waits already goes on. */
+/* The watchdog counts from here, unless the thread already waits. */
 static void begin_waiting(struct climb *climb)
 {
 	kassert(climb->request->may_sleep);
@@ -273,7 +273,8 @@ static void begin_waiting(struct climb *climb)
 
 /* ---- 6: reclaim ------------------------------------------------------------ */
 
-/* Whatever reclaim allocates comes from the reserve, without reclaim. */
+/* Allocations inside reclaim use the reserve, without reclaim.  Linux:
+ * __perform_reclaim(), __alloc_pages_direct_reclaim(). */
 static bool direct_reclaim(struct climb *climb)
 {
 	const struct recovery_ops *recovery = &climb->node->recovery;
@@ -318,8 +319,9 @@ static unsigned long reclaimable_pages(struct node *node, struct zone *zone)
 	               : node->recovery.reclaimable(node, zone);
 }
 
-/* Would some zone serve the request if all that is reclaimable were free?  Who
- * needs no mark has no page at all, and is judged by the whole of MIN. */
+/* Would some zone serve the request if all reclaimable pages were free?  A request
+ * without a mark has found no page at all, and is judged by the whole of MIN.  Linux:
+ * should_reclaim_retry(). */
 static bool reclaim_could_help(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
@@ -360,8 +362,8 @@ static bool reclaim_retry(struct climb *climb)
 	return true;
 }
 
-/* Would there be room enough to move pages to, if reclaim went on?  Linux's
- * compaction_zonelist_suitable(): a share of what is reclaimable, and a gap of
+/* Would there be enough room to move pages to if reclaim continued?  Linux's
+ * compaction_zonelist_suitable(): a share of the reclaimable pages, and a gap of
  * twice the block above the mark. */
 static bool room_to_compact(const struct climb *climb)
 {
@@ -385,7 +387,7 @@ static bool room_to_compact(const struct climb *climb)
 	return false;
 }
 
-/* Compaction made a block and somebody else took it: how often may that be? */
+/* Compaction made a block and another thread took it: how often may that happen? */
 static bool lost_race_retry(struct climb *climb)
 {
 	unsigned int most = is_costly(climb->request) ? MAX_COMPACT_RETRIES / 4
@@ -438,8 +440,8 @@ static void oom_end(struct node *node)
 	__atomic_clear(&node->oom_busy, __ATOMIC_RELEASE);
 }
 
-/* Alone on this rung.  Perhaps there is memory again, and plenty of it: who
- * kills looks at HIGH. */
+/* Alone on this rung.  Memory may be free again: before a kill, HIGH is checked.
+ * Linux: __alloc_pages_may_oom(). */
 static bool kill_unless_recovered(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
@@ -464,7 +466,7 @@ static bool kill_somebody(struct climb *climb)
 	if (climb->node->recovery.oom == NULL)
 		return false;
 	if (!oom_begin(climb->node)) {
-		/* By the next tick there may be news: slow_path_let_others_run(). */
+		/* Wait for a tick in slow_path_let_others_run(). */
 		climb->reclaimed = 0;
 		climb->killed = true;
 		return false;
@@ -474,7 +476,7 @@ static bool kill_somebody(struct climb *climb)
 	return found;
 }
 
-/* A victim has had its share of the reserve, or wants none. */
+/* A victim that has had its share of the reserve, or wants none, gives up. */
 static bool kill_retry(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
@@ -516,8 +518,8 @@ void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp)
 	              names);
 }
 
-/* The dump of a failed request, in Linux's shape (warn_alloc()).  Its many lines
- * are more than may be written with interrupts off. */
+/* Dump a failed request in Linux's shape (warn_alloc()).  It has more lines than may be
+ * written with interrupts off. */
 static void dump_failure(struct node *node, const struct alloc_request *request)
 {
 	kassert(!in_nmi());

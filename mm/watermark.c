@@ -2,8 +2,8 @@
 /*
  * mm/watermark.c -- marks, floors and reserves.
  *
- * Each zone has three marks, and what lies below the lowest is a reserve for
- * those who cannot wait.  Zone DMA32 of a 256 MB machine, 61440 pages:
+ * Each zone has three marks; the pages below the lowest are a reserve for requests
+ * that cannot wait.  Zone DMA32 of a 256 MB machine, 61440 pages:
  *
  *	high 720 ------ kswapd stops here
  *	low  600 ------ below it a request wakes kswapd (the fast pass ends)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/watermark.h -- how much of a zone must stay free, and who may take more.
+ * mm/watermark.h -- how much of a zone must stay free, for which request.
  *
  * Pure arithmetic; Linux's formulas (mm/page_alloc.c: 
  * calculate_min_free_kbytes(), __setup_per_zone_wmarks(),
@@ -19,7 +19,7 @@ struct node;
 #define LOWMEM_RATIO_DMA32     256
 #define LOWMEM_RATIO_NORMAL    32
 
-/* What min_free_kbytes may be. */
+/* The limits of min_free_kbytes. */
 #define MIN_FREE_KBYTES_MIN    128UL
 #define MIN_FREE_KBYTES_MAX    262144UL
 
@@ -38,23 +38,23 @@ void watermark_setup(struct node *node);
 
 /*
  * Pages below which a request with RIGHT may not push a zone whose MIN mark is
- * MIN: all of it, half, 3/8, or 0 (integer arithmetic as Linux's).
+ * MIN: all of it, half, 3/8, or 0 (integer arithmetic, as in Linux).
  */
 unsigned long watermark_floor(unsigned long min, enum reserve_right right);
 
 /*
  * May a request of 2^ORDER pages whose highest zone is HIGHEST take them from
  * ZONE, leaving more than MARK pages (less RIGHT) and its lowmem reserve?
- * Pass iff free - (2^order - 1) > floor + reserve, and a block is there.
- * RESERVE_ALL asks for the block only.  zone->lock held for an answer that
- * stays true.
+ * Pass iff free - (2^order - 1) > floor + reserve, and a block exists.
+ * RESERVE_ALL needs the block only.  Linux: zone_watermark_ok().  The result lasts only
+ * while zone->lock is held.
  */
 bool watermark_ok(const struct zone *zone, unsigned int order,
                   unsigned long mark, enum zone_type highest,
                   enum reserve_right right);
 
 /* The same if FREE pages were free.  Any page makes a block of order 0; for a
- * higher order a block must be there now, as in Linux. */
+ * higher order a block must exist now, as in Linux. */
 bool watermark_would_pass(const struct zone *zone, unsigned long free,
                           unsigned int order, unsigned long mark,
                           enum zone_type highest, enum reserve_right right);

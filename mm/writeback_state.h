@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/writeback_state.h -- the data of writing back: a part of the node.  What is
- * done with it: mm/reclaim/page_writeback.h, mm/reclaim/flusher.h.
+ * mm/writeback_state.h -- the data of writing back: a part of the node.  Its
+ * functions: mm/reclaim/page_writeback.h, mm/reclaim/flusher.h.
  */
 #ifndef MM_WRITEBACK_STATE_H
 #define MM_WRITEBACK_STATE_H
@@ -22,7 +22,7 @@ struct writeback_state {
 	unsigned long expire;           /* microseconds: older is written */
 	unsigned long interval;         /* microseconds; 0: only if called */
 
-	struct mutex lock;   /* held while sources are asked */
+	struct mutex lock;   /* held while sources are called */
 	struct list sources; /* (lock) by writeback_source->link */
 
 	struct wait_queue flusher_wait; /* the flusher sleeps here */

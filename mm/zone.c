@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/zone.c -- zones: what they consist of, and whether it adds up.
+ * mm/zone.c -- setting up a zone, and checking its counts.
  *
  * Every managed page of a zone is in exactly one column, and the column
  * follows from page->state:
@@ -8,16 +8,16 @@
  *	FREE FREE_TAIL   USED USED_TAIL   PARKED   OWNED HANDOVER   BAD   LOOSE
  *	   free             used          parked     exclusive      bad  in flight
  *
- * The counters of the columns are kept by those who change the state, and
- * zone_check() counts the pages again.
+ * Code that changes the state updates the counters; zone_check() counts the pages
+ * again.
  *
- * A check may not hold the lock for a walk over all pages.  It walks in slices,
- * and what moves behind it corrects its count (struct audit):
+ * A check may not hold the lock for a walk over all pages.  It walks in slices, and
+ * pages that change state behind it correct its count (struct audit):
  *
  *	            counted                     not yet
  *	|--------------------------------|---------------------|
- *	    a page that goes from USED   end    here nobody tells:
- *	    to LOOSE: used--, loose++           it will be seen
+ *	    a page from USED to LOOSE:   end    no correction:
+ *	    used--, loose++                     it will be counted
  *
  * Locking: zone->lock; the columns parked and exclusive change under the
  * pool's lock, which zone_check() therefore takes inside the zone's.
@@ -164,9 +164,9 @@ void zone_release(struct zone *zone, unsigned long start, unsigned long end)
 	spin_unlock_irqrestore(&zone->lock, enabled);
 }
 
-/* ---- Counting while others go on ------------------------------------------ */
+/* ---- Checking: counting in slices ---------------------------------------- */
 
-/* The state that stands for all of its column; a wrong one for the last entry. */
+/* The state that represents its column; an invalid one: the last entry. */
 static unsigned int audit_state(uint8_t state)
 {
 	switch (state) {
@@ -268,7 +268,7 @@ static bool idle_page_is_sound(const struct page *page)
 	        (page->owner == NULL && page->receiver == NULL));
 }
 
-/* ---- Every page by itself, and as a part of its block ------------------------ */
+/* ---- Checking: every page, alone and in its block ---------------------------- */
 
 /* A check of a zone: its locks, its count, and the block that it is in. */
 struct zone_walk {
@@ -302,8 +302,8 @@ static void zone_walk_unlock(struct zone_walk *walk)
 	spin_unlock_irqrestore(&walk->zone->lock, walk->enabled);
 }
 
-/* Whoever may wait has the locks while it looks, and drops them between slices;
- * who may not has them from beginning to end, if they were free. */
+/* A check that may wait holds the locks during a slice and drops them between slices;
+ * with TRY_LOCK it holds them from beginning to end, if they were free. */
 static void zone_walk_begin(struct zone_walk *walk)
 {
 	if (walk->try_lock) {
@@ -447,7 +447,7 @@ static const char *zone_walk_check(struct zone_walk *walk,
 	return page->zone == walk->zone->type ? broken : "corrupt";
 }
 
-/* The next page: count it, and look at it. */
+/* Count and check the next page. */
 static void zone_walk_step(struct zone_walk *walk)
 {
 	const struct page *page = walk->audit.end;
@@ -464,7 +464,7 @@ static void zone_walk_step(struct zone_walk *walk)
 	walk->likeness = *page;
 }
 
-/* ---- What it all comes to ------------------------------------------------------ */
+/* ---- Checking: the sums -------------------------------------------------------- */
 
 static const char *report_page(const struct zone_walk *walk, char *buffer,
                                size_t size)
@@ -550,7 +550,7 @@ static const char *zone_walk_all(struct zone_walk *walk,
 	sums = zone_check_sums(zone, &walk->audit, columns, buffer, size);
 	blocks = check_blocks(zone, &walk->audit, missing, sizeof(missing));
 	zone_walk_end(walk);
-	/* The lists first: they say more precisely what is wrong. */
+	/* The lists first: their messages are more precise. */
 	if (sums != NULL ||
 	    buddy_check_lists(zone, walk->try_lock, buffer, size) != NULL)
 		return buffer;

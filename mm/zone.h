@@ -5,8 +5,8 @@
  * A zone is a stretch of frames that share a property: DMA (below 16 MiB,
  * reachable by ISA devices), DMA32 (below 4 GiB), NORMAL (the rest), MOVABLE
  * (declared, empty).  A node is four zones with one array of struct page.  The
- * kernel has one node; tests build their own beside it: nothing in mm/ below
- * the front door knows which node is "the" node.
+ * kernel has one node; tests build their own beside it: below the front
+ * door no code in mm/ knows main_node().
  *
  *	spanned	frames from the first to the last, holes included
  *	present	spanned less holes
@@ -25,7 +25,7 @@
 #include "mm/lru_state.h"
 #include "mm/page.h"
 
-/* First frame number behind DMA and DMA32. */
+/* First frame number after DMA and DMA32. */
 #define ZONE_DMA_END   (16 * MIB / PAGE_SIZE)
 #define ZONE_DMA32_END (4 * GIB / PAGE_SIZE)
 
@@ -43,9 +43,9 @@ struct free_area {
 };
 
 /*
- * A count of a zone's pages that is under way: those before END are counted.  Who
- * moves one of them to another state corrects the count (audit_move()), so that
- * it is that of all pages, as they are, when END is the end.
+ * A count of a zone's pages in progress: those before END are counted.  Code that moves
+ * one of them to another state corrects the count (audit_move()), so that it is right
+ * for all pages when END reaches the end.
  */
 struct audit {
 	struct audit *next; /* (z) and pool->lock: others of the zone */
@@ -56,9 +56,8 @@ struct audit {
 
 struct node;
 
-/* Field locks: (c) constant after boot, (z) zone->lock. */
-/* Corrupt pages that are still to be reported (mm/page_prep.c): the first ones as they
- * were found, and how many there were. */
+/* Corrupt pages that are still to be reported (mm/page_prep.c): copies of the first
+ * ones, and the number of all. */
 #define BAD_PAGES 4
 
 struct bad_pages {
@@ -67,6 +66,7 @@ struct bad_pages {
 	struct page page[BAD_PAGES];
 };
 
+/* Field locks: (c) constant after boot, (z) zone->lock. */
 struct zone {
 	const char *name;        /* (c) */
 	enum zone_type type;     /* (c) */
@@ -169,13 +169,13 @@ static inline void audit_block(struct zone *zone, const struct page *page,
 /*
  * Count every page of the zone by its state, compare with the counters and
  * with the free lists, and check the numbered invariants of the buddy.
- * Returns NULL, or a sentence in BUFFER that says what does not add up.  COLUMNS
+ * Returns NULL, or an error message in BUFFER.  COLUMNS
  * may be NULL.  Any context but NMI.
  *
- * Takes the zone's lock for a slice of pages at a time; others go on meanwhile,
- * and the answer is right for the moment in which it returns: see mm/check.h.
- * TRY: nobody else runs; if the lock is taken, it reads without, and the sentence
- * says "unlocked".
+ * Takes the zone's lock for a slice of pages at a time; others continue meanwhile, and
+ * the result is right for the moment in which it returns: see mm/check.h.  TRY_LOCK: no
+ * other code runs; if the lock is taken, it reads without it, and the message says
+ * "unlocked".
  */
 const char *zone_check(struct zone *zone, struct page_columns *columns,
                        bool try_lock, char *buffer, size_t size);

@@ -2,19 +2,18 @@
 /*
  * mm/debug/fault_inject.c -- allocations that fail on request.
  *
- * The code behind a failed allocation hardly ever runs, and so is hardly ever
- * right.  Here it runs: a request that was legal is answered NULL at the door,
- * before anything has happened.
+ * Error paths of allocations hardly ever run, and so are hardly ever correct.  This
+ * file makes them run: a legal request gets NULL before anything has happened.
  *
- * The place is Linux's: behind the checks of the mask, before the first pass
- * (mm/page_alloc.c, prepare_alloc_pages()).  The order of the questions decides
- * what a run can be predicted to do, and is Linux's, too (lib/fault-inject.c,
- * should_fail_ex(); mm/fail_page_alloc.c).  Two differences: fail_nth counts
+ * The place is Linux's: after the checks of the mask, before the first pass
+ * (mm/page_alloc.c, prepare_alloc_pages()).  The order of the conditions makes runs
+ * predictable and is also Linux's (lib/fault-inject.c, should_fail_ex();
+ * mm/fail_page_alloc.c).  Two differences: fail_nth counts
  * every request of the thread, also those that min_order and the ignore flags
  * spare; and the probability comes from a seed.
  *
- * Locking: none.  What several may change is changed atomically; two requests
- * at one moment may both pass a limit that one of them used up, as in Linux.
+ * Locking: none.  Shared fields change atomically; two simultaneous requests may both
+ * pass a limit that one of them used up, as in Linux.
  */
 #include "mm/debug/fault_inject.h"
 
@@ -139,7 +138,7 @@ static bool attr_is_due(struct fault_attr *attr, unsigned int order)
 	return true;
 }
 
-/* ---- The question ---------------------------------------------------------------- */
+/* ---- The decision ---------------------------------------------------------------- */
 
 static void fault_inject_report(const struct fault_attr *attr, gfp_t gfp,
                                 unsigned int order)

@@ -4,7 +4,7 @@
  *
  * Two ways, as in Linux (Documentation/fault-injection/fault-injection.rst):
  *
- *	fail_page_alloc	some requests of everybody, chosen by the attributes below
+ *	fail_page_alloc	some requests of all callers, chosen by the attributes below
  *	fail_nth	the Nth request of one thread, or all from the Nth on
  *
  * The settings of fail_page_alloc belong to a node; those of fail_nth to a
@@ -43,10 +43,10 @@ void fault_attr_init(struct fault_attr *attr);
 
 /*
  * Shall the request fail?  Linux's name.  If so it is counted (fault_injected)
- * and traced, and told unless the mask has __GFP_NOWARN.  __GFP_NOFAIL never
+ * and traced, and logged unless the mask has __GFP_NOWARN.  __GFP_NOFAIL never
  * fails.  In this order:
  *
- *	fail_nth of the running thread (then the rest is not asked)
+ *	fail_nth of the running thread (then the rest is skipped)
  *	min_order, __GFP_HIGHMEM, __GFP_DIRECT_RECLAIM
  *	probability 0; task filter; times; space; interval; probability
  *
@@ -55,8 +55,8 @@ void fault_attr_init(struct fault_attr *attr);
 bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order);
 
 /*
- * The Nth request of THREAD from now on fails, N >= 1; FOR_EVER: and all behind
- * it.  0: none.  What an interrupt asks for on top of THREAD does not count.
+ * The Nth request of THREAD from now on fails, N >= 1; FOR_EVER: and all later ones.
+ * 0: none.  Requests of interrupts on top of THREAD do not count.
  */
 void fail_nth_set(struct thread *thread, unsigned int nth, bool for_ever);
 

@@ -2,14 +2,14 @@
 /*
  * mm/debug/show_mem.c -- the memory report.
  *
- * The consoles get a summary, which leaves room on a screen for who asked and from
- * where; the log gets all (LOG_DEBUG), and so do the consoles in a panic.
+ * The consoles get a summary, which leaves room on a screen for the caller and its
+ * backtrace; the log gets everything (LOG_DEBUG), and so do the consoles in a panic.
  *
- * The report has the lines of Linux's (mm/debug/show_mem.c), less the columns of what
- * Labyrinth has not.  Linux's line of a zone would be longer than a line of the log
- * can be: the lists have one of their own, and so has what Linux has not.
+ * The report has the lines of Linux's (mm/show_mem.c), without columns for features
+ * that Labyrinth lacks.  Linux's line of a zone is longer than a line of the log can
+ * be, so the lists, and the columns that Linux lacks, have separate lines.
  *
- * It reads without locks: a number may be old when it is printed.
+ * It reads without locks: numbers may be outdated when they are printed.
  */
 #include "mm/debug/show_mem.h"
 
@@ -21,7 +21,8 @@
 
 #define KB (PAGE_SIZE / KIB)
 
-/* A line for who reads the log.  In a panic nobody can any more. */
+/* Print a line into the log; in a panic, when the log cannot be read, on the
+ * consoles. */
 static void show_detail(const char *format, ...) __printf(1, 2);
 static void show_detail(const char *format, ...)
 {
@@ -47,7 +48,7 @@ static void show_detail(const char *format, ...)
 		sum;                                                           \
 	})
 
-/* In pages: what fits a screen together with who asked, and from where. */
+/* In pages.  It fits a screen together with the caller and its backtrace. */
 static void show_summary(const struct mem_report *report)
 {
 	pr_warn("pages      free     min    high  parked    anon    file "
@@ -67,7 +68,7 @@ static void show_summary(const struct mem_report *report)
 	}
 }
 
-/* In pages, of all zones; and so are the next. */
+/* Sums over all zones, in pages, like the next function. */
 static void show_lists(const struct mem_report *report)
 {
 	show_detail("active_anon:%lu inactive_anon:%lu isolated_anon:%lu",
@@ -175,7 +176,7 @@ void show_mem_print(const struct mem_report *report)
 		pr_warn("(the rest of this report is in the log)\n");
 }
 
-/* What the report says of NODE, but for its zones. */
+/* Fill in the numbers of NODE, except those of its zones. */
 static void describe_node(const struct node *node, const struct zone *zones,
                           struct mem_report *report)
 {

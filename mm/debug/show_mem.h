@@ -13,7 +13,7 @@ struct node;
  * consoles.  Reads without locks. */
 void show_mem(struct node *node);
 
-/* What it is about: numbers of the node, and its ZONE_COUNT zones. */
+/* The data of a report: numbers of the node, and its ZONE_COUNT zones. */
 struct mem_report {
 	const struct zone *zone;
 	unsigned long parked;
@@ -24,7 +24,7 @@ struct mem_report {
 };
 void show_mem_print(const struct mem_report *report);
 
-/* A copy for later, of which only numbers and names are of use.  Any context. */
+/* A copy for later; only its numbers and names may be used.  Any context. */
 struct mem_copy {
 	struct mem_report report;
 	struct zone zone[ZONE_COUNT];

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/debug/trace.c -- a ring that many write and nobody waits for.
+ * mm/debug/trace.c -- a ring with many writers and no waiting.
  *
  *	number     0    1    2 ...                        next
  *	ring    [ n  | n+1 | ...                       | n-1 ]
  *	           record N is at N modulo count
  *
- * A writer takes a number with one atomic addition; that is its place, and what
- * was there is overwritten.  The place may still be in use by a writer that was
- * interrupted a whole ring ago: a record's state says who has it, and whoever
- * finds it taken drops what it wanted to write.  Nobody ever waits, so an NMI
- * may write on top of an interrupt on top of a thread.
+ * A writer takes a number with one atomic addition; that is its place, and the old
+ * record is overwritten.  The place may still be in use by a writer that was
+ * interrupted a whole ring ago: the state of the record shows it, and the later
+ * writer drops its record.  No context ever waits, so an NMI may write on top of an
+ * interrupt on top of a thread.
  *
  *	state		meaning
  *	0		never written
@@ -20,9 +20,9 @@
  * Invariants:
  *
  *  T1  state only grows; a writer holds a record between its two changes.
- *  T2  A reader believes a record only if state says 2 n + 2 before and after
+ *  T2  A reader trusts a record only if state is 2 n + 2 before and after
  *      it has copied it (a sequence lock for each record).
- *  T3  Each number is told once to each reader: as a record or as lost.
+ *  T3  Each reader gets each number once: as a record or as lost.
  *
  * Further reading: Rostedt, Documentation/trace/ring-buffer-design.rst (Linux),
  * which keeps the order within a CPU by a buffer for each.
@@ -71,8 +71,8 @@ static struct trace_record *trace_place(const struct trace *trace,
 	return &trace->records[number & (trace->count - 1)];
 }
 
-/* Is the record now ours?  Not if somebody still writes it, or has already
- * written a later one. */
+/* Claim the record; false if another writer still has it, or has already written a
+ * later one. */
 static bool trace_claim(struct trace_record *record, uint64_t number)
 {
 	uint64_t seen = __atomic_load_n(&record->state, __ATOMIC_RELAXED);
@@ -192,7 +192,7 @@ void trace_read_begin(struct trace_reader *reader, const struct trace *trace,
 	reader->lost = 0;
 }
 
-/* Copy record NUMBER; false: it is not there, or was overwritten meanwhile. */
+/* Copy record NUMBER; false: it is missing, or was overwritten meanwhile. */
 static bool copy(const struct trace *trace, uint64_t number,
                  struct trace_record *to)
 {
@@ -233,7 +233,7 @@ enum trace_answer trace_read(struct trace_reader *reader,
 	begin = oldest(trace, next);
 	if (begin > reader->next)
 		return miss(reader, begin - reader->next, number, count);
-	/* With no writer left, what is not there now never comes. */
+	/* With no writer left, a missing record is missing forever. */
 	all_done = __atomic_load_n(&trace->writers, __ATOMIC_ACQUIRE) == 0;
 	if (!copy(trace, reader->next, record))
 		return all_done ? miss(reader, 1, number, count)
@@ -264,7 +264,7 @@ uint32_t trace_events_like(const char *name)
 	return mask;
 }
 
-/* Field KIND with VALUE, behind the AT characters of BUFFER. */
+/* Append a field KIND with VALUE after the AT characters of BUFFER. */
 static int append_value(char *buffer, size_t size, int at, enum trace_kind kind,
                         uint64_t value)
 {

@@ -33,7 +33,7 @@ struct trace_field {
 /* X(name, arguments, values in the order of the fields, { field, kind }...).
  * At most TRACE_ARGS fields, and 32 events. */
 #define TRACE_EVENTS(X)                                                        \
-	/* A block was allocated, freed, or could not be. */                   \
+	/* A block was allocated, freed, or refused.    */                     \
 	X(mm_page_alloc,                                                       \
 	  (unsigned long pfn, unsigned int order,                              \
 	   enum migratetype migratetype, gfp_t gfp),                           \
@@ -46,7 +46,7 @@ struct trace_field {
 	  { "order", TRACE_DEC }, { "gfp_flags", TRACE_GFP })                  \
 	X(fault_injected, (unsigned int order, gfp_t gfp), (order, gfp),       \
 	  { "order", TRACE_DEC }, { "gfp_flags", TRACE_GFP })                  \
-	/* Reclaim: by who asks, and by kswapd. */                             \
+	/* Reclaim: direct, and by kswapd. */                                  \
 	X(mm_vmscan_direct_reclaim_begin, (unsigned int order, gfp_t gfp),     \
 	  (order, gfp), { "order", TRACE_DEC }, { "gfp_flags", TRACE_GFP })    \
 	X(mm_vmscan_direct_reclaim_end, (unsigned long reclaimed),             \
@@ -151,7 +151,7 @@ uint64_t trace_records_wanted(unsigned long pages);
  * there is no ring. */
 __must_check int trace_enable(struct trace *trace, uint32_t mask);
 
-/* Forget what was recorded; numbers go on.  Thread context. */
+/* Forget all records; the numbers continue.  Thread context. */
 void trace_clear(struct trace *trace);
 
 /* For the functions below. */
@@ -181,7 +181,7 @@ TRACE_EVENTS(TRACE_FUNCTION)
 
 /*
  * A reader goes from one number to the next and takes nothing away from other
- * readers.  Records that were overwritten before it came by are counted.
+ * readers.  Records that were overwritten before it read them are counted.
  */
 struct trace_reader {
 	const struct trace *trace;
@@ -199,7 +199,7 @@ enum trace_answer {
 void trace_read_begin(struct trace_reader *reader, const struct trace *trace,
                       uint64_t last);
 
-/* What comes next.  TRACE_LOST: *NUMBER and *COUNT say which are gone.  Any
+/* Read the next record.  TRACE_LOST: *NUMBER and *COUNT name the lost ones.  Any
  * context; each reader belongs to one thread. */
 enum trace_answer trace_read(struct trace_reader *reader,
                              struct trace_record *record, uint64_t *number,

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/debug/vmstat.h -- event counters, Linux's names where Linux counts the same.
+ * mm/debug/ -- what the allocator shows of itself, and failures on request.
+ *
+ *	vmstat.h	event counters (vmstat.c: their names)
+ *	trace.h		tracepoints in a ring, any context, no lock
+ *	fault_inject.h	allocations that fail on request: fail_page_alloc, fail_nth
+ *	show_mem.h	the memory report of a failed request, of a panic
+ *
+ * The data of all four is a part of the node; none of them takes a lock.
+ *
+ * This file: the counters, with Linux's names where Linux counts the same.
  *
  * Each counter only grows.  Incremented with one locked instruction, so from
  * any context, NMI included.
@@ -19,15 +28,15 @@
 	X(pgalloc_movable, "pages allocated from ZONE_MOVABLE")                \
 	X(pgfree, "pages freed")                                               \
 	X(freelist_pass, "walks over the zones of a request")                  \
-	X(kswapd_wake_request, "times a request asked for kswapd")             \
-	X(alloc_fail, "requests answered NULL for lack of memory")             \
+	X(kswapd_wake_request, "times a request woke kswapd")                  \
+	X(alloc_fail, "requests that failed for lack of memory")               \
 	X(reclaim_retry, "rounds begun because reclaim could still help")      \
 	X(compact_stall, "direct compactions")                                 \
 	X(compact_success, "of these: gave the block")                         \
 	X(compact_fail, "of these: did not")                                   \
 	X(compact_retry, "rounds begun because compaction could still help")   \
 	X(oom_kill, "threads killed for their memory")                         \
-	X(oom_retry, "rounds begun because of a kill, or somebody else's")     \
+	X(oom_retry, "rounds begun because of a kill by any thread")           \
 	X(nofail_retry, "rounds begun because NOFAIL may not fail")            \
 	X(alloc_would_wait,                                                    \
 	  "of alloc_fail: requests that had the right to wait")                \
@@ -36,11 +45,11 @@
 	X(alloc_in_nmi, "entries of the allocator from an NMI, refused")       \
 	X(free_refused, "frees refused: double, wrong order, stranger ...")    \
 	X(bad_page, "pages found corrupt and leaked")                          \
-	X(fault_injected, "requests answered NULL on purpose")                 \
+	X(fault_injected, "requests that failed on purpose")                   \
 	X(pswpin, "pages read from swap")                                      \
 	X(pswpout, "pages written to swap")                                    \
 	X(exclusive_park, "frames parked by a refill")                         \
-	X(exclusive_unpark, "frames given back by the pool")                   \
+	X(exclusive_unpark, "frames freed by the pool")                        \
 	X(exclusive_take, "exclusive pages taken")                             \
 	X(exclusive_empty, "takes that found the pool empty")                  \
 	X(exclusive_window_full, "takes and accepts that found no slot")       \
@@ -51,8 +60,8 @@
 	X(exclusive_refused, "calls on exclusive pages refused")               \
 	X(exclusive_wake, "wake-ups of the refiller")                          \
 	X(exclusive_fault, "faults on exclusive pages by others")              \
-	X(pgscan_kswapd, "pages that kswapd looked at")                        \
-	X(pgscan_direct, "pages that direct reclaim looked at")                \
+	X(pgscan_kswapd, "pages that kswapd scanned")                          \
+	X(pgscan_direct, "pages that direct reclaim scanned")                  \
 	X(pgscan_direct_throttle, "times direct reclaim was throttled")        \
 	X(pgscan_anon, "of both: anonymous pages")                             \
 	X(pgscan_file, "of both: pages of files")                              \
@@ -60,7 +69,7 @@
 	X(pgsteal_direct, "pages that direct reclaim reclaimed")               \
 	X(pgsteal_anon, "of both: anonymous pages")                            \
 	X(pgsteal_file, "of both: pages of files")                             \
-	X(pgrefill, "pages of active lists looked at")                         \
+	X(pgrefill, "pages of active lists scanned")                           \
 	X(pgactivate, "pages to an active list")                               \
 	X(pgdeactivate, "pages from an active list to an inactive one")        \
 	X(pgrotated, "pages to the back of a list when they were written")     \
@@ -74,7 +83,7 @@
 	X(dirty_throttle, "times a writer waited for the disk")                \
 	X(flusher_wake, "times the flusher was called")                        \
 	X(flusher_write, "pages that the flusher began to write")              \
-	X(slabs_scanned, "objects that shrinkers were asked to look at")       \
+	X(slabs_scanned, "objects that shrinkers were asked to scan")          \
 	X(pageoutrun, "runs of kswapd")                                        \
 	X(kswapd_low_wmark_hit_quickly, "times kswapd was woken from a nap")   \
 	X(kswapd_high_wmark_hit_quickly, "times kswapd could not even nap")    \
@@ -83,7 +92,7 @@
 	X(allocstall_normal, "direct reclaims for ZONE_NORMAL")                \
 	X(allocstall_movable, "direct reclaims for ZONE_MOVABLE")              \
 	X(direct_map_level2_splits, "2 MiB entries split")                     \
-	X(direct_map_level2_joins, "2 MiB entries joined again")
+	X(direct_map_level2_joins, "2 MiB entries merged again")
 
 #define VMSTAT_ENUM(name, meaning) VMSTAT_##name,
 enum vmstat_event {

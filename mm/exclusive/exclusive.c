@@ -4,7 +4,7 @@
  *
  * The frame of an exclusive page is not in the direct map.  It is mapped in its
  * owner's window, and that window is open only while the owner runs
- * (kernel/arch/window.h), so the MMU itself keeps everybody else out.
+ * (kernel/arch/window.h), so the MMU itself keeps all others out.
  *
  *	                 refill                  exclusive_take()
  *	  FREE (LOOSE) ----------> PARKED ------------------------> OWNED
@@ -18,11 +18,10 @@
  *	                                                             HANDOVER
  *	                                                  exclusive_transfer()
  *
- * Taking a page must be possible in an interrupt handler that came at the worst
- * moment, so all that is slow is done beforehand by the refiller, a thread: to
- * take a frame from the buddy, split the 2 MiB entry that maps it, zero it,
- * hide it and flush.  What is left for the taker is to pop a list and write one
- * page-table entry (invalid to valid: no flush).
+ * Taking a page must work in an interrupt handler at the worst moment, so a thread,
+ * the refiller, does all slow work beforehand: it takes a frame from the buddy,
+ * splits the 2 MiB entry that maps it, zeroes it, hides it and flushes.  The taker
+ * pops a list and writes one page-table entry (invalid to valid: no flush).
  *
  * Invariants, checked by exclusive_check():
  *
@@ -45,7 +44,7 @@
  * zeroed and no TLB of another CPU is flushed under it.  pool->busy admits one
  * refiller at a time.
  *
- * What this does not protect from: ring-0 code that edits page tables, and DMA.
+ * No protection from ring-0 code that edits page tables, nor from DMA.
  */
 #include "mm/exclusive/exclusive.h"
 
@@ -61,8 +60,8 @@
 
 /* ---- Slots and windows ---------------------------------------------------- */
 
-/* A free slot of OWNER, marked as used; WINDOW_SLOTS if there is none.  Round
- * robin, so that an address stays dead for long.  pool->lock held. */
+/* Mark a free slot of OWNER as used and return it, or WINDOW_SLOTS.  Round robin, so
+ * that an address stays dead for long.  pool->lock held. */
 static unsigned int claim_slot(struct owner *owner)
 {
 	unsigned int slot = (unsigned int)bitmap_find_clear(
@@ -84,7 +83,6 @@ static void *exclusive_slot_address(const struct owner *owner,
 	return (void *)(owner->window.base + slot * PAGE_SIZE);
 }
 
-/* The page becomes OWNED by OWNER at SLOT, which is claimed.  pool->lock held. */
 void exclusive_make_owned(struct node *node, struct page *page,
                           struct owner *owner, unsigned int slot)
 {
@@ -104,8 +102,6 @@ void exclusive_make_owned(struct node *node, struct page *page,
 	window_map(&owner->window, slot, node_pfn(node, page));
 }
 
-/* The opposite: unmapped and on no list; the state is the caller's to change.
- * The slot stays claimed.  pool->lock held. */
 void exclusive_unmake_owned(struct node *node, struct page *page)
 {
 	struct owner *owner = page->owner;
@@ -130,7 +126,7 @@ static bool exclusive_is_closed(struct node *node)
 	return node == NULL || node->pool.scrub.id == 0 || in_nmi();
 }
 
-/* The owner that runs, if it can own pages of NODE; NULL otherwise. */
+/* Return the running owner if it can own pages of NODE, else NULL. */
 static struct owner *asking_owner(const struct node *node)
 {
 	struct owner *owner = current_owner();
@@ -172,7 +168,7 @@ static struct page *take_locked(struct node *node, struct owner *owner,
 	return page;
 }
 
-/* What a take came to, for the counters and the trace. */
+/* Count and trace the result of a take. */
 static void note_take(struct node *node, const struct page *page, bool empty)
 {
 	kassert(page == NULL || !empty);
@@ -247,10 +243,8 @@ void *exclusive_address(const struct page *page)
 	return exclusive_slot_address(page->owner, page->slot);
 }
 
-/* ---- Whose is this address? -------------------------------------------------- */
+/* ---- From an address to its page --------------------------------------------- */
 
-/* The page at SLOT of SENDER that is on its way to somebody, or NULL.
- * pool->lock held. */
 struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
                                  unsigned int slot)
 {
@@ -268,9 +262,8 @@ struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
 }
 
 /*
- * The page that the running owner has at ADDRESS: 0 and *PAGE, or the error of
- * exclusive_release() and in *HOLDER whose it is, or on its way to (NULL:
- * nobody's).
+ * Find the page that the running owner has at ADDRESS: 0 and *PAGE, or the error of
+ * exclusive_release() and in *HOLDER the page's owner or receiver, or NULL.
  * pool->lock held.
  */
 static int find_mine(struct node *node, uintptr_t address, struct page **page,
@@ -361,8 +354,8 @@ struct page *exclusive_page(void *address)
 	return page;
 }
 
-/* OWNER gives up what is at SLOT, at CALLER, for number TO or for nobody.
- * pool->lock held. */
+/* Record that OWNER gave up the page at SLOT, at CALLER, to owner number TO (0: to
+ * the pool).  pool->lock held. */
 static void note_loss(struct owner *owner, unsigned int slot, uint64_t to,
                       uintptr_t caller)
 {
@@ -388,8 +381,8 @@ int exclusive_release(void *address)
 
 	if (exclusive_is_closed(node))
 		return -EPERM;
-	/* The page is the caller's and nobody can take it away while the caller
-	 * runs, so it may be scrubbed before the lock is taken. */
+	/* No other context can take the caller's page while the caller runs, so
+	 * it may be scrubbed before the lock is taken. */
 	if (exclusive_page(address) != NULL)
 		memset(address, 0, PAGE_SIZE);
 	enabled = spin_lock_irqsave(&node->pool.lock);
@@ -416,8 +409,8 @@ int exclusive_release(void *address)
 
 /* ---- Hand-over ------------------------------------------------------------------ */
 
-/* May the running owner hand the page at ADDRESS to owner number TO, who is
- * *RECEIVER?  pool->lock held. */
+/* May the running owner hand the page at ADDRESS over to owner number TO
+ * (*RECEIVER)?  pool->lock held. */
 static int check_transfer(struct node *node, void *address, uint64_t to,
                           struct page **page, struct owner **receiver,
                           const struct owner **holder)
@@ -433,7 +426,7 @@ static int check_transfer(struct node *node, void *address, uint64_t to,
 	return *receiver == (*page)->owner ? -E2BIG : 0;
 }
 
-/* The page of the running owner is on its way to RECEIVER.  pool->lock held. */
+/* Send the running owner's page to RECEIVER.  pool->lock held. */
 static void send_page(struct node *node, struct page *page,
                       struct owner *receiver)
 {
@@ -442,7 +435,7 @@ static void send_page(struct node *node, struct page *page,
 	kassert(spin_is_mine(&node->pool.lock));
 	kassert(receiver->alive);
 	kassert(receiver != sender);
-	/* The old owner's access ends here, before anybody's begins. */
+	/* The old owner's access ends before the new one's begins. */
 	exclusive_unmake_owned(node, page);
 	window_note(&sender->window, page->slot, node_pfn(node, page));
 	sender->sent++;
@@ -497,7 +490,6 @@ void exclusive_unqueue(struct node *node, struct page *page)
 	node->pool.handover--;
 }
 
-/* The sender of a HANDOVER page gives up its slot.  pool->lock held. */
 void exclusive_drop_sender(struct page *page)
 {
 	struct owner *sender = page->owner;
@@ -547,7 +539,6 @@ void *exclusive_accept(void)
 	return exclusive_slot_address(me, slot);
 }
 
-/* A HANDOVER page goes back to its sender, at its old slot.  pool->lock held. */
 void exclusive_return_to_sender(struct node *node, struct page *page)
 {
 	struct owner *sender = page->owner;

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/exclusive/exclusive.h -- pages that only their owner can reach.
+ * mm/exclusive/ -- pages that only their owner can reach.
  *
- * An owner (kernel/core/owner.h: a thread or an interrupt line) asks; it gets
- * one zeroed page, mapped in its own window and nowhere else.  The window is
- * open only while the owner runs, so everybody else faults: see mm/exclusive/exclusive.c
- * for the state machine and the proof obligations.
+ * An owner (kernel/core/owner.h: a thread or an interrupt line) gets one zeroed
+ * page, mapped in its own window and nowhere else.  The window is open only while
+ * the owner runs, so all others fault.
+ *
+ *	exclusive.h		the interface: this file
+ *	exclusive.c		states, invariants X1..X6; take, release, hand over
+ *	exclusive_pool.c	parked frames, ready to be taken
+ *	exclusive_refill.c	the refiller's work: buddy to pool and back
+ *	exclusive_region.c	splitting the direct map, 2 MiB at a time
+ *	exclusive_owner.c	owners begin and end; faults are explained
+ *	exclusive_check.c	the invariants, checked
+ *
+ * The data is a part of the node: mm/exclusive_pool.h.  Below: mm/page_prep.h, where
+ * frames come from, and kernel/arch/ (direct_map.h, window.h).  Above:
+ * mm/page_alloc.c for __GFP_EXCLUSIVE, kernel/refiller.c for the thread.
  *
  * Contexts: thread and hard interrupt, unless a line says otherwise; in an NMI
  * every call is refused (NULL or -EPERM).
@@ -31,8 +42,8 @@ __must_check void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void);
  * Returns 0, or with a report that names both parties:
  *   -EINVAL	no address of an exclusive window, or not its first byte
  *   -EPERM	another owner's page
- *   -EBUSY	the caller's page, but on its way to somebody
- *   -ENOENT	the caller's window, but nothing is there (released twice)
+ *   -EBUSY	the caller's page, but on its way to another owner
+ *   -ENOENT	the caller's window, but empty (released twice)
  */
 int exclusive_release(void *address);
 
@@ -41,8 +52,8 @@ int exclusive_release(void *address);
  * thread_owner_id(), irq_owner_id().  On return the caller's access has ended
  * (its entry is gone and flushed); the receiver gets it with exclusive_accept().
  * Returns 0, the errors of exclusive_release(), or -ENXIO (TO has ended, or 0) or
- * -EINVAL (TO is the caller).  A number is given once, so the answer for one that
- * has ended is -ENXIO for ever.  On error the page stays with the caller.
+ * -EINVAL (TO is the caller).  A number is assigned once, so one that
+ * has ended means -ENXIO forever.  On error the page stays with the caller.
  */
 int exclusive_transfer(void *address, uint64_t to);
 
@@ -72,14 +83,11 @@ unsigned long exclusive_incoming(uint64_t id);
 /* Take one page for the running owner out of NODE's pool, or NULL. */
 struct page *exclusive_take(struct node *node);
 
-/* Could the context that asks own one more page of NODE, if there was one? */
+/* Could the running owner own one more page of NODE, if there was one? */
 bool exclusive_can_take(const struct node *node);
 
-/*
- * What exclusive_take() would do now for REQUEST: the zone of the page, or
- * NULL.  For a request that may sleep, the refill that comes first is asked as
- * well.
- */
+/* The zone whose page exclusive_take() would return for REQUEST now, or NULL.  For a
+ * request that may sleep, the refill before it is taken into account. */
 struct zone *exclusive_would_take_from(struct node *node,
                                        const struct alloc_request *request);
 
@@ -126,20 +134,20 @@ unsigned long exclusive_refill(struct node *node, unsigned long target);
 bool exclusive_refill_for(struct node *node, enum watermark mark,
                           enum reserve_right right);
 
-/* Is it for lack of memory that the running owner gets no page?  Not if its
- * window is full, and hardly if no region can be split any more. */
+/* Does the running owner get no page because memory is short?  Not if its window is
+ * full, nor if no region can be split any more. */
 bool exclusive_memory_would_help(struct node *node);
 
-/* Give frames back until the pool holds TARGET or less. */
+/* Return frames to the buddy until the pool holds TARGET or less. */
 unsigned long exclusive_shrink(struct node *node, unsigned long target);
 
-/* What the refiller does when woken: to HIGH, from either side. */
+/* Bring the pool to HIGH, from either side: the work of the woken refiller. */
 void exclusive_balance(struct node *node);
 
 /* Does the refiller have work?  For its wait_event(). */
 bool exclusive_wants_balance(void *node);
 
-/* Memory came back: wake the refiller if the pool starved.  zone->lock not
+/* Memory was freed: wake the refiller if the pool starved.  zone->lock not
  * held; any context but NMI. */
 void exclusive_memory_freed(struct node *node);
 
@@ -167,9 +175,9 @@ struct exclusive_counts {
 };
 void exclusive_counts(struct node *node, struct exclusive_counts *counts);
 
-/* Visit all owners, one at a time under the pool's lock: be brief.  Who begins or
- * ends meanwhile may be missed.  Not in an NMI: nobody is visited, nothing is
- * counted then. */
+/* Visit all owners, one at a time under the pool's lock: be brief.  An owner that
+ * begins or ends meanwhile may be missed.  In an NMI none is visited, and
+ * exclusive_counts() returns zeroes. */
 void exclusive_visit_owners(struct node *node,
                             void (*visit)(const struct owner *owner,
                                           void *data),

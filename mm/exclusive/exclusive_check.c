@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/exclusive/exclusive_check.c -- the invariants X1..X6 of mm/exclusive/exclusive.c, checked.
+ * mm/exclusive/exclusive_check.c -- checks X1..X6 of mm/exclusive/exclusive.c.
  *
- * Three walks, all in slices (mm/check.h).  One goes over all pages, and asks of
- * each whether the direct map and its owner's window say what its state does; one
- * over all mappings but these: right at any time.  The third goes along the lists and windows of all owners,
- * and compares their lengths: right if nothing changed from its beginning to its
- * end.  On a machine that does not come to rest that one is given up after
- * CHECK_WALKS times.
+ * Three walks, all in slices (mm/check.h).  One over all pages compares the direct
+ * map and the owner's window with the page's state; one covers all other mappings:
+ * both are right at any time.  The third follows the lists and windows of all owners
+ * and compares their lengths: right if nothing changed during the walk.  On a
+ * machine that does not come to rest it is abandoned after CHECK_WALKS attempts.
  *
- * Locking: pool->lock for a slice at a time; pool->changes tells whether somebody
- * was there between two slices.
+ * Locking: pool->lock for a slice at a time; pool->changes shows whether another
+ * context changed something between two slices.
  */
 #include "kernel/arch/direct_map.h"
 #include "kernel/arch/mapping.h"
@@ -119,8 +118,8 @@ static const char *exclusive_check_pages(struct node *node, bool try_lock,
 
 /* ---- X6: every mapping but these ---------------------------------------------- */
 
-/* May frame PFN be mapped once more?  What the allocator does not manage may: the
- * image, devices. */
+/* May frame PFN be mapped once more?  Frames that the allocator does not manage may:
+ * the image, devices. */
 static bool may_be_mapped(const struct node *node, unsigned long pfn)
 {
 	const struct page *page = node_page(node, pfn);
@@ -421,7 +420,7 @@ static const char *check_scrub_window(struct exclusive_walk *walk)
 {
 	const struct window *scrub = &pool_of(walk)->scrub;
 
-	/* In use while somebody's pages are scrubbed. */
+	/* In use while orphans are scrubbed. */
 	if (scrub->id == 0 || pool_of(walk)->orphans > 0)
 		return NULL;
 	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {

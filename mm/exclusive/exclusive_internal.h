@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/exclusive/exclusive_internal.h -- what the files of the exclusive pages share.
+ * mm/exclusive/exclusive_internal.h -- shared by the files of this folder.
  *
- *	exclusive.c		the calls of owners: take, release, hand over
- *	exclusive_pool.c	the pool of parked frames
- *	exclusive_region.c	regions of the direct map that are split
- *	exclusive_refill.c	the refiller: frames into the pool and out of it
- *	exclusive_owner.c	owners begin and end; faults are explained
- *	exclusive_check.c	the invariants
- *
- * For these files only.
+ * The files are listed in exclusive.h.
  */
 #ifndef MM_EXCLUSIVE_EXCLUSIVE_INTERNAL_H
 #define MM_EXCLUSIVE_EXCLUSIVE_INTERNAL_H
@@ -46,7 +39,7 @@ struct page *exclusive_pool_oldest(struct exclusive_pool *pool);
  * zone->lock. */
 bool exclusive_pool_unpark_loose(struct node *node, struct page *page);
 
-/* Admit one thread to the tables and regions; false: another one is there. */
+/* Admit one thread to the tables and regions; false: another one has them. */
 __must_check bool exclusive_pool_begin_busy(struct exclusive_pool *pool);
 void exclusive_pool_end_busy(struct exclusive_pool *pool);
 
@@ -95,27 +88,27 @@ bool exclusive_refill_would_find(struct node *node, struct zone *zone,
 
 /* ---- exclusive.c ---- */
 
-/* The page becomes OWNED by OWNER at SLOT, which is claimed.  pool->lock held. */
+/* Make the page OWNED by OWNER at SLOT, which is claimed.  pool->lock held. */
 void exclusive_make_owned(struct node *node, struct page *page,
                           struct owner *owner, unsigned int slot);
 
-/* The opposite: unmapped and on no list; the state is the caller's to change.
- * The slot stays claimed.  pool->lock held. */
+/* Undo that: unmapped and on no list; the caller changes the state.  The slot stays
+ * claimed.  pool->lock held. */
 void exclusive_unmake_owned(struct node *node, struct page *page);
 
-/* A HANDOVER page leaves its receiver's list, for whoever is next; the state is
- * the caller's to change.  pool->lock held. */
+/* Take a HANDOVER page off its receiver's list; the caller changes the state.
+ * pool->lock held. */
 void exclusive_unqueue(struct node *node, struct page *page);
 
-/* The page at SLOT of SENDER that is on its way to somebody, or NULL.
+/* The page at SLOT of SENDER that is on its way, or NULL.
  * pool->lock held. */
 struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
                                  unsigned int slot);
 
-/* The sender of a HANDOVER page gives up its slot.  pool->lock held. */
+/* Take its slot from the sender of a HANDOVER page.  pool->lock held. */
 void exclusive_drop_sender(struct page *page);
 
-/* A HANDOVER page goes back to its sender, at its old slot.  pool->lock held. */
+/* Return a HANDOVER page to its sender, at its old slot.  pool->lock held. */
 void exclusive_return_to_sender(struct node *node, struct page *page);
 
 #endif

@@ -4,19 +4,17 @@
  *
  * An owner begins with a window: one page, its page table.  When it ends:
  *
- *	what it owns			is scrubbed and parked
- *	what is on its way to it	goes back to the sender, at the old
- *					address; scrubbed and parked if the
- *					sender is gone, too
- *	what is on its way from it	goes on to the receiver
+ *	pages that it owns		are scrubbed and parked
+ *	pages on their way to it	return to the sender, at the old address;
+ *					scrubbed and parked if it has ended too
+ *	pages on their way from it	stay on their way to the receiver
  *
- * A page that must be zeroed while it is mapped nowhere is mapped in a window
- * of the pool's own, with interrupts off; an NMI on top closes that window like
- * any other.
+ * A page that must be zeroed while it is mapped nowhere is mapped in the pool's
+ * window, with interrupts off; an NMI closes that window like any other.
  *
- * A sender that ends forgets what it has sent a few slots at a time.  Meanwhile a
- * page may be accepted, or come back from a receiver that ends, too: then it is
- * OWNED by the sender once more, and scrubbed with what else it owns.
+ * A sender that ends drops its sent pages a few slots at a time.  Meanwhile a page
+ * may be accepted, or return from a receiver that ends: then the sender owns it once
+ * more, and it is scrubbed with its other pages.
  *
  * Locking: pool->lock, for one page or SLOT_SLICE slots at a time; scrub_lock
  * while the scrub window is in use.  The two are never held together.
@@ -32,7 +30,7 @@
 #include "mm/page_state.h"
 #include "mm/watermark.h"
 
-/* Slots that are looked at in one piece, with interrupts off. */
+/* Slots visited in one piece, with interrupts off. */
 #define SLOT_SLICE 32U
 
 /* ---- Owners begin and end --------------------------------------------------- */
@@ -82,8 +80,8 @@ static void give_table(struct node *node, void *table)
 	exclusive_memory_freed(node);
 }
 
-/* Nobody but the living is found by a number, so one that is out of date finds
- * nobody, whoever is in that place of memory now.  pool->lock held. */
+/* Only living owners are on the lists, so an outdated number finds none, even if a
+ * new owner uses the same memory.  pool->lock held. */
 struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id)
 {
 	struct list *bucket = &pool->by_id[id % OWNER_BUCKETS];
@@ -99,7 +97,7 @@ struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id)
 	return NULL;
 }
 
-/* OWNER is found from now on.  False: too many have a number like it. */
+/* Enter OWNER into the lists.  False: its bucket is full. */
 static bool enter_owner(struct exclusive_pool *pool, struct owner *owner)
 {
 	unsigned int bucket = owner->id % OWNER_BUCKETS;
@@ -181,7 +179,7 @@ static void scrub_and_park(struct node *node, struct page *page)
 		exclusive_pool_wake(node);
 }
 
-/* PAGE, OWNED or HANDOVER, is on no list and nobody's until it is parked.
+/* PAGE, OWNED or HANDOVER and on no list, has no owner until it is parked.
  * pool->lock held. */
 static void make_orphan(struct exclusive_pool *pool, struct page *page)
 {
@@ -210,8 +208,8 @@ static struct page *orphan_owned(struct node *node, struct owner *owner)
 	return page;
 }
 
-/* One page that is on its way to OWNER goes back; if its sender is gone, too, it
- * is *ORPHAN, off its list.  False: none is left. */
+/* Return one page on its way to OWNER to its sender; if that has ended, the page is
+ * *ORPHAN, off its list.  False: none is left. */
 static bool refuse_incoming(struct node *node, struct owner *owner,
                             struct page **orphan)
 {
@@ -232,7 +230,7 @@ static bool refuse_incoming(struct node *node, struct owner *owner,
 	return page != NULL;
 }
 
-/* What OWNER has sent from SLOT and the slots behind it goes on without it. */
+/* Drop OWNER as the sender of its pages from SLOT and the next slots. */
 static void forget_slots(struct node *node, struct owner *owner,
                          unsigned int slot)
 {
@@ -251,7 +249,7 @@ static void forget_slots(struct node *node, struct owner *owner,
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 }
 
-/* OWNER is not alive any more, so it sends nothing. */
+/* OWNER is no longer alive, so it sends no more pages. */
 static void forget_sender(struct node *node, struct owner *owner)
 {
 	kassert(!owner->alive);
@@ -269,7 +267,7 @@ static void end_owner(struct owner *owner)
 	bool enabled = spin_lock_irqsave(&pool->lock);
 
 	kassert(owner->alive);
-	/* Not alive, nothing more is sent to it; on the list still, because it
+	/* Not alive: no more pages are sent to it; still on the list, because it
 	 * has pages. */
 	owner->alive = false;
 	list_remove(&owner->same_hash);
@@ -299,8 +297,7 @@ static void end_owner(struct owner *owner)
 
 /* ---- Faults ------------------------------------------------------------------- */
 
-/* Fill in what is known about a fault at an address of a window. */
-/* What OWNER gave up last at SLOT, which is empty. */
+/* The page that OWNER gave up last at SLOT, which is empty. */
 static struct owner_loss last_loss(const struct owner *owner, unsigned int slot)
 {
 	unsigned int next = owner->losses;
@@ -316,6 +313,7 @@ static struct owner_loss last_loss(const struct owner *owner, unsigned int slot)
 	return (struct owner_loss){ 0 };
 }
 
+/* Describe a fault at an address of a window. */
 static bool resolve_window(struct node *node, struct fault *fault)
 {
 	unsigned int slot;
