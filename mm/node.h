@@ -55,13 +55,9 @@ struct node {
 void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
                unsigned long count);
 
-/*
- * The node of the functions with Linux's signatures, which get a page, an address
- * or nothing: alloc_pages(), put_page(), set_page_dirty(), register_shrinker() and
- * the calls of owners.  From set_main_node() on these work; NULL: not yet.  The
- * mechanisms below them get their node as a parameter or from their zone
- * (tests/lint/rules.py).
- */
+/* The node of functions with Linux's signatures (alloc_pages(), put_page()) and of the
+ * calls of owners, or NULL.  All other functions get their node as a parameter or from
+ * their zone (tests/lint/rules.py). */
 struct node *main_node(void);
 void set_main_node(struct node *node);
 

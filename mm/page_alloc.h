@@ -25,11 +25,8 @@
 #include "mm/debug/show_mem.h"
 #include "mm/node.h"
 
-/*
- * 2^ORDER pages, or NULL.  Without __GFP_COMP a block is 2^ORDER pages with one
- * reference on the first.  With __GFP_EXCLUSIVE: one page, in the caller's
- * window (exclusive_address() tells where).
- */
+/* 2^ORDER pages, or NULL.  Without __GFP_COMP a block is 2^ORDER pages with one
+ * reference on the first.  With __GFP_EXCLUSIVE: one page, at exclusive_address(). */
 __must_check struct page *alloc_pages_node(struct node *node, gfp_t gfp,
                                            unsigned int order);
 __must_check struct page *alloc_pages(gfp_t gfp, unsigned int order);
@@ -62,15 +59,12 @@ __must_check void *alloc_pages_exact(size_t size, gfp_t gfp);
 void free_pages_exact(void *address, size_t size);
 
 /*
- * Linux's alloc_pages_bulk() with an array: fill the NULL slots of ARRAY (of
- * SLOTS), from the first on, with single pages.  Returns a number of slots, and
- * all slots below it are full; the later ones are unchanged.
- *
- * If a zone has more than its LOW mark + SLOTS pages free (all slots count, filled
- * ones too), all are filled.  Otherwise the first empty slot gets a page in the
- * ordinary way, as alloc_page() would get it, or none; and so does the only
- * empty one.  Pages are taken 4 at a time, and between two such slices
- * interrupts are on: if others bring the zone to its LOW mark meanwhile, the
+ * Linux's alloc_pages_bulk() with an array: fill the NULL slots of ARRAY (of SLOTS),
+ * from the first on, with single pages.  Returns a number of slots: all below it are
+ * full, the later ones unchanged.  If a zone has more than its LOW mark + SLOTS pages
+ * free (filled slots count too), all are filled.  Otherwise the first empty slot gets a
+ * page as from alloc_page(), or none; so does an only empty one.  Pages are taken 4 at a
+ * time, with interrupts on in between: if others bring the zone to its LOW mark, the
  * rest stays empty.  COMP and EXCLUSIVE are refused.
  */
 unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,

@@ -35,7 +35,6 @@ static inline unsigned int memalloc_noio_save(void)
 
 static inline void memalloc_noio_restore(unsigned int newly_set)
 {
-	kassert(!in_interrupt());
 	held_drop(HELD_SCOPE, NULL);
 	thread_clear_flags(current_thread(), newly_set);
 }
@@ -49,7 +48,6 @@ static inline unsigned int memalloc_nofs_save(void)
 
 static inline void memalloc_nofs_restore(unsigned int newly_set)
 {
-	kassert(!in_interrupt());
 	held_drop(HELD_SCOPE, NULL);
 	thread_clear_flags(current_thread(), newly_set);
 }
@@ -63,7 +61,6 @@ static inline unsigned int memalloc_noreclaim_save(void)
 
 static inline void memalloc_noreclaim_restore(unsigned int newly_set)
 {
-	kassert(!in_interrupt());
 	held_drop(HELD_SCOPE, NULL);
 	thread_clear_flags(current_thread(), newly_set);
 }

@@ -575,7 +575,7 @@ const char *zone_check(struct zone *zone, struct page_columns *columns,
 	char said[200];
 
 	broken = zone_walk_all(&walk, &found, said, sizeof(said));
-	/* BUFFER and COLUMNS are the caller's: no lock is held for them. */
+	/* BUFFER and COLUMNS are the caller's memory: no lock is held. */
 	if (columns != NULL)
 		*columns = found;
 	if (broken == NULL)
