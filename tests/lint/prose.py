@@ -18,6 +18,7 @@ it must not: both are tried on every run.
 """
 
 import bisect
+import glob
 import io
 import os
 import re
@@ -28,7 +29,8 @@ import tree
 
 ROOTS = (
     *("README.md", "Makefile", "linker.ld", "docs", "boot", "iso", "lib"),
-    *("drivers", "kernel"),
+    *("drivers", "kernel", "mm/exclusive", "mm/debug"),
+    *sorted(glob.glob("mm/*.[ch]", root_dir=tree.ROOT)),
     *("tests/mutants", "tests/broken", "tests/lint", "tests/run"),
     *("tests/core", "tests/cover", "tests/drivers", "tests/fuzz", "tests/gdb"),
     *("tests/kernel", "tests/lib", "tests/mm", "tests/setup", "tests/states"),
