@@ -7,12 +7,12 @@
  *	    otherwise			   what has been dirty for 30 s
  *
  * So what people have written is on the disk after 35 seconds at the latest, and
- * a file that is written and removed at once never gets there.  It is called by
+ * a file that is removed soon after it was written never gets there.  It is called by
  * writers above the background limit (mm/reclaim/page_writeback.c) and by kswapd when all
  * that it finds is dirty (mm/reclaim/reclaim.c).
  *
  * One pass over the sources begins all the writes that it finds and does not wait
- * for them; how many are under way at once is limited by the number of bios.
+ * for them; how many are under way at the same time is limited by the number of bios.
  * Pages whose write fails are dirty again, and tried again in the next pass, not
  * in this one.
  *
@@ -59,7 +59,7 @@ void wakeup_flusher(struct node *node)
 	wake_up(&writeback->flusher_wait);
 }
 
-/* What was dirty at this time or earlier is to be written. */
+/* Write pages that were dirty at this time or earlier. */
 static uint64_t choose_time(const struct node *node)
 {
 	uint64_t now = clock_microseconds();

@@ -32,7 +32,7 @@ void unregister_writeback_source(struct writeback_source *source);
 void wakeup_flusher(struct node *node);
 
 /* Ask all sources once: for everything if NODE is above its background limit,
- * otherwise for what is older than writeback.expire.  Returns pages begun. */
+ * otherwise for pages dirty for longer than writeback.expire.  Returns pages begun. */
 unsigned long flusher_write(struct node *node);
 
 /* One turn of the flusher: sleep until called or for writeback.interval; then

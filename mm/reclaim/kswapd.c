@@ -14,18 +14,18 @@
  *
  * One run (kswapd_balance()) goes from priority 12 down to 1, and goes down only
  * after a round that looked at too few pages or reclaimed none.  Sixteen runs
- * without a single page and the node is hopeless: kswapd sleeps, and those who
- * need memory reclaim (or kill) for themselves; the first page that anybody
+ * without a single page and the node is hopeless: kswapd sleeps, and threads that
+ * need memory reclaim (or kill) for themselves; the first page that any thread
  * reclaims ends that.
  *
  * Sleeping has two steps.  First a nap of 100 ms: if it is woken meanwhile, or
  * memory is low again, it was too early.  Then the real sleep.
  *
- * kswapd has THREAD_MEMALLOC: it gets any page that is left, for to free
- * others it may need some.
+ * kswapd has THREAD_MEMALLOC: it gets any page that is left, because
+ * it may need some to free others.
  *
  * No wake-up is lost: kswapd says that it sleeps, then looks whether there is
- * work; who wakes it says what the work is, then looks whether it sleeps.
+ * work; a waker records the work first, then checks whether kswapd sleeps.
  *
  * Source: Linux mm/vmscan.c: kswapd(), kswapd_try_to_sleep(), balance_pgdat(),
  * wakeup_kswapd().
@@ -66,7 +66,7 @@ static bool is_hopeless(const struct node *node)
 
 /* ---- Waking -------------------------------------------------------------------- */
 
-/* What kswapd is to do becomes at least this. */
+/* Raise the work that kswapd has to do to at least this. */
 static void ask_for(struct reclaim_state *reclaim, unsigned int order,
                     enum zone_type highest)
 {
@@ -127,7 +127,7 @@ static bool kswapd_run_round(struct scan *scan)
 	reclaim_age_anon(scan);
 	scan->wanted = before + target;
 	shrink_node(scan);
-	/* What comes free now joins by itself, or never will. */
+	/* Pages freed from now on merge by themselves, or never will. */
 	if (scan->order > 0 && scan->reclaimed >= 2UL << scan->order)
 		scan->order = 0;
 	wake_throttled(scan->node);
@@ -181,7 +181,7 @@ static enum zone_type highest_asked(const struct node *node,
 }
 
 /* From here on a wake-up is seen.  True: sleep, there is nothing to do, neither
- * of what was done last nor of what was asked for meanwhile; or no hope. */
+ * of the last work nor of work requested meanwhile; or no hope. */
 static bool begin_sleep(struct node *node, const struct kswapd *kswapd)
 {
 	enum zone_type highest;
@@ -206,7 +206,7 @@ static void try_to_sleep(struct node *node, const struct kswapd *kswapd)
 	if (begin_sleep(node, kswapd)) {
 		woken = wait_event_timeout(&reclaim->kswapd_wait,
 		                           kswapd_is_called, reclaim, NAP);
-		/* What was not finished before the nap still is not. */
+		/* Work unfinished before the nap is still unfinished. */
 		if (woken)
 			ask_for(reclaim, kswapd->reached_order,
 			        highest_asked(node, kswapd->highest));

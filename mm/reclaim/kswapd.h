@@ -10,7 +10,7 @@
 /*
  * A request of 2^ORDER pages whose highest zone is HIGHEST found NODE below its
  * low marks.  kswapd is woken if it sleeps, unless the node is balanced for such
- * a request, or hopeless.  What struct node calls wake_kswapd.  Any context but
+ * a request, or hopeless.  The wake_kswapd of struct node.  Any context but
  * NMI.
  */
 void wakeup_kswapd(struct node *node, unsigned int order,
@@ -22,7 +22,7 @@ void kswapd_run(void *node);
 
 /* ---- For tests --------------------------------------------------------------- */
 
-/* What kswapd remembers from one step to the next; zeroed at first. */
+/* State of kswapd from one step to the next; zeroed at first. */
 struct kswapd {
 	unsigned int asked_order;   /* it was last asked for */
 	unsigned int reached_order; /* and has worked for */

@@ -44,7 +44,7 @@ const char *lru_list_name(enum lru_list list);
 /*
  * Do lists, bits and counts agree?  NULL or a sentence in BUFFER.  Looks at each
  * page of the node, zone by zone, under the lock for a slice at a time; others
- * go on meanwhile.  What is said of bits and counts is right for the moment in
+ * go on meanwhile.  The findings on bits and counts are right for the moment at
  * which the last slice of a zone ends; lists that do not stand still are not
  * walked from end to end (mm/check.h).  Any context but NMI.
  */
@@ -70,8 +70,8 @@ void lru_putback(struct zone *zone, struct page *page, enum lru_kind kind,
                  bool keep);
 
 /*
- * Set or clear PG_dirty or PG_writeback of PAGE, and count it with the same
- * breath, so that a check never sees the one without the other.  What the bit
+ * Set or clear PG_dirty or PG_writeback of PAGE, and count it in the same
+ * step, so that a check never sees the one without the other.  Returns what the bit
  * was.  PG_swapbacked does not change while PG_dirty is set.
  */
 bool lru_change_bit(struct node *node, struct page *page, enum page_bit bit,

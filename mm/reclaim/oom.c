@@ -77,7 +77,7 @@ static void oom_visit(void (*each)(struct thread *thread, void *data),
 
 /* ---- Whom? ------------------------------------------------------------------ */
 
-/* A kernel thread has no page table of its own but its window's. */
+/* The only page table private to a kernel thread is its window's. */
 static unsigned long table_pages(const struct thread *thread)
 {
 	return thread->owner.window.id != 0 ? 1 : 0;
@@ -180,7 +180,7 @@ static void mark_victim(struct thread *thread)
 	wake_up(&oom_reaper_queue);
 }
 
-/* What is printed is what it had: it may be gone by then. */
+/* The report shows what the victim had: it may be gone by then. */
 static void oom_kill(struct node *node, const struct choice *choice,
                      struct thread *victim)
 {
@@ -230,8 +230,8 @@ static bool caller_will_end(void)
 
 /*
  * Would the request be served now?  A victim may have ended between the look at
- * HIGH and the choice: whoever is not seen alive any more has given everything
- * back before, so this is asked after the choice.
+ * HIGH and the choice: a thread that is no longer seen alive has freed everything
+ * before, so this is checked after the choice.
  */
 static bool memory_is_back(const struct node *node,
                            const struct alloc_request *request)
@@ -270,15 +270,15 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 	oom_report(node, request);
 	if (choice.points == OOM_NEVER)
 		panic("Out of memory: no thread is left that could be killed");
-	/* The report takes its time.  Who has ended meanwhile has given back what
-	 * he had, and another thread may be in his place. */
+	/* The report takes its time.  A thread that has ended meanwhile has freed all
+	 * it had, and another thread may be in its place. */
 	oom_visit(oom_kill_chosen, &choice);
 	return true;
 }
 
 /* ---- The reaper --------------------------------------------------------------------- */
 
-/* What is known of a victim, by its number: it may end at any time, and another
+/* The state of a victim, by its number: it may end at any time, and another
  * thread begin in its place. */
 struct victim {
 	uint64_t number; /* 0: whichever comes first */
@@ -318,7 +318,7 @@ static bool any_victim(void *unused __unused)
 	return victim_of(0).found;
 }
 
-/* All who keep anything of thread NUMBER are asked. */
+/* Call all reapers for thread NUMBER. */
 static bool oom_reap(uint64_t number)
 {
 	bool all = true;

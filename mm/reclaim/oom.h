@@ -17,16 +17,16 @@
 #define OOM_REAPER_PAUSE 100000ULL  /* microseconds */
 #define OOM_REAPER_TRIES 10
 
-/* Whoever knows the threads tells how to visit all that are alive.  EACH does
+/* The owner of the threads registers how to visit all that are alive.  EACH does
  * not wait; while it runs, its thread's place in memory is not given to another. */
 void oom_register_threads(void (*visit)(void (*each)(struct thread *thread,
                                                      void *data),
                                         void *data));
 
 /*
- * Whoever keeps anonymous memory for threads can free it without them.  reap()
+ * A mechanism that holds memory for threads can free it without them.  reap()
  * frees what it has of the thread with that number, which is to end and may not use
- * it any more; false: not all could be had now.  It runs in the reaper's thread, may wait for
+ * it any more; false: not all could be freed now.  It runs in the reaper's thread, may wait for
  * a short time, and must not allocate.  The link begins as LIST_INIT().
  */
 struct oom_reaper {
@@ -41,7 +41,7 @@ void oom_register_swap(unsigned long (*pages)(void));
 /*
  * How much would be won by killing THREAD, of TOTAL pages of memory and swap:
  * rss + swapents + page-table pages + oom_score_adj * (TOTAL / 1000).
- * OOM_NEVER: it is no candidate.  Source: Linux mm/oom_kill.c, oom_badness().
+ * OOM_NEVER: it is not a candidate.  Source: Linux mm/oom_kill.c, oom_badness().
  */
 #define OOM_NEVER INT64_MIN
 int64_t oom_badness(const struct thread *thread, unsigned long total);
@@ -54,7 +54,7 @@ int64_t oom_badness(const struct thread *thread, unsigned long total);
  */
 bool out_of_memory(struct node *node, const struct alloc_request *request);
 
-/* What the reaper's thread runs; for ever. */
+/* The reaper's thread; never returns. */
 void oom_reaper_run(void *unused);
 
 /* One piece of its work: take the memory of a victim, if there is one, and wait

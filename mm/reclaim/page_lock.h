@@ -2,7 +2,7 @@
 /*
  * mm/reclaim/page_lock.h -- one at a time for a page, and waiting for the disk.
  *
- *	PG_locked	whoever reads it in, writes it out or takes it away
+ *	PG_locked	held by the thread that reads it in, writes it out or takes it away
  *	PG_writeback	on its way to the disk; the lock is free meanwhile
  *	PG_dirty	newer than the disk
  *
@@ -20,7 +20,7 @@ void lock_page(struct page *page);
 /* Any context but NMI: true: it is locked. */
 __must_check bool trylock_page(struct page *page);
 
-/* By whoever has it, in any context but NMI.  A page that is not locked: a
+/* By the holder, in any context but NMI.  A page that is not locked: a
  * panic.  A thread that locks a page for another to unlock hands the lock on:
  * held_hand_on(HELD_PAGE_LOCK, page). */
 void unlock_page(struct page *page);

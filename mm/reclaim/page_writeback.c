@@ -3,7 +3,7 @@
  * mm/reclaim/page_writeback.c -- how many pages may be dirty.
  *
  * A dirty page cannot be reclaimed before the disk has it, and a disk is slow.
- * If all of memory were dirty, whoever needs a page would wait for the disk.  So
+ * If all of memory were dirty, every allocation would wait for the disk.  So
  * writers are held up before that, at a share of the pages that could be dirty:
  *
  *	0          background                    limit
@@ -16,8 +16,8 @@
  * pages, background 1601, and a writer that was stopped goes on at 2401.
  *
  * The same limit decides where pages come from.  A request with __GFP_WRITE is
- * for a page that will be dirty; a node above its limit does not serve it at
- * once (mm/page_alloc.c#fast_pass), so it goes to another node, or, as here,
+ * for a page that will be dirty; a node above its limit does not serve it
+ * immediately (mm/page_alloc.c#fast_pass), so it goes to another node, or, as here,
  * wakes kswapd and is served by the slow path, which does not ask again.
  *
  * Locking: none.  The counts are read one after the other, and are about right.
@@ -34,7 +34,7 @@
 
 /* ---- Limits --------------------------------------------------------------- */
 
-/* What a page of a file cannot have of ZONE: Linux's totalreserve_pages. */
+/* Pages of ZONE that pages of files cannot use: Linux's totalreserve_pages. */
 static unsigned long reserve_of(const struct zone *zone)
 {
 	unsigned long largest = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/reclaim/reclaim.c -- taking pages back from those who can do without them.
+ * mm/reclaim/reclaim.c -- taking pages back from owners that can do without them.
  *
  *	reclaim_try_to_free_pages()	a request's own (direct) reclaim
  *	kswapd_balance()		kswapd's: mm/reclaim/kswapd.c
@@ -21,10 +21,10 @@
  * to nothing but them, no files: else somebody would be killed while swap has
  * room.
  *
- * What is counted as reclaimed are pages that were freed, by reclaim or by a
- * shrinker, and nothing else.
+ * Pages count as reclaimed when they were freed, by reclaim or by a shrinker, and
+ * only then.
  *
- * Locking: none of its own.  Any number of threads reclaim at once, each with the
+ * Locking: none here.  Any number of threads reclaim at the same time, each with the
  * pages that it has isolated.  A thread that reclaims has THREAD_MEMALLOC set (by
  * mm/slow_path.c, rung 6; by kswapd forever): its allocations meanwhile come from
  * the reserve and do not reclaim (rung 5).
@@ -48,7 +48,7 @@
 #include "mm/scope.h"
 #include "mm/task.h"
 
-/* Microseconds, as Linux: a tenth, a fiftieth, and a whole second. */
+/* Microseconds, as in Linux: a tenth, a fiftieth, and a whole second. */
 #define WRITEBACK_WAIT 100000
 #define ISOLATED_WAIT  20000
 #define NOFS_WAIT      1000000
@@ -163,7 +163,7 @@ static void note_cost(struct node *node, enum lru_kind kind,
 		pages += node_lru_count(node, (enum lru_list)list);
 	if (READ_ONCE(cost[LRU_ANON]) + READ_ONCE(cost[LRU_FILE]) <= pages / 4)
 		return;
-	/* What was is forgotten bit by bit. */
+	/* Old costs fade. */
 	WRITE_ONCE(cost[LRU_ANON], cost[LRU_ANON] / 2);
 	WRITE_ONCE(cost[LRU_FILE], cost[LRU_FILE] / 2);
 }
@@ -177,7 +177,7 @@ static bool too_many_isolated(const struct scan *scan, const struct zone *zone,
 
 	if (scan->kswapd)
 		return false;
-	/* Who may not do much must get through while those that may wait. */
+	/* Threads with IO and FS wait earlier, so that restricted ones get through. */
 	if (scan->may_io && scan->may_fs)
 		inactive /= 8;
 	return READ_ONCE(zone->lru.isolated[lru_kind_of(list)]) > inactive;
@@ -439,7 +439,7 @@ static void count_stall(struct node *node, enum zone_type highest)
 }
 
 /* Before the last round, and nothing reclaimed: what is on its way to the disk
- * can be had when it is there.  Without this, all that can be reclaimed may be
+ * becomes free when it ends.  Without this, all that can be reclaimed may be
  * under way, and somebody is killed for the time that a disk takes.  For NOFS and
  * NOIO nobody is killed, and they may hold what the write needs to end. */
 static void wait_if_fruitless(struct scan *scan)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/reclaim/reclaim.h -- taking pages back from those who can do without them.
+ * mm/reclaim/reclaim.h -- taking pages back from owners that can do without them.
  */
 #ifndef MM_RECLAIM_RECLAIM_H
 #define MM_RECLAIM_RECLAIM_H
@@ -33,7 +33,7 @@ unsigned long zone_reclaimable_pages(struct node *node, struct zone *zone);
 
 /*
  * Wait while the free pages of DMA .. NORMAL are at most half of their min
- * marks: what is left is for those who free memory.  Not for threads that others
+ * marks: the rest is for threads that free memory.  Not for threads that others
  * wait for (THREAD_MEMALLOC, THREAD_SERVICE) or that end (THREAD_KILLED); at
  * most a second without may_fs; not if kswapd has given up.  Thread context.  A
  * member of struct recovery_ops.

@@ -140,7 +140,7 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 	}
 	if (ops->writepage == NULL)
 		return ACTIVATE;
-	/* Not if somebody works with it: it would be dirty again at once. */
+	/* Not if it is in use: it would soon be dirty again. */
 	if (!may_write(scan, ops) ||
 	    READ_ONCE(page->refcount) != RECLAIM_REFERENCES)
 		return KEEP;

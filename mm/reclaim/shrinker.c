@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/reclaim/shrinker.c -- memory that is no page of the lru, and can be given back.
+ * mm/reclaim/shrinker.c -- memory that is not on the lru and can be freed.
  *
  * How many objects of a shrinker are looked at, with 10000 objects, seeks 2:
  *
  *	priority   12      8      4      0
  *	delta       4     78   1250  20000     (objects >> priority) * 4 / seeks
- *	plus a share of what was deferred      deferred >> priority
+ *	plus a share of the deferred      deferred >> priority
  *	at most                  20000         2 * objects
  *
  * They are asked for in batches of 128, and for less only if that is all there
- * is.  What was not asked for (or refused, by a shrinker that may not enter a
- * file system now) is deferred: kept, and asked for when somebody may.  At most
+ * is.  Objects not asked for (or refused, by a shrinker that may not enter a
+ * file system now) are deferred: counted, and asked for when it may.  At most
  * twice the number of objects is deferred.
  *
  * Locking: reclaim.lock for the list.  It is not held while a shrinker works;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/reclaim/shrinker.h -- memory that is no page of the lru, and can be given back.
+ * mm/reclaim/shrinker.h -- memory that is not on the lru and can be freed.
  *
- * Whoever keeps objects for speed alone (a cache, a pool) registers a shrinker
- * and is asked under pressure: how many are there, and would you look at N of
- * them?  Names and arithmetic are Linux's (mm/reclaim/shrinker.c).
+ * A mechanism that keeps objects for speed alone (a cache, a pool) registers a
+ * shrinker.  Under pressure reclaim calls it: count the objects, then scan N of
+ * them.  Names and arithmetic are Linux's (mm/reclaim/shrinker.c).
  */
 #ifndef MM_RECLAIM_SHRINKER_H
 #define MM_RECLAIM_SHRINKER_H
@@ -16,7 +16,7 @@
 /* scan_objects: not now (a lock is taken, or MASK does not allow it). */
 #define SHRINK_STOP   (~0UL)
 
-/* How much it costs to make an object anew, in disk seeks; Linux's default. */
+/* The cost of making an object again, in disk seeks; Linux's default. */
 #define DEFAULT_SEEKS 2
 #define SHRINK_BATCH  128L
 
@@ -26,7 +26,7 @@ struct shrinker {
 	/*
 	 * Both are called in a thread that reclaims, with no lock held, with
 	 * the mask of the request: gfp_may_fs() and gfp_may_io() say what it
-	 * allows.  What needs more answers SHRINK_STOP.
+	 * allows.  A shrinker that needs more returns SHRINK_STOP.
 	 */
 
 	/* How many objects could be freed?  An estimate; cheap. */
@@ -34,8 +34,8 @@ struct shrinker {
 
 	/*
 	 * Look at NR objects and free those that are not in use.  Returns how
-	 * many were freed, or SHRINK_STOP.  Pages that became free thereby are
-	 * told by mm_account_reclaimed_pages().
+	 * many were freed, or SHRINK_STOP.  Pages that became free are
+	 * reported by mm_account_reclaimed_pages().
 	 */
 	unsigned long (*scan_objects)(struct shrinker *shrinker, gfp_t mask,
 	                              unsigned long nr);

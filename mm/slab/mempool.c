@@ -11,7 +11,7 @@
  * Waiting ends because the elements in use are requests under way, and those
  * end by themselves.  A caller that holds elements and asks for another one
  * breaks this promise: with all elements in the hands of such callers,
- * everybody waits for ever.  Who gives back serves the pool first, so the
+ * all wait forever.  A freed element serves the pool first, so the
  * reserve is full again before the allocator sees anything.
  *
  * NOMEMALLOC keeps the allocator's last reserve for others: this pool is the
@@ -27,7 +27,7 @@
  * pages says itself that it lies in a reserve (PG_mempool), so every pool refuses it,
  * and so does the front door.  A block that is free or of another order is refused,
  * too.  (What the pool gave to FREE and somebody else has got since then cannot be
- * told from his own.)
+ * told from its own.)
  *
  * Invariants: no element is in the reserve twice; 0 <= count <= minimum;
  * element[0..count-1] are the reserve; count is minimum whenever all elements are
@@ -131,7 +131,7 @@ static void check_poison(const mempool_t *pool, void *element)
 
 /* ---- The reserve ------------------------------------------------------------------ */
 
-/* What became of an element that was given back. */
+/* The fate of a freed element. */
 enum mempool_push {
 	MEMPOOL_PUSHED,
 	MEMPOOL_FULL,
@@ -149,9 +149,9 @@ static bool mempool_holds(const mempool_t *pool, const void *element)
 }
 
 /*
- * Whoever pops the element may be who ends the pool, so it is woken under the lock:
- * with its release nothing touches the pool any more.  A page is asked before
- * whether it is in the reserve.
+ * The thread that pops the element may end the pool, so it is woken under the lock:
+ * with its release nothing touches the pool any more.  Before, a page is checked
+ * for being in the reserve.
  */
 static enum mempool_push mempool_insert(mempool_t *pool, void *element)
 {
@@ -275,8 +275,8 @@ static void report_misuse(const char *what, gfp_t gfp, uintptr_t caller)
 	backtrace_print_from(caller);
 }
 
-/* The mask that ALLOC is to see in the end: what cannot be had is reported and
- * taken away. */
+/* The final mask for ALLOC: flags that are not allowed are reported and
+ * cleared. */
 static gfp_t allowed_mask(gfp_t gfp, uintptr_t caller)
 {
 	gfp_t mask = gfp_for_mempool(gfp);
@@ -306,7 +306,7 @@ static bool has_element(void *data)
 static void mempool_wait_for_element(mempool_t *pool)
 {
 	__atomic_fetch_add(&pool->waiters, 1, __ATOMIC_RELAXED);
-	/* Element or no element: the allocator is asked again. */
+	/* With or without an element, the allocator is tried again. */
 	(void)wait_event_timeout(&pool->queue, has_element, pool,
 	                         POLL_MICROSECONDS);
 	kassert(mempool_waiters(pool) > 0);
@@ -367,8 +367,8 @@ void mempool_free(void *element, mempool_t *pool)
 	if (element == NULL)
 		return;
 	if (mempool_has_pages(pool) && !mempool_is_taken_block(pool, element)) {
-		mempool_report_free(
-			element, "it is no block that the pool gave", caller);
+		mempool_report_free(element, "it is not a block of the pool",
+		                    caller);
 		return;
 	}
 	switch (push(pool, element)) {

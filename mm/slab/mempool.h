@@ -2,10 +2,10 @@
 /*
  * mm/slab/mempool.h -- a few elements that are always there.
  *
- * Who writes memory out to a disk needs memory for the request.  If that had to
+ * A thread that writes memory out to a disk needs memory for the request.  If that had to
  * come from the allocator, a machine without memory could never write anything
  * out again.  A pool keeps MIN elements for that day; they come back when the
- * writes are done, so whoever can wait gets one.
+ * writes are done, so a thread that can wait gets one.
  *
  * Names and rules are Linux's (mm/slab/mempool.c).  There is no mempool_resize().
  */
@@ -41,7 +41,7 @@ void mempool_destroy(mempool_t *pool);
 /*
  * An element: from ALLOC, else from the reserve.  If both fail: with a mask that
  * may sleep it waits until an element comes back (and asks ALLOC again each 5
- * seconds), so it is never NULL; otherwise NULL at once.
+ * seconds), so it is never NULL; otherwise NULL immediately.
  *
  * ALLOC sees the mask plus NOMEMALLOC, NORETRY and NOWARN, and at first without
  * DIRECT_RECLAIM and IO.  __GFP_ZERO is a bug of the caller's and reported: an

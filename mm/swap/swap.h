@@ -43,7 +43,7 @@ static inline unsigned long swp_offset(swp_entry_t entry)
 /* ---- The device ---------------------------------------------------------- */
 
 /*
- * What an area is on.  All functions are called in a thread, read and write with
+ * The device of an area.  All functions are called in a thread, read and write with
  * the page locked.  These two may sleep; they allocate from mempools only.
  */
 struct swap_device {
@@ -69,7 +69,7 @@ struct swap_device {
 
 #define SWAP_MAX_BADPAGES 637U /* what fits between 1536 and the magic */
 
-/* What mkswap(8) wrote, checked. */
+/* The header written by mkswap(8), checked. */
 struct swap_header {
 	unsigned long slots; /* last_page + 1: the header is one of them */
 	unsigned int nr_badpages;
@@ -80,7 +80,7 @@ struct swap_header {
 
 /*
  * Read the header in the 4096 bytes at PAGE of a device of DEVICE_PAGES pages.
- * NULL, or a sentence: why this is no swap area of ours.  Trusts nothing.
+ * NULL, or the reason why this is not a swap area that we support.  Trusts nothing.
  * Source: mkswap(8); Linux, include/linux/swap.h, union swap_header.
  */
 const char *swap_read_header(const void *page, unsigned long device_pages,
@@ -92,7 +92,7 @@ unsigned long swap_header_badpage(const struct swap_header *header,
 
 /* ---- Areas --------------------------------------------------------------------- */
 
-/* What is known of SWAP_CLUSTER neighbouring slots, in one page. */
+/* The state of SWAP_CLUSTER neighbouring slots, in one page. */
 #define SWAP_CLUSTER 768U
 struct swap_cluster {
 	uint32_t cached[SWAP_CLUSTER]; /* 0, or 1 + the frame in the cache */
@@ -128,7 +128,7 @@ struct swap_info {
 void swap_start(struct node *node);
 
 /*
- * An area of HEADER on DEVICE.  PRIORITY < 0: below all that are there, from -2
+ * An area of HEADER on DEVICE.  PRIORITY < 0: below all existing ones, from -2
  * downwards.  CLUSTERS: one zeroed page for each SWAP_CLUSTER slots.  Returns
  * the area's number, -EBUSY: DEVICE has an area, -ENOSPC: MAX_SWAPFILES are on.
  */

@@ -44,7 +44,7 @@ struct swap_areas {
 };
 extern struct swap_areas swap;
 
-/* Whoever takes the lock may change something: checks are told. */
+/* The holder may change something: checks see that by the count. */
 static inline bool swap_lock(void)
 {
 	bool enabled = spin_lock_irqsave(&swap.lock);

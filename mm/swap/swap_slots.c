@@ -93,7 +93,7 @@ static unsigned long swap_find_slot(const struct swap_area *area)
 	return slot;
 }
 
-/* Is A to be asked before B? */
+/* Does A give slots before B? */
 static bool swap_is_preferred(const struct swap_area *a,
                               const struct swap_area *b)
 {

@@ -14,7 +14,7 @@
  * finds less; SWAPOFF_PASSES without an end mean that somebody has a page and
  * does not give it back.
  *
- * Locking: none of its own; two swapoffs of one area meet in swap_area_going().
+ * Locking: none here; two swapoffs of one area meet in swap_area_going().
  */
 #include "mm/swap/swapfile.h"
 

@@ -9,10 +9,10 @@
 
 /*
  * Read the header of DEVICE and use what it describes from now on.  PRIORITY:
- * 0 .. 32767, or -1: below all that are there.  *WHY (may be NULL) is a sentence
+ * 0 .. 32767, or -1: below all existing ones.  *WHY (may be NULL) is a sentence
  * if the header is at fault.  0; -EINVAL: no valid header; -EBUSY: it is on, or
- * claimed by somebody else; -ENOSPC: MAX_SWAPFILES are; -ENOMEM; the error of
- * the device; -EFAULT: *WHY is not the caller's to write.  What is larger than SWAP_MAX_SLOTS is used up to there.  Thread
+ * claimed by another user; -ENOSPC: MAX_SWAPFILES are; -ENOMEM; the error of
+ * the device; -EFAULT: *WHY is not the caller's to write.  A larger area is used up to SWAP_MAX_SLOTS.  Thread
  * context; may sleep.
  */
 __must_check int swapon(struct swap_device *device, int priority,

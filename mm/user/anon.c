@@ -157,7 +157,7 @@ void anon_put_object(struct anon_object *object)
 }
 
 /* The object behind AT on the list (NULL: the first), with a reference; that of
- * AT goes.  NULL behind the last. */
+ * AT goes.  NULL after the last. */
 struct anon_object *anon_next_object(struct anon_object *at)
 {
 	bool enabled = spin_lock_irqsave(&anon.lock);

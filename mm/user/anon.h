@@ -8,8 +8,8 @@
  * back when somebody looks at them.
  *
  * Thread context for all functions; those that may sleep or allocate say so.
- * Any number of threads may use an object at once; what two of them write to
- * the same bytes at the same time is their business.
+ * Any number of threads may use an object at the same time; writes of two of them to
+ * the same bytes are not ordered.
  */
 #ifndef MM_USER_ANON_H
 #define MM_USER_ANON_H
@@ -83,7 +83,7 @@ int anon_object_swap_out(struct anon_object *object, unsigned long index);
 
 /*
  * Take all memory and slots away from the objects of OWNER, for the OOM killer;
- * accesses are answered -EFAULT from now on.  Never waits, never allocates.
+ * accesses fail with -EFAULT from now on.  Never waits, never allocates.
  * True: nothing is left.  False: some pages are locked, under writeback or
  * pinned: try again later.
  */

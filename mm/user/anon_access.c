@@ -64,7 +64,7 @@ static void anon_attach(struct anon_object *object, unsigned long index,
 	page_set(page, PG_uptodate);
 }
 
-/* PAGE, locked, is nobody's: as it was when it was allocated. */
+/* PAGE, locked, leaves its object and is as it was when it was allocated. */
 void anon_detach(struct page *page)
 {
 	kassert(page_has(page, PG_locked) && !page_has(page, PG_writeback));
@@ -149,7 +149,7 @@ void anon_forget_slot(struct page *page)
 	swap_cache_remove(page);
 }
 
-/* Fill PAGE, locked, with what is at ENTRY, for word INDEX. */
+/* Fill PAGE, locked, with the contents at ENTRY, for word INDEX. */
 static int anon_fill_from_swap(struct anon_object *object, unsigned long index,
                                swp_entry_t entry, struct page *page)
 {
@@ -170,14 +170,14 @@ static int anon_fill_from_swap(struct anon_object *object, unsigned long index,
 		swap_cache_remove(page);
 		return error;
 	}
-	/* What the word had; the cache has its own. */
+	/* The reference of the word; the cache has another. */
 	swap_free(entry);
 	if (vm_swap_full())
 		anon_forget_slot(page);
 	return 0;
 }
 
-/* What is at ENTRY comes back to word INDEX, pinned. */
+/* The page at ENTRY comes back to word INDEX, pinned. */
 int anon_swap_in(struct anon_object *object, unsigned long index,
                  swp_entry_t entry, gfp_t gfp, struct page **pinned)
 {
@@ -206,7 +206,7 @@ int anon_swap_in(struct anon_object *object, unsigned long index,
 
 /* ---- Access ------------------------------------------------------------------------ */
 
-/* What word INDEX says; a page is marked as used, and gets a reference.  0 or
+/* Read word INDEX; a page is marked as used, and gets a reference.  0 or
  * -EFAULT. */
 int anon_look(struct anon_object *object, unsigned long index, uintptr_t *word)
 {
@@ -281,7 +281,7 @@ static void anon_touched(struct page *page)
 int anon_object_pin(struct anon_object *object, unsigned long index,
                     struct page **page)
 {
-	/* While it can be answered: later *page goes with a pin. */
+	/* While an error is still possible: later *page goes with a pin. */
 	int error = clear_caller(page, sizeof(*page));
 
 	might_sleep();

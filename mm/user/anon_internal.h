@@ -13,11 +13,11 @@
 #include "mm/gfp.h"
 #include "mm/user/anon.h"
 
-/* What anonymous pages are taken with: GFP_HIGHUSER_MOVABLE without HARDWALL,
+/* The mask for anonymous pages: GFP_HIGHUSER_MOVABLE without HARDWALL,
  * which is for user processes and cpusets. */
 #define GFP_ANON      (GFP_KERNEL | __GFP_HIGHMEM | __GFP_MOVABLE)
 
-/* What a word says besides the page. */
+/* Bits of a word beside the page. */
 #define WORD_ENTRY    1UL /* it is a swap entry */
 #define WORD_ACCESSED 2UL /* the page was used since reclaim last asked */
 
@@ -117,17 +117,17 @@ struct anon_object *anon_next_object(struct anon_object *at);
 
 /* ---- Pages -------------------------------------------------------------------- */
 
-/* What reclaim does with a page of an object: mm/user/anon_reclaim.c. */
+/* The operations of reclaim on pages of objects: mm/user/anon_reclaim.c. */
 extern const struct address_space_ops anon_ops;
 
 /* PAGE, locked, has left its object: as it was when it was allocated. */
 void anon_detach(struct page *page);
 
-/* What word INDEX says; a page is marked as used, and gets a reference.  0 or
+/* Read word INDEX; a page is marked as used, and gets a reference.  0 or
  * -EFAULT. */
 int anon_look(struct anon_object *object, unsigned long index, uintptr_t *word);
 
-/* What is at ENTRY comes back to word INDEX, pinned.  0, -EAGAIN: another thread
+/* The page at ENTRY comes back to word INDEX, pinned.  0, -EAGAIN: another thread
  * was faster, or the error. */
 int anon_swap_in(struct anon_object *object, unsigned long index,
                  swp_entry_t entry, gfp_t gfp, struct page **pinned);

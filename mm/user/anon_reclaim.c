@@ -71,7 +71,7 @@ static int anon_writepage(struct page *page)
 }
 
 /* May PAGE, locked, leave?  object->lock held, so that it gets no more
- * references; who had one set PG_dirty before it was given back. */
+ * references; a holder set PG_dirty before it dropped its reference. */
 static bool anon_may_leave(const struct page *page)
 {
 	kassert(page_has(page, PG_locked));

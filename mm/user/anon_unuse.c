@@ -9,7 +9,7 @@
  *
  * Invariants: A1 to A4 (mm/user/anon.c).  Nothing is lost if the walk ends early.
  *
- * Locking: none here; the object that the walk stands at is kept by a reference.
+ * Locking: none here; the walk keeps its current object by a reference.
  */
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
@@ -43,7 +43,7 @@ static int anon_unuse_index(struct anon_object *object, unsigned long index,
 	int error;
 
 	do {
-		/* -EFAULT: whoever made it dead empties it. */
+		/* -EFAULT: the reaper that made it dead empties it. */
 		if (anon_look(object, index, &word) != 0)
 			return 0;
 		page = anon_word_page(word);

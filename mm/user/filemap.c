@@ -65,8 +65,8 @@ static struct filemap *map_of(const struct page *page)
 
 /* ---- The tree ------------------------------------------------------------- */
 
-/* The slots of a node in use: its page is nobody's cached one, and its index is
- * free to say so. */
+/* The slots of a node in use: its page is not in a cache, and its index is
+ * free to count them. */
 static unsigned long *node_used(void *node)
 {
 	return &virt_to_page(node)->index;
@@ -361,7 +361,7 @@ static int add_new(struct filemap *map, unsigned long index, gfp_t gfp,
 int filemap_grab(struct filemap *map, unsigned long index, gfp_t gfp,
                  struct page **page)
 {
-	/* While it can be answered: later *page goes with a pin and a lock. */
+	/* While an error is still possible: later *page goes with a pin and a lock. */
 	int error = clear_caller(page, sizeof(*page));
 
 	if (error != 0)
@@ -499,7 +499,7 @@ unsigned long filemap_flush(struct filemap *map, uint64_t before)
 
 	if (dirtied == 0 || dirtied > before)
 		return 0;
-	/* Before it looks: who makes a page dirty behind its back says so. */
+	/* Before the scan: a thread that dirties a page behind it sets this. */
 	__atomic_store_n(&map->dirtied, 0, __ATOMIC_SEQ_CST);
 	for (unsigned long i = 0; (page = find_get_from(map, &i)) != NULL;
 	     i++) {

@@ -36,7 +36,7 @@ struct filemap {
 	uint64_t dirtied;      /* atomic: since when it is dirty; 0: clean */
 };
 
-/* HOST is for those who wrote OPS: page->mapping->host. */
+/* HOST is for OPS: page->mapping->host. */
 void filemap_init(struct filemap *map, const struct address_space_ops *ops,
                   void *host);
 
