@@ -624,6 +624,9 @@ def write_times(report):
 
 
 def main(arguments):
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__.strip())
+        return 0
     report = Report("--verbose" in arguments, "--soak" in arguments)
     end_on_signals()
     started = time.monotonic()

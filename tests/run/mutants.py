@@ -310,6 +310,9 @@ def sample(mutants):
 
 
 def main(arguments):
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__.strip())
+        return 0
     options = {word for word in arguments if word.startswith("--")}
     words = [word for word in arguments if not word.startswith("--")]
     mutants = all_mutants()
