@@ -102,7 +102,8 @@ kernel_cflags := -std=gnu11 -O2 -gdwarf-4 -ffreestanding -fno-pic -fno-pie \
 
 # The suites and the shell are half of the image, and a machine of 4 MB has to load
 # it; none of them is fast or slow to anybody.
-small_suites = $(if $(filter tests/% kernel/shell/%,$<),-Os)
+small_suites = $(if $(filter tests/% kernel/shell/% kernel/demo/% \
+	kernel/selftest/% kernel/fs/% kernel/block/%,$<),-Os)
 
 # Not part of the comparison below: the result does not depend on the directory.
 prefix_map = -ffile-prefix-map=$(CURDIR)=.

@@ -129,7 +129,7 @@ bool shell_was_killed(void)
 		return false;
 	shell_give_back(&blocks, &dropped);
 	oom_pardon(self);
-	console_printf("Killed for its memory:\nthe shell gives back all that "
+	console_printf("Killed for its memory:\nthe shell frees all that "
 	               "it held (%lu blocks, %u objects) and starts again\n",
 	               blocks, dropped);
 	return true;

@@ -280,7 +280,7 @@ def the_shell_is_killed_for_what_it_filled_and_begins_anew(lab):
         check(row[:3] == ("100", "0", "7"), f"the shell has {row}")
         command(qemu, "anon 20000")
         said = command(qemu, "anon fill 2 2")
-        good = "gives back all that it held (0 blocks, 2 objects)"
+        good = "frees all that it held (0 blocks, 2 objects)"
         check(good in said, f"anon fill: {said!r}")
         row = anonymous_pages(qemu, "shell")
         check(row[:2] == ("0", "0"), f"afterwards the shell has {row}")
