@@ -6,7 +6,6 @@ import re
 from ktap import END_TIMEOUT
 from lab import boot_test, check, command, disk_copy, for_each
 from machine import wait_until
-from qemu import COLUMNS
 
 SPARE_ROWS = 5  # a longer cause and longer names must fit, too
 LAST_WORDS = "The machine has stopped."
@@ -48,8 +47,9 @@ def last_screen(qemu):
 
 
 def as_written(rows):
-    """A long line goes on in the next row: the rows without a break."""
-    return "".join(row.ljust(COLUMNS) for row in rows)
+    """The rows as one text: a long line of the log continues in the next row, below
+    its own text, and each run of blanks counts as one."""
+    return " ".join(" ".join(rows).split())
 
 
 def check_screen(qemu, cause):
