@@ -5,8 +5,8 @@
  * Interrupts that take all of the time are a standstill: no thread would run to
  * lower the rate again.  So the search goes up, and a rate is tried only if half of
  * it has left threads three quarters of what a quiet machine leaves them.  At twice
- * the rate they keep half of it then.  A handler that takes longer later on, where
- * memory has run out, has the other half.
+ * the rate they keep half of it then; it is chosen if they keep three quarters,
+ * because a handler that records, or finds no memory, takes several times as long.
  *
  * An emulator on a busy host delivers less than the timer was set to.  Neither such a
  * rate nor a moment in which the host was away is a result: each measurement is
@@ -87,7 +87,7 @@ unsigned int timer_rate_find(unsigned int asked)
 		unsigned int next = min(2 * hz, asked);
 
 		now = sample_rate(next);
-		if (now.percent < 90)
+		if (now.percent < 90 || now.looks < quiet / 4 * 3)
 			break;
 		hz = next;
 	}
