@@ -319,7 +319,7 @@ boottime:
 # mm/ and lib/ with tests/host/ in place of the machine.  The library is for
 # ordinary programs; the suites are built with sanitizers.
 host_library := $(mm_sources) $(sort $(wildcard tests/host/machine*.c) \
-	kernel/core/held.c kernel/core/printk_folded.c \
+	kernel/core/held.c \
 	$(filter-out lib/string.c,$(wildcard lib/*.c)))
 # Parts of other floors that need no machine, for their suites.
 host_extra := $(wildcard kernel/core/multiboot2.c kernel/core/params.c \
@@ -575,9 +575,9 @@ lint-clang:
 ## lint: floors, rules, references, prose, assertions, format, clang, tidy
 lint:
 	@tests/setup lint
-	@$(MAKE) lint-rules lint-format
-	@$(MAKE) lint-clang
-	@$(MAKE) lint-tidy
+	@$(MAKE) $(jobs) lint-rules lint-format
+	@$(MAKE) $(jobs) lint-clang
+	@$(MAKE) $(jobs) lint-tidy
 	@$(MAKE) no-warnings
 
 ## fmt: format every C file by .clang-format

@@ -231,7 +231,7 @@ void ata_set_dma(bool on)
 	WRITE_ONCE(want_dma, on);
 }
 
-/* ---- Ports -------------------------------------------------------------------- */
+/* ---- Ports --------------------------------------------------------------- */
 
 static uint8_t read_port(const struct ata_channel *channel, unsigned int port)
 {
@@ -305,7 +305,7 @@ static int select_unit(const struct ata_channel *channel, unsigned int unit)
 	                       LIMIT_SELECT);
 }
 
-/* ---- Messages ------------------------------------------------------------------- */
+/* ---- Messages ------------------------------------------------------------ */
 
 /* The names of the bits of VALUE, the highest first. */
 static void name_bits(char *text, size_t size, uint8_t value,
@@ -348,7 +348,7 @@ static void ata_report(const struct ata_channel *channel, uint8_t status,
 	       bus_master & BM_ERROR ? ", the bus master failed, too" : "");
 }
 
-/* ---- Commands ------------------------------------------------------------------------ */
+/* ---- Commands ------------------------------------------------------------ */
 
 /* Sector and count into their ports. */
 static void write_address(const struct ata_disk *disk, uint64_t sector,
@@ -388,7 +388,7 @@ static void start_flush(struct ata_disk *disk)
 	write_port(disk->channel, COMMAND, disk->flush_ext ? FLUSH_EXT : FLUSH);
 }
 
-/* ---- Programmed I/O --------------------------------------------------------------- */
+/* ---- Programmed I/O ------------------------------------------------------ */
 
 static void carry_in(struct ata_channel *channel)
 {
@@ -433,7 +433,7 @@ static int write_first_sector(struct ata_channel *channel)
 	return 0;
 }
 
-/* ---- Bus-master DMA ----------------------------------------------------------------- */
+/* ---- Bus-master DMA ------------------------------------------------------ */
 
 static bool can_dma(const struct ata_disk *disk, const struct bio *bio)
 {
@@ -469,7 +469,7 @@ static void start_dma(struct ata_disk *disk, const struct bio *bio, bool ext)
 	bus_master(channel, BM_COMMAND, direction | BM_START);
 }
 
-/* ---- What the block layer calls ------------------------------------------------------ */
+/* ---- What the block layer calls ------------------------------------------ */
 
 /* Give the selected disk, which is idle, its command. */
 static void ata_command(struct ata_channel *channel)
@@ -558,7 +558,7 @@ static int ata_start(struct block_device *device, struct bio *bio,
 
 static const struct block_ops ata_ops;
 
-/* ---- Interrupts ----------------------------------------------------------------------- */
+/* ---- Interrupts ---------------------------------------------------------- */
 
 enum progress {
 	NOT_OURS,
@@ -648,7 +648,7 @@ static void ata_interrupt(int irq __unused, void *data)
 	block_run(&channel->queue);
 }
 
-/* ---- Reset and identify --------------------------------------------------------------- */
+/* ---- Reset and identify -------------------------------------------------- */
 
 /* Both disks of the channel forget what they do.  Interrupts of the channel are
  * off afterwards.  0 or -ETIMEDOUT.
@@ -730,7 +730,7 @@ static const struct block_ops ata_ops = {
 	.recover = ata_recover,
 };
 
-/* ---- Finding disks ----------------------------------------------------------------------- */
+/* ---- Finding disks ------------------------------------------------------- */
 
 /* Two characters a word, the first one in the upper byte; blanks at the end. */
 static void read_model(char *model, const uint16_t *words)

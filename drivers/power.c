@@ -69,7 +69,7 @@ void machine_poweroff(void)
 	wait_a_second();
 	console_printf("This machine cannot be switched off from here.  "
 	               "It has stopped.\n");
-	arch_halt_for_ever();
+	arch_halt_forever();
 }
 
 void machine_exit(int code)
@@ -80,5 +80,5 @@ void machine_exit(int code)
 	arch_irq_disable();
 	outl((uint32_t)code, PORT_DEBUG_EXIT);
 	bochs_shutdown();
-	arch_halt_for_ever();
+	arch_halt_forever();
 }

@@ -47,7 +47,7 @@ static int set_mem(const char *value)
 
 PARAM(mem, "mem", "=SIZE: use memory below this address only", set_mem);
 
-/* ---- What the loader said -------------------------------------------------- */
+/* ---- What the loader said ------------------------------------------------ */
 
 void read_boot_info(uint32_t magic, const void *info, uint64_t limit)
 {
@@ -180,7 +180,7 @@ void map_memory(uint64_t info_physical)
 	paging_switch();
 }
 
-/* ---- Memory ---------------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------- */
 
 /* SIZE bytes before there is an allocator, or a panic that says what for. */
 static void *early_memory(uint64_t size, const char *what)
@@ -280,7 +280,7 @@ void check_boot_mappings(void)
 		pr_warn("paging: this CPU has no NX: data can be executed\n");
 }
 
-/* ---- Reports for panics ---------------------------------------------------- */
+/* ---- Reports for panics -------------------------------------------------- */
 
 void report_memory(void)
 {

@@ -110,7 +110,7 @@ static int set_attribute(const struct setting *setting, const char *text)
 }
 
 /* "N" or "N,forever". */
-static int parse_nth(const char *text, uint64_t *nth, bool *for_ever)
+static int parse_nth(const char *text, uint64_t *nth, bool *forever)
 {
 	const char *comma = strchr(text, ',');
 	size_t length = comma == NULL ? strlen(text) : (size_t)(comma - text);
@@ -122,18 +122,18 @@ static int parse_nth(const char *text, uint64_t *nth, bool *for_ever)
 		return -EINVAL;
 	scnprintf(number, length + 1, "%s", text);
 	error = parse_number(number, nth);
-	*for_ever = comma != NULL;
+	*forever = comma != NULL;
 	return error == 0 && *nth > UINT32_MAX ? -ERANGE : error;
 }
 
 static int set_nth(const char *text)
 {
 	uint64_t nth;
-	bool for_ever;
-	int error = parse_nth(text, &nth, &for_ever);
+	bool forever;
+	int error = parse_nth(text, &nth, &forever);
 
 	if (error == 0)
-		fail_nth_set(current_thread(), (unsigned int)nth, for_ever);
+		fail_nth_set(current_thread(), (unsigned int)nth, forever);
 	return error;
 }
 
@@ -194,7 +194,7 @@ void fail_visit(void (*visit)(const char *name, long value))
 	visit("fail-nth", thread->mm->fail_nth);
 }
 
-/* ---- The command line ------------------------------------------------------- */
+/* ---- The command line ---------------------------------------------------- */
 
 /* In Linux's order. */
 static const char *const boot_names[] = { "interval", "probability", "space",
@@ -232,12 +232,12 @@ static int set_fail_page_alloc(const char *value)
 static int set_fail_nth(const char *value)
 {
 	uint64_t nth;
-	bool for_ever;
+	bool forever;
 
 	if (value == NULL)
 		return -EINVAL;
 	boot_nth = value;
-	return parse_nth(value, &nth, &for_ever);
+	return parse_nth(value, &nth, &forever);
 }
 
 PARAM(fail_page_alloc, "fail_page_alloc",

@@ -79,7 +79,7 @@ static struct shrinker parked_shrinker = {
 	.seeks = DEFAULT_SEEKS,
 };
 
-/* ---- The thread ------------------------------------------------------------ */
+/* ---- The thread ---------------------------------------------------------- */
 
 static void refiller_run(void *node)
 {

@@ -36,7 +36,7 @@
 
 #define CENTISECOND 10000UL /* microseconds */
 
-/* ---- The knobs -------------------------------------------------------------- */
+/* ---- The knobs ----------------------------------------------------------- */
 
 static void recompute(struct node *node)
 {
@@ -206,7 +206,7 @@ const struct sysctl *sysctl_find(const char *name, size_t length)
 	return NULL;
 }
 
-/* ---- Setting ------------------------------------------------------------------ */
+/* ---- Setting ------------------------------------------------------------- */
 
 static bool sysctl_is_separator(char c)
 {
@@ -260,7 +260,7 @@ int sysctl_set(const struct sysctl *knob, struct node *node, const char *text)
 	return error == 0 ? knob->set(node, values) : error;
 }
 
-/* ---- The command line ----------------------------------------------------------- */
+/* ---- The command line ---------------------------------------------------- */
 
 /* The value of each knob, until there is a node; NULL: none. */
 static const char *wanted[ARRAY_SIZE(knobs)];

@@ -16,9 +16,9 @@
  *
  * Visitors.  thread_visit() takes no lock, for a visit may come in an interrupt, and
  * may wait.  A slot is one word, its state and a count of visitors: a visitor adds
- * itself while the state is ALIVE, in one compare-and-exchange; thread_join()
- * changes the state, so that no more come, and waits until the last has left.  Until then
- * the thread may end, but its slot and its stack stay what they were.
+ * itself while the state is ALIVE, in one compare-and-exchange; thread_join() changes
+ * the state, so that no more come, and waits until the last has left.  Until then the
+ * thread may end, but its slot and its stack stay what they were.
  */
 #include "kernel/thread.h"
 
@@ -268,7 +268,7 @@ void thread_visit(void (*visit)(struct thread *thread, void *data), void *data)
 	}
 }
 
-/* ---- How deep? ------------------------------------------------------------- */
+/* ---- How deep? ----------------------------------------------------------- */
 
 static unsigned long used(uintptr_t bottom, uintptr_t top)
 {

@@ -38,7 +38,7 @@ static struct thread *tracer;
 static struct trace_reader reader;
 static uint64_t sent;
 
-/* ---- Words ------------------------------------------------------------------ */
+/* ---- Words --------------------------------------------------------------- */
 
 /* The next word of *WORDS into WORD; false if there is none, or it is too long
  * for any name (and then the word is empty). */
@@ -98,7 +98,7 @@ static int set_stream(const char *value)
 PARAM(trace, "trace", "=EVENT,...: record these events (all)", set_trace);
 PARAM(trace_stream, "trace_stream", ": send the trace over COM2", set_stream);
 
-/* ---- The stream --------------------------------------------------------------- */
+/* ---- The stream ---------------------------------------------------------- */
 
 static void tracer_send(char *line, size_t length)
 {

@@ -25,7 +25,7 @@
 
 #define NO_TYPE 0
 
-/* ---- The map ---------------------------------------------------------------- */
+/* ---- The map ------------------------------------------------------------- */
 
 /* Entry INDEX as a range below MEMMAP_LIMIT; false if nothing is left of it. */
 static bool entry_range(const struct memmap *map, uint32_t index,
@@ -140,7 +140,7 @@ unsigned long memmap_end_pfn(const struct memmap *map)
 	return range.end >> PAGE_SHIFT;
 }
 
-/* ---- Taken ranges ------------------------------------------------------------- */
+/* ---- Taken ranges -------------------------------------------------------- */
 
 static void remove_taken(struct memmap *map, unsigned int index)
 {
@@ -299,7 +299,7 @@ uint64_t memmap_alloc(struct memmap *map, uint64_t size, uint64_t align,
 	return found;
 }
 
-/* ---- To the buddy -------------------------------------------------------------- */
+/* ---- To the buddy -------------------------------------------------------- */
 
 /* Call VISIT for the part of RANGE that lies in each zone. */
 static void for_each_zone_part(struct node *node, struct boot_range range,

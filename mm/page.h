@@ -57,8 +57,8 @@ enum page_flag {
 };
 
 /*
- * State of a USED page in a page cache, an anonymous object or a mempool, in page->bits,
- * most with Linux's names; mm/page_bits.h changes it.
+ * State of a USED page in a page cache, an anonymous object or a mempool, in
+ * page->bits, most with Linux's names; mm/page_bits.h changes it.
  */
 enum page_bit {
 	PG_locked,      /* in use by one thread: mm/reclaim/page_lock.h */

@@ -27,7 +27,7 @@
 #include "mm/page_prep.h"
 #include "mm/watermark.h"
 
-/* ---- The fast pass --------------------------------------------------------- */
+/* ---- The fast pass ------------------------------------------------------- */
 
 static void count_taken(struct node *node, const struct zone *zone,
                         unsigned int order)
@@ -124,7 +124,7 @@ static struct page *fast_pass(struct node *node,
 	return page_pass(node, request, WMARK_LOW, RESERVE_NONE);
 }
 
-/* ---- Refused requests ------------------------------------------------------------ */
+/* ---- Refused requests ---------------------------------------------------- */
 
 static void report_too_large(struct node *node,
                              const struct alloc_request *request,
@@ -197,7 +197,7 @@ static void report_nofail_doubts(struct node *node,
 	}
 }
 
-/* ---- Allocating -------------------------------------------------------------------- */
+/* ---- Allocating ---------------------------------------------------------- */
 
 static void zero_block(struct node *node, struct page *page, unsigned int order)
 {
@@ -310,7 +310,7 @@ struct zone *alloc_would_take_from(struct node *node,
 	return NULL;
 }
 
-/* ---- By address ------------------------------------------------------------------------ */
+/* ---- By address ---------------------------------------------------------- */
 
 unsigned long page_to_pfn(const struct page *page)
 {
@@ -455,7 +455,7 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 	return (void *)address;
 }
 
-/* ---- Bulk ---------------------------------------------------------------------------------- */
+/* ---- Bulk ---------------------------------------------------------------- */
 
 /* Slots that are filled in one piece, with interrupts off. */
 #define BULK_SLICE 4UL

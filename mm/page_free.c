@@ -24,7 +24,7 @@
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
 
-/* ---- Freeing ------------------------------------------------------------------------ */
+/* ---- Freeing ------------------------------------------------------------- */
 
 /*
  * NULL, or why the block may not be freed: the checks of all frees.
@@ -217,7 +217,7 @@ void free_pages_exact(void *address, size_t size)
 		free_address((uintptr_t)address + at, 0, RETURN_ADDRESS());
 }
 
-/* ---- References ------------------------------------------------------------------------------ */
+/* ---- References ---------------------------------------------------------- */
 
 /* The page that holds the references: the head of a compound block. */
 static struct page *reference_head(struct node *node, struct page *page)
@@ -348,7 +348,7 @@ int pin_page(struct page *page)
 	return READ_ONCE(head->refcount) > 0 ? -EOVERFLOW : -EINVAL;
 }
 
-/* ---- Mappings --------------------------------------------------------------------------------- */
+/* ---- Mappings ------------------------------------------------------------ */
 
 /* One more, unless there are as many as can be counted. */
 static bool page_count_mapping(struct page *page)

@@ -192,7 +192,7 @@ struct page *page_prep_take_within(struct node *node, struct zone *zone,
 	return NULL;
 }
 
-/* ---- Freeing -------------------------------------------------------------- */
+/* ---- Freeing ------------------------------------------------------------- */
 
 /* Clear the bits that only the user needed; bits that must not be left stay and are
  * found. */

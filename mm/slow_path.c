@@ -159,7 +159,7 @@ static bool no_zone_can_serve(const struct climb *climb)
 	return true;
 }
 
-/* ---- 1, 2: before anything is done for the request ------------------------ */
+/* ---- 1, 2: before anything is done for the request ----------------------- */
 
 static void first_wake(const struct climb *climb)
 {
@@ -171,7 +171,7 @@ static bool min_pass(struct climb *climb)
 	return pass(climb, WMARK_MIN, climb->request->right);
 }
 
-/* ---- 3, 7: compaction ----------------------------------------------------- */
+/* ---- 3, 7: compaction ---------------------------------------------------- */
 
 static bool may_compact(const struct climb *climb)
 {
@@ -235,7 +235,7 @@ static bool direct_compact(struct climb *climb)
 	return may_compact(climb) && compact(climb, climb->priority);
 }
 
-/* ---- 4, 5: once more, unless it cannot wait -------------------------------- */
+/* ---- 4, 5: once more, unless it cannot wait ------------------------------ */
 
 static bool again_pass(struct climb *climb)
 {
@@ -271,7 +271,7 @@ static void begin_waiting(struct climb *climb)
 	memory_wait_begin();
 }
 
-/* ---- 6: reclaim ------------------------------------------------------------ */
+/* ---- 6: reclaim ---------------------------------------------------------- */
 
 /* Allocations inside reclaim use the reserve, without reclaim.  Linux:
  * __perform_reclaim(), __alloc_pages_direct_reclaim(). */
@@ -299,7 +299,7 @@ static bool direct_reclaim(struct climb *climb)
 	return climb->reclaimed > 0 && pass(climb, WMARK_MIN, climb->right);
 }
 
-/* ---- 8 to 10: once more? ---------------------------------------------------- */
+/* ---- 8 to 10: once more? ------------------------------------------------- */
 
 static bool one_round_only(const struct climb *climb)
 {
@@ -427,7 +427,7 @@ static bool compact_retry(struct climb *climb)
 	return again;
 }
 
-/* ---- 11, 12: the OOM killer -------------------------------------------------- */
+/* ---- 11, 12: the OOM killer ---------------------------------------------- */
 
 static bool oom_begin(struct node *node)
 {
@@ -492,7 +492,7 @@ static bool kill_retry(struct climb *climb)
 	return true;
 }
 
-/* ---- 13: the end ---------------------------------------------------------------- */
+/* ---- 13: the end --------------------------------------------------------- */
 
 static enum step never_fail(struct climb *climb)
 {
@@ -513,9 +513,9 @@ void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp)
 	char names[160];
 
 	gfp_format(names, sizeof(names), gfp);
-	pr_warn("%s: page allocation failure: order:%u,\n", who, order);
-	printk_folded(LOG_WARNING, " mode:%#x(%s), nodemask=(null)", gfp,
-	              names);
+	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
+	        "nodemask=(null)\n",
+	        who, order, gfp, names);
 }
 
 /* Dump a failed request in Linux's shape (warn_alloc()).  It has more lines than may be
@@ -567,7 +567,7 @@ static void fail(const struct climb *climb)
 		dump_failure(climb->node, request);
 }
 
-/* ---- The ladder -------------------------------------------------------------- */
+/* ---- The ladder ---------------------------------------------------------- */
 
 /* Rungs 4 to 12. */
 static enum step one_round(struct climb *climb)

@@ -25,8 +25,8 @@ struct mm_task {
 	unsigned int fail_nth;    /* (t) requests until one fails; 0: none */
 	unsigned int fail_failed; /* (t) requests that failed by fail_nth */
 	short oom_score_adj;
-	bool make_it_fail;  /* (t) fail_page_alloc with task_filter applies */
-	bool fail_for_ever; /* (t) all requests after the fail_nth-th fail */
+	bool make_it_fail; /* (t) fail_page_alloc with task_filter applies */
+	bool fail_forever; /* (t) all requests after the fail_nth-th fail */
 };
 
 #endif

@@ -268,7 +268,7 @@ static bool idle_page_is_sound(const struct page *page)
 	        (page->owner == NULL && page->receiver == NULL));
 }
 
-/* ---- Checking: every page, alone and in its block ---------------------------- */
+/* ---- Checking: every page, alone and in its block ------------------------ */
 
 /* A check of a zone: its locks, its count, and the block that it is in. */
 struct zone_walk {
@@ -464,7 +464,7 @@ static void zone_walk_step(struct zone_walk *walk)
 	walk->likeness = *page;
 }
 
-/* ---- Checking: the sums -------------------------------------------------------- */
+/* ---- Checking: the sums -------------------------------------------------- */
 
 static const char *report_page(const struct zone_walk *walk, char *buffer,
                                size_t size)

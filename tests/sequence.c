@@ -29,7 +29,7 @@
 #define ORDERS       (MAX_ORDER + 2) /* one too large */
 #define TAIL         0xffU
 
-/* ---- What the masks may do ----------------------------------------------------- */
+/* ---- What the masks may do ----------------------------------------------- */
 
 enum floor {
 	FLOOR_MIN,
@@ -102,7 +102,7 @@ static struct {
 	char words[120];
 } q;
 
-/* ---- The model ------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------- */
 
 static bool sequence_range_is_free(const struct zone *zone, unsigned long pfn,
                                    unsigned long count)
@@ -213,7 +213,7 @@ static void model_give(unsigned long index, unsigned int order)
 	}
 }
 
-/* ---- Steps ------------------------------------------------------------------------ */
+/* ---- Steps --------------------------------------------------------------- */
 
 static void sequence_say(const char *format, ...) __printf(1, 2);
 static void sequence_say(const char *format, ...)
@@ -371,7 +371,7 @@ static const char *do_step(unsigned int op, unsigned int x, unsigned int y)
 	}
 }
 
-/* ---- After each step ----------------------------------------------------------------- */
+/* ---- After each step ----------------------------------------------------- */
 
 static const char *compare_page(const struct page *page, unsigned int block)
 {
@@ -408,7 +408,7 @@ static const char *run_step(const uint8_t *step)
 	return wrong != NULL ? wrong : compare_pages();
 }
 
-/* ---- The node -------------------------------------------------------------------------- */
+/* ---- The node ------------------------------------------------------------ */
 
 static void sequence_make_node(unsigned int pages)
 {
@@ -474,7 +474,7 @@ void sequence_verdict(const struct sequence_result *result, char *buffer,
 		scnprintf(buffer, size, "step %u: %s", q.step, result->wrong);
 }
 
-/* ---- Writing ------------------------------------------------------------------------------ */
+/* ---- Writing ------------------------------------------------------------- */
 
 void sequence_alloc(uint8_t step[SEQUENCE_STEP], unsigned int order)
 {

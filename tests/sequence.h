@@ -2,9 +2,9 @@
 /*
  * tests/sequence.h -- calls of the allocator, written as bytes.
  *
- * A sequence is what a fuzzer finds, what a search prints, and what the kernel
- * replays (kernel/selftest/replay.c): the same bytes make the same calls on the host and
- * in the kernel, on a private node that is rebuilt for each sequence.
+ * A sequence is what a fuzzer finds, what a search prints, and what the kernel replays
+ * (kernel/selftest/replay.c): the same bytes make the same calls on the host and in
+ * the kernel, on a private node that is rebuilt for each sequence.
  *
  *	byte 0	the node: 1 .. 64, one zone NORMAL of so many frames and no
  *		marks; anything else, three zones with marks and reserves

@@ -74,7 +74,7 @@ uint64_t arch_cycles(void)
 	return (uint64_t)high << 32 | low;
 }
 
-__noreturn void arch_halt_for_ever(void)
+__noreturn void arch_halt_forever(void)
 {
 	for (;;)
 		__asm__ volatile("cli\n\t"

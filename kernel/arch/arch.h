@@ -58,7 +58,7 @@ uint64_t arch_cycles(void);
 void arch_raise_irq_vector(unsigned int irq);
 
 /* Stop this CPU for good: interrupts off, halt. */
-__noreturn void arch_halt_for_ever(void);
+__noreturn void arch_halt_forever(void);
 
 /*
  * The lowest virtual address of the direct map: frame N's bytes are at

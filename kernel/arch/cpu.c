@@ -348,5 +348,5 @@ __noreturn void arch_reboot(void)
 	                 "int3"
 	                 :
 	                 : "m"(nothing));
-	arch_halt_for_ever();
+	arch_halt_forever();
 }

@@ -36,7 +36,8 @@ const char *cpu_feature_name(enum cpu_feature feature);
 const char *cpu_description(void);
 
 /*
- * Read the record of a hardware failure: the first bank that holds an error.  False: none does, or the CPU keeps no records.  Any context.
+ * Read the record of a hardware failure: the first bank that holds an error.  False:
+ * none does, or the CPU keeps no records.  Any context.
  */
 struct machine_check {
 	unsigned int bank;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/arch/io.h -- the I/O ports, and registers in memory.  The order of arguments is Linux's: value,
- * then port.  Any context.
+ * kernel/arch/io.h -- the I/O ports, and registers in memory.  The order of arguments
+ * is Linux's: value, then port.  Any context.
  *
  * An access is a compiler barrier: what stands before it in the source
  * has been stored before it happens, and what stands behind is loaded afterwards.

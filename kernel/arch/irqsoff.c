@@ -18,9 +18,10 @@
  *  Q2  end counts only if interrupts are off: a stretch that never ended (a caught
  *      fault returns with POPF) is dropped.
  *
- * With these two a stretch may be lost, but none becomes longer than it was.
- * Stretches in a suite of the self-test are left out.  An NMI is not a stretch, and
- * its time is subtracted from the stretch that it interrupts.  All fields are this CPU's own and are changed with interrupts off.
+ * With these two a stretch may be lost, but none becomes longer than it was.  Stretches
+ * in a suite of the self-test are left out.  An NMI is not a stretch, and its time is
+ * subtracted from the stretch that it interrupts.  All fields are this CPU's own and
+ * are changed with interrupts off.
  *
  * A stretch in which a line is logged is counted apart: something went wrong
  * there, and the words are made where it did (what is long is left to a thread,

@@ -70,7 +70,7 @@ uint64_t *page_table_of(uint64_t entry)
 	return (uint64_t *)(table_base + (entry & PTE_ADDRESS));
 }
 
-/* ---- Making ---------------------------------------------------------------- */
+/* ---- Making -------------------------------------------------------------- */
 
 static uint64_t paging_take_table(void)
 {
@@ -203,7 +203,7 @@ void paging_flush_all(void)
 	}
 }
 
-/* ---- Walking ----------------------------------------------------------------- */
+/* ---- Walking ------------------------------------------------------------- */
 
 static bool leads_on(uint64_t entry)
 {
@@ -274,7 +274,7 @@ bool paging_is_guard(uintptr_t address)
 	       is_in_page(address, nmi_stack_guard);
 }
 
-/* ---- Stacks -------------------------------------------------------------------- */
+/* ---- Stacks -------------------------------------------------------------- */
 
 void paging_map_stack_page(uintptr_t address, uint64_t physical)
 {
@@ -294,7 +294,7 @@ uint64_t paging_unmap_stack_page(uintptr_t address)
 	return physical;
 }
 
-/* ---- Registers ------------------------------------------------------------------ */
+/* ---- Registers ----------------------------------------------------------- */
 
 uintptr_t paging_map_device(uint64_t physical)
 {
@@ -309,7 +309,7 @@ uintptr_t paging_map_device(uint64_t physical)
 	return address;
 }
 
-/* ---- Every mapping but the direct map's and the windows' ----------------------- */
+/* ---- Every mapping but the direct map's and the windows' ----------------- */
 
 /* Names of ranges, for addresses that are not in the direct map or a window. */
 static const struct {
@@ -346,7 +346,7 @@ bool mapping_look(uintptr_t *address, unsigned long *pfn)
 	return true;
 }
 
-/* ---- Checking ------------------------------------------------------------------ */
+/* ---- Checking ------------------------------------------------------------ */
 
 /* Bit 47 of an address, counted in pages. */
 #define HIGH_HALF_PAGE (1UL << (47 - PAGE_SHIFT))

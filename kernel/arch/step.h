@@ -2,12 +2,12 @@
 /*
  * kernel/arch/step.h -- running a function one instruction at a time.
  *
- * With RFLAGS.TF set the CPU raises #DB after each instruction, with DR6.BS
- * set; a REP instruction traps after each iteration.  Entering a handler
- * clears TF, so that handlers run at full speed.  There is no trap after a
- * load of SS.  After an STI no interrupt is taken yet; Bochs traps there, QEMU
- * does not: the boundary is counted in both.  Source: Intel SDM vol. 3B, 17.3.1.4 "Single-Step Exception Condition";
- * vol. 3A, 6.8 "Enabling and Disabling Interrupts"; vol. 2B, STI.
+ * With RFLAGS.TF set the CPU raises #DB after each instruction, with DR6.BS set; a REP
+ * instruction traps after each iteration.  Entering a handler clears TF, so that
+ * handlers run at full speed.  There is no trap after a load of SS.  After an STI no
+ * interrupt is taken yet; Bochs traps there, QEMU does not: the boundary is counted in
+ * both.  Source: Intel SDM vol. 3B, 17.3.1.4 "Single-Step Exception Condition"; vol.
+ * 3A, 6.8 "Enabling and Disabling Interrupts"; vol. 2B, STI.
  *
  * For tests.  One CPU steps at a time.
  */

@@ -51,7 +51,7 @@ static_assert(WINDOW_COUNT == TABLE_ENTRIES, "one directory");
 static unsigned long numbers_taken[BITMAP_LONGS(WINDOW_COUNT)]; /* atomic */
 static unsigned int last_number;                                /* atomic */
 
-/* ---- Numbers ----------------------------------------------------------------- */
+/* ---- Numbers ------------------------------------------------------------- */
 
 static bool window_take_number(unsigned int id)
 {
@@ -109,7 +109,7 @@ void *window_destroy(struct window *window)
 	return table;
 }
 
-/* ---- Slots ------------------------------------------------------------------- */
+/* ---- Slots --------------------------------------------------------------- */
 
 static uintptr_t window_slot_address(const struct window *window,
                                      unsigned int slot)
@@ -169,7 +169,7 @@ unsigned int window_of_address(uintptr_t address, unsigned int *slot)
 	return (unsigned int)(offset / WINDOW_SIZE);
 }
 
-/* ---- Open and closed ---------------------------------------------------------- */
+/* ---- Open and closed ----------------------------------------------------- */
 
 static void set_open(struct cpu *cpu, struct window_state next)
 {

@@ -24,8 +24,8 @@
  * dead disk).  The inner call does not deliver it: block_run() sees that a call
  * is delivering already, and the loop of the outer call does it.
  *
- * Time.  block_start() is called with interrupts off, so it does not wait for a disk that
- * is not ready for a command: the queue is stalled, and the thread "block" calls
+ * Time.  block_start() is called with interrupts off, so it does not wait for a disk
+ * that is not ready for a command: the queue is stalled, and the thread "block" calls
  * resume() at each tick.
  *
  * A disk that does not answer is given up by the thread "block", which
@@ -98,7 +98,7 @@ static struct block_device *disk_of(struct block_device *device)
 	return device->parent != NULL ? device->parent : device;
 }
 
-/* ---- Ending ----------------------------------------------------------------- */
+/* ---- Ending -------------------------------------------------------------- */
 
 static void block_count(struct block_statistics *statistics,
                         const struct bio *bio)
@@ -163,7 +163,7 @@ static bool deliver(struct block_queue *queue, bool enabled)
 	return enabled;
 }
 
-/* ---- Starting -------------------------------------------------------------------- */
+/* ---- Starting ------------------------------------------------------------ */
 
 /* Record the result of block_start() or resume().  Queue's lock held. */
 static void block_note_start(struct block_queue *queue, int error)
@@ -297,7 +297,7 @@ void submit_bio(struct bio *bio)
 	held_expect(held, __func__);
 }
 
-/* ---- Waiting for one bio ------------------------------------------------------ */
+/* ---- Waiting for one bio ------------------------------------------------- */
 
 static void wake_waiter(struct bio *bio)
 {
@@ -367,7 +367,7 @@ int block_flush(struct block_device *device)
 	return block_write(device, 0, NULL, 0, 0);
 }
 
-/* ---- Giving up -------------------------------------------------------------------- */
+/* ---- Giving up ----------------------------------------------------------- */
 
 /* Take away what has been in flight for longer than LIMIT, or NULL.  It has not
  * ended yet: until the hardware has forgotten it, its page may be written to. */
@@ -470,7 +470,7 @@ void block_thread(void *unused __unused)
 	}
 }
 
-/* ---- Devices ----------------------------------------------------------------------- */
+/* ---- Devices ------------------------------------------------------------- */
 
 struct block_device *block_find(const char *name)
 {

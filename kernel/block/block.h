@@ -39,7 +39,7 @@ struct block_device;
 #define BLOCK_NAME_SIZE   8
 #define BLOCK_MAX_DEVICES 24
 
-/* ---- Requests -------------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------ */
 
 /*
  * WRITE with BYTES 0 is a flush: it ends when all that was written before is on
@@ -98,7 +98,7 @@ __must_check int block_write_page(struct block_device *device, uint64_t sector,
 /* Wait until everything that was written is on the medium. */
 __must_check int block_flush(struct block_device *device);
 
-/* ---- Devices ---------------------------------------------------------------- */
+/* ---- Devices ------------------------------------------------------------- */
 
 /* Requests that ended on a device; its disk counts those of a partition also. */
 struct block_statistics {
@@ -178,7 +178,7 @@ void bio_init(void);
 /* Give the pool back; all bios are.  Thread context. */
 void bio_exit(void);
 
-/* ---- For drivers ---------------------------------------------------------------- */
+/* ---- For drivers --------------------------------------------------------- */
 
 struct block_queue {
 	struct spinlock lock; /* the driver's, too; taken in interrupts */

@@ -137,24 +137,26 @@ void console_write_to(const char *name, const char *text, size_t size)
 	write_to(name, text, size);
 }
 
-static void console_write_rows(const struct console_sink *sink,
-                               const char *line, unsigned int indent)
+/* PUT gets TEXT as rows of COLUMNS, broken between words; rows after the first are
+ * INDENT columns to the right. */
+static void console_rows(const char *text, unsigned int columns,
+                         unsigned int indent,
+                         void (*put)(const char *row, size_t size))
 {
 	unsigned int lead = 0;
 
 	do {
 		char row[CONSOLE_COLUMNS + 2];
-		size_t width = min(sink->columns, CONSOLE_COLUMNS) - lead;
-		size_t length = fold_length(line, width);
-		int size = scnprintf(row, sizeof(row), "%*s%.*s\n", (int)lead,
-		                     "", (int)length, line);
+		size_t width = min(columns, CONSOLE_COLUMNS) - lead;
+		size_t length = fold_length(text, width);
 
-		sink->write(row, (size_t)size);
-		line += length;
-		while (*line == ' ')
-			line++;
+		put(row, (size_t)scnprintf(row, sizeof(row), "%*s%.*s\n",
+		                           (int)lead, "", (int)length, text));
+		text += length;
+		while (*text == ' ')
+			text++;
 		lead = indent;
-	} while (*line != '\0');
+	} while (*text != '\0');
 }
 
 void console_write_line(char *line, size_t length, unsigned int indent)
@@ -169,7 +171,7 @@ void console_write_line(char *line, size_t length, unsigned int indent)
 			continue;
 		}
 		line[length - 1] = '\0';
-		console_write_rows(sink, line, indent);
+		console_rows(line, sink->columns, indent, sink->write);
 		line[length - 1] = '\n';
 	}
 }
@@ -179,9 +181,19 @@ void console_divert(void (*divert)(const char *text, size_t size))
 	WRITE_ONCE(diverted_to, divert);
 }
 
+/* To the sinks, or where console_divert() leads it. */
+static void console_say(const char *text, size_t size)
+{
+	void (*to)(const char *, size_t) = READ_ONCE(diverted_to);
+
+	if (to != NULL)
+		to(text, size);
+	else
+		console_write(text, size);
+}
+
 void console_printf(const char *format, ...)
 {
-	void (*to)(const char *, size_t);
 	char text[CONSOLE_PRINTF_MAX];
 	va_list arguments;
 	int length;
@@ -189,32 +201,18 @@ void console_printf(const char *format, ...)
 	va_start(arguments, format);
 	length = vscnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	to = READ_ONCE(diverted_to);
-	if (to != NULL)
-		to(text, (size_t)length);
-	else
-		console_write(text, (size_t)length);
+	console_say(text, (size_t)length);
 }
 
 void console_fold(unsigned int indent, const char *format, ...)
 {
 	char text[CONSOLE_FOLD_MAX];
-	const char *rest = text;
-	unsigned int lead = 0;
 	va_list arguments;
 
 	va_start(arguments, format);
 	vscnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	do {
-		size_t length = fold_length(rest, CONSOLE_COLUMNS - lead);
-
-		console_printf("%*s%.*s\n", (int)lead, "", (int)length, rest);
-		rest += length;
-		while (*rest == ' ')
-			rest++;
-		lead = indent;
-	} while (*rest != '\0');
+	console_rows(text, CONSOLE_COLUMNS, indent, console_say);
 }
 
 uint64_t console_write_dropped(void)

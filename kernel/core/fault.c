@@ -72,7 +72,7 @@ void fault_register_resolver(fault_resolver resolver)
 	resolvers[resolver_count++] = resolver;
 }
 
-/* ---- What is known ------------------------------------------------------------ */
+/* ---- What is known ------------------------------------------------------- */
 
 static void ask_resolvers(struct fault *fault)
 {
@@ -121,7 +121,7 @@ static struct fault fault_describe(struct trap_frame *frame)
 	return fault;
 }
 
-/* ---- In words -------------------------------------------------------------------- */
+/* ---- In words ------------------------------------------------------------ */
 
 static const char *access_of(uint64_t error)
 {
@@ -335,7 +335,7 @@ static void report_intrusion(const struct fault *fault)
 		       caller_format(place, sizeof(place), fault->loss.caller));
 }
 
-/* ---- What to do ------------------------------------------------------------------ */
+/* ---- What to do ---------------------------------------------------------- */
 
 /* The innermost fault_catch() that wants it, or NULL. */
 static struct fault_expect *find_catch(struct fault_expect *expect,

@@ -81,7 +81,7 @@ void held_forget(void)
 		held->count = held->more = 0;
 }
 
-/* ---- In words ---------------------------------------------------------------- */
+/* ---- In words ------------------------------------------------------------ */
 
 static const char *held_name(const struct held_thing *thing, char *buffer,
                              size_t size)

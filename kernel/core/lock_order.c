@@ -215,7 +215,7 @@ static void check_edge(uint32_t outer, uint32_t outer_place, uint32_t inner,
 		report_circle(&circle);
 }
 
-/* ---- Interrupts ------------------------------------------------------------ */
+/* ---- Interrupts ---------------------------------------------------------- */
 
 static void report_irq_use(struct lock_class *class)
 {
@@ -249,7 +249,7 @@ static void check_irq_use(struct lock_class *class, uint32_t place)
 		report_irq_use(class);
 }
 
-/* ---- Spinlocks --------------------------------------------------------------- */
+/* ---- Spinlocks ----------------------------------------------------------- */
 
 static struct held_spinlocks *my_spinlocks(void)
 {
@@ -354,7 +354,7 @@ unsigned int lock_order_held(const struct held_mutexes *mutexes,
 	return count;
 }
 
-/* ---- Mutexes ------------------------------------------------------------------ */
+/* ---- Mutexes ------------------------------------------------------------- */
 
 void lock_order_take_mutex(struct held_mutexes *held, uint32_t *order_class,
                            const char *name, uintptr_t place)

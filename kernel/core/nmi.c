@@ -2,9 +2,10 @@
 /*
  * kernel/core/nmi.c -- the interrupt that cannot be masked.
  *
- * Those that ticks bring are kernel/core/nmi_watch.c's.  Nobody else on this
- * machine is known to send one; somebody pressed a button, or memory is failing.  The log says so, the first times and
- * then ever less often.  In a panic it is counted: the last words are others'.
+ * Those that ticks bring are kernel/core/nmi_watch.c's.  Nobody else on this machine
+ * is known to send one; somebody pressed a button, or memory is failing.  The log says
+ * so, the first times and then ever less often.  In a panic it is counted: the last
+ * words are others'.
  *
  * A handler and its data are one pointer, so an NMI in the middle of
  * nmi_set_handler() meets the old pair or the new one, never half of each: the

@@ -65,7 +65,7 @@ static uint64_t watch_limit = WATCHDOG_SECONDS * SECOND;
 static uint64_t stretch_taken;
 static uint64_t stretch_nmis;
 
-/* ---- In the NMI -------------------------------------------------------------- */
+/* ---- In the NMI ---------------------------------------------------------- */
 
 static uint64_t stretch_micros(void)
 {
@@ -102,7 +102,7 @@ bool nmi_watch_took(struct trap_frame *frame)
 	return true;
 }
 
-/* ---- On and off ----------------------------------------------------------------- */
+/* ---- On and off ---------------------------------------------------------- */
 
 static void watch(bool on)
 {

@@ -3,8 +3,8 @@
  * kernel/core/owner.h -- who owns: a thread or an interrupt line.
  *
  * An owner has a name, a number that is never used twice, and a window
- * (kernel/arch/window.h) in which its exclusive pages appear while it runs.
- * Threads and interrupt registrations embed one.  mm/exclusive/exclusive.c registers the
+ * (kernel/arch/window.h) in which its exclusive pages appear while it runs.  Threads
+ * and interrupt registrations embed one.  mm/exclusive/exclusive.c registers the
  * provider that gives an owner its window and takes its pages back at the end.
  *
  * One owner names another by its number: thread_owner_id(),
@@ -38,7 +38,8 @@ struct owner_loss {
 	uint64_t to;      /* number of the receiver; 0: it was released */
 };
 
-#define OWNER_LOSSES 3
+/* A power of 2, because the count of losses may wrap around. */
+#define OWNER_LOSSES 4
 
 /* Field locks: (c) constant after owner_begin(), (x) the exclusive pool's. */
 struct owner {

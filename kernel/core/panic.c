@@ -109,7 +109,7 @@ void panic_set_poll(void (*poll)(void))
 	poll_machine = poll;
 }
 
-/* ---- Backtrace --------------------------------------------------------------- */
+/* ---- Backtrace ----------------------------------------------------------- */
 
 /* A backtrace is a warning, unless it is part of the end. */
 static enum log_level say_level(void)
@@ -138,7 +138,7 @@ static bool is_readable(uintptr_t address)
 
 static void say_place(const char *place)
 {
-	printk_folded(say_level(), "  %s", place);
+	panic_say("  %s\n", place);
 }
 
 static void print_place(uintptr_t address)
@@ -288,7 +288,7 @@ void backtrace_print_stack(uint64_t stack_pointer)
 	                BACKTRACE_FRAMES);
 }
 
-/* ---- Registers ----------------------------------------------------------------- */
+/* ---- Registers ----------------------------------------------------------- */
 
 /* As trap.asm pushes them: the first in the struct is the last here. */
 static void print_general_registers(const struct trap_frame *frame)
@@ -377,7 +377,7 @@ static void print_window(const struct trap_frame *frame, uintptr_t address)
 		print_slot(value, slot);
 }
 
-/* ---- The log ---------------------------------------------------------------------- */
+/* ---- The log ------------------------------------------------------------- */
 
 /* Which of the visited lines are from before the panic, and the last 16. */
 struct log_view {
@@ -419,7 +419,7 @@ static void print_log(uint64_t mark)
 	log_visit(own + LOG_LINES, panic_print_line, &view);
 }
 
-/* ---- The end ------------------------------------------------------------------------ */
+/* ---- The end ------------------------------------------------------------- */
 
 static __noreturn void panic_end(void)
 {
@@ -431,7 +431,7 @@ static __noreturn void panic_end(void)
 		for (unsigned int i = 0; i < POLL_PAUSE; i++)
 			arch_relax();
 	}
-	arch_halt_for_ever();
+	arch_halt_forever();
 }
 
 /* Where it happened, in words. */
@@ -458,7 +458,7 @@ static __noreturn void end_nested(const struct trap_frame *frame,
 	int length;
 
 	if (depth > 2)
-		arch_halt_for_ever();
+		arch_halt_forever();
 	vscnprintf(text, sizeof(text), format, arguments);
 	format_culprit(place, sizeof(place), frame, caller);
 	length = scnprintf(lines, sizeof(lines),
@@ -480,7 +480,7 @@ static void panic_begin(void)
 	if (!__atomic_compare_exchange_n(&panicking, &nobody, me, false,
 	                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
 	    nobody != me)
-		arch_halt_for_ever();
+		arch_halt_forever();
 	depth++;
 }
 

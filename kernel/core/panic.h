@@ -10,11 +10,11 @@
 struct trap_frame;
 
 /*
- * Print cause, held locks, registers, a backtrace with names and source lines,
- * every registered reporter's report and the last log lines, on the screen and
- * the serial port, and in the end the cause once more; then, in self-test mode, end the machine with EXIT
- * 18, otherwise stop with the screen kept.  Any context, NMI included; nothing
- * here waits for a lock.  A fault during the panic prints its cause and the
+ * Print cause, held locks, registers, a backtrace with names and source lines, every
+ * registered reporter's report and the last log lines, on the screen and the serial
+ * port, and in the end the cause once more; then, in self-test mode, end the machine
+ * with EXIT 18, otherwise stop with the screen kept.  Any context, NMI included;
+ * nothing here waits for a lock.  A fault during the panic prints its cause and the
  * first one's, and stops.
  */
 __noreturn void panic(const char *format, ...) __printf(1, 2);

@@ -30,9 +30,9 @@
  * handler hangs, the NMI watchdog's panic prints what it has logged.
  *
  * An NMI takes no lock, and neither does an exception inside the ring's own
- * code.  Both put their lines into a small array of deferred lines, where a
- * slot is claimed with one compare-and-exchange; the next user of the ring
- * moves them, at the latest the next tick.  A line that finds the array full is counted, and the count is
+ * code.  Both put their lines into a small array of deferred lines, where a slot is
+ * claimed with one compare-and-exchange; the next user of the ring moves them, at the
+ * latest the next tick.  A line that finds the array full is counted, and the count is
  * logged.
  *
  * Locking: log_lock guards the ring.  In a panic it is tried and then passed

@@ -37,15 +37,6 @@ void printk(enum log_level level, const char *format, ...) __printf(2, 3);
 void vprintk(enum log_level level, const char *format, va_list arguments)
 	__printf(2, 0);
 
-/*
- * printk() with one line, at most PRINTK_FOLDED_MAX - 1 characters without its
- * newline, as lines that fit on a screen with their time.  Any context.
- */
-#define PRINTK_COLUMNS    (80U - 15U)
-#define PRINTK_FOLDED_MAX 256
-void printk_folded(enum log_level level, const char *format, ...)
-	__printf(2, 3);
-
 #define pr_emerg(...)  printk(LOG_EMERG, __VA_ARGS__)
 #define pr_err(...)    printk(LOG_ERR, __VA_ARGS__)
 #define pr_warn(...)   printk(LOG_WARNING, __VA_ARGS__)

@@ -420,7 +420,7 @@ __noreturn void thread_exit(enum thread_end how)
 	      enabled ? "on" : "off");
 }
 
-/* ---- Preemption ----------------------------------------------------------- */
+/* ---- Preemption ---------------------------------------------------------- */
 
 static bool may_preempt(const struct cpu *cpu)
 {
@@ -541,7 +541,7 @@ void thread_sleep(uint64_t microseconds)
 	wait_event_checked(&sleep, never, NULL, microseconds, might_sleep());
 }
 
-/* ---- The tick ---------------------------------------------------------------- */
+/* ---- The tick ------------------------------------------------------------ */
 
 /* Threads that a tick wakes at most: interrupts are off meanwhile. */
 #define ALARMS_A_TICK 8

@@ -218,7 +218,7 @@ void thread_sleep(uint64_t microseconds);
 /* The shortest sleep: the next tick ends it. */
 #define UNTIL_NEXT_TICK 1
 
-/* ---- What others call ------------------------------------------------------ */
+/* ---- What others call ---------------------------------------------------- */
 
 /* Wakes who has slept enough, and ends turns; clock_tick() calls it. */
 void sched_tick(void);

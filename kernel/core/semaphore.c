@@ -15,7 +15,7 @@
 #include "kernel/core/watchdog.h"
 #include "lib/errno.h"
 
-/* ---- Semaphores ------------------------------------------------------------- */
+/* ---- Semaphores ---------------------------------------------------------- */
 
 void sema_init(struct semaphore *semaphore, int count)
 {
@@ -74,7 +74,7 @@ void up(struct semaphore *semaphore)
 	wake_up_with(&semaphore->queue, give_one, semaphore);
 }
 
-/* ---- Completions --------------------------------------------------------------- */
+/* ---- Completions --------------------------------------------------------- */
 
 void init_completion(struct completion *completion)
 {

@@ -7,7 +7,7 @@
 
 #include "kernel/core/sched.h"
 
-/* ---- Semaphores: a count of what there is ----------------------------------- */
+/* ---- Semaphores: a count of what there is -------------------------------- */
 
 struct semaphore {
 	int count; /* atomic, never below 0 */
@@ -30,7 +30,7 @@ __must_check bool down_trylock(struct semaphore *semaphore);
  * context but NMI. */
 void up(struct semaphore *semaphore);
 
-/* ---- Completions: it has happened ----------------------------------------------- */
+/* ---- Completions: it has happened ---------------------------------------- */
 
 struct completion {
 	struct semaphore semaphore;

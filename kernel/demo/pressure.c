@@ -65,7 +65,7 @@
 #define WORDS       (PAGE_SIZE / sizeof(uint64_t))
 #define SECOND      1000000ULL /* in microseconds */
 
-/* ---- The loads ------------------------------------------------------------------ */
+/* ---- The loads ----------------------------------------------------------- */
 
 /* A load that cannot have more pages gives up. */
 #define LOST_MAX    64U
@@ -249,7 +249,7 @@ static void join_loads(struct pressure_report *report)
 	}
 }
 
-/* ---- In the timer's interrupts --------------------------------------------------- */
+/* ---- In the timer's interrupts ------------------------------------------- */
 
 #define BURST_EVERY 256U
 #define BURST       64U
@@ -314,7 +314,7 @@ static void ask_in_interrupt(void)
 		count--;
 }
 
-/* ---- A smaller machine -------------------------------------------------------------- */
+/* ---- A smaller machine --------------------------------------------------- */
 
 /* Down to the min marks, and kswapd is not woken: it would find nothing, and
  * after 16 runs give up. */
@@ -383,7 +383,7 @@ static void pressure_give_some(unsigned long pages)
 		list_push(&taken, &page->link);
 }
 
-/* ---- The books ------------------------------------------------------------------------- */
+/* ---- The books ----------------------------------------------------------- */
 
 static unsigned long pressure_event(enum vmstat_event which)
 {
@@ -474,7 +474,7 @@ static const char *pressure_judge(const struct pressure_report *report)
 	return report->with_files ? judge_files(&report->files) : NULL;
 }
 
-/* ---- All together -------------------------------------------------------------------------- */
+/* ---- All together -------------------------------------------------------- */
 
 /* For who waits: one line, written again each second. */
 static void tell_progress(uint64_t begin, uint64_t *told)

@@ -57,7 +57,7 @@ uint64_t pressure_file_size(unsigned int version)
 	return 40000 + version * 79190ULL % 600000;
 }
 
-/* ---- Contents -------------------------------------------------------------- */
+/* ---- Contents ------------------------------------------------------------ */
 
 static const char *pressure_files_path_of(const struct writer *writer,
                                           unsigned int file, char *path,
@@ -103,7 +103,7 @@ static void note(struct writer *writer, unsigned int file, int error)
 	        -error);
 }
 
-/* ---- One file ----------------------------------------------------------------- */
+/* ---- One file ------------------------------------------------------------ */
 
 static int write_parts(struct writer *writer, struct inode *inode,
                        unsigned int file, unsigned int version)
@@ -210,7 +210,7 @@ static bool write_out(struct writer *writer, unsigned int file)
 	return error == 0;
 }
 
-/* ---- Turns ---------------------------------------------------------------------- */
+/* ---- Turns --------------------------------------------------------------- */
 
 static void take_turn(struct writer *writer, unsigned int turn)
 {
@@ -258,7 +258,7 @@ void pressure_files_start(struct ext2 *fs)
 	}
 }
 
-/* ---- The end ------------------------------------------------------------------------ */
+/* ---- The end ------------------------------------------------------------- */
 
 /* The last look at each file, and all of it to the disk. */
 static void end_writer(struct writer *writer)

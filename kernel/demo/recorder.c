@@ -190,7 +190,7 @@ static void keyboard_sample(int code, void *data)
 	record(data, code < 0 ? 0xffff : (uint32_t)code);
 }
 
-/* ---- In the thread --------------------------------------------------------- */
+/* ---- In the thread ------------------------------------------------------- */
 
 /* Count the samples in PAGE; a gap that the header does not explain, or a
  * number out of order, is an error. */

@@ -74,7 +74,7 @@ static void tell_act(const struct storm_report *report, const char *act)
 		console_printf("\rstorm: at %5u Hz: %-22s", report->hz, act);
 }
 
-/* ---- The rate -------------------------------------------------------------------- */
+/* ---- The rate ------------------------------------------------------------ */
 
 static uint64_t storm_interrupts(unsigned int irq)
 {
@@ -101,7 +101,7 @@ static unsigned int half_rate(unsigned int hz, unsigned int asked)
 	return max(hz / 2, least_rate(asked));
 }
 
-/* ---- The drain --------------------------------------------------------------------- */
+/* ---- The drain ----------------------------------------------------------- */
 
 static void hoard_order(gfp_t gfp, unsigned int order)
 {
@@ -165,7 +165,7 @@ static void give_hoard_back(void)
 	hoard.count = 0;
 }
 
-/* ---- The acts ------------------------------------------------------------------------- */
+/* ---- The acts ------------------------------------------------------------ */
 
 static uint64_t dropped(void)
 {
@@ -256,7 +256,7 @@ static unsigned long storm_event(enum vmstat_event which)
 	return vmstat_read(&main_node()->stat, which);
 }
 
-/* ---- The verdict ---------------------------------------------------------------------- */
+/* ---- The verdict --------------------------------------------------------- */
 
 /* Why the host was too slow for a storm, or NULL. */
 static const char *find_slowness(const struct storm_report *report)
@@ -312,7 +312,7 @@ void storm_judge(struct storm_report *report)
 		report->outcome = STORM_HELD;
 }
 
-/* ---- The storm ------------------------------------------------------------------------ */
+/* ---- The storm ----------------------------------------------------------- */
 
 static void run_acts(unsigned int ticks, struct storm_report *report)
 {

@@ -10,9 +10,9 @@
 
 /*
  * The highest rate, at most ASKED, that the timer delivers and at which threads keep
- * half of their time, with the handlers that are registered when this is called;
- * at least TIMER_RATE_LEAST, or ASKED if that is lower.  The timer runs at some rate
- * of the search afterwards.  Takes some tenths of a second.  Thread context.
+ * three quarters of their time, with the handlers that are registered when this is
+ * called; at least TIMER_RATE_LEAST, or ASKED if that is lower.  The timer runs at
+ * some rate of the search afterwards.  Takes some tenths of a second.  Thread context.
  */
 unsigned int timer_rate_find(unsigned int asked);
 

@@ -21,7 +21,7 @@
 
 #define NONE UINT32_MAX
 
-/* ---- Bits ----------------------------------------------------------------- */
+/* ---- Bits ---------------------------------------------------------------- */
 
 static bool bit_is_set(const uint8_t *bits, uint32_t at)
 {
@@ -43,7 +43,7 @@ static uint32_t find_clear(const uint8_t *bits, uint32_t from, uint32_t end)
 	return at < end ? at : NONE;
 }
 
-/* ---- Groups ------------------------------------------------------------------ */
+/* ---- Groups -------------------------------------------------------------- */
 
 int ext2_group_get(struct ext2 *fs, uint32_t group, struct page **page,
                    struct ext2_group **data)
@@ -120,7 +120,7 @@ static void end_change(struct ext2 *fs, struct change *change, bool changed)
 	put_page(change->group_page);
 }
 
-/* ---- Blocks ---------------------------------------------------------------------- */
+/* ---- Blocks -------------------------------------------------------------- */
 
 /* A block of GROUP from bit FROM on; -ENOSPC. */
 static int take_in_group(struct ext2 *fs, uint32_t group, uint32_t from,
@@ -207,7 +207,7 @@ int ext2_give_block(struct ext2 *fs, uint32_t number)
 	return error;
 }
 
-/* ---- Inodes ------------------------------------------------------------------------- */
+/* ---- Inodes -------------------------------------------------------------- */
 
 static int take_inode_in_group(struct ext2 *fs, uint32_t group, bool dir,
                                uint32_t *number)

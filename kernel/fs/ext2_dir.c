@@ -26,7 +26,7 @@
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 
-/* ---- Entries -------------------------------------------------------------- */
+/* ---- Entries ------------------------------------------------------------- */
 
 static unsigned int name_length(const struct ext2 *fs,
                                 const struct ext2_entry *entry)
@@ -60,7 +60,7 @@ static int check_entry(struct inode *dir, const struct ext2_entry *entry,
 	                  dir->number, wrong);
 }
 
-/* ---- Walking ------------------------------------------------------------------ */
+/* ---- Walking ------------------------------------------------------------- */
 
 /* Where a walk through a directory is. */
 struct walk {
@@ -204,7 +204,7 @@ int ext2_dir_next(struct inode *dir, uint64_t *position, struct ext2_name *name)
 	return 1;
 }
 
-/* ---- Changing --------------------------------------------------------------------- */
+/* ---- Changing ------------------------------------------------------------ */
 
 /* The contents of an entry. */
 struct link {

@@ -17,8 +17,8 @@
  *  F3  A block is freed when no page of the cache can be on its way to it: the
  *      pages are cut off first, and the page at the new end is locked meanwhile.
  *
- * Locking: the mutex of the file system, then the lock of one page of a file,
- * then locks of pages of blocks.  ext2_file_writepage() and release() have the page's lock
+ * Locking: the mutex of the file system, then the lock of one page of a file, then
+ * locks of pages of blocks.  ext2_file_writepage() and release() have the page's lock
  * only; F2 and F3 are why that is enough.
  */
 #include "kernel/fs/ext2_internal.h"
@@ -33,7 +33,7 @@
  * is looked at: sixteen pages. */
 #define WRITE_AT_ONCE (16 * PAGE_SIZE)
 
-/* ---- Pages and blocks ----------------------------------------------------- */
+/* ---- Pages and blocks ---------------------------------------------------- */
 
 /* Blocks of a page that follow each other on the disk; first 0: a hole. */
 struct run {
@@ -174,7 +174,7 @@ const struct address_space_ops ext2_data_ops = {
 	.release = filemap_release,
 };
 
-/* ---- Reading ------------------------------------------------------------------ */
+/* ---- Reading ------------------------------------------------------------- */
 
 int ext2_check_file(const struct inode *inode)
 {
@@ -224,7 +224,7 @@ long ext2_read(struct inode *inode, uint64_t offset, void *buffer, size_t size)
 	return answer;
 }
 
-/* ---- Changing sizes ------------------------------------------------------------- */
+/* ---- Changing sizes ------------------------------------------------------ */
 
 /* The page with the byte SIZE, read, locked and referenced; NULL if SIZE is at a
  * page's begin, or nothing is there. */
@@ -326,7 +326,7 @@ int ext2_truncate(struct inode *inode, uint64_t size)
 	return error;
 }
 
-/* ---- Writing ------------------------------------------------------------------------ */
+/* ---- Writing ------------------------------------------------------------- */
 
 /* Blocks for SIZE bytes at OFFSET. */
 static int ext2_file_make_room(struct inode *inode, uint64_t offset,

@@ -29,7 +29,7 @@
 #include "mm/page_alloc.h"
 #include "mm/reclaim/reclaim.h"
 
-/* ---- Cutting pages ---------------------------------------------------------- */
+/* ---- Cutting pages ------------------------------------------------------- */
 
 struct slab {
 	struct list link; /* on fs->slabs */
@@ -86,7 +86,7 @@ static void ext2_inode_give_memory(struct ext2 *fs, struct inode *inode)
 	}
 }
 
-/* ---- The inode table ------------------------------------------------------------ */
+/* ---- The inode table ----------------------------------------------------- */
 
 /* Hold the block that INODE is in: copying it there cannot fail then. */
 static int hold_disk(struct inode *inode)
@@ -195,7 +195,7 @@ static void clear_disk(struct inode *inode)
 	filemap_dirty(inode->disk_page);
 }
 
-/* ---- In memory --------------------------------------------------------------------- */
+/* ---- In memory ----------------------------------------------------------- */
 
 static struct list *hash_list(struct ext2 *fs, uint32_t number)
 {
@@ -437,7 +437,7 @@ unsigned long ext2_inode_forget(struct ext2 *fs, unsigned long count)
 	return forgotten;
 }
 
-/* ---- The shrinker -------------------------------------------------------------- */
+/* ---- The shrinker -------------------------------------------------------- */
 
 static unsigned long count_idle(struct shrinker *shrinker, gfp_t mask __unused)
 {
@@ -476,7 +476,7 @@ void ext2_inodes_share(struct ext2 *fs)
 	register_shrinker(&fs->shrinker);
 }
 
-/* ---- All of a mount's ----------------------------------------------------------------- */
+/* ---- All of a mount's ---------------------------------------------------- */
 
 void ext2_inodes_init(struct ext2 *fs)
 {

@@ -73,7 +73,7 @@ struct ext2 {
 	struct writeback_source source;
 };
 
-/* ---- ext2_name.c ---------------------------------------------------------- */
+/* ---- ext2_name.c --------------------------------------------------------- */
 
 /* Take the mutex, and let no allocation of this thread enter a file system until
  * ext2_unlock(), which gets the value that ext2_lock() returned.  A thread that then
@@ -81,7 +81,7 @@ struct ext2 {
 unsigned int ext2_lock(struct ext2 *fs);
 void ext2_unlock(struct ext2 *fs, unsigned int scope);
 
-/* ---- ext2_super.c --------------------------------------------------------- */
+/* ---- ext2_super.c -------------------------------------------------------- */
 
 /* Something cannot be: report it, mark the file system, and do what its
  * superblock says about errors.  Returns -EUCLEAN. */
@@ -103,7 +103,7 @@ uint32_t ext2_table_blocks(const struct ext2 *fs);
 /* Seconds since 1970, more or less. */
 uint32_t ext2_time(const struct ext2 *fs);
 
-/* ---- ext2_features.c ------------------------------------------------------- */
+/* ---- ext2_features.c ----------------------------------------------------- */
 
 /* Room for the names of unknown features; more are cut off. */
 #define EXT2_WHY_SIZE 160
@@ -115,7 +115,7 @@ __must_check bool ext2_can_read(const struct ext2_super_block *super, char *why,
 __must_check bool ext2_can_write(const struct ext2_super_block *super,
                                  char *why, size_t size);
 
-/* ---- ext2_meta.c: blocks of the file system's own ---------------------------- */
+/* ---- ext2_meta.c: blocks of the file system's own ------------------------ */
 
 /* *DATA is where block NUMBER is in memory, and *PAGE, with a reference for the
  * caller, the page it is in. */
@@ -154,7 +154,7 @@ __must_check int ext2_write_blocks(struct ext2 *fs, uint32_t first,
 
 void ext2_meta_init(struct ext2 *fs);
 
-/* ---- ext2_alloc.c: bitmaps ---------------------------------------------------- */
+/* ---- ext2_alloc.c: bitmaps ----------------------------------------------- */
 
 /* Read the descriptor of GROUP; *PAGE as above. */
 __must_check int ext2_group_get(struct ext2 *fs, uint32_t group,
@@ -173,7 +173,7 @@ __must_check int ext2_take_inode(struct ext2 *fs, uint32_t near, bool dir,
                                  uint32_t *number);
 __must_check int ext2_give_inode(struct ext2 *fs, uint32_t number, bool dir);
 
-/* ---- ext2_map.c: from a file's blocks to the disk's ---------------------------- */
+/* ---- ext2_map.c: from a file's blocks to the disk's ---------------------- */
 
 /* Block BLOCK of the file; *NUMBER is 0 for a hole.  With CREATE a hole is
  * filled: *FRESH says that it was.  */
@@ -193,7 +193,7 @@ __must_check int ext2_free_from(struct inode *inode, uint64_t block);
 /* Bytes that blocks can be mapped for. */
 uint64_t ext2_largest_file(const struct ext2 *fs);
 
-/* ---- ext2_inode.c: inodes in memory --------------------------------------------- */
+/* ---- ext2_inode.c: inodes in memory -------------------------------------- */
 
 __must_check int ext2_inode_get(struct ext2 *fs, uint32_t number,
                                 struct inode **inode);
@@ -221,7 +221,7 @@ __must_check int ext2_inodes_writeback(struct ext2 *fs);
 /* For ext2_check(). */
 const char *ext2_inodes_check(struct ext2 *fs, char *buffer, size_t size);
 
-/* ---- ext2_dir.c: names in one directory ------------------------------------------ */
+/* ---- ext2_dir.c: names in one directory ---------------------------------- */
 
 /* *NUMBER is the inode of NAME: -ENOENT. */
 __must_check int ext2_dir_find(struct inode *dir, const char *name,
@@ -237,7 +237,7 @@ __must_check int ext2_dir_is_empty(struct inode *dir);
 __must_check int ext2_dir_next(struct inode *dir, uint64_t *position,
                                struct ext2_name *name);
 
-/* ---- ext2_file.c: contents -------------------------------------------------------- */
+/* ---- ext2_file.c: contents ----------------------------------------------- */
 
 extern const struct address_space_ops ext2_data_ops;
 

@@ -127,7 +127,7 @@ int ext2_map_peek(struct inode *inode, uint64_t block, uint32_t *number)
 	return *number == 0 || is_on_disk(fs, *number) ? 0 : -EUCLEAN;
 }
 
-/* ---- Growing -------------------------------------------------------------------- */
+/* ---- Growing ------------------------------------------------------------- */
 
 /* Where a number stands. */
 struct place {
@@ -240,7 +240,7 @@ int ext2_map_create(struct inode *inode, uint64_t block, uint32_t *number,
 	return error;
 }
 
-/* ---- Shrinking ---------------------------------------------------------------------- */
+/* ---- Shrinking ----------------------------------------------------------- */
 
 /* A block of numbers that is being emptied. */
 struct level {

@@ -21,7 +21,7 @@
 #include "mm/reclaim/page_lock.h"
 #include "mm/reclaim/reclaim.h"
 
-/* ---- To and from the disk -------------------------------------------------- */
+/* ---- To and from the disk ------------------------------------------------ */
 
 static uint64_t sector_of(const struct ext2 *fs, uint32_t block)
 {
@@ -65,7 +65,7 @@ int ext2_write_blocks(struct ext2 *fs, uint32_t first, unsigned int count,
 	return 0;
 }
 
-/* ---- The mapping ------------------------------------------------------------- */
+/* ---- The mapping --------------------------------------------------------- */
 
 static int ext2_meta_fill(struct page *page)
 {
@@ -187,7 +187,7 @@ void ext2_meta_forget(struct ext2 *fs, uint32_t number)
 	put_page(page);
 }
 
-/* ---- Looking without memory ----------------------------------------------------- */
+/* ---- Looking without memory ---------------------------------------------- */
 
 int ext2_meta_peek(struct ext2 *fs, uint32_t number, unsigned int index,
                    uint32_t *entry)

@@ -33,7 +33,7 @@ void ext2_unlock(struct ext2 *fs, unsigned int scope)
 	held_expect(held, "a call of ext2");
 }
 
-/* ---- Paths ---------------------------------------------------------------- */
+/* ---- Paths --------------------------------------------------------------- */
 
 /* A name in a path. */
 struct name {
@@ -176,7 +176,7 @@ static int ext2_hand_out(struct inode *inode, int error, struct inode **to)
 int ext2_open(struct ext2 *fs, const char *path, struct inode **inode)
 {
 	int error = clear_caller(inode, sizeof(*inode));
-	struct inode *found;
+	struct inode *found = NULL;
 	unsigned int scope;
 
 	if (error != 0)
@@ -190,7 +190,7 @@ int ext2_open(struct ext2 *fs, const char *path, struct inode **inode)
 int ext2_open_number(struct ext2 *fs, uint32_t number, struct inode **inode)
 {
 	int error = clear_caller(inode, sizeof(*inode));
-	struct inode *found;
+	struct inode *found = NULL;
 	unsigned int scope;
 
 	if (error != 0)
@@ -226,7 +226,7 @@ int ext2_next_name(struct inode *dir, uint64_t *position,
 	return error == 0 ? 1 : error;
 }
 
-/* ---- New names -------------------------------------------------------------- */
+/* ---- New names ----------------------------------------------------------- */
 
 /* An inode with MODE, in use, that no name leads to. */
 static int make_inode(struct inode *dir, uint16_t mode, struct inode **inode)
@@ -299,7 +299,7 @@ static int ext2_name_create(struct inode *dir, struct name name,
 int ext2_create(struct ext2 *fs, const char *path, struct inode **inode)
 {
 	int error = clear_caller(inode, sizeof(*inode));
-	struct inode *made;
+	struct inode *made = NULL;
 	struct inode *dir;
 	struct name name;
 	unsigned int scope;
@@ -313,7 +313,7 @@ int ext2_create(struct ext2 *fs, const char *path, struct inode **inode)
 		ext2_inode_put(dir);
 	}
 	ext2_unlock(fs, scope);
-	return ext2_hand_out(error == 0 ? made : NULL, error, inode);
+	return ext2_hand_out(made, error, inode);
 }
 
 static int make_directory(struct inode *dir, struct name name)
@@ -348,7 +348,7 @@ int ext2_mkdir(struct ext2 *fs, const char *path)
 	return error;
 }
 
-/* ---- Names that go ------------------------------------------------------------- */
+/* ---- Names that go ------------------------------------------------------- */
 
 static int unlink(struct inode *dir, struct name name, struct inode *inode)
 {

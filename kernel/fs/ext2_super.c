@@ -33,7 +33,7 @@
 
 static_assert(sizeof(struct ext2) <= PAGE_SIZE, "a mount is a page");
 
-/* ---- Errors --------------------------------------------------------------- */
+/* ---- Errors -------------------------------------------------------------- */
 
 /* Record it immediately, as Linux does: the machine may not live until the flusher
  * runs.  While the mount is not complete, nothing is written. */
@@ -94,7 +94,7 @@ uint32_t ext2_time(const struct ext2 *fs)
 	       (uint32_t)((clock_microseconds() - fs->mounted) / 1000000);
 }
 
-/* ---- Is it a superblock? -------------------------------------------------- */
+/* ---- Is it a superblock? ------------------------------------------------- */
 
 /* NULL, or what is wrong with the sizes of SUPER. */
 static const char *ext2_super_check_sizes(const struct ext2_super_block *super,
@@ -180,7 +180,7 @@ static int check_super(struct ext2 *fs, const struct ext2_super_block *super)
 	return 0;
 }
 
-/* ---- What follows from it --------------------------------------------------- */
+/* ---- What follows from it ------------------------------------------------ */
 
 /* Does GROUP begin with copies of superblock and descriptors? */
 static bool has_super(const struct ext2_super_block *super, uint32_t group)
@@ -297,7 +297,7 @@ static int check_groups(struct ext2 *fs)
 	return 0;
 }
 
-/* ---- Mounting ------------------------------------------------------------------ */
+/* ---- Mounting ------------------------------------------------------------ */
 
 /* Look at the superblock before it is known how large the blocks are. */
 static int read_first(struct ext2 *fs)

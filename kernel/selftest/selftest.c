@@ -86,7 +86,7 @@ bool selftest_wanted(const char **filter)
 	return wanted;
 }
 
-/* ---- What the cases call ---------------------------------------------------- */
+/* ---- What the cases call ------------------------------------------------- */
 
 const char *test_failure(const char *format, ...)
 {
@@ -131,7 +131,7 @@ void test_note(const char *format, ...)
 	tap("    # %s", line);
 }
 
-/* ---- One case ------------------------------------------------------------------ */
+/* ---- One case ------------------------------------------------------------ */
 
 struct attempt {
 	const struct test_case *test;
@@ -348,7 +348,7 @@ const char *selftest_try(const struct test_case *test)
 	return sentence;
 }
 
-/* ---- All cases --------------------------------------------------------------------- */
+/* ---- All cases ----------------------------------------------------------- */
 
 static const struct test_case *first_case(void)
 {

@@ -41,7 +41,7 @@ static const struct shell_table *const tables[] = {
 	&shell_own_commands,
 };
 
-/* ---- For the commands ----------------------------------------------------- */
+/* ---- For the commands ---------------------------------------------------- */
 
 const char *shell_join(char *buffer, size_t size, char *const *argv, int from,
                        int to)
@@ -87,7 +87,7 @@ bool shell_interrupted(void)
 	return thread_has_flags(current_thread(), THREAD_INTERRUPTED);
 }
 
-/* ---- Finding commands ------------------------------------------------------- */
+/* ---- Finding commands ---------------------------------------------------- */
 
 const struct shell_command *shell_command_at(unsigned int index)
 {
@@ -118,7 +118,7 @@ static const char *command_candidate(const char *word __unused,
 	return command == NULL ? NULL : command->name;
 }
 
-/* ---- The shell's own commands -------------------------------------------------- */
+/* ---- The shell's own commands -------------------------------------------- */
 
 #define HELP_COLUMN      27U
 #define PARAMS_ON_A_PAGE 21U /* a heading and a hint more: 23 rows */
@@ -299,7 +299,7 @@ static const struct shell_table shell_own_commands = {
 	.count = ARRAY_SIZE(own_commands),
 };
 
-/* ---- Running a line ---------------------------------------------------------------- */
+/* ---- Running a line ------------------------------------------------------ */
 
 /* Split TEXT at blanks, in place.  The number of words, or -E2BIG. */
 static int split(char *text, char **argv)
@@ -342,7 +342,7 @@ void shell_execute(char *text)
 	}
 }
 
-/* ---- Editing ------------------------------------------------------------------------ */
+/* ---- Editing ------------------------------------------------------------- */
 
 /* Completion: commands for the first word, then what the command says. */
 static const char *line_candidate(const char *text, unsigned int start,

@@ -32,7 +32,7 @@ static void print_cost(const char *what, uint64_t cycles)
 	               (unsigned long long)(cycles / ROUNDS));
 }
 
-/* ---- Switching threads ----------------------------------------------------- */
+/* ---- Switching threads --------------------------------------------------- */
 
 static void yield_until_stopped(void *data)
 {
@@ -76,7 +76,7 @@ static void bench_window(void)
 	arch_irq_restore(enabled);
 }
 
-/* ---- Pages ------------------------------------------------------------------- */
+/* ---- Pages --------------------------------------------------------------- */
 
 static void bench_pages(void)
 {

@@ -61,7 +61,7 @@ extern const struct shell_table shell_swap_commands;
 /* Command INDEX of all tables, or NULL.  Any context. */
 const struct shell_command *shell_command_at(unsigned int index);
 
-/* ---- What the shell holds: kernel/shell/shell_memory.c ------------------------------ */
+/* ---- What the shell holds: kernel/shell/shell_memory.c ------------------- */
 
 struct page;
 struct anon_object;

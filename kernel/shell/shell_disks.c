@@ -37,7 +37,7 @@ static const char *device_candidate(const char *word __unused,
 	return device == NULL ? NULL : device->name;
 }
 
-/* ---- disks ------------------------------------------------------------------ */
+/* ---- disks --------------------------------------------------------------- */
 
 static void print_device(struct block_device *device)
 {
@@ -76,7 +76,7 @@ static int run_disks(int argc, char **argv __unused)
 	return 0;
 }
 
-/* ---- hexdump ------------------------------------------------------------------ */
+/* ---- hexdump ------------------------------------------------------------- */
 
 #define LINE 16
 
@@ -132,7 +132,7 @@ static int run_hexdump(int argc, char **argv)
 	return 0;
 }
 
-/* ---- scribble ------------------------------------------------------------------ */
+/* ---- scribble ------------------------------------------------------------ */
 
 /* Each word of a sector says which one it is, and who wrote it. */
 static void make_pattern(uint64_t *words, uint64_t sector, uint64_t seed)

@@ -15,7 +15,7 @@
 /* Bytes of a file at a time: console_printf() has room for them. */
 #define PART 256
 
-/* ---- Errors --------------------------------------------------------------- */
+/* ---- Errors -------------------------------------------------------------- */
 
 static const char *shell_files_error_text(int error)
 {
@@ -68,7 +68,7 @@ static struct ext2 *need_files(const char *command)
 	return files();
 }
 
-/* ---- ls --------------------------------------------------------------------- */
+/* ---- ls ------------------------------------------------------------------ */
 
 static char type_letter(const struct inode *inode)
 {
@@ -163,7 +163,7 @@ static int run_ls(int argc, char **argv)
 	return shell_files_report(path, error);
 }
 
-/* ---- cat, write ---------------------------------------------------------------- */
+/* ---- cat, write ---------------------------------------------------------- */
 
 static void shell_files_print_bytes(const char *bytes, size_t size)
 {
@@ -240,7 +240,7 @@ static int shell_files_run_write(int argc, char **argv)
 	return shell_files_report(argv[1], write_text(argv[1], text));
 }
 
-/* ---- Names ------------------------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------- */
 
 static int run_rm(int argc, char **argv)
 {
@@ -265,7 +265,7 @@ static int shell_files_run_mkdir(int argc, char **argv)
 	return shell_files_report(argv[1], ext2_mkdir(files(), argv[1]));
 }
 
-/* ---- The whole -------------------------------------------------------------------- */
+/* ---- The whole ----------------------------------------------------------- */
 
 static int shell_files_run_sync(int argc, char **argv)
 {

@@ -28,7 +28,7 @@ static struct spinlock held_lock = SPINLOCK_INIT("shell's blocks");
 static struct thread *holder; /* the shell's; not joined while it holds any */
 static uint64_t holder_id;
 
-/* ---- Blocks ---------------------------------------------------------------- */
+/* ---- Blocks -------------------------------------------------------------- */
 
 void shell_hold(struct page *page)
 {
@@ -86,7 +86,7 @@ static struct oom_reaper shell_reaper = {
 	.link = LIST_INIT(shell_reaper.link),
 };
 
-/* ---- Objects ---------------------------------------------------------------- */
+/* ---- Objects ------------------------------------------------------------- */
 
 static struct shell_object objects[SHELL_OBJECTS];
 
@@ -109,7 +109,7 @@ static unsigned int shell_drop_objects(void)
 	return dropped;
 }
 
-/* ---- Both --------------------------------------------------------------------- */
+/* ---- Both ---------------------------------------------------------------- */
 
 void shell_give_back(unsigned long *blocks, unsigned int *dropped)
 {

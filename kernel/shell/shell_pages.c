@@ -25,7 +25,7 @@
 
 #define OWNERS_SHOWN 32
 
-/* ---- Masks ---------------------------------------------------------------- */
+/* ---- Masks --------------------------------------------------------------- */
 
 /* The words ARGV[1] .. ARGV[TO-1] as one mask, or a message and -EINVAL. */
 static int parse_mask(char *const *argv, int to, gfp_t *mask)
@@ -185,7 +185,7 @@ static int run_gfp(int argc, char **argv)
 	return 0;
 }
 
-/* ---- alloc and free ----------------------------------------------------------- */
+/* ---- alloc and free ------------------------------------------------------ */
 
 static bool is_number(const char *text)
 {
@@ -333,7 +333,7 @@ static const char *free_candidate(const char *word __unused, unsigned int index)
 	return index == 0 ? "all" : NULL;
 }
 
-/* ---- Whose page? ----------------------------------------------------------------- */
+/* ---- Whose page? --------------------------------------------------------- */
 
 static void print_exclusive_page(const struct page *page)
 {
@@ -384,7 +384,7 @@ static int shell_pages_run_owner(int argc, char **argv)
 	return 0;
 }
 
-/* ---- The pool and the owners -------------------------------------------------------- */
+/* ---- The pool and the owners --------------------------------------------- */
 
 struct owner_row {
 	enum owner_kind kind;

@@ -29,7 +29,7 @@
 #include "mm/task.h"
 #include "mm/user/anon.h"
 
-/* ---- swapon, swapoff, swaps ------------------------------------------------ */
+/* ---- swapon, swapoff, swaps ---------------------------------------------- */
 
 static const char *shell_swap_error_text(int error)
 {
@@ -125,7 +125,7 @@ static int run_swaps(int argc, char **argv __unused)
 	return 0;
 }
 
-/* ---- Anonymous memory to try them with ----------------------------------------- */
+/* ---- Anonymous memory to try them with ----------------------------------- */
 
 #define WORDS (PAGE_SIZE / sizeof(uint64_t))
 
@@ -309,7 +309,7 @@ static const char *anon_candidate(const char *word __unused, unsigned int index)
 	return index < ARRAY_SIZE(words) ? words[index] : NULL;
 }
 
-/* ---- Who would be killed? ------------------------------------------------------- */
+/* ---- Who would be killed? ------------------------------------------------ */
 
 static unsigned long total_pages(void)
 {
@@ -389,7 +389,7 @@ static int run_oom_score_adj(int argc, char **argv)
 	return 0;
 }
 
-/* ---- The table --------------------------------------------------------------------- */
+/* ---- The table ----------------------------------------------------------- */
 
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("swapon", "DEVICE [PRIORITY]", shell_swap_run_swapon,

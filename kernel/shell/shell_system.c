@@ -105,7 +105,7 @@ static int run_irqs(int argc, char **argv __unused)
 	return 0;
 }
 
-/* ---- ps ------------------------------------------------------------------- */
+/* ---- ps ------------------------------------------------------------------ */
 
 static const char *state_name(enum thread_state state)
 {
@@ -205,7 +205,7 @@ static int run_ps(int argc, char **argv __unused)
 	return 0;
 }
 
-/* ---- stacks ---------------------------------------------------------------- */
+/* ---- stacks -------------------------------------------------------------- */
 
 static void print_stack(struct thread *thread, void *data)
 {
@@ -230,7 +230,7 @@ static int run_stacks(int argc, char **argv __unused)
 	return 0;
 }
 
-/* ---- log ------------------------------------------------------------------ */
+/* ---- log ----------------------------------------------------------------- */
 
 static void shell_system_print_line(const char *line, void *data __unused)
 {
@@ -250,7 +250,7 @@ static int run_log(int argc, char **argv)
 	return 0;
 }
 
-/* ---- Ends ----------------------------------------------------------------- */
+/* ---- Ends ---------------------------------------------------------------- */
 
 static int run_reboot(int argc, char **argv __unused)
 {

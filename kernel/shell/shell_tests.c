@@ -31,7 +31,7 @@
 #define STORM_HZ    10000U
 #define STORM_TICKS 10000U
 
-/* ---- recorder ------------------------------------------------------------- */
+/* ---- recorder ------------------------------------------------------------ */
 
 static void print_recorder_line(enum recorder_line line)
 {
@@ -85,7 +85,7 @@ static const char *recorder_candidate(const char *word __unused,
 	return index < ARRAY_SIZE(name) ? name[index] : NULL;
 }
 
-/* ---- storm and selftest ----------------------------------------------------- */
+/* ---- storm and selftest -------------------------------------------------- */
 
 static int run_storm(int argc, char **argv)
 {
@@ -158,7 +158,7 @@ static int run_selftest(int argc, char **argv)
 	return 0;
 }
 
-/* ---- panic ------------------------------------------------------------------ */
+/* ---- panic --------------------------------------------------------------- */
 
 /* 0, but the compiler does not know. */
 static volatile uintptr_t zero;

@@ -14,7 +14,7 @@
 
 #define TRACE_SHOWN 20 /* what `trace show` alone shows */
 
-/* ---- trace ------------------------------------------------------------------ */
+/* ---- trace --------------------------------------------------------------- */
 
 static void print_events(const struct trace *trace)
 {
@@ -157,7 +157,7 @@ static const char *trace_candidate(const char *word __unused,
 	               : NULL;
 }
 
-/* ---- fail -------------------------------------------------------------------- */
+/* ---- fail ---------------------------------------------------------------- */
 
 static void print_setting(const char *name, long value)
 {
@@ -201,7 +201,7 @@ static const char *fail_candidate(const char *word __unused, unsigned int index)
 	return index < ARRAY_SIZE(name) ? name[index] : NULL;
 }
 
-/* ---- sysctl -------------------------------------------------------------------- */
+/* ---- sysctl -------------------------------------------------------------- */
 
 static void print_knob(const struct sysctl *knob)
 {

@@ -36,11 +36,11 @@ void fault_attr_init(struct fault_attr *attr)
 	};
 }
 
-/* ---- fail_nth --------------------------------------------------------------- */
+/* ---- fail_nth ------------------------------------------------------------ */
 
-void fail_nth_set(struct thread *thread, unsigned int nth, bool for_ever)
+void fail_nth_set(struct thread *thread, unsigned int nth, bool forever)
 {
-	thread->mm->fail_for_ever = for_ever;
+	thread->mm->fail_forever = forever;
 	thread->mm->fail_failed = 0;
 	WRITE_ONCE(thread->mm->fail_nth, nth);
 }
@@ -64,13 +64,13 @@ static bool nth_is_due(struct thread *thread)
 		thread->mm->fail_nth--;
 		return false;
 	}
-	if (!thread->mm->fail_for_ever)
+	if (!thread->mm->fail_forever)
 		thread->mm->fail_nth = 0;
 	thread->mm->fail_failed++;
 	return true;
 }
 
-/* ---- fail_page_alloc ---------------------------------------------------------- */
+/* ---- fail_page_alloc ----------------------------------------------------- */
 
 /* Take AMOUNT from the space if there is more than that: the request is
  * spared. */
@@ -138,7 +138,7 @@ static bool attr_is_due(struct fault_attr *attr, unsigned int order)
 	return true;
 }
 
-/* ---- The decision ---------------------------------------------------------------- */
+/* ---- The decision -------------------------------------------------------- */
 
 static void fault_inject_report(const struct fault_attr *attr, gfp_t gfp,
                                 unsigned int order)

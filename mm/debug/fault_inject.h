@@ -58,7 +58,7 @@ bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order);
  * The Nth request of THREAD from now on fails, N >= 1; FOR_EVER: and all later ones.
  * 0: none.  Requests of interrupts on top of THREAD do not count.
  */
-void fail_nth_set(struct thread *thread, unsigned int nth, bool for_ever);
+void fail_nth_set(struct thread *thread, unsigned int nth, bool forever);
 
 /* How many requests of THREAD have failed since fail_nth_set(). */
 unsigned int fail_nth_failed(const struct thread *thread);

@@ -26,16 +26,12 @@
 static void show_detail(const char *format, ...) __printf(1, 2);
 static void show_detail(const char *format, ...)
 {
-	char text[PRINTK_FOLDED_MAX];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vscnprintf(text, sizeof(text), format, arguments);
+	vprintk(panic_in_progress() ? LOG_WARNING : LOG_DEBUG, format,
+	        arguments);
 	va_end(arguments);
-	if (panic_in_progress())
-		printk_folded(LOG_WARNING, "%s", text);
-	else
-		pr_debug("%s\n", text);
 }
 
 /* The sum of a field over all zones of REPORT. */
@@ -71,11 +67,11 @@ static void show_summary(const struct mem_report *report)
 /* Sums over all zones, in pages, like the next function. */
 static void show_lists(const struct mem_report *report)
 {
-	show_detail("active_anon:%lu inactive_anon:%lu isolated_anon:%lu",
+	show_detail("active_anon:%lu inactive_anon:%lu isolated_anon:%lu\n",
 	            SUM(report, lru.count[LRU_ACTIVE_ANON]),
 	            SUM(report, lru.count[LRU_INACTIVE_ANON]),
 	            SUM(report, lru.isolated[LRU_ANON]));
-	show_detail(" active_file:%lu inactive_file:%lu isolated_file:%lu",
+	show_detail(" active_file:%lu inactive_file:%lu isolated_file:%lu\n",
 	            SUM(report, lru.count[LRU_ACTIVE_FILE]),
 	            SUM(report, lru.count[LRU_INACTIVE_FILE]),
 	            SUM(report, lru.isolated[LRU_FILE]));
@@ -83,10 +79,11 @@ static void show_lists(const struct mem_report *report)
 
 static void show_other_pages(const struct mem_report *report)
 {
-	show_detail(" unevictable:%lu dirty:%lu writeback:%lu",
+	show_detail(" unevictable:%lu dirty:%lu writeback:%lu\n",
 	            SUM(report, lru.count[LRU_UNEVICTABLE]),
 	            SUM(report, lru.file_dirty), SUM(report, lru.writeback));
-	show_detail(" free:%lu free_pcp:0 free_cma:0", SUM(report, free_pages));
+	show_detail(" free:%lu free_pcp:0 free_cma:0\n",
+	            SUM(report, free_pages));
 }
 
 /* In kilobytes.  There is one node. */
@@ -94,7 +91,7 @@ static void show_node(const struct mem_report *report)
 {
 	show_detail("Node 0 active_anon:%lukB inactive_anon:%lukB "
 	            "active_file:%lukB inactive_file:%lukB unevictable:%lukB "
-	            "dirty:%lukB writeback:%lukB all_unreclaimable? %s",
+	            "dirty:%lukB writeback:%lukB all_unreclaimable? %s\n",
 	            SUM(report, lru.count[LRU_ACTIVE_ANON]) * KB,
 	            SUM(report, lru.count[LRU_INACTIVE_ANON]) * KB,
 	            SUM(report, lru.count[LRU_ACTIVE_FILE]) * KB,
@@ -116,7 +113,7 @@ static void show_free_lists(const struct zone *zone)
 		at += scnprintf(line + at, sizeof(line) - (size_t)at,
 		                " %lu*%lukB", zone->free_area[order].count,
 		                KB << order);
-	show_detail("%s = %lukB", line, zone->free_pages * KB);
+	show_detail("%s = %lukB\n", line, zone->free_pages * KB);
 }
 
 static void show_zone(const struct zone *zone)
@@ -125,24 +122,25 @@ static void show_zone(const struct zone *zone)
 
 	show_detail("Node 0 %s free:%lukB boost:0kB min:%lukB low:%lukB "
 	            "high:%lukB reserved_highatomic:0KB present:%lukB "
-	            "managed:%lukB",
+	            "managed:%lukB\n",
 	            zone->name, zone->free_pages * KB,
 	            zone->watermark[WMARK_MIN] * KB,
 	            zone->watermark[WMARK_LOW] * KB,
 	            zone->watermark[WMARK_HIGH] * KB, zone->present * KB,
 	            zone->managed * KB);
-	show_detail(" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
-	            "inactive_file:%lukB unevictable:%lukB writepending:%lukB",
-	            list[LRU_ACTIVE_ANON] * KB, list[LRU_INACTIVE_ANON] * KB,
-	            list[LRU_ACTIVE_FILE] * KB, list[LRU_INACTIVE_FILE] * KB,
-	            list[LRU_UNEVICTABLE] * KB,
-	            (zone->lru.file_dirty + zone->lru.writeback) * KB);
+	show_detail(
+		" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
+		"inactive_file:%lukB unevictable:%lukB writepending:%lukB\n",
+		list[LRU_ACTIVE_ANON] * KB, list[LRU_INACTIVE_ANON] * KB,
+		list[LRU_ACTIVE_FILE] * KB, list[LRU_INACTIVE_FILE] * KB,
+		list[LRU_UNEVICTABLE] * KB,
+		(zone->lru.file_dirty + zone->lru.writeback) * KB);
 	show_detail(" parked:%lukB exclusive:%lukB used:%lukB bad:%lukB "
-	            "in_flight:%lukB",
+	            "in_flight:%lukB\n",
 	            zone->parked_pages * KB, zone->exclusive_pages * KB,
 	            zone->used_pages * KB, zone->bad_pages * KB,
 	            zone->loose_pages * KB);
-	show_detail("lowmem_reserve[]: %lu %lu %lu %lu",
+	show_detail("lowmem_reserve[]: %lu %lu %lu %lu\n",
 	            zone->lowmem_reserve[ZONE_DMA],
 	            zone->lowmem_reserve[ZONE_DMA32],
 	            zone->lowmem_reserve[ZONE_NORMAL],
@@ -167,11 +165,11 @@ void show_mem_print(const struct mem_report *report)
 		if (report->zone[type].managed > 0)
 			show_free_lists(&report->zone[type]);
 	}
-	show_detail("parked pool: %lu of %lu..%lu, %lu tables for splitting",
+	show_detail("parked pool: %lu of %lu..%lu, %lu tables for splitting\n",
 	            report->parked, report->parked_low, report->parked_high,
 	            report->tables_left);
-	show_detail("%lu pages RAM", present);
-	show_detail("%lu pages reserved", present - SUM(report, managed));
+	show_detail("%lu pages RAM\n", present);
+	show_detail("%lu pages reserved\n", present - SUM(report, managed));
 	if (!panic_in_progress())
 		pr_warn("(the rest of this report is in the log)\n");
 }

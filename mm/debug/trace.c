@@ -51,7 +51,7 @@ static const struct {
 #undef TRACE_ROW
 };
 
-/* ---- Writing -------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------- */
 
 static uint64_t state_busy(uint64_t number)
 {
@@ -134,7 +134,7 @@ void trace_write(struct trace *trace, enum trace_event event,
 	__atomic_fetch_sub(&trace->writers, 1, __ATOMIC_ACQ_REL);
 }
 
-/* ---- Beginning -------------------------------------------------------------- */
+/* ---- Beginning ----------------------------------------------------------- */
 
 uint64_t trace_records_wanted(unsigned long pages)
 {
@@ -171,7 +171,7 @@ void trace_clear(struct trace *trace)
 	           __atomic_load_n(&trace->next, __ATOMIC_ACQUIRE));
 }
 
-/* ---- Reading ------------------------------------------------------------------ */
+/* ---- Reading ------------------------------------------------------------- */
 
 /* The lowest number that may still be in the ring. */
 static uint64_t oldest(const struct trace *trace, uint64_t next)
@@ -243,7 +243,7 @@ enum trace_answer trace_read(struct trace_reader *reader,
 	return TRACE_GOT;
 }
 
-/* ---- Names and lines ------------------------------------------------------------ */
+/* ---- Names and lines ----------------------------------------------------- */
 
 const char *trace_event_name(enum trace_event event)
 {

@@ -177,7 +177,7 @@ static inline bool trace_is_on(const struct trace *trace,
 TRACE_EVENTS(TRACE_FUNCTION)
 #undef TRACE_FUNCTION
 
-/* ---- Reading ----------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------- */
 
 /*
  * A reader goes from one number to the next and takes nothing away from other
@@ -205,7 +205,7 @@ enum trace_answer trace_read(struct trace_reader *reader,
                              struct trace_record *record, uint64_t *number,
                              uint64_t *count);
 
-/* ---- Names and lines ------------------------------------------------------------ */
+/* ---- Names and lines ----------------------------------------------------- */
 
 const char *trace_event_name(enum trace_event event);
 

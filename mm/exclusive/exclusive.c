@@ -58,7 +58,7 @@
 #include "mm/exclusive/exclusive_internal.h"
 #include "mm/page_state.h"
 
-/* ---- Slots and windows ---------------------------------------------------- */
+/* ---- Slots and windows --------------------------------------------------- */
 
 /* Mark a free slot of OWNER as used and return it, or WINDOW_SLOTS.  Round robin, so
  * that an address stays dead for long.  pool->lock held. */
@@ -116,7 +116,7 @@ void exclusive_unmake_owned(struct node *node, struct page *page)
 	node->pool.owned--;
 }
 
-/* ---- Taking ----------------------------------------------------------------- */
+/* ---- Taking -------------------------------------------------------------- */
 
 /* Nothing is done before exclusive_start(), nor in an NMI, which is counted. */
 static bool exclusive_is_closed(struct node *node)
@@ -243,7 +243,7 @@ void *exclusive_address(const struct page *page)
 	return exclusive_slot_address(page->owner, page->slot);
 }
 
-/* ---- From an address to its page --------------------------------------------- */
+/* ---- From an address to its page ----------------------------------------- */
 
 struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
                                  unsigned int slot)
@@ -367,7 +367,7 @@ static void note_loss(struct owner *owner, unsigned int slot, uint64_t to,
 	};
 }
 
-/* ---- Release ------------------------------------------------------------------ */
+/* ---- Release ------------------------------------------------------------- */
 
 int exclusive_release(void *address)
 {
@@ -407,7 +407,7 @@ int exclusive_release(void *address)
 	return 0;
 }
 
-/* ---- Hand-over ------------------------------------------------------------------ */
+/* ---- Hand-over ----------------------------------------------------------- */
 
 /* May the running owner hand the page at ADDRESS over to owner number TO
  * (*RECEIVER)?  pool->lock held. */

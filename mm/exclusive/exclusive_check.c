@@ -19,7 +19,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
 
-/* ---- One page by itself ----------------------------------------------------- */
+/* ---- One page by itself -------------------------------------------------- */
 
 static const char *broken_at(char *buffer, size_t size, const char *invariant,
                              unsigned long pfn)
@@ -116,7 +116,7 @@ static const char *exclusive_check_pages(struct node *node, bool try_lock,
 	return NULL;
 }
 
-/* ---- X6: every mapping but these ---------------------------------------------- */
+/* ---- X6: every mapping but these ----------------------------------------- */
 
 /* May frame PFN be mapped once more?  Frames that the allocator does not manage may:
  * the image, devices. */
@@ -168,7 +168,7 @@ static const char *exclusive_check_mappings(struct node *node, bool try_lock,
 	return pfn == -1UL ? NULL : broken_at(buffer, size, "X6", pfn);
 }
 
-/* ---- A walk along all lists -------------------------------------------------- */
+/* ---- A walk along all lists ---------------------------------------------- */
 
 struct exclusive_walk {
 	struct node *node;
@@ -211,7 +211,7 @@ exclusive_check_page_at(const struct exclusive_walk *walk,
 	               : NULL;
 }
 
-/* ---- X2: the pool --------------------------------------------------------- */
+/* ---- X2: the pool -------------------------------------------------------- */
 
 static const char *check_pool_list(struct exclusive_walk *walk)
 {
@@ -267,7 +267,7 @@ static const char *check_pool(struct exclusive_walk *walk)
 	return check_pool_list(walk);
 }
 
-/* ---- X3, X4, X5: one owner -------------------------------------------------- */
+/* ---- X3, X4, X5: one owner ----------------------------------------------- */
 
 /* Every mapped slot is an OWNED page of the owner; how many, or -1UL. */
 static unsigned long count_mapped(struct exclusive_walk *walk,

@@ -33,7 +33,7 @@
 /* Slots visited in one piece, with interrupts off. */
 #define SLOT_SLICE 32U
 
-/* ---- Owners begin and end --------------------------------------------------- */
+/* ---- Owners begin and end ------------------------------------------------ */
 
 /* One page for a window's table, with the right of GFP_KERNEL; NULL. */
 static void *exclusive_owner_take_table(struct node *node)
@@ -295,7 +295,7 @@ static void end_owner(struct owner *owner)
 	give_table(node, window_destroy(&owner->window));
 }
 
-/* ---- Faults ------------------------------------------------------------------- */
+/* ---- Faults -------------------------------------------------------------- */
 
 /* The page that OWNER gave up last at SLOT, which is empty. */
 static struct owner_loss last_loss(const struct owner *owner, unsigned int slot)

@@ -45,7 +45,7 @@ bool node_is_balanced(struct node *node, unsigned int order,
 {
 	bool managed = false;
 
-	kassert(highest < ZONE_COUNT);
+	kassert(highest < ZONE_COUNT && order <= MAX_ORDER);
 	for (unsigned int type = 0; type <= highest; type++) {
 		struct zone *zone = &node->zone[type];
 
@@ -64,7 +64,7 @@ static bool is_hopeless(const struct node *node)
 	return READ_ONCE(node->reclaim.kswapd_failures) >= MAX_RECLAIM_RETRIES;
 }
 
-/* ---- Waking -------------------------------------------------------------------- */
+/* ---- Waking -------------------------------------------------------------- */
 
 /* Raise the work that kswapd has to do to at least this. */
 static void ask_for(struct reclaim_state *reclaim, unsigned int order,
@@ -72,6 +72,8 @@ static void ask_for(struct reclaim_state *reclaim, unsigned int order,
 {
 	enum zone_type before = READ_ONCE(reclaim->kswapd_highest);
 
+	kassert(before <= KSWAPD_NO_ZONE);
+	kassert(highest < ZONE_COUNT);
 	if (before == KSWAPD_NO_ZONE || before < highest)
 		WRITE_ONCE(reclaim->kswapd_highest, highest);
 	if (READ_ONCE(reclaim->kswapd_order) < order)
@@ -93,13 +95,14 @@ void wakeup_kswapd(struct node *node, unsigned int order,
 	wake_up(&reclaim->kswapd_wait);
 }
 
-/* ---- Working -------------------------------------------------------------------- */
+/* ---- Working ------------------------------------------------------------- */
 
 /* The high marks of the zones together. */
 static unsigned long round_target(const struct scan *scan)
 {
 	unsigned long target = 0;
 
+	kassert(scan->highest_zone < ZONE_COUNT);
 	for (unsigned int type = 0; type <= scan->highest_zone; type++) {
 		const struct zone *zone = &scan->node->zone[type];
 
@@ -155,6 +158,7 @@ unsigned int kswapd_balance(struct node *node, unsigned int order,
 		if (!kswapd_run_round(&scan))
 			scan.priority--;
 	}
+	kassert(scan.order == order || scan.order == 0);
 	node->reclaim.writeback_flood = false;
 	if (scan.priority < 1 && scan.reclaimed == 0)
 		WRITE_ONCE(node->reclaim.kswapd_failures,
@@ -162,7 +166,7 @@ unsigned int kswapd_balance(struct node *node, unsigned int order,
 	return scan.order;
 }
 
-/* ---- Sleeping ----------------------------------------------------------------------- */
+/* ---- Sleeping ------------------------------------------------------------ */
 
 static bool kswapd_is_called(void *data)
 {
@@ -177,6 +181,7 @@ static enum zone_type highest_asked(const struct node *node,
 {
 	enum zone_type asked = READ_ONCE(node->reclaim.kswapd_highest);
 
+	kassert(asked <= KSWAPD_NO_ZONE && highest < ZONE_COUNT);
 	return asked == KSWAPD_NO_ZONE ? highest : asked;
 }
 
@@ -235,6 +240,7 @@ void kswapd_step(struct node *node, struct kswapd *kswapd)
 	stolen = vmstat_read(&node->stat, VMSTAT_pgsteal_kswapd);
 	kswapd->reached_order =
 		kswapd_balance(node, kswapd->asked_order, kswapd->highest);
+	kassert(kswapd->reached_order <= kswapd->asked_order);
 	stolen = vmstat_read(&node->stat, VMSTAT_pgsteal_kswapd) - stolen;
 	trace_mm_vmscan_kswapd_sleep(&node->trace, stolen);
 	/* Gave up on the order: do not sleep for that of another request

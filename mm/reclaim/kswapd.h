@@ -20,7 +20,7 @@ void wakeup_kswapd(struct node *node, unsigned int order,
  * returns. */
 void kswapd_run(void *node);
 
-/* ---- For tests --------------------------------------------------------------- */
+/* ---- For tests ----------------------------------------------------------- */
 
 /* State of kswapd from one step to the next; zeroed at first. */
 struct kswapd {

@@ -57,7 +57,7 @@ const char *lru_list_name(enum lru_list list)
 	return (unsigned int)list < LRU_COUNT ? name[list] : "?";
 }
 
-/* ---- Under the lock -------------------------------------------------------- */
+/* ---- Under the lock ------------------------------------------------------ */
 
 static enum lru_list list_by_bits(const struct page *page)
 {
@@ -126,7 +126,7 @@ static void unlink_page(struct zone *zone, struct page *page)
 	lru_count(&zone->lru, page, page->lru, -1);
 }
 
-/* ---- What owners call --------------------------------------------------------- */
+/* ---- What owners call ---------------------------------------------------- */
 
 void lru_add(struct node *node, struct page *page)
 {
@@ -231,7 +231,7 @@ bool lru_change_bit(struct node *node, struct page *page, enum page_bit bit,
 	return before;
 }
 
-/* ---- What reclaim calls --------------------------------------------------------- */
+/* ---- What reclaim calls -------------------------------------------------- */
 
 /* Pages that are isolated in one piece, with interrupts off. */
 #define LRU_SLICE 8UL
@@ -298,7 +298,7 @@ void lru_putback(struct zone *zone, struct page *page, enum lru_kind kind,
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 }
 
-/* ---- Checking ------------------------------------------------------------------- */
+/* ---- Checking ------------------------------------------------------------ */
 
 static bool is_of_list(const struct zone *zone, const struct list *at,
                        unsigned int list)

@@ -50,7 +50,7 @@ const char *lru_list_name(enum lru_list list);
  */
 const char *lru_check(struct node *node, char *buffer, size_t size);
 
-/* ---- For mm/ itself ------------------------------------------------------------- */
+/* ---- For mm/ itself ------------------------------------------------------ */
 
 /*
  * Take at most NR pages from the back of LIST, each with one more reference and

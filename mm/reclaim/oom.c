@@ -75,7 +75,7 @@ static void oom_visit(void (*each)(struct thread *thread, void *data),
 		visit_threads(each, data);
 }
 
-/* ---- Whom? ------------------------------------------------------------------ */
+/* ---- Whom? --------------------------------------------------------------- */
 
 /* The only page table private to a kernel thread is its window's. */
 static unsigned long table_pages(const struct thread *thread)
@@ -88,6 +88,8 @@ int64_t oom_badness(const struct thread *thread, unsigned long total)
 	unsigned long pages =
 		READ_ONCE(thread->mm->rss) + READ_ONCE(thread->mm->swapents);
 
+	kassert(thread->mm->oom_score_adj >= OOM_SCORE_ADJ_MIN);
+	kassert(thread->mm->oom_score_adj <= OOM_SCORE_ADJ_MAX);
 	if (pages == 0 || thread->mm->oom_score_adj == OOM_SCORE_ADJ_MIN)
 		return OOM_NEVER;
 	return (int64_t)(pages + table_pages(thread)) +
@@ -126,7 +128,7 @@ static void consider(struct thread *thread, void *data)
 	choice->points = points;
 }
 
-/* ---- The report --------------------------------------------------------------- */
+/* ---- The report ---------------------------------------------------------- */
 
 #define THREADS_SHOWN 3U
 
@@ -153,11 +155,10 @@ static void oom_report(struct node *node, const struct alloc_request *request)
 	if (!ratelimit_pass(&node->oom_limit))
 		return;
 	gfp_format(names, sizeof(names), request->gfp);
-	pr_warn("%s invoked oom-killer:\n", context_name());
-	printk_folded(LOG_WARNING,
-	              " gfp_mask=%#x(%s), order=%u, oom_score_adj=%d",
-	              request->gfp, names, request->order,
-	              current_thread()->mm->oom_score_adj);
+	pr_warn("%s invoked oom-killer: gfp_mask=%#x(%s), order=%u, "
+	        "oom_score_adj=%d\n",
+	        context_name(), request->gfp, names, request->order,
+	        current_thread()->mm->oom_score_adj);
 	backtrace_print_from(0);
 	show_mem(node);
 	pr_debug("Tasks state (memory values in pages):\n");
@@ -170,11 +171,12 @@ static void oom_report(struct node *node, const struct alloc_request *request)
 		        candidates - THREADS_SHOWN);
 }
 
-/* ---- The kill ------------------------------------------------------------------- */
+/* ---- The kill ------------------------------------------------------------ */
 
 /* It is to end, and may use the reserve for that. */
 static void mark_victim(struct thread *thread)
 {
+	kassert(thread->mm != NULL);
 	thread->mm->oom_since = clock_microseconds();
 	thread_set_flags(thread, THREAD_OOM_VICTIM);
 	wake_up(&oom_reaper_queue);
@@ -257,6 +259,8 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 		.node = node,
 	};
 
+	kassert(request->highest_zone < ZONE_COUNT);
+	kassert(request->may_sleep);
 	trace_oom_begin(&node->trace, request->order, request->gfp);
 	if (caller_will_end())
 		return true;
@@ -276,7 +280,7 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 	return true;
 }
 
-/* ---- The reaper --------------------------------------------------------------------- */
+/* ---- The reaper ---------------------------------------------------------- */
 
 /* The state of a victim, by its number: it may end at any time, and another
  * thread begin in its place. */

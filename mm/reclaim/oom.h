@@ -24,10 +24,10 @@ void oom_register_threads(void (*visit)(void (*each)(struct thread *thread,
                                         void *data));
 
 /*
- * A mechanism that holds memory for threads can free it without them.  reap()
- * frees what it has of the thread with that number, which is to end and may not use
- * it any more; false: not all could be freed now.  It runs in the reaper's thread, may wait for
- * a short time, and must not allocate.  The link begins as LIST_INIT().
+ * A mechanism that holds memory for threads can free it without them.  reap() frees
+ * what it has of the thread with that number, which is to end and may not use it any
+ * more; false: not all could be freed now.  It runs in the reaper's thread, may wait
+ * for a short time, and must not allocate.  The link begins as LIST_INIT().
  */
 struct oom_reaper {
 	bool (*reap)(uint64_t owner);

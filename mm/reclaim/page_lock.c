@@ -54,10 +54,11 @@ static bool page_lock_is_written(void *page)
 	return !page_has(page, PG_writeback);
 }
 
-/* ---- The lock -------------------------------------------------------------- */
+/* ---- The lock ------------------------------------------------------------ */
 
 bool trylock_page(struct page *page)
 {
+	kassert(READ_ONCE(page->refcount) > 0);
 	if (!try_to_lock(page))
 		return false;
 	held_take(HELD_PAGE_LOCK, page, RETURN_ADDRESS());
@@ -84,14 +85,16 @@ void unlock_page(struct page *page)
 
 void wait_on_page_locked(struct page *page)
 {
+	kassert(READ_ONCE(page->refcount) > 0);
 	wait_event_checked(queue_of(page), page_lock_is_unlocked, page, FOREVER,
 	                   might_sleep());
 }
 
-/* ---- Dirty, and on its way to the disk --------------------------------------- */
+/* ---- Dirty, and on its way to the disk ----------------------------------- */
 
 bool set_page_dirty(struct page *page)
 {
+	kassert(READ_ONCE(page->refcount) > 0);
 	if (page_has(page, PG_dirty))
 		return false;
 	return !lru_change_bit(main_node(), page, PG_dirty, true);
@@ -106,6 +109,7 @@ bool clear_page_dirty_for_io(struct page *page)
 
 void wait_on_page_writeback(struct page *page)
 {
+	kassert(READ_ONCE(page->refcount) > 0);
 	wait_event_checked(queue_of(page), page_lock_is_written, page, FOREVER,
 	                   might_sleep());
 }

@@ -32,13 +32,14 @@
 #include "kernel/core/sched.h"
 #include "mm/reclaim/flusher.h"
 
-/* ---- Limits --------------------------------------------------------------- */
+/* ---- Limits -------------------------------------------------------------- */
 
 /* Pages of ZONE that pages of files cannot use: Linux's totalreserve_pages. */
 static unsigned long reserve_of(const struct zone *zone)
 {
 	unsigned long largest = 0;
 
+	kassert(zone->type < ZONE_COUNT);
 	for (unsigned int type = zone->type; type < ZONE_COUNT; type++)
 		largest = max(largest, zone->lowmem_reserve[type]);
 	return min(largest + zone->watermark[WMARK_HIGH], zone->managed);
@@ -68,6 +69,7 @@ struct dirty_limits dirty_limits(const struct node *node)
 
 	if (limits.background >= limits.limit)
 		limits.background = limits.limit / 2;
+	kassert(limits.background < limits.limit);
 	return limits;
 }
 
@@ -81,7 +83,7 @@ bool node_too_dirty(struct node *node)
 	return dirty_pages(node) > dirty_limits(node).limit;
 }
 
-/* ---- Writers ---------------------------------------------------------------- */
+/* ---- Writers ------------------------------------------------------------- */
 
 struct pause {
 	struct node *node;

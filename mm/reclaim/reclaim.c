@@ -68,13 +68,14 @@ unsigned long zone_reclaimable_pages(struct node *node, struct zone *zone)
 	unsigned long pages = READ_ONCE(zone->lru.count[LRU_INACTIVE_FILE]) +
 	                      READ_ONCE(zone->lru.count[LRU_ACTIVE_FILE]);
 
+	kassert(zone->node == node);
 	if (has_swap(node))
 		pages += READ_ONCE(zone->lru.count[LRU_INACTIVE_ANON]) +
 		         READ_ONCE(zone->lru.count[LRU_ACTIVE_ANON]);
 	return pages > 0 ? pages : READ_ONCE(zone->free_pages);
 }
 
-/* ---- How much of which list -------------------------------------------------- */
+/* ---- How much of which list ---------------------------------------------- */
 
 /* Are there fewer inactive pages of KIND than there should be?  From 1 to 1 below
  * 1 GiB of both to 1 to 10 at 10 GiB. */
@@ -130,6 +131,7 @@ static struct fraction balance_kinds(const struct scan *scan,
 	unsigned long cost[LRU_KINDS];
 	unsigned long total;
 
+	kassert(node->swappiness <= 200);
 	if (!has_swap(node))
 		return (struct fraction){ .part = { 0, 1 }, .whole = 1 };
 	if (scan->priority == 0 && node->swappiness > 0)
@@ -157,6 +159,7 @@ static void note_cost(struct node *node, enum lru_kind kind,
 	unsigned long *cost = node->reclaim.cost;
 	unsigned long pages = 0;
 
+	kassert(kind < LRU_KINDS && writes <= SWAP_CLUSTER_MAX);
 	__atomic_fetch_add(&cost[kind], writes * SWAP_CLUSTER_MAX + rotated,
 	                   __ATOMIC_RELAXED);
 	for (unsigned int list = 0; list < LRU_UNEVICTABLE; list++)
@@ -168,7 +171,7 @@ static void note_cost(struct node *node, enum lru_kind kind,
 	WRITE_ONCE(cost[LRU_FILE], cost[LRU_FILE] / 2);
 }
 
-/* ---- Inactive lists ------------------------------------------------------------ */
+/* ---- Inactive lists ------------------------------------------------------ */
 
 static bool too_many_isolated(const struct scan *scan, const struct zone *zone,
                               enum lru_list list)
@@ -277,7 +280,7 @@ static void shrink_inactive(struct scan *scan, struct zone *zone,
 	wake_up(&scan->node->reclaim.isolated_wait);
 }
 
-/* ---- Active lists ----------------------------------------------------------------- */
+/* ---- Active lists -------------------------------------------------------- */
 
 /* The oldest active pages become inactive, whatever their use: they have the time
  * until they reach the back there to be used again. */
@@ -289,7 +292,8 @@ static void shrink_active(struct scan *scan, struct zone *zone,
 	unsigned long deactivated = 0;
 	struct page *page;
 
-	kassert(lru_is_active(list) && taken <= nr);
+	kassert(lru_is_active(list) && list != LRU_UNEVICTABLE);
+	kassert(taken <= nr && nr <= SWAP_CLUSTER_MAX);
 	held_take(HELD_PIN, &pages, RETURN_ADDRESS());
 	while ((page = unlink_first(&pages)) != NULL) {
 		if (!page_has(page, PG_unevictable)) {
@@ -312,6 +316,7 @@ static bool may_deactivate(const struct scan *scan, const struct zone *zone,
 
 void reclaim_age_anon(struct scan *scan)
 {
+	kassert(scan->kswapd && scan->highest_zone < ZONE_COUNT);
 	if (!has_swap(scan->node))
 		return;
 	for (int type = scan->highest_zone; type >= ZONE_DMA; type--) {
@@ -323,7 +328,7 @@ void reclaim_age_anon(struct scan *scan)
 	}
 }
 
-/* ---- One round ----------------------------------------------------------------------- */
+/* ---- One round ----------------------------------------------------------- */
 
 static void shrink_list(struct scan *scan, struct zone *zone,
                         enum lru_list list, unsigned long nr)
@@ -358,6 +363,7 @@ static void shrink_zone(struct scan *scan, struct zone *zone)
 		for (unsigned int list = 0; list < LRU_UNEVICTABLE; list++) {
 			unsigned long nr = min(left[list], SWAP_CLUSTER_MAX);
 
+			kassert(sum >= nr);
 			left[list] -= nr;
 			sum -= nr;
 			if (nr > 0)
@@ -394,6 +400,8 @@ static void wait_for_writeback(struct node *node)
  * disk. */
 static void note_flood(struct scan *scan)
 {
+	kassert(scan->immediate <= scan->writeback);
+	kassert(scan->writeback <= scan->taken);
 	if (!scan->kswapd)
 		return;
 	if (scan->taken > 0 && scan->writeback == scan->taken)
@@ -423,7 +431,7 @@ void shrink_node(struct scan *scan)
 		WRITE_ONCE(scan->node->reclaim.kswapd_failures, 0);
 }
 
-/* ---- Direct reclaim -------------------------------------------------------------------- */
+/* ---- Direct reclaim ------------------------------------------------------ */
 
 static void count_stall(struct node *node, enum zone_type highest)
 {
@@ -492,6 +500,7 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 	unsigned int scope;
 
 	kassert(thread_has_flags(current_thread(), THREAD_MEMALLOC));
+	kassert(request->may_sleep && request->order <= MAX_ORDER);
 	scope = begin_direct(request);
 	count_stall(node, request->highest_zone);
 	shrink_by_priority(&scan);
@@ -504,7 +513,7 @@ unsigned long reclaim_try_to_free_pages(struct node *node,
 	return scan.reclaimed;
 }
 
-/* ---- What it does to others ---------------------------------------------------- */
+/* ---- What it does to others ---------------------------------------------- */
 
 void reclaim_enters_fs(struct node *node)
 {
@@ -530,7 +539,7 @@ void reclaim_begins_io(struct node *node)
 		count_vm_events(node, VMSTAT_reclaim_io_noio, 1);
 }
 
-/* ---- Throttling -------------------------------------------------------------------------- */
+/* ---- Throttling ---------------------------------------------------------- */
 
 bool allow_direct_reclaim(struct node *node)
 {

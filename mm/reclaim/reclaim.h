@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/reclaim/reclaim.h -- taking pages back from owners that can do without them.
+ * mm/reclaim/ -- memory that is in use becomes free again.
+ *
+ *	reclaim.h		the interface to the slow path: this file
+ *	lru.h			used pages in the order of their last use
+ *	reclaim.c		direct reclaim: which zones, lists and how many pages
+ *	reclaim_page.c		the fate of one page: kept, activated, written, freed
+ *	kswapd.h		the thread that reclaims before anybody has to wait
+ *	shrinker.h		objects that are not on the lru
+ *	page_lock.h		PG_locked, PG_dirty, PG_writeback
+ *	page_writeback.h	limits for dirty memory; writers are throttled
+ *	flusher.h		the thread that writes dirty pages of files
+ *	oom.h			the last resort: a thread is killed for its memory
+ *
+ * The data is a part of the zones and the node: mm/lru_state.h,
+ * mm/writeback_state.h.  Reclaim knows owners of pages by their address_space
+ * (mm/address_space.h), never mm/swap/ or mm/user/.  Above: mm/slow_path.c calls
+ * through struct recovery_ops (mm/recovery.h), which kernel/services.c fills in.
+ *
+ * Linux: mm/vmscan.c, mm/swap.c, mm/shrinker.c, mm/page-writeback.c, mm/oom_kill.c.
  */
 #ifndef MM_RECLAIM_RECLAIM_H
 #define MM_RECLAIM_RECLAIM_H
@@ -14,12 +32,12 @@
 #define DEF_PRIORITY     12
 
 /*
- * Direct reclaim: reclaim SWAP_CLUSTER_MAX pages from the zones that REQUEST may
- * use, as it allows (may_io, may_fs).  If all that could be reclaimed is on its
- * way to the disk, wait for some of it, at most a tenth of a second.  Returns how
- * many pages were freed: 0 if nothing can be reclaimed.  The
- * caller has THREAD_MEMALLOC set (memalloc_noreclaim_save()), for which the front
- * door does not reclaim.  Thread context, not inside reclaim; may sleep.  A member of struct recovery_ops.
+ * Direct reclaim: reclaim SWAP_CLUSTER_MAX pages from the zones that REQUEST may use,
+ * as it allows (may_io, may_fs).  If all that could be reclaimed is on its way to the
+ * disk, wait for some of it, at most a tenth of a second.  Returns how many pages were
+ * freed: 0 if nothing can be reclaimed.  The caller has THREAD_MEMALLOC set
+ * (memalloc_noreclaim_save()), for which the front door does not reclaim.  Thread
+ * context, not inside reclaim; may sleep.  A member of struct recovery_ops.
  */
 unsigned long reclaim_try_to_free_pages(struct node *node,
                                         const struct alloc_request *request);

@@ -36,8 +36,8 @@ struct scan {
 };
 
 /*
- * Decide about PAGE, which is isolated and has a reference of the caller's:
- * free it (true), or put it back on a list.  Either way it is not the caller's any more.
+ * Decide about PAGE, which is isolated and has a reference of the caller's: free it
+ * (true), or put it back on a list.  Either way it is not the caller's any more.
  */
 bool reclaim_page(struct scan *scan, struct zone *zone, struct page *page,
                   enum lru_kind kind);

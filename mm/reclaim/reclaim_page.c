@@ -52,7 +52,7 @@ static bool is_anon(const struct page *page)
 	return page_has(page, PG_swapbacked);
 }
 
-/* ---- The steps; the page is locked --------------------------------------------- */
+/* ---- The steps; the page is locked --------------------------------------- */
 
 /* Without a mapping it was truncated: gone with its last reference. */
 static enum fate judge_owner(struct scan *scan __unused, struct page *page)
@@ -186,7 +186,7 @@ static enum fate decide(struct scan *scan, struct page *page)
 	return fate;
 }
 
-/* ---- The end of a look ------------------------------------------------------------- */
+/* ---- The end of a look --------------------------------------------------- */
 
 bool reclaim_put_page(struct node *node, struct page *page)
 {
@@ -208,9 +208,9 @@ bool reclaim_page(struct scan *scan, struct zone *zone, struct page *page,
 {
 	enum fate fate = KEEP_UNLOCKED;
 
-	kassert(READ_ONCE(page->refcount) > 0 &&
-	        page_zone(scan->node, page) == zone);
-
+	kassert(READ_ONCE(page->refcount) > 0);
+	kassert(page_zone(scan->node, page) == zone);
+	kassert(page_has(page, PG_isolated) && kind < LRU_KINDS);
 	if (trylock_page(page)) {
 		fate = decide(scan, page);
 		if (fate == ACTIVATE && !page_has(page, PG_unevictable))

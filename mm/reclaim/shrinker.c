@@ -27,7 +27,7 @@
 #include "mm/reclaim/reclaim.h"
 #include "mm/task.h"
 
-/* ---- The list ---------------------------------------------------------------- */
+/* ---- The list ------------------------------------------------------------ */
 
 void register_shrinker(struct shrinker *shrinker)
 {
@@ -89,7 +89,7 @@ static struct shrinker *next_shrinker(struct reclaim_state *reclaim,
 	return next;
 }
 
-/* ---- The arithmetic -------------------------------------------------------------- */
+/* ---- The arithmetic ------------------------------------------------------ */
 
 /* Objects to look at for OBJECTS that there are. */
 static unsigned long share(unsigned long objects, int priority, int seeks)
@@ -149,6 +149,7 @@ static unsigned long shrink_one(struct node *node, struct shrinker *shrinker,
 	delta = share(objects, priority, shrinker->seeks);
 	total = min((deferred >> priority) + delta, 2 * objects);
 	freed = scan(node, shrinker, mask, total, objects, &scanned);
+	kassert(scanned <= total);
 	wanted = deferred + delta;
 	shrinker_defer(shrinker, min(wanted > scanned ? wanted - scanned : 0,
 	                             2 * objects));

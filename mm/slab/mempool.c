@@ -70,10 +70,11 @@ struct mempool {
 
 static_assert(sizeof(struct mempool) <= PAGE_SIZE, "a pool is one page");
 
-/* ---- Pages as elements ------------------------------------------------------- */
+/* ---- Pages as elements --------------------------------------------------- */
 
 static unsigned int order_of(const void *data)
 {
+	kassert((uintptr_t)data <= MAX_ORDER);
 	return (unsigned int)(uintptr_t)data;
 }
 
@@ -129,7 +130,7 @@ static void check_poison(const mempool_t *pool, void *element)
 	}
 }
 
-/* ---- The reserve ------------------------------------------------------------------ */
+/* ---- The reserve --------------------------------------------------------- */
 
 /* The fate of a freed element. */
 enum mempool_push {
@@ -158,7 +159,7 @@ static enum mempool_push mempool_insert(mempool_t *pool, void *element)
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	enum mempool_push result = MEMPOOL_FULL;
 
-	kassert(pool->count <= pool->minimum);
+	kassert(element != NULL && pool->count <= pool->minimum);
 	kassert(!mempool_has_pages(pool) || page_has(element, PG_mempool));
 	if (!mempool_has_pages(pool) && mempool_holds(pool, element)) {
 		result = MEMPOOL_TWICE;
@@ -213,7 +214,7 @@ static void *pop(mempool_t *pool)
 	return element;
 }
 
-/* ---- Making and ending a pool ------------------------------------------------------ */
+/* ---- Making and ending a pool -------------------------------------------- */
 
 mempool_t *mempool_create(unsigned int min, mempool_alloc_t *alloc,
                           mempool_free_t *free, void *data)
@@ -233,12 +234,14 @@ mempool_t *mempool_create(unsigned int min, mempool_alloc_t *alloc,
 	pool->data = data;
 	while (pool->count < min) {
 		void *element = alloc(GFP_KERNEL, data);
+		enum mempool_push result;
 
 		if (element == NULL) {
 			mempool_destroy(pool);
 			return NULL;
 		}
-		kassert(push(pool, element) == MEMPOOL_PUSHED);
+		result = push(pool, element);
+		kassert(result == MEMPOOL_PUSHED);
 	}
 	return pool;
 }
@@ -259,7 +262,7 @@ void mempool_destroy(mempool_t *pool)
 	free_page((uintptr_t)pool);
 }
 
-/* ---- Taking ----------------------------------------------------------------------------- */
+/* ---- Taking -------------------------------------------------------------- */
 
 static void report_misuse(const char *what, gfp_t gfp, uintptr_t caller)
 {
@@ -338,7 +341,7 @@ void *mempool_alloc_preallocated(mempool_t *pool)
 	return pop(pool);
 }
 
-/* ---- Giving back ---------------------------------------------------------------------- */
+/* ---- Giving back --------------------------------------------------------- */
 
 /* A block of pages that somebody has, of the size that the pool gives. */
 static bool mempool_is_taken_block(const mempool_t *pool,

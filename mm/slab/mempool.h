@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/slab/mempool.h -- a few elements that are always there.
+ * mm/slab/ -- allocators on top of the front door.  Today one: the mempool.
  *
- * A thread that writes memory out to a disk needs memory for the request.  If that had to
- * come from the allocator, a machine without memory could never write anything
+ * mm/slab/mempool.h -- a reserve of elements that lasts when memory does not.
+ *
+ * A thread that writes memory out to a disk needs memory for the request.  If that had
+ * to come from the allocator, a machine without memory could never write anything
  * out again.  A pool keeps MIN elements for that day; they come back when the
  * writes are done, so a thread that can wait gets one.
  *

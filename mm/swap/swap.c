@@ -48,7 +48,7 @@ void swap_start(struct node *node)
 	swap.said = (struct ratelimit){ .interval = 10000000, .burst = 10 };
 }
 
-/* ---- Clusters -------------------------------------------------------------------- */
+/* ---- Clusters ------------------------------------------------------------ */
 
 static void swap_set_bit(unsigned long *map, unsigned long bit, bool set)
 {
@@ -90,7 +90,7 @@ void swap_make_bad(struct swap_area *area, unsigned long slot)
 	area->bad++;
 }
 
-/* ---- Areas ------------------------------------------------------------------------- */
+/* ---- Areas --------------------------------------------------------------- */
 
 int swap_area_find(const struct swap_device *device)
 {
@@ -235,7 +235,7 @@ bool swap_area_info(unsigned int type, struct swap_info *info)
 	return there;
 }
 
-/* ---- Sums -------------------------------------------------------------------------- */
+/* ---- Sums ---------------------------------------------------------------- */
 
 /* Sums of the areas that are on. */
 static void swap_sum_areas(unsigned long *total, unsigned long *free)

@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/swap/swap.h -- swap areas: which slot of which device holds which page.
+ * mm/swap/ -- swap areas: which slot of which device holds which page.
+ *
+ *	swap.h		the interface to mm/user/ and to devices: this file
+ *	swapfile.h	swapon() and swapoff()
+ *	swap_header.c	the header that mkswap(8) writes; trusts nothing
+ *	swap.c		the areas, their invariants V1..V4
+ *	swap_slots.c	allocating, counting and freeing slots
+ *	swap_cache.c	pages that have a copy on an area
+ *	swap_io.c	reading and writing a slot
+ *	swap_check.c	the invariants, checked
+ *
+ * Devices are the kernel's (kernel/swap_device.c) and reach this folder as struct
+ * swap_device.  Linux: mm/swapfile.c, mm/swap_state.c, mm/page_io.c.
  *
  *	area	a device with mkswap's header; at most MAX_SWAPFILES are on
  *	slot	4096 bytes of an area; slot 0 is the header
- *	entry	area and slot in one number: what stands where a page was
- *	count	who refers to a slot: each entry, and the swap cache, is one
+ *	entry	area and slot in one number: it replaces the page
+ *	count	references to a slot: one for each entry, and one for the cache
  *	cache	from an entry to the page that has the same contents
  *
  * The functions here need no memory: swapon (mm/swap/swapfile.h) brings it.  Any
@@ -65,7 +77,7 @@ struct swap_device {
 	void *driver;
 };
 
-/* ---- The header ------------------------------------------------------------ */
+/* ---- The header ---------------------------------------------------------- */
 
 #define SWAP_MAX_BADPAGES 637U /* what fits between 1536 and the magic */
 
@@ -90,7 +102,7 @@ const char *swap_read_header(const void *page, unsigned long device_pages,
 unsigned long swap_header_badpage(const struct swap_header *header,
                                   unsigned int number);
 
-/* ---- Areas --------------------------------------------------------------------- */
+/* ---- Areas --------------------------------------------------------------- */
 
 /* The state of SWAP_CLUSTER neighbouring slots, in one page. */
 #define SWAP_CLUSTER 768U
@@ -166,7 +178,7 @@ bool vm_swap_full(void);
  * compared (mm/check.h).  Any context but NMI. */
 const char *swap_check(char *buffer, size_t size);
 
-/* ---- Slots ------------------------------------------------------------------------ */
+/* ---- Slots --------------------------------------------------------------- */
 
 /* A slot for PAGE, with one reference, the cache's: from the area of the highest
  * priority that has one; areas of one priority take turns.  0: all are full. */
@@ -185,7 +197,7 @@ unsigned int swap_count(swp_entry_t entry);
 /* A write has failed there: once it is free it is not used again. */
 bool swap_slot_is_bad(swp_entry_t entry);
 
-/* ---- The swap cache ------------------------------------------------------------------ */
+/* ---- The swap cache ------------------------------------------------------ */
 
 /* PAGE has, or is about to be filled with, what is at ENTRY; the cache takes a
  * reference of the slot.  -EEXIST: another page has, -ENOENT: no such slot. */
@@ -203,7 +215,7 @@ static inline swp_entry_t page_swap_entry(const struct page *page)
 	return (swp_entry_t){ READ_ONCE(page->slot) };
 }
 
-/* ---- Input and output ------------------------------------------------------------------ */
+/* ---- Input and output ---------------------------------------------------- */
 
 /* Fill PAGE, locked and in the cache.  0 or -errno.  Thread context. */
 __must_check int swap_readpage(struct page *page);

@@ -53,7 +53,7 @@ static inline bool swap_lock(void)
 	return enabled;
 }
 
-/* ---- Finding the slot of an entry ------------------------------------------- */
+/* ---- Finding the slot of an entry ---------------------------------------- */
 
 static inline struct swap_area *swap_area_of(swp_entry_t entry)
 {
@@ -102,7 +102,7 @@ static inline uint32_t *swap_cached_at(const struct swap_area *area,
 	return &swap_cluster_of(area, slot)->cached[slot % SWAP_CLUSTER];
 }
 
-/* ---- swap.lock is held ------------------------------------------------------- */
+/* ---- swap.lock is held --------------------------------------------------- */
 
 /* V4: the counts of the cluster of SLOT have changed. */
 void swap_note_cluster(struct swap_area *area, unsigned long slot);

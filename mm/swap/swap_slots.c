@@ -27,7 +27,7 @@
 #include "mm/page_bits.h"
 #include "mm/swap/swap_internal.h"
 
-/* ---- Finding one ------------------------------------------------------------ */
+/* ---- Finding one --------------------------------------------------------- */
 
 /* The cluster to go on in when cluster FROM is full: an empty one, or one with
  * room, from FROM on and round; the number of clusters if there is none. */
@@ -119,7 +119,7 @@ static struct swap_area *swap_choose_area(void)
 	return best;
 }
 
-/* ---- References ------------------------------------------------------------- */
+/* ---- References ---------------------------------------------------------- */
 
 /* One more reference of SLOT, which is free or has some. */
 void swap_add_reference(struct swap_area *area, unsigned long slot)

@@ -38,7 +38,7 @@ void swapoff_register(int (*unuse)(unsigned int type))
 	swapoff_unuse = unuse;
 }
 
-/* ---- The pages of bookkeeping ---------------------------------------------- */
+/* ---- The pages of bookkeeping -------------------------------------------- */
 
 static void free_clusters(struct swap_cluster **clusters)
 {
@@ -67,7 +67,7 @@ static struct swap_cluster **alloc_clusters(unsigned long slots)
 	return clusters;
 }
 
-/* ---- On ------------------------------------------------------------------------ */
+/* ---- On ------------------------------------------------------------------ */
 
 /* Use what the header in PAGE describes. */
 static int use_header(struct swap_device *device, const struct page *page,
@@ -151,7 +151,7 @@ int swapon(struct swap_device *device, int priority, const char **why)
 	return error;
 }
 
-/* ---- Off -------------------------------------------------------------------------- */
+/* ---- Off ----------------------------------------------------------------- */
 
 /* Everything on area TYPE comes back. */
 static int empty_area(unsigned int type, struct swap_cluster ***clusters)

@@ -68,7 +68,7 @@ void anon_start(void)
 	swapoff_register(anon_unuse);
 }
 
-/* ---- Words ------------------------------------------------------------------- */
+/* ---- Words --------------------------------------------------------------- */
 
 /* Word INDEX, or NULL if its leaf was never needed. */
 uintptr_t *anon_find_word(struct anon_object *object, unsigned long index)
@@ -113,7 +113,7 @@ void anon_set_word(struct anon_object *object, unsigned long index,
 	                   __ATOMIC_RELAXED);
 }
 
-/* ---- Objects ------------------------------------------------------------------ */
+/* ---- Objects ------------------------------------------------------------- */
 
 struct anon_object *anon_object_create(unsigned long pages)
 {

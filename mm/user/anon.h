@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/user/anon.h -- anonymous memory: pages that have no file behind them.
+ * mm/user/ -- the owners of reclaimable pages: anonymous memory and files.
  *
+ *	anon.h		anonymous memory: this file
+ *	anon.c		objects and their words, invariants A1..A4
+ *	anon_access.c	reading and writing; faults of absent pages
+ *	anon_reclaim.c	what reclaim calls: swap out
+ *	anon_unuse.c	swapoff() brings pages back
+ *	anon_drop.c	the end of pages and objects; the OOM reaper
+ *	anon_check.c	the invariants, checked
+ *	filemap.h	the page cache: pages of a file, by their number
+ *
+ * Both are address spaces (mm/address_space.h) for reclaim.  Below: mm/swap/.
+ * Above: kernel/fs/ for the page cache, the shell's `anon` and the demonstrations.
+ * Linux: mm/memory.c, mm/rmap.c, mm/shmem.c; mm/filemap.c.
+ *
+ * Anonymous memory has no file behind it.
  * An object is a row of pages that belongs to a thread (later to a process).
- * It is made without any memory: a page is allocated when it is first written,
+ * It is created without any memory: a page is allocated when it is first written,
  * and reads as zeroes until then.  Under pressure the pages go to swap and come
- * back when somebody looks at them.
+ * back when they are used.
  *
  * Thread context for all functions; those that may sleep or allocate say so.
  * Any number of threads may use an object at the same time; writes of two of them to
@@ -93,9 +107,9 @@ bool anon_reap(uint64_t owner);
 void anon_disown(struct thread *owner);
 
 /*
- * Bring everything that is on area TYPE, which is going, back into memory.  0;
- * -EINTR (killed), -ENOMEM, -EBUSY or the device's error: nothing is lost, some of it still is
- * on the area.  May sleep and allocate; never makes the OOM killer kill.
+ * Bring everything that is on area TYPE, which is going, back into memory.  0; -EINTR
+ * (killed), -ENOMEM, -EBUSY or the device's error: nothing is lost, some of it still
+ * is on the area.  May sleep and allocate; never makes the OOM killer kill.
  */
 __must_check int anon_unuse(unsigned int type);
 

@@ -29,7 +29,7 @@
 #include "mm/reclaim/page_lock.h"
 #include "mm/user/anon_internal.h"
 
-/* ---- Pages into and out of an object ------------------------------------------ */
+/* ---- Pages into and out of an object ------------------------------------- */
 
 /* Word INDEX has a leaf from now on.  0 or -ENOMEM. */
 static int anon_need_leaf(struct anon_object *object, unsigned long index)
@@ -101,7 +101,7 @@ static int anon_install(struct anon_object *object, unsigned long index,
 	return error;
 }
 
-/* ---- First touch, and back from swap --------------------------------------------- */
+/* ---- First touch, and back from swap ------------------------------------- */
 
 /* A new page of zeroes for word INDEX, pinned. */
 static int anon_first_touch(struct anon_object *object, unsigned long index,
@@ -204,7 +204,7 @@ int anon_swap_in(struct anon_object *object, unsigned long index,
 	return error;
 }
 
-/* ---- Access ------------------------------------------------------------------------ */
+/* ---- Access -------------------------------------------------------------- */
 
 /* Read word INDEX; a page is marked as used, and gets a reference.  0 or
  * -EFAULT. */
@@ -227,9 +227,9 @@ int anon_look(struct anon_object *object, unsigned long index, uintptr_t *word)
 }
 
 /*
- * Page INDEX in memory, with a reference.  NULL: it was never touched, and
- * CREATE is false, or it is an error.  -EAGAIN from a step means that another thread was quicker:
- * its work is done, so the next round gets further.
+ * Page INDEX in memory, with a reference.  NULL: it was never touched, and CREATE is
+ * false, or it is an error.  -EAGAIN from a step means that another thread was
+ * quicker: its work is done, so the next round gets further.
  */
 static int anon_find_page(struct anon_object *object, unsigned long index,
                           bool create, struct page **page)

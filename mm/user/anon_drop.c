@@ -66,6 +66,7 @@ static bool anon_drop_index(struct anon_object *object, unsigned long index,
 	struct page *page = anon_word_page(word);
 	bool idle;
 
+	kassert(index < object->pages && object->dead);
 	if (page != NULL)
 		get_page(page);
 	else if (word != 0)

@@ -60,7 +60,7 @@ static inline void anon_used(void)
 	kassert(before > 0);
 }
 
-/* ---- Words; object->lock is held -------------------------------------------- */
+/* ---- Words; object->lock is held ----------------------------------------- */
 
 static inline struct page *anon_word_page(uintptr_t word)
 {
@@ -96,7 +96,7 @@ uintptr_t anon_read_word(struct anon_object *object, unsigned long index);
 void anon_set_word(struct anon_object *object, unsigned long index,
                    uintptr_t value);
 
-/* ---- Objects ------------------------------------------------------------------ */
+/* ---- Objects ------------------------------------------------------------- */
 
 static inline struct anon_object *anon_object_of(const struct page *page)
 {
@@ -115,7 +115,7 @@ struct anon_object *anon_next_object(struct anon_object *at);
 	for ((object) = anon_next_object(NULL); (object) != NULL;              \
 	     (object) = anon_next_object(object))
 
-/* ---- Pages -------------------------------------------------------------------- */
+/* ---- Pages --------------------------------------------------------------- */
 
 /* The operations of reclaim on pages of objects: mm/user/anon_reclaim.c. */
 extern const struct address_space_ops anon_ops;

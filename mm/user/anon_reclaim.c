@@ -27,7 +27,7 @@
 #include "mm/reclaim/page_lock.h"
 #include "mm/user/anon_internal.h"
 
-/* ---- What reclaim asks ---------------------------------------------------------------- */
+/* ---- What reclaim asks --------------------------------------------------- */
 
 /* PAGE is locked. */
 static int anon_add_to_swap(struct page *page)
@@ -132,7 +132,7 @@ const struct address_space_ops anon_ops = {
 	.referenced = anon_referenced,
 };
 
-/* ---- Swapping out by hand ---------------------------------------------------------------- */
+/* ---- Swapping out by hand ------------------------------------------------ */
 
 /* PAGE, locked, is written out if it must be.  0 or -errno; locked again. */
 static int anon_clean(struct page *page)

@@ -63,7 +63,7 @@ static struct filemap *map_of(const struct page *page)
 	return container_of(page->mapping, struct filemap, space);
 }
 
-/* ---- The tree ------------------------------------------------------------- */
+/* ---- The tree ------------------------------------------------------------ */
 
 /* The slots of a node in use: its page is not in a cache, and its index is
  * free to count them. */
@@ -81,6 +81,7 @@ static void **slot_in(void *node, unsigned int level, unsigned long index)
 
 static bool is_within(const struct filemap *map, unsigned long index)
 {
+	kassert(map->height <= MAX_HEIGHT);
 	return map->height >= MAX_HEIGHT ||
 	       index >> SLOT_BITS * map->height == 0;
 }
@@ -206,7 +207,7 @@ static void *look_at(const struct filemap *map, unsigned int level,
 	return node;
 }
 
-/* ---- Finding and adding ------------------------------------------------------ */
+/* ---- Finding and adding -------------------------------------------------- */
 
 /* Empty slots that are passed over in one piece, with interrupts off. */
 #define FIND_SLICE 16
@@ -400,7 +401,7 @@ int read_cache_page(struct filemap *map, unsigned long index,
 	return error;
 }
 
-/* ---- Writing -------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------- */
 
 /* Dirty from now on, if it was not before. */
 static void note_dirty(struct filemap *map)
@@ -529,7 +530,7 @@ int filemap_writeback(struct filemap *map)
 	return __atomic_exchange_n(&map->error, 0, __ATOMIC_RELAXED);
 }
 
-/* ---- Taking out -------------------------------------------------------------------- */
+/* ---- Taking out ---------------------------------------------------------- */
 
 /* Out of the index; the reference of the index is the caller's to drop. */
 static void take_out(struct filemap *map, struct page *page)
@@ -607,7 +608,7 @@ bool filemap_forget(struct filemap *map)
 	return READ_ONCE(map->space.nrpages) == 0;
 }
 
-/* ---- Checking ------------------------------------------------------------------------ */
+/* ---- Checking ------------------------------------------------------------ */
 
 static bool page_belongs(const struct filemap *map, const struct page *page,
                          unsigned long index)

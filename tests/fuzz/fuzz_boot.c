@@ -39,7 +39,7 @@ static struct memmap map;
 static uint8_t cell[WINDOW];
 static bool taken[FRAMES];
 
-/* ---- Boot information out of entries -------------------------------------- */
+/* ---- Boot information out of entries ------------------------------------- */
 
 static void fuzz_boot_put(uint8_t *at, uint64_t value, size_t size)
 {
@@ -97,7 +97,7 @@ static size_t make_info(uint8_t **info, const uint8_t *from, size_t count,
 	return total;
 }
 
-/* ---- What the parser says --------------------------------------------------- */
+/* ---- What the parser says ------------------------------------------------ */
 
 static bool inside(const void *at, uint64_t length, const uint8_t *info,
                    size_t size)
@@ -137,7 +137,7 @@ static void check_boot(const uint8_t *info, size_t size)
 	CLAIM(boot.modules_dropped == 0 || boot.modules == BOOT_MAX_MODULES);
 }
 
-/* ---- The painter -------------------------------------------------------------- */
+/* ---- The painter --------------------------------------------------------- */
 
 /* More restrictive is larger; 0: nothing, 1: memory. */
 static uint8_t fuzz_boot_rank_of(uint32_t type)
@@ -213,7 +213,7 @@ static void fuzz_boot_compare(uint64_t window, uint64_t limit)
 	}
 }
 
-/* ---- Taking -------------------------------------------------------------------- */
+/* ---- Taking -------------------------------------------------------------- */
 
 static void fuzz_boot_take(uint64_t start, uint64_t end, uint64_t window)
 {

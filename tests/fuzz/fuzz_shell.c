@@ -37,7 +37,7 @@ static const uint8_t *input;
 static size_t left;
 static jmp_buf no_more_keys;
 
-/* ---- The terminal -------------------------------------------------------------- */
+/* ---- The terminal -------------------------------------------------------- */
 
 static struct {
 	char row[LINE_COLUMNS + 1];
@@ -138,7 +138,7 @@ void console_leave(struct thread *thread)
 	foreground = NULL;
 }
 
-/* ---- The model of the editor ----------------------------------------------------- */
+/* ---- The model of the editor --------------------------------------------- */
 
 static struct {
 	char text[LINE_SIZE];
@@ -246,7 +246,7 @@ int console_read_key(void)
 	return key;
 }
 
-/* ---- The commands ------------------------------------------------------------------ */
+/* ---- The commands -------------------------------------------------------- */
 
 /* The words are those of the line: nothing but blanks is lost. */
 static void fuzz_shell_check_words(int argc, char **argv)

@@ -143,7 +143,7 @@ const char *image_finish(void)
 	return image_check();
 }
 
-/* ---- Behind the kernel's back --------------------------------------------- */
+/* ---- Behind the kernel's back -------------------------------------------- */
 
 static void move_bytes(bool write, long offset, void *bytes, size_t size)
 {
@@ -177,7 +177,7 @@ void image_poke32(long offset, uint32_t value)
 	image_poke(offset, &value, sizeof(value));
 }
 
-/* ---- Files ------------------------------------------------------------------- */
+/* ---- Files --------------------------------------------------------------- */
 
 uint8_t image_byte(uint32_t file, uint64_t at)
 {

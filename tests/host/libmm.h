@@ -28,11 +28,11 @@
  * allocator and says whether everything adds up; machine_finish() is for the
  * end, and takes the machine apart.
  *
- * The machine is stricter than a real one.  These end in a panic: a lock taken
- * twice, taken in an NMI, given back by a stranger, taken in an order that can
- * deadlock; interrupts enabled, or a line logged, under a lock; sleeping where that is impossible;
- * a frame hidden twice; a region split twice; a slot of a window used twice;
- * contexts left in another order than they were entered.  A panic outside of
+ * The machine is stricter than a real one.  These end in a panic: a lock taken twice,
+ * taken in an NMI, given back by a stranger, taken in an order that can deadlock;
+ * interrupts enabled, or a line logged, under a lock; sleeping where that is
+ * impossible; a frame hidden twice; a region split twice; a slot of a window used
+ * twice; contexts left in another order than they were entered.  A panic outside of
  * machine_try() prints its text and ends the program.
  *
  * Hooks: a request wakes kswapd (machine_set_kswapd_hook()), the refiller of
@@ -109,7 +109,7 @@ void machine_log_to(FILE *file);
 
 /* Visit the newest COUNT log lines: log_visit() of kernel/core/printk.h. */
 
-/* ---- Nodes and zones ------------------------------------------------------ */
+/* ---- Nodes and zones ----------------------------------------------------- */
 
 /*
  * A node whose zones have PAGES[type] pages each, one zone behind the other
@@ -186,7 +186,7 @@ void machine_start_exclusive(struct node *node, unsigned long tables);
 /* The region of PFN is split and stays so: boot did it. */
 void machine_split_at_boot(unsigned long pfn);
 
-/* ---- Contexts --------------------------------------------------------------- */
+/* ---- Contexts ------------------------------------------------------------ */
 
 /*
  * Thread main runs first.  More threads: begin, switch to and fro, end (not
@@ -229,7 +229,7 @@ void machine_set_memalloc(bool memalloc);
 /* A context that cannot sleep: preempt_disable() .. preempt_enable(), or
  * arch_irq_disable() .. arch_irq_enable(). */
 
-/* ---- Waiting ----------------------------------------------------------------- */
+/* ---- Waiting ------------------------------------------------------------- */
 
 /*
  * HOOK is called whenever the thread that runs would stop, on QUEUE, and does
@@ -248,7 +248,7 @@ void machine_set_wait_hook(bool (*hook)(struct wait_queue *queue));
 unsigned long machine_waits(void);
 unsigned long machine_wake_ups(void);
 
-/* ---- When it goes wrong -------------------------------------------------------- */
+/* ---- When it goes wrong -------------------------------------------------- */
 
 enum machine_end {
 	MACHINE_RETURNED,

@@ -63,7 +63,7 @@ static _Thread_local struct host_cpu cpu_of_thread;
 static _Thread_local struct thread idle_thread;
 static _Thread_local struct mm_task idle_task;
 
-/* ---- CPUs ----------------------------------------------------------------- */
+/* ---- CPUs ---------------------------------------------------------------- */
 
 struct host_cpu *host_cpu(void)
 {
@@ -145,12 +145,12 @@ uint64_t arch_cycles(void)
 	return host_now() * clock_cycles_per_microsecond();
 }
 
-__noreturn void arch_halt_for_ever(void)
+__noreturn void arch_halt_forever(void)
 {
 	panic("the CPU was halted");
 }
 
-/* ---- Time ------------------------------------------------------------------- */
+/* ---- Time ---------------------------------------------------------------- */
 
 uint64_t clock_microseconds(void)
 {
@@ -162,7 +162,7 @@ uint64_t clock_cycles_per_microsecond(void)
 	return 1000;
 }
 
-/* ---- Contexts ----------------------------------------------------------------- */
+/* ---- Contexts ------------------------------------------------------------ */
 
 unsigned int preempt_count(void)
 {
@@ -326,7 +326,7 @@ void machine_set_memalloc(bool memalloc)
 		thread_clear_flags(thread, THREAD_MEMALLOC);
 }
 
-/* ---- Locks ---------------------------------------------------------------------- */
+/* ---- Locks --------------------------------------------------------------- */
 
 static unsigned int lock_name_number(const char *name)
 {
@@ -440,7 +440,7 @@ bool spin_is_mine(const struct spinlock *lock)
 	return lock->held == host_cpu()->id + 1;
 }
 
-/* ---- Owners and threads ------------------------------------------------------------ */
+/* ---- Owners and threads -------------------------------------------------- */
 
 void owner_register_provider(const struct owner_provider *provider)
 {
@@ -552,7 +552,7 @@ void machine_end_line(struct owner *line)
 	owner_end(line);
 }
 
-/* ---- Start and stop ------------------------------------------------------------------ */
+/* ---- Start and stop ------------------------------------------------------ */
 
 static void free_nodes(void)
 {
@@ -586,7 +586,7 @@ void machine_start(unsigned long frames)
 	set_main_node(NULL);
 }
 
-/* ---- Nodes ----------------------------------------------------------------------------- */
+/* ---- Nodes --------------------------------------------------------------- */
 
 static void check_room(unsigned long first, unsigned long pages)
 {
@@ -681,7 +681,7 @@ void machine_start_exclusive(struct node *node, unsigned long tables)
 	machine_switch_to(&machine.main);
 }
 
-/* ---- The end of a test ------------------------------------------------------------------- */
+/* ---- The end of a test --------------------------------------------------- */
 
 static const char *check_contexts(char *buffer, size_t size)
 {

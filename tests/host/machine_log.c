@@ -45,7 +45,7 @@ static void unlock_log(void)
 	__atomic_clear(&log_locked, __ATOMIC_RELEASE);
 }
 
-/* ---- Time --------------------------------------------------------------------- */
+/* ---- Time ---------------------------------------------------------------- */
 
 uint64_t host_now(void)
 {
@@ -57,7 +57,7 @@ void machine_advance(uint64_t microseconds)
 	__atomic_fetch_add(&host_log.now, microseconds, __ATOMIC_RELAXED);
 }
 
-/* ---- Log ----------------------------------------------------------------------- */
+/* ---- Log ----------------------------------------------------------------- */
 
 void host_log_start(void)
 {
@@ -190,7 +190,7 @@ bool ratelimit_pass(struct ratelimit *limit)
 	return true;
 }
 
-/* ---- Symbols and backtraces ----------------------------------------------------- */
+/* ---- Symbols and backtraces ---------------------------------------------- */
 
 const char *symbol_name(char *buffer __unused, size_t size __unused,
                         uintptr_t address __unused, unsigned long *offset)
@@ -222,7 +222,7 @@ void backtrace_print(const struct trap_frame *frame)
 	pr_warn("Call trace: the host's debugger knows it\n");
 }
 
-/* ---- The end ---------------------------------------------------------------------- */
+/* ---- The end ------------------------------------------------------------- */
 
 __noreturn void host_die(enum machine_end how, const char *text)
 {

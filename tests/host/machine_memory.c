@@ -65,7 +65,7 @@ static struct {
 
 uintptr_t direct_map_base;
 
-/* ---- Frames ----------------------------------------------------------------- */
+/* ---- Frames -------------------------------------------------------------- */
 
 static void map_or_die(void *at, size_t size, int file, off_t offset)
 {
@@ -128,7 +128,7 @@ static void check_table(const void *table)
 		      table);
 }
 
-/* ---- The direct map ---------------------------------------------------------- */
+/* ---- The direct map ------------------------------------------------------ */
 
 static struct region *machine_memory_region_of(unsigned long pfn)
 {
@@ -213,7 +213,7 @@ bool direct_map_visible(unsigned long pfn)
 	return pfn < memory.total && !memory.hidden[pfn];
 }
 
-/* ---- Mappings besides the direct map and the windows ----------------------------- */
+/* ---- Mappings besides the direct map and the windows --------------------- */
 
 void *machine_map(unsigned long pfn)
 {
@@ -244,7 +244,7 @@ bool mapping_look(uintptr_t *address, unsigned long *pfn)
 	return true;
 }
 
-/* ---- Windows -------------------------------------------------------------------- */
+/* ---- Windows ------------------------------------------------------------- */
 
 static uintptr_t window_base(unsigned int id)
 {
@@ -428,7 +428,7 @@ unsigned int window_of_address(uintptr_t address, unsigned int *slot)
 	return (unsigned int)(offset / WINDOW_SIZE);
 }
 
-/* ---- Faults ----------------------------------------------------------------------- */
+/* ---- Faults -------------------------------------------------------------- */
 
 void fault_register_resolver(fault_resolver resolver)
 {
@@ -509,7 +509,7 @@ bool fault_catch(struct fault_expect *expect, void (*function)(void *),
 	return true;
 }
 
-/* ---- Callers' buffers --------------------------------------------------------- */
+/* ---- Callers' buffers ---------------------------------------------------- */
 
 /* The side that may fault is the caller's. */
 struct host_copy {
@@ -644,7 +644,7 @@ const char *__tsan_default_options(void)
 	return "handle_segv=0:handle_sigbus=0";
 }
 
-/* ---- Start and stop ------------------------------------------------------------------ */
+/* ---- Start and stop ------------------------------------------------------ */
 
 static void install_handlers(void)
 {

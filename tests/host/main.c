@@ -35,7 +35,7 @@ static struct {
 	unsigned long ran, failed;
 } runner;
 
-/* ---- What the cases call -------------------------------------------------- */
+/* ---- What the cases call ------------------------------------------------- */
 
 const char *test_failure(const char *format, ...)
 {
@@ -63,7 +63,7 @@ uint64_t test_seed(void)
 	return runner.seed;
 }
 
-/* ---- One case --------------------------------------------------------------- */
+/* ---- One case ------------------------------------------------------------ */
 
 struct run {
 	const struct test_case *test;
@@ -126,7 +126,7 @@ static bool run_one(const struct test_case *test, unsigned int number)
 	return main_report(&run, number, mark);
 }
 
-/* ---- Which cases -------------------------------------------------------------- */
+/* ---- Which cases --------------------------------------------------------- */
 
 /* PATTERN is "suite" or "suite.case". */
 static bool pattern_matches(const char *pattern, const struct test_case *test)
@@ -205,7 +205,7 @@ static void run_all(void)
 	}
 }
 
-/* ---- The command line ------------------------------------------------------------ */
+/* ---- The command line ---------------------------------------------------- */
 
 static void list_all(void)
 {

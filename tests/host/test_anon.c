@@ -134,7 +134,7 @@ static bool all_out(unsigned long pages)
 	return anon_object_usage(object).swapped == pages;
 }
 
-/* ---- Without swap ------------------------------------------------------------- */
+/* ---- Without swap -------------------------------------------------------- */
 
 CASE(anon, untouched_pages_are_zero_and_take_no_memory)
 {
@@ -190,7 +190,7 @@ CASE(anon, accesses_outside_of_the_object_are_refused)
 	return test_anon_finish();
 }
 
-/* ---- Out and in ---------------------------------------------------------------- */
+/* ---- Out and in ---------------------------------------------------------- */
 
 /* Permutation NUMBER of 0 .. 3. */
 static void permute(unsigned int number, unsigned long order[4])
@@ -281,7 +281,7 @@ CASE(anon, full_swap_is_logged_and_the_page_stays)
 	return test_anon_finish();
 }
 
-/* ---- While a page is on its way out -------------------------------------------------- */
+/* ---- While a page is on its way out -------------------------------------- */
 
 /* Begin to write page INDEX out: what reclaim does first. */
 static struct page *begin_write(unsigned long index)
@@ -441,7 +441,7 @@ CASE(anon, reclaim_is_told_once_that_a_page_was_used)
 	return test_anon_finish();
 }
 
-/* ---- Errors of the disk ------------------------------------------------------------------ */
+/* ---- Errors of the disk -------------------------------------------------- */
 
 CASE(anon, a_failed_write_keeps_the_page_and_takes_another_slot)
 {
@@ -532,7 +532,7 @@ CASE(anon, whichever_call_of_the_disk_fails_nothing_is_lost)
 	return NULL;
 }
 
-/* ---- No memory ------------------------------------------------------------------------------ */
+/* ---- No memory ----------------------------------------------------------- */
 
 /* Take all pages, linked. */
 static struct list hoard;
@@ -616,7 +616,7 @@ CASE(anon, swapon_says_what_is_wrong_with_the_header)
 	return test_anon_finish();
 }
 
-/* ---- swapoff ------------------------------------------------------------------------------------- */
+/* ---- swapoff ------------------------------------------------------------- */
 
 CASE(anon, swapoff_brings_everything_back)
 {
@@ -703,7 +703,7 @@ CASE(anon, with_two_areas_swapoff_empties_the_one_that_is_meant)
 	return test_anon_finish();
 }
 
-/* ---- Reclaim on top of an access ------------------------------------------------------------------- */
+/* ---- Reclaim on top of an access ----------------------------------------- */
 
 static unsigned long reclaimed;
 static unsigned long next_victim;
@@ -750,7 +750,7 @@ CASE(anon, reclaim_may_run_on_top_of_any_access)
 	return test_anon_finish();
 }
 
-/* ---- Reclaim itself --------------------------------------------------------------- */
+/* ---- Reclaim itself ------------------------------------------------------ */
 
 /*
  * Return the number of pages that requests with MASK reclaim in CALLS calls.
@@ -829,7 +829,7 @@ CASE(anon, reclaim_loses_nothing_when_the_disk_fails)
 	return holds(12, 7) ? test_anon_finish() : "data lost";
 }
 
-/* ---- The end of a thread ------------------------------------------------------------------------------ */
+/* ---- The end of a thread ------------------------------------------------- */
 
 CASE(anon, reaping_takes_everything_and_later_accesses_fail)
 {
@@ -888,7 +888,7 @@ CASE(anon, an_object_outlives_its_owner)
 	return test_anon_finish();
 }
 
-/* ---- A naive model -------------------------------------------------------------------------------------- */
+/* ---- A naive model ------------------------------------------------------- */
 
 #define MODEL_PAGES 48UL
 
@@ -961,7 +961,7 @@ CASE(anon, random_accesses_and_swapping_agree_with_a_model)
 	return test_anon_finish();
 }
 
-/* ---- Does anon_check() see what is wrong? -------------------------------------------------------------------- */
+/* ---- Does anon_check() see what is wrong? -------------------------------- */
 
 static bool complains(const char *about)
 {

@@ -132,7 +132,7 @@ CASE(block_queue, a_waiting_thread_goes_on_when_its_request_ends)
 	return test_block_end();
 }
 
-/* ---- A disk that is not ready ------------------------------------------------- */
+/* ---- A disk that is not ready -------------------------------------------- */
 
 CASE(block_queue, a_request_to_a_disk_that_is_not_ready_goes_on_later)
 {
@@ -176,7 +176,7 @@ CASE(block_queue, a_disk_that_does_not_become_ready_is_given_up)
 	return test_block_end();
 }
 
-/* ---- Time -------------------------------------------------------------------- */
+/* ---- Time ---------------------------------------------------------------- */
 
 CASE(block_queue, what_takes_too_long_is_given_up_and_the_next_begins)
 {
@@ -262,7 +262,7 @@ CASE(block_queue, a_dead_disk_ends_every_request_with_an_error)
 	return test_block_end();
 }
 
-/* ---- No recursion ------------------------------------------------------------- */
+/* ---- No recursion -------------------------------------------------------- */
 
 #define CHAIN 100000U
 
@@ -299,7 +299,7 @@ CASE(block_queue, a_hundred_thousand_ends_that_submit_need_one_stack)
 	return answer != NULL ? answer : test_block_end();
 }
 
-/* ---- Partitions ----------------------------------------------------------------- */
+/* ---- Partitions ---------------------------------------------------------- */
 
 static void test_block_entry(uint8_t *at, uint8_t type, uint16_t first,
                              uint16_t sectors)

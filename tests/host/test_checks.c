@@ -255,7 +255,7 @@ CASE(checks, a_free_page_has_no_reference_flag_or_owner)
 	return test_checks_check();
 }
 
-/* ---- The pool -------------------------------------------------------------- */
+/* ---- The pool ------------------------------------------------------------ */
 
 CASE(checks, a_parked_page_is_on_the_list)
 {
@@ -313,7 +313,7 @@ CASE(checks, the_scrub_window_is_empty_between_two_uses)
 	return test_checks_check();
 }
 
-/* ---- Owners ------------------------------------------------------------------ */
+/* ---- Owners -------------------------------------------------------------- */
 
 CASE(checks, an_owners_list_holds_its_own_pages_only)
 {
@@ -424,7 +424,7 @@ CASE(checks, what_was_sent_is_counted)
 	return test_checks_check();
 }
 
-/* ---- Others that look ------------------------------------------------------- */
+/* ---- Others that look ---------------------------------------------------- */
 
 CASE(checks, mm_check_looks_at_the_node_that_was_started)
 {
@@ -484,7 +484,7 @@ CASE(checks, who_only_tries_the_lock_says_so_when_it_is_held)
 	return test_checks_check();
 }
 
-/* ---- The report ------------------------------------------------------------------ */
+/* ---- The report ---------------------------------------------------------- */
 
 CASE(checks, copy_of_the_report_keeps_its_numbers)
 {
@@ -504,7 +504,7 @@ CASE(checks, copy_of_the_report_keeps_its_numbers)
 	return test_checks_check();
 }
 
-/* ---- While pages come and go ---------------------------------------------------- */
+/* ---- While pages come and go --------------------------------------------- */
 
 #define BUSY_BLOCKS 64U
 
@@ -570,7 +570,7 @@ CASE(checks, what_comes_and_goes_during_a_check_is_not_accused)
 	return test_checks_check();
 }
 
-/* ---- The page cache ------------------------------------------------------------ */
+/* ---- The page cache ------------------------------------------------------ */
 
 static const struct address_space_ops cache_ops = {
 	.name = "cache",

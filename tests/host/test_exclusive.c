@@ -97,7 +97,7 @@ bool all_bytes_are(const uint8_t *bytes, uint8_t value)
 	return true;
 }
 
-/* ---- Taking -------------------------------------------------------------------- */
+/* ---- Taking -------------------------------------------------------------- */
 
 CASE(exclusive, pool_of_8_gives_8_then_null_with_one_wake)
 {

@@ -9,7 +9,7 @@
 
 SUITE(exclusive);
 
-/* ---- Who cannot touch it ---------------------------------------------------------- */
+/* ---- Who cannot touch it ------------------------------------------------- */
 
 /* A touch of ADDRESS faults, as a touch of frame PFN, that OWNER owns, by
  * INTRUDER. */

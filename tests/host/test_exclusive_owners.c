@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/host/test_exclusive_owners.c -- release, hand-over, full windows, and the end of an
- * owner.
+ * tests/host/test_exclusive_owners.c -- release, hand-over, full windows, and the end
+ * of an owner.
  */
 #include "kernel/arch/arch.h"
 #include "kernel/core/lock.h"
@@ -13,7 +13,7 @@
 
 SUITE(exclusive);
 
-/* ---- Release -------------------------------------------------------------------------- */
+/* ---- Release ------------------------------------------------------------- */
 
 CASE(exclusive, release_scrubs_and_parks)
 {
@@ -182,7 +182,7 @@ CASE(exclusive, in_an_nmi_nobody_is_counted_or_visited)
 	return test_exclusive_check();
 }
 
-/* ---- Hand-over --------------------------------------------------------------------------- */
+/* ---- Hand-over ----------------------------------------------------------- */
 
 CASE(exclusive, on_its_way_it_is_ebusy_for_the_sender)
 {
@@ -404,7 +404,7 @@ CASE(exclusive, no_more_than_12_owners_have_numbers_that_hash_alike)
 	return test_exclusive_check();
 }
 
-/* ---- A full window -------------------------------------------------------------------------- */
+/* ---- A full window ------------------------------------------------------- */
 
 CASE(exclusive, a_full_window_gives_null_and_its_own_counter)
 {
@@ -440,7 +440,7 @@ CASE(exclusive, accept_into_a_full_window_leaves_it_on_its_way)
 	return test_exclusive_check();
 }
 
-/* ---- The end of an owner ----------------------------------------------------------------------- */
+/* ---- The end of an owner ------------------------------------------------- */
 
 CASE(exclusive, the_end_of_an_owner_scrubs_and_parks_what_it_owned)
 {

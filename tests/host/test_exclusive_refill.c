@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/host/test_exclusive_refill.c -- the refiller, its marks and its tables, and pages that
- * it must not park.
+ * tests/host/test_exclusive_refill.c -- the refiller, its marks and its tables, and
+ * pages that it must not park.
  */
 #include "kernel/core/lock.h"
 #include "lib/errno.h"
@@ -12,7 +12,7 @@
 
 SUITE(exclusive);
 
-/* ---- The refiller ------------------------------------------------------------------------------------ */
+/* ---- The refiller -------------------------------------------------------- */
 
 /* The page that the buddy would give next as a single one. */
 static struct page *next_single(void)
@@ -61,7 +61,7 @@ static const char *expect_leaked(const struct page *page, uint64_t mark)
 	return test_exclusive_check();
 }
 
-/* ---- A mapping besides the direct map -------------------------------------------- */
+/* ---- A mapping besides the direct map ------------------------------------ */
 
 CASE(exclusive, a_page_freed_behind_a_mapping_is_leaked_and_not_exclusive)
 {

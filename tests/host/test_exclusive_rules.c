@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/host/test_exclusive_rules.c -- refusals of the front door, alloc_would_take_from(), and
- * whether the checks detect corruption.
+ * tests/host/test_exclusive_rules.c -- refusals of the front door,
+ * alloc_would_take_from(), and whether the checks detect corruption.
  */
 #include "kernel/arch/arch.h"
 #include "lib/errno.h"
@@ -13,7 +13,7 @@
 
 SUITE(exclusive);
 
-/* ---- Nobody else's ------------------------------------------------------------------------------- */
+/* ---- Nobody else's ------------------------------------------------------- */
 
 CASE(exclusive, the_front_door_refuses_an_exclusive_page)
 {
@@ -84,7 +84,7 @@ CASE(exclusive, free_of_a_live_window_table_is_refused_by_name)
 	return test_exclusive_check();
 }
 
-/* ---- alloc_would_take_from() ---------------------------------------------------------------------------- */
+/* ---- alloc_would_take_from() --------------------------------------------- */
 
 static const char *test_exclusive_compare_answer(gfp_t mask)
 {
@@ -218,7 +218,7 @@ CASE(exclusive, would_take_from_knows_pf_memalloc)
 	return wrong;
 }
 
-/* ---- The checker detects what it is there for --------------------------------------------------------------- */
+/* ---- The checker detects what it is there for ---------------------------- */
 
 static bool test_exclusive_check_says(const char *text)
 {

@@ -18,7 +18,7 @@ SUITE(ext2);
 
 static const char *const block_options[] = { "-b 1024", "-b 2048", "-b 4096" };
 
-/* ---- Both ways -------------------------------------------------------------- */
+/* ---- Both ways ----------------------------------------------------------- */
 
 /* Sizes around the borders of blocks, pages and levels of numbers. */
 static const uint64_t sizes[] = { 0,     1,      1023,   1024,   1025,
@@ -118,7 +118,7 @@ CASE(ext2, what_was_written_is_there_after_mounting_again)
 	return image_finish();
 }
 
-/* ---- Names ------------------------------------------------------------------------ */
+/* ---- Names --------------------------------------------------------------- */
 
 static const char *many_files(const char *options)
 {
@@ -412,7 +412,7 @@ CASE(ext2, an_indexed_directory_becomes_a_plain_one_when_it_changes)
 	return image_finish();
 }
 
-/* ---- Sizes ------------------------------------------------------------------------- */
+/* ---- Sizes --------------------------------------------------------------- */
 
 static const char *truncate_around(const char *options)
 {
@@ -529,7 +529,7 @@ CASE(ext2, holes_fill_in_any_order)
 	return image_finish();
 }
 
-/* ---- Full ----------------------------------------------------------------------------- */
+/* ---- Full ---------------------------------------------------------------- */
 
 static const char *fill_disk(const char *options)
 {

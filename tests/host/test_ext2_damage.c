@@ -50,7 +50,7 @@ static uint32_t peek32(long offset)
 	return value;
 }
 
-/* ---- Superblocks ------------------------------------------------------------ */
+/* ---- Superblocks --------------------------------------------------------- */
 
 /* Mounting the image, changed, ends with ERROR and leaves no page in use. */
 static const char *mount_ends_with(int error)
@@ -127,7 +127,7 @@ CASE(ext2_damage, a_superblock_that_cannot_be_is_refused)
 	return image_check();
 }
 
-/* ---- Sound, and not for us ---------------------------------------------------- */
+/* ---- Sound, and not for us ----------------------------------------------- */
 
 /* Where the log of the mount that is looked at begins. */
 static uint64_t log_begin;
@@ -354,7 +354,7 @@ CASE(ext2_damage, an_old_revision_has_no_features)
 	return image_finish();
 }
 
-/* ---- State ------------------------------------------------------------------------ */
+/* ---- State --------------------------------------------------------------- */
 
 CASE(ext2_damage, a_mounted_disk_is_not_clean_and_mounts_are_counted)
 {
@@ -533,7 +533,7 @@ CASE(ext2_damage, after_an_error_it_panics_if_the_superblock_says_so)
 	return NULL;
 }
 
-/* ---- Inodes and their blocks ------------------------------------------------------- */
+/* ---- Inodes and their blocks --------------------------------------------- */
 
 /* An image of one group with one file, inode 12, of 400 blocks. */
 static const char *make_one_file(void)
@@ -672,7 +672,7 @@ CASE(ext2_damage, an_inode_that_cannot_be_is_an_error)
 	return mount_ends_with(EUCLEAN);
 }
 
-/* ---- Directories -------------------------------------------------------------------- */
+/* ---- Directories --------------------------------------------------------- */
 
 CASE(ext2_damage, entries_that_cannot_be_end_the_search)
 {
@@ -717,7 +717,7 @@ CASE(ext2_damage, an_entry_of_an_inode_that_is_not_there_is_an_error)
 	return end_damaged();
 }
 
-/* ---- Anything ---------------------------------------------------------------------------- */
+/* ---- Anything ------------------------------------------------------------ */
 
 /* Walk the tree from the root, not forever, and change each entry found. */
 static void use_somehow(struct random *dice)
@@ -784,7 +784,7 @@ CASE(ext2_damage, any_damage_is_survived)
 	return NULL;
 }
 
-/* ---- Disks that fail ------------------------------------------------------------------------ */
+/* ---- Disks that fail ----------------------------------------------------- */
 
 CASE(ext2_damage, a_read_error_is_reported_and_the_next_read_works)
 {
@@ -843,7 +843,7 @@ CASE(ext2_damage, a_failed_write_of_the_superblock_forbids_the_mount)
 	return image_finish();
 }
 
-/* ---- No memory --------------------------------------------------------------------------------- */
+/* ---- No memory ----------------------------------------------------------- */
 
 /* A bit of everything; the first error. */
 static int work(void)
@@ -899,7 +899,7 @@ CASE(ext2_damage, without_memory_it_stops_and_stays_clean)
 	return NULL;
 }
 
-/* ---- Reclaim ------------------------------------------------------------------------------------- */
+/* ---- Reclaim ------------------------------------------------------------- */
 
 /* Do what reclaim does with a page: write it if it is dirty, and take it. */
 static bool test_ext2_damage_reclaim_page(struct page *page)

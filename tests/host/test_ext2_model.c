@@ -50,7 +50,7 @@ static unsigned int some_size(unsigned int bound)
 	       bound;
 }
 
-/* ---- Operations ----------------------------------------------------------- */
+/* ---- Operations ---------------------------------------------------------- */
 
 static const char *test_ext2_model_create(unsigned int file)
 {

@@ -55,7 +55,7 @@ static const char *adds_up(const struct node *node)
 	return NULL;
 }
 
-/* ---- Files ------------------------------------------------------------------- */
+/* ---- Files --------------------------------------------------------------- */
 
 /* The file's pages are not in memory any more, if they can be written. */
 static void test_io_errors_forget(struct inode *inode)
@@ -233,7 +233,7 @@ CASE(io_errors, a_page_that_cannot_be_read_is_nobodys)
 	return image_finish();
 }
 
-/* ---- Swap --------------------------------------------------------------------- */
+/* ---- Swap ---------------------------------------------------------------- */
 
 #define OBJECT_PAGES 12UL
 

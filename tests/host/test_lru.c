@@ -257,7 +257,7 @@ CASE(lru, check_sees_each_broken_invariant)
 	return test_lru_finish();
 }
 
-/* ---- Against a model: arrays of indices, the newest first ------------------ */
+/* ---- Against a model: arrays of indices, the newest first ---------------- */
 
 #define MODEL_PAGES 64
 
@@ -363,7 +363,7 @@ CASE(lru, random_uses_do_what_two_arrays_do)
 	return test_lru_finish();
 }
 
-/* ---- While pages are used ---------------------------------------------------------- */
+/* ---- While pages are used ------------------------------------------------ */
 
 static struct {
 	struct random dice;
@@ -412,7 +412,7 @@ CASE(lru, uses_during_a_check_are_not_accused)
 	return test_lru_finish();
 }
 
-/* ---- The lock of a page --------------------------------------------------------- */
+/* ---- The lock of a page -------------------------------------------------- */
 
 static struct page *waited_for;
 static unsigned int rounds;

@@ -105,7 +105,7 @@ static void test_mempool_give(void **element, unsigned int count)
 		mempool_free(element[i], pool);
 }
 
-/* ---- The requests to the allocator ----------------------------------------- */
+/* ---- The requests to the allocator --------------------------------------- */
 
 CASE(mempool_rules, the_reserve_is_filled_with_gfp_kernel)
 {
@@ -184,7 +184,7 @@ CASE(mempool_rules, a_mask_without_sleep_and_io_is_tried_once)
 	return test_mempool_end();
 }
 
-/* ---- Empty -------------------------------------------------------------------------- */
+/* ---- Empty --------------------------------------------------------------- */
 
 CASE(mempool_rules, four_atomic_succeed_and_the_fifth_is_null_without_sleep)
 {
@@ -281,7 +281,7 @@ CASE(mempool_rules, preallocated_is_the_reserve_and_nothing_else)
 	return test_mempool_end();
 }
 
-/* ---- Giving back ----------------------------------------------------------------------- */
+/* ---- Giving back --------------------------------------------------------- */
 
 CASE(mempool_rules, free_fills_the_reserve_first_and_then_the_allocator)
 {
@@ -302,7 +302,7 @@ CASE(mempool_rules, free_fills_the_reserve_first_and_then_the_allocator)
 	return NULL;
 }
 
-/* ---- Misuse -------------------------------------------------------------------------------- */
+/* ---- Misuse -------------------------------------------------------------- */
 
 CASE(mempool_rules, zero_is_reported_and_not_asked_for)
 {
@@ -392,7 +392,7 @@ CASE(mempool_rules, an_element_that_is_given_back_twice_is_not_handed_out_twice)
 	return test_mempool_end();
 }
 
-/* ---- Pages ------------------------------------------------------------------------------- */
+/* ---- Pages --------------------------------------------------------------- */
 
 static struct pile pile;
 
@@ -557,7 +557,7 @@ CASE(mempool_rules, a_write_to_the_reserve_is_noticed)
 	return NULL;
 }
 
-/* ---- Against a model ---------------------------------------------------------------------- */
+/* ---- Against a model ----------------------------------------------------- */
 
 CASE(mempool_rules, random_takes_and_gives_do_what_two_numbers_do)
 {

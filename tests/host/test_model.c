@@ -29,7 +29,7 @@ static unsigned int test_model_below(unsigned int bound)
 	return (unsigned int)random_below(&dice, bound);
 }
 
-/* ---- The buddy allocator ------------------------------------------------------- */
+/* ---- The buddy allocator ------------------------------------------------- */
 
 #define MAX_PAGES 3000
 
@@ -231,7 +231,7 @@ CASE(model, every_size_from_1_to_2100_is_cut_into_the_largest_blocks)
 	return NULL;
 }
 
-/* ---- Exclusive pages --------------------------------------------------------------- */
+/* ---- Exclusive pages ----------------------------------------------------- */
 
 #define FRAMES    1024UL
 #define FLOOR     6UL

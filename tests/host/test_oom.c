@@ -153,7 +153,7 @@ static bool test_oom_is_victim(unsigned int i)
 	return thread_has_flags(&thread[i], THREAD_OOM_VICTIM);
 }
 
-/* ---- Badness ------------------------------------------------------------------- */
+/* ---- Badness ------------------------------------------------------------- */
 
 CASE(oom, badness_is_rss_and_swap_and_tables_and_adj_thousandths)
 {
@@ -186,7 +186,7 @@ CASE(oom, a_thread_without_anonymous_memory_is_no_candidate)
 	return NULL;
 }
 
-/* ---- The choice ------------------------------------------------------------------ */
+/* ---- The choice ---------------------------------------------------------- */
 
 CASE(oom, the_one_with_most_is_killed_and_the_line_says_so)
 {
@@ -429,7 +429,7 @@ CASE(oom, without_a_candidate_it_is_a_panic_with_the_report)
 	return NULL;
 }
 
-/* ---- With the slow path above it --------------------------------------------------- */
+/* ---- With the slow path above it ----------------------------------------- */
 
 /* The victim notices, gives its pages back and ends. */
 static bool victims_end(struct wait_queue *queue __unused)
@@ -542,7 +542,7 @@ CASE(oom, who_is_killed_for_its_own_request_gets_half_of_min_and_null)
 	return test_oom_finish();
 }
 
-/* ---- The reaper ------------------------------------------------------------------------- */
+/* ---- The reaper ---------------------------------------------------------- */
 
 CASE(oom, the_reaper_begins_after_2_seconds_and_frees_immediately)
 {

@@ -103,9 +103,9 @@ unsigned long looks(unsigned long size, int from, int to)
 	return sum;
 }
 
-/* ---- What becomes of one page ---------------------------------------------------- */
+/* ---- What becomes of one page -------------------------------------------- */
 
-/* ---- Rounds ------------------------------------------------------------------------ */
+/* ---- Rounds -------------------------------------------------------------- */
 
 CASE(reclaim, a_round_looks_at_size_shifted_by_priority_and_32_are_enough)
 {
@@ -469,7 +469,7 @@ CASE(reclaim, reclaimable_are_file_pages_with_swap_all_and_free_ones_if_none)
 	return test_reclaim_finish();
 }
 
-/* ---- Throttling --------------------------------------------------------------------- */
+/* ---- Throttling ---------------------------------------------------------- */
 
 static unsigned int asked;
 

@@ -140,7 +140,7 @@ static char letter_of_reclaim(bool io, bool fs)
 	return fs ? 'x' : 'n';
 }
 
-/* ---- The rules ---------------------------------------------------------------- */
+/* ---- The rules ----------------------------------------------------------- */
 
 enum floor {
 	ALL_OF_MARK,
@@ -549,7 +549,7 @@ static void model_request(const struct scene *s, struct outcome *outcome)
 	                  s->managed[ZONE_DMA] == 0);
 }
 
-/* ---- The script ------------------------------------------------------------------ */
+/* ---- The script ---------------------------------------------------------- */
 
 static void test_rules_write_down(char letter)
 {
@@ -667,7 +667,7 @@ static bool test_rules_on_rest(struct wait_queue *queue)
 	return played.gave_in_sleep;
 }
 
-/* ---- Scenes ----------------------------------------------------------------------- */
+/* ---- Scenes -------------------------------------------------------------- */
 
 static void new_node(void)
 {
@@ -840,7 +840,7 @@ static void new_scene(void)
 	bound_waiting();
 }
 
-/* ---- One request for real ------------------------------------------------------------ */
+/* ---- One request for real ------------------------------------------------ */
 
 static void become_caller(void)
 {
@@ -1018,7 +1018,7 @@ CASE(rules, random_requests_take_the_rungs_that_linux_rules_name)
 	return NULL;
 }
 
-/* ---- kswapd and throttling ----------------------------------------------------------- */
+/* ---- kswapd and throttling ----------------------------------------------- */
 
 /* Some zone passes high; or there is none. */
 static bool model_balanced(const struct model *m)
@@ -1091,7 +1091,7 @@ CASE(rules, random_nodes_are_balanced_and_throttled_when_linux_says_so)
 	return NULL;
 }
 
-/* ---- Marks and reserves ------------------------------------------------------------ */
+/* ---- Marks and reserves -------------------------------------------------- */
 
 /* The largest number whose square is not above N. */
 static unsigned long model_root(unsigned long n)

@@ -304,7 +304,7 @@ CASE(shrinker, its_end_waits_for_threads_that_are_in_it)
 	return NULL;
 }
 
-/* ---- Against the formula, written out once more ------------------------------- */
+/* ---- Against the formula, written out once more -------------------------- */
 
 static void model_shrink(unsigned long objects, int priority, int seeks,
                          long batch, unsigned long *deferred,

@@ -183,7 +183,7 @@ void test_slow_path_give(struct page *page, unsigned int order)
 	free_pages_node(slow_pile.node, page, order, RETURN_ADDRESS());
 }
 
-/* ---- The order of the rungs --------------------------------------------------- */
+/* ---- The order of the rungs ---------------------------------------------- */
 
 CASE(slow_path, rungs_of_a_kernel_request_come_in_linuxs_order)
 {
@@ -264,7 +264,7 @@ CASE(slow_path, order_11_moves_no_counter)
 	return test_slow_path_finish();
 }
 
-/* ---- 1 to 5: wake-ups, rights, and who stops --------------------------------- */
+/* ---- 1 to 5: wake-ups, rights, and who stops ----------------------------- */
 
 CASE(slow_path, kswapd_is_woken_at_entry_and_in_each_round)
 {
@@ -316,7 +316,7 @@ CASE(slow_path, memalloc_gets_the_last_page_and_then_reclaims)
 	return test_slow_path_finish();
 }
 
-/* ---- 6: reclaim ----------------------------------------------------------------- */
+/* ---- 6: reclaim ---------------------------------------------------------- */
 
 CASE(slow_path, reclaim_is_told_what_the_mask_allows)
 {
@@ -371,7 +371,7 @@ CASE(slow_path, the_watchdog_knows_who_waits_and_since_when)
 	return test_slow_path_finish();
 }
 
-/* ---- 8, 9: how often? ---------------------------------------------------------------- */
+/* ---- 8, 9: how often? ---------------------------------------------------- */
 
 CASE(slow_path, noretry_reclaims_once_and_kills_nobody)
 {

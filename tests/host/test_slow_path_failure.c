@@ -9,7 +9,7 @@
 
 SUITE(slow_path);
 
-/* ---- Failure ---------------------------------------------------------------------------------------- */
+/* ---- Failure ------------------------------------------------------------- */
 
 CASE(slow_path, where_nothing_can_be_reclaimed_a_request_fails_immediately)
 {
@@ -79,9 +79,9 @@ CASE(slow_path, nowarn_is_silent_and_others_dump_once_in_ten_seconds)
 CASE(slow_path, the_dump_has_linuxs_lines_and_the_numbers_of_the_zone)
 {
 	static const char *const lines[] = {
-		"thread main: page allocation failure: order:2,",
-		" mode:0x10d40(GFP_NOFS|__GFP_ZERO|__GFP_NORETRY),",
-		" nodemask=(null)",
+		"thread main: page allocation failure: order:2, "
+		"mode:0x10d40(GFP_NOFS|__GFP_ZERO|__GFP_NORETRY), "
+		"nodemask=(null)",
 		"pages      free     min    high  parked    anon    file "
 		"managed",
 		"DMA32       200     480     720       0       0       0   "
@@ -116,7 +116,7 @@ CASE(slow_path, the_dump_has_linuxs_lines_and_the_numbers_of_the_zone)
 	return test_slow_path_finish();
 }
 
-/* ---- WRITE, scopes ------------------------------------------------------------------------------------ */
+/* ---- WRITE, scopes ------------------------------------------------------- */
 
 static bool dirty;
 
@@ -202,7 +202,7 @@ CASE(slow_path, reclaim_sees_the_scope_and_an_interrupt_does_not)
 	return test_slow_path_finish();
 }
 
-/* ---- Exclusive pages ------------------------------------------------------------------------------------- */
+/* ---- Exclusive pages ----------------------------------------------------- */
 
 static struct node *begin_exclusive(unsigned long free, unsigned long tables)
 {

@@ -9,7 +9,7 @@
 
 SUITE(slow_path);
 
-/* ---- 11, 12: the OOM killer --------------------------------------------------------------- */
+/* ---- 11, 12: the OOM killer ---------------------------------------------- */
 
 CASE(slow_path, nobody_is_killed_for_large_or_low_or_local_requests)
 {
@@ -194,7 +194,7 @@ CASE(slow_path, who_is_chosen_while_it_waits_has_one_round_as_a_victim)
 	return test_slow_path_finish();
 }
 
-/* ---- 13: NOFAIL ------------------------------------------------------------------------------ */
+/* ---- 13: NOFAIL ---------------------------------------------------------- */
 
 CASE(slow_path, nofail_takes_half_of_min_and_then_waits)
 {

@@ -29,7 +29,7 @@ static bool test_swap_says(const char *answer, const char *expected)
 	return answer != NULL && strstr(answer, expected) != NULL;
 }
 
-/* ---- Headers ----------------------------------------------------------------- */
+/* ---- Headers ------------------------------------------------------------- */
 
 CASE(swap, header_of_mkswap_is_read)
 {
@@ -132,7 +132,7 @@ CASE(swap, random_headers_are_refused_or_make_sense)
 	return NULL;
 }
 
-/* ---- Slots --------------------------------------------------------------------- */
+/* ---- Slots --------------------------------------------------------------- */
 
 #define MODEL_SLOTS 2000U
 
@@ -398,7 +398,7 @@ CASE(swap, entries_that_make_no_sense_change_nothing)
 	return test_swap_finish();
 }
 
-/* ---- The cache ------------------------------------------------------------------ */
+/* ---- The cache ----------------------------------------------------------- */
 
 CASE(swap, a_page_in_the_cache_is_found_by_its_slot)
 {
@@ -467,7 +467,7 @@ CASE(swap, a_going_area_gives_no_slots_and_no_references)
 	return test_swap_finish();
 }
 
-/* ---- A failed write --------------------------------------------------------------- */
+/* ---- A failed write ------------------------------------------------------ */
 
 CASE(swap, a_slot_that_cannot_be_written_is_not_used_again)
 {
@@ -500,7 +500,7 @@ CASE(swap, a_slot_that_cannot_be_written_is_not_used_again)
 	return test_swap_finish();
 }
 
-/* ---- Does swap_check() see what is wrong? -------------------------------------------- */
+/* ---- Does swap_check() see what is wrong? -------------------------------- */
 
 CASE(swap, check_sees_wrong_counts_and_wrong_pages)
 {

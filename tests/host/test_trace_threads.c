@@ -112,7 +112,7 @@ CASE(trace_threads, records_are_whole_and_each_is_told_once)
 	return broken;
 }
 
-/* ---- Overwritten while it is copied ------------------------------------------------ */
+/* ---- Overwritten while it is copied -------------------------------------- */
 
 static struct trace_record *protected_record;
 

@@ -145,7 +145,7 @@ CASE(writeback, anonymous_pages_do_not_count)
 	return image_finish();
 }
 
-/* ---- The flusher ----------------------------------------------------------- */
+/* ---- The flusher --------------------------------------------------------- */
 
 CASE(writeback, what_is_dirty_for_30_seconds_is_written_and_nothing_younger)
 {
@@ -290,7 +290,7 @@ CASE(writeback, the_flusher_works_whenever_it_is_called)
 	return NULL;
 }
 
-/* ---- sync -------------------------------------------------------------------- */
+/* ---- sync ---------------------------------------------------------------- */
 
 /* Reclaim has locked it and cleared its dirty bit, and then lost the CPU. */
 static struct page *in_hand;
@@ -329,7 +329,7 @@ CASE(writeback, sync_waits_for_what_reclaim_is_about_to_write)
 	return image_finish();
 }
 
-/* ---- Writers ----------------------------------------------------------------- */
+/* ---- Writers ------------------------------------------------------------- */
 
 static unsigned long most_dirty;
 
@@ -375,7 +375,7 @@ CASE(writeback, disk_that_writes_nothing_holds_a_writer_up_for_200_ms)
 	return image_finish();
 }
 
-/* ---- Rights of reclaim --------------------------------------------------------- */
+/* ---- Rights of reclaim --------------------------------------------------- */
 
 /* Return the number of pages that a request with MASK reclaims for itself. */
 static unsigned long test_writeback_reclaim_with(gfp_t mask)

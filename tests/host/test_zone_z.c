@@ -55,7 +55,7 @@ static const char *test_zone_z_give_all(void)
 	return NULL;
 }
 
-/* ---- Draining from 720 -------------------------------------------------------- */
+/* ---- Draining from 720 --------------------------------------------------- */
 
 struct drain {
 	gfp_t mask;
@@ -162,7 +162,7 @@ CASE(zone_z, an_interrupt_gets_what_a_thread_gets)
 	return test_zone_z_give_all();
 }
 
-/* ---- The path ------------------------------------------------------------------- */
+/* ---- The path ------------------------------------------------------------ */
 
 CASE(zone_z, kernel_at_601_is_fast_and_at_600_wakes_once)
 {
@@ -247,7 +247,7 @@ CASE(zone_z, recovers_when_one_page_more_than_the_floor_is_free)
 	return test_zone_z_give_all();
 }
 
-/* ---- Contexts --------------------------------------------------------------------- */
+/* ---- Contexts ------------------------------------------------------------ */
 
 CASE(zone_z, direct_reclaim_in_an_interrupt_is_refused_with_plenty_of_memory)
 {
@@ -396,7 +396,7 @@ CASE(zone_z, before_there_is_a_node_nothing_is_done)
 	return NULL;
 }
 
-/* ---- Contents ------------------------------------------------------------------------ */
+/* ---- Contents ------------------------------------------------------------ */
 
 CASE(zone_z, zero_clears_an_order_3_block_full_of_0xaa)
 {
@@ -481,7 +481,7 @@ CASE(zone_z, free_of_a_wrong_address_is_refused)
 	return NULL;
 }
 
-/* ---- Exact ------------------------------------------------------------------------------ */
+/* ---- Exact --------------------------------------------------------------- */
 
 CASE(zone_z, exact_gives_the_pages_asked_for_and_no_more)
 {
@@ -542,7 +542,7 @@ CASE(zone_z, each_page_of_exact_remembers_who_took_it_and_how)
 	return NULL;
 }
 
-/* ---- Bulk --------------------------------------------------------------------------------- */
+/* ---- Bulk ---------------------------------------------------------------- */
 
 static void give_array(struct page **array, unsigned long count)
 {
@@ -847,7 +847,7 @@ CASE(zone_z, bulk_refuses_comp_and_exclusive)
 	return NULL;
 }
 
-/* ---- References ------------------------------------------------------------------------------ */
+/* ---- References ---------------------------------------------------------- */
 
 CASE(zone_z, get_and_put_count_and_the_last_put_frees)
 {
@@ -1043,7 +1043,7 @@ CASE(zone_z, bad_pages_are_all_leaked_and_60_in_a_minute_reported)
 	return NULL;
 }
 
-/* ---- What alloc_would_take_from() says is what happens ------------------------------------------ */
+/* ---- What alloc_would_take_from() says is what happens ------------------- */
 
 /* A random working mask out of number 0..32767, without EXCLUSIVE. */
 static gfp_t mask_number(unsigned int number)
@@ -1148,7 +1148,7 @@ CASE(zone_z, would_take_from_agrees_with_the_request_for_all_masks)
 	return test_zone_z_give_all();
 }
 
-/* ---- Order 10, and every order ---------------------------------------------------------------------- */
+/* ---- Order 10, and every order ------------------------------------------- */
 
 CASE(zone_z, one_block_of_order_10_splits_into_one_of_each_order)
 {

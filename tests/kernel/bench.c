@@ -150,7 +150,7 @@ struct owner *keyboard_owner(void)
 	return irq_owner(1);
 }
 
-/* ---- Faults ---------------------------------------------------------------- */
+/* ---- Faults -------------------------------------------------------------- */
 
 struct touch {
 	volatile uint8_t *address;
@@ -192,7 +192,7 @@ const char *expect_exclusive_fault(void *address, bool write,
 	               : "the page could be touched: no fault came";
 }
 
-/* ---- Memory ------------------------------------------------------------------ */
+/* ---- Memory -------------------------------------------------------------- */
 
 void drained_init(struct drained *drained)
 {

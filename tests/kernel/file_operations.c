@@ -28,7 +28,7 @@ static size_t fill_piece(uint64_t at)
 	return length;
 }
 
-/* ---- Bits of operations ----------------------------------------------------- */
+/* ---- Bits of operations -------------------------------------------------- */
 
 static int file_operations_write_file(struct ext2 *fs)
 {
@@ -95,7 +95,7 @@ static int remove_leftovers(struct ext2 *fs)
 	return error == -ENOENT ? 0 : error;
 }
 
-/* ---- The operations --------------------------------------------------------------- */
+/* ---- The operations ------------------------------------------------------ */
 
 static int file_operations_run_mount(struct block_device *device,
                                      struct ext2 **fs)
@@ -251,7 +251,7 @@ const struct file_operation file_operation_unmount = {
 	.run = run_unmount,
 };
 
-/* ---- Trying ---------------------------------------------------------------------------- */
+/* ---- Trying -------------------------------------------------------------- */
 
 static const char *before_mount(const struct file_operation *operation,
                                 struct block_device *device)
@@ -270,7 +270,7 @@ static const char *before_mount(const struct file_operation *operation,
 /* With allocation NTH failing; *HIT: one did. */
 static const char *run_with(const struct file_operation *operation,
                             struct block_device *device, struct ext2 **fs,
-                            unsigned int nth, bool for_ever, bool *hit)
+                            unsigned int nth, bool forever, bool *hit)
 {
 	struct thread *self = current_thread();
 	int error;
@@ -280,7 +280,7 @@ static const char *run_with(const struct file_operation *operation,
 		return "it cannot be mounted";
 	if (operation->begin != NULL && operation->begin(*fs) != 0)
 		return "it cannot be begun";
-	fail_nth_set(self, nth, for_ever);
+	fail_nth_set(self, nth, forever);
 	error = operation->run(device, fs);
 	*hit = fail_nth_failed(self) > 0;
 	fail_nth_set(self, 0, false);
@@ -294,13 +294,13 @@ static const char *run_with(const struct file_operation *operation,
 static const char *
 file_operations_attempt(const struct file_operation *operation,
                         struct block_device *device, unsigned int nth,
-                        bool for_ever, bool *hit)
+                        bool forever, bool *hit)
 {
 	struct ext2 *fs = NULL;
 	const char *broken = before_mount(operation, device);
 
 	if (broken == NULL)
-		broken = run_with(operation, device, &fs, nth, for_ever, hit);
+		broken = run_with(operation, device, &fs, nth, forever, hit);
 	if (fs != NULL && ext2_unmount(fs) != 0 && broken == NULL)
 		broken = "it cannot be unmounted afterwards";
 	return broken;
@@ -314,7 +314,7 @@ static const char *clean_up(struct block_device *device)
 }
 
 const char *file_operation_sweep(const struct file_operation *operation,
-                                 struct block_device *device, bool for_ever,
+                                 struct block_device *device, bool forever,
                                  const char *(*after)(void))
 {
 	struct fault_attr *attr = &main_node()->fail_page_alloc;
@@ -326,13 +326,13 @@ const char *file_operation_sweep(const struct file_operation *operation,
 	attr->verbose = 0;
 	while (broken == NULL && hit && nth++ < ALL) {
 		broken = file_operations_attempt(operation, device, nth,
-		                                 for_ever, &hit);
+		                                 forever, &hit);
 		if (broken == NULL)
 			broken = after();
 		if (broken != NULL)
 			test_note("%s, allocation %u fails%s: %s",
 			          operation->name, nth,
-			          for_ever ? " forever" : "", broken);
+			          forever ? " forever" : "", broken);
 	}
 	attr->verbose = verbose;
 	if (broken == NULL)
@@ -340,8 +340,8 @@ const char *file_operation_sweep(const struct file_operation *operation,
 	if (broken != NULL)
 		return broken;
 	test_note("%s: %u allocations%s", operation->name, nth - 1,
-	          for_ever ? ", and all behind" : "");
-	if (nth > ALL || (!for_ever && nth - 1 < operation->least))
+	          forever ? ", and all behind" : "");
+	if (nth > ALL || (!forever && nth - 1 < operation->least))
 		return test_failure("%u allocations could fail", nth - 1);
 	return NULL;
 }

@@ -38,7 +38,7 @@ extern const struct file_operation file_operation_unmount;
  * an error message.  Nothing is left on the disk.
  */
 const char *file_operation_sweep(const struct file_operation *operation,
-                                 struct block_device *device, bool for_ever,
+                                 struct block_device *device, bool forever,
                                  const char *(*after)(void));
 
 #endif

@@ -69,7 +69,7 @@ static void must_do(int error)
 		__atomic_fetch_add(&load.failed, 1, __ATOMIC_RELAXED);
 }
 
-/* ---- The load ----------------------------------------------------------------- */
+/* ---- The load ------------------------------------------------------------ */
 
 /* Blocks of all small orders, a few at a time. */
 static void test_all_checks_take_and_give(void *unused __unused)
@@ -227,7 +227,7 @@ static void load_in_timer(void *unused __unused)
 		exclusive_release(mine);
 }
 
-/* ---- Each check by name ----------------------------------------------------------- */
+/* ---- Each check by name -------------------------------------------------- */
 
 static const char *ask_paging(char *buffer __unused, size_t size __unused)
 {
@@ -323,7 +323,7 @@ static const char *ask_all(unsigned long *asked)
 	return NULL;
 }
 
-/* ---- All together ------------------------------------------------------------------ */
+/* ---- All together -------------------------------------------------------- */
 
 static void (*const loads[])(void *) = {
 	test_all_checks_take_and_give,

@@ -118,7 +118,7 @@ CASE(anon, pages_go_to_swap_and_come_back_unchanged)
 	return kernel_anon_finish();
 }
 
-/* ---- Threads ------------------------------------------------------------------ */
+/* ---- Threads ------------------------------------------------------------- */
 
 struct reader {
 	struct completion *entered; /* a read of the disk has begun */
@@ -256,7 +256,7 @@ CASE(anon, swapoff_under_load_brings_everything_back)
 	return kernel_anon_finish();
 }
 
-/* ---- The OOM killer --------------------------------------------------------------- */
+/* ---- The OOM killer ------------------------------------------------------ */
 
 CASE(anon, badness_is_what_a_threads_objects_have_in_memory_and_on_swap)
 {
@@ -380,7 +380,7 @@ CASE(anon, a_victims_pages_and_slots_are_reaped_while_it_sleeps)
 	return NULL;
 }
 
-/* ---- Interrupts ------------------------------------------------------------------ */
+/* ---- Interrupts ---------------------------------------------------------- */
 
 static void end_writes(void *ram)
 {

@@ -78,7 +78,7 @@ static void test_block_fill(uint8_t *bytes, size_t size, uint64_t seed)
 		bytes[i] = (uint8_t)random_next(&random);
 }
 
-/* ---- Data ------------------------------------------------------------------- */
+/* ---- Data ---------------------------------------------------------------- */
 
 static const char *write_then_read(struct block_device *device,
                                    struct pair *pair, bool dma_in, bool dma_out)
@@ -219,7 +219,7 @@ CASE(block, an_exclusive_page_is_refused)
 	return NULL;
 }
 
-/* ---- Several requests --------------------------------------------------------- */
+/* ---- Several requests ---------------------------------------------------- */
 
 #define MANY 12
 
@@ -390,7 +390,7 @@ CASE(block, statistics_count_what_ended)
 	return NULL;
 }
 
-/* ---- Without memory ------------------------------------------------------------- */
+/* ---- Without memory ------------------------------------------------------ */
 
 /* A bio, and a page written with it. */
 static int write_by_bio(struct block_device *device, struct page *page)
@@ -484,7 +484,7 @@ CASE(block, a_thread_waits_for_a_bio_until_one_is_put_back)
 	return NULL;
 }
 
-/* ---- Time-outs ---------------------------------------------------------------------- */
+/* ---- Time-outs ----------------------------------------------------------- */
 
 /* A read whose interrupt never comes is given up.  Returns its error. */
 static int lose_interrupt(struct block_device *device, struct pair *pair)
@@ -559,7 +559,7 @@ CASE(block, interrupts_for_nobody_change_nothing)
 	return give_pair(&pair, answer);
 }
 
-/* ---- mempool: a thread that waits -------------------------------------------------------- */
+/* ---- mempool: a thread that waits ---------------------------------------- */
 
 struct pool_waiter {
 	mempool_t *pool;

@@ -227,7 +227,7 @@ CASE(contain, execution_of_data_stack_and_direct_map)
 	return sentence;
 }
 
-/* ---- Stacks ---------------------------------------------------------------- */
+/* ---- Stacks -------------------------------------------------------------- */
 
 #define OVERFLOWS 8
 
@@ -396,7 +396,7 @@ CASE(contain, deepest_use_of_a_stack_is_seen)
 	return NULL;
 }
 
-/* ---- What the compiler watches --------------------------------------------- */
+/* ---- What the compiler watches ------------------------------------------- */
 
 #ifdef CHECKED
 static volatile int largest = 0x7fffffff;

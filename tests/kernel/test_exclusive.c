@@ -134,7 +134,7 @@ CASE(exclusive, exception_finds_the_window_closed_and_leaves_it_open)
 	return NULL;
 }
 
-/* ---- Strangers ---------------------------------------------------------------- */
+/* ---- Strangers ----------------------------------------------------------- */
 
 void read_it(void *data)
 {
@@ -311,7 +311,7 @@ CASE(exclusive, interrupt_on_top_of_its_owner_faults)
 	return NULL;
 }
 
-/* ---- Lines ------------------------------------------------------------------------ */
+/* ---- Lines --------------------------------------------------------------- */
 
 struct line_errand {
 	void *page;
@@ -389,7 +389,7 @@ CASE(exclusive, thread_faults_on_a_lines_page)
 	return sentence;
 }
 
-/* ---- Dead addresses ---------------------------------------------------------------- */
+/* ---- Dead addresses ------------------------------------------------------ */
 
 CASE(exclusive, address_dies_with_release)
 {

@@ -16,7 +16,7 @@
 
 SUITE(exclusive);
 
-/* ---- Hand-over --------------------------------------------------------------------------- */
+/* ---- Hand-over ----------------------------------------------------------- */
 
 struct receiver {
 	void *page;
@@ -143,7 +143,7 @@ CASE(exclusive, a_number_of_the_dead_is_refused_when_its_place_lives_again)
 	return NULL;
 }
 
-/* ---- The end of an owner ------------------------------------------------------------------ */
+/* ---- The end of an owner ------------------------------------------------- */
 
 static void take_three_and_end(void *data)
 {
@@ -256,7 +256,7 @@ CASE(exclusive, page_between_two_dead_owners_is_parked)
 	return NULL; /* the balance around the case proves the rest */
 }
 
-/* ---- The end of a line: the clock's periodic interrupt, line 8 ---------------- */
+/* ---- The end of a line: the clock's periodic interrupt, line 8 ----------- */
 
 #define RTC_INDEX    0x70
 #define RTC_DATA     0x71

@@ -18,7 +18,7 @@
 
 SUITE(exclusive);
 
-/* ---- Refusals ------------------------------------------------------------------------- */
+/* ---- Refusals ------------------------------------------------------------ */
 
 CASE(exclusive, release_twice_is_refused)
 {
@@ -217,7 +217,7 @@ CASE(exclusive, full_window_gives_null_and_counts)
 	return NULL;
 }
 
-/* ---- Contradictions ------------------------------------------------------------------------ */
+/* ---- Contradictions ------------------------------------------------------ */
 
 CASE(exclusive, contradictions_are_refused_by_name)
 {

@@ -41,7 +41,7 @@ SUITE(fail_nth);
 /* Do it and undo it.  False: it failed, and said so. */
 typedef bool (*operation)(void);
 
-/* ---- The operations ----------------------------------------------------------- */
+/* ---- The operations ------------------------------------------------------ */
 
 static void test_fail_nth_do_nothing(void *data)
 {
@@ -133,7 +133,7 @@ static bool run_bulk(void)
 	return got == ARRAY_SIZE(page);
 }
 
-/* ---- Commands of the shell ---------------------------------------------------- */
+/* ---- Commands of the shell ----------------------------------------------- */
 
 static bool said_null;
 
@@ -199,7 +199,7 @@ static bool run_intruder(void)
 	       !log_contains_since(mark, "cannot be created");
 }
 
-/* ---- Anonymous memory and swap --------------------------------------------------- */
+/* ---- Anonymous memory and swap ------------------------------------------- */
 
 #define ANON_PAGES 4UL
 
@@ -313,21 +313,21 @@ static bool test_fail_nth_run_swapoff(void)
 	return false;
 }
 
-/* ---- Trying -------------------------------------------------------------------- */
+/* ---- Trying -------------------------------------------------------------- */
 
 /* Checks the state after each attempt, when nothing fails any more; or NULL. */
 static const char *(*check_afterwards)(void);
 
 /* Does run() with the NTH allocation failing; *HIT: one did fail. */
 static const char *test_fail_nth_attempt(operation run, unsigned int nth,
-                                         bool for_ever, bool *hit)
+                                         bool forever, bool *hit)
 {
 	const char *broken = NULL;
 	struct thread *self = current_thread();
 	unsigned long before = pages_not_free();
 	bool done;
 
-	fail_nth_set(self, nth, for_ever);
+	fail_nth_set(self, nth, forever);
 	done = run();
 	*hit = fail_nth_failed(self) > 0;
 	fail_nth_set(self, 0, false);
@@ -335,26 +335,26 @@ static const char *test_fail_nth_attempt(operation run, unsigned int nth,
 		broken = check_afterwards();
 	if (broken != NULL)
 		return test_failure("allocation %u fails%s: %s", nth,
-		                    for_ever ? " forever" : "", broken);
+		                    forever ? " forever" : "", broken);
 	if (!*hit && !done)
 		return test_failure("it fails although no allocation did");
 	if (pages_not_free() != before)
 		return test_failure("allocation %u fails%s: %lu pages not free "
 		                    "before, %lu afterwards",
-		                    nth, for_ever ? " forever" : "", before,
+		                    nth, forever ? " forever" : "", before,
 		                    pages_not_free());
 	return NULL;
 }
 
 /* Until none fails, or MOST have.  *COUNT: how many allocations could fail. */
 static const char *test_fail_nth_sweep(operation run, unsigned int most,
-                                       bool for_ever, unsigned int *count)
+                                       bool forever, unsigned int *count)
 {
 	bool hit = true;
 
 	for (*count = 0; *count < most; (*count)++) {
 		const char *broken =
-			test_fail_nth_attempt(run, *count + 1, for_ever, &hit);
+			test_fail_nth_attempt(run, *count + 1, forever, &hit);
 
 		if (broken != NULL)
 			return broken;
@@ -516,7 +516,7 @@ CASE(fail_nth, swap_out_to_a_disk_needs_no_memory)
 	return NULL;
 }
 
-/* ---- Interrupts ------------------------------------------------------------------ */
+/* ---- Interrupts ---------------------------------------------------------- */
 
 static void test_fail_nth_take_and_give(void *data)
 {

@@ -43,7 +43,7 @@ struct line {
 	bool varies;         /* it says something else each time */
 };
 
-/* ---- The output ---------------------------------------------------------------- */
+/* ---- The output ---------------------------------------------------------- */
 
 static char said[4096];
 static size_t length;
@@ -82,7 +82,7 @@ static bool is_told(const struct line *line, const char *text, uint64_t mark)
 	return log_contains_since(mark, "cannot be created");
 }
 
-/* ---- Running lines ----------------------------------------------------------------- */
+/* ---- Running lines ------------------------------------------------------- */
 
 static void run_line(const char *line)
 {
@@ -121,7 +121,7 @@ struct answer {
 /*
  * The whole of LINE, with allocation NTH (0: none) of the line itself failing.
  */
-static void run_whole(const struct line *line, unsigned int nth, bool for_ever,
+static void run_whole(const struct line *line, unsigned int nth, bool forever,
                       struct answer *answer)
 {
 	struct thread *self = current_thread();
@@ -129,7 +129,7 @@ static void run_whole(const struct line *line, unsigned int nth, bool for_ever,
 
 	run_lines(line->before);
 	mark = log_mark();
-	fail_nth_set(self, nth, for_ever);
+	fail_nth_set(self, nth, forever);
 	run_line(line->text);
 	answer->hit = fail_nth_failed(self) > 0;
 	fail_nth_set(self, 0, false);
@@ -141,7 +141,7 @@ static void run_whole(const struct line *line, unsigned int nth, bool for_ever,
 	run_lines(line->behind);
 }
 
-/* ---- Trying ------------------------------------------------------------------------- */
+/* ---- Trying -------------------------------------------------------------- */
 
 struct answers {
 	struct answer good; /* nothing failed */
@@ -168,33 +168,33 @@ static const char *test_fail_shell_judge(const struct line *line)
 }
 
 static const char *test_fail_shell_attempt(const struct line *line,
-                                           unsigned int nth, bool for_ever)
+                                           unsigned int nth, bool forever)
 {
 	unsigned long before = pages_not_free();
 	const char *broken;
 
-	run_whole(line, nth, for_ever, &answers->bad);
+	run_whole(line, nth, forever, &answers->bad);
 	broken = test_fail_shell_judge(line);
 	if (broken != NULL)
 		return test_failure("%s: allocation %u fails%s: %s", line->text,
-		                    nth, for_ever ? " forever" : "", broken);
+		                    nth, forever ? " forever" : "", broken);
 	if (pages_not_free() != before)
 		return test_failure("%s: allocation %u fails%s: %lu pages not "
 		                    "free before, %lu afterwards",
-		                    line->text, nth, for_ever ? " forever" : "",
+		                    line->text, nth, forever ? " forever" : "",
 		                    before, pages_not_free());
 	return NULL;
 }
 
 /* *COUNT: how many allocations could fail. */
-static const char *test_fail_shell_sweep(const struct line *line, bool for_ever,
+static const char *test_fail_shell_sweep(const struct line *line, bool forever,
                                          unsigned int *count)
 {
 	unsigned int most = line->most == 0 ? ALL : line->most;
 
 	for (*count = 0; *count < most; (*count)++) {
 		const char *broken =
-			test_fail_shell_attempt(line, *count + 1, for_ever);
+			test_fail_shell_attempt(line, *count + 1, forever);
 
 		if (broken != NULL || !answers->bad.hit)
 			return broken;
@@ -238,7 +238,7 @@ static const char *test_fail_shell_try(const struct line *lines,
 	return broken;
 }
 
-/* ---- The lines ------------------------------------------------------------------------ */
+/* ---- The lines ----------------------------------------------------------- */
 
 static const struct line memory_lines[] = {
 	{ .text = "buddyinfo", .varies = true },
@@ -401,7 +401,7 @@ CASE(fail_shell, lines_about_swap_fail_aloud_and_leak_nothing)
 	return test_fail_shell_try(swap_lines, ARRAY_SIZE(swap_lines));
 }
 
-/* ---- All of them? ------------------------------------------------------------------- */
+/* ---- All of them? -------------------------------------------------------- */
 
 static bool begins_one(const char *name, const struct line *lines,
                        unsigned int count)

@@ -150,7 +150,7 @@ CASE(files, threads_write_at_the_same_time)
 	return NULL;
 }
 
-/* ---- Pressure -------------------------------------------------------------- */
+/* ---- Pressure ------------------------------------------------------------ */
 
 /* Pages free for the file, and pages that it has. */
 #define ROOM  500UL

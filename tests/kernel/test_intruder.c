@@ -65,7 +65,7 @@ static bool all_are(const char *bytes, char byte, size_t size)
 	return true;
 }
 
-/* ---- The copies ------------------------------------------------------------- */
+/* ---- The copies ---------------------------------------------------------- */
 
 static const char *copies_are_refused(char *foreign)
 {
@@ -201,7 +201,7 @@ CASE(intruder, a_copy_returns_before_an_outer_fault_catch)
 	return NULL;
 }
 
-/* ---- Files ------------------------------------------------------------------ */
+/* ---- Files --------------------------------------------------------------- */
 
 static const char *file_is(struct inode *inode, const char *text, size_t size)
 {
@@ -330,7 +330,7 @@ CASE(intruder, a_buffer_that_goes_on_in_nobodys_page_is_written_up_to_there)
 	return NULL;
 }
 
-/* ---- Anonymous memory ----------------------------------------------------------- */
+/* ---- Anonymous memory ---------------------------------------------------- */
 
 static void use_object(void *data)
 {
@@ -373,7 +373,7 @@ CASE(intruder,
 	return NULL;
 }
 
-/* ---- Answers -------------------------------------------------------------------- */
+/* ---- Answers ------------------------------------------------------------- */
 
 /* Calls that fill in what the caller points to, with a lock held in between. */
 static void ask_irqs(void *page)

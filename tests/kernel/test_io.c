@@ -86,7 +86,7 @@ CASE(io, what_is_loaded_behind_a_port_is_loaded_afterwards)
 	return NULL;
 }
 
-/* ---- Registers in memory, and the barriers by name ----------------------------- */
+/* ---- Registers in memory, and the barriers by name ----------------------- */
 
 /*
  * The device has looked: which values has the descriptor had, in which order?

@@ -216,7 +216,7 @@ CASE(irqsoff, pages_of_all_small_orders_come_and_go_within_the_bound)
 	return at_most(BOUND);
 }
 
-/* ---- Reclaim, files and swap: however long a list, a hole or an area is ------------ */
+/* ---- Reclaim, files and swap: however long a list, a hole or an area is ---- */
 
 #define MANY_PAGES 128U
 
@@ -493,7 +493,7 @@ CASE(irqsoff, a_failure_in_a_handler_is_reported_by_a_thread)
 	return NULL;
 }
 
-/* ---- A disk that is not ready --------------------------------------------------- */
+/* ---- A disk that is not ready -------------------------------------------- */
 
 #define ATA_DATA    0x1f0
 #define ATA_DEVICE  0x1f6
@@ -596,7 +596,7 @@ CASE(irqsoff, a_disk_that_does_not_become_ready_is_given_up)
 	return wrong;
 }
 
-/* ---- Many pages on their way ------------------------------------------------ */
+/* ---- Many pages on their way --------------------------------------------- */
 
 #define CROWD_MOST 480U
 

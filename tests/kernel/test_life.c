@@ -149,7 +149,7 @@ CASE(life, mutex_unlock_does_not_touch_what_the_next_holder_may_have_freed)
 	                  &object.mutex.queue);
 }
 
-/* ---- With a waiter that really waits --------------------------------------------- */
+/* ---- With a waiter that really waits ------------------------------------- */
 
 #define ROUNDS 64
 
@@ -197,7 +197,7 @@ CASE(life, a_completion_on_the_waiters_stack_wakes_it_each_time)
 	return NULL;
 }
 
-/* ---- A pool, which ends when its last element is back --------------------------- */
+/* ---- A pool, which ends when its last element is back -------------------- */
 
 static mempool_t *pool;
 static void *element;
@@ -237,7 +237,7 @@ CASE(life, mempool_free_does_not_touch_a_pool_that_ends)
 	return NULL;
 }
 
-/* ---- Who holds a mutex? ---------------------------------------------------------- */
+/* ---- Who holds a mutex? -------------------------------------------------- */
 
 struct heir {
 	struct mutex *mutex;

@@ -77,7 +77,7 @@ CASE(line_table, has_no_line_outside_the_code)
 }
 
 /* The first instruction of each function, and nearly all of them are C's. */
-CASE(line_table, finds_a_line_for_every_function)
+CASE(line_table, finds_a_line_forevery_function)
 {
 	unsigned int without = 0;
 
@@ -107,7 +107,7 @@ CASE(line_table, blocks_and_files_are_sorted)
 	return NULL;
 }
 
-/* ---- Reports name who did it ----------------------------------------------- */
+/* ---- Reports name who did it --------------------------------------------- */
 
 static struct mutex free_mutex;
 

@@ -50,7 +50,7 @@ SUITE(lines);
 #define NESTING_MAX       15 /* lines that can interrupt */
 #define LEVELS            4  /* with a handler of ours; COM1 is the fifth */
 
-/* ---- The devices ------------------------------------------------------------ */
+/* ---- The devices --------------------------------------------------------- */
 
 static uint8_t read_rtc(uint8_t index)
 {
@@ -98,7 +98,7 @@ static bool wait_taken(unsigned int irq, uint64_t before)
 	return true;
 }
 
-/* ---- Nesting ------------------------------------------------------------------ */
+/* ---- Nesting ------------------------------------------------------------- */
 
 /* One level for each line; a level raises the next one's. */
 static const unsigned int level_irq[LEVELS + 1] = {
@@ -292,7 +292,7 @@ CASE(lines, the_deepest_nesting_fits_a_threads_stack)
 	return NULL;
 }
 
-/* ---- All together ----------------------------------------------------------------- */
+/* ---- All together -------------------------------------------------------- */
 
 struct tally {
 	uint64_t timer;

@@ -33,7 +33,7 @@ SUITE(irq);
 SUITE(thread);
 SUITE(boot);
 
-/* ---- Declared faults ------------------------------------------------------------ */
+/* ---- Declared faults ----------------------------------------------------- */
 
 struct declared {
 	unsigned int vector;
@@ -94,7 +94,7 @@ static struct declared page_fault(const volatile void *address,
 	};
 }
 
-/* ---- Paging ------------------------------------------------------------------------- */
+/* ---- Paging -------------------------------------------------------------- */
 
 CASE(paging, no_page_is_both_writable_and_executable)
 {
@@ -315,7 +315,7 @@ CASE(paging, frames_of_a_split_region_cannot_be_executed)
 	return NULL;
 }
 
-/* ---- Faults ---------------------------------------------------------------------------- */
+/* ---- Faults -------------------------------------------------------------- */
 
 static volatile int dividend = 1;
 static volatile int divisor; /* 0 */
@@ -429,7 +429,7 @@ CASE(fault, handler_catches_its_own_faults)
 	return NULL;
 }
 
-/* ---- Interrupts --------------------------------------------------------------------------- */
+/* ---- Interrupts ---------------------------------------------------------- */
 
 struct context_seen {
 	unsigned int count;
@@ -655,7 +655,7 @@ CASE(irq, a_line_masked_twice_is_unmasked_by_the_second_unmask)
 	return NULL;
 }
 
-/* ---- Threads ------------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------- */
 
 static void add_one(void *data)
 {
@@ -712,7 +712,7 @@ CASE(thread, sleep_lasts_as_long_as_asked)
 	return NULL;
 }
 
-/* ---- Boot ------------------------------------------------------------------------------------- */
+/* ---- Boot ---------------------------------------------------------------- */
 
 /* Did the boot memory map leave the frame at physical AT to the buddy? */
 static bool was_left_free(uint64_t at)

@@ -144,7 +144,7 @@ static unsigned long refused_in_nmi(void)
 	return vmstat_read(&main_node()->stat, VMSTAT_alloc_in_nmi);
 }
 
-/* ---- One NMI --------------------------------------------------------------------- */
+/* ---- One NMI ------------------------------------------------------------- */
 
 struct seen {
 	uint64_t calls;
@@ -258,7 +258,7 @@ CASE(nmi, handler_that_is_taken_away_is_not_called)
 	return NULL;
 }
 
-/* ---- The allocator ------------------------------------------------------------------ */
+/* ---- The allocator ------------------------------------------------------- */
 
 /* A page of each kind for the handler, or false. */
 static bool raid_begin(struct raid *raid)
@@ -310,7 +310,7 @@ CASE(nmi, every_entry_of_the_allocator_is_closed_counted_and_silent)
 	return NULL;
 }
 
-/* ---- On top of everything --------------------------------------------------------------- */
+/* ---- On top of everything ------------------------------------------------ */
 
 /*
  * A listener takes a page, an exclusive page that it releases, and one that it

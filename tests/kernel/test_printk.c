@@ -34,7 +34,7 @@ SUITE(printk);
 #define X50        X10 X10 X10 X10 X10
 #define X100       X50 X50
 
-/* ---- Nobody else's lines --------------------------------------------------- */
+/* ---- Nobody else's lines ------------------------------------------------- */
 
 /*
  * An NMI may arrive at any time, and the 1st, 2nd, 4th, 8th... is logged.  A
@@ -71,7 +71,7 @@ static const char *when_alone(const char *(*body)(void))
 	}                                                                      \
 	static const char *alone_##name(void)
 
-/* ---- Reading -------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------- */
 
 /* The text of a visited line, behind "[    1.234567] ". */
 static const char *text_of(const char *line)
@@ -194,7 +194,7 @@ CASE_ALONE(printk, takes_so_many_characters_from_one_call)
 	return NULL;
 }
 
-/* ---- A full ring ------------------------------------------------------------ */
+/* ---- A full ring --------------------------------------------------------- */
 
 /* 145 bytes with its head, which divides LOG_SIZE + 1: a ring that took a byte
  * too much would hold a line too much. */
@@ -263,7 +263,7 @@ CASE_ALONE(printk, full_ring_drops_its_oldest_lines)
 	return NULL;
 }
 
-/* ---- The consoles -------------------------------------------------------------- */
+/* ---- The consoles -------------------------------------------------------- */
 
 /*
  * A third console beside the serial port and the screen.  There is no way to
@@ -467,7 +467,7 @@ CASE_ALONE(printk, consoles_report_how_many_lines_they_have_missed)
 	return NULL;
 }
 
-/* ---- From interrupts ------------------------------------------------------------- */
+/* ---- From interrupts ----------------------------------------------------- */
 
 static void log_from_interrupt(void *data)
 {
@@ -598,7 +598,7 @@ CASE_ALONE(printk, interrupts_and_a_thread_tear_no_line)
 	return NULL;
 }
 
-/* ---- Rate limits ------------------------------------------------------------------ */
+/* ---- Rate limits --------------------------------------------------------- */
 
 #define INTERVAL 50000U
 
@@ -648,7 +648,7 @@ CASE(printk, ratelimit_opens_again_after_its_interval)
 	return NULL;
 }
 
-CASE(printk, ratelimit_holds_for_every_stretch_of_its_length)
+CASE(printk, ratelimit_holds_forevery_stretch_of_its_length)
 {
 	struct ratelimit limit = { .interval = INTERVAL, .burst = 2 };
 	uint64_t second;

@@ -47,7 +47,7 @@ static unsigned long test_reclaim_event(enum vmstat_event which)
 	return vmstat_read(&main_node()->stat, which);
 }
 
-/* ---- A small memory ------------------------------------------------------------ */
+/* ---- A small memory ------------------------------------------------------ */
 
 static struct alloc_request kernel_reclaim_request_of(gfp_t mask)
 {
@@ -197,7 +197,7 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	return NULL;
 }
 
-/* ---- Interrupts meanwhile ---------------------------------------------------------- */
+/* ---- Interrupts meanwhile ------------------------------------------------ */
 
 static struct {
 	struct page *page;
@@ -244,7 +244,7 @@ CASE(reclaim, atomic_allocations_in_interrupts_go_on_under_pressure)
 	return NULL;
 }
 
-/* ---- Throttling ---------------------------------------------------------------------- */
+/* ---- Throttling ---------------------------------------------------------- */
 
 static struct completion go;
 
@@ -289,7 +289,7 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 	return NULL;
 }
 
-/* ---- A shrinker ------------------------------------------------------------------------ */
+/* ---- A shrinker ---------------------------------------------------------- */
 
 CASE(reclaim, frames_parked_above_low_are_given_back_under_pressure)
 {
@@ -316,7 +316,7 @@ CASE(reclaim, frames_parked_above_low_are_given_back_under_pressure)
 	return NULL;
 }
 
-/* ---- Locks of pages ----------------------------------------------------------------------- */
+/* ---- Locks of pages ------------------------------------------------------ */
 
 static bool got_it;
 
@@ -387,7 +387,7 @@ CASE(reclaim, thread_that_waits_for_a_write_is_woken_by_the_interrupt)
 	return NULL;
 }
 
-/* ---- The knob ------------------------------------------------------------------- */
+/* ---- The knob ------------------------------------------------------------ */
 
 static int test_reclaim_set_swappiness(const char *value)
 {

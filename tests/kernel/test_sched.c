@@ -178,7 +178,7 @@ CASE(sched, preempted_threads_find_their_windows_as_they_left_them)
 	return NULL;
 }
 
-/* ---- Time limits ------------------------------------------------------------ */
+/* ---- Time limits --------------------------------------------------------- */
 
 static struct wait_queue queue = WAIT_QUEUE_INIT(queue);
 
@@ -371,7 +371,7 @@ CASE(sched, thread_that_is_preempted_on_its_way_to_a_wait_still_looks)
 	return NULL;
 }
 
-/* ---- Mutexes ------------------------------------------------------------------ */
+/* ---- Mutexes ------------------------------------------------------------- */
 
 static struct mutex test_mutex = MUTEX_INIT(test_mutex, "test mutex");
 
@@ -441,7 +441,7 @@ CASE(mutex, trylock_of_a_mutex_that_is_held_fails_and_never_waits)
 	return NULL;
 }
 
-/* ---- Semaphores and completions ------------------------------------------------- */
+/* ---- Semaphores and completions ------------------------------------------ */
 
 struct buffer {
 	struct semaphore full;
@@ -503,7 +503,7 @@ CASE(semaphore, completion_by_an_interrupt_lets_one_waiter_go)
 	return NULL;
 }
 
-/* ---- Deferred work ------------------------------------------------------------------ */
+/* ---- Deferred work ------------------------------------------------------- */
 
 struct job {
 	struct work work;
@@ -563,7 +563,7 @@ CASE(work, work_queued_while_it_runs_runs_once_more)
 	return NULL;
 }
 
-/* ---- The order of locks ---------------------------------------------------------------- */
+/* ---- The order of locks -------------------------------------------------- */
 
 static struct spinlock first = SPINLOCK_INIT("test first");
 static struct spinlock second = SPINLOCK_INIT("test second");
@@ -686,7 +686,7 @@ CASE(lock_order, sleeping_under_a_spinlock_is_reported_with_both_places)
 	return NULL;
 }
 
-/* ---- The watchdog -------------------------------------------------------------------------- */
+/* ---- The watchdog -------------------------------------------------------- */
 
 CASE(watchdog, cpu_that_cannot_switch_threads_is_reported_with_a_backtrace)
 {
@@ -858,7 +858,7 @@ CASE(watchdog, thread_that_waits_for_memory_is_reported_with_its_backtrace)
 	return NULL;
 }
 
-/* ---- Visits of threads ------------------------------------------------------------------ */
+/* ---- Visits of threads --------------------------------------------------- */
 
 SUITE(visit);
 

@@ -27,7 +27,7 @@ static unsigned long test_slow_path_event(enum vmstat_event event)
 	return vmstat_read(&main_node()->stat, event);
 }
 
-/* ---- On a node of the test's own --------------------------------------------- */
+/* ---- On a node of the test's own ----------------------------------------- */
 
 /* 128 pages, marks 16/20/24. */
 static struct node *test_slow_path_small_node(void)
@@ -175,7 +175,7 @@ CASE(slow_path, the_watchdog_reports_a_thread_that_waits_too_long)
 	return NULL;
 }
 
-/* ---- With the real OOM killer ---------------------------------------------------- */
+/* ---- With the real OOM killer -------------------------------------------- */
 
 /* A thread that takes all it can get and owns it, until it gets NULL. */
 static struct hog {
@@ -349,7 +349,7 @@ CASE(slow_path, a_victim_that_does_not_notice_is_reaped_after_2_seconds)
 	return NULL;
 }
 
-/* ---- Scopes belong to a thread ------------------------------------------------------ */
+/* ---- Scopes belong to a thread ------------------------------------------- */
 
 static gfp_t mask_of_a_page(void)
 {

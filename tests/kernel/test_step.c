@@ -175,7 +175,7 @@ static struct walk *walk;
 _Static_assert(sizeof(struct walk) <= PAGE_SIZE << WALK_ORDER,
                "a walk has room in its block");
 
-/* ---- The handler -------------------------------------------------------------- */
+/* ---- The handler --------------------------------------------------------- */
 
 static void test_step_keep(void *exclusive)
 {
@@ -277,7 +277,7 @@ static void raise_line(enum errand errand)
 	arch_raise_irq_vector(LINE);
 }
 
-/* ---- The walk ---------------------------------------------------------------- */
+/* ---- The walk ------------------------------------------------------------ */
 
 static const char *held_lock(void)
 {
@@ -395,7 +395,7 @@ static enum step_action shoot(const struct step_boundary *boundary, void *data)
 	return STEP_ON;
 }
 
-/* ---- Who has what ------------------------------------------------------------ */
+/* ---- Who has what -------------------------------------------------------- */
 
 /* NULL, or why PAGE is not the plain page of OWNER. */
 static const char *check_plain(const struct page *plain,
@@ -494,7 +494,7 @@ static const char *check_nothing_owned(void)
 	return check_thread_owns(0);
 }
 
-/* ---- One run ------------------------------------------------------------------- */
+/* ---- One run ------------------------------------------------------------- */
 
 /* Nothing is parked or owned.  The free lists get the order back that they had
  * before, so that the same path is walked again. */
@@ -756,7 +756,7 @@ static const char *try_path(const struct path *path)
 	return sentence;
 }
 
-/* ---- The paths ------------------------------------------------------------------ */
+/* ---- The paths ----------------------------------------------------------- */
 
 static void prepare_nothing(void)
 {

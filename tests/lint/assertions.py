@@ -19,7 +19,7 @@ import sys
 
 import tree
 
-LEAST = 28
+LEAST = 30
 HEADING = re.compile(r"(?m)^/\* ---- (.*?) -+ \*/$")
 CHECKER = re.compile(
     r"(?m)^(?![\s#/*]).*(?:^|[\s*_])check(?:_\w+)?\([^;{}]*\)\n\{\n(?:.*\n)*?\}\n"

@@ -12,7 +12,7 @@
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 
-/* ---- The header ----------------------------------------------------------- */
+/* ---- The header ---------------------------------------------------------- */
 
 static void put_le32(uint8_t *at, uint32_t value)
 {
@@ -42,7 +42,7 @@ void ram_swap_header(void *page, uint32_t last_page, const uint32_t *bad,
 	ram_swap_put_text(bytes + 4086, "SWAPSPACE2");
 }
 
-/* ---- Reading and writing ------------------------------------------------------ */
+/* ---- Reading and writing ------------------------------------------------- */
 
 /* Is it this call that fails? */
 static bool ram_swap_fails(struct ram_fault *fault)
@@ -107,7 +107,7 @@ void ram_swap_complete(struct ram_swap *ram)
 	}
 }
 
-/* ---- Making one --------------------------------------------------------------------- */
+/* ---- Making one ---------------------------------------------------------- */
 
 bool ram_swap_make(struct ram_swap *ram, const char *name, unsigned long pages)
 {

@@ -24,7 +24,7 @@ static void space_detach(struct space *space, struct page *page)
 	page->mapping = NULL;
 }
 
-/* ---- What reclaim asks ------------------------------------------------------ */
+/* ---- What reclaim asks --------------------------------------------------- */
 
 static bool space_release(struct page *page)
 {
@@ -114,7 +114,7 @@ static const struct address_space_ops anon_ops = {
 	.referenced = space_referenced,
 };
 
-/* ---- What tests call ---------------------------------------------------------- */
+/* ---- What tests call ----------------------------------------------------- */
 
 void space_init(struct space *space, enum space_kind kind)
 {

@@ -32,7 +32,7 @@ static struct page *take_within(struct zone *zone, unsigned long first,
 	return page;
 }
 
-/* ---- Numbers ------------------------------------------------------------------- */
+/* ---- Numbers ------------------------------------------------------------- */
 
 CASE(buddy, numbers_of_buddy_and_parent)
 {
@@ -51,7 +51,7 @@ CASE(buddy, numbers_of_buddy_and_parent)
 	return NULL;
 }
 
-/* ---- What the zone is given ---------------------------------------------------------- */
+/* ---- What the zone is given ---------------------------------------------- */
 
 /* Blocks of each order that cover START..END-1, by the rule: the largest that
  * is aligned and fits. */
@@ -139,7 +139,7 @@ CASE(buddy, every_page_of_every_size_can_be_taken_and_comes_back)
 	return NULL;
 }
 
-/* ---- Splitting and joining ----------------------------------------------------------- */
+/* ---- Splitting and joining ----------------------------------------------- */
 
 CASE(buddy, taking_one_page_of_256_leaves_one_block_of_each_order)
 {
@@ -287,7 +287,7 @@ CASE(buddy, a_block_that_may_join_soon_waits_at_the_back)
 	return private_check(zone->node);
 }
 
-/* ---- take_within ------------------------------------------------------------------------ */
+/* ---- take_within --------------------------------------------------------- */
 
 CASE(buddy, take_within_gives_the_lowest_free_frame_of_the_range)
 {
@@ -333,7 +333,7 @@ CASE(buddy, take_within_takes_nothing_outside)
 	return private_check(zone->node);
 }
 
-/* ---- Long walks -------------------------------------------------------------------------- */
+/* ---- Long walks ---------------------------------------------------------- */
 
 CASE(buddy, random_takes_and_gives_keep_every_invariant)
 {

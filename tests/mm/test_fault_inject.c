@@ -210,14 +210,14 @@ CASE(fault_inject, illegal_requests_are_refused_and_not_failed)
 	return NULL;
 }
 
-/* ---- fail_nth ------------------------------------------------------------------ */
+/* ---- fail_nth ------------------------------------------------------------ */
 
-static unsigned int failures_of_nth(unsigned int nth, bool for_ever,
+static unsigned int failures_of_nth(unsigned int nth, bool forever,
                                     unsigned int count)
 {
 	unsigned int failed;
 
-	fail_nth_set(current_thread(), nth, for_ever);
+	fail_nth_set(current_thread(), nth, forever);
 	failed = failures(GFP_KERNEL, 0, count);
 	fail_nth_set(current_thread(), 0, false);
 	return failed;

@@ -45,7 +45,7 @@ static bool why_says(const char *text)
 	return false;
 }
 
-/* ---- Bits -------------------------------------------------------------------- */
+/* ---- Bits ---------------------------------------------------------------- */
 
 struct value {
 	const char *name;
@@ -172,7 +172,7 @@ CASE(gfp, table_of_names_has_every_flag_and_composite)
 	return NULL;
 }
 
-/* ---- Zones ----------------------------------------------------------------------- */
+/* ---- Zones --------------------------------------------------------------- */
 
 CASE(gfp, all_sixteen_zone_combinations)
 {
@@ -228,7 +228,7 @@ CASE(gfp, zone_bits_other_than_the_four_do_not_matter)
 	return NULL;
 }
 
-/* ---- Migratetypes -------------------------------------------------------------------- */
+/* ---- Migratetypes -------------------------------------------------------- */
 
 CASE(gfp, movable_is_type_1_reclaimable_is_type_2)
 {
@@ -260,7 +260,7 @@ CASE(gfp, movable_and_reclaimable_together_are_refused_by_name)
 	return NULL;
 }
 
-/* ---- What is refused -------------------------------------------------------------------- */
+/* ---- What is refused ----------------------------------------------------- */
 
 CASE(gfp, every_flag_that_is_not_supported_is_refused_by_name)
 {
@@ -379,7 +379,7 @@ CASE(gfp, order_above_ten_is_too_large)
 	return NULL;
 }
 
-/* ---- Contexts ------------------------------------------------------------------------------ */
+/* ---- Contexts ------------------------------------------------------------ */
 
 CASE(gfp, contexts_that_cannot_sleep_may_not_reclaim)
 {
@@ -416,7 +416,7 @@ CASE(gfp, in_an_nmi_everything_is_refused_first_of_all)
 	return NULL;
 }
 
-/* ---- Rights ----------------------------------------------------------------------------------- */
+/* ---- Rights -------------------------------------------------------------- */
 
 struct right {
 	gfp_t mask;
@@ -522,7 +522,7 @@ CASE(gfp, dma_and_dma32_alone_carry_no_reclaim_bits)
 	return NULL;
 }
 
-/* ---- Names --------------------------------------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------- */
 
 static const char *round_trip(gfp_t mask)
 {

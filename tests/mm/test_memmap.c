@@ -146,7 +146,7 @@ static const char *compare_free(void)
 	return test_memmap_compare(memmap_next_free, painted_free, &pages);
 }
 
-/* ---- Maps made by hand ------------------------------------------------------------ */
+/* ---- Maps made by hand --------------------------------------------------- */
 
 CASE(memmap, an_empty_map_has_no_memory)
 {
@@ -296,7 +296,7 @@ CASE(memmap, memory_above_the_limit_is_not_there)
 	return NULL;
 }
 
-/* ---- Random maps -------------------------------------------------------------------- */
+/* ---- Random maps --------------------------------------------------------- */
 
 static void random_entry(struct random *random)
 {
@@ -373,7 +373,7 @@ CASE(memmap, maps_of_300_entries_are_no_problem)
 	return compare_usable();
 }
 
-/* ---- Taken and given ------------------------------------------------------------------- */
+/* ---- Taken and given ----------------------------------------------------- */
 
 CASE(memmap, take_rounds_outward_and_give_inward)
 {

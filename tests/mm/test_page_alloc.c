@@ -120,7 +120,7 @@ static uint64_t fingerprint(const struct node *node)
 	                  node->page_count * sizeof(*node->pages));
 }
 
-/* ---- How far each class may go -------------------------------------------------- */
+/* ---- How far each class may go ------------------------------------------- */
 
 struct level {
 	gfp_t mask;
@@ -198,7 +198,7 @@ CASE(page_alloc, a_reserve_that_was_drained_is_there_again_after_a_free)
 	return expect_full(node);
 }
 
-/* ---- The path ------------------------------------------------------------------------ */
+/* ---- The path ------------------------------------------------------------ */
 
 CASE(page_alloc, above_low_one_pass_and_no_wake)
 {
@@ -339,7 +339,7 @@ CASE(page_alloc, counters_count_base_pages)
 	return expect_full(node);
 }
 
-/* ---- Refused masks -------------------------------------------------------------------------- */
+/* ---- Refused masks ------------------------------------------------------- */
 
 CASE(page_alloc, a_refused_mask_is_reported_and_changes_nothing)
 {
@@ -394,7 +394,7 @@ CASE(page_alloc, direct_reclaim_with_preemption_off_is_refused)
 	return expect_full(node);
 }
 
-/* ---- Zones ----------------------------------------------------------------------------------- */
+/* ---- Zones --------------------------------------------------------------- */
 
 CASE(page_alloc, zones_are_tried_from_the_highest_downwards)
 {
@@ -503,7 +503,7 @@ CASE(page_alloc, dma_with_dma_memory_fails_with_a_dump)
 	return expect_full(node);
 }
 
-/* ---- Blocks and references ---------------------------------------------------------------------- */
+/* ---- Blocks and references ----------------------------------------------- */
 
 CASE(page_alloc, the_page_remembers_the_migratetype_it_was_taken_as)
 {
@@ -585,7 +585,7 @@ CASE(page_alloc, extra_references_leak_nothing_in_10000_rounds)
 	return expect_full(node);
 }
 
-/* ---- Frees that must not be ------------------------------------------------------------------------ */
+/* ---- Frees that must not be ---------------------------------------------- */
 
 /* Free PAGE by ORDER: refused, reported by name, nothing changed. */
 static const char *expect_refused(struct node *node, struct page *page,

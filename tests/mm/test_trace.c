@@ -288,7 +288,7 @@ CASE(trace, ring_is_a_thousandth_of_memory_within_bounds)
 	return NULL;
 }
 
-/* ---- What the front door says ---------------------------------------------- */
+/* ---- What the front door says -------------------------------------------- */
 
 CASE(trace, allocation_and_free_say_frame_order_and_mask)
 {

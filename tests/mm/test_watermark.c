@@ -51,7 +51,7 @@ static bool test_watermark_passes(unsigned long free, unsigned int order,
 	return watermark_ok(zone, 0, zone->watermark[mark], ZONE_NORMAL, right);
 }
 
-/* ---- min_free_kbytes ------------------------------------------------------------- */
+/* ---- min_free_kbytes ----------------------------------------------------- */
 
 CASE(watermark, min_free_kbytes_is_the_root_of_sixteen_times_lowmem)
 {
@@ -105,7 +105,7 @@ CASE(watermark, min_free_kbytes_is_the_largest_number_below_the_root)
 	return NULL;
 }
 
-/* ---- Marks --------------------------------------------------------------------------- */
+/* ---- Marks --------------------------------------------------------------- */
 
 static const char *expect_marks(const struct zone *zone, unsigned long lowest,
                                 unsigned long gap)
@@ -215,7 +215,7 @@ CASE(watermark, marks_of_an_empty_node_divide_by_nothing)
 	return NULL;
 }
 
-/* ---- Lowmem reserve ---------------------------------------------------------------------- */
+/* ---- Lowmem reserve ------------------------------------------------------ */
 
 CASE(watermark, lowmem_reserve_of_dma_against_dma32_is_240)
 {
@@ -256,7 +256,7 @@ CASE(watermark, an_empty_zone_keeps_no_lowmem_reserve)
 	return NULL;
 }
 
-/* ---- Floors -------------------------------------------------------------------------------- */
+/* ---- Floors -------------------------------------------------------------- */
 
 CASE(watermark, floors_in_integers)
 {
@@ -284,7 +284,7 @@ CASE(watermark, floors_in_integers)
 	return NULL;
 }
 
-/* ---- The check: passes with the first number, fails with the second -------------------------- */
+/* ---- The check: passes with the first number, fails with the second ------ */
 
 CASE(watermark, without_rights_481_pass_and_480_do_not)
 {

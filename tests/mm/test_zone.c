@@ -20,7 +20,7 @@ struct node_and_pages {
 SUITE_OBJECT(struct node_and_pages, private);
 static char sentence[200];
 
-/* ---- The private node --------------------------------------------------------- */
+/* ---- The private node ---------------------------------------------------- */
 
 struct node *private_node(unsigned long first,
                           const unsigned long pages[ZONE_COUNT])
@@ -109,7 +109,7 @@ void private_give(struct zone *zone, struct page *page, unsigned int order)
 	spin_unlock_irqrestore(&zone->lock, enabled);
 }
 
-/* ---- Zones ------------------------------------------------------------------------ */
+/* ---- Zones --------------------------------------------------------------- */
 
 CASE(zone, a_new_zone_is_all_reserved_and_manages_nothing)
 {
@@ -206,7 +206,7 @@ CASE(zone, node_sums_its_zones)
 	return private_check(node);
 }
 
-/* ---- The detectors: commit the crime, expect the report ------------------------------ */
+/* ---- The detectors: commit the crime, expect the report ------------------ */
 
 static bool test_zone_check_says(struct zone *zone, const char *text)
 {

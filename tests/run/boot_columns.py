@@ -2,10 +2,12 @@
 """The shell's output fits the screen: 80 columns, help and a dump on one page."""
 
 import re
+import textwrap
 
 from lab import boot_test, check, command, disk_copy, for_each
 from qemu import COLUMNS, GUEST_TIME, ROWS
 
+STAMP = re.compile(r"\[ *\d+\.\d{6}\] ")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 # The lines typed for each command, in this order; commands that do not end by
@@ -93,9 +95,15 @@ LEFT_OUT = {"drain", "panic", "reboot", "poweroff"}
 
 
 def lines_of(said):
-    """As they are on a screen, tabs and all; a line may be written several times."""
-    lines = re.split(r"[\r\n]+", COLOUR.sub("", said))
-    return [line.expandtabs() for line in lines]
+    """As they are on a screen, tabs and all; a line may be written several times.
+    The screen breaks the log's lines between words, below their text."""
+    rows = []
+    for line in re.split(r"[\r\n]+", COLOUR.sub("", said)):
+        stamp = STAMP.match(line)
+        indent = " " * len(stamp[0]) if stamp else ""
+        wrapped = textwrap.wrap(line, COLUMNS, subsequent_indent=indent)
+        rows += wrapped if stamp else [line.expandtabs()]
+    return rows
 
 
 def answer(qemu, line):
@@ -186,7 +194,7 @@ def oom_dump_is_on_one_screen_and_all_of_it_in_the_log(lab, memory):
             r"^.*invoked oom-killer.*?oom_score_adj:\d+", said, re.M | re.S
         )
         check(dump, f"no dump: {said!r}")
-        rows = dump[0].split("\n")
+        rows = lines_of(dump[0])
         check(len(rows) < ROWS, f"{len(rows)} rows: {rows}")
         zones = re.findall(r"\] (DMA|DMA32|Normal) ( +\d+){7}\r?$", dump[0], re.M)
         check(len(zones) == (2 if memory == "64M" else 3), f"zones: {zones}")

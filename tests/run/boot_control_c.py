@@ -26,7 +26,7 @@ def interrupt(qemu, line, begun):
 
 
 @for_each(nofs="GFP_NOFS", noio="GFP_NOIO")
-def request_that_waits_for_ever_is_told_and_ended(lab, mask):
+def request_that_waits_forever_is_told_and_ended(lab, mask):
     """
     No FS, so nobody is killed, and nobody brings memory.  The watchdog looks at
     the first thread, too; the request gets a victim's right, and then NULL.

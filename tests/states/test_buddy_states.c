@@ -57,7 +57,7 @@ static struct {
 	uint8_t block_before[MOST_PAGES];
 } b;
 
-/* ---- The model: which blocks are free ---------------------------------------- */
+/* ---- The model: which blocks are free ------------------------------------ */
 
 static bool test_buddy_states_range_is_free(unsigned int first,
                                             unsigned int count)
@@ -94,7 +94,7 @@ static int test_buddy_states_smallest_free(unsigned int order)
 	return -1;
 }
 
-/* ---- The pool ------------------------------------------------------------------ */
+/* ---- The pool ------------------------------------------------------------ */
 
 static void test_buddy_states_save(void)
 {
@@ -162,7 +162,7 @@ static void test_buddy_states_key(struct search_key *key)
 		list_key(key->byte + b.pages);
 }
 
-/* ---- Calls ------------------------------------------------------------------------ */
+/* ---- Calls --------------------------------------------------------------- */
 
 static struct search_model model;
 
@@ -243,7 +243,7 @@ static void test_buddy_states_describe(unsigned int call, char *buffer,
 	         step[1], call / b.orders, call % b.orders);
 }
 
-/* ---- States ------------------------------------------------------------------------ */
+/* ---- States -------------------------------------------------------------- */
 
 /* Is there exactly one list entry for each free block of the model? */
 static const char *check_free_blocks(void)

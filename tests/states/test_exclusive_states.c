@@ -103,7 +103,7 @@ static enum search_step test_exclusive_states_wrong(const char *sentence)
 	return STEP_WRONG;
 }
 
-/* ---- The machine --------------------------------------------------------------- */
+/* ---- The machine --------------------------------------------------------- */
 
 static struct owner *test_exclusive_states_owner_number(int number)
 {
@@ -207,7 +207,7 @@ static enum search_step kept(void)
 				 "a refused call left traces");
 }
 
-/* ---- Contents ---------------------------------------------------------------------- */
+/* ---- Contents ------------------------------------------------------------ */
 
 static uint8_t tag(const struct page *page)
 {
@@ -241,7 +241,7 @@ static const char *check_contents(void)
 	return NULL;
 }
 
-/* ---- The picture of the real thing -------------------------------------------------- */
+/* ---- The picture of the real thing --------------------------------------- */
 
 static unsigned int length_of(const struct list *list)
 {
@@ -304,7 +304,7 @@ static const char *test_exclusive_states_check(void)
 	return check_contents();
 }
 
-/* ---- Addresses ------------------------------------------------------------------------ */
+/* ---- Addresses ----------------------------------------------------------- */
 
 static struct page *test_exclusive_states_page_at(const struct list *list,
                                                   unsigned int position)
@@ -390,7 +390,7 @@ static int test_exclusive_states_expected_error(int caller,
 	return address->place == OWNED ? 0 : -ENOENT;
 }
 
-/* ---- Calls of owners ---------------------------------------------------------------------- */
+/* ---- Calls of owners ----------------------------------------------------- */
 
 /* The entry at POSITION leaves the queue of RECEIVER. */
 static void unqueue(int receiver, unsigned int position)
@@ -567,7 +567,7 @@ static enum search_step call_on_address(int caller, unsigned int number,
 	               : test_exclusive_states_do_touch(caller, &address);
 }
 
-/* ---- Calls of main --------------------------------------------------------------------------- */
+/* ---- Calls of main ------------------------------------------------------- */
 
 static enum search_step do_refill(unsigned int target)
 {
@@ -701,7 +701,7 @@ static enum search_step do_nmi(void)
 				 "something works in an NMI");
 }
 
-/* ---- All calls, by number -------------------------------------------------------------------- */
+/* ---- All calls, by number ------------------------------------------------ */
 
 #define TAKE_CALLS    CALLERS
 #define ACCEPT_CALLS  CALLERS
@@ -807,7 +807,7 @@ static struct search_model model = {
 	.describe = test_exclusive_states_describe,
 };
 
-/* ---- How many there must be -------------------------------------------------------------------- */
+/* ---- How many there must be ---------------------------------------------- */
 
 /* Multiply the series by 1 / (1 - FACTOR x). */
 static void series_divide(unsigned long *series, unsigned long factor)
