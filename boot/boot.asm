@@ -56,6 +56,7 @@ PAGE_BITS		equ 12
 LARGE_BITS		equ 21
 
 extern kmain
+extern boot_begin, load_end_physical, image_end_physical
 extern boot_stack_top
 extern boot_stack_top_physical
 extern boot_stack_guard_physical
@@ -82,11 +83,19 @@ section .boot.text
 ; ---------------------------------------------------------------------------
 section .boot.header progbits alloc noexec nowrite align=8
 
+; By the address tag GRUB takes the image as one piece, as it lies in the file.  Segments
+; of ELF it reads one by one, with each in its cache of the disc while it looks for room
+; for the next: the image would need almost twice its memory.
 header:
-	dd MAGIC_HEADER
-	dd 0				; i386, protected mode
+	dd MAGIC_HEADER, 0		; i386, protected mode
 	dd header_end - header
 	dd -(MAGIC_HEADER + (header_end - header))
+	dw 2, 0				; address tag: the header is here,
+	dd 24, header			; and what is loaded, and cleared
+	dd boot_begin, load_end_physical, image_end_physical
+	dw 3, 0				; entry tag
+	dd 12, boot_entry
+	align 8, db 0
 	dw 0, 0				; the end tag: no requests,
 	dd 8				; so the screen stays in text mode
 header_end:
@@ -242,20 +251,20 @@ text_no_long_mode:
 	db "Labyrinth needs a 64-bit CPU; this one has no long mode.", 13, 10, 0
 
 ; ---------------------------------------------------------------------------
-section .boot.tables nobits alloc noexec write align=4096
+section .boot.tables progbits alloc noexec write align=4096
 
 tables:
-pml4:		resb TABLE_BYTES
-pdpt_low:	resb TABLE_BYTES
-pdpt_high:	resb TABLE_BYTES
-directory:	resb TABLE_BYTES
-guard_table:	resb TABLE_BYTES
+pml4:		times TABLE_BYTES db 0
+pdpt_low:	times TABLE_BYTES db 0
+pdpt_high:	times TABLE_BYTES db 0
+directory:	times TABLE_BYTES db 0
+guard_table:	times TABLE_BYTES db 0
 tables_end:
 
-entry_cycles:	resq 1
-loader_magic:	resd 1
-loader_info:	resd 1
-extended_features: resd 1
+entry_cycles:	dq 0
+loader_magic:	dd 0
+loader_info:	dd 0
+extended_features: dd 0
 
 ; ---------------------------------------------------------------------------
 section .text

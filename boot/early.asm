@@ -549,16 +549,16 @@ died_ip:	dq 0
 died_cr2:	dq 0
 
 ; ---------------------------------------------------------------------------
-section .boot.tables nobits alloc noexec write align=4096
+section .boot.tables progbits alloc noexec write align=4096
 
-		resb EARLY_STACK_BYTES
+		times EARLY_STACK_BYTES db 0
 early_stack_top:
-idt32:		resq VECTORS
+idt32:		times VECTORS dq 0
 idt32_end:
-idt64:		resq VECTORS * 2
+idt64:		times VECTORS * 2 dq 0
 idt64_end:
 tss_begin:
-tss32:		resb TSS_BYTES
-tss_fault:	resb TSS_BYTES
-tss64:		resb TSS_BYTES
+tss32:		times TSS_BYTES db 0
+tss_fault:	times TSS_BYTES db 0
+tss64:		times TSS_BYTES db 0
 tss_end:

@@ -48,8 +48,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MACHINES_AT_ONCE = 2
 MIB = 1 << 20
 
-# A kernel that takes up 14 KB more of code is not loaded from GRUB's menu on 4 MB.
-ROOM_ON_4M = 1286144
+# GRUB 2.06, which has shown its menu on 4 MB, finds room for 2,203,648 bytes and not for
+# 2,207,744.  The self-test still passes in the memory that 2,000,000 leave.
+ROOM_ON_4M = 2000000
 
 # To the prompt, without a menu, while three others use the same two CPUs.
 BOOT_SECONDS = 2.0
@@ -228,6 +229,7 @@ def run_program(report, place, program, words=()):
     report.log(place, log, verdict_of_program(log, status))
 
 
+ONE_PIECE = "carries a kernel that lies in the file as in memory"
 ENTERED = "the suites enter every function of mm/"
 
 
@@ -295,14 +297,22 @@ def run_cover(report):
 
 
 def run_room(report, kernel):
-    """GRUB, which has shown its menu, can load the kernel on 4 MB."""
+    """GRUB, which has shown its menu, can load the kernel on 4 MB, as one piece."""
     headers = subprocess.run(
         ["readelf", "-lW", kernel], capture_output=True, text=True, check=True
     ).stdout
-    loads = re.findall(
-        r"^ +LOAD +\S+ +\S+ +(\S+) +\S+ +(\S+)", headers, re.MULTILINE
-    )
-    end = max(int(at, 16) + int(size, 16) for at, size in loads)
+    loads = [
+        [int(number, 16) for number in load]
+        for load in re.findall(
+            r"^ +LOAD +(\S+) +\S+ +(\S+) +\S+ +(\S+)", headers, re.MULTILINE
+        )
+    ]
+    distances = {at - offset for offset, at, _ in loads}
+    if len(distances) == 1:
+        report.passes("disc", ONE_PIECE)
+    else:
+        report.fails("disc", ONE_PIECE, f"distances: {distances}")
+    end = max(at + size for _, at, size in loads)
     name = f"takes up {end - MIB} bytes from 1 MiB on, of {ROOM_ON_4M}"
     if end - MIB <= ROOM_ON_4M:
         report.passes("disc", name)
