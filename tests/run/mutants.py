@@ -7,7 +7,8 @@ Faults on purpose.  Each patch in tests/mutants/ puts one fault into a copy of
 the tree; the copy is built, and the case that the patch names must fail.  A
 line for each mutant as it ends:
 
-    killed    the named case failed
+    killed    the named case failed; "by an assertion" if the first that failed in
+              the run was a kassert(), before any test looked
     SURVIVED  it did not: a test is missing, or the patch names the wrong one
     STALE     the patch does not apply to the tree as it is
     BROKEN    the copy does not build, or the run broke
@@ -127,15 +128,34 @@ def known_cases():
 # ---- Running one ------------------------------------------------------------
 
 
+ASSERTED = "assertion failed: "
+
+
+class Run(NamedTuple):
+    """What a run of the mutant's suites said."""
+
+    failed: list  # names of what failed
+    kind: str  # of verdict
+    reason: str
+    asserted: bool = False  # the first failure is a kassert()
+
+
 class Outcome(NamedTuple):
     word: str  # killed, SURVIVED, STALE, BROKEN
-    failed: list  # names of what failed
+    failed: list
     reason: str
     seconds: float
+    asserted: bool = False
+
+
+def begins_with_an_assertion(log, last_words):
+    """Is it one that failed first?  LAST_WORDS: of a run that ended by itself."""
+    if log.failed:
+        return ASSERTED in log.failed[0].reason
+    return ASSERTED in last_words
 
 
 def run_on_host(mutant, tree):
-    """The failed cases, and the verdict in words."""
     tree.make("build-suites")
     program = os.path.join(tree.build, "host", "run-suites")
     path = os.path.join(WORK, mutant.name + ".log")
@@ -155,20 +175,22 @@ def run_on_host(mutant, tree):
                 env=environment,
             )
         except subprocess.TimeoutExpired:
-            return [], Kind.HANG.value, "time limit"
+            return Run([], Kind.HANG.value, "time limit")
     with open(path, errors="replace") as output:
-        log = Log(output.read())
+        text = output.read()
+    log = Log(text)
     answer = verdict_of_program(log, status)
     failed = [c.full_name for c in log.failed]
     if status == SANITIZER_STATUS:
-        failed += case_in_backtrace(path, mutant.killer)
-    return failed, answer.kind.value, answer.reason
+        failed += case_in_backtrace(text, mutant.killer)
+    # A thread of a test that panics ends the program: "panic: " and the words.
+    asserted = begins_with_an_assertion(log, text if status < 0 else "")
+    return Run(failed, answer.kind.value, answer.reason, asserted)
 
 
-def case_in_backtrace(path, killer):
+def case_in_backtrace(text, killer):
     """A sanitizer ends the program in the middle of a case: was it KILLER?"""
-    with open(path, errors="replace") as output:
-        found = f" in case_{killer.replace('.', '_')} " in output.read()
+    found = f" in case_{killer.replace('.', '_')} " in text
     return [killer] if found else []
 
 
@@ -184,9 +206,14 @@ def run_in_kernel(mutant, tree):
     )
     with machine:
         end = machine.wait_end(KERNEL_SECONDS)
-        log = Log(machine.console.text)
+        text = machine.console.text
+    log = Log(text)
     answer = verdict(log, end)
-    return [c.full_name for c in log.failed], answer.kind.value, answer.reason
+    asserted = begins_with_an_assertion(
+        log, text if answer.kind is Kind.PANIC else ""
+    )
+    failed = [c.full_name for c in log.failed]
+    return Run(failed, answer.kind.value, answer.reason, asserted)
 
 
 def run_boot_test(mutant, tree):
@@ -208,32 +235,35 @@ def run_boot_test(mutant, tree):
         log.write(done.stdout + done.stderr)
     fails = re.findall(r"^FAIL +boot +(\w+): (.*)", done.stdout, re.MULTILINE)
     reason = fails[0][1] if fails else "the boot test passed"
-    return [BOOT + test for test, _ in fails], "boot test", reason
+    failed = [BOOT + test for test, _ in fails]
+    return Run(failed, "boot test", reason, ASSERTED in reason)
 
 
 def run_mutant(mutant):
     started = time.monotonic()
     os.makedirs(WORK, exist_ok=True)
     run = run_on_host if mutant.world == "host" else run_in_kernel
-    failed, reason = [], ""
+    ran = Run([], "", "")
     try:
         seeds = SEEDS if mutant.world == "host" else KERNEL_SEEDS
         tree = Patched(mutant.path, os.path.join(WORK, mutant.name), seeds)
         with tree:
-            failed, kind, reason = run(mutant, tree)
-        dead = mutant.killer in failed or mutant.killer == VERDICT + kind
+            ran = run(mutant, tree)
+        dead = mutant.killer in (*ran.failed, VERDICT + ran.kind)
         word = "killed" if dead else "SURVIVED"
-        reason = f"{kind}: {reason}"
+        reason = f"{ran.kind}: {ran.reason}"
     except (Failure, OSError, subprocess.SubprocessError) as error:
         reason = " ".join(str(error).split())
         word = "STALE" if "does not apply" in reason else "BROKEN"
-    return Outcome(word, failed, reason, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Outcome(word, ran.failed, reason, seconds, ran.asserted)
 
 
 def sentence(mutant, outcome, all_failures=False):
     text = f"{outcome.word:<8}  {mutant.name:<28} "
     if outcome.word == "killed":
-        text += f"by {mutant.killer} in {outcome.seconds:.1f} s"
+        by = "an assertion in " if outcome.asserted else ""
+        text += f"by {by}{mutant.killer} in {outcome.seconds:.1f} s"
     else:
         text += f"{mutant.killer}: {outcome.reason}"
     if all_failures:
@@ -242,12 +272,12 @@ def sentence(mutant, outcome, all_failures=False):
 
 
 def run_all(mutants, show):
-    """SHOW(mutant, outcome) as each ends; their words, as MUTANTS has them."""
+    """SHOW(mutant, outcome) as each ends; the outcomes, as MUTANTS has them."""
 
     def job(mutant):
         outcome = run_mutant(mutant)
         show(mutant, outcome)
-        return outcome.word
+        return outcome
 
     pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
     try:
@@ -330,12 +360,13 @@ def main(arguments):
     ended = run_all(
         wanted, lambda m, o: print(sentence(m, o, show_all), flush=True)
     )
-    killed = ended.count("killed")
+    dead = [outcome for outcome in ended if outcome.word == "killed"]
+    killed, asserted = len(dead), sum(outcome.asserted for outcome in dead)
     if mutants == wanted and killed == len(wanted):
         write_table(mutants)
     print(
-        f"{killed} of {len(wanted)} mutants killed "
-        f"in {time.monotonic() - started:.0f} s"
+        f"{killed} of {len(wanted)} mutants killed, {asserted} of them by an "
+        f"assertion before any test looked, in {time.monotonic() - started:.0f} s"
     )
     return 0 if wanted and killed == len(wanted) else 1
 
