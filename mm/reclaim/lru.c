@@ -33,7 +33,7 @@
  * on a list change under it, and so do PG_dirty and PG_writeback of any page,
  * with what counts them.
  *
- * Further reading: Linux mm/swap/swap.c and mm/vmscan.c; Gorman, Understanding the
+ * Further reading: Linux mm/swap.c and mm/vmscan.c; Gorman, Understanding the
  * Linux Virtual Memory Manager, chapter 10; Babaoglu, Joy, "Converting a
  * Swap-Based System to do Paging", SOSP 1981 (the clock).
  */

@@ -13,7 +13,7 @@
  * Locking: none; each bit changes in one instruction, and wait_event() looks at
  * it once more after the waiter is on its queue.
  *
- * Source: Linux mm/user/filemap.c, folio_wait_table.
+ * Source: Linux mm/filemap.c, folio_wait_table.
  */
 #include "mm/reclaim/page_lock.h"
 

@@ -17,7 +17,7 @@
  * Locking: reclaim.lock for the list.  It is not held while a shrinker works;
  * the shrinker's users count keeps it on the list meanwhile.
  *
- * Source: Linux mm/reclaim/shrinker.c, do_shrink_slab().
+ * Source: Linux mm/shrinker.c, do_shrink_slab().
  */
 #include "mm/reclaim/shrinker.h"
 

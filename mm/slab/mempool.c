@@ -35,7 +35,7 @@
  *
  * Locking: pool->lock for the reserve.  The callbacks are called without it.
  *
- * Source: the behaviour of Linux 6.12, mm/slab/mempool.c.
+ * Source: the behaviour of Linux 6.12, mm/mempool.c.
  */
 #include "mm/slab/mempool.h"
 

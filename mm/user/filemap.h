@@ -15,7 +15,7 @@
  * it (kernel/core/held.h).  A call that returns an
  * error has handed out nothing: *PAGE is NULL, and there is nothing to put.
  *
- * Linux's mm/user/filemap.c has the same names for what does the same.
+ * Linux's mm/filemap.c has the same names for what does the same.
  */
 #ifndef MM_USER_FILEMAP_H
 #define MM_USER_FILEMAP_H
@@ -23,17 +23,17 @@
 #include "kernel/core/lock.h"
 #include "mm/address_space.h"
 #include "mm/gfp.h"
+#include "mm/user/filemap_tree.h"
 
 /* Field locks: (l) lock, (c) constant. */
 struct filemap {
 	struct address_space space; /* ops and host (c), nrpages (l) */
 	struct spinlock lock;
-	void *root;            /* (l) see filemap.c */
-	unsigned int height;   /* (l) */
-	unsigned long changes; /* (l) pages that came and went, ever */
-	unsigned int adding;   /* atomic: calls that add a page now */
-	int error;             /* atomic: of a write, since last asked */
-	uint64_t dirtied;      /* atomic: since when it is dirty; 0: clean */
+	struct filemap_tree tree; /* (l) */
+	unsigned long changes;    /* (l) pages that came and went, ever */
+	unsigned int adding;      /* atomic: calls that add a page now */
+	int error;                /* atomic: of a write, since last asked */
+	uint64_t dirtied;         /* atomic: since when it is dirty; 0: clean */
 };
 
 /* HOST is for OPS: page->mapping->host. */

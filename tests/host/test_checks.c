@@ -656,15 +656,15 @@ CASE(checks, an_index_holds_its_own_pages_and_counts_them)
 	EXPECT_SEEN_IN(&map, page->index, 4);
 	EXPECT_SEEN_IN(&map, page->mapping, NULL);
 	EXPECT_SEEN_IN(&map, page->refcount, 0);
-	used = &virt_to_page(map.root)->index;
+	used = &virt_to_page(map.tree.root)->index;
 	EXPECT_EQUAL(*used, 2);
 	EXPECT_SEEN_IN(&map, *used, 1);
-	used = &virt_to_page(((void **)map.root)[0])->index;
+	used = &virt_to_page(((void **)map.tree.root)[0])->index;
 	EXPECT_EQUAL(*used, 1);
 	EXPECT_SEEN_IN(&map, *used, 0);
 
 	put_page(page);
 	filemap_cut(&map, 0);
-	EXPECT(map.root == NULL && test_checks_check_map(&map) == NULL);
+	EXPECT(map.tree.root == NULL && test_checks_check_map(&map) == NULL);
 	return test_checks_check();
 }

@@ -132,7 +132,7 @@ ASSERTED = "assertion failed: "
 
 
 class Run(NamedTuple):
-    """What a run of the mutant's suites said."""
+    """The result of the suites, in the copy with the mutant."""
 
     failed: list  # names of what failed
     kind: str  # of verdict

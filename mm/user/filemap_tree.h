@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/user/filemap_tree.h -- the tree of a page cache: from numbers to pages.
+ *
+ * Any context; the caller has the lock of the tree (filemap.lock).
+ */
+#ifndef MM_USER_FILEMAP_TREE_H
+#define MM_USER_FILEMAP_TREE_H
+
+#include "lib/types.h"
+#include "mm/page.h"
+
+#define FILEMAP_TREE_BITS    9
+#define FILEMAP_TREE_ENTRIES (1UL << FILEMAP_TREE_BITS)
+#define FILEMAP_TREE_HEIGHT  7 /* 7 * 9 bits and more than there are blocks */
+
+/* All zero: empty. */
+struct filemap_tree {
+	void *root;
+	unsigned int height;
+};
+
+/* Can INDEX be found in a tree of this height? */
+bool filemap_tree_reaches(const struct filemap_tree *tree, unsigned long index);
+
+/*
+ * Returns the node LEVEL levels above the pages on the way to *INDEX, or the page if
+ * LEVEL is 0.  NULL: there is none; then *INDEX is the next for which there may be one,
+ * or 0.
+ * The tree reaches *INDEX.
+ */
+void *filemap_tree_look(const struct filemap_tree *tree, unsigned int level,
+                        unsigned long *index);
+
+/* The first number behind the node LEVEL levels above INDEX; 0: there is none. */
+unsigned long filemap_tree_behind(unsigned long index, unsigned int level);
+
+/* The number of NODE's entries in use, to be read; only the tree writes it. */
+unsigned long *filemap_tree_used(void *node);
+
+/*
+ * The entry for INDEX, with all nodes above it.  If it was empty, it is counted as used,
+ * and the caller puts a page there.  Takes *SPARE, a zeroed page, where a node is
+ * missing, and sets it to NULL.  NULL: one more is needed; what was made stays, for the
+ * next call or filemap_tree_prune().
+ */
+void **filemap_tree_make(struct filemap_tree *tree, unsigned long index,
+                         struct page **spare);
+
+/* Clear the entry for INDEX, which has a page, and free the nodes that lead nowhere now. */
+void filemap_tree_remove(struct filemap_tree *tree, unsigned long index);
+
+/* Free the nodes on the way to INDEX that lead nowhere. */
+void filemap_tree_prune(struct filemap_tree *tree, unsigned long index);
+
+#endif
