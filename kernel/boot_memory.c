@@ -12,6 +12,7 @@
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
+#include "kernel/arch/vmap.h"
 #include "kernel/core/multiboot2.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
@@ -24,12 +25,14 @@
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/reclaim.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/user/anon.h"
 #include "mm/watermark.h"
 
 static struct boot_info boot;
 static struct memmap memmap;
 static struct node node;
+static struct vmalloc_space vmalloc_space;
 static uint64_t mem_limit;
 
 static int set_mem(const char *value)
@@ -251,6 +254,9 @@ struct node *mm_init(uint64_t info_physical)
 	/* From here on alloc_pages() works. */
 	set_main_node(&node);
 	exclusive_start(&node);
+	vmalloc_space_init(&vmalloc_space, &node, vmap_base,
+	                   vmap_base + vmap_size, 1);
+	set_main_vmalloc(&vmalloc_space);
 	/* The command line knows better. */
 	sysctl_start(&node);
 	swap_start(&node);

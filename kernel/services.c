@@ -20,6 +20,7 @@
 #include "mm/reclaim/oom.h"
 #include "mm/reclaim/page_writeback.h"
 #include "mm/reclaim/reclaim.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/task.h"
 #include "mm/user/anon.h"
 
@@ -86,6 +87,25 @@ static void begin_recovery(struct node *node)
 	node->recovery.oom = out_of_memory;
 }
 
+/* The worker frees the areas that interrupts have freed, and purges. */
+static struct work vmalloc_work_item;
+
+static void run_vmalloc_work(struct work *work __unused)
+{
+	vmalloc_work(main_vmalloc());
+}
+
+static void wake_vmalloc(void)
+{
+	queue_work(&vmalloc_work_item);
+}
+
+static void begin_vmalloc_work(void)
+{
+	work_init(&vmalloc_work_item, run_vmalloc_work);
+	main_vmalloc()->wake = wake_vmalloc;
+}
+
 void begin_service_threads(struct node *node)
 {
 	watchdog_register_threads(visit_all_threads);
@@ -97,5 +117,6 @@ void begin_service_threads(struct node *node)
 	                           NULL) == NULL)
 		panic("the worker thread cannot be started");
 	failure_dump_start();
+	begin_vmalloc_work();
 	begin_recovery(node);
 }

@@ -10,6 +10,7 @@
  *	image, page_table, paging	the kernel's address space
  *	direct_map, mapping, window	frames that leave the direct map, and the
  *					addresses that only their owner can use
+ *	vmap				addresses that are mapped page by page
  *	trap, copy			from an exception or interrupt into C
  *	switch				from one stack to another
  *	stack_protector, crumb		guards, and traces of the boot

@@ -15,7 +15,9 @@
  * Flushing.  When the size of the mapping changes, the translation and its
  * rights do not; still the TLB must not hold both sizes, so all of it
  * is flushed, global entries too (Intel SDM vol. 3A, 4.10.2.3 and 4.10.4.2).
- * Hiding flushes one address.  Showing makes an entry present: no flush.
+ * Hiding flushes one address, and what vmap.c has not flushed yet: the frame may have
+ * been mapped there, and nobody may reach it now.  Showing makes an entry present: no
+ * flush.
  *
  * One CPU runs.  A second one would have to be told (an interprocessor
  * interrupt, and waiting for its answer) where flush_address() and
@@ -26,6 +28,7 @@
 #include "kernel/arch/page_table.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/registers.h"
+#include "kernel/arch/vmap.h"
 
 #define RIGHTS_RAM (PTE_PRESENT | PTE_WRITABLE | PTE_GLOBAL)
 
@@ -109,6 +112,7 @@ void *direct_map_join(unsigned long pfn)
 
 void direct_map_hide(unsigned long pfn)
 {
+	vmap_flush();
 	WRITE_ONCE(*page_table_entry(direct_map_address_of(pfn), 1), 0);
 	flush_address(direct_map_address_of(pfn));
 }

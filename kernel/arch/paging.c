@@ -3,14 +3,15 @@
  * kernel/arch/paging.c -- the kernel's page tables: made at boot, then walked.
  *
  *	root[273]  direct map   table -> table of 2 MiB entries, 512 a GiB
+ *	root[402]  vmalloc    table -> nothing yet: kernel/arch/vmap.c
  *	root[416]  windows      table -> directory, this CPU's own: 512 windows
  *	root[448]  stacks       table -> table -> 512 entries of 4 KiB
  *	root[511]  image        table -> table -> entries of 4 KiB
  *
  * A machine of 4 MB pays for this: the root; two tables above the direct map
  * and two of 4 KiB entries in it (the hole below 1 MiB and the image make both
- * regions uneven); two above the windows; three for the stacks; two above the
- * image and one or two of entries: 13 or 14 frames.
+ * regions uneven); one for vmalloc; two above the windows; three for the stacks; two above the
+ * image and one or two of entries: 14 or 15 frames.
  *
  * While the tables are made, the boot tables are in force, and a table's bytes
  * are at KERNEL_BASE + physical (so frames must lie below 1 GiB); afterwards
@@ -168,13 +169,14 @@ static void map_image(void)
 	unmap_guard(nmi_stack_guard);
 }
 
-/* Windows and stacks: the tables, and nothing in them yet. */
+/* Windows, stacks and what vmalloc maps: the tables, and nothing in them yet. */
 static void make_regions(void)
 {
 	uint64_t *directory = paging_make_entry(WINDOW_BASE, 2);
 
 	this_cpu()->window_directory =
 		phys_to_virt((uintptr_t)directory - KERNEL_BASE);
+	paging_make_entry(VMAP_BASE, 3);
 	paging_make_entry(STACK_BASE, 1);
 	paging_make_entry(DEVICE_BASE, 1);
 }

@@ -4,6 +4,7 @@
  *
  *	address                 size     what
  *	ffff'8880'0000'0000     all RAM  direct map: 2 MiB entries, RW, NX, global
+ *	ffff'c900'0000'0000     512 GiB  vmalloc (kernel/arch/vmap.h): RW or R, NX, global
  *	ffff'd000'0000'0000     1 GiB    windows (kernel/arch/window.h), per CPU
  *	ffff'e000'0000'0000     2 MiB    thread stacks, guard page below each
  *	ffff'ffff'8008'0000     64 KiB   registers of devices: RW, NX, uncached
@@ -23,6 +24,8 @@
 #include "lib/types.h"
 
 #define DIRECT_MAP_BASE 0xffff888000000000UL
+#define VMAP_BASE       0xffffc90000000000UL
+#define VMAP_SIZE       (512 * GIB)
 #define WINDOW_BASE     0xffffd00000000000UL
 #define STACK_BASE      0xffffe00000000000UL
 #define KERNEL_BASE     0xffffffff80000000UL

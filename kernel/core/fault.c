@@ -45,13 +45,14 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/symbols.h"
 #include "lib/format.h"
 #include "lib/string.h"
 
 #define RESOLVERS 4
-#define TEXT_SIZE 256
+#define TEXT_SIZE 352
 #define HELD_SIZE 160
-#define KIND_SIZE 96
+#define KIND_SIZE 192
 
 /* Exceptions whose error code is a selector: SDM vol. 3A, table 6-1. */
 #define SELECTOR_EXCEPTIONS                                                    \
@@ -142,6 +143,20 @@ static const char *intruder_text(const struct fault *fault)
 	return fault->intruder != NULL ? fault->intruder->name : "?";
 }
 
+static const char *format_area(char *text, size_t size,
+                               const struct fault_area *area)
+{
+	char caller[64];
+
+	if (area->size == 0)
+		return ", where vmalloc() has nothing";
+	scnprintf(text, size, ", %s %lu bytes at %#lx of %s, from %s",
+	          area->what, (unsigned long)area->size,
+	          (unsigned long)area->start, owner_name(area->taker),
+	          symbol_format(caller, sizeof(caller), area->caller));
+	return text;
+}
+
 static const char *format_kind(char *text, size_t size,
                                const struct fault *fault)
 {
@@ -157,6 +172,8 @@ static const char *format_kind(char *text, size_t size,
 		return ", a guard page: a stack has overflowed";
 	case FAULT_NULL:
 		return ", the page of NULL";
+	case FAULT_VMALLOC:
+		return format_area(text, size, &fault->area);
 	}
 	return "";
 }

@@ -19,7 +19,17 @@ enum fault_kind {
 	FAULT_OTHER,     /* no more is known than the vector */
 	FAULT_EXCLUSIVE, /* an exclusive (or parked) page, not the toucher's */
 	FAULT_GUARD,     /* a guard page: a stack has overflowed */
+	FAULT_VMALLOC,   /* an address that vmalloc() manages */
 	FAULT_NULL,      /* page 0 */
+};
+
+/* The area of vmalloc() that an address is in. */
+struct fault_area {
+	const char *what; /* "the guard page behind" ... */
+	uintptr_t start;
+	size_t size;    /* without the guard page; 0: nothing is there */
+	uint64_t taker; /* number of its owner */
+	uintptr_t caller;
 };
 
 struct fault {
@@ -31,6 +41,7 @@ struct fault {
 	const struct owner *owner;    /* NULL: parked */
 	const struct owner *intruder; /* the context that touched it */
 	struct owner_loss loss;       /* the lost page; caller 0: not known */
+	struct fault_area area;       /* of FAULT_VMALLOC */
 };
 
 /*

@@ -47,6 +47,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/vmalloc.h"
 #include "tests/suite.h"
 
 #define EXIT_PASSED 16
@@ -183,6 +184,9 @@ static struct page_columns read_columns(void)
 		columns.exclusive += zone->exclusive_pages;
 		columns.bad += zone->bad_pages;
 	}
+	/* Page tables of vmalloc() stay for the next area. */
+	columns.used -= main_vmalloc()->tables;
+	columns.free += main_vmalloc()->tables;
 	return columns;
 }
 
@@ -222,7 +226,7 @@ static const char *check_context(void)
  *
  *	after each case		the counts of the columns, and the free lists if it
  *				has asked the kernel's allocator for anything
- *	after each suite	every page, list and mapping: mm_check().  On a
+ *	after each suite	every page, list and mapping: check_all().  On a
  *				machine of more than 1 GiB only if the suite has
  *				asked, or if it is the last one
  *	where suites or cases	every page after each case that has asked, so that
@@ -248,6 +252,14 @@ bool selftest_walk_every_case(bool on)
 	return before;
 }
 
+static const char *check_all(char *buffer, size_t size)
+{
+	const char *broken = mm_check(buffer, size);
+
+	return broken != NULL ? broken
+	                      : vmalloc_check(main_vmalloc(), buffer, size);
+}
+
 /* The free lists, and what they come to: NULL, or a sentence in BUFFER. */
 static const char *check_free_lists(char *buffer, size_t size)
 {
@@ -271,7 +283,7 @@ static const char *check_balance(const struct page_columns *before,
 	refiller_settle();
 	after = read_columns();
 	if (count_events() != events)
-		broken = (every_case_is_walked ? mm_check : check_free_lists)(
+		broken = (every_case_is_walked ? check_all : check_free_lists)(
 			sentence, sizeof(sentence));
 	if (broken != NULL)
 		return test_failure("%s", broken);
@@ -461,7 +473,7 @@ static void print_suite(const char *suite, const struct selftest_result *result)
 
 const char *selftest_walk(char *buffer, size_t size, bool asked)
 {
-	return asked || !machine_is_large() ? mm_check(buffer, size) : NULL;
+	return asked || !machine_is_large() ? check_all(buffer, size) : NULL;
 }
 
 /* The line of a suite in the log.  A fault that a walk finds after its cases

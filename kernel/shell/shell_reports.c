@@ -10,7 +10,9 @@
  * belong together, and may be old.
  */
 #include "kernel/arch/direct_map.h"
+#include "kernel/arch/vmap.h"
 #include "kernel/core/console.h"
+#include "kernel/core/symbols.h"
 #include "kernel/shell/shell_command.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -18,6 +20,7 @@
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/lru.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/swap/swap.h"
 
 /* A zone's numbers at one moment. */
@@ -269,6 +272,9 @@ static int run_meminfo(int argc, char **argv __unused)
 	print_kilobytes("SwapCached:", total_swapcache_pages());
 	print_kilobytes("SwapTotal:", total_swap_pages());
 	print_kilobytes("SwapFree:", get_nr_swap_pages());
+	print_kilobytes("VmallocTotal:", vmap_size / PAGE_SIZE);
+	print_kilobytes("VmallocUsed:", READ_ONCE(main_vmalloc()->pages));
+	print_kilobytes("VmallocChunk:", 0);
 	print_kilobytes("DirectMap4k:", small);
 	print_kilobytes("DirectMap2M:", large);
 	return 0;
@@ -327,6 +333,40 @@ static const char *vmstat_candidate(const char *word __unused,
 	                            : NULL;
 }
 
+/* Linux's line, without "N0="; a long name is cut so that it fits the screen. */
+static void print_area(const struct vmalloc_info *info)
+{
+	bool lazy = strcmp(info->kind, "lazy") == 0;
+	char caller[SYMBOL_NAME_SIZE];
+	char pages[32] = "";
+	int room;
+
+	if (info->pages > 0)
+		scnprintf(pages, sizeof(pages), "pages=%lu ", info->pages);
+	room = 79 - 46 - (int)strlen(pages) - (int)strlen(info->kind) - 1;
+	if (!lazy)
+		symbol_format(caller, sizeof(caller), info->caller);
+	console_printf("0x%016lx-0x%016lx %7lu ", (unsigned long)info->start,
+	               (unsigned long)info->end,
+	               (unsigned long)(info->end - info->start));
+	if (lazy)
+		console_printf("unpurged vm_area\n");
+	else
+		console_printf("%.*s %s%s\n", room, caller, pages, info->kind);
+}
+
+static int run_vmallocinfo(int argc, char **argv __unused)
+{
+	struct vmalloc_info info;
+	uintptr_t at = 0;
+
+	if (argc > 1)
+		return -EINVAL;
+	while (!shell_interrupted() && vmalloc_next(main_vmalloc(), &at, &info))
+		print_area(&info);
+	return 0;
+}
+
 static int run_check(int argc, char **argv __unused)
 {
 	const char *broken;
@@ -335,6 +375,9 @@ static int run_check(int argc, char **argv __unused)
 	if (argc > 1)
 		return -EINVAL;
 	broken = mm_check(sentence, sizeof(sentence));
+	if (broken == NULL)
+		broken = vmalloc_check(main_vmalloc(), sentence,
+		                       sizeof(sentence));
 	console_printf("check: %s\n",
 	               broken == NULL ? "every page is in exactly one column"
 	                              : broken);
@@ -349,6 +392,8 @@ static const struct shell_command commands[] = {
 	SHELL_COMMAND("meminfo", "", run_meminfo, NULL, "the sums, in kB"),
 	SHELL_COMMAND("vmstat", "[PREFIX]", run_vmstat, vmstat_candidate,
 	              "event counters"),
+	SHELL_COMMAND("vmallocinfo", "", run_vmallocinfo, NULL,
+	              "areas of vmalloc() and vmap()"),
 	SHELL_COMMAND("check", "", run_check, NULL,
 	              "walk all of memory: does it add up?"),
 };

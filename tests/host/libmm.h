@@ -66,6 +66,7 @@
 #include "mm/mm_check.h"
 #include "mm/node.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/watermark.h"
 
 /* ---- The machine -------------------------------------------------------- */
@@ -182,6 +183,9 @@ void machine_set_throttle_hook(
  */
 #define MACHINE_TABLES 512UL
 void machine_start_exclusive(struct node *node, unsigned long tables);
+
+/* A main space for vmalloc(), of all addresses, with pages of NODE. */
+struct vmalloc_space *machine_start_vmalloc(struct node *node);
 
 /* The region of PFN is split and stays so: boot did it. */
 void machine_split_at_boot(unsigned long pfn);

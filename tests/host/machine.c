@@ -26,6 +26,7 @@
 #include <stdlib.h>
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/vmap.h"
 #include "kernel/core/clock.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -49,6 +50,7 @@ static struct {
 	struct node *node[MAX_NODES];
 	unsigned int nodes;
 	struct node *exclusive; /* the node with the pool */
+	struct vmalloc_space vmalloc;
 	const struct owner_provider *provider;
 	uint64_t owners;                 /* numbers given out */
 	struct owner *begun[MAX_OWNERS]; /* by number */
@@ -584,6 +586,7 @@ void machine_start(unsigned long frames)
 	host_wait_start();
 	host_memory_start(frames);
 	set_main_node(NULL);
+	set_main_vmalloc(NULL);
 }
 
 /* ---- Nodes --------------------------------------------------------------- */
@@ -681,6 +684,14 @@ void machine_start_exclusive(struct node *node, unsigned long tables)
 	machine_switch_to(&machine.main);
 }
 
+struct vmalloc_space *machine_start_vmalloc(struct node *node)
+{
+	vmalloc_space_init(&machine.vmalloc, node, vmap_base,
+	                   vmap_base + vmap_size, 1);
+	set_main_vmalloc(&machine.vmalloc);
+	return &machine.vmalloc;
+}
+
 /* ---- The end of a test --------------------------------------------------- */
 
 static const char *check_contexts(char *buffer, size_t size)
@@ -741,11 +752,45 @@ static const char *check_node(struct node *node, char *buffer, size_t size)
 	return buffer;
 }
 
+static void machine_free_table(void *table)
+{
+	struct page *page = virt_to_page(table);
+
+	/* For good means until the machine ends. */
+	page->flags &= (uint8_t)~PAGE_TABLE;
+	__free_page(page);
+}
+
+/* Areas that wait for a purge, and page tables, are no leak. */
+static const char *machine_end_vmalloc(char *buffer, size_t size)
+{
+	struct vmalloc_space *space = main_vmalloc();
+	const char *broken;
+
+	if (space == NULL)
+		return NULL;
+	broken = vmalloc_check(space, buffer, size);
+	if (broken != NULL)
+		return broken;
+	vmalloc_work(space);
+	vmalloc_purge(space);
+	if (space->areas == 0 && space->pages == 0) {
+		host_visit_vmap_tables(machine_free_table);
+		return NULL;
+	}
+	scnprintf(buffer, size, "leak: %lu areas, %lu pages of vmalloc()",
+	          space->areas, space->pages);
+	return buffer;
+}
+
 const char *machine_finish(void)
 {
 	static char sentence[200];
 	const char *broken = check_contexts(sentence, sizeof(sentence));
 
+	if (broken != NULL)
+		return broken;
+	broken = machine_end_vmalloc(sentence, sizeof(sentence));
 	if (broken != NULL)
 		return broken;
 	if (machine.exclusive != NULL) {

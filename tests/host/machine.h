@@ -52,6 +52,10 @@ void host_memory_start(unsigned long frames);
 void host_memory_stop(void);
 unsigned long host_frames(void);
 
+/* VISIT each table of the vmap region, which has none afterwards; nothing is mapped
+ * there. */
+void host_visit_vmap_tables(void (*visit)(void *table));
+
 /* Waiting: no hook. */
 void host_wait_start(void);
 

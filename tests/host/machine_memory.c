@@ -7,6 +7,7 @@
  *
  *	frame N   ->  direct_map_base + N * 4096   while it is visible
  *	          ->  a slot of a window           while that window is open
+ *	          ->  pages of the vmap region     until they are flushed
  *	          ->  machine_physical(N)          always: the eyes of a test
  *
  * Hidden pages and closed windows are mapped without any access, so a
@@ -17,6 +18,9 @@
  *  M1  A frame is hidden or shown, a region split or joined, only from the
  *      opposite state, in a thread, with interrupts on.
  *  M2  A slot is filled only when it is empty, and emptied only when filled.
+ *  M4  A page of the vmap region is mapped only where its tables are, where nothing
+ *      is mapped, and not before it was flushed: until then it can be reached, as by
+ *      a TLB that forgets nothing.
  *  M3  Windows are opened with interrupts off and closed last in, first out.
  */
 #define _GNU_SOURCE
@@ -28,6 +32,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/arch/copy.h"
 #include "kernel/arch/mapping.h"
+#include "kernel/arch/vmap.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -40,6 +45,10 @@
 
 /* Pages that can be mapped besides the direct map and the windows. */
 #define MACHINE_MAPPINGS 4
+
+/* The vmap region: two tables of level 2. */
+#define VMAP_LEVEL2      2UL
+#define VMAP_PAGES       (VMAP_LEVEL2 * GIB / PAGE_SIZE)
 
 /* The state of a region of 512 frames. */
 struct region {
@@ -61,9 +70,17 @@ static struct {
 	unsigned int resolvers;
 	char *mappings; /* MACHINE_MAPPINGS pages, for machine_map() */
 	unsigned long mapped[MACHINE_MAPPINGS]; /* frame there, or -1UL */
+	uint64_t *level2[VMAP_LEVEL2];          /* tables of the vmap region */
+	bool *stale; /* by page of it: cleared and not flushed */
+	unsigned long stale_pages;
+	unsigned long stale_from; /* the first and the last of these */
+	unsigned long stale_to;
+	unsigned long vmap_flushes;
 } memory;
 
 uintptr_t direct_map_base;
+uintptr_t vmap_base;
+size_t vmap_size = VMAP_PAGES * PAGE_SIZE;
 
 /* ---- Frames -------------------------------------------------------------- */
 
@@ -194,6 +211,7 @@ void direct_map_hide(unsigned long pfn)
 		      pfn);
 	if (memory.hidden[pfn])
 		panic("frame %#lx is hidden twice", pfn);
+	vmap_flush();
 	memory.hidden[pfn] = true;
 	unmap_frames(direct_map_base + pfn * PAGE_SIZE, 1);
 }
@@ -235,12 +253,164 @@ void machine_unmap(void *address)
 	unmap_frames((uintptr_t)address, 1);
 }
 
+/* ---- The vmap region ----------------------------------------------------- */
+
+static unsigned long vmap_page_of(uintptr_t address)
+{
+	if (address % PAGE_SIZE != 0 || address - vmap_base >= vmap_size)
+		panic("%#lx is no page of the vmap region",
+		      (unsigned long)address);
+	return (address - vmap_base) / PAGE_SIZE;
+}
+
+/* The table of level 1 for PAGE, or NULL. */
+static uint64_t *vmap_level1(unsigned long page)
+{
+	const uint64_t *level2 = memory.level2[page / (512UL * 512)];
+	uint64_t entry = level2 == NULL ? 0 : level2[page / 512 % 512];
+
+	return entry & ENTRY_PRESENT
+	               ? (uint64_t *)machine_physical(entry >> PAGE_SHIFT)
+	               : NULL;
+}
+
+unsigned int vmap_missing_table(uintptr_t address)
+{
+	unsigned long page = vmap_page_of(address);
+
+	if (memory.level2[page / (512UL * 512)] == NULL)
+		return 2;
+	return vmap_level1(page) == NULL ? 1 : 0;
+}
+
+void vmap_add_table(uintptr_t address, unsigned int level, void *table)
+{
+	unsigned long page = vmap_page_of(address);
+	const uint64_t *entries = table;
+
+	check_table(table);
+	if (vmap_missing_table(address) != level)
+		panic("a table of level %u for %#lx, where it is not missing",
+		      level, (unsigned long)address);
+	for (unsigned int i = 0; i < 512; i++) {
+		if (entries[i] != 0)
+			panic("a table for %#lx that is not empty",
+			      (unsigned long)address);
+	}
+	if (level == 2)
+		memory.level2[page / (512UL * 512)] = table;
+	else
+		memory.level2[page / (512UL * 512)][page / 512 % 512] =
+			((uintptr_t)table - direct_map_base) | ENTRY_PRESENT;
+}
+
+void vmap_set(uintptr_t address, unsigned long pfn, bool writable)
+{
+	unsigned long page = vmap_page_of(address);
+	uint64_t *table = vmap_level1(page);
+
+	check_frame(pfn);
+	if (in_nmi() || table == NULL || table[page % 512] != 0)
+		panic("frame %#lx cannot be mapped at %#lx", pfn,
+		      (unsigned long)address);
+	if (memory.stale[page])
+		panic("%#lx is mapped again before it was flushed",
+		      (unsigned long)address);
+	table[page % 512] = pfn << PAGE_SHIFT | ENTRY_PRESENT;
+	map_frame(address, pfn);
+	if (!writable && mprotect((void *)address, PAGE_SIZE, PROT_READ) != 0)
+		panic("the host cannot protect a page");
+}
+
+unsigned long vmap_clear(uintptr_t address)
+{
+	unsigned long page = vmap_page_of(address);
+	unsigned long pfn = vmap_frame(address);
+
+	if (in_nmi())
+		panic("a page is unmapped in an NMI");
+	if (pfn == -1UL)
+		return pfn;
+	vmap_level1(page)[page % 512] = 0;
+	if (memory.stale_pages == 0)
+		memory.stale_from = page;
+	if (memory.stale_pages == 0 || page > memory.stale_to)
+		memory.stale_to = page;
+	memory.stale_from = min(memory.stale_from, page);
+	memory.stale[page] = true;
+	memory.stale_pages++;
+	return pfn;
+}
+
+unsigned long vmap_frame(uintptr_t address)
+{
+	unsigned long page = vmap_page_of(address);
+	const uint64_t *table = vmap_level1(page);
+	uint64_t entry = table == NULL ? 0 : table[page % 512];
+
+	return entry & ENTRY_PRESENT ? entry >> PAGE_SHIFT : -1UL;
+}
+
+bool vmap_flush(void)
+{
+	if (memory.stale_pages == 0)
+		return false;
+	for (unsigned long page = memory.stale_from; page <= memory.stale_to;
+	     page++) {
+		if (memory.stale[page])
+			unmap_frames(vmap_base + page * PAGE_SIZE, 1);
+		memory.stale[page] = false;
+	}
+	memory.stale_pages = 0;
+	memory.vmap_flushes++;
+	return true;
+}
+
+unsigned long vmap_flushes(void)
+{
+	return memory.vmap_flushes;
+}
+
+void host_visit_vmap_tables(void (*visit)(void *table))
+{
+	for (unsigned long i = 0; i < VMAP_LEVEL2; i++) {
+		for (unsigned long at = 0; memory.level2[i] != NULL && at < 512;
+		     at++) {
+			uint64_t entry = memory.level2[i][at];
+
+			if (entry & ENTRY_PRESENT)
+				visit((void *)(direct_map_base +
+				               ALIGN_DOWN(entry, PAGE_SIZE)));
+		}
+		if (memory.level2[i] != NULL)
+			visit(memory.level2[i]);
+		memory.level2[i] = NULL;
+	}
+}
+
+/* ADDRESS is a number: of a page of machine_map(), then of one of the vmap region. */
 bool mapping_look(uintptr_t *address, unsigned long *pfn)
 {
-	if (*address >= MACHINE_MAPPINGS)
+	unsigned long page = *address - MACHINE_MAPPINGS;
+	const uint64_t *table;
+
+	if (*address < MACHINE_MAPPINGS) {
+		*pfn = memory.mapped[*address];
+		++*address;
+		return true;
+	}
+	if (page >= VMAP_PAGES)
 		return false;
-	*pfn = memory.mapped[*address];
-	++*address;
+	*pfn = -1UL;
+	table = vmap_level1(page);
+	if (memory.level2[page / (512UL * 512)] == NULL) {
+		*address += 512UL * 512;
+	} else if (table == NULL) {
+		*address += 512;
+	} else {
+		*pfn = vmap_frame(vmap_base + page * PAGE_SIZE);
+		++*address;
+	}
 	return true;
 }
 
@@ -691,10 +861,13 @@ void host_memory_start(unsigned long frames)
 	memory.mappings = reserve(MACHINE_MAPPINGS * PAGE_SIZE);
 	for (unsigned int i = 0; i < MACHINE_MAPPINGS; i++)
 		memory.mapped[i] = -1UL;
+	vmap_base = reserve_aligned(vmap_size);
+	memory.stale = calloc(VMAP_PAGES, sizeof(*memory.stale));
 	memory.hidden = calloc(memory.total, sizeof(*memory.hidden));
 	memory.region = calloc(memory.total / REGION_FRAMES + 1,
 	                       sizeof(*memory.region));
-	if (memory.hidden == NULL || memory.region == NULL)
+	if (memory.hidden == NULL || memory.region == NULL ||
+	    memory.stale == NULL)
 		panic("the host has no memory for %lu frames", frames);
 	install_handlers();
 }
@@ -709,8 +882,10 @@ void host_memory_stop(void)
 	munmap((void *)direct_map_base, size);
 	munmap(memory.windows, WINDOW_COUNT * WINDOW_SIZE);
 	munmap(memory.mappings, MACHINE_MAPPINGS * PAGE_SIZE);
+	munmap((void *)vmap_base, vmap_size);
 	close(memory.file);
 	free(memory.hidden);
 	free(memory.region);
+	free(memory.stale);
 	memset(&memory, 0, sizeof(memory));
 }

@@ -10,6 +10,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/refiller.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/watermark.h"
 #include "tests/suite.h"
 
@@ -275,7 +276,7 @@ unsigned long pages_not_free(void)
 		pages += zone->used_pages + zone->exclusive_pages +
 		         zone->bad_pages + zone->loose_pages;
 	}
-	return pages;
+	return pages - main_vmalloc()->tables;
 }
 
 unsigned long allowed_by_rules(enum reserve_right right)

@@ -5,8 +5,8 @@
  * Threads allocate and free pages and blocks, write to their own files, have
  * them written back and truncated, push anonymous pages out to swap and read
  * them in again, take, hand over and release exclusive pages, map and unmap
- * pages, begin and end threads; the timer allocates and frees GFP_ATOMIC and
- * exclusive pages.  Meanwhile each check runs over and over, by name: anything
+ * pages, begin and end threads, take and free areas of vmalloc(); the timer allocates
+ * and frees GFP_ATOMIC and exclusive pages, and frees areas.  Meanwhile each check runs over and over, by name: anything
  * that it reports is an error.  The suites of the checks test that they detect
  * damage.
  */
@@ -14,6 +14,7 @@
 #include "kernel/arch/paging.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/work.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/thread.h"
 #include "lib/random.h"
@@ -24,6 +25,7 @@
 #include "mm/page_alloc.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/page_lock.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/swap/swapfile.h"
 #include "mm/user/anon.h"
 #include "mm/user/filemap.h"
@@ -46,13 +48,14 @@ SUITE_OBJECT(struct ram_swap, disk);
 /* Under load: what all threads share. */
 static struct {
 	bool stop;
-	unsigned long rounds[6]; /* each writer its own */
+	unsigned long rounds[7]; /* each writer its own */
 	unsigned long in_timer;
 	unsigned long without; /* threads that ended without a page */
 	unsigned long failed;  /* calls that should not have */
 	struct filemap map;
 	struct anon_object *object;
-	struct random random[6];
+	struct random random[7];
+	void *for_timer; /* atomic: an area that the timer frees */
 } load;
 
 static bool goes_on(unsigned int who)
@@ -212,12 +215,37 @@ static void begin_and_end(void *unused __unused)
 	} while (goes_on(5));
 }
 
+/* Areas come and go; the timer frees one of them now and then. */
+static void map_and_unmap(void *unused __unused)
+{
+	void *area[4] = { NULL };
+
+	do {
+		unsigned int i = (unsigned int)random_below(&load.random[6], 4);
+
+		vfree(area[i]);
+		area[i] = __vmalloc(
+			1 + random_below(&load.random[6], 4 * PAGE_SIZE),
+			GFP_NOWAIT);
+		if (i == 0)
+			area[i] = __atomic_exchange_n(&load.for_timer, area[i],
+			                              __ATOMIC_ACQ_REL);
+		if (random_below(&load.random[6], 16) == 0)
+			vmalloc_purge(main_vmalloc());
+		/* An area is much work, and the others want to run, too. */
+		thread_sleep(10000);
+	} while (goes_on(6));
+	for (unsigned int i = 0; i < 4; i++)
+		vfree(area[i]);
+}
+
 static void load_in_timer(void *unused __unused)
 {
 	void *sent = exclusive_accept();
 	void *mine = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 	struct page *page = alloc_pages(GFP_ATOMIC | __GFP_NOWARN, 1);
 
+	vfree(__atomic_exchange_n(&load.for_timer, NULL, __ATOMIC_ACQ_REL));
 	load.in_timer++;
 	if (page != NULL)
 		__free_pages(page, 1);
@@ -287,6 +315,11 @@ static const char *ask_filemap(char *buffer, size_t size)
 	return filemap_check(&load.map, buffer, size);
 }
 
+static const char *ask_vmalloc(char *buffer, size_t size)
+{
+	return vmalloc_check(main_vmalloc(), buffer, size);
+}
+
 static const struct {
 	const char *name;
 	const char *(*ask)(char *buffer, size_t size);
@@ -300,6 +333,7 @@ static const struct {
 	{ "filemap_check", ask_filemap },
 	{ "anon_check", anon_check },
 	{ "swap_check", swap_check },
+	{ "vmalloc_check", ask_vmalloc },
 	{ "paging_check", ask_paging },
 	{ "recorder_check", test_all_checks_ask_recorder },
 };
@@ -332,6 +366,7 @@ static void (*const loads[])(void *) = {
 	swap_and_read,
 	exclusive_take_and_give,
 	begin_and_end,
+	map_and_unmap,
 };
 
 static const char *under_load(unsigned long *asked)
@@ -372,15 +407,18 @@ CASE(all_checks, none_complains_of_memory_that_is_sound_and_moves)
 	EXPECT(ram_swap_make(disk, "loadram", SWAP_PAGES));
 	EXPECT_EQUAL(swapon(&disk->device, SWAP_PRIORITY, NULL), 0);
 	wrong = under_load(&asked);
+	vfree(load.for_timer);
+	flush_work();
+	vmalloc_purge(main_vmalloc());
 	anon_object_destroy(load.object);
 	EXPECT_EQUAL(swapoff(&disk->device), 0);
 	ram_swap_end(disk);
 	filemap_cut(&load.map, 0);
-	test_note("checks: %lu asked; rounds %lu %lu %lu %lu %lu %lu, timer "
-	          "%lu",
+	test_note("checks: %lu asked; rounds %lu %lu %lu %lu %lu %lu %lu, "
+	          "timer %lu",
 	          asked, load.rounds[0], load.rounds[1], load.rounds[2],
 	          load.rounds[3], load.rounds[4], load.rounds[5],
-	          load.in_timer);
+	          load.rounds[6], load.in_timer);
 	if (wrong != NULL)
 		return wrong;
 	for (size_t i = 0; i < ARRAY_SIZE(load.rounds); i++)

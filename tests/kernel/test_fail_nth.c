@@ -24,6 +24,7 @@
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/swap/swapfile.h"
 #include "mm/user/anon.h"
 #include "tests/kernel/bench.h"
@@ -131,6 +132,15 @@ static bool run_bulk(void)
 			__free_page(page[i]);
 	}
 	return got == ARRAY_SIZE(page);
+}
+
+static bool run_vmalloc(void)
+{
+	void *memory = vmalloc(20 * PAGE_SIZE);
+
+	vfree(memory);
+	vmalloc_purge(main_vmalloc());
+	return memory != NULL;
 }
 
 /* ---- Commands of the shell ----------------------------------------------- */
@@ -415,6 +425,12 @@ CASE(fail_nth, refiller_survives)
 CASE(fail_nth, alloc_pages_exact_survives)
 {
 	return test_fail_nth_try(run_exact, 1, ALL);
+}
+
+/* Its object, its array, and the pages. */
+CASE(fail_nth, vmalloc_survives)
+{
+	return test_fail_nth_try(run_vmalloc, 3, ALL);
 }
 
 CASE(fail_nth, alloc_pages_bulk_survives)

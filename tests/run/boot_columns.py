@@ -18,6 +18,7 @@ LINES = """
     meminfo
     vmstat
     vmstat nr_
+    vmallocinfo
     check
     alloc
     alloc GFP_KERNEL 3

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/test_vmalloc.c -- vmalloc() on the machine: real page tables, a real
+ * TLB, and frees in real interrupts.  The rules are tests/host/test_vmalloc.c's.
+ */
+#include "drivers/pit.h"
+#include "kernel/arch/arch.h"
+#include "kernel/arch/page_table.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/provoke.h"
+#include "kernel/arch/vmap.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/fault.h"
+#include "kernel/core/work.h"
+#include "lib/string.h"
+#include "mm/page_alloc.h"
+#include "mm/slab/vmalloc.h"
+#include "tests/suite.h"
+
+SUITE(vmalloc);
+
+#define AREA_PAGES 63UL
+
+struct test_vmalloc_touch {
+	volatile char *address;
+	struct fault_area area; /* what the handler says */
+};
+
+static bool test_vmalloc_match(const struct fault *fault, void *data)
+{
+	struct test_vmalloc_touch *touch = data;
+
+	if (fault->address != (uintptr_t)touch->address ||
+	    fault->kind != FAULT_VMALLOC)
+		return false;
+	touch->area = fault->area;
+	return true;
+}
+
+static void test_vmalloc_write(void *data)
+{
+	*((struct test_vmalloc_touch *)data)->address = 1;
+}
+
+/* Does a write at ADDRESS fault?  *AREA says which area it is in. */
+static bool write_faults(void *address, struct fault_area *area)
+{
+	struct test_vmalloc_touch touch = { .address = address };
+	struct fault_expect expect = { .match = test_vmalloc_match,
+		                       .data = &touch };
+	bool caught = fault_catch(&expect, test_vmalloc_write, &touch);
+
+	*area = touch.area;
+	return caught;
+}
+
+CASE(vmalloc, pages_in_a_row_with_a_guard_behind_them)
+{
+	struct fault_area area;
+	struct paging_check check;
+	char *memory = vzalloc(5 * PAGE_SIZE);
+
+	EXPECT(memory != NULL);
+	for (size_t i = 0; i < 5 * PAGE_SIZE; i++) {
+		EXPECT(memory[i] == 0);
+		memory[i] = (char)(i >> 8);
+	}
+	for (size_t i = 0; i < 5 * PAGE_SIZE; i += PAGE_SIZE) {
+		struct page *page = vmalloc_to_page(memory + i);
+
+		EXPECT(page != NULL && page_mapcount(page) == 1);
+		EXPECT(memcmp(page_address(page), memory + i, PAGE_SIZE) == 0);
+	}
+	EXPECT(write_faults(memory + 5 * PAGE_SIZE, &area));
+	EXPECT_EQUAL(area.start, (uintptr_t)memory);
+	EXPECT_EQUAL(area.size, 5 * PAGE_SIZE);
+	check = paging_check();
+	EXPECT_EQUAL(check.wrong, 0);
+	vfree(memory);
+	vmalloc_purge(main_vmalloc());
+	EXPECT(write_faults(memory, &area));
+	EXPECT_EQUAL(area.size, 0);
+	return NULL;
+}
+
+static bool test_vmalloc_match_fetch(const struct fault *fault, void *data)
+{
+	return fault->address == (uintptr_t)data &&
+	       (fault->frame->error & PF_FETCH) != 0;
+}
+
+CASE(vmalloc, its_memory_is_not_executable)
+{
+	char *memory = vmalloc(PAGE_SIZE);
+	struct fault_expect expect = { .match = test_vmalloc_match_fetch,
+		                       .data = memory };
+	bool caught;
+
+	EXPECT(memory != NULL);
+	if (pte_nx() == 0) {
+		vfree(memory);
+		SKIP("NX");
+	}
+	memset(memory, 0xc3, PAGE_SIZE);
+	caught = fault_catch(&expect, provoke_jump, memory);
+	vfree(memory);
+	vmalloc_purge(main_vmalloc());
+	EXPECT(caught);
+	return NULL;
+}
+
+CASE(vmalloc, a_read_only_mapping_is_read_only)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	struct fault_area area;
+	char *memory = vmap(&page, 1, VM_MAP, PAGE_KERNEL_RO);
+	bool caught;
+
+	EXPECT(page != NULL && memory != NULL);
+	EXPECT(memory[0] == 0);
+	caught = write_faults(memory, &area);
+	vunmap(memory);
+	__free_page(page);
+	vmalloc_purge(main_vmalloc());
+	EXPECT(caught);
+	EXPECT_EQUAL(area.size, PAGE_SIZE);
+	return NULL;
+}
+
+/* ---- In an interrupt ----------------------------------------------------- */
+
+static struct {
+	void *memory;
+	unsigned long before; /* frame there before vfree() */
+	unsigned long after;  /* and right afterwards */
+	bool done;            /* atomic */
+} in_tick;
+
+static void free_in_tick(void *unused __unused)
+{
+	if (in_tick.done)
+		return;
+	in_tick.before = vmalloc_to_pfn(in_tick.memory);
+	vfree(in_tick.memory);
+	in_tick.after = vmalloc_to_pfn(in_tick.memory);
+	__atomic_store_n(&in_tick.done, true, __ATOMIC_RELEASE);
+}
+
+CASE(vmalloc, an_interrupt_frees_and_the_worker_unmaps)
+{
+	struct vmalloc_space *space = main_vmalloc();
+	unsigned long pages = space->pages;
+
+	memset(&in_tick, 0, sizeof(in_tick));
+	in_tick.memory = vmalloc(3 * PAGE_SIZE);
+	EXPECT(in_tick.memory != NULL);
+	pit_set_listener(free_in_tick, NULL);
+	while (!__atomic_load_n(&in_tick.done, __ATOMIC_ACQUIRE))
+		arch_wait_for_interrupt();
+	pit_set_listener(NULL, NULL);
+	EXPECT(in_tick.before != -1UL);
+	EXPECT_EQUAL(in_tick.after, in_tick.before);
+	flush_work();
+	EXPECT_EQUAL(vmalloc_to_pfn(in_tick.memory), -1UL);
+	EXPECT_EQUAL(space->pages, pages);
+	vmalloc_purge(space);
+	return NULL;
+}
+
+/* ---- The purge ----------------------------------------------------------- */
+
+/* The areas are 64 pages with their guards: 128 of them are 32 MiB. */
+CASE(vmalloc, the_worker_purges_more_than_32_mib_with_one_flush)
+{
+	struct vmalloc_space *space = main_vmalloc();
+	unsigned long purges;
+	unsigned long flushes;
+
+	vmalloc_purge(space);
+	purges = space->purges;
+	for (unsigned int i = 0; i < 129; i++) {
+		void *memory;
+
+		flush_work();
+		EXPECT_EQUAL(space->purges, purges);
+		EXPECT_EQUAL(space->lazy_pages, i * (AREA_PAGES + 1));
+		memory = vmalloc(AREA_PAGES * PAGE_SIZE);
+		EXPECT(memory != NULL);
+		flushes = vmap_flushes();
+		vfree(memory);
+	}
+	flush_work();
+	EXPECT_EQUAL(space->purges, purges + 1);
+	EXPECT_EQUAL(space->lazy_pages, 0);
+	EXPECT(vmap_flushes() > flushes);
+	return NULL;
+}
