@@ -9,7 +9,7 @@
  * So what people have written is on the disk after 35 seconds at the latest, and a
  * file that is removed soon after it was written never gets there.  It is called by
  * writers above the background limit (mm/reclaim/page_writeback.c) and by kswapd when
- * all that it finds is dirty (mm/reclaim/reclaim.c).
+ * all that it finds is dirty (mm/reclaim/reclaim_lists.c).
  *
  * One pass over the sources begins all the writes that it finds and does not wait
  * for them; how many are under way at the same time is limited by the number of bios.

@@ -45,6 +45,35 @@ bool reclaim_page(struct scan *scan, struct zone *zone, struct page *page,
 /* Drop a reference from lru_isolate(); was it the last one? */
 bool reclaim_put_page(struct node *node, struct page *page);
 
+/* Does anonymous memory have anywhere to go? */
+bool reclaim_has_swap(const struct node *node);
+
+/* Are there fewer inactive pages of KIND than there should be?  From 1 to 1 below
+ * 1 GiB of both to 1 to 10 at 10 GiB. */
+bool inactive_is_low(const struct zone *zone, enum lru_kind kind);
+
+/* Of a list of KIND, PART out of WHOLE is looked at. */
+struct fraction {
+	unsigned long part[LRU_KINDS];
+	unsigned long whole; /* > 0 */
+};
+
+struct fraction balance_kinds(const struct scan *scan, const struct zone *zone);
+
+/* Remember that reclaiming KIND brought ROTATED pages back, and WRITES. */
+void reclaim_note_cost(struct node *node, enum lru_kind kind,
+                       unsigned long writes, unsigned long rotated);
+
+/* Look at up to NR pages of an inactive list, and free those that can be freed.
+ * Waits, once, while others have isolated too much of it. */
+void shrink_inactive(struct scan *scan, struct zone *zone, enum lru_list list,
+                     unsigned long nr);
+
+/* The NR oldest active pages become inactive, whatever their use: they have the time
+ * until they reach the back there to be used again. */
+void shrink_active(struct scan *scan, struct zone *zone, enum lru_list list,
+                   unsigned long nr);
+
 /* One round over the zones of SCAN, and the shrinkers, at SCAN->priority. */
 void shrink_node(struct scan *scan);
 
