@@ -210,7 +210,8 @@ bool reclaim_page(struct scan *scan, struct zone *zone, struct page *page,
 
 	kassert(READ_ONCE(page->refcount) > 0);
 	kassert(page_zone(scan->node, page) == zone);
-	kassert(page_has(page, PG_isolated) && kind < LRU_KINDS);
+	/* Without PG_isolated its owner has taken it back meanwhile: lru_putback(). */
+	kassert(kind < LRU_KINDS);
 	if (trylock_page(page)) {
 		fate = decide(scan, page);
 		if (fate == ACTIVATE && !page_has(page, PG_unevictable))

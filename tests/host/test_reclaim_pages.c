@@ -12,8 +12,10 @@
 
 SUITE(reclaim_pages);
 
-/* Reclaim the only inactive page of SPACE's kind, as kswapd or not. */
-static bool reclaim_one(const struct space *space, bool kswapd, gfp_t mask)
+/* Reclaim the only inactive page of SPACE's kind, as kswapd or not; its owner takes it
+ * back, locked, after it was isolated, if TAKEN_BACK. */
+static bool reclaim_or_not(const struct space *space, bool kswapd, gfp_t mask,
+                           bool taken_back)
 {
 	struct alloc_request request = test_reclaim_request_of(mask, 0);
 	enum lru_kind kind = space == &anon_space ? LRU_ANON : LRU_FILE;
@@ -35,7 +37,16 @@ static bool reclaim_one(const struct space *space, bool kswapd, gfp_t mask)
 		panic("there is no inactive page");
 	page = list_first(&pages, struct page, link);
 	list_remove(&page->link);
+	if (taken_back) {
+		lock_page(page);
+		lru_remove(node, page);
+	}
 	return reclaim_page(&scan, zone, page, kind);
+}
+
+static bool reclaim_one(const struct space *space, bool kswapd, gfp_t mask)
+{
+	return reclaim_or_not(space, kswapd, mask, false);
 }
 
 CASE(reclaim_pages, clean_and_unused_is_freed)
@@ -46,6 +57,23 @@ CASE(reclaim_pages, clean_and_unused_is_freed)
 	EXPECT_EQUAL(file_space.releases, 1);
 	EXPECT_EQUAL(zone->used_pages, 0);
 	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_bad_page), 0);
+	return test_reclaim_finish();
+}
+
+/* As filemap_remove() does, at the latest moment. */
+CASE(reclaim_pages, a_page_that_its_owner_takes_back_is_left_to_it)
+{
+	struct page *page;
+
+	test_reclaim_start();
+	page = space_add(&file_space, GFP_KERNEL);
+	EXPECT(!reclaim_or_not(&file_space, false, GFP_KERNEL, true));
+	EXPECT(page_has(page, PG_locked) && !page_has(page, PG_lru));
+	EXPECT_EQUAL(page_ref_count(page), 1);
+	EXPECT_EQUAL(file_space.releases + file_space.refused, 0);
+	EXPECT_EQUAL(zone->lru.count[LRU_INACTIVE_FILE], 0);
+	lru_add(node, page);
+	unlock_page(page);
 	return test_reclaim_finish();
 }
 
