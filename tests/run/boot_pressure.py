@@ -85,7 +85,8 @@ def state_of(part):
 
 def check_report(said):
     """Check all of the report but the disk.  Returns the number of files written."""
-    said = " ".join(said.split())  # its lines are folded
+    # Its lines are folded, and the progress before it has numbers of pages, too.
+    said = re.sub(r".* (?=\d+ anonymous pages )", "", " ".join(said.split()))
     pages = number(said, r"(\d+) anonymous pages", "pressure")
     memory = number(said, r"in (\d+) pages of memory", "pressure")
     check(pages == 2 * memory, f"{pages} pages in {memory}")

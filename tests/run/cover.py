@@ -225,6 +225,8 @@ class Counts:
             self._count(self.lines, words[0], words[1])
         elif kind == "FNDA":
             self._count(self.functions, words[1], words[0])
+        elif kind == "FNA":  # the same since lcov 2.2, with a number in front
+            self._count(self.functions, words[2], words[1])
         elif kind == "BRDA":
             taken = "0" if words[3] == "-" else words[3]
             self._count(self.branches, tuple(words[:3]), taken)
