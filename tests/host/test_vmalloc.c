@@ -916,6 +916,34 @@ CASE(vmalloc_rules, vmap_of_a_page_that_may_not_be_mapped_changes_nothing)
 	return NULL;
 }
 
+CASE(vmalloc_rules, each_allocation_of_vmap_fails_in_turn_and_nothing_is_lost)
+{
+	struct page *page[2];
+	unsigned int failed = 1;
+
+	for (unsigned int nth = 1; failed > 0; nth++) {
+		void *memory;
+
+		test_vmalloc_begin();
+		page[0] = alloc_page(GFP_KERNEL);
+		page[1] = page[0];
+		fail_nth_set(machine_main(), nth, false);
+		memory = vmap(page, 2, VM_MAP, PAGE_KERNEL);
+		failed = fail_nth_failed(machine_main());
+		fail_nth_set(machine_main(), 0, false);
+		EXPECT((memory == NULL) == (failed > 0));
+		vunmap(memory);
+		EXPECT_EQUAL(page_ref_count(page[0]), 1);
+		__free_page(page[0]);
+		vmalloc_purge(space);
+		EXPECT_EQUAL(data_pages(), 0);
+		EXPECT(nth < 10);
+		EXPECT(machine_finish() == NULL);
+	}
+	test_vmalloc_begin();
+	return NULL;
+}
+
 CASE(vmalloc_rules,
      a_frame_that_becomes_exclusive_is_not_reached_by_its_old_address)
 {

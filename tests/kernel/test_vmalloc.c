@@ -12,7 +12,9 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/fault.h"
 #include "kernel/core/work.h"
+#include "kernel/refiller.h"
 #include "lib/string.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 #include "mm/slab/vmalloc.h"
 #include "tests/suite.h"
@@ -124,6 +126,71 @@ CASE(vmalloc, a_read_only_mapping_is_read_only)
 	vmalloc_purge(main_vmalloc());
 	EXPECT(caught);
 	EXPECT_EQUAL(area.size, PAGE_SIZE);
+	return NULL;
+}
+
+/* ---- Flushing ------------------------------------------------------------ */
+
+/* Interrupts are off, so that nothing else flushes.  How many of PAGES pages of MEMORY
+ * can be written after they were cleared and flushed. */
+static unsigned long writable_after_flush(char *memory, unsigned long pages)
+{
+	unsigned long pfn[40];
+	unsigned long writable = 0;
+	struct fault_area area;
+
+	for (unsigned long i = 0; i < pages; i++)
+		memory[i * PAGE_SIZE] = 1;
+	for (unsigned long i = 0; i < pages; i++)
+		pfn[i] = vmap_clear((uintptr_t)memory + i * PAGE_SIZE);
+	vmap_flush();
+	for (unsigned long i = 0; i < pages; i++)
+		writable += !write_faults(memory + i * PAGE_SIZE, &area);
+	for (unsigned long i = 0; i < pages; i++)
+		vmap_set((uintptr_t)memory + i * PAGE_SIZE, pfn[i], true);
+	return writable;
+}
+
+CASE(vmalloc, a_flush_reaches_each_address_that_was_cleared)
+{
+	static const unsigned long pages[] = { 1, 3, 40 };
+	char *memory = vmalloc(40 * PAGE_SIZE);
+	unsigned long writable = 0;
+
+	EXPECT(memory != NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		bool enabled = arch_irq_save();
+
+		writable += writable_after_flush(memory, pages[i]);
+		arch_irq_restore(enabled);
+	}
+	vfree(memory);
+	vmalloc_purge(main_vmalloc());
+	EXPECT_EQUAL(writable, 0);
+	return NULL;
+}
+
+CASE(vmalloc, no_frame_becomes_exclusive_before_lazy_addresses_are_flushed)
+{
+	struct node *node = main_node();
+	unsigned long before;
+	unsigned long after;
+	bool stale;
+
+	refiller_pause(true);
+	refiller_settle();
+	exclusive_shrink(node, 0);
+	vmap_flush();
+	before = vmap_flushes();
+	vfree(vmalloc(PAGE_SIZE));
+	after = vmap_flushes();
+	exclusive_balance(node);
+	stale = vmap_flush();
+	refiller_pause(false);
+	refiller_settle();
+	vmalloc_purge(main_vmalloc());
+	EXPECT_EQUAL(after, before);
+	EXPECT(!stale);
 	return NULL;
 }
 
