@@ -20,6 +20,7 @@
 #include "mm/reclaim/oom.h"
 #include "mm/reclaim/page_writeback.h"
 #include "mm/reclaim/reclaim.h"
+#include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/task.h"
 #include "mm/user/anon.h"
@@ -110,6 +111,8 @@ void begin_service_threads(struct node *node)
 {
 	watchdog_register_threads(visit_all_threads);
 	refiller_start();
+	if (!slab_start(node, 1, SLAB_KEY))
+		panic("not enough memory for the slab allocator");
 	if (thread_create_priority("printk", PRIORITY_HIGH, log_thread, NULL) ==
 	    NULL)
 		panic("the thread that prints the log cannot be started");

@@ -11,7 +11,7 @@ struct node;
 void begin_threads(void);
 
 /*
- * Start the refiller, the log's thread, the worker, kswapd, the flusher and the
+ * Start NODE's slab allocator, the refiller, the log's thread, the worker, kswapd, the flusher and the
  * OOM reaper, and register with NODE the functions that recover memory.  Thread
  * context, once, with interrupts on.  Panics if a thread cannot be created.
  */

@@ -50,5 +50,7 @@ const char *mm_check(char *buffer, size_t size)
 	broken = node_check(node, NULL, false, buffer, size);
 	if (broken == NULL)
 		broken = lru_check(node, buffer, size);
+	if (broken == NULL && node->slab.check != NULL)
+		broken = node->slab.check(node, buffer, size);
 	return broken;
 }

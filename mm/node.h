@@ -12,6 +12,7 @@
 #include "mm/debug/vmstat.h"
 #include "mm/exclusive_pool.h"
 #include "mm/recovery.h"
+#include "mm/slab/slab_state.h"
 #include "mm/writeback_state.h"
 #include "mm/zone.h"
 
@@ -29,8 +30,9 @@ struct node {
 
 	struct vmstat stat;
 	struct trace trace;
-	struct fault_attr fail_page_alloc;
+	struct fault_attr fail_page_alloc, failslab;
 	struct exclusive_pool pool;
+	struct slab_state slab;
 	struct ratelimit dump_limit; /* failure dumps: 1 in 10 s */
 	struct ratelimit oom_limit;  /* reports of the OOM killer: 10 in 5 s */
 	struct ratelimit bad_limit;  /* reports of bad pages: 60 in a minute */

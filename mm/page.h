@@ -75,6 +75,7 @@ enum page_bit {
 	PG_unevictable, /* never reclaimed */
 	PG_isolated,    /* taken off the lru by reclaim */
 	PG_mempool,     /* in the reserve of a mempool; a block's head has it */
+	PG_slab,        /* head of a slab, or of a large block of kmalloc() */
 	PG_BIT_COUNT,
 };
 
@@ -95,17 +96,20 @@ struct page {
 	int32_t refcount; /* 0 unless USED head; atomic */
 	uint32_t gfp;     /* mask it was taken with; gfp_migratetype() */
 	uint64_t taker;   /* owner number that took it last; owner_name() */
-	uint32_t slot;    /* (x) of the owner's window */
-	int32_t caller;   /* who took or gave it last: page_caller() */
+	uint32_t slot;  /* (x) of the owner's window; PG_slab: slab_counts() */
+	int32_t caller; /* who took or gave it last: page_caller() */
 	union {
 		/* (x) OWNED: it; HANDOVER: the sender or NULL */
 		struct owner *owner;
 		/* USED: its mapping, mm/address_space.h; PG_locked */
 		struct address_space *mapping;
+		struct kmem_cache *slab_cache; /* PG_slab: its cache, or NULL */
+		struct page *slab_head;        /* a slab's tail: the head */
 	};
 	union {
 		struct owner *receiver; /* (x) HANDOVER */
 		unsigned long index;    /* USED: its number in the mapping */
+		uint64_t slab_free;     /* PG_slab: free list; its cache */
 	};
 };
 

@@ -70,6 +70,7 @@ static inline bool page_add_reference(struct page *page)
 #define PAGE_BITS_AT_FREE                                                      \
 	((1U << PG_locked) | (1U << PG_dirty) | (1U << PG_lru) |               \
 	 (1U << PG_active) | (1U << PG_writeback) | (1U << PG_swapcache) |     \
-	 (1U << PG_unevictable) | (1U << PG_isolated) | (1U << PG_mempool))
+	 (1U << PG_unevictable) | (1U << PG_isolated) | (1U << PG_mempool) |   \
+	 (1U << PG_slab))
 
 #endif

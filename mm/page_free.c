@@ -61,6 +61,8 @@ static const char *free_refusal(const struct page *page, unsigned int order)
 	/* Another's reference may go, but not the reserve's. */
 	if (page_has(page, PG_mempool) && page->refcount == 1)
 		return "it is in the reserve of a mempool";
+	if (page_has(page, PG_slab) && page->refcount == 1)
+		return "it is the slab allocator's: kfree() is for it";
 	return NULL;
 }
 

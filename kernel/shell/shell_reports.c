@@ -20,6 +20,7 @@
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/lru.h"
+#include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/swap/swap.h"
 
@@ -333,6 +334,26 @@ static const char *vmstat_candidate(const char *word __unused,
 	                            : NULL;
 }
 
+/* Linux's columns; without the tunables, which this allocator has not. */
+static int run_slabinfo(int argc, char **argv __unused)
+{
+	struct slab_info info;
+
+	if (argc > 1)
+		return -EINVAL;
+	console_printf("slabinfo - version: 2.1\n"
+	               "# name            active_objs  objs  size per_slab "
+	               "pages : slabdata active slabs\n");
+	for (unsigned int i = 0; slab_info_read(main_node(), i, &info); i++)
+		console_printf("%-17s %11lu %5lu %5u %8u %5u : slabdata %6lu "
+		               "%5lu\n",
+		               info.name, info.active_objects, info.objects,
+		               info.object_size, info.objects_per_slab,
+		               info.pages_per_slab, info.active_slabs,
+		               info.slabs);
+	return 0;
+}
+
 /* Linux's line, without "N0="; a long name is cut so that it fits the screen. */
 static void print_area(const struct vmalloc_info *info)
 {
@@ -392,6 +413,8 @@ static const struct shell_command commands[] = {
 	SHELL_COMMAND("meminfo", "", run_meminfo, NULL, "the sums, in kB"),
 	SHELL_COMMAND("vmstat", "[PREFIX]", run_vmstat, vmstat_candidate,
 	              "event counters"),
+	SHELL_COMMAND("slabinfo", "", run_slabinfo, NULL,
+	              "caches: objects, slabs, sizes"),
 	SHELL_COMMAND("vmallocinfo", "", run_vmallocinfo, NULL,
 	              "areas of vmalloc() and vmap()"),
 	SHELL_COMMAND("check", "", run_check, NULL,

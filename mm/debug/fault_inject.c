@@ -38,11 +38,26 @@ void fault_attr_init(struct fault_attr *attr)
 
 /* ---- fail_nth ------------------------------------------------------------ */
 
+unsigned int fail_nth_threads;
+
+/* THREAD has NTH from now on. */
+static void fail_nth_store(struct thread *thread, unsigned int nth)
+{
+	unsigned int before = __atomic_exchange_n(&thread->mm->fail_nth, nth,
+	                                          __ATOMIC_RELAXED);
+
+	if ((before != 0) == (nth != 0))
+		return;
+	kassert(nth != 0 || READ_ONCE(fail_nth_threads) > 0);
+	__atomic_fetch_add(&fail_nth_threads, nth != 0 ? 1U : -1U,
+	                   __ATOMIC_RELAXED);
+}
+
 void fail_nth_set(struct thread *thread, unsigned int nth, bool forever)
 {
 	thread->mm->fail_forever = forever;
 	thread->mm->fail_failed = 0;
-	WRITE_ONCE(thread->mm->fail_nth, nth);
+	fail_nth_store(thread, nth);
 }
 
 unsigned int fail_nth_failed(const struct thread *thread)
@@ -65,7 +80,7 @@ static bool nth_is_due(struct thread *thread)
 		return false;
 	}
 	if (!thread->mm->fail_forever)
-		thread->mm->fail_nth = 0;
+		fail_nth_store(thread, 0);
 	thread->mm->fail_failed++;
 	return true;
 }
@@ -168,10 +183,9 @@ static bool fault_inject_is_due(struct fault_attr *attr, gfp_t gfp,
 	return !spared_by_mask(attr, gfp, order) && attr_is_due(attr, order);
 }
 
-bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order)
+static bool fault_inject_should_fail(struct node *node, struct fault_attr *attr,
+                                     gfp_t gfp, unsigned int order)
 {
-	struct fault_attr *attr = &node->fail_page_alloc;
-
 	kassert(order <= MAX_ORDER);
 	if (gfp_is_nofail(gfp) || !fault_inject_is_due(attr, gfp, order))
 		return false;
@@ -179,4 +193,15 @@ bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order)
 	trace_fault_injected(&node->trace, order, gfp);
 	fault_inject_report(attr, gfp, order);
 	return true;
+}
+
+bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order)
+{
+	return fault_inject_should_fail(node, &node->fail_page_alloc, gfp,
+	                                order);
+}
+
+bool should_failslab(struct node *node, gfp_t gfp)
+{
+	return fault_inject_should_fail(node, &node->failslab, gfp, 0);
 }

@@ -2,12 +2,13 @@
 /*
  * mm/debug/fault_inject.h -- allocations that fail on request.
  *
- * Two ways, as in Linux (Documentation/fault-injection/fault-injection.rst):
+ * Three ways, as in Linux (Documentation/fault-injection/fault-injection.rst):
  *
  *	fail_page_alloc	some requests of all callers, chosen by the attributes below
+ *	failslab	the same for objects: mm/slab/slab.h
  *	fail_nth	the Nth request of one thread, or all from the Nth on
  *
- * The settings of fail_page_alloc belong to a node; those of fail_nth to a
+ * The settings of fail_page_alloc and failslab belong to a node; those of fail_nth to a
  * thread (struct thread), and it fails on every node.
  */
 #ifndef MM_DEBUG_FAULT_INJECT_H
@@ -53,6 +54,14 @@ void fault_attr_init(struct fault_attr *attr);
  * Any context but NMI, no lock held.
  */
 bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order);
+
+/* The same for an object of the slab allocator, with the attributes failslab.  (The
+ * page that it may need is another request.) */
+bool should_failslab(struct node *node, gfp_t gfp);
+
+/* Threads with fail_nth; while it is 0 and failslab has no probability, objects need
+ * not ask. */
+extern unsigned int fail_nth_threads;
 
 /*
  * The Nth request of THREAD from now on fails, N >= 1; FOR_EVER: and all later ones.

@@ -46,6 +46,23 @@ struct trace_field {
 	  { "order", TRACE_DEC }, { "gfp_flags", TRACE_GFP })                  \
 	X(fault_injected, (unsigned int order, gfp_t gfp), (order, gfp),       \
 	  { "order", TRACE_DEC }, { "gfp_flags", TRACE_GFP })                  \
+	/* Objects. */                                                         \
+	X(kmalloc,                                                             \
+	  (uintptr_t place, uintptr_t address, size_t wanted, size_t given,    \
+	   gfp_t gfp),                                                         \
+	  (place, address, wanted, given, gfp), { "call_site", TRACE_HEX },    \
+	  { "ptr", TRACE_HEX }, { "bytes_req", TRACE_DEC },                    \
+	  { "bytes_alloc", TRACE_DEC }, { "gfp_flags", TRACE_GFP })            \
+	X(kfree, (uintptr_t place, uintptr_t address), (place, address),       \
+	  { "call_site", TRACE_HEX }, { "ptr", TRACE_HEX })                    \
+	X(kmem_cache_alloc,                                                    \
+	  (uintptr_t place, uintptr_t address, size_t wanted, size_t given,    \
+	   gfp_t gfp),                                                         \
+	  (place, address, wanted, given, gfp), { "call_site", TRACE_HEX },    \
+	  { "ptr", TRACE_HEX }, { "bytes_req", TRACE_DEC },                    \
+	  { "bytes_alloc", TRACE_DEC }, { "gfp_flags", TRACE_GFP })            \
+	X(kmem_cache_free, (uintptr_t place, uintptr_t address),               \
+	  (place, address), { "call_site", TRACE_HEX }, { "ptr", TRACE_HEX })  \
 	/* Reclaim: direct, and by kswapd. */                                  \
 	X(mm_vmscan_direct_reclaim_begin, (unsigned int order, gfp_t gfp),     \
 	  (order, gfp), { "order", TRACE_DEC }, { "gfp_flags", TRACE_GFP })    \

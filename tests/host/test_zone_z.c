@@ -800,10 +800,10 @@ CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		node_z(rows[i].free);
-		machine_main()->mm->fail_nth = rows[i].nth;
+		fail_nth_set(machine_main(), rows[i].nth, false);
 		EXPECT_EQUAL(alloc_pages_bulk(GFP_NOWAIT, rows[i].slots, array),
 		             rows[i].returned);
-		machine_main()->mm->fail_nth = 0;
+		fail_nth_set(machine_main(), 0, false);
 		give_array(array, 8);
 		test_zone_z_give_all();
 	}

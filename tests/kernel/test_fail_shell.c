@@ -245,6 +245,7 @@ static const struct line memory_lines[] = {
 	{ .text = "zoneinfo", .varies = true },
 	{ .text = "meminfo", .varies = true },
 	{ .text = "vmstat", .varies = true },
+	{ .text = "slabinfo", .varies = true },
 	{ .text = "vmallocinfo", .varies = true },
 	{ .text = "check" },
 	{ .text = "gfp" },

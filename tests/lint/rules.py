@@ -31,6 +31,10 @@ GFP_TEST = re.compile(
     r"[\w)\]]\s*&\s*\(?\s*_*GFP_\w+|\b__GFP_\w+\)?\s*&\s*[\w(]"
     r"|\bgfp(?:_mask|_flags)?\s*&\s*[\w(]|[\w)\]]\s*&\s*gfp\b"
 )
+GFP_READERS = {
+    *("mm/gfp.c", "mm/gfp.h"),
+    *("mm/slab/slab_gfp.c", "mm/slab/slab_gfp.h"),
+}
 ASSEMBLY = re.compile(r"\b(?:asm|__asm__|__asm)\b")
 MAIN_NODE = re.compile(r"\bmain_node\(\)")
 MAIN_NODE_USERS = {
@@ -44,6 +48,7 @@ MAIN_NODE_USERS = {
     "mm/reclaim/lru.c",
     "mm/reclaim/page_lock.c",
     "mm/reclaim/shrinker.c",
+    "mm/slab/kmalloc.c",
     "mm/slab/mempool.c",
     "mm/user/anon_access.c",
     "mm/user/anon_check.c",
@@ -62,7 +67,7 @@ def search(path, text, pattern, sentence, problems):
 
 def check_c(path, problems):
     text = tree.without_comments(tree.read(path))
-    if path not in ("mm/gfp.c", "mm/gfp.h"):
+    if path not in GFP_READERS:
         sentence = "tests a gfp bit outside of gfp_decode()"
         search(path, text, GFP_TEST, sentence, problems)
     if not path.startswith("kernel/arch/"):

@@ -18,6 +18,7 @@ LINES = """
     meminfo
     vmstat
     vmstat nr_
+    slabinfo
     vmallocinfo
     check
     alloc
@@ -235,6 +236,7 @@ def storm_and_pressure_write_one_line_again(lab):
 # The reports whose lines are tables: the words above their columns.
 HEADINGS = {
     "buddyinfo": "free blocks of order 0 1 2 3 4 5 6 7 8 9 10",
+    "slabinfo": "# name active_objs objs size per_slab pages : slabdata active slabs",
     "exclusive": "number owner window owned sent incoming",
     "recorder": "line taken seen dropped pending pages errors",
     "disks": "device sectors MiB type reads writes",

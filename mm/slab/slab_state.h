@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/slab/slab_state.h -- the slab allocator's data in a node.
+ *
+ * It lies below the rest of mm/slab/ because it is a part of struct node.
+ */
+#ifndef MM_SLAB_SLAB_STATE_H
+#define MM_SLAB_SLAB_STATE_H
+
+#include "kernel/core/lock.h"
+#include "kernel/core/printk.h"
+#include "lib/list.h"
+
+struct kmem_cache;
+struct node;
+
+/* Sizes of kmalloc(): 8 .. 8192, with 96 and 192 in between. */
+#define KMALLOC_CLASSES 13
+
+/* From which pages; Linux's order of precedence is DMA, RECLAIMABLE, normal. */
+enum kmalloc_kind {
+	KMALLOC_NORMAL,
+	KMALLOC_RCL, /* __GFP_RECLAIMABLE: pages that a shrinker can free */
+	KMALLOC_DMA, /* __GFP_DMA: below 16 MiB */
+	KMALLOC_KINDS,
+};
+
+/* Field locks: (l) lock, (c) constant after slab_start(). */
+struct slab_state {
+	struct spinlock lock;
+	struct list caches;  /* (l) all caches, by link */
+	unsigned long count; /* (l) of them */
+	unsigned int cpus;   /* (c) each cache has lists for so many */
+	uint64_t key;        /* (c) hides free-list words */
+	struct kmem_cache
+		*boot; /* (c) the cache of caches; NULL: not started */
+	struct kmem_cache *kmalloc[KMALLOC_KINDS][KMALLOC_CLASSES]; /* (c) */
+	struct ratelimit fail_limit; /* of reports about failed requests */
+
+	/* Is it all sound?  For mm_check(), which lies lower.  (c) */
+	const char *(*check)(struct node *node, char *buffer, size_t size);
+};
+
+#endif
