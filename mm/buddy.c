@@ -25,7 +25,7 @@
  *  B2  A FREE page's frame number is a multiple of 2^order, and its block lies
  *      inside the zone.
  *  B3  No two free buddies of one order exist (the largest order has none).
- *  B4  The other pages of a free block are FREE_TAIL, and no other page is.
+ *  B4  The other pages of a block are NONE.
  *  B5  free_area[].count is the length of its list, and free_pages is the sum
  *      of the sizes of all free blocks.
  *
@@ -49,8 +49,8 @@ static void insert_block(struct zone *zone, struct page *page,
 
 	kassert(order <= MAX_ORDER);
 	kassert(zone_pfn(zone, page) % (1UL << order) == 0);
-	kassert(page->state == PAGE_FREE_TAIL);
 	page->order = (uint8_t)order;
+	page->zone = (uint8_t)zone->type;
 	page->state = PAGE_FREE;
 	if (at_back)
 		list_append(&area->blocks, &page->link);
@@ -61,7 +61,7 @@ static void insert_block(struct zone *zone, struct page *page,
 	audit_block(zone, page, order, 1);
 }
 
-/* The block stays free in state until the caller says what it becomes. */
+/* The page stays FREE and a head until the caller says what it becomes. */
 static void remove_block(struct zone *zone, struct page *page)
 {
 	struct free_area *area = &zone->free_area[page->order];
@@ -73,34 +73,22 @@ static void remove_block(struct zone *zone, struct page *page)
 	kassert(page->link.prev->next == &page->link);
 	kassert(page->state == PAGE_FREE);
 	list_remove(&page->link);
-	page->state = PAGE_FREE_TAIL;
 	audit_block(zone, page, page->order, -1);
 	area->count--;
 	zone->free_pages -= 1UL << page->order;
 }
 
-/* Every page of a block changes between FREE_TAIL and LOOSE. */
-static void mark_loose(struct zone *zone, struct page *page, unsigned int order)
+/* The block at PAGE, off the lists: from FREE to LOOSE. */
+static struct page *mark_loose(struct zone *zone, struct page *page,
+                               unsigned int order)
 {
 	kassert(order <= MAX_ORDER);
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		kassert(page[i].state == PAGE_FREE_TAIL);
-		page[i].state = PAGE_LOOSE;
-	}
-	audit_move(zone, page, 1UL << order, PAGE_FREE_TAIL, PAGE_LOOSE);
+	page->order = (uint8_t)order;
+	page->zone = (uint8_t)zone->type;
+	page->state = PAGE_LOOSE;
+	audit_move(zone, page, 1UL << order, PAGE_FREE, PAGE_LOOSE);
 	zone->loose_pages += 1UL << order;
-}
-
-static void unmark_loose(struct zone *zone, struct page *page,
-                         unsigned int order)
-{
-	kassert(zone->loose_pages >= 1UL << order);
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		kassert(page[i].state == PAGE_LOOSE);
-		page[i].state = PAGE_FREE_TAIL;
-	}
-	audit_move(zone, page, 1UL << order, PAGE_LOOSE, PAGE_FREE_TAIL);
-	zone->loose_pages -= 1UL << order;
+	return page;
 }
 
 /*
@@ -121,7 +109,8 @@ static struct page *free_block_at(const struct zone *zone, unsigned long pfn,
 
 /*
  * The block at PAGE is off the lists and of order HAVE: free all but the 2^WANT pages
- * that hold frame KEEP, and return these.  Linux: expand().
+ * that hold frame KEEP, and return these.  The page in the middle, NONE until now,
+ * becomes a head.  Linux: expand().
  */
 static struct page *split_block(struct zone *zone, struct page *page,
                                 unsigned int have, unsigned int want,
@@ -134,6 +123,7 @@ static struct page *split_block(struct zone *zone, struct page *page,
 
 		have--;
 		upper = page + (1UL << have);
+		kassert(upper->state == PAGE_NONE); /* B4 */
 		if (keep >= zone_pfn(zone, upper)) {
 			insert_block(zone, page, have, false);
 			page = upper;
@@ -158,22 +148,7 @@ struct page *buddy_take(struct zone *zone, unsigned int order)
 		remove_block(zone, page);
 		page = split_block(zone, page, have, order,
 		                   zone_pfn(zone, page));
-		mark_loose(zone, page, order);
-		return page;
-	}
-	return NULL;
-}
-
-/* The free block that contains frame PFN, or NULL. */
-static struct page *free_block_around(const struct zone *zone,
-                                      unsigned long pfn)
-{
-	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		struct page *page = free_block_at(
-			zone, ALIGN_DOWN(pfn, 1UL << order), order);
-
-		if (page != NULL)
-			return page;
+		return mark_loose(zone, page, order);
 	}
 	return NULL;
 }
@@ -182,15 +157,20 @@ unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
                                 unsigned long last)
 {
 	unsigned long end = min(last + 1, zone->start_pfn + zone->spanned);
+	unsigned long pfn = max(first, zone->start_pfn);
 
-	for (unsigned long pfn = max(first, zone->start_pfn); pfn < end;
-	     pfn++) {
-		const struct page *page = zone_page(zone, pfn);
+	while (pfn < end) {
+		const struct page *head = zone_block_head(zone, pfn);
 
-		uint8_t state = READ_ONCE(page->state);
-
-		if (state == PAGE_FREE || state == PAGE_FREE_TAIL)
+		if (head == NULL) {
+			pfn++;
+			continue;
+		}
+		if (READ_ONCE(head->state) == PAGE_FREE)
 			return pfn;
+		/* A guess may go back, the search never does. */
+		pfn = max(pfn + 1, zone_pfn(zone, head) +
+		                           (1UL << READ_ONCE(head->order)));
 	}
 	return -1UL;
 }
@@ -204,12 +184,11 @@ struct page *buddy_take_within(struct zone *zone, unsigned long first,
 	kassert(spin_is_mine(&zone->lock));
 	if (pfn == -1UL)
 		return NULL;
-	page = free_block_around(zone, pfn);
-	kassert(page != NULL); /* B4 */
+	page = zone_block_head(zone, pfn);
+	kassert(page != NULL && page->state == PAGE_FREE);
 	remove_block(zone, page);
 	page = split_block(zone, page, page->order, 0, pfn);
-	mark_loose(zone, page, 0);
-	return page;
+	return mark_loose(zone, page, 0);
 }
 
 /* Will the block probably be merged soon?  Then it waits at the back.  Linux:
@@ -235,7 +214,10 @@ void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 	kassert(pfn % (1UL << order) == 0);
 	kassert(zone_contains(zone, pfn + (1UL << order) - 1));
 	kassert(spin_is_mine(&zone->lock));
-	unmark_loose(zone, page, order);
+	kassert(page->state == PAGE_LOOSE && page->order == order);
+	kassert(zone->loose_pages >= 1UL << order);
+	audit_move(zone, page, 1UL << order, PAGE_LOOSE, PAGE_FREE);
+	zone->loose_pages -= 1UL << order;
 	while (order < MAX_ORDER) {
 		struct page *buddy =
 			free_block_at(zone, buddy_pfn(pfn, order), order);
@@ -243,11 +225,12 @@ void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 		if (buddy == NULL)
 			break;
 		remove_block(zone, buddy);
+		max(page, buddy)->state = PAGE_NONE;
+		page = min(page, buddy);
 		pfn = buddy_parent(pfn, order);
 		order++;
 	}
-	insert_block(zone, zone_page(zone, pfn), order,
-	             join_is_likely(zone, pfn, order));
+	insert_block(zone, page, order, join_is_likely(zone, pfn, order));
 }
 
 bool buddy_has_block(const struct zone *zone, unsigned int order)

@@ -3,7 +3,7 @@
  * mm/buddy.h -- the binary buddy allocator of one zone.
  *
  * All functions: zone->lock held, any context but NMI.  Blocks handed out are
- * LOOSE (every page of them); blocks given back are LOOSE, too.
+ * LOOSE, and so are blocks given back.
  */
 #ifndef MM_BUDDY_H
 #define MM_BUDDY_H
@@ -25,17 +25,17 @@ static inline unsigned long buddy_parent(unsigned long pfn, unsigned int order)
 /*
  * Take a block of exactly 2^ORDER pages out of the smallest free block that is
  * large enough; the lowest part is taken, the upper halves go back to the
- * lists.  NULL if no block is that large.  O(MAX_ORDER + 2^ORDER).
+ * lists.  NULL if no block is that large.  O(MAX_ORDER), whatever ORDER.
  */
 __must_check struct page *buddy_take(struct zone *zone, unsigned int order);
 
-/* The lowest free frame in FIRST..LAST, or -1UL. */
+/* The lowest free frame in FIRST..LAST, or -1UL.  Without zone->lock: a guess. */
 unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
                                 unsigned long last);
 
 /*
- * Take that frame's page; NULL if there is none.  Reads at most LAST - FIRST + 1
- * pages and one for each order.
+ * Take that frame's page; NULL if there is none.  Visits at most the blocks between
+ * FIRST and LAST.
  */
 __must_check struct page *
 buddy_take_within(struct zone *zone, unsigned long first, unsigned long last);

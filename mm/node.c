@@ -174,3 +174,17 @@ unsigned long node_pfn(const struct node *node, const struct page *page)
 	kassert((unsigned long)(page - node->pages) < node->page_count);
 	return node->start_pfn + (unsigned long)(page - node->pages);
 }
+
+struct page *page_head(const struct node *node, const struct page *page)
+{
+	unsigned long pfn = node_pfn(node, page);
+	struct page *head = NULL;
+
+	if (READ_ONCE(page->state) != PAGE_NONE)
+		return node->pages + (pfn - node->start_pfn);
+	for (unsigned int type = 0; head == NULL && type < ZONE_COUNT; type++) {
+		if (zone_contains(&node->zone[type], pfn))
+			head = zone_block_head(&node->zone[type], pfn);
+	}
+	return head != NULL ? head : node->pages + (pfn - node->start_pfn);
+}

@@ -77,6 +77,12 @@ unsigned long node_writeback(const struct node *node);
 /* The page of PFN, or NULL if the node has no such frame.  Any context. */
 struct page *node_page(const struct node *node, unsigned long pfn);
 unsigned long node_pfn(const struct node *node, const struct page *page);
+
+/* The head of the block that PAGE lies in, or PAGE itself if it is in none.  Right
+ * while the caller holds the block, else a guess. */
+struct page *page_head(const struct node *node, const struct page *page);
+
+/* The zone of a head. */
 static inline struct zone *page_zone(struct node *node, const struct page *page)
 {
 	kassert(page->zone < ZONE_COUNT);

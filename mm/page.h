@@ -5,13 +5,25 @@
  *	frame	4096 bytes of physical memory; PFN is its number
  *	page	the struct page that describes one frame
  *	block	2^order neighbouring frames, aligned to their size
- *	head	the first page of a block
+ *	head	the first page of a block: it describes all of it
  *	loose	in flight between two columns of the accounting
  *
- * Life of a page; each arrow is one function, and nothing else writes
+ * Only heads have a state.  The other pages of a block are NONE, and taking or
+ * giving a block neither reads nor writes them, whatever its size:
+ *
+ *	frame	 0	 1	 2	 3	 4	 5	 6	 7
+ *		FREE 2	 -	 -	 -	USED 1	 -	FREE 0	USED 0
+ *
+ * A split makes heads of NONE pages, a merge makes NONE of heads.  To find the head
+ * of frame 3, look at the frames where a block of order 10, 9, ... 0 around it
+ * would begin: the first head whose block reaches it is the one
+ * (zone_block_head()).  A frame without a head was never given to the buddy:
+ * firmware, the kernel's image, a hole.
+ *
+ * Life of a block; each arrow is one function, and nothing else writes
  * page->state:
  *
- *	RESERVED --zone_release()--> FREE
+ *	(no head) --zone_release()--> FREE
  *
  *	        buddy_take()            page_alloc
  *	  FREE -------------> LOOSE -------------------> USED
@@ -36,21 +48,19 @@ struct owner;
 struct address_space;
 
 enum page_state {
-	PAGE_RESERVED,  /* firmware, kernel image, hole: never the buddy's */
-	PAGE_FREE,      /* head of a free block of page->order */
-	PAGE_FREE_TAIL, /* inside a free block */
-	PAGE_LOOSE,     /* in flight: inside a call of the allocator */
-	PAGE_USED,      /* head of an allocated block of page->order */
-	PAGE_USED_TAIL, /* inside an allocated block */
-	PAGE_PARKED,    /* exclusive: in the pool, unmapped, zeroed */
-	PAGE_OWNED,     /* exclusive: in its owner's window */
-	PAGE_HANDOVER,  /* exclusive: on its way, in no window */
-	PAGE_BAD,       /* found corrupt; leaked on purpose */
+	PAGE_NONE,     /* no head: inside a block, or reserved */
+	PAGE_FREE,     /* on a free list */
+	PAGE_LOOSE,    /* in flight: inside a call of the allocator */
+	PAGE_USED,     /* allocated */
+	PAGE_PARKED,   /* exclusive: in the pool, unmapped, zeroed */
+	PAGE_OWNED,    /* exclusive: in its owner's window */
+	PAGE_HANDOVER, /* exclusive: on its way, in no window */
+	PAGE_BAD,      /* found corrupt; leaked on purpose */
 	PAGE_STATE_COUNT,
 };
 
 enum page_flag {
-	PAGE_COMPOUND = 1 << 0,   /* head or tail of a compound block */
+	PAGE_COMPOUND = 1 << 0,   /* one unit: the head has all references */
 	PAGE_PFMEMALLOC = 1 << 1, /* taken without watermarks */
 	PAGE_TABLE = 1 << 2,      /* the page table of a window */
 	PAGE_SATURATED = 1 << 3,  /* more references than can be counted */
@@ -80,6 +90,8 @@ enum page_bit {
 };
 
 /*
+ * All fields but state are those of a head; of other pages nothing is read.
+ *
  * Field locks: (z) its zone's lock while the page is FREE or LOOSE; the
  * holder of the block while it is USED; (x) the exclusive pool's lock while it
  * is PARKED, OWNED or HANDOVER.
@@ -87,13 +99,13 @@ enum page_bit {
 struct page {
 	struct list link; /* (z,x) free list, parked list, owner's list */
 	uint8_t state;    /* (z,x) enum page_state */
-	uint8_t order;    /* (z) of a head */
-	uint8_t zone;     /* constant: enum zone_type */
+	uint8_t order;    /* (z) the block has 2^order pages */
+	uint8_t zone;     /* enum zone_type */
 	uint8_t mapcount; /* kernel mappings but the direct map's; atomic */
 	uint8_t flags;    /* enum page_flag */
 	uint8_t lru;      /* enum lru_list, while PG_lru; its lock */
 	uint16_t bits;    /* 1 << enum page_bit; atomic; 0 unless USED */
-	int32_t refcount; /* 0 unless USED head; atomic */
+	int32_t refcount; /* 0 unless USED; atomic */
 	uint32_t gfp;     /* mask it was taken with; gfp_migratetype() */
 	uint64_t taker;   /* owner number that took it last; owner_name() */
 	uint32_t slot;  /* (x) of the owner's window; PG_slab: slab_counts() */

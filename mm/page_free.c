@@ -26,24 +26,35 @@
 
 /* ---- Freeing ------------------------------------------------------------- */
 
+/* Why a page may not be freed that is not a head. */
+static const char *free_refusal_of_tail(struct node *node,
+                                        const struct page *page)
+{
+	const struct page *head = page_head(node, page);
+
+	if (head == page)
+		return "it is reserved";
+	return READ_ONCE(head->state) == PAGE_FREE
+	               ? "it is free already (double free, or never allocated)"
+	               : "it is in the middle of a block";
+}
+
 /*
  * NULL, or why the block may not be freed: the checks of all frees.
  * zone->lock held.
  */
-static const char *free_refusal(const struct page *page, unsigned int order)
+static const char *free_refusal(struct node *node, const struct page *page,
+                                unsigned int order)
 {
 	switch ((enum page_state)page->state) {
+	case PAGE_NONE:
+		return free_refusal_of_tail(node, page);
 	case PAGE_USED:
 		if (page->flags & PAGE_TABLE)
 			return "it is the page table of a window";
 		break;
 	case PAGE_FREE:
-	case PAGE_FREE_TAIL:
 		return "it is free already (double free, or never allocated)";
-	case PAGE_USED_TAIL:
-		return "it is in the middle of a block";
-	case PAGE_RESERVED:
-		return "it is reserved";
 	case PAGE_PARKED:
 	case PAGE_OWNED:
 	case PAGE_HANDOVER:
@@ -69,6 +80,7 @@ static const char *free_refusal(const struct page *page, unsigned int order)
 void page_report_free(struct node *node, const struct page *page,
                       unsigned int order, uintptr_t caller, const char *why)
 {
+	const struct page *head;
 	char now[PLACE_SIZE];
 	char then[PLACE_SIZE];
 
@@ -82,12 +94,13 @@ void page_report_free(struct node *node, const struct page *page,
 		backtrace_print_from(caller);
 		return;
 	}
-	caller_format(then, sizeof(then), page_caller(page));
+	head = page_head(node, page);
+	caller_format(then, sizeof(then), page_caller(head));
 	pr_err("BUG: free of pfn %#lx order %u by %s at %s refused: %s\n"
 	       "  the page is %s, order %u, last touched by %s at %s\n",
 	       node_pfn(node, page), order, context_name(), now, why,
-	       page_state_name((enum page_state)page->state), page->order,
-	       owner_name(page->taker), then);
+	       page_state_name((enum page_state)head->state), head->order,
+	       owner_name(head->taker), then);
 	backtrace_print_from(caller);
 }
 
@@ -154,9 +167,14 @@ void page_drop(struct node *node, struct page *page, unsigned int order,
 		                                   : "no such page");
 		return;
 	}
+	if (READ_ONCE(page->state) == PAGE_NONE) {
+		page_report_free(node, page, order, caller,
+		                 free_refusal_of_tail(node, page));
+		return;
+	}
 	zone = page_zone(node, page);
 	enabled = spin_lock_irqsave(&zone->lock);
-	why = free_refusal(page, order);
+	why = free_refusal(node, page, order);
 	if (why == NULL)
 		page_free_drop_reference(node, zone, page, caller, whole);
 	spin_unlock_irqrestore(&zone->lock, enabled);
@@ -221,15 +239,13 @@ void free_pages_exact(void *address, size_t size)
 
 /* ---- References ---------------------------------------------------------- */
 
-/* The page that holds the references: the head of a compound block. */
+/* The page that holds the references: the head of a compound block.  The caller's
+ * reference keeps the block as it is. */
 static struct page *reference_head(struct node *node, struct page *page)
 {
-	unsigned long pfn = node_pfn(node, page);
+	struct page *head = page_head(node, page);
 
-	kassert(page->order <= MAX_ORDER);
-	if (page->flags & PAGE_COMPOUND)
-		page -= pfn - ALIGN_DOWN(pfn, 1UL << page->order);
-	return page;
+	return head->flags & PAGE_COMPOUND ? head : page;
 }
 
 /* The head whose references PAGE shares (Linux: compound_head()), or NULL: in an NMI,
@@ -374,7 +390,7 @@ int page_add_mapping(struct page *page)
 		return error;
 	/* From here on the mapping holds it. */
 	held_hand_on(HELD_PIN, page);
-	if (page_count_mapping(page))
+	if (page_count_mapping(page_head(main_node(), page)))
 		return 0;
 	put_kept_page(page);
 	return -EOVERFLOW;
@@ -382,16 +398,17 @@ int page_add_mapping(struct page *page)
 
 void page_remove_mapping(struct page *page)
 {
+	struct page *head = page_head(main_node(), page);
 	uint8_t before =
-		__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_ACQ_REL);
+		__atomic_fetch_sub(&head->mapcount, 1, __ATOMIC_ACQ_REL);
 
 	kassert(before > 0);
 	/* Freed behind the mapping: it has no reference, and stays leaked. */
-	if (READ_ONCE(page->state) != PAGE_BAD)
+	if (READ_ONCE(head->state) != PAGE_BAD)
 		put_kept_page(page);
 }
 
 unsigned int page_mapcount(const struct page *page)
 {
-	return READ_ONCE(page->mapcount);
+	return READ_ONCE(page_head(main_node(), page)->mapcount);
 }

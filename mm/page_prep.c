@@ -2,11 +2,11 @@
 /*
  * mm/page_prep.c -- blocks between the buddy and the front door.
  *
- * The buddy's blocks are LOOSE; page_prep_claim() makes them USED, a head and its
- * tails (Linux: prep_new_page()), page_prep_give() frees them (free_pages_prepare(),
- * then __free_one_page()).  A block with a page that was written to while it was free
- * is BAD: it is leaked on purpose, and the next one is tried, at most BAD_BLOCKS
- * times (Linux: check_new_pages(), bad_page()).
+ * The buddy's blocks are LOOSE; page_prep_claim() makes them USED (Linux:
+ * prep_new_page()), page_prep_give() frees them (free_pages_prepare(), then
+ * __free_one_page()).  A block whose head was written to while it was free is BAD: it is
+ * leaked on purpose, and the next one is tried, at most BAD_BLOCKS times (Linux:
+ * check_new_pages(), bad_page()).
  *
  * A report takes thousands of instructions.  So bad pages are copied under the lock,
  * and the caller reports them after it has released it: page_prep_report_bad().
@@ -32,37 +32,24 @@
 void page_prep_claim(struct zone *zone, struct page *page,
                      const struct alloc_request *request)
 {
-	unsigned int order = request->order;
-
 	kassert(spin_is_mine(&zone->lock));
-	kassert(order <= MAX_ORDER);
-	kassert(zone_pfn(zone, page) % (1UL << order) == 0);
+	kassert(page->order == request->order);
 	kassert(page->refcount == 0);
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		page_set_state(zone, &page[i], PAGE_LOOSE,
-		               i == 0 ? PAGE_USED : PAGE_USED_TAIL);
-		page[i].order = (uint8_t)order;
-		page[i].flags =
-			request->compound && order > 0 ? PAGE_COMPOUND : 0;
-	}
+	page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
+	page->flags =
+		request->compound && request->order > 0 ? PAGE_COMPOUND : 0;
 	page->refcount = 1;
 }
 
-void page_prep_unclaim(struct zone *zone, struct page *page, unsigned int order)
+void page_prep_unclaim(struct zone *zone, struct page *page)
 {
 	kassert(spin_is_mine(&zone->lock));
-	kassert(order <= MAX_ORDER);
 	kassert((page->flags & PAGE_TABLE) == 0);
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		page_set_state(zone, &page[i],
-		               i == 0 ? PAGE_USED : PAGE_USED_TAIL, PAGE_LOOSE);
-		page[i].flags = 0;
-		page[i].refcount = 0;
-	}
+	page_set_state(zone, page, PAGE_USED, PAGE_LOOSE);
+	page->flags = 0;
+	page->refcount = 0;
 }
 
-/* Only the order of heads matters; that of the other pages is outdated.  So this takes
- * the same time for all orders. */
 void page_prep_halve(struct page *page)
 {
 	unsigned int order = page->order - 1U;
@@ -71,13 +58,17 @@ void page_prep_halve(struct page *page)
 	kassert(page->state == PAGE_USED);
 	kassert(page->order > 0 && page->order <= MAX_ORDER);
 	kassert((page->flags & PAGE_COMPOUND) == 0);
-	kassert(upper->state == PAGE_USED_TAIL);
+	kassert(upper->state == PAGE_NONE);
 	page->order = (uint8_t)order;
-	upper->order = (uint8_t)order;
-	upper->state = PAGE_USED; /* the same column as USED_TAIL */
-	upper->taker = page->taker;
-	upper->gfp = page->gfp;
-	upper->caller = page->caller;
+	*upper = (struct page){
+		.state = PAGE_USED,
+		.order = (uint8_t)order,
+		.zone = page->zone,
+		.taker = page->taker,
+		.gfp = page->gfp,
+		.caller = page->caller,
+	};
+	list_init(&upper->link);
 }
 
 /* ---- Corrupt pages ------------------------------------------------------- */
@@ -141,25 +132,13 @@ void page_prep_report_bad(struct node *node, struct zone *zone)
 
 /* Leak the LOOSE block on purpose.  zone->lock held. */
 static void page_prep_leak(struct node *node, struct zone *zone,
-                           struct page *page, unsigned int order)
+                           struct page *page)
 {
 	kassert(spin_is_mine(&zone->lock));
-	kassert(order <= MAX_ORDER);
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		if (!page_prep_is_clean(&page[i]))
-			page_prep_note_bad(zone, &page[i]);
-		page_set_state(zone, &page[i], PAGE_LOOSE, PAGE_BAD);
-	}
-	vmstat_add(&node->stat, VMSTAT_bad_page, 1UL << order);
-}
-
-static bool page_prep_all_clean(const struct page *page, unsigned int order)
-{
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		if (!page_prep_is_clean(&page[i]))
-			return false;
-	}
-	return true;
+	kassert(!page_prep_is_clean(page));
+	page_prep_note_bad(zone, page);
+	page_set_state(zone, page, PAGE_LOOSE, PAGE_BAD);
+	vmstat_add(&node->stat, VMSTAT_bad_page, 1UL << page->order);
 }
 
 struct page *page_prep_take(struct node *node, struct zone *zone,
@@ -170,9 +149,9 @@ struct page *page_prep_take(struct node *node, struct zone *zone,
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
 		struct page *page = buddy_take(zone, order);
 
-		if (page == NULL || page_prep_all_clean(page, order))
+		if (page == NULL || page_prep_is_clean(page))
 			return page;
-		page_prep_leak(node, zone, page, order);
+		page_prep_leak(node, zone, page);
 	}
 	return NULL;
 }
@@ -185,25 +164,14 @@ struct page *page_prep_take_within(struct node *node, struct zone *zone,
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
 		struct page *page = buddy_take_within(zone, first, last);
 
-		if (page == NULL || page_prep_all_clean(page, 0))
+		if (page == NULL || page_prep_is_clean(page))
 			return page;
-		page_prep_leak(node, zone, page, 0);
+		page_prep_leak(node, zone, page);
 	}
 	return NULL;
 }
 
 /* ---- Freeing ------------------------------------------------------------- */
-
-/* Clear the bits that only the user needed; bits that must not be left stay and are
- * found. */
-static void page_prep_forget_use(struct page *page, unsigned int order)
-{
-	kassert(order <= MAX_ORDER);
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		page[i].bits &= PAGE_BITS_AT_FREE;
-		page[i].index = 0;
-	}
-}
 
 void page_prep_give(struct node *node, struct zone *zone, struct page *page,
                     unsigned int order, uintptr_t caller)
@@ -211,12 +179,15 @@ void page_prep_give(struct node *node, struct zone *zone, struct page *page,
 	kassert(zone->node == node);
 	kassert(page->zone == zone->type);
 	kassert(page->order == order);
-	page_prep_unclaim(zone, page, order);
+	page_prep_unclaim(zone, page);
 	page_set_caller(page, caller);
 	page->taker = current_owner_id();
-	page_prep_forget_use(page, order);
-	if (!page_prep_all_clean(page, order)) {
-		page_prep_leak(node, zone, page, order);
+	/* The bits that only the user needed; those that must not be left stay, and are
+	 * found. */
+	page->bits &= PAGE_BITS_AT_FREE;
+	page->index = 0;
+	if (!page_prep_is_clean(page)) {
+		page_prep_leak(node, zone, page);
 		return;
 	}
 	buddy_give(zone, page, order);

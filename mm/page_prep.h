@@ -14,13 +14,12 @@ void page_prep_claim(struct zone *zone, struct page *page,
                      const struct alloc_request *request);
 
 /* Make the USED block LOOSE. */
-void page_prep_unclaim(struct zone *zone, struct page *page,
-                       unsigned int order);
+void page_prep_unclaim(struct zone *zone, struct page *page);
 
 /*
  * Free a USED block without references to the buddy, on behalf of
- * CALLER.  If one of its pages is still in use (a mapping, or one of
- * PAGE_BITS_AT_FREE), the block is BAD: leaked, not free, to be reported.
+ * CALLER.  If it is still in use (a mapping, or one of PAGE_BITS_AT_FREE), it is
+ * BAD: leaked, not free, to be reported.
  */
 void page_prep_give(struct node *node, struct zone *zone, struct page *page,
                     unsigned int order, uintptr_t caller);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/page_state.h -- a single page from one column to another.
+ * mm/page_state.h -- a block from one column to another.
  *
  * For mm/ itself: the arrows outside of the buddy are made of this.
  */
@@ -10,8 +10,8 @@
 #include "mm/zone.h"
 
 /*
- * PAGE goes from state FROM, in which it is, to state TO, and the counters of
- * its zone with it.  The locks of both columns are held: the zone's for LOOSE,
+ * The block at PAGE goes from state FROM, in which it is, to state TO, and the counters
+ * of its zone with it.  The locks of both columns are held: the zone's for LOOSE,
  * USED and BAD, the pool's for PARKED, OWNED and HANDOVER.
  */
 void page_set_state(struct zone *zone, struct page *page, enum page_state from,

@@ -3,13 +3,13 @@
  * mm/zone.c -- setting up a zone, and checking its counts.
  *
  * Every managed page of a zone is in exactly one column, and the column
- * follows from page->state:
+ * follows from the state of its block's head:
  *
- *	FREE FREE_TAIL   USED USED_TAIL   PARKED   OWNED HANDOVER   BAD   LOOSE
- *	   free             used          parked     exclusive      bad  in flight
+ *	FREE	USED	PARKED	OWNED HANDOVER	BAD	LOOSE
+ *	free	used	parked	   exclusive	bad	in flight
  *
  * Code that changes the state updates the counters; zone_check() counts the pages
- * again.
+ * again, block by block.
  *
  * A check may not hold the lock for a walk over all pages.  It walks in slices, and
  * pages that change state behind it correct its count (struct audit):
@@ -26,6 +26,7 @@
 
 #include "kernel/core/panic.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/check.h"
 #include "mm/node.h"
@@ -34,16 +35,10 @@
 const char *page_state_name(enum page_state state)
 {
 	static const char *const name[PAGE_STATE_COUNT] = {
-		[PAGE_RESERVED] = "reserved",
-		[PAGE_FREE] = "free",
-		[PAGE_FREE_TAIL] = "free",
-		[PAGE_LOOSE] = "in flight",
-		[PAGE_USED] = "used",
-		[PAGE_USED_TAIL] = "used (tail)",
-		[PAGE_PARKED] = "parked",
-		[PAGE_OWNED] = "owned",
-		[PAGE_HANDOVER] = "handed over",
-		[PAGE_BAD] = "bad",
+		[PAGE_NONE] = "reserved",        [PAGE_FREE] = "free",
+		[PAGE_LOOSE] = "in flight",      [PAGE_USED] = "used",
+		[PAGE_PARKED] = "parked",        [PAGE_OWNED] = "owned",
+		[PAGE_HANDOVER] = "handed over", [PAGE_BAD] = "bad",
 	};
 
 	return (unsigned int)state < PAGE_STATE_COUNT ? name[state] : "corrupt";
@@ -56,7 +51,6 @@ static unsigned long *column(struct zone *zone, enum page_state state)
 	case PAGE_LOOSE:
 		return &zone->loose_pages;
 	case PAGE_USED:
-	case PAGE_USED_TAIL:
 		return &zone->used_pages;
 	case PAGE_PARKED:
 		return &zone->parked_pages;
@@ -65,9 +59,8 @@ static unsigned long *column(struct zone *zone, enum page_state state)
 		return &zone->exclusive_pages;
 	case PAGE_BAD:
 		return &zone->bad_pages;
-	case PAGE_RESERVED:
+	case PAGE_NONE:
 	case PAGE_FREE:
-	case PAGE_FREE_TAIL:
 	case PAGE_STATE_COUNT:
 		break;
 	}
@@ -78,14 +71,32 @@ void page_set_state(struct zone *zone, struct page *page, enum page_state from,
                     enum page_state to)
 {
 	unsigned long *leaves = column(zone, from);
+	unsigned long pages = 1UL << page->order;
 
 	kassert(page->state == from && from != to);
 	kassert(page->zone == zone->type);
-	kassert(*leaves > 0);
-	(*leaves)--;
-	(*column(zone, to))++;
+	kassert(*leaves >= pages);
+	*leaves -= pages;
+	*column(zone, to) += pages;
 	page->state = (uint8_t)to;
-	audit_move(zone, page, 1, from, to);
+	audit_move(zone, page, pages, from, to);
+}
+
+struct page *zone_block_head(const struct zone *zone, unsigned long pfn)
+{
+	for (int order = MAX_ORDER; order >= 0; order--) {
+		unsigned long first = ALIGN_DOWN(pfn, 1UL << order);
+		struct page *page;
+
+		if (!zone_contains(zone, first))
+			continue;
+		page = zone_page(zone, first);
+		if (READ_ONCE(page->state) != PAGE_NONE &&
+		    pfn - first < 1UL << min(READ_ONCE(page->order),
+		                             (uint8_t)MAX_ORDER))
+			return page;
+	}
+	return NULL;
 }
 
 static void lru_init(struct lru *lru)
@@ -111,13 +122,7 @@ void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
 	for (unsigned int order = 0; order <= MAX_ORDER; order++)
 		list_init(&zone->free_area[order].blocks);
 	lru_init(&zone->lru);
-	for (unsigned long i = 0; i < count; i++) {
-		pages[i] = (struct page){
-			.state = PAGE_RESERVED,
-			.zone = (uint8_t)type,
-		};
-		list_init(&pages[i].link);
-	}
+	memset(pages, 0, count * sizeof(*pages));
 }
 
 void zone_add_present(struct zone *zone, unsigned long start, unsigned long end)
@@ -150,11 +155,11 @@ void zone_release(struct zone *zone, unsigned long start, unsigned long end)
 		unsigned int order = largest_order(start, end);
 		struct page *page = zone_page(zone, start);
 
-		for (unsigned long i = 0; i < 1UL << order; i++) {
-			kassert(page[i].state == PAGE_RESERVED);
-			page[i].state = PAGE_LOOSE;
-		}
-		audit_move(zone, page, 1UL << order, PAGE_RESERVED, PAGE_LOOSE);
+		kassert(zone_block_head(zone, start) == NULL);
+		page->state = PAGE_LOOSE;
+		page->order = (uint8_t)order;
+		page->zone = (uint8_t)zone->type;
+		audit_move(zone, page, 1UL << order, PAGE_NONE, PAGE_LOOSE);
 		zone->loose_pages += 1UL << order;
 		zone->managed += 1UL << order;
 		buddy_give(zone, page, order);
@@ -169,16 +174,9 @@ void zone_release(struct zone *zone, unsigned long start, unsigned long end)
 /* The state that represents its column; an invalid one: the last entry. */
 static unsigned int audit_state(uint8_t state)
 {
-	switch (state) {
-	case PAGE_FREE_TAIL:
-		return PAGE_FREE;
-	case PAGE_USED_TAIL:
-		return PAGE_USED;
-	case PAGE_HANDOVER:
+	if (state == PAGE_HANDOVER)
 		return PAGE_OWNED;
-	default:
-		return min(state, PAGE_STATE_COUNT);
-	}
+	return min(state, PAGE_STATE_COUNT);
 }
 
 /* How many of COUNT pages from PAGE on are counted already. */
@@ -268,9 +266,12 @@ static bool idle_page_is_sound(const struct page *page)
 	        (page->owner == NULL && page->receiver == NULL));
 }
 
-/* ---- Checking: every page, alone and in its block ------------------------ */
+/* ---- Checking: block by block -------------------------------------------- */
 
-/* A check of a zone: its locks, its count, and the block that it is in. */
+/* Frames that were never given to the buddy are visited by the hundred. */
+#define RESERVED_SLICE 128UL
+
+/* A check of a zone: its locks, and its count. */
 struct zone_walk {
 	struct zone *zone;
 	struct spinlock *pool; /* or NULL */
@@ -280,8 +281,8 @@ struct zone_walk {
 	bool enabled;
 	bool pool_enabled;
 	struct audit audit;
-	const struct page *head; /* of the FREE or USED block we are in */
-	unsigned long left;      /* pages of it that are still to come */
+	unsigned long inside;  /* pages at audit.end whose head is behind it */
+	enum page_state state; /* of that head */
 
 	const char *broken; /* the first page that is: "corrupt" or "B4" */
 	const struct page *at;
@@ -337,131 +338,125 @@ static void zone_walk_end(struct zone_walk *walk)
 		spin_unlock_irqrestore(&walk->zone->lock, walk->enabled);
 }
 
-static bool is_block_head(const struct page *page)
-{
-	return (page->state == PAGE_FREE || page->state == PAGE_USED) &&
-	       page->order <= MAX_ORDER;
-}
-
-/* The locks were dropped: in which block is the next page now? */
+/* The locks were dropped, and blocks may have merged: is the next page inside of one? */
 static void zone_walk_find_block(struct zone_walk *walk)
 {
 	const struct zone *zone = walk->zone;
 	unsigned long pfn = zone_pfn(zone, walk->audit.end);
+	const struct page *head;
 
-	walk->left = 0;
-	for (unsigned int order = 1; order <= MAX_ORDER; order++) {
-		unsigned long first = ALIGN_DOWN(pfn, 1UL << order);
-		const struct page *head;
-
-		if (first == pfn)
-			continue;
-		if (!zone_contains(zone, first))
-			return;
-		head = zone->pages + (first - zone->start_pfn);
-		if (is_block_head(head) && first + (1UL << head->order) > pfn) {
-			walk->head = head;
-			walk->left = first + (1UL << head->order) - pfn;
-			return;
-		}
-	}
+	walk->inside = 0;
+	if (walk->audit.end->state != PAGE_NONE)
+		return;
+	head = zone_block_head(zone, pfn);
+	if (head == NULL)
+		return;
+	walk->inside = zone_pfn(zone, head) + (1UL << head->order) - pfn;
+	walk->state = (enum page_state)head->state;
 }
 
 static void zone_walk_pause(struct zone_walk *walk)
 {
-	if (walk->try_lock)
-		return;
-	zone_walk_unlock(walk);
-	zone_walk_lock(walk);
+	if (!walk->try_lock) {
+		zone_walk_unlock(walk);
+		zone_walk_lock(walk);
+	}
 	zone_walk_find_block(walk);
 }
 
-/* PAGE is inside the block at HEAD: as claim, halve and the buddy leave it? */
-static const char *check_tail(const struct page *head, const struct page *page)
+/* B4 for the pages of a block of at least two that a split would make heads first. */
+static bool tails_are_none(const struct page *head)
 {
-	if (head->state == PAGE_FREE) {
-		if (page->state != PAGE_FREE_TAIL)
-			return "B4";
-		return idle_page_is_sound(page) ? NULL : "corrupt";
+	for (unsigned int order = 0; order < head->order; order++) {
+		if (head[1UL << order].state != PAGE_NONE)
+			return false;
 	}
-	if (page->state != PAGE_USED_TAIL ||
-	    ((head->flags & PAGE_COMPOUND) && page->order != head->order) ||
-	    (page->flags & PAGE_COMPOUND) != (head->flags & PAGE_COMPOUND) ||
-	    READ_ONCE(page->refcount) != 0)
-		return "corrupt";
-	return NULL;
+	return true;
 }
 
-/* PAGE is the first of a block: does it fit there? */
+/* A head: NULL, or what is wrong with it. */
 static const char *check_head(const struct zone *zone, const struct page *page)
 {
 	unsigned long pfn = zone_pfn(zone, page);
 
+	if (page->state >= PAGE_STATE_COUNT || page->zone != zone->type)
+		return "corrupt";
 	if (page->order > MAX_ORDER || pfn % (1UL << page->order) != 0 ||
 	    !zone_contains(zone, pfn + (1UL << page->order) - 1))
 		return page->state == PAGE_FREE ? "B2" : "corrupt";
-	if (page->state == PAGE_FREE)
-		return idle_page_is_sound(page) ? NULL : "corrupt";
-	return READ_ONCE(page->refcount) > 0 ? NULL : "corrupt";
-}
-
-/* PAGE is in no block of several pages, or the first of one. */
-static const char *check_first(const struct zone *zone, const struct page *page)
-{
-	switch ((enum page_state)page->state) {
-	case PAGE_FREE:
-	case PAGE_USED:
-		return check_head(zone, page);
-	case PAGE_FREE_TAIL:
+	if (!tails_are_none(page))
 		return "B4";
-	case PAGE_USED_TAIL:
-	case PAGE_STATE_COUNT:
-		return "corrupt";
-	case PAGE_BAD:
+	if (page->state == PAGE_BAD)
 		return NULL;
-	case PAGE_RESERVED:
-	case PAGE_LOOSE:
-	case PAGE_PARKED:
-	case PAGE_OWNED:
-	case PAGE_HANDOVER:
-		break;
-	}
+	if (page->state == PAGE_USED)
+		return READ_ONCE(page->refcount) > 0 ? NULL : "corrupt";
+	if (page_is_exclusive(page) && page->order != 0)
+		return "corrupt";
 	return idle_page_is_sound(page) ? NULL : "corrupt";
 }
 
-static const char *zone_walk_check(struct zone_walk *walk,
-                                   const struct page *page)
+static void zone_walk_note(struct zone_walk *walk, const struct page *page,
+                           const char *broken)
 {
-	const char *broken;
-
-	if (walk->left > 0) {
-		walk->left--;
-		broken = check_tail(walk->head, page);
-	} else {
-		broken = check_first(walk->zone, page);
-		if (broken == NULL && is_block_head(page)) {
-			walk->head = page;
-			walk->left = (1UL << page->order) - 1;
-		}
-	}
-	return page->zone == walk->zone->type ? broken : "corrupt";
-}
-
-/* Count and check the next page. */
-static void zone_walk_step(struct zone_walk *walk)
-{
-	const struct page *page = walk->audit.end;
-	const char *broken = zone_walk_check(walk, page);
-
-	walk->audit.pages[audit_state(page->state)]++;
-	if (page->state == PAGE_FREE && page->order <= MAX_ORDER)
-		walk->audit.blocks[page->order]++;
-	walk->audit.end++;
 	if (broken == NULL || walk->broken != NULL)
 		return;
 	walk->broken = broken;
 	walk->at = page;
 	walk->likeness = *page;
+}
+
+/* Count PAGES pages in STATE. */
+static void zone_walk_count(struct zone_walk *walk, uint8_t state,
+                            unsigned long pages)
+{
+	walk->audit.pages[audit_state(state)] += pages;
+	walk->audit.end += pages;
+}
+
+/* Count pages that were never given to the buddy. */
+static void zone_walk_reserved(struct zone_walk *walk, const struct page *end)
+{
+	const struct page *page = walk->audit.end;
+	const struct page *last =
+		page + min((unsigned long)(end - page), RESERVED_SLICE);
+
+	while (page < last && page->state == PAGE_NONE)
+		page++;
+	zone_walk_count(walk, PAGE_NONE,
+	                (unsigned long)(page - walk->audit.end));
+}
+
+/* The pages of the block at PAGE, if its order can be right; else 1. */
+static unsigned long plausible_size(const struct zone *zone,
+                                    const struct page *page)
+{
+	unsigned long left =
+		zone->spanned - (unsigned long)(page - zone->pages);
+
+	if (page->order > MAX_ORDER || 1UL << page->order > left)
+		return 1;
+	return 1UL << page->order;
+}
+
+/* Count and check the next block, or what is left of it. */
+static void zone_walk_step(struct zone_walk *walk)
+{
+	const struct zone *zone = walk->zone;
+	const struct page *page = walk->audit.end;
+
+	if (walk->inside > 0) {
+		zone_walk_count(walk, (uint8_t)walk->state, walk->inside);
+		walk->inside = 0;
+		return;
+	}
+	if (page->state == PAGE_NONE) {
+		zone_walk_reserved(walk, zone->pages + zone->spanned);
+		return;
+	}
+	zone_walk_note(walk, page, check_head(zone, page));
+	if (page->state == PAGE_FREE && page->order <= MAX_ORDER)
+		walk->audit.blocks[page->order]++;
+	zone_walk_count(walk, page->state, plausible_size(zone, page));
 }
 
 /* ---- Checking: the sums -------------------------------------------------- */
@@ -486,14 +481,14 @@ static const char *zone_check_sizes(const struct zone *zone,
                                     size_t size)
 {
 	if (zone->managed <= zone->present && zone->present <= zone->spanned &&
-	    count[PAGE_RESERVED] == zone->spanned - zone->managed)
+	    count[PAGE_NONE] == zone->spanned - zone->managed)
 		return NULL;
 	scnprintf(
 		buffer, size,
 		"zone %s: %lu spanned, %lu present, %lu managed, %lu reserved "
 		"by their state: it does not add up",
 		zone->name, zone->spanned, zone->present, zone->managed,
-		count[PAGE_RESERVED]);
+		count[PAGE_NONE]);
 	return buffer;
 }
 
@@ -521,11 +516,6 @@ static const char *zone_check_sums(const struct zone *zone,
                                    const struct page_columns *columns,
                                    char *buffer, size_t size)
 {
-	if (audit->pages[PAGE_STATE_COUNT] != 0) {
-		scnprintf(buffer, size, "zone %s: %lu pages in no valid state",
-		          zone->name, audit->pages[PAGE_STATE_COUNT]);
-		return buffer;
-	}
 	if (compare_columns(zone, columns, buffer, size) != NULL)
 		return buffer;
 	return zone_check_sizes(zone, audit->pages, buffer, size);
@@ -538,27 +528,30 @@ static const char *zone_walk_all(struct zone_walk *walk,
 	struct zone *zone = walk->zone;
 	const char *blocks;
 	const char *sums;
+	char totals[160];
 	char missing[160];
 
 	zone_walk_begin(walk);
-	for (unsigned long i = 0; i < zone->spanned; i++) {
-		if (i % CHECK_SLICE == 0 && i > 0)
-			zone_walk_pause(walk);
+	for (unsigned long i = 1; walk->audit.end < zone->pages + zone->spanned;
+	     i++) {
 		zone_walk_step(walk);
+		if (i % CHECK_SLICE == 0 &&
+		    walk->audit.end < zone->pages + zone->spanned)
+			zone_walk_pause(walk);
 	}
 	fill_columns(zone, walk->audit.pages, columns);
-	sums = zone_check_sums(zone, &walk->audit, columns, buffer, size);
+	sums = zone_check_sums(zone, &walk->audit, columns, totals,
+	                       sizeof(totals));
 	blocks = check_blocks(zone, &walk->audit, missing, sizeof(missing));
 	zone_walk_end(walk);
-	/* The lists first: their messages are more precise. */
-	if (sums != NULL ||
-	    buddy_check_lists(zone, walk->try_lock, buffer, size) != NULL)
+	/* A report that names a page is more precise than a sum: it goes first. */
+	if (buddy_check_lists(zone, walk->try_lock, buffer, size) != NULL)
 		return buffer;
 	if (walk->broken != NULL)
 		return report_page(walk, buffer, size);
-	if (blocks == NULL)
+	if (sums == NULL && blocks == NULL)
 		return NULL;
-	scnprintf(buffer, size, "%s", blocks);
+	scnprintf(buffer, size, "%s", sums != NULL ? sums : blocks);
 	return buffer;
 }
 

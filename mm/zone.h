@@ -108,8 +108,8 @@ struct page_columns {
 
 /*
  * An empty zone over the COUNT struct pages at PAGES, the first of which
- * describes frame START_PFN.  All pages become RESERVED; present and managed
- * are 0.
+ * describes frame START_PFN.  All pages are cleared, so none is a head; present and
+ * managed are 0.
  */
 void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
                unsigned long start_pfn, unsigned long count);
@@ -119,7 +119,7 @@ void zone_add_present(struct zone *zone, unsigned long start,
                       unsigned long end);
 
 /*
- * Give the frames START..END-1, RESERVED and present, to the buddy.  The range
+ * Give the frames START..END-1, present and in no block, to the buddy.  The range
  * is cut into the largest aligned blocks.
  */
 void zone_release(struct zone *zone, unsigned long start, unsigned long end);
@@ -141,6 +141,13 @@ static inline unsigned long zone_pfn(const struct zone *zone,
 {
 	return zone->start_pfn + (unsigned long)(page - zone->pages);
 }
+
+/*
+ * The head of the block that frame PFN of ZONE lies in; NULL: it is in no block.  Right
+ * while zone->lock is held or the caller holds the block, else a guess.  At most
+ * MAX_ORDER + 1 pages are read.
+ */
+struct page *zone_block_head(const struct zone *zone, unsigned long pfn);
 
 /* COUNT pages from PAGE on go from one state to another; the zone's lock is held,
  * or the pool's for two of its states. */

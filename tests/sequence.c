@@ -376,11 +376,13 @@ static const char *do_step(unsigned int op, unsigned int x, unsigned int y)
 static const char *compare_page(const struct page *page, unsigned int block)
 {
 	if (block == 0)
-		return page->state == PAGE_FREE || page->state == PAGE_FREE_TAIL
+		return page_head(q.node, page)->state == PAGE_FREE
 		               ? NULL
 		               : "a free page is not free";
 	if (block == TAIL)
-		return page->state == PAGE_USED_TAIL
+		return page->state == PAGE_NONE &&
+		                       page_head(q.node, page)->state ==
+		                               PAGE_USED
 		               ? NULL
 		               : "the inside of a block has changed";
 	return page->state == PAGE_USED && page->order == block - 1 &&

@@ -58,12 +58,20 @@ static const char *check_page_owner(const struct node *node,
 	return NULL;
 }
 
+/* Is PAGE the buddy's, and not in flight? */
+static bool page_has_column(const struct node *node, const struct page *page)
+{
+	uint8_t state = READ_ONCE(page_head(node, page)->state);
+
+	return state != PAGE_NONE && state != PAGE_LOOSE;
+}
+
 /* X1, X3, X4 for one page of a region that is split, or that should be. */
 static const char *check_page(const struct node *node, const struct page *page)
 {
 	bool hidden = page_is_exclusive(page);
 
-	if (page->state == PAGE_RESERVED || page->state == PAGE_LOOSE)
+	if (!page_has_column(node, page))
 		return NULL;
 	if (direct_map_visible(node_pfn(node, page)) == hidden)
 		return "X1";
@@ -87,8 +95,7 @@ static const char *check_slice(const struct node *node, unsigned long pfn,
 		broken = check_page(node, page);
 		if (broken != NULL)
 			return broken;
-		looked = page->state != PAGE_RESERVED &&
-		         page->state != PAGE_LOOSE;
+		looked = page_has_column(node, page);
 	}
 	return NULL;
 }
@@ -124,10 +131,12 @@ static bool may_be_mapped(const struct node *node, unsigned long pfn)
 {
 	const struct page *page = node_page(node, pfn);
 
-	if (page == NULL || page->state == PAGE_RESERVED)
+	if (page == NULL)
 		return true;
-	return (page->state == PAGE_USED || page->state == PAGE_USED_TAIL ||
-	        page->state == PAGE_BAD) &&
+	page = page_head(node, page);
+	if (page->state == PAGE_NONE)
+		return true;
+	return (page->state == PAGE_USED || page->state == PAGE_BAD) &&
 	       READ_ONCE(page->mapcount) > 0;
 }
 

@@ -50,7 +50,6 @@ static void *exclusive_owner_take_table(struct node *node)
 			page = page_prep_take(node, zone, 0);
 		if (page != NULL) {
 			page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
-			page->order = 0;
 			page->flags = PAGE_TABLE;
 			page->refcount = 1;
 			page_set_caller(page, RETURN_ADDRESS());

@@ -144,8 +144,7 @@ CASE(exclusive, a_page_is_zeroed_and_writable)
 
 	start_with(4);
 	for (unsigned long pfn = 0; pfn < PAGES; pfn++) {
-		if (node_page(node, pfn)->state == PAGE_FREE ||
-		    node_page(node, pfn)->state == PAGE_FREE_TAIL)
+		if (page_head(node, node_page(node, pfn))->state == PAGE_FREE)
 			memset(machine_physical(pfn), 0x99, PAGE_SIZE);
 	}
 	EXPECT_EQUAL(exclusive_refill(node, 8), 8);

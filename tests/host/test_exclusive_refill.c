@@ -33,7 +33,7 @@ static struct page *next_split(void)
 	struct page *page = node->pages;
 
 	while (!direct_map_is_split(node_pfn(node, page)) ||
-	       (page->state != PAGE_FREE && page->state != PAGE_FREE_TAIL))
+	       page_head(node, page)->state != PAGE_FREE)
 		page++;
 	return page;
 }

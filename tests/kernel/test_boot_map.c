@@ -88,7 +88,8 @@ CASE(boot_map, every_frame_of_memory_is_present_and_no_other)
 		bool ours = is_memory(node->start_pfn + i);
 
 		memory += ours;
-		if (!ours && node->pages[i].state != PAGE_RESERVED)
+		if (!ours &&
+		    page_head(node, &node->pages[i])->state != PAGE_NONE)
 			return test_failure("frame %#lx is in a hole",
 			                    node->start_pfn + i);
 	}

@@ -732,11 +732,13 @@ CASE(boot, kernel_image_is_reserved_and_boot_code_is_not)
 		struct page *page = pfn_to_page(at >> PAGE_SHIFT);
 		bool boot =
 			at >= boot_physical_start() && at < boot_physical_end();
+		bool reserved;
 
 		EXPECT(page != NULL);
-		EXPECT((page->state == PAGE_RESERVED) == !was_left_free(at));
-		EXPECT(boot || page->state == PAGE_RESERVED);
-		released += page->state != PAGE_RESERVED;
+		reserved = page_head(main_node(), page)->state == PAGE_NONE;
+		EXPECT(reserved == !was_left_free(at));
+		EXPECT(boot || reserved);
+		released += !reserved;
 	}
 	EXPECT(released > 0);
 	return NULL;

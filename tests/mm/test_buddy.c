@@ -25,7 +25,6 @@ static struct page *take_within(struct zone *zone, unsigned long first,
 
 	if (page != NULL) {
 		page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
-		page->order = 0;
 		page->refcount = 1;
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);

@@ -580,7 +580,9 @@ CASE(memmap, the_buddies_get_the_free_frames_and_the_rest_is_reserved)
 	EXPECT_EQUAL(node->zone[ZONE_DMA].managed, free);
 	EXPECT_EQUAL(node_free(node), free);
 	for (unsigned long frame = 0; frame < FRAMES; frame++) {
-		bool reserved = node_page(node, frame)->state == PAGE_RESERVED;
+		bool reserved =
+			page_head(node, node_page(node, frame))->state ==
+			PAGE_NONE;
 
 		EXPECT(reserved != painted_free(frame, FRAMES * PAGE_SIZE));
 	}
@@ -598,6 +600,6 @@ CASE(memmap, frame_0_is_present_and_nobody_gets_it)
 	memmap_release_free(&map, node);
 	EXPECT_EQUAL(node->zone[ZONE_DMA].present, 16);
 	EXPECT_EQUAL(node_free(node), 15);
-	EXPECT_EQUAL(node_page(node, 0)->state, PAGE_RESERVED);
+	EXPECT_EQUAL(node_page(node, 0)->state, PAGE_NONE);
 	return private_check(node);
 }

@@ -531,7 +531,7 @@ CASE(page_alloc, only_the_first_page_of_a_block_has_a_reference)
 	EXPECT_EQUAL(page->state, PAGE_USED);
 	for (unsigned int i = 1; i < 8; i++) {
 		EXPECT_EQUAL(page_ref_count(&page[i]), 0);
-		EXPECT_EQUAL(page[i].state, PAGE_USED_TAIL);
+		EXPECT_EQUAL(page[i].state, PAGE_NONE);
 	}
 	free_pages_node(node, page, 3, RETURN_ADDRESS());
 	return expect_full(node);
@@ -560,7 +560,7 @@ CASE(page_alloc, a_compound_block_with_an_extra_reference_frees_0_then_8)
 
 	EXPECT(page != NULL);
 	for (unsigned int i = 0; i < 8; i++)
-		EXPECT((page[i].flags & PAGE_COMPOUND) != 0);
+		EXPECT(page_head(node, &page[i]) == page);
 	page->refcount++;
 	free_pages_node(node, page, 3, RETURN_ADDRESS());
 	EXPECT_EQUAL(node_free(node), 248);
@@ -715,29 +715,56 @@ CASE(page_alloc, free_of_a_page_without_a_reference_is_refused)
 	return expect_full(node);
 }
 
+static void spoil(struct page *page, unsigned int field)
+{
+	if (field == 0)
+		page->refcount = -1;
+	else if (field == 1)
+		page->flags = PAGE_COMPOUND;
+	else if (field == 2)
+		page->owner = (struct owner *)page;
+	else if (field == 3)
+		page->bits = 1 << PG_locked;
+	else
+		page->receiver = (struct owner *)page;
+}
+
+/* Of a page inside a block nothing is read, until a split makes it a head. */
+CASE(page_alloc, what_is_written_inside_a_free_block_is_found_when_it_is_split)
+{
+	for (unsigned int field = 0; field < 5; field++) {
+		struct node *node = test_page_alloc_small_node();
+		struct page *got[8];
+
+		spoil(node_page(node, 4), field);
+		got[0] = alloc_pages_node(node, GFP_NOWAIT, 3);
+		EXPECT(got[0] == node_page(node, 0));
+		free_pages_node(node, got[0], 3, RETURN_ADDRESS());
+		EXPECT_EQUAL(node_free(node), 256);
+		for (unsigned int i = 0; i < 8; i++)
+			got[i] = alloc_pages_node(node, GFP_NOWAIT, 0);
+		EXPECT_EQUAL(node_pfn(node, got[4]), 5);
+		EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_bad_page), 1);
+		for (unsigned int i = 0; i < 8; i++)
+			free_pages_node(node, got[i], 0, RETURN_ADDRESS());
+		EXPECT_EQUAL(node_free(node), 255);
+		EXPECT(private_check(node) == NULL);
+	}
+	return NULL;
+}
+
 CASE(page_alloc, what_is_written_to_a_free_page_makes_it_bad)
 {
 	for (unsigned int field = 0; field < 5; field++) {
 		struct node *node = test_page_alloc_small_node();
-		struct page *page = node_page(node, 5);
 		uint64_t mark = log_mark();
 		struct page *got;
 
-		if (field == 0)
-			page->refcount = -1;
-		else if (field == 1)
-			page->flags = PAGE_COMPOUND;
-		else if (field == 2)
-			page->owner = (struct owner *)node;
-		else if (field == 3)
-			page->bits = 1 << PG_locked;
-		else
-			page->receiver = (struct owner *)node;
-		/* The block of 8 with page 5 in it goes as a whole. */
+		spoil(node_page(node, 0), field);
+		/* Its block goes as a whole. */
 		got = alloc_pages_node(node, GFP_NOWAIT, 3);
 		EXPECT(got != NULL && node_pfn(node, got) == 8);
-		EXPECT_EQUAL(log_count_since(mark, "Bad page state: pfn 0x5"),
-		             1);
+		EXPECT_EQUAL(log_count_since(mark, "Bad page state: pfn 0"), 1);
 		EXPECT_EQUAL(test_page_alloc_stat(node, VMSTAT_bad_page), 8);
 		EXPECT_EQUAL(small_zone(node)->bad_pages, 8);
 		free_pages_node(node, got, 3, RETURN_ADDRESS());

@@ -4,6 +4,7 @@
  *
  * Also the private node that other suites use (tests/mm/private_node.h).
  */
+#include "lib/random.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/page_state.h"
@@ -86,13 +87,10 @@ struct page *private_take(struct zone *zone, unsigned int order)
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = buddy_take(zone, order);
 
-	for (unsigned long i = 0; page != NULL && i < 1UL << order; i++) {
-		page_set_state(zone, &page[i], PAGE_LOOSE,
-		               i == 0 ? PAGE_USED : PAGE_USED_TAIL);
-		page[i].order = (uint8_t)order;
-	}
-	if (page != NULL)
+	if (page != NULL) {
+		page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
 		page->refcount = 1;
+	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	return page;
 }
@@ -102,16 +100,14 @@ void private_give(struct zone *zone, struct page *page, unsigned int order)
 	bool enabled = spin_lock_irqsave(&zone->lock);
 
 	page->refcount = 0;
-	for (unsigned long i = 0; i < 1UL << order; i++)
-		page_set_state(zone, &page[i],
-		               i == 0 ? PAGE_USED : PAGE_USED_TAIL, PAGE_LOOSE);
+	page_set_state(zone, page, PAGE_USED, PAGE_LOOSE);
 	buddy_give(zone, page, order);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 }
 
 /* ---- Zones --------------------------------------------------------------- */
 
-CASE(zone, a_new_zone_is_all_reserved_and_manages_nothing)
+CASE(zone, a_new_zone_has_no_head_and_manages_nothing)
 {
 	static const unsigned long pages[ZONE_COUNT] = { 0, 0, 100, 0 };
 	struct node *node = private_node(40, pages);
@@ -122,7 +118,7 @@ CASE(zone, a_new_zone_is_all_reserved_and_manages_nothing)
 	EXPECT_EQUAL(zone->present, 100);
 	EXPECT_EQUAL(zone->managed, 0);
 	for (unsigned long pfn = 40; pfn < 140; pfn++)
-		EXPECT_EQUAL(zone_page(zone, pfn)->state, PAGE_RESERVED);
+		EXPECT_EQUAL(zone_page(zone, pfn)->state, PAGE_NONE);
 	EXPECT(zone_check(zone, &columns, false, sentence, sizeof(sentence)) ==
 	       NULL);
 	EXPECT_EQUAL(columns.reserved, 100);
@@ -157,8 +153,11 @@ CASE(zone, release_counts_managed_and_leaves_holes_reserved)
 	       NULL);
 	EXPECT_EQUAL(columns.free, 111);
 	EXPECT_EQUAL(columns.reserved, 89);
-	EXPECT_EQUAL(zone_page(zone, 50)->state, PAGE_RESERVED);
-	EXPECT_EQUAL(zone_page(zone, 63)->state, PAGE_RESERVED);
+	EXPECT(zone_block_head(zone, 49) == zone_page(zone, 48));
+	EXPECT(zone_block_head(zone, 50) == NULL);
+	EXPECT(zone_block_head(zone, 63) == NULL);
+	EXPECT(zone_block_head(zone, 127) == zone_page(zone, 64));
+	EXPECT(zone_block_head(zone, 128) == NULL);
 	return NULL;
 }
 
@@ -171,9 +170,6 @@ CASE(zone, node_divides_frames_at_16_mib)
 	EXPECT_EQUAL(node->zone[ZONE_DMA32].start_pfn, 4096);
 	EXPECT_EQUAL(node->zone[ZONE_NORMAL].spanned, 0);
 	EXPECT_EQUAL(node->zone[ZONE_MOVABLE].spanned, 0);
-	EXPECT(page_zone(node, node_page(node, 4095)) == &node->zone[ZONE_DMA]);
-	EXPECT(page_zone(node, node_page(node, 4096)) ==
-	       &node->zone[ZONE_DMA32]);
 	return NULL;
 }
 
@@ -247,13 +243,14 @@ CASE(zone, check_finds_a_wrong_counter_of_each_column)
 CASE(zone, check_finds_a_page_in_no_state)
 {
 	struct zone *zone = private_zone(0, 64);
-	uint8_t state = zone->pages[7].state;
+	struct page *page = private_take(zone, 0);
+	uint8_t state = page->state;
 
-	zone->pages[7].state = PAGE_STATE_COUNT;
-	EXPECT(test_zone_check_says(zone, "valid state"));
-	zone->pages[7].state = 0xff;
-	EXPECT(test_zone_check_says(zone, "valid state"));
-	zone->pages[7].state = state;
+	page->state = PAGE_STATE_COUNT;
+	EXPECT(test_zone_check_says(zone, "corrupt"));
+	page->state = 0xff;
+	EXPECT(test_zone_check_says(zone, "corrupt"));
+	page->state = state;
 	return zone_check(zone, NULL, false, sentence, sizeof(sentence));
 }
 
@@ -267,15 +264,12 @@ CASE(zone, check_finds_each_broken_buddy_invariant)
 	page->order = 5;
 	EXPECT(test_zone_check_says(zone, "B1"));
 	page->order = 6;
-	/* B4: a page inside the block is no part of a block; keep the
-	 * columns right. */
-	zone->pages[9].state = PAGE_USED_TAIL;
-	zone->free_pages--;
-	zone->used_pages++;
-	EXPECT(test_zone_check_says(zone, "B4"));
-	zone->pages[9].state = PAGE_FREE_TAIL;
-	zone->free_pages++;
-	zone->used_pages--;
+	/* B4: a page that the next splits make a head is one already. */
+	for (unsigned int order = 0; order < 6; order++) {
+		zone->pages[1UL << order].state = PAGE_USED;
+		EXPECT(test_zone_check_says(zone, "B4"));
+		zone->pages[1UL << order].state = PAGE_NONE;
+	}
 	/* B5: the length of the list. */
 	zone->free_area[6].count++;
 	EXPECT(test_zone_check_says(zone, "B5"));
@@ -311,20 +305,57 @@ CASE(zone, check_finds_a_misplaced_block)
 	return NULL;
 }
 
-CASE(zone, page_set_state_moves_one_page_between_two_columns)
+CASE(zone, page_set_state_moves_a_block_between_two_columns)
 {
 	struct zone *zone = private_zone(0, 16);
-	struct page *page = private_take(zone, 0);
+	struct page *page = private_take(zone, 2);
 	bool enabled;
 
 	EXPECT(page != NULL);
-	EXPECT_EQUAL(zone->used_pages, 1);
+	EXPECT_EQUAL(zone->used_pages, 4);
 	enabled = spin_lock_irqsave(&zone->lock);
 	page_set_state(zone, page, PAGE_USED, PAGE_BAD);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	EXPECT_EQUAL(zone->used_pages, 0);
-	EXPECT_EQUAL(zone->bad_pages, 1);
+	EXPECT_EQUAL(zone->bad_pages, 4);
 	EXPECT_EQUAL(page->state, PAGE_BAD);
+	return zone_check(zone, NULL, false, sentence, sizeof(sentence));
+}
+
+/* Every frame of every block of a zone that is split and merged at random leads to its
+ * head, and no other frame to any. */
+CASE(zone, every_frame_leads_to_the_head_of_its_block)
+{
+	static struct page *taken[64];
+	struct zone *zone = private_zone(37, 200);
+	struct random random = { test_seed() };
+
+	for (unsigned int step = 0; step < 2000; step++) {
+		size_t i = random_below(&random, ARRAY_SIZE(taken));
+		unsigned long covered = 0;
+
+		if (taken[i] == NULL)
+			taken[i] = private_take(
+				zone, (unsigned int)random_below(&random, 5));
+		else
+			private_give(zone, taken[i], taken[i]->order);
+		if (taken[i] != NULL && taken[i]->state != PAGE_USED)
+			taken[i] = NULL;
+		for (unsigned long pfn = 37; pfn < 237; pfn++) {
+			struct page *head = zone_block_head(zone, pfn);
+
+			EXPECT(head != NULL);
+			EXPECT(pfn - zone_pfn(zone, head) < 1UL << head->order);
+			EXPECT((zone_pfn(zone, head) == pfn) ==
+			       (zone_page(zone, pfn)->state != PAGE_NONE));
+			covered += zone_pfn(zone, head) == pfn
+			                   ? 1UL << head->order
+			                   : 0;
+		}
+		EXPECT_EQUAL(covered, 200);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		taken[i] = NULL;
 	return zone_check(zone, NULL, false, sentence, sizeof(sentence));
 }
 

@@ -154,7 +154,7 @@ static void test_buddy_states_key(struct search_key *key)
 
 		if (page->state == PAGE_USED)
 			value = (uint8_t)(1 + page->order);
-		else if (page->state == PAGE_USED_TAIL)
+		else if (page_head(b.node, page)->state == PAGE_USED)
 			value = TAIL;
 		key->byte[i] = value;
 	}

@@ -127,7 +127,7 @@ static void dirty_free_frames(void)
 	for (unsigned long i = 0; i < x.node->page_count; i++) {
 		const struct page *page = &x.node->pages[i];
 
-		if (page->state == PAGE_FREE || page->state == PAGE_FREE_TAIL)
+		if (page_head(x.node, page)->state == PAGE_FREE)
 			memset(machine_physical(i), 0xaa, PAGE_SIZE);
 	}
 }
