@@ -38,7 +38,7 @@
 
 #include "kernel/core/panic.h"
 #include "lib/format.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 
 /* ---- The lists: insert and remove mirror each other -------------- */
 
@@ -83,6 +83,7 @@ static struct page *mark_loose(struct zone *zone, struct page *page,
                                unsigned int order)
 {
 	kassert(order <= MAX_ORDER);
+	kassert(zone_pfn(zone, page) % (1UL << order) == 0);
 	page->order = (uint8_t)order;
 	page->zone = (uint8_t)zone->type;
 	page->state = PAGE_LOOSE;
@@ -186,6 +187,7 @@ struct page *buddy_take_within(struct zone *zone, unsigned long first,
 		return NULL;
 	page = zone_block_head(zone, pfn);
 	kassert(page != NULL && page->state == PAGE_FREE);
+	kassert(pfn >= first && pfn <= last);
 	remove_block(zone, page);
 	page = split_block(zone, page, page->order, 0, pfn);
 	return mark_loose(zone, page, 0);

@@ -49,7 +49,7 @@ bool buddy_has_block(const struct zone *zone, unsigned int order);
 /*
  * Check the lists and their sum: B1, B2, B3 and B5 of mm/buddy.c; zone_check() checks
  * B4, and whether a free block is missing on the lists.  NULL, or an error message in
- * BUFFER.  Takes zone->lock in slices (mm/check.h); LOCKED: no other code runs.
+ * BUFFER.  Takes zone->lock in slices (mm/debug/check.h); LOCKED: no other code runs.
  */
 const char *buddy_check(struct zone *zone, bool locked, char *buffer,
                         size_t size);

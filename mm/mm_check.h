@@ -11,7 +11,7 @@
 
 /*
  * Check NODE: zones by zone_check(), pool and owners by exclusive_check().  NULL, or an
- * error message in BUFFER; works in slices (mm/check.h).  TRY_LOCK as zone_check().
+ * error message in BUFFER; works in slices (mm/debug/check.h).  TRY_LOCK as zone_check().
  * *TOTAL, which may be NULL, is the sum over zones, counted one after the other.
  */
 const char *node_check(struct node *node, struct page_columns *total,

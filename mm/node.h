@@ -10,10 +10,10 @@
 #include "mm/debug/fault_inject.h"
 #include "mm/debug/trace.h"
 #include "mm/debug/vmstat.h"
-#include "mm/exclusive_pool.h"
+#include "mm/exclusive/exclusive_pool.h"
+#include "mm/reclaim/writeback_state.h"
 #include "mm/recovery.h"
 #include "mm/slab/slab_state.h"
-#include "mm/writeback_state.h"
 #include "mm/zone.h"
 
 struct node {

@@ -281,6 +281,7 @@ static bool page_saturate(struct page *head)
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	bool full = READ_ONCE(head->refcount) == INT32_MAX;
 
+	kassert(head->state == PAGE_USED);
 	if (full)
 		head->flags |= PAGE_SATURATED;
 	spin_unlock_irqrestore(&zone->lock, enabled);
@@ -373,6 +374,7 @@ static bool page_count_mapping(struct page *page)
 {
 	uint8_t seen = READ_ONCE(page->mapcount);
 
+	kassert(page->state == PAGE_USED && page->refcount > 0);
 	while (seen < UINT8_MAX) {
 		if (__atomic_compare_exchange_n(
 			    &page->mapcount, &seen, (uint8_t)(seen + 1), false,

@@ -28,7 +28,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/node.h"
 #include "mm/page_state.h"
 
@@ -74,6 +74,7 @@ void page_set_state(struct zone *zone, struct page *page, enum page_state from,
 	unsigned long pages = 1UL << page->order;
 
 	kassert(page->state == from && from != to);
+	kassert(page->order <= MAX_ORDER);
 	kassert(page->zone == zone->type);
 	kassert(*leaves >= pages);
 	*leaves -= pages;
@@ -84,6 +85,7 @@ void page_set_state(struct zone *zone, struct page *page, enum page_state from,
 
 struct page *zone_block_head(const struct zone *zone, unsigned long pfn)
 {
+	kassert(zone_contains(zone, pfn));
 	for (int order = MAX_ORDER; order >= 0; order--) {
 		unsigned long first = ALIGN_DOWN(pfn, 1UL << order);
 		struct page *page;

@@ -22,8 +22,8 @@
 #include "kernel/core/panic.h"
 #include "lib/list.h"
 #include "mm/gfp.h"
-#include "mm/lru_state.h"
 #include "mm/page.h"
+#include "mm/reclaim/lru_state.h"
 
 /* First frame number after DMA and DMA32. */
 #define ZONE_DMA_END   (16 * MIB / PAGE_SIZE)
@@ -180,7 +180,7 @@ static inline void audit_block(struct zone *zone, const struct page *page,
  * may be NULL.  Any context but NMI.
  *
  * Takes the zone's lock for a slice of pages at a time; others continue meanwhile, and
- * the result is right for the moment in which it returns: see mm/check.h.  TRY_LOCK: no
+ * the result is right for the moment in which it returns: see mm/debug/check.h.  TRY_LOCK: no
  * other code runs; if the lock is taken, it reads without it, and the message says
  * "unlocked".
  */

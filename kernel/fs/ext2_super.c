@@ -26,7 +26,7 @@
 #include "kernel/fs/ext2_internal.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/page_alloc.h"
 
 #define SECTORS_MIN ((EXT2_SUPER_BYTE + EXT2_SUPER_SIZE) / SECTOR_SIZE)

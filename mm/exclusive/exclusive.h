@@ -14,7 +14,7 @@
  *	exclusive_owner.c	owners begin and end; faults are explained
  *	exclusive_check.c	the invariants, checked
  *
- * The data is a part of the node: mm/exclusive_pool.h.  Below: mm/page_prep.h, where
+ * The data is a part of the node: mm/exclusive/exclusive_pool.h.  Below: mm/page_prep.h, where
  * frames come from, and kernel/arch/ (direct_map.h, window.h).  Above:
  * mm/page_alloc.c for __GFP_EXCLUSIVE, kernel/refiller.c for the thread.
  *
@@ -162,7 +162,7 @@ void exclusive_memory_freed(struct node *node);
  *
  * Takes pool->lock for a slice at a time; others go on meanwhile.  Lists that do
  * not stand still for the length of a walk are not compared with their counts:
- * mm/check.h.  TRY_LOCK: nobody else runs; if the lock is taken, it says so and
+ * mm/debug/check.h.  TRY_LOCK: nobody else runs; if the lock is taken, it says so and
  * does not look.  Any context but NMI.
  */
 const char *exclusive_check(struct node *node, bool try_lock, char *buffer,

@@ -2,7 +2,7 @@
 /*
  * mm/exclusive/exclusive_check.c -- checks X1..X6 of mm/exclusive/exclusive.c.
  *
- * Three walks, all in slices (mm/check.h).  One over all pages compares the direct
+ * Three walks, all in slices (mm/debug/check.h).  One over all pages compares the direct
  * map and the owner's window with the page's state; one covers all other mappings:
  * both are right at any time.  The third follows the lists and windows of all owners
  * and compares their lengths: right if nothing changed during the walk.  On a
@@ -15,7 +15,7 @@
 #include "kernel/arch/mapping.h"
 #include "kernel/core/context.h"
 #include "lib/format.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
 

@@ -16,7 +16,7 @@
  * Locking: zone->lock, then pool->lock.  pool->busy admits one thread at a time to
  * the tables and regions (exclusive_region.c).
  */
-#include "mm/exclusive_pool.h"
+#include "mm/exclusive/exclusive_pool.h"
 
 #include "kernel/core/panic.h"
 #include "lib/string.h"

@@ -41,7 +41,7 @@
 
 #include "kernel/core/panic.h"
 #include "lib/format.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/page_bits.h"
 
 const char *lru_list_name(enum lru_list list)

@@ -46,7 +46,7 @@ const char *lru_list_name(enum lru_list list);
  * page of the node, zone by zone, under the lock for a slice at a time; others
  * go on meanwhile.  The findings on bits and counts are right for the moment at
  * which the last slice of a zone ends; lists that do not stand still are not
- * walked from end to end (mm/check.h).  Any context but NMI.
+ * walked from end to end (mm/debug/check.h).  Any context but NMI.
  */
 const char *lru_check(struct node *node, char *buffer, size_t size);
 

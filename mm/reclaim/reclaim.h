@@ -13,8 +13,8 @@
  *	flusher.h		the thread that writes dirty pages of files
  *	oom.h			the last resort: a thread is killed for its memory
  *
- * The data is a part of the zones and the node: mm/lru_state.h,
- * mm/writeback_state.h.  Reclaim knows owners of pages by their address_space
+ * The data is a part of the zones and the node: mm/reclaim/lru_state.h,
+ * mm/reclaim/writeback_state.h.  Reclaim knows owners of pages by their address_space
  * (mm/address_space.h), never mm/swap/ or mm/user/.  Above: mm/slow_path.c calls
  * through struct recovery_ops (mm/recovery.h), which kernel/services.c fills in.
  *

@@ -11,7 +11,7 @@
  */
 #include "kernel/arch/vmap.h"
 #include "lib/format.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/slab/vmalloc_internal.h"
 
 struct vmalloc_walk {

@@ -175,7 +175,7 @@ bool vm_swap_full(void);
 
 /* Do the counts add up?  NULL or a sentence in BUFFER.  Takes the lock for a slice
  * of slots at a time; others go on meanwhile, and while they do, sums are not
- * compared (mm/check.h).  Any context but NMI. */
+ * compared (mm/debug/check.h).  Any context but NMI. */
 const char *swap_check(char *buffer, size_t size);
 
 /* ---- Slots --------------------------------------------------------------- */

@@ -5,13 +5,13 @@
  * A check walks all slots, a slice at a time: the lock is released between two
  * slices.  V2 and V3 are checked for each slot; V1 and V4 compare sums, which mean
  * something only if nothing changed during the walk: swap.changes shows it.  A
- * walk that was disturbed is repeated, at most CHECK_WALKS times (mm/check.h).
+ * walk that was disturbed is repeated, at most CHECK_WALKS times (mm/debug/check.h).
  *
  * Locking: swap.lock, for a slice.
  */
 #include "kernel/core/lock.h"
 #include "lib/format.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/page_bits.h"
 #include "mm/swap/swap_internal.h"
 
@@ -32,7 +32,7 @@ struct swap_sums {
 	unsigned long free, used, good, cached;
 };
 
-/* A check of all areas, in slices: mm/check.h. */
+/* A check of all areas, in slices: mm/debug/check.h. */
 struct swap_walk {
 	bool enabled;
 	bool moved; /* somebody else had the lock: sums say nothing */

@@ -118,7 +118,7 @@ __must_check int anon_unuse(unsigned int type);
  * taken by reclaim at the moment is passed over; a reference too many is found
  * when nobody uses anonymous memory.  Takes an object's lock for a slice of its
  * pages at a time; an object that does not stand still is not counted
- * (mm/check.h).  Thread context.
+ * (mm/debug/check.h).  Thread context.
  */
 const char *anon_check(char *buffer, size_t size);
 

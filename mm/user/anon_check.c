@@ -6,12 +6,12 @@
  * each word; a page that is locked or isolated is in work and skipped.  A3
  * compares sums, which mean something only if no word was set during the walk:
  * object->changes shows it.  A walk that was disturbed is repeated, at most
- * CHECK_WALKS times (mm/check.h).
+ * CHECK_WALKS times (mm/debug/check.h).
  *
  * Locking: object->lock, for a slice; the object is kept by a reference.
  */
 #include "lib/format.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/user/anon_internal.h"

@@ -98,7 +98,7 @@ bool filemap_release(struct page *page);
 /* Is the index in order (C1 to C4 in filemap.c)?  NULL, or a sentence, in
  * BUFFER.  Takes the lock for a slice of pages, or one node of the tree, at a
  * time; others go on meanwhile, and if pages come and go they are not counted
- * (mm/check.h).  Any context but NMI. */
+ * (mm/debug/check.h).  Any context but NMI. */
 const char *filemap_check(struct filemap *map, char *buffer, size_t size);
 
 #endif

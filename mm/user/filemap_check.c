@@ -6,7 +6,7 @@
  */
 #include "kernel/core/lock.h"
 #include "lib/format.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/page_alloc.h"
 #include "mm/user/filemap_internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/check.h -- how a check reads data that others change.
+ * mm/debug/check.h -- how a check reads data that others change.
  *
  * A check of all pages takes long, and no lock may be held for so long.  So a check
  * works in slices of CHECK_SLICE steps, and between two of them it drops its lock and
@@ -10,7 +10,7 @@
  *				is held: within a slice
  *	a sum over all pages	is maintained while it is counted: code that moves
  *				a page that was already counted corrects the sum
- *				(mm/zone.h#audit, mm/lru_state.h#lru_audit)
+ *				(mm/zone.h#audit, mm/reclaim/lru_state.h#lru_audit)
  *	the length of a list	is compared if the list did not change during the
  *				walk.  If it did, the walk begins again; after
  *				CHECK_WALKS attempts the length is not compared
@@ -22,8 +22,8 @@
  * panicked held the lock, the data may be half changed, and the message says
  * "unlocked".  A pointer is followed only where it leads to a page.
  */
-#ifndef MM_CHECK_H
-#define MM_CHECK_H
+#ifndef MM_DEBUG_CHECK_H
+#define MM_DEBUG_CHECK_H
 
 #include "kernel/core/lock.h"
 #include "lib/list.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/exclusive_pool.h -- the data of the pool of parked frames (a part of
+ * mm/exclusive/exclusive_pool.h -- the data of the pool of parked frames (a part of
  * struct node).  Its functions: mm/exclusive/exclusive.h.
  */
-#ifndef MM_EXCLUSIVE_POOL_H
-#define MM_EXCLUSIVE_POOL_H
+#ifndef MM_EXCLUSIVE_EXCLUSIVE_POOL_H
+#define MM_EXCLUSIVE_EXCLUSIVE_POOL_H
 
 #include "kernel/arch/window.h"
 #include "kernel/core/lock.h"

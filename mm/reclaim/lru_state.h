@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/lru_state.h -- the data of reclaim: a part of each zone, and one of the
+ * mm/reclaim/lru_state.h -- the data of reclaim: a part of each zone, and one of the
  * node.  Its functions: mm/reclaim/lru.h, reclaim.h, kswapd.h.
  */
-#ifndef MM_LRU_STATE_H
-#define MM_LRU_STATE_H
+#ifndef MM_RECLAIM_LRU_STATE_H
+#define MM_RECLAIM_LRU_STATE_H
 
 #include "kernel/core/lock.h"
 #include "kernel/core/sched.h"

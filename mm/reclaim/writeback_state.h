@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/writeback_state.h -- the data of writing back: a part of the node.  Its
+ * mm/reclaim/writeback_state.h -- the data of writing back: a part of the node.  Its
  * functions: mm/reclaim/page_writeback.h, mm/reclaim/flusher.h.
  */
-#ifndef MM_WRITEBACK_STATE_H
-#define MM_WRITEBACK_STATE_H
+#ifndef MM_RECLAIM_WRITEBACK_STATE_H
+#define MM_RECLAIM_WRITEBACK_STATE_H
 
 #include "kernel/core/mutex.h"
 #include "lib/list.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/check.c -- a walk along a list that others change.
+ * mm/debug/check.c -- a walk along a list that others change.
  *
  * Locking: the list's own lock, for CHECK_SLICE elements.
  */
-#include "mm/check.h"
+#include "mm/debug/check.h"
 
 #include "kernel/arch/copy.h"
 
