@@ -901,7 +901,7 @@ CASE(vmalloc_rules, vmap_of_a_page_that_may_not_be_mapped_changes_nothing)
 	EXPECT(exclusive_release(exclusive_address(page[1])) == 0);
 	__free_page(page[2]);
 	page[1] = node_page(node, FRAMES - 1);
-	EXPECT(page[1]->state == PAGE_FREE || page[1]->state == PAGE_FREE_TAIL);
+	EXPECT(page_head(main_node(), page[1])->state == PAGE_FREE);
 	EXPECT(vmap_in(space, page, 2, VM_MAP, PAGE_KERNEL, 0, &address) ==
 	       -EINVAL);
 	EXPECT(vmap_in(space, page, 1, 4, PAGE_KERNEL, 0, &address) == -EINVAL);
