@@ -12,6 +12,7 @@
  * waiters wakes the decoy.
  */
 #include "kernel/arch/step.h"
+#include "kernel/core/context.h"
 #include "kernel/core/mutex.h"
 #include "kernel/core/semaphore.h"
 #include "kernel/thread.h"
@@ -73,7 +74,10 @@ static const char *step_scene(void (*call)(void *), bool (*can_be_had)(void),
 	const uint8_t *bytes = (const uint8_t *)&object;
 
 	EXPECT(!can_be_had());
+	/* No switch to another thread, which would be stepped, too. */
+	preempt_disable();
 	step_run(call, NULL, LINE, free_when_had, &scene);
+	preempt_enable();
 	EXPECT(scene.freed);
 	EXPECT(scene.after > 0);
 	EXPECT(decoy.state == THREAD_WAITING);
@@ -232,7 +236,9 @@ CASE(life, mempool_free_does_not_touch_a_pool_that_ends)
 	EXPECT(pool != NULL);
 	element = mempool_alloc_preallocated(pool);
 	EXPECT(element != NULL);
+	preempt_disable();
 	step_run(give_element, NULL, LINE, end_pool_when_full, &ended);
+	preempt_enable();
 	EXPECT(ended);
 	return NULL;
 }
