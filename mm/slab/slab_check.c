@@ -12,7 +12,7 @@
  */
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/check.h"
+#include "mm/debug/check.h"
 #include "mm/slab/slab_internal.h"
 
 /* A walk along one free list. */
