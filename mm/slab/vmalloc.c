@@ -24,6 +24,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/scope.h"
+#include "mm/slab/kmalloc.h"
 #include "mm/slab/vmalloc_internal.h"
 
 /* Pages of one call of alloc_pages_bulk(). */
@@ -151,15 +152,15 @@ static struct page **vm_take_array(const struct vm_request *request)
 	kassert(size < request->pages * PAGE_SIZE);
 	if (size > PAGE_SIZE)
 		return vmalloc_in(request->space, size, gfp, request->caller);
-	return vm_alloc_small(size, gfp);
+	return kmalloc_on(request->space->node, size, gfp, request->caller);
 }
 
 static void vm_give_array(struct vmalloc_space *space, struct page **array)
 {
 	if (is_vmalloc_addr(array))
 		vfree_in(space, array, RETURN_ADDRESS());
-	else if (array != NULL)
-		vm_free_small(array);
+	else
+		kfree_on(space->node, array, RETURN_ADDRESS());
 }
 
 /* ---- Mapping ------------------------------------------------------------- */

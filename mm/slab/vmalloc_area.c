@@ -27,6 +27,7 @@
  */
 #include "kernel/arch/vmap.h"
 #include "kernel/core/context.h"
+#include "mm/slab/kmalloc.h"
 #include "mm/slab/vmalloc_internal.h"
 
 #define LAZY_PAGES (32 * MIB / PAGE_SIZE)
@@ -94,7 +95,8 @@ static bool vm_place(struct vmalloc_space *space, struct vm_struct *area,
 struct vm_struct *vm_begin(struct vmalloc_space *space, unsigned long pages,
                            enum vm_kind kind, gfp_t gfp, uintptr_t caller)
 {
-	struct vm_struct *area = vm_alloc_small(sizeof(*area), gfp);
+	struct vm_struct *area =
+		kmalloc_on(space->node, sizeof(*area), gfp, caller);
 	size_t size = (pages + 1) * PAGE_SIZE;
 
 	kassert(pages > 0);
@@ -112,7 +114,7 @@ struct vm_struct *vm_begin(struct vmalloc_space *space, unsigned long pages,
 	vmalloc_purge(space);
 	if (vm_place(space, area, size))
 		return area;
-	vm_free_small(area);
+	kfree_on(space->node, area, caller);
 	return NULL;
 }
 
@@ -267,7 +269,7 @@ static void vm_forget(struct vmalloc_space *space, struct vm_struct *area)
 	space->areas--;
 	space->changes++;
 	spin_unlock_irqrestore(&space->lock, enabled);
-	vm_free_small(area);
+	kfree_on(space->node, area, 0);
 }
 
 void vm_drop(struct vmalloc_space *space, struct vm_struct *area)

@@ -79,18 +79,6 @@ static inline gfp_t vm_nested_mask(gfp_t gfp)
 	return (gfp & ~(gfp_t)VM_PAGE_FLAGS) | __GFP_ZERO;
 }
 
-/* At most a page, zeroed if GFP says so. */
-__must_check static inline void *vm_alloc_small(size_t size, gfp_t gfp)
-{
-	kassert(size <= PAGE_SIZE);
-	return (void *)get_zeroed_page(gfp);
-}
-
-static inline void vm_free_small(void *memory)
-{
-	free_page((uintptr_t)memory);
-}
-
 /* ---- vmalloc.c: the calls, in any space ---------------------------------- */
 
 /* The functions of Linux in SPACE, for CALLER. */

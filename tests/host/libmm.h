@@ -184,7 +184,8 @@ void machine_set_throttle_hook(
 #define MACHINE_TABLES 512UL
 void machine_start_exclusive(struct node *node, unsigned long tables);
 
-/* A main space for vmalloc(), of all addresses, with pages of NODE. */
+/* A slab allocator of NODE, and a main space for vmalloc(), of all addresses, with
+ * pages of NODE. */
 struct vmalloc_space *machine_start_vmalloc(struct node *node);
 
 /* The region of PFN is split and stays so: boot did it. */

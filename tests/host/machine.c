@@ -31,6 +31,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/slab/slab.h"
 #include "mm/task.h"
 
 #define MAX_NODES      8
@@ -686,6 +687,8 @@ void machine_start_exclusive(struct node *node, unsigned long tables)
 
 struct vmalloc_space *machine_start_vmalloc(struct node *node)
 {
+	if (!slab_start(node, 1, 0x9e3779b97f4a7c15))
+		panic("the slab allocator does not start");
 	vmalloc_space_init(&machine.vmalloc, node, vmap_base,
 	                   vmap_base + vmap_size, 1);
 	set_main_vmalloc(&machine.vmalloc);
@@ -774,11 +777,12 @@ static const char *machine_end_vmalloc(char *buffer, size_t size)
 		return broken;
 	vmalloc_work(space);
 	vmalloc_purge(space);
-	if (space->areas == 0 && space->pages == 0) {
-		host_visit_vmap_tables(machine_free_table);
+	host_visit_vmap_tables(machine_free_table);
+	if (space->areas == 0 && space->pages == 0 && slab_stop(space->node))
 		return NULL;
-	}
-	scnprintf(buffer, size, "leak: %lu areas, %lu pages of vmalloc()",
+	scnprintf(buffer, size,
+	          "leak: %lu areas, %lu pages of vmalloc(), or memory of "
+	          "kmalloc()",
 	          space->areas, space->pages);
 	return buffer;
 }

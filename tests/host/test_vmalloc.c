@@ -11,6 +11,8 @@
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/scope.h"
+#include "mm/slab/kmalloc.h"
+#include "mm/slab/slab.h"
 #include "mm/slab/vmalloc_internal.h"
 #include "mm/task.h"
 #include "tests/host/libmm.h"
@@ -27,10 +29,17 @@ SUITE(vmalloc_rules);
 static struct node *node;
 static struct vmalloc_space *space;
 static unsigned int wakes;
+static unsigned long idle_pages; /* of the slab allocator */
 
 static void note_wake(void)
 {
 	wakes++;
+}
+
+static unsigned long used_pages(void)
+{
+	slab_shrink_node(node);
+	return node->zone[ZONE_NORMAL].used_pages - idle_pages;
 }
 
 static void test_vmalloc_begin(void)
@@ -40,11 +49,8 @@ static void test_vmalloc_begin(void)
 	space = machine_start_vmalloc(node);
 	space->wake = note_wake;
 	wakes = 0;
-}
-
-static unsigned long used_pages(void)
-{
-	return node->zone[ZONE_NORMAL].used_pages;
+	idle_pages = 0;
+	idle_pages = used_pages();
 }
 
 /* Pages that are in use and are no page tables. */
@@ -208,21 +214,18 @@ static void take_area(void *data)
 CASE(vmalloc_rules, pages_are_asked_for_a_hundred_at_a_time)
 {
 	void *memory;
-	unsigned int first;
-	unsigned int second;
 
 	test_vmalloc_begin();
-	first = requests_of(take_area, &memory);
+	/* Tables and slabs are there afterwards. */
+	take_area(&memory);
 	EXPECT(memory != NULL);
 	vfree(memory);
 	vmalloc_purge(space);
-	second = requests_of(take_area, &memory);
-	vfree(memory);
-	/* The two tables stay. */
-	EXPECT_EQUAL(first - second, 2);
 	EXPECT_EQUAL(space->tables, 2);
-	/* 100, 100, 50, and what the area itself and its array need. */
-	EXPECT(second >= 3 && second <= 5);
+	/* The area's object and its array; 100, 100 and 50 pages. */
+	EXPECT_EQUAL(requests_of(take_area, &memory), 5);
+	vfree(memory);
+	EXPECT_EQUAL(space->tables, 2);
 	return NULL;
 }
 
@@ -859,7 +862,7 @@ CASE(vmalloc_rules, vfree_of_pages_that_were_put_into_an_area_frees_them)
 
 	test_vmalloc_begin();
 	for (unsigned int round = 0; round < 2; round++) {
-		pages = vm_alloc_small(2 * sizeof(*pages), GFP_KERNEL);
+		pages = kmalloc(2 * sizeof(*pages), GFP_KERNEL);
 		pages[0] = alloc_page(GFP_KERNEL);
 		pages[1] = alloc_page(GFP_KERNEL);
 		memory = vmap(pages, 2, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
@@ -872,7 +875,7 @@ CASE(vmalloc_rules, vfree_of_pages_that_were_put_into_an_area_frees_them)
 		vunmap(memory);
 		__free_page(pages[0]);
 		__free_page(pages[1]);
-		vm_free_small(pages);
+		kfree(pages);
 	}
 	vmalloc_purge(space);
 	EXPECT_EQUAL(data_pages(), 0);
@@ -931,7 +934,8 @@ CASE(vmalloc_rules, each_allocation_of_vmap_fails_in_turn_and_nothing_is_lost)
 		memory = vmap(page, 2, VM_MAP, PAGE_KERNEL);
 		failed = fail_nth_failed(machine_main());
 		fail_nth_set(machine_main(), 0, false);
-		EXPECT((memory == NULL) == (failed > 0));
+		/* A slab may be made of fewer pages than were asked for first. */
+		EXPECT(memory != NULL || failed > 0);
 		vunmap(memory);
 		EXPECT_EQUAL(page_ref_count(page[0]), 1);
 		__free_page(page[0]);

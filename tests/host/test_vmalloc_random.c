@@ -9,6 +9,7 @@
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/debug/fault_inject.h"
+#include "mm/slab/kmalloc.h"
 #include "mm/slab/vmalloc_internal.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
@@ -85,8 +86,7 @@ static void vm_model_vmalloc(struct model_area *area)
 /* An array of COUNT pages, or NULL. */
 static struct page **vm_model_pages(unsigned long count)
 {
-	struct page **page =
-		vm_alloc_small(count * sizeof(*page), GFP_KERNEL | __GFP_ZERO);
+	struct page **page = kcalloc(count, sizeof(*page), GFP_KERNEL);
 	unsigned long got = 0;
 
 	if (page == NULL)
@@ -98,7 +98,7 @@ static struct page **vm_model_pages(unsigned long count)
 		return page;
 	while (got > 0)
 		__free_page(page[--got]);
-	vm_free_small(page);
+	kfree(page);
 	return NULL;
 }
 
@@ -106,7 +106,7 @@ static void vm_model_free_pages(struct model_area *area)
 {
 	for (unsigned long i = 0; i < area->pages; i++)
 		__free_page(area->page[i]);
-	vm_free_small(area->page);
+	kfree(area->page);
 }
 
 static void vm_model_vmap(struct model_area *area)

@@ -10,6 +10,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/refiller.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/watermark.h"
 #include "tests/suite.h"
@@ -270,6 +271,7 @@ unsigned long pages_not_free(void)
 	unsigned long pages = 0;
 
 	refiller_settle();
+	slab_shrink_node(main_node());
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		const struct zone *zone = &node->zone[type];
 

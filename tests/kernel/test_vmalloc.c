@@ -144,8 +144,9 @@ static unsigned long writable_after_flush(char *memory, unsigned long pages)
 	for (unsigned long i = 0; i < pages; i++)
 		pfn[i] = vmap_clear((uintptr_t)memory + i * PAGE_SIZE);
 	vmap_flush();
-	for (unsigned long i = 0; i < pages; i++)
-		writable += !write_faults(memory + i * PAGE_SIZE, &area);
+	/* Each fault may flush all; so the last page is tried first. */
+	for (unsigned long i = pages; i > 0; i--)
+		writable += !write_faults(memory + (i - 1) * PAGE_SIZE, &area);
 	for (unsigned long i = 0; i < pages; i++)
 		vmap_set((uintptr_t)memory + i * PAGE_SIZE, pfn[i], true);
 	return writable;
