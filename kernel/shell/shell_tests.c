@@ -25,6 +25,7 @@
 #include "mm/page_alloc.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/scope.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/user/anon.h"
 
 /* `storm` alone: 10 kHz, three acts of 10000 ticks. */
@@ -176,6 +177,28 @@ static void fault_stack(void)
 
 		more[0] = 1;
 	}
+}
+
+/* Write behind what vmalloc() gave. */
+static void fault_guard(void)
+{
+	volatile char *memory = vmalloc(3 * PAGE_SIZE);
+
+	if (memory == NULL)
+		console_printf("no memory\n");
+	else
+		memory[3 * PAGE_SIZE] = 1;
+}
+
+/* Write to an area whose addresses are free again. */
+static void fault_freed(void)
+{
+	volatile char *memory = vmalloc(PAGE_SIZE);
+
+	vfree((const void *)(uintptr_t)memory);
+	vmalloc_purge(main_vmalloc());
+	if (memory != NULL)
+		memory[0] = 1;
 }
 
 static void fault_text(void)
@@ -455,6 +478,8 @@ static const struct {
 } faults[] = {
 	{ "null", fault_null, NULL },
 	{ "stack", fault_stack, NULL },
+	{ "guard", fault_guard, NULL },
+	{ "freed", fault_freed, NULL },
 	{ "text", fault_text, NULL },
 	{ "divide", fault_divide, NULL },
 	{ "opcode", fault_opcode, NULL },

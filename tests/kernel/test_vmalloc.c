@@ -10,9 +10,12 @@
 #include "kernel/arch/provoke.h"
 #include "kernel/arch/vmap.h"
 #include "kernel/core/clock.h"
+#include "kernel/core/console.h"
 #include "kernel/core/fault.h"
 #include "kernel/core/work.h"
 #include "kernel/refiller.h"
+#include "kernel/shell/shell.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
@@ -261,5 +264,56 @@ CASE(vmalloc, the_worker_purges_more_than_32_mib_with_one_flush)
 	EXPECT_EQUAL(space->purges, purges + 1);
 	EXPECT_EQUAL(space->lazy_pages, 0);
 	EXPECT(vmap_flushes() > flushes);
+	return NULL;
+}
+
+/* ---- The report ---------------------------------------------------------- */
+
+static struct {
+	char text[512];
+	size_t size;
+} heard;
+
+static void test_vmalloc_listen(const char *text, size_t size)
+{
+	size = min(size, sizeof(heard.text) - 1 - heard.size);
+	memcpy(heard.text + heard.size, text, size);
+	heard.size += size;
+}
+
+/* The line that begins at TEXT, without its end, is as long as the answer. */
+static size_t line_length(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length] != '\0' && text[length] != '\n' &&
+	       text[length] != '\r')
+		length++;
+	return length;
+}
+
+CASE(vmalloc, vmallocinfo_has_a_line_of_linux_for_each_area)
+{
+	static const char end[] = " pages=3 vmalloc";
+	char *memory = vmalloc(3 * PAGE_SIZE);
+	char line[] = "vmallocinfo";
+	char start[64];
+	size_t length;
+
+	EXPECT(memory != NULL);
+	memset(&heard, 0, sizeof(heard));
+	console_divert(test_vmalloc_listen);
+	shell_execute(line);
+	console_divert(NULL);
+	scnprintf(start, sizeof(start), "0x%016lx-0x%016lx %7lu ",
+	          (unsigned long)memory, (unsigned long)memory + 4 * PAGE_SIZE,
+	          4 * PAGE_SIZE);
+	length = line_length(heard.text);
+	vfree(memory);
+	vmalloc_purge(main_vmalloc());
+	EXPECT(strncmp(heard.text, start, strlen(start)) == 0);
+	EXPECT(length < 80 && length > strlen(start) + strlen(end));
+	EXPECT(strncmp(heard.text + length - strlen(end), end, strlen(end)) ==
+	       0);
 	return NULL;
 }

@@ -72,6 +72,17 @@ def check_screen(qemu, cause):
     by_the_shell=("", r"asked for at the shell", False),
     by_a_null_pointer=("null", r"page fault: write of 0, .*NULL", True),
     by_a_stack_overflow=("stack", r"double fault: .*stack has over", False),
+    by_a_write_behind_an_area=(
+        "guard",
+        r"page fault: write of 0xffffc9\w+, not mapped, the guard page behind the "
+        r"12288 bytes at 0xffffc9\w+ of shell, from fault_guard\+",
+        True,
+    ),
+    by_a_write_to_a_freed_area=(
+        "freed",
+        r"page fault: write of 0xffffc9\w+, not mapped, where vmalloc\(\) has noth",
+        True,
+    ),
     by_a_write_to_code=("text", r"page fault: write of .*forbidden", True),
     by_a_division=("divide", r"divide error", False),
     by_an_opcode=("opcode", r"invalid opcode: ud2: undefined", False),
