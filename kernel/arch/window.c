@@ -8,7 +8,7 @@
  *	+------------+      | 8 | 0                      | 1 | 0
  *	                    | 9 | 0                      ...
  *
- *	address of slot 1 of window 7 = WINDOW_BASE + 7 * 2 MiB + 1 * 4 KiB
+ *	address of entry 1 of window 7 = WINDOW_BASE + 7 * 2 MiB + 1 * 4 KiB
  *
  * Invariants:
  *
@@ -40,7 +40,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define WINDOW_SIZE (WINDOW_SLOTS * PAGE_SIZE)
+#define WINDOW_SIZE (WINDOW_ENTRIES * PAGE_SIZE)
 
 /* In an entry that is not present: its address is a note. */
 #define ENTRY_NOTE  (1UL << 9)
@@ -109,63 +109,63 @@ void *window_destroy(struct window *window)
 	return table;
 }
 
-/* ---- Slots --------------------------------------------------------------- */
+/* ---- Entries ------------------------------------------------------------- */
 
-static uintptr_t window_slot_address(const struct window *window,
-                                     unsigned int slot)
+static uintptr_t window_entry_address(const struct window *window,
+                                      unsigned int index)
 {
-	return window->base + slot * PAGE_SIZE;
+	return window->base + index * PAGE_SIZE;
 }
 
-void *window_map(struct window *window, unsigned int slot, unsigned long pfn)
+void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 {
-	WRITE_ONCE(window->table[slot], (uint64_t)pfn << PAGE_SHIFT |
-	                                        PTE_PRESENT | PTE_WRITABLE |
-	                                        pte_nx());
-	return (void *)window_slot_address(window, slot);
+	WRITE_ONCE(window->table[index], (uint64_t)pfn << PAGE_SHIFT |
+	                                         PTE_PRESENT | PTE_WRITABLE |
+	                                         pte_nx());
+	return (void *)window_entry_address(window, index);
 }
 
-void window_unmap(struct window *window, unsigned int slot)
+void window_unmap(struct window *window, unsigned int index)
 {
-	WRITE_ONCE(window->table[slot], 0);
-	flush_address(window_slot_address(window, slot));
+	WRITE_ONCE(window->table[index], 0);
+	flush_address(window_entry_address(window, index));
 }
 
-unsigned long window_frame(const struct window *window, unsigned int slot)
+unsigned long window_frame(const struct window *window, unsigned int index)
 {
 	uint64_t entry;
 
-	if (window->table == NULL || slot >= WINDOW_SLOTS)
+	if (window->table == NULL || index >= WINDOW_ENTRIES)
 		return -1UL;
-	entry = READ_ONCE(window->table[slot]);
+	entry = READ_ONCE(window->table[index]);
 	return entry & PTE_PRESENT ? (entry & PTE_ADDRESS) >> PAGE_SHIFT : -1UL;
 }
 
-void window_note(struct window *window, unsigned int slot, unsigned long pfn)
+void window_note(struct window *window, unsigned int index, unsigned long pfn)
 {
-	WRITE_ONCE(window->table[slot],
+	WRITE_ONCE(window->table[index],
 	           pfn == -1UL ? 0 : (uint64_t)pfn << PAGE_SHIFT | ENTRY_NOTE);
 }
 
-unsigned long window_noted(const struct window *window, unsigned int slot)
+unsigned long window_noted(const struct window *window, unsigned int index)
 {
 	uint64_t entry;
 
-	if (window->table == NULL || slot >= WINDOW_SLOTS)
+	if (window->table == NULL || index >= WINDOW_ENTRIES)
 		return -1UL;
-	entry = READ_ONCE(window->table[slot]);
+	entry = READ_ONCE(window->table[index]);
 	if ((entry & PTE_PRESENT) || !(entry & ENTRY_NOTE))
 		return -1UL;
 	return (entry & PTE_ADDRESS) >> PAGE_SHIFT;
 }
 
-unsigned int window_of_address(uintptr_t address, unsigned int *slot)
+unsigned int window_of_address(uintptr_t address, unsigned int *index)
 {
 	uintptr_t offset = address - WINDOW_BASE;
 
 	if (offset >= WINDOW_COUNT * WINDOW_SIZE)
 		return 0;
-	*slot = (offset % WINDOW_SIZE) / PAGE_SIZE;
+	*index = (offset % WINDOW_SIZE) / PAGE_SIZE;
 	return (unsigned int)(offset / WINDOW_SIZE);
 }
 

@@ -3,7 +3,7 @@
  * kernel/arch/window.h -- windows: stretches of addresses that only one party
  * can see, and only while it runs.
  *
- * A window is 2 MiB of addresses: one page table of 512 slots.  Window number
+ * A window is 2 MiB of addresses: one page table of 512 entries.  Window number
  * ID occupies the addresses from WINDOW_BASE + ID * 2 MiB, which no other
  * window ever shares, so an address alone identifies its owner.  Each CPU has
  * one page directory for that region; at most one of its 512 entries is
@@ -31,17 +31,17 @@
 #include "lib/types.h"
 
 /*
- * 512 slots: one page table.  A bigger window would need a second table for
+ * 512 entries: one page table.  A bigger window would need a second table for
  * each owner (4 KiB each; a 4 MB machine has about ten owners and 600 free
  * pages), a smaller one would save nothing.
  */
-#define WINDOW_SLOTS 512
+#define WINDOW_ENTRIES 512
 /* One page directory's worth of owners; number 0 is never given out. */
-#define WINDOW_COUNT 512
+#define WINDOW_COUNT   512
 
 struct window {
 	uint64_t *table; /* its page table, 4 KiB, by its direct-map address */
-	uintptr_t base;  /* address of slot 0 */
+	uintptr_t base;  /* address of entry 0 */
 	unsigned int id; /* 1 .. WINDOW_COUNT-1; 0: no window */
 };
 
@@ -64,30 +64,30 @@ __must_check int window_create(struct window *window, void *table);
 void *window_destroy(struct window *window);
 
 /*
- * Map frame PFN, writable and not executable, at slot SLOT, which is empty.
+ * Map frame PFN, writable and not executable, at entry INDEX, which is empty.
  * One page-table write, no flush (invalid to valid needs none), no lock.
  * Thread or interrupt.  Returns the address.
  */
-void *window_map(struct window *window, unsigned int slot, unsigned long pfn);
+void *window_map(struct window *window, unsigned int index, unsigned long pfn);
 
 /*
- * Empty slot SLOT and flush its address on this CPU.  That is enough: the
+ * Empty entry INDEX and flush its address on this CPU.  That is enough: the
  * window is open on no other CPU, and closing flushed there.
  */
-void window_unmap(struct window *window, unsigned int slot);
+void window_unmap(struct window *window, unsigned int index);
 
-/* The frame mapped at SLOT, or -1UL.  Reads the page table itself. */
-unsigned long window_frame(const struct window *window, unsigned int slot);
+/* The frame mapped at INDEX, or -1UL.  Reads the page table itself. */
+unsigned long window_frame(const struct window *window, unsigned int index);
 
 /*
- * Note in slot SLOT, where nothing is mapped, which frame its owner has sent away
- * from there; -1UL: none, the slot is empty.  The entry is not present, so the
+ * Note in entry INDEX, where nothing is mapped, which frame its owner has sent away
+ * from there; -1UL: none, the entry is empty.  The entry is not present, so the
  * processor does not look at the rest of it.
  */
-void window_note(struct window *window, unsigned int slot, unsigned long pfn);
+void window_note(struct window *window, unsigned int index, unsigned long pfn);
 
-/* The frame that is noted at SLOT, or -1UL. */
-unsigned long window_noted(const struct window *window, unsigned int slot);
+/* The frame that is noted at INDEX, or -1UL. */
+unsigned long window_noted(const struct window *window, unsigned int index);
 
 /*
  * Open WINDOW (NULL: none) on this CPU and close what was open.  Returns what
@@ -100,9 +100,9 @@ void window_close(struct window_state previous);
 bool window_is_open(const struct window *window);
 
 /*
- * Which window and slot an address belongs to: the window's number, or 0 if
+ * Which window and entry an address belongs to: the window's number, or 0 if
  * the address is in no window.
  */
-unsigned int window_of_address(uintptr_t address, unsigned int *slot);
+unsigned int window_of_address(uintptr_t address, unsigned int *index);
 
 #endif

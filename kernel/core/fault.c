@@ -335,7 +335,7 @@ static void format_fault(char *text, size_t size, const struct fault *fault)
 static void report_intrusion(const struct fault *fault)
 {
 	char place[PLACE_SIZE];
-	char page[32] = "an empty slot of a window";
+	char page[32] = "an empty entry of a window";
 
 	if (fault->pfn != -1UL)
 		scnprintf(page, sizeof(page), "page %#lx", fault->pfn);

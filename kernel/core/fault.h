@@ -37,7 +37,7 @@ struct fault {
 	uint64_t address; /* CR2 of a page fault, else 0 */
 	enum fault_kind kind;
 	/* Of FAULT_EXCLUSIVE: */
-	unsigned long pfn;            /* -1UL: an empty slot of a window */
+	unsigned long pfn;            /* -1UL: an empty entry of a window */
 	const struct owner *owner;    /* NULL: parked */
 	const struct owner *intruder; /* the context that touched it */
 	struct owner_loss loss;       /* the lost page; caller 0: not known */

@@ -7,8 +7,8 @@
  * (mm/exclusive/exclusive_owner.c).  After OWNER_ID_MAX there are no more.
  *
  * The names of the last 256 owners are kept after their end, for the reports
- * that come later ("freed by ..."); slot ID % 256 belongs to number ID.  The
- * slot's number is cleared before its name changes and set afterwards, so a
+ * that come later ("freed by ..."); entry ID % 256 belongs to number ID.  The
+ * entry's number is cleared before its name changes and set afterwards, so a
  * reader without a lock meets an old number, none, or the right one.
  */
 #include "kernel/core/owner.h"
@@ -52,11 +52,11 @@ static uint64_t owner_take_number(void)
 
 static void owner_remember(const struct owner *owner)
 {
-	struct remembered *slot = &names[owner->id % NAMES];
+	struct remembered *entry = &names[owner->id % NAMES];
 
-	__atomic_store_n(&slot->id, 0, __ATOMIC_RELEASE);
-	scnprintf(slot->name, sizeof(slot->name), "%s", owner->name);
-	__atomic_store_n(&slot->id, owner->id, __ATOMIC_RELEASE);
+	__atomic_store_n(&entry->id, 0, __ATOMIC_RELEASE);
+	scnprintf(entry->name, sizeof(entry->name), "%s", owner->name);
+	__atomic_store_n(&entry->id, owner->id, __ATOMIC_RELEASE);
 }
 
 /* Begin an owner with the next number. */
@@ -106,11 +106,11 @@ struct owner *current_owner(void)
 
 const char *owner_name(uint64_t id)
 {
-	const struct remembered *slot = &names[id % NAMES];
+	const struct remembered *entry = &names[id % NAMES];
 
-	if (id == 0 || __atomic_load_n(&slot->id, __ATOMIC_ACQUIRE) != id)
+	if (id == 0 || __atomic_load_n(&entry->id, __ATOMIC_ACQUIRE) != id)
 		return "?";
-	return slot->name;
+	return entry->name;
 }
 
 void owner_register_provider(const struct owner_provider *provider)

@@ -31,9 +31,9 @@ enum owner_kind {
 	OWNER_IRQ,
 };
 
-/* A page that an owner gave up: reported if its empty slot is touched later. */
+/* A page that an owner gave up: reported if its empty entry is touched later. */
 struct owner_loss {
-	unsigned int slot;
+	unsigned int index;
 	uintptr_t caller; /* where; 0: nothing was */
 	uint64_t to;      /* number of the receiver; 0: it was released */
 };
@@ -48,8 +48,8 @@ struct owner {
 	uint64_t id;                /* (c) from 1, never used twice */
 	bool alive;                 /* (x) has a window */
 	struct window window;       /* (c) */
-	unsigned long slots[BITMAP_LONGS(WINDOW_SLOTS)]; /* (x) in use */
-	unsigned int next_slot;      /* (x) where the search starts */
+	unsigned long entries[BITMAP_LONGS(WINDOW_ENTRIES)]; /* (x) in use */
+	unsigned int next_entry;     /* (x) where the search starts */
 	unsigned int owned;          /* (x) pages OWNED by this owner */
 	struct list pages;           /* (x) OWNED by it */
 	unsigned int sent;           /* (x) pages HANDOVER, from it */

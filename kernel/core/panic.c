@@ -342,12 +342,12 @@ void panic_print_walk(uintptr_t address)
 }
 
 /* The level that the closed directory entry VALUE keeps from the walk. */
-static void print_slot(uint64_t value, unsigned int slot)
+static void print_window_entry(uint64_t value, unsigned int index)
 {
 	const uint64_t *table = phys_to_virt(value & PTE_ADDRESS);
 
-	if (is_readable((uintptr_t)&table[slot]))
-		print_entry(1, table[slot]);
+	if (is_readable((uintptr_t)&table[index]))
+		print_entry(1, table[index]);
 }
 
 /*
@@ -357,13 +357,13 @@ static void print_slot(uint64_t value, unsigned int slot)
 static void print_window(const struct trap_frame *frame, uintptr_t address)
 {
 	uint64_t value = frame->window_value;
-	unsigned int slot;
-	unsigned int id = window_of_address(address, &slot);
+	unsigned int index;
+	unsigned int id = window_of_address(address, &index);
 	unsigned long open;
 
 	if (id == 0)
 		return;
-	pr_emerg("that is slot %u of window %u\n", slot, id);
+	pr_emerg("that is entry %u of window %u\n", index, id);
 	if (value == 0) {
 		pr_emerg("no window was open\n");
 		return;
@@ -374,7 +374,7 @@ static void print_window(const struct trap_frame *frame, uintptr_t address)
 	         open);
 	print_entry(2, value);
 	if (open == id)
-		print_slot(value, slot);
+		print_window_entry(value, index);
 }
 
 /* ---- The log ------------------------------------------------------------- */

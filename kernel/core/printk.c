@@ -30,7 +30,7 @@
  * handler hangs, the NMI watchdog's panic prints what it has logged.
  *
  * An NMI takes no lock, and neither does an exception inside the ring's own
- * code.  Both put their lines into a small array of deferred lines, where a slot is
+ * code.  Both put their lines into a small array of deferred lines, where an entry is
  * claimed with one compare-and-exchange; the next user of the ring moves them, at the
  * latest the next tick.  A line that finds the array full is counted, and the count is
  * logged.
@@ -208,13 +208,13 @@ static bool ring_seek(struct cursor *cursor, uint64_t number)
 /* ---- Deferred lines ------------------------------------------------------ */
 
 /*
- * Slot TICKET % DEFERRED_LINES belongs to TICKET; while fewer than
- * DEFERRED_LINES tickets are out, no two of them share a slot.
+ * Entry TICKET % DEFERRED_LINES belongs to TICKET; while fewer than
+ * DEFERRED_LINES tickets are out, no two of them share an entry.
  */
 static void printk_defer(const struct record *record)
 {
 	uint32_t ticket = __atomic_load_n(&deferred_claimed, __ATOMIC_RELAXED);
-	struct deferred *slot;
+	struct deferred *entry;
 
 	do {
 		uint32_t out = ticket - __atomic_load_n(&deferred_taken,
@@ -227,9 +227,9 @@ static void printk_defer(const struct record *record)
 	} while (!__atomic_compare_exchange_n(
 		&deferred_claimed, &ticket, ticket + 1, false, __ATOMIC_RELAXED,
 		__ATOMIC_RELAXED));
-	slot = &deferred[ticket % DEFERRED_LINES];
-	slot->record = *record;
-	__atomic_store_n(&slot->ready, true, __ATOMIC_RELEASE);
+	entry = &deferred[ticket % DEFERRED_LINES];
+	entry->record = *record;
+	__atomic_store_n(&entry->ready, true, __ATOMIC_RELEASE);
 }
 
 static void tell_lost(void)
@@ -250,14 +250,14 @@ static void tell_lost(void)
 /* Move what is ready into the ring, in the order of the tickets. */
 static void take_deferred(void)
 {
-	struct deferred *slot = &deferred[deferred_taken % DEFERRED_LINES];
+	struct deferred *entry = &deferred[deferred_taken % DEFERRED_LINES];
 
-	while (__atomic_load_n(&slot->ready, __ATOMIC_ACQUIRE)) {
-		ring_append(&slot->record);
-		slot->ready = false;
+	while (__atomic_load_n(&entry->ready, __ATOMIC_ACQUIRE)) {
+		ring_append(&entry->record);
+		entry->ready = false;
 		__atomic_store_n(&deferred_taken, deferred_taken + 1,
 		                 __ATOMIC_RELEASE);
-		slot = &deferred[deferred_taken % DEFERRED_LINES];
+		entry = &deferred[deferred_taken % DEFERRED_LINES];
 	}
 	tell_lost();
 }

@@ -43,7 +43,7 @@
 struct hoard {
 	struct list pages;
 	unsigned long count;
-	void *exclusive[WINDOW_SLOTS];
+	void *exclusive[WINDOW_ENTRIES];
 	unsigned int exclusive_count;
 };
 
@@ -126,7 +126,7 @@ static void hoard_exclusive(unsigned long left)
 {
 	const struct exclusive_pool *pool = &main_node()->pool;
 
-	while (hoard.exclusive_count < WINDOW_SLOTS &&
+	while (hoard.exclusive_count < WINDOW_ENTRIES &&
 	       READ_ONCE(pool->count) > left) {
 		struct page *page =
 			alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE | __GFP_NOWARN);

@@ -60,7 +60,7 @@ struct inode {
 	uint32_t sectors;             /* (f) of 512 bytes */
 	uint32_t modify_time;         /* (f) */
 	uint32_t attributes;          /* (f) block of extended attributes */
-	uint32_t block[EXT2_SLOTS];   /* (f) as on disk; read by writepage */
+	uint32_t block[EXT2_ENTRIES]; /* (f) as on disk; read by writepage */
 };
 
 static inline bool inode_is_dir(const struct inode *inode)

@@ -112,7 +112,7 @@ static_assert(sizeof(struct ext2_group) == 32, "on disk");
 
 /* Where a file's blocks are: 12 numbers, then blocks full of numbers. */
 #define EXT2_DIRECT      12
-#define EXT2_SLOTS       15
+#define EXT2_ENTRIES     15
 
 #define EXT2_TYPE        0xf000
 #define EXT2_FIFO        0x1000
@@ -150,7 +150,7 @@ struct ext2_disk_inode {
 	uint32_t sectors; /* of 512 bytes, indirect blocks included */
 	uint32_t flags;
 	uint32_t os1;
-	uint32_t block[EXT2_SLOTS];
+	uint32_t block[EXT2_ENTRIES];
 	uint32_t generation;
 	uint32_t attributes; /* block of extended attributes */
 	uint32_t

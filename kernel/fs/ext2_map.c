@@ -6,10 +6,10 @@
  * lead to blocks full of numbers, once, twice and three times removed.  With N
  * numbers in a block (256 in 1 KiB):
  *
- *	slot 0..11   blocks 0..11
- *	slot 12      N blocks            ->[N numbers]-> block
- *	slot 13      N * N               ->[ ]->[ ]-> block
- *	slot 14      N * N * N           ->[ ]->[ ]->[ ]-> block
+ *	entry 0..11   blocks 0..11
+ *	entry 12      N blocks            ->[N numbers]-> block
+ *	entry 13      N * N               ->[ ]->[ ]-> block
+ *	entry 14      N * N * N           ->[ ]->[ ]->[ ]-> block
  *
  * A number 0 is a hole: zeros that take no room.
  *
@@ -23,11 +23,11 @@
 
 #define MAX_DEPTH 3
 
-/* The way to one block: the inode's slot, then an index for each block of
+/* The way to one block: the inode's entry, then an index for each block of
  * numbers. */
 struct path {
 	unsigned int depth; /* blocks of numbers to go through */
-	unsigned int slot;
+	unsigned int entry;
 	uint32_t index[MAX_DEPTH];
 };
 
@@ -43,7 +43,7 @@ static uint64_t span_of(const struct ext2 *fs, unsigned int depth)
 /* -EFBIG: there is no way. */
 static int find_path(const struct ext2 *fs, uint64_t block, struct path *path)
 {
-	*path = (struct path){ .slot = (unsigned int)block };
+	*path = (struct path){ .entry = (unsigned int)block };
 	if (block < EXT2_DIRECT)
 		return 0;
 	block -= EXT2_DIRECT;
@@ -54,7 +54,7 @@ static int find_path(const struct ext2 *fs, uint64_t block, struct path *path)
 	}
 	if (path->depth > MAX_DEPTH)
 		return -EFBIG;
-	path->slot = EXT2_DIRECT + path->depth - 1;
+	path->entry = EXT2_DIRECT + path->depth - 1;
 	for (unsigned int i = 0; i < path->depth; i++) {
 		uint64_t span = span_of(fs, path->depth - 1 - i);
 
@@ -84,7 +84,7 @@ int ext2_map(struct inode *inode, uint64_t block, uint32_t *number)
 
 	if (error != 0)
 		return error;
-	*number = inode->block[path.slot];
+	*number = inode->block[path.entry];
 	for (unsigned int i = 0; i < path.depth && *number != 0; i++) {
 		const uint32_t *numbers;
 		struct page *page;
@@ -116,7 +116,7 @@ int ext2_map_peek(struct inode *inode, uint64_t block, uint32_t *number)
 
 	if (error != 0)
 		return error;
-	*number = READ_ONCE(inode->block[path.slot]);
+	*number = READ_ONCE(inode->block[path.entry]);
 	for (unsigned int i = 0; i < path.depth && *number != 0; i++) {
 		if (!is_on_disk(fs, *number))
 			return -EUCLEAN;
@@ -131,13 +131,13 @@ int ext2_map_peek(struct inode *inode, uint64_t block, uint32_t *number)
 
 /* Where a number stands. */
 struct place {
-	uint32_t *slot;
+	uint32_t *entry;
 	struct page *page; /* of the block of numbers; NULL: in the inode */
 };
 
 static void ext2_map_set_number(const struct place *place, uint32_t number)
 {
-	WRITE_ONCE(*place->slot, number);
+	WRITE_ONCE(*place->entry, number);
 	if (place->page != NULL)
 		filemap_dirty(place->page);
 }
@@ -179,9 +179,9 @@ static uint32_t goal_of(struct inode *inode, const struct path *path)
 {
 	struct ext2 *fs = inode->fs;
 
-	if (path->slot > 0 && path->slot < EXT2_SLOTS &&
-	    inode->block[path->slot - 1] != 0)
-		return inode->block[path->slot - 1] + 1;
+	if (path->entry > 0 && path->entry < EXT2_ENTRIES &&
+	    inode->block[path->entry - 1] != 0)
+		return inode->block[path->entry - 1] + 1;
 	return ext2_group_first(fs, (inode->number - 1) /
 	                                    fs->super->inodes_per_group);
 }
@@ -190,8 +190,8 @@ static uint32_t goal_of(struct inode *inode, const struct path *path)
 static int need_block(struct inode *inode, uint32_t goal, bool numbers,
                       const struct place *place, bool *fresh)
 {
-	if (*place->slot != 0)
-		return ext2_check_block(inode->fs, *place->slot);
+	if (*place->entry != 0)
+		return ext2_check_block(inode->fs, *place->entry);
 	*fresh = true;
 	return fill_place(inode, goal, numbers, place);
 }
@@ -202,13 +202,13 @@ static int step_down(struct ext2 *fs, struct place *place, uint32_t index,
 {
 	struct page *page;
 	uint32_t *numbers;
-	int error = ext2_meta_get(fs, *place->slot, &page, &numbers);
+	int error = ext2_meta_get(fs, *place->entry, &page, &numbers);
 
 	if (error != 0)
 		return error;
-	*goal = *place->slot + 1;
+	*goal = *place->entry + 1;
 	ext2_map_leave(place);
-	*place = (struct place){ .slot = numbers + index, .page = page };
+	*place = (struct place){ .entry = numbers + index, .page = page };
 	if (index > 0 && numbers[index - 1] != 0)
 		*goal = numbers[index - 1] + 1;
 	return 0;
@@ -226,7 +226,7 @@ int ext2_map_create(struct inode *inode, uint64_t block, uint32_t *number,
 	if (error != 0)
 		return error;
 	*fresh = false;
-	place.slot = &inode->block[path.slot];
+	place.entry = &inode->block[path.entry];
 	goal = goal_of(inode, &path);
 	error = need_block(inode, goal, path.depth > 0, &place, fresh);
 	for (unsigned int i = 0; i < path.depth && error == 0; i++) {
@@ -235,7 +235,7 @@ int ext2_map_create(struct inode *inode, uint64_t block, uint32_t *number,
 			error = need_block(inode, goal, i + 1 < path.depth,
 			                   &place, fresh);
 	}
-	*number = error == 0 ? *place.slot : 0;
+	*number = error == 0 ? *place.entry : 0;
 	ext2_map_leave(&place);
 	return error;
 }
@@ -262,7 +262,7 @@ struct tree {
 
 static int give_place(struct inode *inode, const struct place *place)
 {
-	int error = ext2_give_block(inode->fs, *place->slot);
+	int error = ext2_give_block(inode->fs, *place->entry);
 
 	if (error != 0)
 		return error;
@@ -298,7 +298,7 @@ static int leave_level(struct tree *tree)
 	if (tree->top >= 0) {
 		struct level *above = &tree->level[tree->top];
 
-		place = (struct place){ .slot = above->numbers + above->next,
+		place = (struct place){ .entry = above->numbers + above->next,
 			                .page = above->page };
 		above->next++;
 	}
@@ -310,7 +310,7 @@ static int free_next(struct tree *tree)
 	struct ext2 *fs = tree->inode->fs;
 	struct level *here = &tree->level[tree->top];
 	unsigned int below = tree->depth - (unsigned int)tree->top - 1;
-	struct place place = { .slot = here->numbers + here->next,
+	struct place place = { .entry = here->numbers + here->next,
 		               .page = here->page };
 	uint64_t first = here->first;
 	int error;
@@ -318,13 +318,14 @@ static int free_next(struct tree *tree)
 	if (here->next == fs->numbers)
 		return leave_level(tree);
 	here->first = 0;
-	if (*place.slot != 0 && below > 0) {
-		error = ext2_map_enter(fs, *place.slot, below, first, here + 1);
+	if (*place.entry != 0 && below > 0) {
+		error = ext2_map_enter(fs, *place.entry, below, first,
+		                       here + 1);
 		tree->top += error == 0;
 		return error;
 	}
 	here->next++;
-	return *place.slot == 0 ? 0 : give_place(tree->inode, &place);
+	return *place.entry == 0 ? 0 : give_place(tree->inode, &place);
 }
 
 /* Free all but the first FIRST blocks of the inode's tree that is DEPTH deep. */
@@ -332,7 +333,7 @@ static int free_tree(struct inode *inode, unsigned int depth, uint64_t first)
 {
 	uint32_t *root = &inode->block[EXT2_DIRECT + depth - 1];
 	struct tree tree = { .inode = inode,
-		             .root.slot = root,
+		             .root.entry = root,
 		             .depth = depth };
 	int error;
 
@@ -354,7 +355,7 @@ static int free_from(struct inode *inode, uint64_t block)
 	int error = 0;
 
 	for (uint64_t i = block; i < EXT2_DIRECT && error == 0; i++) {
-		struct place place = { .slot = &inode->block[i] };
+		struct place place = { .entry = &inode->block[i] };
 
 		if (inode->block[i] != 0)
 			error = give_place(inode, &place);

@@ -101,8 +101,8 @@ struct trace_field {
 	X(mm_exclusive_park, (unsigned long pfn), (pfn), { "pfn", TRACE_HEX }) \
 	X(mm_exclusive_unpark, (unsigned long pfn), (pfn),                     \
 	  { "pfn", TRACE_HEX })                                                \
-	X(mm_exclusive_take, (unsigned long pfn, unsigned int slot),           \
-	  (pfn, slot), { "pfn", TRACE_HEX }, { "slot", TRACE_DEC })            \
+	X(mm_exclusive_take, (unsigned long pfn, unsigned int index),          \
+	  (pfn, index), { "pfn", TRACE_HEX }, { "index", TRACE_DEC })          \
 	X(mm_exclusive_empty, (unsigned long parked), (parked),                \
 	  { "parked", TRACE_DEC })                                             \
 	X(mm_exclusive_release, (unsigned long pfn), (pfn),                    \
@@ -111,10 +111,10 @@ struct trace_field {
 	  (unsigned long pfn, uint64_t from, uint64_t receiver),               \
 	  (pfn, from, receiver), { "pfn", TRACE_HEX },                         \
 	  { "from", TRACE_OWNER }, { "to", TRACE_OWNER })                      \
-	X(mm_exclusive_accept, (unsigned long pfn, unsigned int slot),         \
-	  (pfn, slot), { "pfn", TRACE_HEX }, { "slot", TRACE_DEC })            \
-	X(mm_exclusive_cancel, (unsigned long pfn, unsigned int slot),         \
-	  (pfn, slot), { "pfn", TRACE_HEX }, { "slot", TRACE_DEC })
+	X(mm_exclusive_accept, (unsigned long pfn, unsigned int index),        \
+	  (pfn, index), { "pfn", TRACE_HEX }, { "index", TRACE_DEC })          \
+	X(mm_exclusive_cancel, (unsigned long pfn, unsigned int index),        \
+	  (pfn, index), { "pfn", TRACE_HEX }, { "index", TRACE_DEC })
 
 #define TRACE_ENUM(name, ...) TRACE_##name,
 enum trace_event {

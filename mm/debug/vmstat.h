@@ -52,7 +52,7 @@
 	X(exclusive_unpark, "frames freed by the pool")                        \
 	X(exclusive_take, "exclusive pages taken")                             \
 	X(exclusive_empty, "takes that found the pool empty")                  \
-	X(exclusive_window_full, "takes and accepts that found no slot")       \
+	X(exclusive_window_full, "takes and accepts that found no entry")      \
 	X(exclusive_release, "exclusive pages released")                       \
 	X(exclusive_transfer, "hand-overs begun")                              \
 	X(exclusive_accept, "hand-overs completed")                            \

@@ -29,18 +29,18 @@
  *      OWNED or HANDOVER.
  *  X2  A PARKED page is on pool->parked, and pool->count is its length.
  *  X3  An OWNED page is on owner->pages of a living owner and mapped at its
- *      slot of that owner's window; nothing else is mapped in any window.
+ *      entry of that owner's window; nothing else is mapped in any window.
  *  X4  A HANDOVER page is on receiver->incoming of a living owner and mapped
- *      nowhere; its sender, if it lives, keeps the slot, so that a cancel
- *      cannot fail, and the slot's entry, not present, notes the frame.
- *  X5  The used slots of an owner are its OWNED pages and those it sent; no
- *      other slot has an entry.
+ *      nowhere; its sender, if it lives, keeps the entry, so that a cancel
+ *      cannot fail, and this entry, not present, notes the frame.
+ *  X5  The used entries of an owner are its OWNED pages and those it sent; no
+ *      other entry is in use.
  *  X6  A frame that is mapped besides the direct map and the windows (a stack)
  *      is in use and counts its mappings.  So an exclusive one is not.
  *
  * Locking: pool->lock, with interrupts off, is a leaf and is held for a few
  * dozen instructions, however many owners and pages there are: a page that was
- * sent is found by its slot, an owner by its window or its number.  No page is
+ * sent is found by its entry, an owner by its window or its number.  No page is
  * zeroed and no TLB of another CPU is flushed under it.  pool->busy admits one
  * refiller at a time.
  *
@@ -58,48 +58,48 @@
 #include "mm/exclusive/exclusive_internal.h"
 #include "mm/page_state.h"
 
-/* ---- Slots and windows --------------------------------------------------- */
+/* ---- Entries and windows ------------------------------------------------- */
 
-/* Mark a free slot of OWNER as used and return it, or WINDOW_SLOTS.  Round robin, so
+/* Mark a free entry of OWNER as used and return its index, or WINDOW_ENTRIES.  Round robin, so
  * that an address stays dead for long.  pool->lock held. */
-static unsigned int claim_slot(struct owner *owner)
+static unsigned int claim_entry(struct owner *owner)
 {
-	unsigned int slot = (unsigned int)bitmap_find_clear(
-		owner->slots, WINDOW_SLOTS, owner->next_slot);
+	unsigned int index = (unsigned int)bitmap_find_clear(
+		owner->entries, WINDOW_ENTRIES, owner->next_entry);
 
-	kassert(owner->next_slot < WINDOW_SLOTS);
-	if (slot < WINDOW_SLOTS) {
-		bitmap_set(owner->slots, slot);
-		owner->next_slot = (slot + 1) % WINDOW_SLOTS;
+	kassert(owner->next_entry < WINDOW_ENTRIES);
+	if (index < WINDOW_ENTRIES) {
+		bitmap_set(owner->entries, index);
+		owner->next_entry = (index + 1) % WINDOW_ENTRIES;
 	}
-	return slot;
+	return index;
 }
 
-static void *exclusive_slot_address(const struct owner *owner,
-                                    unsigned int slot)
+static void *exclusive_entry_address(const struct owner *owner,
+                                     unsigned int index)
 {
-	kassert(slot < WINDOW_SLOTS);
+	kassert(index < WINDOW_ENTRIES);
 	kassert(owner->window.id != 0);
-	return (void *)(owner->window.base + slot * PAGE_SIZE);
+	return (void *)(owner->window.base + index * PAGE_SIZE);
 }
 
 void exclusive_make_owned(struct node *node, struct page *page,
-                          struct owner *owner, unsigned int slot)
+                          struct owner *owner, unsigned int index)
 {
 	kassert(spin_is_mine(&node->pool.lock));
-	kassert(slot < WINDOW_SLOTS && bitmap_test(owner->slots, slot));
+	kassert(index < WINDOW_ENTRIES && bitmap_test(owner->entries, index));
 	kassert(page->refcount == 0 && page->mapcount == 0);
 	kassert(owner->window.id != 0);
 	page_set_state(page_zone(node, page), page,
 	               (enum page_state)page->state, PAGE_OWNED);
 	page->owner = owner;
 	page->receiver = NULL;
-	page->slot = slot;
+	page->slot = index;
 	list_append(&owner->pages, &page->link);
 	owner->owned++;
 	node->pool.owned++;
 	node->pool.changes++;
-	window_map(&owner->window, slot, node_pfn(node, page));
+	window_map(&owner->window, index, node_pfn(node, page));
 }
 
 void exclusive_unmake_owned(struct node *node, struct page *page)
@@ -109,7 +109,7 @@ void exclusive_unmake_owned(struct node *node, struct page *page)
 	kassert(spin_is_mine(&node->pool.lock));
 	kassert(page->state == PAGE_OWNED);
 	kassert(owner->owned > 0 && node->pool.owned > 0);
-	kassert(bitmap_test(owner->slots, page->slot));
+	kassert(bitmap_test(owner->entries, page->slot));
 	window_unmap(&owner->window, page->slot);
 	list_remove(&page->link);
 	owner->owned--;
@@ -141,7 +141,7 @@ bool exclusive_can_take(const struct node *node)
 	const struct owner *owner = asking_owner(node);
 
 	return owner != NULL &&
-	       bitmap_weight(owner->slots, WINDOW_SLOTS) < WINDOW_SLOTS;
+	       bitmap_weight(owner->entries, WINDOW_ENTRIES) < WINDOW_ENTRIES;
 }
 
 /* Take for OWNER under the lock; *EMPTY says whether the pool was. */
@@ -150,7 +150,7 @@ static struct page *take_locked(struct node *node, struct owner *owner,
 {
 	struct exclusive_pool *pool = &node->pool;
 	struct page *page = list_first(&pool->parked, struct page, link);
-	unsigned int slot;
+	unsigned int index;
 
 	kassert(spin_is_mine(&pool->lock));
 	kassert(page == NULL || page->state == PAGE_PARKED);
@@ -158,13 +158,13 @@ static struct page *take_locked(struct node *node, struct owner *owner,
 	*empty = page == NULL;
 	if (page == NULL)
 		return NULL;
-	slot = claim_slot(owner);
-	if (slot == WINDOW_SLOTS)
+	index = claim_entry(owner);
+	if (index == WINDOW_ENTRIES)
 		return NULL;
 	list_remove(&page->link);
 	pool->count--;
 	page->taker = owner->id;
-	exclusive_make_owned(node, page, owner, slot);
+	exclusive_make_owned(node, page, owner, index);
 	return page;
 }
 
@@ -240,24 +240,24 @@ void *exclusive_address(const struct page *page)
 {
 	if (page == NULL || page->state != PAGE_OWNED)
 		return NULL;
-	return exclusive_slot_address(page->owner, page->slot);
+	return exclusive_entry_address(page->owner, page->slot);
 }
 
 /* ---- From an address to its page ----------------------------------------- */
 
 struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
-                                 unsigned int slot)
+                                 unsigned int index)
 {
-	unsigned long pfn = window_noted(&sender->window, slot);
+	unsigned long pfn = window_noted(&sender->window, index);
 	struct page *page;
 
 	kassert(spin_is_mine(&node->pool.lock));
-	kassert(slot < WINDOW_SLOTS);
+	kassert(index < WINDOW_ENTRIES);
 	if (pfn == -1UL)
 		return NULL;
 	page = node_page(node, pfn);
 	kassert(page != NULL && page->state == PAGE_HANDOVER);
-	kassert(page->owner == sender && page->slot == slot);
+	kassert(page->owner == sender && page->slot == index);
 	return page;
 }
 
@@ -270,8 +270,8 @@ static int find_mine(struct node *node, uintptr_t address, struct page **page,
                      const struct owner **holder)
 {
 	struct owner *me = asking_owner(node);
-	unsigned int slot;
-	unsigned int id = window_of_address(address, &slot);
+	unsigned int index;
+	unsigned int id = window_of_address(address, &index);
 	unsigned long pfn;
 
 	kassert(spin_is_mine(&node->pool.lock));
@@ -282,9 +282,9 @@ static int find_mine(struct node *node, uintptr_t address, struct page **page,
 	*holder = node->pool.by_window[id];
 	if (me == NULL || *holder != me)
 		return -EPERM;
-	pfn = window_frame(&me->window, slot);
+	pfn = window_frame(&me->window, index);
 	if (pfn == -1UL) {
-		const struct page *sent = exclusive_find_sent(node, me, slot);
+		const struct page *sent = exclusive_find_sent(node, me, index);
 
 		if (sent == NULL)
 			return -ENOENT;
@@ -354,14 +354,14 @@ struct page *exclusive_page(void *address)
 	return page;
 }
 
-/* Record that OWNER gave up the page at SLOT, at CALLER, to owner number TO (0: to
+/* Record that OWNER gave up the page at INDEX, at CALLER, to owner number TO (0: to
  * the pool).  pool->lock held. */
-static void note_loss(struct owner *owner, unsigned int slot, uint64_t to,
+static void note_loss(struct owner *owner, unsigned int index, uint64_t to,
                       uintptr_t caller)
 {
-	kassert(slot < WINDOW_SLOTS);
+	kassert(index < WINDOW_ENTRIES);
 	owner->loss[owner->losses++ % OWNER_LOSSES] = (struct owner_loss){
-		.slot = slot,
+		.index = index,
 		.caller = caller,
 		.to = to,
 	};
@@ -393,7 +393,7 @@ int exclusive_release(void *address)
 
 		note_loss(owner, page->slot, 0, RETURN_ADDRESS());
 		exclusive_unmake_owned(node, page);
-		bitmap_clear(owner->slots, page->slot);
+		bitmap_clear(owner->entries, page->slot);
 		wake = exclusive_pool_park(node, page);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
@@ -499,7 +499,7 @@ void exclusive_drop_sender(struct page *page)
 	if (sender == NULL)
 		return;
 	window_note(&sender->window, page->slot, -1UL);
-	bitmap_clear(sender->slots, page->slot);
+	bitmap_clear(sender->entries, page->slot);
 	sender->sent--;
 	page->owner = NULL;
 }
@@ -509,7 +509,7 @@ void *exclusive_accept(void)
 	struct node *node = main_node();
 	struct owner *me;
 	struct page *page;
-	unsigned int slot = WINDOW_SLOTS;
+	unsigned int index = WINDOW_ENTRIES;
 	bool enabled;
 
 	if (exclusive_is_closed(node))
@@ -520,23 +520,23 @@ void *exclusive_accept(void)
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	page = list_first(&me->incoming, struct page, link);
 	if (page != NULL)
-		slot = claim_slot(me);
-	if (slot < WINDOW_SLOTS) {
+		index = claim_entry(me);
+	if (index < WINDOW_ENTRIES) {
 		exclusive_drop_sender(page);
 		exclusive_unqueue(node, page);
 		page->taker = me->id;
-		exclusive_make_owned(node, page, me, slot);
+		exclusive_make_owned(node, page, me, index);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (page == NULL)
 		return NULL;
-	if (slot == WINDOW_SLOTS) {
+	if (index == WINDOW_ENTRIES) {
 		count_vm_event(node, VMSTAT_exclusive_window_full);
 		return NULL;
 	}
 	count_vm_event(node, VMSTAT_exclusive_accept);
-	trace_mm_exclusive_accept(&node->trace, node_pfn(node, page), slot);
-	return exclusive_slot_address(me, slot);
+	trace_mm_exclusive_accept(&node->trace, node_pfn(node, page), index);
+	return exclusive_entry_address(me, index);
 }
 
 void exclusive_return_to_sender(struct node *node, struct page *page)
@@ -557,18 +557,18 @@ int exclusive_cancel(void *address)
 	struct page *page = NULL;
 	char name[OWNER_NAME_SIZE];
 	struct owner *me;
-	unsigned int slot;
+	unsigned int index;
 	unsigned int id;
 	bool enabled;
 
 	if (exclusive_is_closed(node))
 		return -EPERM;
 	me = asking_owner(node);
-	id = window_of_address((uintptr_t)address, &slot);
+	id = window_of_address((uintptr_t)address, &index);
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	if (me != NULL && id != 0 && node->pool.by_window[id] == me &&
 	    (uintptr_t)address % PAGE_SIZE == 0)
-		page = exclusive_find_sent(node, me, slot);
+		page = exclusive_find_sent(node, me, index);
 	copy_name(name, id == 0 ? NULL : node->pool.by_window[id]);
 	if (page != NULL)
 		exclusive_return_to_sender(node, page);
@@ -577,7 +577,7 @@ int exclusive_cancel(void *address)
 		return exclusive_refuse(node, "exclusive_cancel", address, name,
 		                        RETURN_ADDRESS(), -ENOENT);
 	count_vm_event(node, VMSTAT_exclusive_cancel);
-	trace_mm_exclusive_cancel(&node->trace, node_pfn(node, page), slot);
+	trace_mm_exclusive_cancel(&node->trace, node_pfn(node, page), index);
 	return 0;
 }
 

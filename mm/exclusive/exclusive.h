@@ -154,10 +154,10 @@ void exclusive_memory_freed(struct node *node);
 /* ---- Proof ------------------------------------------------------------ */
 
 /*
- * Check the pool and all owners: states, lists, counts, slots; for every page
+ * Check the pool and all owners: states, lists, counts, entries; for every page
  * of the node that is PARKED, OWNED or HANDOVER the direct map entry is absent,
  * for every other managed page it is present; an OWNED page is mapped at its
- * slot of its owner's window and nowhere else: every mapping of the kernel is
+ * entry of its owner's window and nowhere else: every mapping of the kernel is
  * looked at (kernel/arch/mapping.h).  NULL or a sentence in BUFFER.
  *
  * Takes pool->lock for a slice at a time; others go on meanwhile.  Lists that do

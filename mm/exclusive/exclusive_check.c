@@ -53,7 +53,7 @@ static const char *check_page_owner(const struct node *node,
 	    (page->receiver == NULL ||
 	     (page->owner != NULL &&
 	      (window_noted(&page->owner->window, page->slot) != pfn ||
-	       !bitmap_test(page->owner->slots, page->slot)))))
+	       !bitmap_test(page->owner->entries, page->slot)))))
 		return "X4";
 	return NULL;
 }
@@ -278,20 +278,20 @@ static const char *check_pool(struct exclusive_walk *walk)
 
 /* ---- X3, X4, X5: one owner ----------------------------------------------- */
 
-/* Every mapped slot is an OWNED page of the owner; how many, or -1UL. */
+/* Every mapped entry is an OWNED page of the owner; how many, or -1UL. */
 static unsigned long count_mapped(struct exclusive_walk *walk,
                                   const struct owner *owner)
 {
 	unsigned long mapped = 0;
 
-	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
-		unsigned long pfn = window_frame(&owner->window, slot);
+	for (unsigned int index = 0; index < WINDOW_ENTRIES; index++) {
+		unsigned long pfn = window_frame(&owner->window, index);
 		const struct page *page;
 
 		if (pfn != -1UL) {
 			page = node_page(walk->node, pfn);
 			if (page == NULL || page->state != PAGE_OWNED ||
-			    page->owner != owner || page->slot != slot)
+			    page->owner != owner || page->slot != index)
 				return -1UL;
 			mapped++;
 		}
@@ -313,7 +313,7 @@ static unsigned long count_owned(struct exclusive_walk *walk,
 
 		if (page == NULL || page->state != PAGE_OWNED ||
 		    page->owner != owner || page->receiver != NULL ||
-		    ++owned > WINDOW_SLOTS)
+		    ++owned > WINDOW_ENTRIES)
 			return -1UL;
 		if (!walk_goes_on(walk))
 			return 0;
@@ -341,20 +341,20 @@ static unsigned long count_incoming(struct exclusive_walk *walk,
 	return incoming;
 }
 
-/* Every note in a slot of SENDER is of a page on its way; how many, or -1UL. */
+/* Every note in an entry of SENDER is of a page on its way; how many, or -1UL. */
 static unsigned long count_sent(struct exclusive_walk *walk,
                                 const struct owner *sender)
 {
 	unsigned long sent = 0;
 
-	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
-		unsigned long pfn = window_noted(&sender->window, slot);
+	for (unsigned int index = 0; index < WINDOW_ENTRIES; index++) {
+		unsigned long pfn = window_noted(&sender->window, index);
 		const struct page *page;
 
 		if (pfn != -1UL) {
 			page = node_page(walk->node, pfn);
 			if (page == NULL || page->state != PAGE_HANDOVER ||
-			    page->owner != sender || page->slot != slot)
+			    page->owner != sender || page->slot != index)
 				return -1UL;
 			sent++;
 		}
@@ -384,8 +384,9 @@ static const char *check_owner(struct exclusive_walk *walk,
 	sent = count_sent(walk, owner);
 	if (walk->moved)
 		return NULL;
-	if (owner->sent != sent || bitmap_weight(owner->slots, WINDOW_SLOTS) !=
-	                                   owner->owned + owner->sent)
+	if (owner->sent != sent ||
+	    bitmap_weight(owner->entries, WINDOW_ENTRIES) !=
+	            owner->owned + owner->sent)
 		return "X5";
 	sum->owned += owned;
 	sum->handover += incoming;
@@ -432,8 +433,8 @@ static const char *check_scrub_window(struct exclusive_walk *walk)
 	/* In use while orphans are scrubbed. */
 	if (scrub->id == 0 || pool_of(walk)->orphans > 0)
 		return NULL;
-	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
-		if (window_frame(scrub, slot) != -1UL) {
+	for (unsigned int index = 0; index < WINDOW_ENTRIES; index++) {
+		if (window_frame(scrub, index) != -1UL) {
 			scnprintf(walk->buffer, walk->size,
 			          "exclusive: the scrub window is not empty");
 			return walk->buffer;

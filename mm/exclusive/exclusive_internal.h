@@ -88,11 +88,11 @@ bool exclusive_refill_would_find(struct node *node, struct zone *zone,
 
 /* ---- exclusive.c ---- */
 
-/* Make the page OWNED by OWNER at SLOT, which is claimed.  pool->lock held. */
+/* Make the page OWNED by OWNER at INDEX, which is claimed.  pool->lock held. */
 void exclusive_make_owned(struct node *node, struct page *page,
-                          struct owner *owner, unsigned int slot);
+                          struct owner *owner, unsigned int index);
 
-/* Undo that: unmapped and on no list; the caller changes the state.  The slot stays
+/* Undo that: unmapped and on no list; the caller changes the state.  The entry stays
  * claimed.  pool->lock held. */
 void exclusive_unmake_owned(struct node *node, struct page *page);
 
@@ -100,15 +100,15 @@ void exclusive_unmake_owned(struct node *node, struct page *page);
  * pool->lock held. */
 void exclusive_unqueue(struct node *node, struct page *page);
 
-/* The page at SLOT of SENDER that is on its way, or NULL.
+/* The page at INDEX of SENDER that is on its way, or NULL.
  * pool->lock held. */
 struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
-                                 unsigned int slot);
+                                 unsigned int index);
 
-/* Take its slot from the sender of a HANDOVER page.  pool->lock held. */
+/* Take its entry from the sender of a HANDOVER page.  pool->lock held. */
 void exclusive_drop_sender(struct page *page);
 
-/* Return a HANDOVER page to its sender, at its old slot.  pool->lock held. */
+/* Return a HANDOVER page to its sender, at its old entry.  pool->lock held. */
 void exclusive_return_to_sender(struct node *node, struct page *page);
 
 #endif

@@ -12,11 +12,11 @@
  * A page that must be zeroed while it is mapped nowhere is mapped in the pool's
  * window, with interrupts off; an NMI closes that window like any other.
  *
- * A sender that ends drops its sent pages a few slots at a time.  Meanwhile a page
+ * A sender that ends drops its sent pages a few entries at a time.  Meanwhile a page
  * may be accepted, or return from a receiver that ends: then the sender owns it once
  * more, and it is scrubbed with its other pages.
  *
- * Locking: pool->lock, for one page or SLOT_SLICE slots at a time; scrub_lock
+ * Locking: pool->lock, for one page or ENTRY_SLICE entries at a time; scrub_lock
  * while the scrub window is in use.  The two are never held together.
  */
 #include "kernel/core/fault.h"
@@ -30,8 +30,8 @@
 #include "mm/page_state.h"
 #include "mm/watermark.h"
 
-/* Slots visited in one piece, with interrupts off. */
-#define SLOT_SLICE 32U
+/* Entries visited in one piece, with interrupts off. */
+#define ENTRY_SLICE 32U
 
 /* ---- Owners begin and end ------------------------------------------------ */
 
@@ -132,8 +132,8 @@ static int exclusive_owner_begin(struct owner *owner)
 		give_table(node, table);
 		return error;
 	}
-	memset(owner->slots, 0, sizeof(owner->slots));
-	owner->next_slot = 0;
+	memset(owner->entries, 0, sizeof(owner->entries));
+	owner->next_entry = 0;
 	owner->owned = 0;
 	owner->sent = 0;
 	list_init(&owner->pages);
@@ -200,7 +200,7 @@ static struct page *orphan_owned(struct node *node, struct owner *owner)
 	if (page != NULL) {
 		kassert(page->owner == owner);
 		exclusive_unmake_owned(node, page);
-		bitmap_clear(owner->slots, page->slot);
+		bitmap_clear(owner->entries, page->slot);
 		make_orphan(&node->pool, page);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
@@ -229,17 +229,17 @@ static bool refuse_incoming(struct node *node, struct owner *owner,
 	return page != NULL;
 }
 
-/* Drop OWNER as the sender of its pages from SLOT and the next slots. */
-static void forget_slots(struct node *node, struct owner *owner,
-                         unsigned int slot)
+/* Drop OWNER as the sender of its pages from INDEX and the next entries. */
+static void forget_entries(struct node *node, struct owner *owner,
+                           unsigned int index)
 {
-	unsigned int end = min(slot + SLOT_SLICE, WINDOW_SLOTS + 0U);
+	unsigned int end = min(index + ENTRY_SLICE, WINDOW_ENTRIES + 0U);
 	bool enabled = spin_lock_irqsave(&node->pool.lock);
 
 	kassert(!owner->alive);
-	kassert(slot < WINDOW_SLOTS);
-	for (; slot < end; slot++) {
-		struct page *page = exclusive_find_sent(node, owner, slot);
+	kassert(index < WINDOW_ENTRIES);
+	for (; index < end; index++) {
+		struct page *page = exclusive_find_sent(node, owner, index);
 
 		if (page != NULL)
 			exclusive_drop_sender(page);
@@ -252,10 +252,10 @@ static void forget_slots(struct node *node, struct owner *owner,
 static void forget_sender(struct node *node, struct owner *owner)
 {
 	kassert(!owner->alive);
-	for (unsigned int slot = 0;
-	     slot < WINDOW_SLOTS && READ_ONCE(owner->sent) > 0;
-	     slot += SLOT_SLICE)
-		forget_slots(node, owner, slot);
+	for (unsigned int index = 0;
+	     index < WINDOW_ENTRIES && READ_ONCE(owner->sent) > 0;
+	     index += ENTRY_SLICE)
+		forget_entries(node, owner, index);
 }
 
 static void end_owner(struct owner *owner)
@@ -296,17 +296,18 @@ static void end_owner(struct owner *owner)
 
 /* ---- Faults -------------------------------------------------------------- */
 
-/* The page that OWNER gave up last at SLOT, which is empty. */
-static struct owner_loss last_loss(const struct owner *owner, unsigned int slot)
+/* The page that OWNER gave up last at INDEX, which is empty. */
+static struct owner_loss last_loss(const struct owner *owner,
+                                   unsigned int index)
 {
 	unsigned int next = owner->losses;
 
-	kassert(slot < WINDOW_SLOTS);
+	kassert(index < WINDOW_ENTRIES);
 	for (unsigned int i = 1; i <= OWNER_LOSSES; i++) {
 		const struct owner_loss *loss =
 			&owner->loss[(next - i) % OWNER_LOSSES];
 
-		if (loss->caller != 0 && loss->slot == slot)
+		if (loss->caller != 0 && loss->index == index)
 			return *loss;
 	}
 	return (struct owner_loss){ 0 };
@@ -315,8 +316,8 @@ static struct owner_loss last_loss(const struct owner *owner, unsigned int slot)
 /* Describe a fault at an address of a window. */
 static bool resolve_window(struct node *node, struct fault *fault)
 {
-	unsigned int slot;
-	unsigned int id = window_of_address(fault->address, &slot);
+	unsigned int index;
+	unsigned int id = window_of_address(fault->address, &index);
 	const struct owner *owner;
 
 	if (id == 0)
@@ -326,9 +327,9 @@ static bool resolve_window(struct node *node, struct fault *fault)
 	owner = node->pool.by_window[id];
 	fault->owner = owner;
 	if (owner != NULL)
-		fault->pfn = window_frame(&owner->window, slot);
+		fault->pfn = window_frame(&owner->window, index);
 	if (owner != NULL && fault->pfn == -1UL)
-		fault->loss = last_loss(owner, slot);
+		fault->loss = last_loss(owner, index);
 	return true;
 }
 

@@ -31,7 +31,7 @@
  * The machine is stricter than a real one.  These end in a panic: a lock taken twice,
  * taken in an NMI, given back by a stranger, taken in an order that can deadlock;
  * interrupts enabled, or a line logged, under a lock; sleeping where that is
- * impossible; a frame hidden twice; a region split twice; a slot of a window used
+ * impossible; a frame hidden twice; a region split twice; an entry of a window used
  * twice; contexts left in another order than they were entered.  A panic outside of
  * machine_try() prints its text and ends the program.
  *

@@ -6,7 +6,7 @@
  * Physical memory is a memory file, mapped in up to three places:
  *
  *	frame N   ->  direct_map_base + N * 4096   while it is visible
- *	          ->  a slot of a window           while that window is open
+ *	          ->  an entry of a window           while that window is open
  *	          ->  pages of the vmap region     until they are flushed
  *	          ->  machine_physical(N)          always: the eyes of a test
  *
@@ -17,7 +17,7 @@
  *
  *  M1  A frame is hidden or shown, a region split or joined, only from the
  *      opposite state, in a thread, with interrupts on.
- *  M2  A slot is filled only when it is empty, and emptied only when filled.
+ *  M2  An entry is filled only when it is empty, and emptied only when filled.
  *  M4  A page of the vmap region is mapped only where its tables are, where nothing
  *      is mapped, and not before it was flushed: until then it can be reached, as by
  *      a TLB that forgets nothing.
@@ -40,7 +40,7 @@
 
 #define ENTRY_PRESENT    3UL /* present and writable */
 #define ENTRY_NOTE       (1UL << 9)
-#define WINDOW_SIZE      (WINDOW_SLOTS * PAGE_SIZE)
+#define WINDOW_SIZE      (WINDOW_ENTRIES * PAGE_SIZE)
 #define MAX_RESOLVERS    4
 
 /* Pages that can be mapped besides the direct map and the windows. */
@@ -421,9 +421,10 @@ static uintptr_t window_base(unsigned int id)
 	return (uintptr_t)memory.windows + id * WINDOW_SIZE;
 }
 
-static uintptr_t machine_memory_slot_address(unsigned int id, unsigned int slot)
+static uintptr_t machine_memory_entry_address(unsigned int id,
+                                              unsigned int index)
 {
-	return window_base(id) + slot * PAGE_SIZE;
+	return window_base(id) + index * PAGE_SIZE;
 }
 
 /* The number of a window that exists. */
@@ -436,10 +437,10 @@ static unsigned int check_window(const struct window *window)
 	return window->id;
 }
 
-static void check_slot(unsigned int slot)
+static void machine_memory_check_entry(unsigned int index)
 {
-	if (slot >= WINDOW_SLOTS)
-		panic("slot %u of a window of %d", slot, WINDOW_SLOTS);
+	if (index >= WINDOW_ENTRIES)
+		panic("entry %u of a window of %d", index, WINDOW_ENTRIES);
 }
 
 int window_create(struct window *window, void *table)
@@ -468,10 +469,10 @@ void *window_destroy(struct window *window)
 	unsigned int id = check_window(window);
 	uint64_t *table = window->table;
 
-	for (unsigned int slot = 0; slot < WINDOW_SLOTS; slot++) {
-		if (table[slot] != 0)
-			panic("window %u is destroyed with slot %u in use", id,
-			      slot);
+	for (unsigned int index = 0; index < WINDOW_ENTRIES; index++) {
+		if (table[index] != 0)
+			panic("window %u is destroyed with entry %u in use", id,
+			      index);
 	}
 	if (host_cpu()->window == id)
 		host_switch_window(0);
@@ -480,61 +481,61 @@ void *window_destroy(struct window *window)
 	return table;
 }
 
-void *window_map(struct window *window, unsigned int slot, unsigned long pfn)
+void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 {
 	unsigned int id = check_window(window);
 
-	check_slot(slot);
+	machine_memory_check_entry(index);
 	check_frame(pfn);
-	if (window->table[slot] != 0)
-		panic("slot %u of window %u is filled twice", slot, id);
-	window->table[slot] = pfn << PAGE_SHIFT | ENTRY_PRESENT;
+	if (window->table[index] != 0)
+		panic("entry %u of window %u is filled twice", index, id);
+	window->table[index] = pfn << PAGE_SHIFT | ENTRY_PRESENT;
 	if (host_cpu()->window == id)
-		map_frame(machine_memory_slot_address(id, slot), pfn);
-	return (void *)machine_memory_slot_address(id, slot);
+		map_frame(machine_memory_entry_address(id, index), pfn);
+	return (void *)machine_memory_entry_address(id, index);
 }
 
-void window_unmap(struct window *window, unsigned int slot)
+void window_unmap(struct window *window, unsigned int index)
 {
 	unsigned int id = check_window(window);
 
-	check_slot(slot);
-	if (!(window->table[slot] & ENTRY_PRESENT))
-		panic("slot %u of window %u is emptied twice", slot, id);
-	window->table[slot] = 0;
+	machine_memory_check_entry(index);
+	if (!(window->table[index] & ENTRY_PRESENT))
+		panic("entry %u of window %u is emptied twice", index, id);
+	window->table[index] = 0;
 	if (host_cpu()->window == id)
-		unmap_frames(machine_memory_slot_address(id, slot), 1);
+		unmap_frames(machine_memory_entry_address(id, index), 1);
 }
 
-/* The frame in entry SLOT, if that has BIT, or -1UL. */
-static unsigned long frame_with(const struct window *window, unsigned int slot,
+/* The frame in entry INDEX, if that has BIT, or -1UL. */
+static unsigned long frame_with(const struct window *window, unsigned int index,
                                 uint64_t bit)
 {
 	check_window(window);
-	check_slot(slot);
-	return window->table[slot] & bit ? window->table[slot] >> PAGE_SHIFT
-	                                 : -1UL;
+	machine_memory_check_entry(index);
+	return window->table[index] & bit ? window->table[index] >> PAGE_SHIFT
+	                                  : -1UL;
 }
 
-unsigned long window_frame(const struct window *window, unsigned int slot)
+unsigned long window_frame(const struct window *window, unsigned int index)
 {
-	return frame_with(window, slot, ENTRY_PRESENT);
+	return frame_with(window, index, ENTRY_PRESENT);
 }
 
-void window_note(struct window *window, unsigned int slot, unsigned long pfn)
+void window_note(struct window *window, unsigned int index, unsigned long pfn)
 {
 	unsigned int id = check_window(window);
 
-	check_slot(slot);
-	if (window->table[slot] & ENTRY_PRESENT)
-		panic("a note in slot %u of window %u, which is mapped", slot,
+	machine_memory_check_entry(index);
+	if (window->table[index] & ENTRY_PRESENT)
+		panic("a note in entry %u of window %u, which is mapped", index,
 		      id);
-	window->table[slot] = pfn == -1UL ? 0 : pfn << PAGE_SHIFT | ENTRY_NOTE;
+	window->table[index] = pfn == -1UL ? 0 : pfn << PAGE_SHIFT | ENTRY_NOTE;
 }
 
-unsigned long window_noted(const struct window *window, unsigned int slot)
+unsigned long window_noted(const struct window *window, unsigned int index)
 {
-	return frame_with(window, slot, ENTRY_NOTE);
+	return frame_with(window, index, ENTRY_NOTE);
 }
 
 void host_switch_window(unsigned int id)
@@ -545,12 +546,13 @@ void host_switch_window(unsigned int id)
 	if (cpu->window == id)
 		return;
 	if (cpu->window != 0)
-		unmap_frames(window_base(cpu->window), WINDOW_SLOTS);
+		unmap_frames(window_base(cpu->window), WINDOW_ENTRIES);
 	cpu->window = id;
-	for (unsigned int slot = 0; id != 0 && slot < WINDOW_SLOTS; slot++) {
-		if (table[slot] & ENTRY_PRESENT)
-			map_frame(machine_memory_slot_address(id, slot),
-			          table[slot] >> PAGE_SHIFT);
+	for (unsigned int index = 0; id != 0 && index < WINDOW_ENTRIES;
+	     index++) {
+		if (table[index] & ENTRY_PRESENT)
+			map_frame(machine_memory_entry_address(id, index),
+			          table[index] >> PAGE_SHIFT);
 	}
 }
 
@@ -587,14 +589,14 @@ bool window_is_open(const struct window *window)
 	return window->id != 0 && host_cpu()->window == window->id;
 }
 
-unsigned int window_of_address(uintptr_t address, unsigned int *slot)
+unsigned int window_of_address(uintptr_t address, unsigned int *index)
 {
 	uintptr_t offset = address - (uintptr_t)memory.windows;
 
-	*slot = 0;
+	*index = 0;
 	if (offset >= WINDOW_COUNT * WINDOW_SIZE || offset < WINDOW_SIZE)
 		return 0;
-	*slot = (unsigned int)(offset % WINDOW_SIZE / PAGE_SIZE);
+	*index = (unsigned int)(offset % WINDOW_SIZE / PAGE_SIZE);
 	return (unsigned int)(offset / WINDOW_SIZE);
 }
 

@@ -264,15 +264,15 @@ CASE(checks, tables_are_left_or_split_a_region)
 
 CASE(checks, the_scrub_window_is_empty_between_two_uses)
 {
-	static const unsigned int slots[] = { 0, 1, WINDOW_SLOTS - 1 };
+	static const unsigned int entries[] = { 0, 1, WINDOW_ENTRIES - 1 };
 
 	test_checks_start();
-	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
 		const char *wrong;
 
-		window_map(&node->pool.scrub, slots[i], 700);
+		window_map(&node->pool.scrub, entries[i], 700);
 		wrong = expect_found("a frame in the scrub window", "scrub");
-		window_unmap(&node->pool.scrub, slots[i]);
+		window_unmap(&node->pool.scrub, entries[i]);
 		if (wrong != NULL)
 			return wrong;
 	}

@@ -159,14 +159,14 @@ CASE(exclusive, a_page_is_zeroed_and_writable)
 CASE(exclusive, alloc_page_gives_the_page_and_its_address_in_the_window)
 {
 	struct page *page;
-	unsigned int slot;
+	unsigned int index;
 	void *address;
 
 	test_exclusive_start(8);
 	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	EXPECT(page != NULL && page->state == PAGE_OWNED);
 	address = exclusive_address(page);
-	EXPECT_EQUAL(window_of_address((uintptr_t)address, &slot),
+	EXPECT_EQUAL(window_of_address((uintptr_t)address, &index),
 	             machine_main()->owner.window.id);
 	EXPECT(exclusive_page(address) == page);
 	EXPECT_EQUAL(page->gfp, GFP_ATOMIC | __GFP_EXCLUSIVE);
@@ -287,8 +287,8 @@ CASE(exclusive, a_full_window_moves_no_frame)
 {
 	unsigned long free;
 
-	test_exclusive_start(WINDOW_SLOTS);
-	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
+	test_exclusive_start(WINDOW_ENTRIES);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_ENTRIES);
 	free = node_free(node);
 	node->stat = (struct vmstat){ 0 };
 	EXPECT(alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE) == NULL);
@@ -315,7 +315,7 @@ CASE(exclusive, an_address_stays_dead_for_long)
 	test_exclusive_start(8);
 	first = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_release(first), 0);
-	for (unsigned int i = 1; i < WINDOW_SLOTS; i++) {
+	for (unsigned int i = 1; i < WINDOW_ENTRIES; i++) {
 		void *next = test_exclusive_take();
 
 		EXPECT(next != NULL && next != first);

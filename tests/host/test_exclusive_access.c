@@ -184,7 +184,7 @@ CASE(exclusive, a_released_page_cannot_be_touched)
 	return test_exclusive_check();
 }
 
-CASE(exclusive, a_fault_in_an_empty_slot_names_its_window_and_no_frame)
+CASE(exclusive, a_fault_in_an_empty_entry_names_its_window_and_no_frame)
 {
 	void *page;
 

@@ -255,7 +255,7 @@ CASE(exclusive, cancel_brings_it_back_to_the_same_address)
 	memset(page, 0x21, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(&other)), 0);
-	/* The slot stays taken meanwhile. */
+	/* The entry stays taken meanwhile. */
 	EXPECT(test_exclusive_take() != page);
 	EXPECT_EQUAL(exclusive_cancel(page), 0);
 	EXPECT(all_bytes_are(page, 0x21));
@@ -409,7 +409,7 @@ CASE(exclusive, no_more_than_12_owners_have_numbers_that_hash_alike)
 CASE(exclusive, a_full_window_gives_null_and_its_own_counter)
 {
 	test_exclusive_start(520);
-	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_ENTRIES);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full), 1);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_empty), 0);
 	EXPECT_EQUAL(node->pool.count, 8);
@@ -429,7 +429,7 @@ CASE(exclusive, accept_into_a_full_window_leaves_it_on_its_way)
 	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(machine_main())),
 	             0);
 	machine_leave_irq();
-	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_ENTRIES);
 	EXPECT(exclusive_accept() == NULL);
 	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(machine_main())), 1);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full), 2);

@@ -181,7 +181,7 @@ CASE(exclusive, would_take_from_knows_who_asks)
 	struct thread windowless = { .state = THREAD_RUNNABLE, .mm = &task };
 	const char *wrong;
 
-	test_exclusive_start(WINDOW_SLOTS + 8);
+	test_exclusive_start(WINDOW_ENTRIES + 8);
 	machine_switch_to(&windowless);
 	wrong = test_exclusive_compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
 	machine_switch_to(machine_main());
@@ -198,7 +198,7 @@ CASE(exclusive, would_take_from_knows_who_asks)
 	if (wrong != NULL)
 		return wrong;
 	EXPECT_EQUAL(timer.owned, 1);
-	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_SLOTS);
+	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_ENTRIES);
 	return test_exclusive_compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
 }
 
@@ -257,9 +257,9 @@ CASE(exclusive, check_finds_each_broken_invariant)
 	me->owned++;
 	EXPECT(test_exclusive_check_says("X3"));
 	me->owned--;
-	bitmap_set(me->slots, 400);
+	bitmap_set(me->entries, 400);
 	EXPECT(test_exclusive_check_says("X5"));
-	bitmap_clear(me->slots, 400);
+	bitmap_clear(me->entries, 400);
 	sent = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_transfer(sent, timer.id), 0);
 	EXPECT(test_exclusive_check() == NULL);

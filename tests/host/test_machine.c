@@ -318,20 +318,20 @@ CASE(machine, a_hidden_frame_cannot_be_touched_until_it_is_shown)
 CASE(machine, a_window_can_be_touched_only_while_it_is_open)
 {
 	struct window_state before;
-	char *slot;
+	char *page;
 
 	make_window();
-	slot = window_map(&window, 7, 30);
+	page = window_map(&window, 7, 30);
 	EXPECT_EQUAL(window_frame(&window, 7), 30);
-	EXPECT(machine_faults(slot, false, NULL));
+	EXPECT(machine_faults(page, false, NULL));
 	arch_irq_disable();
 	before = window_open(&window);
 	EXPECT(window_is_open(&window));
-	EXPECT(!machine_faults(slot, true, NULL));
-	*slot = 9;
-	EXPECT(machine_faults(slot + PAGE_SIZE, false, NULL));
+	EXPECT(!machine_faults(page, true, NULL));
+	*page = 9;
+	EXPECT(machine_faults(page + PAGE_SIZE, false, NULL));
 	window_close(before);
-	EXPECT(machine_faults(slot, false, NULL));
+	EXPECT(machine_faults(page, false, NULL));
 	arch_irq_enable();
 	EXPECT_EQUAL(*(char *)machine_physical(30), 9);
 	window_unmap(&window, 7);
@@ -342,18 +342,18 @@ CASE(machine, a_window_can_be_touched_only_while_it_is_open)
 CASE(machine, an_nmi_closes_the_window_and_its_return_opens_it)
 {
 	struct window_state before;
-	char *slot;
+	char *page;
 
 	make_window();
-	slot = window_map(&window, 0, 30);
+	page = window_map(&window, 0, 30);
 	arch_irq_disable();
 	before = window_open(&window);
 	machine_enter_nmi();
 	EXPECT(!window_is_open(&window));
-	EXPECT(machine_faults(slot, false, NULL));
+	EXPECT(machine_faults(page, false, NULL));
 	machine_leave_nmi();
 	EXPECT(window_is_open(&window));
-	EXPECT(!machine_faults(slot, false, NULL));
+	EXPECT(!machine_faults(page, false, NULL));
 	window_close(before);
 	arch_irq_enable();
 	return NULL;

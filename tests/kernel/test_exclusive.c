@@ -43,7 +43,7 @@ CASE(exclusive, gives_a_zeroed_page_in_the_owners_window)
 
 	EXPECT(page != NULL);
 	EXPECT(is_filled(page, 0));
-	EXPECT((uintptr_t)page - me->window.base < WINDOW_SLOTS * PAGE_SIZE);
+	EXPECT((uintptr_t)page - me->window.base < WINDOW_ENTRIES * PAGE_SIZE);
 	memset(page, 0x5a, PAGE_SIZE);
 	EXPECT(is_filled(page, 0x5a));
 	EXPECT_EQUAL(exclusive_release(page), 0);

@@ -189,14 +189,14 @@ CASE(exclusive, free_pages_of_an_exclusive_page_is_refused)
 
 CASE(exclusive, full_window_gives_null_and_counts)
 {
-	static void *page[WINDOW_SLOTS];
+	static void *page[WINDOW_ENTRIES];
 	struct node *node = main_node();
 	unsigned long full = test_exclusive_event(VMSTAT_exclusive_window_full);
 	unsigned int taken = 0;
 	bool was_full = false;
 
 	/* A machine that has no 512 frames to park cannot fill a window. */
-	while (taken < WINDOW_SLOTS) {
+	while (taken < WINDOW_ENTRIES) {
 		struct page *frame = alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE |
 		                                __GFP_NORETRY | __GFP_NOWARN);
 
@@ -204,7 +204,7 @@ CASE(exclusive, full_window_gives_null_and_counts)
 			break;
 		page[taken++] = exclusive_address(frame);
 	}
-	if (taken == WINDOW_SLOTS) {
+	if (taken == WINDOW_ENTRIES) {
 		exclusive_refill(node, 4);
 		was_full = TAKE() == NULL &&
 		           test_exclusive_event(VMSTAT_exclusive_window_full) ==
@@ -213,7 +213,7 @@ CASE(exclusive, full_window_gives_null_and_counts)
 	for (unsigned int i = 0; i < taken; i++)
 		EXPECT_EQUAL(exclusive_release(page[i]), 0);
 	exclusive_shrink(node, node->pool.high);
-	EXPECT(taken < WINDOW_SLOTS || was_full);
+	EXPECT(taken < WINDOW_ENTRIES || was_full);
 	return NULL;
 }
 

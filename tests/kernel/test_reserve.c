@@ -36,7 +36,7 @@ static unsigned long test_reserve_event(enum vmstat_event which)
 /* The pages that a line takes and keeps. */
 struct line_taker {
 	struct list pages; /* plain pages */
-	void *exclusive[WINDOW_SLOTS];
+	void *exclusive[WINDOW_ENTRIES];
 	unsigned int count;
 	unsigned int interrupts;
 	bool in_interrupt; /* every call came from a hard interrupt */
@@ -65,7 +65,7 @@ static bool test_reserve_take_exclusive(struct line_taker *taker)
 {
 	struct page *page;
 
-	if (taker->count == WINDOW_SLOTS)
+	if (taker->count == WINDOW_ENTRIES)
 		return false;
 	page = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE | __GFP_NOWARN);
 	taker->exclusive[taker->count] = exclusive_address(page);
@@ -281,7 +281,7 @@ CASE(reserve, interrupts_get_parked_plus_free_minus_floor_over_refills)
 	          "taken (%lu by the timer, %lu by the keyboard)",
 	          parked, allowed, taken, by_timer, taken - by_timer);
 	/* On a large machine the windows of two lines are full first. */
-	expected = min(parked + allowed, 2UL * WINDOW_SLOTS);
+	expected = min(parked + allowed, 2UL * WINDOW_ENTRIES);
 	EXPECT_EQUAL(taken, expected);
 	return NULL;
 }

@@ -416,12 +416,12 @@ static const char *check_plain(const struct page *plain,
 static const char *check_kept(const struct owner *owner)
 {
 	for (unsigned int i = 0; i < line.count; i++) {
-		unsigned int slot = 0;
+		unsigned int index = 0;
 		const struct page *kept;
 
-		window_of_address((uintptr_t)line.kept[i], &slot);
+		window_of_address((uintptr_t)line.kept[i], &index);
 		kept = node_page(&own->node,
-		                 window_frame(&owner->window, slot));
+		                 window_frame(&owner->window, index));
 		if (kept == NULL || kept->state != PAGE_OWNED ||
 		    kept->owner != owner)
 			return test_failure(
@@ -526,7 +526,7 @@ static void begin_run(const struct path *path)
 	begin_at_origin();
 	own->node.pool.wake_pending = false;
 	path->prepare();
-	line.thread->next_slot = 0;
+	line.thread->next_entry = 0;
 	line.errand = path->errand;
 }
 

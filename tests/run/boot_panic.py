@@ -118,7 +118,7 @@ def panic_in_an_interrupt_names_owner_and_intruder(lab):
         qemu.console.expect(f"PANIC: page fault: write of .*{cause}")
         qemu.console.expect(r"\] in irq 0 timer, CPU 0, preempt_count 0x1")
         expect_all(qemu, REGISTERS + WALK)
-        qemu.console.expect(r"that is slot \d+ of window (\d+)")
+        qemu.console.expect(r"that is entry \d+ of window (\d+)")
         qemu.console.expect(r"window \d+ was open; .* its PDE was:")
         qemu.console.expect(r"level 2 PDE +[0-9a-f]{16} present writable")
         expect_all(qemu, BACKTRACE)

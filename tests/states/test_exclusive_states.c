@@ -10,7 +10,7 @@
  * map, to pin and to free each frame a second time.  A refused call must leave
  * every byte of pages, zone and owners as it was.
  *
- * States.  Frames cannot be told apart, nor can the slots of a window,
+ * States.  Frames cannot be told apart, nor can the entries of a window,
  * but hand-overs can: they are accepted in the order they were sent.  So the key
  * is: how many frames are free and parked, who is alive, how many pages each
  * owns, and for each the queue of the senders of the pages on their way to
@@ -66,11 +66,11 @@ static_assert(sizeof(struct picture) <= KEY_SIZE, "a picture is a key");
 
 /* An address that a caller may pass as that of a page. */
 enum place {
-	OWNED,   /* it is */
-	SENT,    /* its sender's, who may cancel */
-	NOTHING, /* an empty slot of a window */
-	DEAD,    /* of a window that is no more */
-	NO_SLOT, /* of no window */
+	OWNED,    /* it is */
+	SENT,     /* its sender's, who may cancel */
+	NOTHING,  /* an empty entry of a window */
+	DEAD,     /* of a window that is no more */
+	NO_ENTRY, /* of no window */
 };
 struct address {
 	enum place place;
@@ -365,7 +365,7 @@ static bool find_address(unsigned int number, struct address *address)
 		return sent_address((int)(number / MOST_FRAMES),
 		                    number % MOST_FRAMES, address);
 	owner = number - each;
-	*address = (struct address){ .place = NO_SLOT, .holder = -1 };
+	*address = (struct address){ .place = NO_ENTRY, .holder = -1 };
 	if (owner == OWNERS) {
 		address->at = (char *)direct_map_base;
 		return true;
@@ -373,7 +373,7 @@ static bool find_address(unsigned int number, struct address *address)
 	address->place = x.model.alive[owner] ? NOTHING : DEAD;
 	if (x.model.alive[owner])
 		address->holder = (int)owner;
-	address->at = x.last_base[owner] + (WINDOW_SLOTS - 1) * PAGE_SIZE;
+	address->at = x.last_base[owner] + (WINDOW_ENTRIES - 1) * PAGE_SIZE;
 	return true;
 }
 
@@ -381,7 +381,7 @@ static bool find_address(unsigned int number, struct address *address)
 static int test_exclusive_states_expected_error(int caller,
                                                 const struct address *address)
 {
-	if (address->place == NO_SLOT)
+	if (address->place == NO_ENTRY)
 		return -EINVAL;
 	if (address->holder != caller)
 		return -EPERM;
@@ -534,7 +534,7 @@ test_exclusive_states_do_touch(int caller, const struct address *address)
 	bool may = address->place == OWNED && address->holder == caller;
 	bool faults;
 
-	if (address->place == NO_SLOT)
+	if (address->place == NO_ENTRY)
 		return STEP_ABSENT;
 	test_exclusive_states_run_as(caller);
 	faults = machine_faults(address->at, true, NULL);
@@ -774,9 +774,9 @@ static void test_exclusive_states_describe(unsigned int call, char *buffer,
 		"cancels",        "touches",
 	};
 	static const char *const places[] = { "a page of", "a page sent by",
-		                              "an empty slot of",
+		                              "an empty entry of",
 		                              "the old window of nobody",
-		                              "no slot" };
+		                              "no entry" };
 	const char *caller = callers[call % CALLERS];
 	struct address address;
 
