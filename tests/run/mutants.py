@@ -54,7 +54,7 @@ AT_ONCE = 2
 # a few seconds, and a hundred times that on a host that does much else.
 HOST_SECONDS = 600
 KERNEL_SECONDS = 120
-# The boot test has limits of its own, which a slow host extends.
+# A boot test has private limits, which a slow host extends.
 BOOT_SECONDS = 3600
 SAMPLE = 4
 
