@@ -20,71 +20,15 @@
  *  I1  A number is in memory once.
  *  I2  An inode is idle if and only if it has no user.
  *
- * There are no objects smaller than a page in this kernel yet, so a page is cut
- * into as many inodes as fit (struct slab): it goes when all are free.
+ * The memory of inodes is a cache of the slab allocator, one for each mount.
  */
 #include "kernel/fs/ext2_internal.h"
+#include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/reclaim.h"
-
-/* ---- Cutting pages ------------------------------------------------------- */
-
-struct slab {
-	struct list link; /* on fs->slabs */
-	uint32_t used;    /* a bit for each inode */
-	struct inode inode[];
-};
-
-#define SLAB_INODES ((PAGE_SIZE - sizeof(struct slab)) / sizeof(struct inode))
-#define SLAB_FULL   ((1U << SLAB_INODES) - 1)
-static_assert(SLAB_INODES >= 2 && SLAB_INODES < 32, "bits of slab.used");
-
-static struct slab *find_room(struct ext2 *fs)
-{
-	struct list *at;
-
-	list_for_each(at, &fs->slabs) {
-		struct slab *slab = container_of(at, struct slab, link);
-
-		if (slab->used != SLAB_FULL)
-			return slab;
-	}
-	return NULL;
-}
-
-static struct inode *take_memory(struct ext2 *fs)
-{
-	struct slab *slab = find_room(fs);
-	unsigned int at;
-
-	if (slab == NULL) {
-		slab = (struct slab *)get_zeroed_page(EXT2_GFP);
-		if (slab == NULL)
-			return NULL;
-		list_push(&fs->slabs, &slab->link);
-	}
-	at = (unsigned int)__builtin_ctz(~slab->used);
-	slab->used |= 1U << at;
-	memset(&slab->inode[at], 0, sizeof(slab->inode[at]));
-	return &slab->inode[at];
-}
-
-static void ext2_inode_give_memory(struct ext2 *fs, struct inode *inode)
-{
-	struct slab *slab =
-		(struct slab *)ALIGN_DOWN((uintptr_t)inode, PAGE_SIZE);
-
-	slab->used &= ~(1U << (inode - slab->inode));
-	list_remove(&slab->link);
-	list_push(&fs->slabs, &slab->link);
-	if (slab->used == 0) {
-		list_remove(&slab->link);
-		free_page((uintptr_t)slab);
-		fs->freed++;
-	}
-}
+#include "mm/slab/slab.h"
 
 /* ---- The inode table ----------------------------------------------------- */
 
@@ -228,18 +172,20 @@ static void ext2_inode_destroy(struct inode *inode)
 {
 	if (inode->disk_page != NULL)
 		put_kept_page(inode->disk_page);
-	ext2_inode_give_memory(inode->fs, inode);
+	kmem_cache_free(inode->fs->inode_cache, inode);
 }
 
 static int ext2_inode_make(struct ext2 *fs, uint32_t number,
                            struct inode **made)
 {
-	struct inode *inode = take_memory(fs);
+	struct inode *inode =
+		kmem_cache_alloc(fs->inode_cache, EXT2_GFP | __GFP_ZERO);
 	int error;
 
 	if (inode == NULL) {
 		ext2_squeeze(fs);
-		inode = take_memory(fs);
+		inode = kmem_cache_alloc(fs->inode_cache,
+		                         EXT2_GFP | __GFP_ZERO);
 	}
 	if (inode == NULL)
 		return -ENOMEM;
@@ -478,12 +424,14 @@ void ext2_inodes_share(struct ext2 *fs)
 
 /* ---- All of a mount's ---------------------------------------------------- */
 
-void ext2_inodes_init(struct ext2 *fs)
+int ext2_inodes_init(struct ext2 *fs)
 {
 	for (unsigned int i = 0; i < EXT2_HASH_LISTS; i++)
 		list_init(&fs->hash[i]);
 	list_init(&fs->idle);
-	list_init(&fs->slabs);
+	fs->inode_cache = kmem_cache_create("ext2_inode", sizeof(struct inode),
+	                                    0, SLAB_RECLAIM_ACCOUNT, NULL);
+	return fs->inode_cache == NULL ? -ENOMEM : 0;
 }
 
 void ext2_inodes_end(struct ext2 *fs)
@@ -495,6 +443,7 @@ void ext2_inodes_end(struct ext2 *fs)
 		unregister_shrinker(&fs->shrinker);
 	list_for_each_safe(at, after, &fs->idle)
 		forget(container_of(at, struct inode, idle_link));
+	kmem_cache_destroy(fs->inode_cache);
 }
 
 unsigned long ext2_inodes_flush(struct ext2 *fs, uint64_t before)

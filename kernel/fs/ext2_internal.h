@@ -62,7 +62,7 @@ struct ext2 {
 	struct page *scratch; /* (s) one block, read without the cache */
 	struct list hash[EXT2_HASH_LISTS];  /* (f) all inodes */
 	struct list idle;                   /* (f) those without a user */
-	struct list slabs;                  /* (f) their memory */
+	struct kmem_cache *inode_cache;     /* (c) their memory */
 	unsigned long inodes;               /* (f) on the lists */
 	unsigned long busy;                 /* (f) of them used */
 	unsigned long freed;                /* (f) pages, by forgetting */
@@ -207,7 +207,8 @@ void ext2_inode_update(struct inode *inode);
 /* Forget up to COUNT inodes that nobody uses; returns how many. */
 unsigned long ext2_inode_forget(struct ext2 *fs, unsigned long count);
 
-void ext2_inodes_init(struct ext2 *fs);
+/* 0, or -ENOMEM. */
+__must_check int ext2_inodes_init(struct ext2 *fs);
 /* From now on (until ext2_inodes_end()) pressure makes it forget.  Without the
  * mutex. */
 void ext2_inodes_share(struct ext2 *fs);

@@ -455,7 +455,11 @@ static struct ext2 *ext2_super_make(struct block_device *device, bool read_only)
 	mutex_init(&fs->scratch_lock, "ext2 scratch");
 	fs->complaints = (struct ratelimit){ .interval = 5000000, .burst = 10 };
 	ext2_meta_init(fs);
-	ext2_inodes_init(fs);
+	if (ext2_inodes_init(fs) != 0) {
+		__free_page(fs->scratch);
+		free_page((uintptr_t)fs);
+		return NULL;
+	}
 	ext2_reserve_fill(fs, GFP_KERNEL);
 	return fs;
 }

@@ -11,7 +11,9 @@
  * Locking: none; the slab is in the hands of one caller.
  */
 #include "kernel/core/context.h"
+#include "kernel/core/sched.h"
 #include "lib/string.h"
+#include "mm/reclaim/shrinker.h"
 #include "mm/slab/slab_gfp.h"
 #include "mm/slab/slab_internal.h"
 
@@ -87,6 +89,9 @@ void slab_page_end(struct kmem_cache *cache, struct page *slab)
 		WRITE_ONCE(slab[i].slab_head, NULL);
 	slab->slab_free = 0;
 	slab->slot = 0;
+	/* To a shrinker, whose thread this may be, they count. */
+	if (!in_interrupt() && current_thread() != NULL)
+		mm_account_reclaimed_pages(1UL << order);
 	free_pages_node(cache->node, slab, order, RETURN_ADDRESS());
 }
 

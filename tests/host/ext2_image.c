@@ -14,6 +14,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/slab/slab.h"
 #include "tests/suite.h"
 
 #define CHUNK 10000
@@ -95,6 +96,9 @@ void image_attach(unsigned long pages)
 	image.node = machine_one_zone(ZONE_NORMAL, pages);
 	if (stat(image.path, &about) != 0)
 		panic("%s is gone", image.path);
+	set_main_node(image.node);
+	if (!slab_start(image.node, 1, SLAB_KEY))
+		panic("no memory for the slab allocator");
 	bio_init();
 	image.device = machine_disk_open(image.path,
 	                                 (uint64_t)about.st_size / SECTOR_SIZE);
@@ -128,6 +132,7 @@ void image_detach(void)
 {
 	machine_disk_close();
 	bio_exit();
+	slab_stop(image.node);
 }
 
 const char *image_check(void)
