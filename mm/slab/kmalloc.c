@@ -325,6 +325,23 @@ size_t ksize(const void *memory)
 	return kmalloc_room(node, memory, RETURN_ADDRESS());
 }
 
+bool kmalloc_has(const void *memory, size_t size)
+{
+	struct node *node = kmalloc_node();
+	const struct page *page;
+
+	if (node == NULL || kmalloc_is_nothing(memory))
+		return false;
+	page = slab_head_of(node, memory);
+	if (page == NULL)
+		return false;
+	if (slab_counts(page)->place == SLAB_LARGE)
+		return memory == page_memory(node, page) &&
+		       size <= PAGE_SIZE << page->order;
+	return kmem_cache_has(page->slab_cache, memory) &&
+	       size <= page->slab_cache->shape.object_size;
+}
+
 /* Other memory with SIZE bytes and the contents of the old, which has ROOM. */
 static void *kmalloc_move(struct node *node, void *memory, size_t room,
                           size_t size, gfp_t gfp, uintptr_t caller)

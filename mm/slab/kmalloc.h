@@ -44,6 +44,9 @@ __must_check void *krealloc(void *memory, size_t size, gfp_t gfp);
 /* The bytes that MEMORY has room for; 0 for NULL and ZERO_SIZE_PTR. */
 size_t ksize(const void *memory);
 
+/* Is MEMORY in use, with room for SIZE bytes of kmalloc() or of a cache? */
+bool kmalloc_has(const void *memory, size_t size);
+
 /*
  * Give memory back, of kmalloc() or of any cache; NULL and ZERO_SIZE_PTR are allowed.
  * An address that is neither, or is free already, is refused and reported with the

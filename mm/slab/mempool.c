@@ -19,15 +19,16 @@
  * memory again while no element comes back.
  *
  * An element in the reserve that can be written to without being noticed is a
- * bug that shows up much later, so pages are poisoned there: 0x6b, and
+ * bug that shows up much later, so pages and objects are poisoned there: 0x6b, and
  * 0xa5 at the end.
  *
  * The same element given back twice would be handed out twice.  So one that is in
  * the reserve is refused, also if both are given back at the same time.  A block of
  * pages says itself that it lies in a reserve (PG_mempool), so every pool refuses it,
  * and so does the front door.  A block that is free or of another order is refused,
- * too.  (What the pool gave to FREE and somebody else has got since then cannot be
- * told from its own.)
+ * too, and so is an address that is not an object in use of the pool's cache or size.
+ * (What the pool gave to FREE and somebody else has got since then cannot be told from
+ * its own.)
  *
  * Invariants: no element is in the reserve twice; 0 <= count <= minimum;
  * element[0..count-1] are the reserve; count is minimum whenever all elements are
@@ -49,6 +50,8 @@
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"
+#include "mm/slab/kmalloc.h"
+#include "mm/slab/slab.h"
 
 #define POLL_MICROSECONDS 5000000ULL
 
@@ -93,10 +96,48 @@ static bool mempool_has_pages(const mempool_t *pool)
 	return pool->alloc == alloc_element_pages;
 }
 
+/* ---- Objects as elements ------------------------------------------------- */
+
+void *mempool_alloc_slab(gfp_t gfp, void *data)
+{
+	return kmem_cache_alloc(data, gfp);
+}
+
+void mempool_free_slab(void *element, void *data)
+{
+	kmem_cache_free(data, element);
+}
+
+void *mempool_kmalloc(gfp_t gfp, void *data)
+{
+	return kmalloc((size_t)(uintptr_t)data, gfp);
+}
+
+void mempool_kfree(void *element, void *data __unused)
+{
+	kfree(element);
+}
+
+/* The size of elements that are objects, or 0. */
+static size_t mempool_object_size(const mempool_t *pool)
+{
+	if (pool->alloc == mempool_alloc_slab)
+		return kmem_cache_size(pool->data);
+	return pool->alloc == mempool_kmalloc ? (uintptr_t)pool->data : 0;
+}
+
+/* ---- Poison -------------------------------------------------------------- */
+
 /* Bytes of an element that can be poisoned: its last, or 0 for none. */
 static size_t poison_size(const mempool_t *pool)
 {
-	return mempool_has_pages(pool) ? PAGE_SIZE << order_of(pool->data) : 0;
+	return mempool_has_pages(pool) ? PAGE_SIZE << order_of(pool->data)
+	                               : mempool_object_size(pool);
+}
+
+static uint8_t *mempool_bytes(const mempool_t *pool, void *element)
+{
+	return mempool_has_pages(pool) ? page_address(element) : element;
 }
 
 static void poison(const mempool_t *pool, void *element)
@@ -106,7 +147,7 @@ static void poison(const mempool_t *pool, void *element)
 
 	if (size == 0)
 		return;
-	bytes = page_address(element);
+	bytes = mempool_bytes(pool, element);
 	memset(bytes, POISON, size - 1);
 	bytes[size - 1] = POISON_END;
 }
@@ -114,17 +155,16 @@ static void poison(const mempool_t *pool, void *element)
 static void check_poison(const mempool_t *pool, void *element)
 {
 	size_t size = poison_size(pool);
-	const uint8_t *bytes = size == 0 ? NULL : page_address(element);
+	const uint8_t *bytes = size == 0 ? NULL : mempool_bytes(pool, element);
 
 	for (size_t i = 0; i < size; i++) {
 		uint8_t expected = i == size - 1 ? POISON_END : POISON;
 
 		if (bytes[i] == expected)
 			continue;
-		pr_err("BUG: mempool: pfn %lu was written to in the reserve: "
+		pr_err("BUG: mempool: %p was written to in the reserve: "
 		       "0x%02x instead of 0x%02x at offset %lu\n",
-		       page_to_pfn(element), bytes[i], expected,
-		       (unsigned long)i);
+		       bytes, bytes[i], expected, (unsigned long)i);
 		backtrace_print_from(0);
 		return;
 	}
@@ -190,10 +230,18 @@ static enum mempool_push mempool_insert_pages(mempool_t *pool,
 	return result;
 }
 
+/* The same for objects.  One that is in the reserve is poison already. */
+static enum mempool_push mempool_insert_object(mempool_t *pool, void *element)
+{
+	if (READ_ONCE(pool->count) < pool->minimum)
+		poison(pool, element);
+	return mempool_insert(pool, element);
+}
+
 static enum mempool_push push(mempool_t *pool, void *element)
 {
 	return mempool_has_pages(pool) ? mempool_insert_pages(pool, element)
-	                               : mempool_insert(pool, element);
+	                               : mempool_insert_object(pool, element);
 }
 
 /* NULL: it is empty. */
@@ -206,11 +254,13 @@ static void *pop(mempool_t *pool)
 	if (pool->count > 0)
 		element = pool->element[--pool->count];
 	spin_unlock_irqrestore(&pool->lock, enabled);
-	if (element == NULL || !mempool_has_pages(pool))
-		return element;
-	kassert(page_has(element, PG_mempool));
+	if (element == NULL)
+		return NULL;
 	check_poison(pool, element);
-	page_clear(element, PG_mempool);
+	if (mempool_has_pages(pool)) {
+		kassert(page_has(element, PG_mempool));
+		page_clear(element, PG_mempool);
+	}
 	return element;
 }
 
@@ -250,6 +300,22 @@ mempool_t *mempool_create_page_pool(unsigned int min, unsigned int order)
 {
 	return mempool_create(min, alloc_element_pages, free_element_pages,
 	                      (void *)(uintptr_t)order);
+}
+
+mempool_t *mempool_create_slab_pool(unsigned int min, struct kmem_cache *cache)
+{
+	/* The reserve would overwrite what the constructor wrote. */
+	kassert(!kmem_cache_is_constructed(cache));
+	return mempool_create(min, mempool_alloc_slab, mempool_free_slab,
+	                      cache);
+}
+
+mempool_t *mempool_create_kmalloc_pool(unsigned int min, size_t size)
+{
+	if (size == 0)
+		return NULL;
+	return mempool_create(min, mempool_kmalloc, mempool_kfree,
+	                      (void *)size);
 }
 
 void mempool_destroy(mempool_t *pool)
@@ -352,6 +418,20 @@ static bool mempool_is_taken_block(const mempool_t *pool,
 	       page->order == order_of(pool->data) && page_ref_count(page) > 0;
 }
 
+/* NULL, or why ELEMENT cannot be the pool's. */
+static const char *mempool_refusal(const mempool_t *pool, const void *element)
+{
+	if (mempool_has_pages(pool) && !mempool_is_taken_block(pool, element))
+		return "it is not a block of the pool";
+	if (pool->alloc == mempool_alloc_slab &&
+	    !kmem_cache_has(pool->data, element))
+		return "it is not an object of the pool's cache";
+	if (pool->alloc == mempool_kmalloc &&
+	    !kmalloc_has(element, mempool_object_size(pool)))
+		return "it is not memory of the pool's size";
+	return NULL;
+}
+
 static void mempool_report_free(const void *element, const char *why,
                                 uintptr_t caller)
 {
@@ -366,12 +446,13 @@ static void mempool_report_free(const void *element, const char *why,
 void mempool_free(void *element, mempool_t *pool)
 {
 	const uintptr_t caller = RETURN_ADDRESS();
+	const char *why;
 
 	if (element == NULL)
 		return;
-	if (mempool_has_pages(pool) && !mempool_is_taken_block(pool, element)) {
-		mempool_report_free(element, "it is not a block of the pool",
-		                    caller);
+	why = mempool_refusal(pool, element);
+	if (why != NULL) {
+		mempool_report_free(element, why, caller);
 		return;
 	}
 	switch (push(pool, element)) {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/slab/ -- allocators on top of the front door.  Today one: the mempool.
- *
  * mm/slab/mempool.h -- a reserve of elements that lasts when memory does not.
  *
  * A thread that writes memory out to a disk needs memory for the request.  If that had
@@ -37,6 +35,22 @@ __must_check mempool_t *mempool_create(unsigned int min, mempool_alloc_t *alloc,
 __must_check mempool_t *mempool_create_page_pool(unsigned int min,
                                                  unsigned int order);
 
+/*
+ * The same with objects of CACHE, which has no constructor, or with SIZE bytes of
+ * kmalloc(), at least 1.
+ */
+struct kmem_cache;
+__must_check mempool_t *mempool_create_slab_pool(unsigned int min,
+                                                 struct kmem_cache *cache);
+__must_check mempool_t *mempool_create_kmalloc_pool(unsigned int min,
+                                                    size_t size);
+
+/* The functions of these pools; DATA is the cache, or the size. */
+void *mempool_alloc_slab(gfp_t gfp, void *data);
+void mempool_free_slab(void *element, void *data);
+void *mempool_kmalloc(gfp_t gfp, void *data);
+void mempool_kfree(void *element, void *data);
+
 /* All elements are back; nobody uses the pool any more.  Thread context. */
 void mempool_destroy(mempool_t *pool);
 
@@ -57,9 +71,9 @@ __must_check void *mempool_alloc_preallocated(mempool_t *pool);
 
 /*
  * Give an element back: to the reserve if that is not full, else to FREE.  NULL
- * is allowed.  An element that is in the reserve already, or a block of pages that
- * is free, of another order or in the reserve of any pool, is refused and reported:
- * nothing happens.  Looks at the whole reserve, unless it is of pages.  Any context
+ * is allowed.  An element that is in the reserve already, a block of pages that is free,
+ * of another order or in the reserve of any pool, and an address that is not an object
+ * in use of the pool's cache or size, are refused and reported: nothing happens.  Looks at the whole reserve, unless it is of pages.  Any context
  * but NMI.
  */
 void mempool_free(void *element, mempool_t *pool);

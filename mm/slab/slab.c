@@ -600,6 +600,23 @@ size_t kmem_cache_size(const struct kmem_cache *cache)
 	return cache->shape.object_size;
 }
 
+bool kmem_cache_is_constructed(const struct kmem_cache *cache)
+{
+	return cache->constructor != NULL;
+}
+
+bool kmem_cache_has(struct kmem_cache *cache, const void *address)
+{
+	const struct page *slab = slab_head_of(cache->node, address);
+	struct slab_view view;
+
+	if (slab == NULL || slab->slab_cache != cache)
+		return false;
+	view = slab_view_of(cache, slab);
+	return slab_is_slot(cache, &view, (uintptr_t)address - view.before) &&
+	       !slab_looks_free(cache, &view, (void *)address);
+}
+
 const char *kmem_cache_name(const struct kmem_cache *cache)
 {
 	return cache->name;

@@ -8,8 +8,11 @@
 #include "kernel/core/clock.h"
 #include "lib/random.h"
 #include "lib/string.h"
+#include "mm/slab/kmalloc.h"
 #include "mm/slab/mempool.h"
+#include "mm/slab/slab.h"
 #include "tests/host/pile.h"
+#include "tests/host/slab.h"
 #include "tests/suite.h"
 
 SUITE(mempool_rules);
@@ -555,6 +558,92 @@ CASE(mempool_rules, a_write_to_the_reserve_is_noticed)
 			return answer;
 	}
 	return NULL;
+}
+
+/* ---- Objects ------------------------------------------------------------- */
+
+static struct node *object_node;
+static struct kmem_cache *object_cache;
+
+/* A pool of four objects of 100 bytes: of a cache, or of kmalloc(). */
+static bool object_pool(bool of_cache)
+{
+	object_node = slab_machine(256, 1);
+	object_cache = kmem_cache_create("element", 100, 0, 0, NULL);
+	pool = of_cache ? mempool_create_slab_pool(MIN, object_cache)
+	                : mempool_create_kmalloc_pool(MIN, 100);
+	pile.node = object_node;
+	pile.count = 0;
+	return pool != NULL;
+}
+
+static const char *object_pool_end(void)
+{
+	mempool_destroy(pool);
+	return slab_machine_end(object_node, object_cache);
+}
+
+/* The cache gives what is left in its slab, then the reserve does. */
+static const char *object_rules(bool of_cache)
+{
+	void *element[64];
+	unsigned int got;
+
+	EXPECT(object_pool(of_cache));
+	EXPECT_EQUAL(mempool_reserve(pool), MIN);
+	pile_drain(&pile, __GFP_MEMALLOC | __GFP_NOWARN, PILE_PAGES);
+	got = test_mempool_take(element, 64, GFP_ATOMIC);
+	EXPECT(got > MIN && got < 64);
+	EXPECT_EQUAL(mempool_reserve(pool), 0);
+	EXPECT_EQUAL(machine_waits(), 0);
+	for (unsigned int i = 0; i < got; i++)
+		memset(element[i], (int)i, 100);
+	test_mempool_give(element, got);
+	EXPECT_EQUAL(mempool_reserve(pool), MIN);
+	pile_give(&pile, PILE_PAGES);
+	return object_pool_end();
+}
+
+CASE(mempool_rules, objects_of_a_cache_and_of_kmalloc_need_no_memory)
+{
+	const char *wrong = object_rules(true);
+
+	return wrong != NULL ? wrong : object_rules(false);
+}
+
+static const char *object_misuse(bool of_cache)
+{
+	uint64_t mark;
+	uint8_t *other;
+	uint8_t *element;
+
+	EXPECT(object_pool(of_cache));
+	other = kmalloc(10, GFP_KERNEL);
+	element = mempool_alloc_preallocated(pool);
+	mark = log_mark();
+	mempool_free(other, pool);
+	mempool_free(element + 8, pool);
+	mempool_free(&mark, pool);
+	EXPECT_EQUAL(log_count_since(mark, "of the pool's"), 3);
+	mempool_free(element, pool);
+	mempool_free(element, pool);
+	EXPECT_EQUAL(log_count_since(mark, "it is in the reserve already"), 1);
+	EXPECT_EQUAL(element[0], 0x6b);
+	EXPECT_EQUAL(element[99], 0xa5);
+	element[50] = 0;
+	EXPECT(mempool_alloc_preallocated(pool) == element);
+	EXPECT_EQUAL(log_count_since(mark, "was written to in the reserve"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "BUG"), 5);
+	mempool_free(element, pool);
+	kfree(other);
+	return object_pool_end();
+}
+
+CASE(mempool_rules, an_address_outside_of_the_pool_is_refused)
+{
+	const char *wrong = object_misuse(true);
+
+	return wrong != NULL ? wrong : object_misuse(false);
 }
 
 /* ---- Against a model ----------------------------------------------------- */
