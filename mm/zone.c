@@ -85,8 +85,11 @@ void page_set_state(struct zone *zone, struct page *page, enum page_state from,
 
 struct page *zone_block_head(const struct zone *zone, unsigned long pfn)
 {
-	kassert(zone_contains(zone, pfn));
-	for (int order = MAX_ORDER; order >= 0; order--) {
+	struct page *itself = zone_page(zone, pfn);
+
+	if (READ_ONCE(itself->state) != PAGE_NONE)
+		return itself;
+	for (int order = MAX_ORDER; order > 0; order--) {
 		unsigned long first = ALIGN_DOWN(pfn, 1UL << order);
 		struct page *page;
 
