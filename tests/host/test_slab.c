@@ -61,6 +61,8 @@ CASE(slab_shape, an_object_larger_than_order_3_has_a_separate_slab)
 CASE(slab_shape, the_rest_is_a_sixteenth_if_possible_else_an_eighth_and_so_on)
 {
 	EXPECT_EQUAL(slab_shape_order(12 * KIB, 1), 3);
+	/* 448 bytes of order 0, 440 of order 1: more than 1/16, and less. */
+	EXPECT_EQUAL(slab_shape_order(456, 1), 1);
 	for (size_t size = 8; size <= 32 * KIB; size += 8) {
 		size_t bytes = PAGE_SIZE << slab_shape_order(size, 1);
 
@@ -299,10 +301,13 @@ CASE(slab_rules, an_empty_slab_is_freed_if_there_are_min_partial_others)
 
 CASE(slab_rules, shrink_frees_all_empty_slabs_and_no_other)
 {
-	struct kmem_cache *cache = rules_begin(512, 0);
+	struct kmem_cache *cache = rules_begin(1024, 0);
 	unsigned long free = node_free(node);
+	struct page *slab;
 
 	EXPECT_EQUAL(rules_take(cache, 0, 400, GFP_KERNEL), 400);
+	slab = slab_head_of(node, object[0]);
+	EXPECT(slab->order == 1 && slab[1].slab_head == slab);
 	rules_give(cache, 0, 399);
 	EXPECT(cache->slabs > 1);
 	EXPECT_EQUAL(kmem_cache_shrink(cache), 1);
@@ -310,6 +315,7 @@ CASE(slab_rules, shrink_frees_all_empty_slabs_and_no_other)
 	rules_give(cache, 399, 1);
 	EXPECT_EQUAL(kmem_cache_shrink(cache), 0);
 	EXPECT_EQUAL(cache->slabs, 0);
+	EXPECT(slab->slab_cache == NULL && slab[1].slab_head == NULL);
 	EXPECT_EQUAL(node_free(node), free);
 	return rules_end(cache);
 }
