@@ -616,8 +616,3 @@ bool kmem_cache_has(struct kmem_cache *cache, const void *address)
 	return slab_is_slot(cache, &view, (uintptr_t)address - view.before) &&
 	       !slab_looks_free(cache, &view, (void *)address);
 }
-
-const char *kmem_cache_name(const struct kmem_cache *cache)
-{
-	return cache->name;
-}

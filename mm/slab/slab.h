@@ -103,7 +103,6 @@ void kmem_cache_free(struct kmem_cache *cache, void *object);
 
 /* The size that was asked for. */
 size_t kmem_cache_size(const struct kmem_cache *cache);
-const char *kmem_cache_name(const struct kmem_cache *cache);
 bool kmem_cache_is_constructed(const struct kmem_cache *cache);
 
 /* Is ADDRESS an object of CACHE in use, as far as its page and its word tell? */

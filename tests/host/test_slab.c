@@ -257,6 +257,29 @@ CASE(slab_rules, a_full_slabs_first_free_brings_it_to_the_cpu)
 	return rules_end(cache);
 }
 
+/* The line of `slabinfo`: objects on a CPU's list count as active, as in Linux. */
+CASE(slab_rules, the_numbers_of_a_cache_are_those_of_its_slabs)
+{
+	struct kmem_cache *cache = rules_begin(1024, 0);
+	struct slab_info info;
+	unsigned int index = 0;
+
+	EXPECT_EQUAL(rules_take(cache, 0, 20, GFP_KERNEL), 20);
+	while (slab_info_read(node, index, &info) &&
+	       strcmp(info.name, "test") != 0)
+		index++;
+	EXPECT(strcmp(info.name, "test") == 0);
+	EXPECT_EQUAL(info.object_size, 1024);
+	EXPECT_EQUAL(info.objects_per_slab, 8);
+	EXPECT_EQUAL(info.pages_per_slab, 2);
+	EXPECT_EQUAL(info.slabs, 3);
+	EXPECT_EQUAL(info.objects, 24);
+	EXPECT_EQUAL(info.active_objects, 24);
+	EXPECT(!slab_info_read(node, 1000, &info));
+	rules_give(cache, 0, 20);
+	return rules_end(cache);
+}
+
 /* The first one becomes the CPU's slab; more than half of six follow. */
 CASE(slab_rules, a_refill_takes_partial_slabs_until_more_than_half)
 {

@@ -209,9 +209,9 @@ CASE(slab_misuse, the_front_door_refuses_the_pages_of_a_slab)
 /* ---- Broken lists -------------------------------------------------------- */
 
 /* The word of a free object is overwritten with VALUE. */
-static const char *misuse_break(uint64_t value, bool own)
+static const char *misuse_break(uint64_t value, bool own, uint32_t flags)
 {
-	struct kmem_cache *cache = misuse_begin(64, 0);
+	struct kmem_cache *cache = misuse_begin(64, flags);
 	unsigned int free = own ? 5 : 195;
 
 	EXPECT(misuse_take(cache, 200) == NULL);
@@ -240,7 +240,8 @@ CASE(slab_misuse, a_broken_free_list_is_reported_and_gives_nothing_twice)
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		for (unsigned int own = 0; own < 2; own++) {
-			const char *wrong = misuse_break(values[i], own != 0);
+			const char *wrong =
+				misuse_break(values[i], own != 0, 0);
 
 			if (wrong != NULL)
 				return wrong;
@@ -248,6 +249,16 @@ CASE(slab_misuse, a_broken_free_list_is_reported_and_gives_nothing_twice)
 		}
 	}
 	return NULL;
+}
+
+/* A cache that is checked has no lists of a CPU: its objects come one by one. */
+CASE(slab_misuse, a_broken_free_list_of_a_checked_cache_is_reported_too)
+{
+	const char *wrong =
+		misuse_break(UINT64_MAX, false, SLAB_CONSISTENCY_CHECKS);
+
+	machine_start(0);
+	return wrong;
 }
 
 /* ---- Red zones and poison ------------------------------------------------ */
