@@ -15,8 +15,8 @@
  * `last` is a range like any other, but empty: it is never removed, and the gap at
  * the end of the tree is its gap.
  *
- * The functions that change the tree call themselves once a level and mend R2 and R4
- * on their way back.  A tree of a million ranges has at most 28 levels.
+ * The functions that change the tree note the way down, as the links that they
+ * follow, and mend R2 and R4 on the way back up.
  */
 #include "lib/range.h"
 
@@ -88,63 +88,100 @@ static struct range *range_balance(struct range *range)
 	return range;
 }
 
+/* ---- The way down -------------------------------------------------------- */
+
+/* An AVL tree of this height has more than 2^32 ranges. */
+#define RANGE_LEVELS 48U
+
+struct range_way {
+	struct range **link[RANGE_LEVELS];
+	unsigned int length;
+};
+
+/* Follow LINK, to the lower or the higher subtree: the next link. */
+static struct range **range_descend(struct range_way *way, struct range **link,
+                                    bool lower)
+{
+	way->link[way->length++] = link;
+	return lower ? &(*link)->lower : &(*link)->higher;
+}
+
+/* Mend what lies on the way, from its end up. */
+static void range_mend(struct range_way *way)
+{
+	while (way->length > 0) {
+		struct range **link = way->link[--way->length];
+
+		*link = range_balance(*link);
+	}
+}
+
 /* ---- Changing the tree --------------------------------------------------- */
 
-static struct range *range_insert(struct range *at, struct range *range)
+static void range_insert(struct range **link, struct range *range)
 {
-	if (at == NULL) {
-		range->lower = NULL;
-		range->higher = NULL;
-		range_update(range);
-		return range;
+	struct range_way way = { .length = 0 };
+
+	while (*link != NULL)
+		link = range_descend(&way, link, range->start < (*link)->start);
+	range->lower = NULL;
+	range->higher = NULL;
+	range_update(range);
+	*link = range;
+	range_mend(&way);
+}
+
+/* The lowest range behind OLD, which is *LINK, takes its place; there is one. */
+static void range_replace(struct range_way *way, struct range **link,
+                          const struct range *old)
+{
+	unsigned int begin = way->length;
+	struct range **at = range_descend(way, link, false);
+	struct range *heir = old->higher;
+
+	while (heir->lower != NULL) {
+		at = range_descend(way, at, true);
+		heir = heir->lower;
 	}
-	if (range->start < at->start)
-		at->lower = range_insert(at->lower, range);
+	*at = heir->higher;
+	heir->lower = old->lower;
+	heir->higher = old->higher;
+	*link = heir;
+	/* The way went through the old range. */
+	if (way->length > begin + 1)
+		way->link[begin + 1] = &heir->higher;
+}
+
+/* The way to the link of RANGE, which is in the tree at LINK. */
+static struct range **range_go_to(struct range_way *way, struct range **link,
+                                  const struct range *range)
+{
+	while (*link != NULL && *link != range)
+		link = range_descend(way, link, range->start < (*link)->start);
+	return link;
+}
+
+/* Take RANGE out of the tree at ROOT. */
+static void range_take(struct range **root, const struct range *range)
+{
+	struct range_way way = { .length = 0 };
+	struct range **link = range_go_to(&way, root, range);
+
+	if (range->higher == NULL)
+		*link = range->lower;
 	else
-		at->higher = range_insert(at->higher, range);
-	return range_balance(at);
+		range_replace(&way, link, range);
+	range_mend(&way);
 }
 
-/* Take the lowest range out of the subtree AT, into *FOUND. */
-static struct range *range_take_lowest(struct range *at, struct range **found)
+/* RANGE, in the tree at ROOT, has another gap now. */
+static void range_change_gap(struct range **root, struct range *range)
 {
-	if (at->lower == NULL) {
-		*found = at;
-		return at->higher;
-	}
-	at->lower = range_take_lowest(at->lower, found);
-	return range_balance(at);
-}
+	struct range_way way = { .length = 0 };
 
-/* Take RANGE out of the subtree AT. */
-static struct range *range_take(struct range *at, const struct range *range)
-{
-	struct range *heir;
-
-	if (range->start < at->start) {
-		at->lower = range_take(at->lower, range);
-		return range_balance(at);
-	}
-	if (range != at) {
-		at->higher = range_take(at->higher, range);
-		return range_balance(at);
-	}
-	if (at->higher == NULL)
-		return at->lower;
-	at->higher = range_take_lowest(at->higher, &heir);
-	heir->lower = at->lower;
-	heir->higher = at->higher;
-	return range_balance(heir);
-}
-
-/* RANGE, in the subtree AT, has another gap now. */
-static void range_update_path(struct range *at, const struct range *range)
-{
-	if (range != at)
-		range_update_path(range->start < at->start ? at->lower
-		                                           : at->higher,
-		                  range);
-	range_update(at);
+	(void)range_go_to(&way, root, range);
+	range_update(range);
+	range_mend(&way);
 }
 
 /* The range with the lowest gap of at least SIZE; there is one. */
@@ -168,7 +205,8 @@ void range_tree_init(struct range_tree *tree, uintptr_t start, uintptr_t end)
 		.end = end,
 		.gap = end - start,
 	};
-	tree->root = range_insert(NULL, &tree->last);
+	tree->root = NULL;
+	range_insert(&tree->root, &tree->last);
 }
 
 /* The new range is the next lower one of that whose gap it takes, so that one is on
@@ -184,7 +222,7 @@ bool range_place(struct range_tree *tree, struct range *range, size_t size)
 	range->end = range->start + size;
 	range->gap = 0;
 	behind->gap -= size;
-	tree->root = range_insert(tree->root, range);
+	range_insert(&tree->root, range);
 	return true;
 }
 
@@ -210,9 +248,9 @@ void range_remove(struct range_tree *tree, struct range *range)
 {
 	struct range *behind = range_behind(tree, range->end);
 
-	tree->root = range_take(tree->root, range);
+	range_take(&tree->root, range);
 	behind->gap += range->gap + (range->end - range->start);
-	range_update_path(tree->root, behind);
+	range_change_gap(&tree->root, behind);
 }
 
 /* ---- Looking ------------------------------------------------------------- */

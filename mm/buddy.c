@@ -208,6 +208,24 @@ static bool join_is_likely(const struct zone *zone, unsigned long pfn,
 	       NULL;
 }
 
+/* Merge the block at PAGE, of *ORDER and on no list, with its free buddies: the head of
+ * what becomes of it. */
+static struct page *buddy_merge(struct zone *zone, struct page *page,
+                                unsigned int *order)
+{
+	for (; *order < MAX_ORDER; ++*order) {
+		struct page *buddy = free_block_at(
+			zone, buddy_pfn(zone_pfn(zone, page), *order), *order);
+
+		if (buddy == NULL)
+			break;
+		remove_block(zone, buddy);
+		max(page, buddy)->state = PAGE_NONE;
+		page = min(page, buddy);
+	}
+	return page;
+}
+
 void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 {
 	unsigned long pfn = zone_pfn(zone, page);
@@ -220,19 +238,9 @@ void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 	kassert(zone->loose_pages >= 1UL << order);
 	audit_move(zone, page, 1UL << order, PAGE_LOOSE, PAGE_FREE);
 	zone->loose_pages -= 1UL << order;
-	while (order < MAX_ORDER) {
-		struct page *buddy =
-			free_block_at(zone, buddy_pfn(pfn, order), order);
-
-		if (buddy == NULL)
-			break;
-		remove_block(zone, buddy);
-		max(page, buddy)->state = PAGE_NONE;
-		page = min(page, buddy);
-		pfn = buddy_parent(pfn, order);
-		order++;
-	}
-	insert_block(zone, page, order, join_is_likely(zone, pfn, order));
+	page = buddy_merge(zone, page, &order);
+	insert_block(zone, page, order,
+	             join_is_likely(zone, zone_pfn(zone, page), order));
 }
 
 bool buddy_has_block(const struct zone *zone, unsigned int order)

@@ -62,7 +62,7 @@ enum page_state {
 enum page_flag {
 	PAGE_COMPOUND = 1 << 0,   /* one unit: the head has all references */
 	PAGE_PFMEMALLOC = 1 << 1, /* taken without watermarks */
-	PAGE_TABLE = 1 << 2,      /* the page table of a window */
+	PAGE_TABLE = 1 << 2,      /* a page table of a window or of vmalloc() */
 	PAGE_SATURATED = 1 << 3,  /* more references than can be counted */
 };
 

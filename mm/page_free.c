@@ -51,7 +51,7 @@ static const char *free_refusal(struct node *node, const struct page *page,
 		return free_refusal_of_tail(node, page);
 	case PAGE_USED:
 		if (page->flags & PAGE_TABLE)
-			return "it is the page table of a window";
+			return "it is a page table";
 		break;
 	case PAGE_FREE:
 		return "it is free already (double free, or never allocated)";

@@ -53,9 +53,6 @@ enum line_state {
 
 /* Field locks: (l) irq_lock, (u) constant while IN_USE. */
 struct irq_line {
-	enum line_state state;  /* (l) */
-	unsigned int masks;     /* (l) by irq_mask(), and not undone */
-	bool running;           /* (l) a CPU is in its handler */
 	irq_handler handler;    /* (u) */
 	void *dev_id;           /* (u) */
 	const char *name;       /* (u) inside the owner's name */
@@ -63,7 +60,10 @@ struct irq_line {
 	uint64_t handled;       /* (l) */
 	uint64_t spurious;      /* (l) */
 	uint64_t unhandled;     /* (l) */
+	enum line_state state;  /* (l) */
+	unsigned int masks;     /* (l) by irq_mask(), and not undone */
 	unsigned int depth_max; /* (l) */
+	bool running;           /* (l) a CPU is in its handler */
 };
 
 static struct spinlock irq_lock = SPINLOCK_INIT("irq");

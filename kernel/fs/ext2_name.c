@@ -167,7 +167,7 @@ static int ext2_hand_out(struct inode *inode, int error, struct inode **to)
 {
 	if (error != 0)
 		return error;
-	error = copy_to_caller(to, &inode, sizeof(inode));
+	error = copy_to_caller(to, &inode, sizeof(void *));
 	if (error != 0)
 		ext2_close(inode);
 	return error;
@@ -175,7 +175,7 @@ static int ext2_hand_out(struct inode *inode, int error, struct inode **to)
 
 int ext2_open(struct ext2 *fs, const char *path, struct inode **inode)
 {
-	int error = clear_caller(inode, sizeof(*inode));
+	int error = clear_caller(inode, sizeof(void *));
 	struct inode *found = NULL;
 	unsigned int scope;
 
@@ -189,7 +189,7 @@ int ext2_open(struct ext2 *fs, const char *path, struct inode **inode)
 
 int ext2_open_number(struct ext2 *fs, uint32_t number, struct inode **inode)
 {
-	int error = clear_caller(inode, sizeof(*inode));
+	int error = clear_caller(inode, sizeof(void *));
 	struct inode *found = NULL;
 	unsigned int scope;
 
@@ -298,7 +298,7 @@ static int ext2_name_create(struct inode *dir, struct name name,
 
 int ext2_create(struct ext2 *fs, const char *path, struct inode **inode)
 {
-	int error = clear_caller(inode, sizeof(*inode));
+	int error = clear_caller(inode, sizeof(void *));
 	struct inode *made = NULL;
 	struct inode *dir;
 	struct name name;

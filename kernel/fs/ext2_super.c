@@ -520,7 +520,7 @@ static int mount(struct block_device *device, bool read_only, struct ext2 **fs)
 int ext2_mount(struct block_device *device, bool read_only, struct ext2 **fs)
 {
 	unsigned int held = held_total();
-	int error = clear_caller(fs, sizeof(*fs));
+	int error = clear_caller(fs, sizeof(void *));
 	struct ext2 *mounted = NULL;
 
 	if (error == 0)

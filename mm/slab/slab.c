@@ -33,7 +33,7 @@
 #include "mm/slab/slab_internal.h"
 
 /* Partial slabs that are looked at for one that may serve the request. */
-#define SLAB_LOOKS 16
+#define SLAB_LOOKS 16UL
 
 /* ---- From an address to its slab ----------------------------------------- */
 
@@ -178,22 +178,23 @@ static bool slab_suits(const struct page *slab, bool reserve)
 	return ((slab->flags & PAGE_PFMEMALLOC) != 0) == reserve;
 }
 
-/* One of the cache's partial slabs, off its list, or NULL.  cache->lock held. */
+/* One of the cache's partial slabs, off its list, or NULL.  Those that do not suit go to
+ * the end, so that the next request does not look at them again.  cache->lock held. */
 static struct page *slab_get_partial(struct kmem_cache *cache, bool reserve)
 {
-	unsigned int looks = SLAB_LOOKS;
-	struct list *at;
+	unsigned long looks = min(cache->partials, SLAB_LOOKS);
 
 	kassert(spin_is_mine(&cache->lock));
-	list_for_each(at, &cache->partial) {
-		struct page *slab = container_of(at, struct page, link);
+	for (; looks > 0; looks--) {
+		struct page *slab =
+			list_first(&cache->partial, struct page, link);
 
-		if (looks-- == 0)
-			break;
 		if (slab_suits(slab, reserve)) {
 			slab_unlink(cache, slab);
 			return slab;
 		}
+		list_remove(&slab->link);
+		list_append(&cache->partial, &slab->link);
 	}
 	return NULL;
 }

@@ -25,6 +25,7 @@
 #include "lib/string.h"
 #include "mm/scope.h"
 #include "mm/slab/kmalloc.h"
+#include "mm/slab/slab_gfp.h"
 #include "mm/slab/vmalloc_internal.h"
 
 /* Pages of one call of alloc_pages_bulk(). */
@@ -144,6 +145,12 @@ static void vm_give_pages(struct vmalloc_space *space, struct vm_struct *area)
 		__free_page(area->pages[--area->nr_pages]);
 }
 
+/*
+ * From here to vfree_in(), functions call each other in a ring: the array of a large
+ * area is an area, too.  Each array is a 512th of its area, so the ring is run through
+ * three times for 64 GB and never more than four.
+ */
+/* NOLINTBEGIN(misc-no-recursion) */
 static struct page **vm_take_array(const struct vm_request *request)
 {
 	size_t size = request->pages * sizeof(struct page *);
@@ -340,6 +347,7 @@ void vfree_in(struct vmalloc_space *space, const void *address,
 	if (area != NULL)
 		vm_undo(space, area);
 }
+/* NOLINTEND(misc-no-recursion) */
 
 void vfree(const void *address)
 {
@@ -367,17 +375,6 @@ void vmalloc_work(struct vmalloc_space *space)
 
 /* ---- Another size -------------------------------------------------------- */
 
-static bool vm_wants_zero(gfp_t gfp)
-{
-	const struct alloc_context context = gfp_context();
-	struct alloc_request decoded;
-	char why[160];
-
-	return gfp_decode(gfp, 0, &context, &decoded, why, sizeof(why)) ==
-	               GFP_OK &&
-	       decoded.zero;
-}
-
 void *vrealloc(const void *address, size_t size, gfp_t gfp)
 {
 	struct vmalloc_space *space = main_vmalloc();
@@ -399,7 +396,7 @@ void *vrealloc(const void *address, size_t size, gfp_t gfp)
 		}
 	}
 	if (size <= old) {
-		if (vm_wants_zero(gfp))
+		if (slab_gfp_wants_zero(gfp))
 			memset((char *)address + size, 0, old - size);
 		return (void *)address;
 	}
@@ -428,10 +425,21 @@ static const char *vmap_refusal(const struct vmalloc_space *space,
 	return NULL;
 }
 
-int vmap_in(struct vmalloc_space *space, struct page **pages,
-            unsigned int count, unsigned int flags,
-            enum vmap_protection protection, uintptr_t caller, void **address)
+/* AREA, whose pages are mapped, is the caller's.  PAGES: the array that it owns. */
+static void *vm_finish_map(struct vmalloc_space *space, struct vm_struct *area,
+                           struct page **pages)
 {
+	area->pages = pages;
+	area->nr_pages = pages == NULL ? 0 : vm_pages(area);
+	vm_set_live(space, area);
+	return (void *)vm_address(area);
+}
+
+int vmap_in(struct vmalloc_space *space, const struct vm_row *row,
+            unsigned int flags, enum vmap_protection protection,
+            uintptr_t caller, void **address)
+{
+	unsigned int count = row->count;
 	bool put = (flags & VM_MAP_PUT_PAGES) != 0;
 	const char *why = vmap_refusal(space, count, flags);
 	struct vm_struct *area;
@@ -446,33 +454,30 @@ int vmap_in(struct vmalloc_space *space, struct page **pages,
 	                vm_nested_mask(GFP_KERNEL), caller);
 	if (area == NULL)
 		return -ENOMEM;
-	error = vm_map(space, area, pages, protection == PAGE_KERNEL);
-	if (error != 0) {
+	error = vm_map(space, area, row->pages, protection == PAGE_KERNEL);
+	if (error != 0)
 		vm_undo(space, area);
-		return error;
-	}
-	if (put) {
-		area->pages = pages;
-		area->nr_pages = count;
-	}
-	vm_set_live(space, area);
-	*address = (void *)vm_address(area);
-	return 0;
+	else
+		*address = vm_finish_map(space, area, put ? row->pages : NULL);
+	return error;
 }
 
 void *vmap(struct page **pages, unsigned int count, unsigned int flags,
            enum vmap_protection protection)
 {
+	const struct vm_row row = { pages, count };
 	struct vmalloc_space *space = main_vmalloc();
 	void *address = NULL;
 	int error;
 
+	if (space == NULL)
+		return NULL;
 	if (in_nmi()) {
 		count_vm_event(space->node, VMSTAT_alloc_in_nmi);
 		return NULL;
 	}
-	error = vmap_in(space, pages, count, flags, protection,
-	                RETURN_ADDRESS(), &address);
+	error = vmap_in(space, &row, flags, protection, RETURN_ADDRESS(),
+	                &address);
 	if (error == -ENOMEM)
 		vmalloc_report_failure(space, (size_t)count * PAGE_SIZE,
 		                       GFP_KERNEL, "failed to map pages");

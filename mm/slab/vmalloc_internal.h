@@ -87,11 +87,16 @@ __must_check void *vmalloc_in(struct vmalloc_space *space, size_t size,
 void vfree_in(struct vmalloc_space *space, const void *address,
               uintptr_t caller);
 
+/* Pages that are to lie in a row. */
+struct vm_row {
+	struct page **pages;
+	unsigned int count;
+};
+
 /* vmap(); 0, or -ENOMEM, -EBUSY (an exclusive page), -EINVAL (no such page, or flag). */
-__must_check int vmap_in(struct vmalloc_space *space, struct page **pages,
-                         unsigned int count, unsigned int flags,
-                         enum vmap_protection protection, uintptr_t caller,
-                         void **address);
+__must_check int vmap_in(struct vmalloc_space *space, const struct vm_row *row,
+                         unsigned int flags, enum vmap_protection protection,
+                         uintptr_t caller, void **address);
 
 /* ---- vmalloc_area.c: addresses ------------------------------------------- */
 

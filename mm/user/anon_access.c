@@ -282,7 +282,7 @@ int anon_object_pin(struct anon_object *object, unsigned long index,
                     struct page **page)
 {
 	/* While an error is still possible: later *page goes with a pin. */
-	int error = clear_caller(page, sizeof(*page));
+	int error = clear_caller(page, sizeof(void *));
 
 	might_sleep();
 	if (error != 0)

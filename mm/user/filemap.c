@@ -197,7 +197,7 @@ int filemap_grab(struct filemap *map, unsigned long index, gfp_t gfp,
                  struct page **page)
 {
 	/* While an error is still possible: later *page goes with a pin and a lock. */
-	int error = clear_caller(page, sizeof(*page));
+	int error = clear_caller(page, sizeof(void *));
 
 	if (error != 0)
 		return error;

@@ -77,7 +77,7 @@ CASE(exclusive, free_of_a_live_window_table_is_refused_by_name)
 	__free_page(page);
 	put_page(page);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_free_refused), 3);
-	EXPECT_EQUAL(log_count_since(mark, "page table of a window"), 3);
+	EXPECT_EQUAL(log_count_since(mark, "it is a page table"), 3);
 	EXPECT_EQUAL(page->state, PAGE_USED);
 	EXPECT_EQUAL(page_ref_count(page), 1);
 	EXPECT(test_exclusive_take() != NULL);

@@ -516,6 +516,46 @@ CASE(slab_rules, memory_without_watermarks_is_for_entitled_requests)
 	return rules_end(cache);
 }
 
+/* More of them than one request looks at lie before the slabs that suit. */
+CASE(slab_rules, slabs_of_the_reserve_do_not_hide_the_others)
+{
+	struct kmem_cache *cache = rules_begin(1024, 0);
+	static struct page *page[MANY];
+	unsigned int count = 0;
+	unsigned long slabs;
+
+	machine_set_marks(&node->zone[ZONE_NORMAL], 64, 80, 96);
+	while ((page[count] = alloc_page(GFP_NOWAIT)) != NULL)
+		count++;
+	EXPECT_EQUAL(rules_take(cache, 100, 160, GFP_NOWAIT | __GFP_MEMALLOC),
+	             160);
+	while (count > 0)
+		__free_page(page[--count]);
+	for (unsigned int i = 0; i < 20; i++)
+		rules_give(cache, 100 + 8 * i, 1);
+	EXPECT_EQUAL(cache->partials, 20);
+	EXPECT_EQUAL(rules_take(cache, 0, 81, GFP_NOWAIT), 81);
+	for (unsigned int i = 0; i < 7; i++)
+		rules_give(cache, 8 * i, 1);
+	slabs = cache->slabs;
+	/* The CPU's slab has seven free objects, its partial one another.  Then one
+	 * request looks in vain and makes a slab, of eight.  The next ones find the six
+	 * that are left. */
+	EXPECT_EQUAL(rules_take(cache, 81, 16, GFP_NOWAIT), 16);
+	for (unsigned int i = 0; i < 6; i++)
+		EXPECT_EQUAL(rules_take(cache, 8 * i, 1, GFP_NOWAIT), 1);
+	EXPECT_EQUAL(cache->slabs, slabs + 1);
+	for (unsigned int i = 0; i < 97; i++) {
+		if (i != 48)
+			kmem_cache_free(cache, object[i]);
+	}
+	for (unsigned int i = 0; i < 160; i++) {
+		if (i % 8 != 0)
+			kmem_cache_free(cache, object[100 + i]);
+	}
+	return rules_end(cache);
+}
+
 CASE(slab_rules, a_failure_is_reported_once_in_ten_seconds_unless_silent)
 {
 	struct kmem_cache *cache = rules_begin(64, 0);

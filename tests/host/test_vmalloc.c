@@ -895,8 +895,8 @@ CASE(vmalloc_rules, vmap_of_a_page_that_may_not_be_mapped_changes_nothing)
 	page[1] = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
 	page[2] = alloc_page(GFP_KERNEL);
 	EXPECT(page[0] != NULL && page[1] != NULL && page[2] != NULL);
-	EXPECT(vmap_in(space, page, 3, VM_MAP, PAGE_KERNEL, 0, &address) ==
-	       -EBUSY);
+	EXPECT(vmap_in(space, &(struct vm_row){ page, 3 }, VM_MAP, PAGE_KERNEL,
+	               0, &address) == -EBUSY);
 	EXPECT(vmap(page, 3, VM_MAP, PAGE_KERNEL) == NULL);
 	EXPECT(log_contains_since(mark, "an exclusive page has one mapping"));
 	EXPECT_EQUAL(page_mapcount(page[0]), 0);
@@ -905,13 +905,14 @@ CASE(vmalloc_rules, vmap_of_a_page_that_may_not_be_mapped_changes_nothing)
 	__free_page(page[2]);
 	page[1] = node_page(node, FRAMES - 1);
 	EXPECT(page_head(main_node(), page[1])->state == PAGE_FREE);
-	EXPECT(vmap_in(space, page, 2, VM_MAP, PAGE_KERNEL, 0, &address) ==
-	       -EINVAL);
-	EXPECT(vmap_in(space, page, 1, 4, PAGE_KERNEL, 0, &address) == -EINVAL);
-	EXPECT(vmap_in(space, page, 0, VM_MAP, PAGE_KERNEL, 0, &address) ==
-	       -EINVAL);
-	EXPECT(vmap_in(space, page, FRAMES + 1, VM_MAP, PAGE_KERNEL, 0,
+	EXPECT(vmap_in(space, &(struct vm_row){ page, 2 }, VM_MAP, PAGE_KERNEL,
+	               0, &address) == -EINVAL);
+	EXPECT(vmap_in(space, &(struct vm_row){ page, 1 }, 4, PAGE_KERNEL, 0,
 	               &address) == -EINVAL);
+	EXPECT(vmap_in(space, &(struct vm_row){ page, 0 }, VM_MAP, PAGE_KERNEL,
+	               0, &address) == -EINVAL);
+	EXPECT(vmap_in(space, &(struct vm_row){ page, FRAMES + 1 }, VM_MAP,
+	               PAGE_KERNEL, 0, &address) == -EINVAL);
 	EXPECT(address == NULL);
 	__free_page(page[0]);
 	vmalloc_purge(space);
