@@ -61,6 +61,18 @@ static void visit_all_threads(void (*each)(struct thread *thread, void *data),
 	thread_visit(each, data);
 }
 
+/* The first thread begins each round. */
+static bool visit_some_threads(void (*each)(struct thread *thread, void *data),
+                               void *data)
+{
+	static bool in_round;
+
+	if (!in_round && READ_ONCE(main_thread.state) != THREAD_ENDED)
+		each(&main_thread, data);
+	in_round = !thread_visit_some(each, data);
+	return !in_round;
+}
+
 static struct oom_reaper anon_reaper = {
 	.reap = anon_reap,
 	.link = LIST_INIT(anon_reaper.link),
@@ -109,10 +121,11 @@ static void begin_vmalloc_work(void)
 
 void begin_service_threads(struct node *node)
 {
-	watchdog_register_threads(visit_all_threads);
-	refiller_start();
 	if (!slab_start(node, 1, SLAB_KEY))
 		panic("not enough memory for the slab allocator");
+	threads_start();
+	watchdog_register_threads(visit_all_threads, visit_some_threads);
+	refiller_start();
 	if (thread_create_priority("printk", PRIORITY_HIGH, log_thread, NULL) ==
 	    NULL)
 		panic("the thread that prints the log cannot be started");

@@ -2,28 +2,40 @@
 /*
  * kernel/thread.c -- making threads.
  *
- * The stack region has 64 slots of 32 KiB; slot N belongs to threads[N]:
+ * A thread is an object of a cache, and its stack an area of vmalloc():
  *
- *	|  guard, never mapped: 16 KiB  |  stack: 16 KiB, mapped  |
- *	base                                                      top
+ *	| guard |  stack: 16 KiB  | guard |  stack  | guard |  memory of somebody  |
+ *	  never mapped              of this area      of this one
  *
- * The stack's pages are allocated one by one and mapped there with
- * map_kernel_page(), which refuses an exclusive page as every second mapping.
+ * An area has its guard page behind it, and so the page below a stack is the guard of
+ * the area before it, or belongs to nobody.  A stack that overflows meets it, and the
+ * fault is named (kernel/core/fault.c).  All of a stack is mapped, in the tables that
+ * every CPU has, before the thread starts: no fault ever brings in a part of it.
  *
- * Locking: threads_lock guards which slots are taken.  The contents of a slot
- * belong to its creator until the thread starts, and after its end to the thread that
- * joins it.
+ * How many threads there are is a matter of memory.  Making one may wait for memory,
+ * and reclaim it.
  *
- * Visitors.  thread_visit() takes no lock, for a visit may come in an interrupt, and
- * may wait.  A slot is one word, its state and a count of visitors: a visitor adds
- * itself while the state is ALIVE, in one compare-and-exchange; thread_join() changes
- * the state, so that no more come, and waits until the last has left.  Until then the
- * thread may end, but its slot and its stack stay what they were.
+ * Freeing.  A thread ends on its own stack, so that it can free neither the stack nor
+ * itself: thread_join() does, once no CPU runs on it any more.
+ *
+ * The list.  All threads but the first are on a list, from their start until they are
+ * joined.  A walk along it holds the thread that it has come to: it adds itself to the
+ * visitors of that, and moves on to the next one under the lock.  thread_join() takes a
+ * thread off the list when it has no visitors.  So the lock is held for a step, not for
+ * the walk; a visit may wait, and the list may change meanwhile.  A walk ends behind the
+ * newest thread of the moment when it began.
+ *
+ * A walk in slices (thread_visit_some()) must not keep a thread from being joined
+ * between two slices: it notes the next thread, and who takes that off the list notes
+ * the one behind it.
+ *
+ * Locking: threads_lock guards the list, and visitors that come; they leave without it.
+ * A thread belongs to its creator until it starts, and after its end to the thread
+ * that joins it.
  */
 #include "kernel/thread.h"
 
 #include "kernel/arch/image.h"
-#include "kernel/arch/paging.h"
 #include "kernel/arch/switch.h"
 #include "kernel/core/context.h"
 #include "kernel/core/lock.h"
@@ -32,79 +44,166 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mm/page_alloc.h"
+#include "mm/slab/slab.h"
+#include "mm/slab/vmalloc.h"
 #include "mm/task.h"
 #include "mm/user/anon.h"
 
-enum slot_state {
-	SLOT_FREE,
-	SLOT_TAKEN, /* a thread is being made, or taken apart */
-	SLOT_ALIVE,
+/* record->visitors: a bit, and a number above it. */
+#define RECORD_JOINING 1U /* somebody waits for the last visitor */
+#define RECORD_VISITOR 2U
+
+struct thread_record {
+	struct thread thread;
+	struct mm_task task;
+	struct list link;  /* (l) on the list of all threads */
+	uint32_t visitors; /* atomic; (l) to add one */
 };
-#define SLOT_STATE   0xffU
-#define SLOT_VISITOR 0x100U
 
 static struct spinlock threads_lock = SPINLOCK_INIT("threads");
-static struct thread threads[STACK_SLOTS];
-/* (t) What mm/ knows of threads[N]. */
-static struct mm_task thread_tasks[STACK_SLOTS];
-/* A state, and visitors: atomic; without visitors changed under threads_lock. */
-static uint32_t slots[STACK_SLOTS];
+/* Under threads_lock, (l) above. */
+static struct list all_threads = LIST_INIT(all_threads);
+static struct list *next_some =
+	&all_threads; /* thread_visit_some() goes on here */
+
+static struct kmem_cache *thread_cache; /* constant after threads_start() */
 static struct wait_queue visitors_left = WAIT_QUEUE_INIT(visitors_left);
 
-static uintptr_t stack_base(unsigned int slot)
+static struct thread_record *record_of(struct thread *thread)
 {
-	return STACK_BASE + (slot + 1) * STACK_SLOT_SIZE - STACK_SIZE;
+	return container_of(thread, struct thread_record, thread);
 }
 
-static unsigned int thread_slot(const struct thread *thread)
+/* ---- The list ------------------------------------------------------------ */
+
+static void enter_thread_list(struct thread_record *record)
 {
-	return (unsigned int)(thread - threads);
+	bool enabled = spin_lock_irqsave(&threads_lock);
+
+	list_append(&all_threads, &record->link);
+	spin_unlock_irqrestore(&threads_lock, enabled);
 }
 
-/* Map PAGE at ADDRESS in the stack region.  0, or -EBUSY for an exclusive
- * page: it has one mapping, its owner's. */
-int map_kernel_page(uintptr_t address, struct page *page)
+/* Take the thread off the list, unless it has visitors. */
+static bool leave_thread_list(void *data)
 {
-	int error = page_add_mapping(page);
+	struct thread_record *record = data;
+	bool enabled = spin_lock_irqsave(&threads_lock);
+	bool alone = __atomic_load_n(&record->visitors, __ATOMIC_ACQUIRE) ==
+	             RECORD_JOINING;
 
-	if (error != 0)
-		return error;
-	paging_map_stack_page(address, page_to_pfn(page) << PAGE_SHIFT);
-	return 0;
-}
-
-void unmap_kernel_page(uintptr_t address)
-{
-	uint64_t physical = paging_unmap_stack_page(address);
-
-	if (physical != 0)
-		page_remove_mapping(pfn_to_page(physical >> PAGE_SHIFT));
-}
-
-static void free_stack(unsigned int slot)
-{
-	for (unsigned long at = 0; at < STACK_SIZE; at += PAGE_SIZE)
-		unmap_kernel_page(stack_base(slot) + at);
-}
-
-static int alloc_stack(unsigned int slot)
-{
-	for (unsigned long at = 0; at < STACK_SIZE; at += PAGE_SIZE) {
-		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		int error = -ENOMEM;
-
-		if (page != NULL) {
-			error = map_kernel_page(stack_base(slot) + at, page);
-			/* The mapping keeps its own reference. */
-			__free_page(page);
-		}
-		if (error != 0) {
-			free_stack(slot);
-			return error;
-		}
+	if (alone) {
+		if (next_some == &record->link)
+			next_some = record->link.next;
+		list_remove(&record->link);
 	}
-	return 0;
+	spin_unlock_irqrestore(&threads_lock, enabled);
+	return alone;
+}
+
+/* The thread whose link is AT, with one visitor more.  threads_lock held. */
+static struct thread_record *begin_visit(struct list *at)
+{
+	struct thread_record *record =
+		container_of(at, struct thread_record, link);
+
+	kassert(spin_is_mine(&threads_lock) && at != &all_threads);
+	__atomic_fetch_add(&record->visitors, RECORD_VISITOR, __ATOMIC_RELAXED);
+	return record;
+}
+
+/* The thread may be gone when this returns. */
+static void end_visit(struct thread_record *record)
+{
+	uint32_t left = __atomic_sub_fetch(&record->visitors, RECORD_VISITOR,
+	                                   __ATOMIC_RELEASE);
+
+	if (left == RECORD_JOINING)
+		wake_up(&visitors_left);
+}
+
+static void visit_one(struct thread_record *record,
+                      void (*visit)(struct thread *thread, void *data),
+                      void *data)
+{
+	if (READ_ONCE(record->thread.state) != THREAD_ENDED)
+		visit(&record->thread, data);
+}
+
+/* The number of the newest thread; 0: there is none. */
+static uint64_t newest_thread(void)
+{
+	bool enabled = spin_lock_irqsave(&threads_lock);
+	uint64_t id = 0;
+
+	if (!list_empty(&all_threads))
+		id = container_of(all_threads.prev, struct thread_record, link)
+		             ->thread.owner.id;
+	spin_unlock_irqrestore(&threads_lock, enabled);
+	return id;
+}
+
+/* From the thread AT, or the beginning (NULL), to the next one; NULL: that was the
+ * last one up to number LAST. */
+static struct thread_record *step_visit(struct thread_record *at, uint64_t last)
+{
+	struct thread_record *next = NULL;
+	bool enabled = spin_lock_irqsave(&threads_lock);
+	struct list *link = at == NULL ? all_threads.next : at->link.next;
+
+	if (link != &all_threads)
+		next = begin_visit(link);
+	spin_unlock_irqrestore(&threads_lock, enabled);
+	if (at != NULL)
+		end_visit(at);
+	if (next != NULL && next->thread.owner.id > last) {
+		end_visit(next);
+		return NULL;
+	}
+	return next;
+}
+
+void thread_visit(void (*visit)(struct thread *thread, void *data), void *data)
+{
+	uint64_t last = newest_thread();
+	struct thread_record *at = step_visit(NULL, last);
+
+	for (; at != NULL; at = step_visit(at, last))
+		visit_one(at, visit, data);
+}
+
+/* The lock is taken once for all of them, because that costs more than a step. */
+bool thread_visit_some(void (*visit)(struct thread *thread, void *data),
+                       void *data)
+{
+	struct thread_record *some[THREADS_SOME];
+	unsigned int count = 0;
+	bool enabled = spin_lock_irqsave(&threads_lock);
+	bool over;
+
+	/* At the end of the list, the next walk begins. */
+	if (next_some == &all_threads)
+		next_some = all_threads.next;
+	for (; count < THREADS_SOME && next_some != &all_threads; count++) {
+		some[count] = begin_visit(next_some);
+		next_some = next_some->next;
+	}
+	over = next_some == &all_threads;
+	spin_unlock_irqrestore(&threads_lock, enabled);
+	for (unsigned int i = 0; i < count; i++) {
+		visit_one(some[i], visit, data);
+		end_visit(some[i]);
+	}
+	return over;
+}
+
+/* ---- Making and joining -------------------------------------------------- */
+
+void threads_start(void)
+{
+	thread_cache = kmem_cache_create(
+		"thread", sizeof(struct thread_record), 0,
+		SLAB_HWCACHE_ALIGN | SLAB_POISON | SLAB_PANIC, NULL);
 }
 
 /* The first code of every thread, on its own stack. */
@@ -117,83 +216,78 @@ static void thread_begin(void)
 	thread_exit(THREAD_END_RETURNED);
 }
 
-static void set_slot(int slot, enum slot_state state)
+/* 0, or -ENOMEM or what owner_begin() says, and nothing is kept. */
+static int thread_prepare(struct thread *thread, const char *name)
 {
-	spin_lock(&threads_lock);
-	slots[slot] = state;
-	spin_unlock(&threads_lock);
-}
-
-static int thread_take_slot(void)
-{
-	int found = -ENOSPC;
-
-	spin_lock(&threads_lock);
-	for (int slot = 0; slot < STACK_SLOTS && found < 0; slot++) {
-		if (slots[slot] == SLOT_FREE)
-			found = slot;
-	}
-	if (found >= 0)
-		slots[found] = SLOT_TAKEN;
-	spin_unlock(&threads_lock);
-	return found;
-}
-
-static int thread_prepare(struct thread *thread, const char *name,
-                          enum thread_priority priority,
-                          void (*function)(void *), void *argument)
-{
-	unsigned int slot = thread_slot(thread);
 	int error;
 
-	*thread = (struct thread){
-		.function = function,
-		.argument = argument,
-		.stack = (void *)stack_base(slot),
-		.mm = &thread_tasks[slot],
-	};
-	*thread->mm = (struct mm_task){
-		.oom_score_adj = current_thread()->mm->oom_score_adj,
-	};
-	sched_prepare(thread, name, priority);
-	error = alloc_stack(slot);
-	if (error != 0)
-		return error;
+	/* A stack begins as zeroes: thread_stack_used(). */
+	thread->stack = vzalloc(STACK_SIZE);
+	if (thread->stack == NULL)
+		return -ENOMEM;
 	error = owner_begin(&thread->owner, OWNER_THREAD, name);
 	if (error != 0) {
-		free_stack(slot);
+		vfree(thread->stack);
 		return error;
 	}
 	thread->stack_pointer = arch_prepare_stack(
-		(void *)(stack_base(slot) + STACK_SIZE), thread_begin);
+		(char *)thread->stack + STACK_SIZE, thread_begin);
 	return 0;
+}
+
+/* A thread that was never started, or has been taken off the list. */
+static void free_thread(struct thread_record *record)
+{
+	kassert(!list_is_linked(&record->link));
+	kmem_cache_free(thread_cache, record);
+}
+
+static struct thread_record *make_thread(const char *name,
+                                         enum thread_priority priority,
+                                         void (*function)(void *),
+                                         void *argument, int *error)
+{
+	struct thread_record *record =
+		kmem_cache_alloc(thread_cache, GFP_KERNEL);
+
+	*error = -ENOMEM;
+	if (record == NULL)
+		return NULL;
+	*record = (struct thread_record){
+		.thread = { .function = function,
+		            .argument = argument,
+		            .mm = &record->task },
+		.task = { .oom_score_adj =
+		                  current_thread()->mm->oom_score_adj },
+	};
+	list_init(&record->link);
+	sched_prepare(&record->thread, name, priority);
+	*error = thread_prepare(&record->thread, name);
+	if (*error == 0)
+		return record;
+	free_thread(record);
+	return NULL;
 }
 
 struct thread *thread_create_priority(const char *name,
                                       enum thread_priority priority,
                                       void (*function)(void *), void *argument)
 {
+	struct thread_record *record;
 	char own_name[OWNER_NAME_SIZE];
-	int slot;
 	int error;
 
-	/* Whose name is foreign memory is ended here, where it holds no slot. */
+	/* Whose name is foreign memory is ended here, where it holds nothing. */
 	scnprintf(own_name, sizeof(own_name), "%s", name);
-	slot = thread_take_slot();
-	error = slot;
-	if (slot >= 0)
-		error = thread_prepare(&threads[slot], own_name, priority,
-		                       function, argument);
-	if (error != 0) {
-		if (slot >= 0)
-			set_slot(slot, SLOT_FREE);
+	record = make_thread(own_name, priority, function, argument, &error);
+	if (record == NULL) {
 		pr_err("thread %s cannot be created: error %d\n", own_name,
 		       -error);
 		return NULL;
 	}
-	set_slot(slot, SLOT_ALIVE);
-	sched_start(&threads[slot]);
-	return &threads[slot];
+	enter_thread_list(record);
+	sched_start(&record->thread);
+	return &record->thread;
 }
 
 struct thread *thread_create(const char *name, void (*function)(void *),
@@ -203,69 +297,21 @@ struct thread *thread_create(const char *name, void (*function)(void *),
 	                              argument);
 }
 
-static enum slot_state slot_state(unsigned int slot)
-{
-	return (enum slot_state)(READ_ONCE(slots[slot]) & SLOT_STATE);
-}
-
-static bool slot_has_no_visitors(void *data)
-{
-	return __atomic_load_n((uint32_t *)data, __ATOMIC_ACQUIRE) ==
-	       SLOT_TAKEN;
-}
-
 enum thread_end thread_join(struct thread *thread)
 {
-	unsigned int slot = thread_slot(thread);
+	struct thread_record *record = record_of(thread);
 	enum thread_end end;
 
-	kassert(slot < STACK_SLOTS && slot_state(slot) == SLOT_ALIVE);
+	kassert(kmem_cache_has(thread_cache, record));
 	wait_event_checked(&thread_ended, thread_has_ended, thread, FOREVER,
 	                   might_sleep());
 	end = thread->end;
-	/* No visit begins any more; wait for those that have. */
-	__atomic_fetch_sub(&slots[slot], SLOT_ALIVE - SLOT_TAKEN,
-	                   __ATOMIC_ACQ_REL);
-	wait_event(&visitors_left, slot_has_no_visitors, &slots[slot]);
+	__atomic_fetch_or(&record->visitors, RECORD_JOINING, __ATOMIC_ACQ_REL);
+	wait_event(&visitors_left, leave_thread_list, record);
 	anon_disown(thread);
-	free_stack(slot);
-	set_slot((int)slot, SLOT_FREE);
+	vfree(thread->stack);
+	free_thread(record);
 	return end;
-}
-
-/* False: nobody lives there. */
-static bool begin_visit(unsigned int slot)
-{
-	uint32_t word = READ_ONCE(slots[slot]);
-
-	while ((word & SLOT_STATE) == SLOT_ALIVE) {
-		if (__atomic_compare_exchange_n(
-			    &slots[slot], &word, word + SLOT_VISITOR, false,
-			    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return true;
-	}
-	return false;
-}
-
-/* In an NMI nobody joins meanwhile, so nobody is woken. */
-static void end_visit(unsigned int slot)
-{
-	uint32_t left = __atomic_sub_fetch(&slots[slot], SLOT_VISITOR,
-	                                   __ATOMIC_RELEASE);
-
-	if (left == SLOT_TAKEN && !in_nmi())
-		wake_up(&visitors_left);
-}
-
-void thread_visit(void (*visit)(struct thread *thread, void *data), void *data)
-{
-	for (unsigned int slot = 0; slot < STACK_SLOTS; slot++) {
-		if (!begin_visit(slot))
-			continue;
-		if (READ_ONCE(threads[slot].state) != THREAD_ENDED)
-			visit(&threads[slot], data);
-		end_visit(slot);
-	}
 }
 
 /* ---- How deep? ----------------------------------------------------------- */

@@ -3,18 +3,23 @@
  * kernel/thread.h -- making threads and waiting for their end.
  *
  * A thread has 16 KiB of stack with an unmapped page below it, and, being an
- * owner, a window.  Thread context for all functions.
+ * owner, a window.  Thread context, unless a line says otherwise.
  */
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
 
 #include "kernel/core/sched.h"
 
-struct page;
+#define STACK_SIZE (16 * KIB)
+
+/* Threads can be created from here on; memory, the slab allocator and vmalloc() are
+ * up. */
+void threads_start(void);
 
 /*
- * Start a thread that calls FUNCTION(ARGUMENT).  NAME is copied.  NULL: no
- * memory or no stack slot (64), said in the log.  Its priority is normal.
+ * Start a thread that calls FUNCTION(ARGUMENT).  NAME is copied.  NULL: no memory, or
+ * no window (kernel/core/owner.h), said in the log; nothing is kept.  May wait, and
+ * reclaims memory as any GFP_KERNEL request.  Its priority is normal.
  */
 __must_check struct thread *
 thread_create(const char *name, void (*function)(void *), void *argument);
@@ -24,22 +29,24 @@ __must_check struct thread *
 thread_create_priority(const char *name, enum thread_priority priority,
                        void (*function)(void *), void *argument);
 
-/* Wait until THREAD has ended, give its stack back, and say how it ended.
- * THREAD is dead afterwards. */
+/* Wait until THREAD has ended, free it and its stack, and say how it ended. */
 enum thread_end thread_join(struct thread *thread);
 
 /*
- * Map PAGE, writable, at ADDRESS in the stack region, with a reference of the
- * mapping's own.  0, -EINVAL (not allocated), or -EBUSY: an exclusive page has
- * one mapping, its owner's, and nothing is changed.
- */
-__must_check int map_kernel_page(uintptr_t address, struct page *page);
-void unmap_kernel_page(uintptr_t address);
-
-/* Visit all threads that were created and are alive.  A thread may end while it is
+ * Visit all threads that were created and are alive.  A thread may end while it is
  * visited, but is not joined before VISIT has returned, which may wait, but not
- * join.  Any context. */
+ * join.  One that is created meanwhile is not visited.  Any context but NMI.
+ */
 void thread_visit(void (*visit)(struct thread *thread, void *data), void *data);
+
+/*
+ * Visit the next few threads, THREADS_SOME at most: for interrupts, which may not take
+ * long.  True: the last one has been among them, and the next call begins with the
+ * first.  VISIT does not wait.  One caller; any context but NMI.
+ */
+#define THREADS_SOME 8U
+bool thread_visit_some(void (*visit)(struct thread *thread, void *data),
+                       void *data);
 
 /*
  * How many bytes of a stack have been written at the deepest.  A stack begins

@@ -4,8 +4,8 @@
  *
  * All of the kernel's addresses, less the direct map (kernel/arch/direct_map.h says
  * whether it has a frame) and the windows (each is read through its owner, open or
- * not: window_frame()).  The rest is the image, the stacks, what vmalloc maps, and any
- * mapping that is added some day.
+ * not: window_frame()).  The rest is the image, what vmalloc maps (the stacks among it),
+ * and any mapping that is added some day.
  */
 #ifndef KERNEL_ARCH_MAPPING_H
 #define KERNEL_ARCH_MAPPING_H

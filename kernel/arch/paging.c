@@ -5,13 +5,12 @@
  *	root[273]  direct map   table -> table of 2 MiB entries, 512 a GiB
  *	root[402]  vmalloc    table -> nothing yet: kernel/arch/vmap.c
  *	root[416]  windows      table -> directory, this CPU's own: 512 windows
- *	root[448]  stacks       table -> table -> 512 entries of 4 KiB
  *	root[511]  image        table -> table -> entries of 4 KiB
  *
  * A machine of 4 MB pays for this: the root; two tables above the direct map
  * and two of 4 KiB entries in it (the hole below 1 MiB and the image make both
- * regions uneven); one for vmalloc; two above the windows; three for the stacks; two above the
- * image and one or two of entries: 14 or 15 frames.
+ * regions uneven); one for vmalloc; two above the windows; two above the image and
+ * one or two of entries: 11 or 12 frames.
  *
  * While the tables are made, the boot tables are in force, and a table's bytes
  * are at KERNEL_BASE + physical (so frames must lie below 1 GiB); afterwards
@@ -28,8 +27,8 @@
  * down from the root again for each: a table below may be gone by then.
  *
  * Locking: none.  The tables change during boot; then only through the
- * functions of direct_map.h, window.h and the two for stacks, each of which
- * says who may call it.  One CPU runs; what is unmapped is flushed there.
+ * functions of direct_map.h, vmap.h and window.h, each of which says who may call
+ * it.  One CPU runs; what is unmapped is flushed there.
  *
  * Source: Intel SDM vol. 3A, 4.5 "4-Level Paging", 4.6 "Access Rights", 4.10
  * "Caching Translation Information".
@@ -169,7 +168,7 @@ static void map_image(void)
 	unmap_guard(nmi_stack_guard);
 }
 
-/* Windows, stacks and what vmalloc maps: the tables, and nothing in them yet. */
+/* Windows and what vmalloc maps: the tables, and nothing in them yet. */
 static void make_regions(void)
 {
 	uint64_t *directory = paging_make_entry(WINDOW_BASE, 2);
@@ -177,7 +176,6 @@ static void make_regions(void)
 	this_cpu()->window_directory =
 		phys_to_virt((uintptr_t)directory - KERNEL_BASE);
 	paging_make_entry(VMAP_BASE, 3);
-	paging_make_entry(STACK_BASE, 1);
 	paging_make_entry(DEVICE_BASE, 1);
 }
 
@@ -266,34 +264,9 @@ static bool is_in_page(uintptr_t address, const char *page)
 
 bool paging_is_guard(uintptr_t address)
 {
-	uintptr_t in_stacks = address - STACK_BASE;
-
-	if (in_stacks < STACK_SLOTS * STACK_SLOT_SIZE)
-		return in_stacks % STACK_SLOT_SIZE <
-		       STACK_SLOT_SIZE - STACK_SIZE;
 	return is_in_page(address, boot_stack_guard) ||
 	       is_in_page(address, double_fault_stack_guard) ||
 	       is_in_page(address, nmi_stack_guard);
-}
-
-/* ---- Stacks -------------------------------------------------------------- */
-
-void paging_map_stack_page(uintptr_t address, uint64_t physical)
-{
-	uint64_t *entry = page_table_entry(address, 1);
-
-	WRITE_ONCE(*entry, physical | PTE_PRESENT | PTE_WRITABLE | PTE_GLOBAL |
-	                           pte_nx());
-}
-
-uint64_t paging_unmap_stack_page(uintptr_t address)
-{
-	uint64_t *entry = page_table_entry(address, 1);
-	uint64_t physical = *entry & PTE_ADDRESS;
-
-	WRITE_ONCE(*entry, 0);
-	flush_address(address);
-	return physical;
 }
 
 /* ---- Registers ----------------------------------------------------------- */
@@ -319,7 +292,7 @@ static const struct {
 	uintptr_t end;
 } mapping_gaps[] = {
 	{ 1UL << 47, ~0UL << 47 }, /* not canonical */
-	{ DIRECT_MAP_BASE, WINDOW_BASE },
+	{ DIRECT_MAP_BASE, VMAP_BASE },
 	{ WINDOW_BASE, WINDOW_BASE + GIB },
 };
 

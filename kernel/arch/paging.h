@@ -6,7 +6,6 @@
  *	ffff'8880'0000'0000     all RAM  direct map: 2 MiB entries, RW, NX, global
  *	ffff'c900'0000'0000     512 GiB  vmalloc (kernel/arch/vmap.h): RW or R, NX, global
  *	ffff'd000'0000'0000     1 GiB    windows (kernel/arch/window.h), per CPU
- *	ffff'e000'0000'0000     2 MiB    thread stacks, guard page below each
  *	ffff'ffff'8008'0000     64 KiB   registers of devices: RW, NX, uncached
  *	ffff'ffff'8000'0000     image    .text RX, .rodata R NX, .data RW NX, global
  *
@@ -27,17 +26,11 @@
 #define VMAP_BASE       0xffffc90000000000UL
 #define VMAP_SIZE       (512 * GIB)
 #define WINDOW_BASE     0xffffd00000000000UL
-#define STACK_BASE      0xffffe00000000000UL
 #define KERNEL_BASE     0xffffffff80000000UL
 
 /* Registers of devices: below the image, whose first MiB is not used. */
 #define DEVICE_BASE     (KERNEL_BASE + 512 * KIB)
 #define DEVICE_PAGES    16
-
-/* Stacks: 64 slots of 32 KiB: a guard page, three spare, four of stack. */
-#define STACK_SLOTS     64
-#define STACK_SLOT_SIZE (32 * KIB)
-#define STACK_SIZE      (16 * KIB)
 
 /*
  * The three steps of boot, in order.  TAKE_FRAME gives the physical address of
@@ -62,13 +55,6 @@ static inline uint64_t virt_to_phys(const void *address)
 }
 
 /*
- * Map or unmap one page in the stack region (RW, NX); unmap flushes and returns
- * the physical address that was mapped, or 0.  Thread context.
- */
-void paging_map_stack_page(uintptr_t address, uint64_t physical);
-uint64_t paging_unmap_stack_page(uintptr_t address);
-
-/*
  * The page of registers at PHYSICAL, mapped for good (RW, NX, uncached): its
  * address, or 0: there are DEVICE_PAGES already.  During boot.
  */
@@ -88,7 +74,7 @@ unsigned int paging_walk(uintptr_t address, uint64_t entry[PAGING_LEVELS + 1]);
  */
 uint64_t paging_lookup(uintptr_t address, unsigned int *level);
 
-/* Is ADDRESS a guard page (of the boot, IST or a thread's stack)? */
+/* Is ADDRESS in the guard page of a stack of the image (boot, IST)? */
 bool paging_is_guard(uintptr_t address);
 
 /*

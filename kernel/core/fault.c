@@ -90,6 +90,20 @@ static void ask_resolvers(struct fault *fault)
 }
 
 /*
+ * Is ADDRESS in a guard page: of a stack of the image, or of the one that the running
+ * thread has?  The guards
+ * of other threads' stacks are for the resolvers.
+ */
+static bool is_guard(uintptr_t address)
+{
+	const struct thread *thread = current_thread();
+	uintptr_t bottom = thread == NULL ? 0 : (uintptr_t)thread->stack;
+
+	return paging_is_guard(address) ||
+	       (bottom != 0 && bottom - 1 - address < PAGE_SIZE);
+}
+
+/*
  * Did the stack of FRAME run into the guard page at CR2?  Otherwise CR2 is what
  * an earlier fault has left there.
  */
@@ -98,7 +112,7 @@ static bool is_overflow(const struct trap_frame *frame, uintptr_t cr2)
 	uintptr_t rsp = frame->rsp;
 	uintptr_t distance = rsp > cr2 ? rsp - cr2 : cr2 - rsp;
 
-	return paging_is_guard(cr2) && distance < PAGE_SIZE;
+	return is_guard(cr2) && distance < PAGE_SIZE;
 }
 
 static struct fault fault_describe(struct trap_frame *frame)
@@ -113,7 +127,7 @@ static struct fault fault_describe(struct trap_frame *frame)
 	if (frame->vector != VECTOR_PAGE_FAULT)
 		return fault;
 	fault.address = cr2;
-	if (paging_is_guard(cr2))
+	if (is_guard(cr2))
 		fault.kind = FAULT_GUARD;
 	else if (cr2 < PAGE_SIZE)
 		fault.kind = FAULT_NULL;

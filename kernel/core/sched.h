@@ -87,13 +87,13 @@ struct thread {
 	bool lock_wait_told;   /* the same */
 	struct held_mutexes mutexes; /* (t) */
 	struct held_list held;       /* (t) held.c's */
-	void *stack;                 /* floor 9's business */
-	uint64_t switches;           /* (s) times it was switched to */
-	uint64_t preempted;          /* (s) times it was switched away from
+	void *stack;        /* (c) its lowest byte; NULL: the boot stack */
+	uint64_t switches;  /* (s) times it was switched to */
+	uint64_t preempted; /* (s) times it was switched away from
 	                                 * although it could have gone on */
-	uint64_t runtime;            /* (s) microseconds until then */
-	uint64_t began;              /* (s) when it last began to run */
-	uint64_t sampled; /* for `ps`: its runtime when all were looked at */
+	uint64_t runtime;   /* (s) microseconds until then */
+	uint64_t began;     /* (s) when it last began to run */
+	uint64_t sampled;   /* for `ps`: its runtime when all were looked at */
 };
 
 /* Something to wait for.  Locks itself. */

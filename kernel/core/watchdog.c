@@ -9,7 +9,8 @@
  * with interrupts off gets no tick: kernel/core/nmi_watch.c detects that.
  *
  * Threads that wait for memory or for a lock are checked every second (or in half
- * the limit); the stack that they left shows where they wait.
+ * the limit); the stack that they left shows where they wait.  A tick looks at a few
+ * of them, so a round takes as many ticks as there are threads for it.
  */
 #include "kernel/core/watchdog.h"
 
@@ -30,8 +31,9 @@ static uint64_t limit = WATCHDOG_SECONDS * SECOND; /* 0: none */
 static uint64_t reported_switch = FOREVER; /* the one it was reported for */
 static uint64_t next_look;
 static unsigned long reports;
-static void (*visit_threads)(void (*each)(struct thread *thread, void *data),
-                             void *data);
+static bool in_round; /* some threads have been looked at, and not all */
+static void (*visit_threads)(watchdog_visit each, void *data);
+static bool (*look_at_some)(watchdog_visit each, void *data);
 
 static int set_limit(const char *value)
 {
@@ -50,11 +52,11 @@ static int set_limit(const char *value)
 PARAM(watchdog, "watchdog",
       "=SECONDS: report what hangs longer than that; 0: nothing", set_limit);
 
-void watchdog_register_threads(void (*visit)(void (*each)(struct thread *thread,
-                                                          void *data),
-                                             void *data))
+void watchdog_register_threads(void (*visit)(watchdog_visit each, void *data),
+                               bool (*some)(watchdog_visit each, void *data))
 {
 	visit_threads = visit;
+	look_at_some = some;
 }
 
 static void check_cpu(uint64_t now)
@@ -173,11 +175,11 @@ void watchdog_tick(void)
 	if (limit == 0 || current_thread() == NULL || panic_in_progress())
 		return;
 	check_cpu(now);
-	if (now < next_look)
+	if (look_at_some == NULL || (!in_round && now < next_look))
 		return;
-	next_look = now + min(SECOND, limit / 2);
-	if (visit_threads != NULL)
-		visit_threads(check_thread, &now);
+	if (!in_round)
+		next_look = now + min(SECOND, limit / 2);
+	in_round = !look_at_some(check_thread, &now);
 }
 
 void memory_wait_begin(void)

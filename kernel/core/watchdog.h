@@ -19,10 +19,14 @@
 /* clock_tick() calls it. */
 void watchdog_tick(void);
 
-/* Floor 9 registers a function that visits the threads. */
-void watchdog_register_threads(void (*visit)(void (*each)(struct thread *thread,
-                                                          void *data),
-                                             void *data));
+/*
+ * Floor 9 registers two functions that visit the threads: VISIT all of them, SOME a few
+ * in each call, which is true if these were the last ones.  Both are called in the
+ * timer's interrupt, all of them are visited for a report only.
+ */
+typedef void (*watchdog_visit)(struct thread *thread, void *data);
+void watchdog_register_threads(void (*visit)(watchdog_visit each, void *data),
+                               bool (*some)(watchdog_visit each, void *data));
 
 /* The running thread begins to wait for memory; it has some, or gave up.  They
  * do not nest. */

@@ -216,9 +216,9 @@ static void test_exclusive_do_nothing(void *unused __unused)
 {
 }
 
-/* More often than there are slots: none is lost.  With a single one left a thief
- * would still be made, and end at the same name in the refusal. */
-CASE(exclusive, an_intruder_that_names_a_thread_takes_no_slot_along)
+/* A thief ends in the middle of making a thread, and leaves no part of it behind: the
+ * pages are counted after the case. */
+CASE(exclusive, an_intruder_that_names_a_thread_takes_nothing_along)
 {
 	uint8_t *page = TAKE();
 	struct thread *first;
@@ -226,7 +226,7 @@ CASE(exclusive, an_intruder_that_names_a_thread_takes_no_slot_along)
 
 	EXPECT(page != NULL);
 	memset(page, 'n', 8);
-	for (unsigned int i = 0; i < STACK_SLOTS + 6; i++) {
+	for (unsigned int i = 0; i < 70; i++) {
 		struct thread *thief =
 			thread_create("thief", create_with_its_name, page);
 

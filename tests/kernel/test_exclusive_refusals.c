@@ -12,6 +12,7 @@
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/page_state.h"
+#include "mm/slab/vmalloc.h"
 #include "tests/kernel/bench.h"
 #include "tests/kernel/test_exclusive.h"
 #include "tests/suite.h"
@@ -89,11 +90,6 @@ CASE(exclusive, stranger_can_neither_release_nor_hand_over)
 	return NULL;
 }
 
-/*
- * The last page of the stack region: its slot's thread would have to be made.
- */
-#define SPARE_ADDRESS (STACK_BASE + STACK_SLOTS * STACK_SLOT_SIZE - PAGE_SIZE)
-
 /* A leaked page of the main node goes back to the buddy. */
 static void mend_bad_page(struct page *page)
 {
@@ -108,7 +104,7 @@ static void mend_bad_page(struct page *page)
 CASE(exclusive, a_page_freed_behind_its_mapping_stays_out_of_reach)
 {
 	struct node *node = main_node();
-	volatile uint64_t *word = (volatile uint64_t *)SPARE_ADDRESS;
+	volatile uint64_t *word;
 	uint64_t mark = log_mark();
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	struct page_columns columns;
@@ -121,7 +117,8 @@ CASE(exclusive, a_page_freed_behind_its_mapping_stays_out_of_reach)
 	EXPECT(page != NULL);
 	EXPECT(node_check(node, &columns, false, said, sizeof(said)) == NULL);
 	bad = columns.bad;
-	EXPECT_EQUAL(map_kernel_page(SPARE_ADDRESS, page), 0);
+	word = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	EXPECT(word != NULL);
 	__free_page(page);
 	put_page(page);
 	EXPECT_EQUAL(log_count_since(mark, "Bad page state"), 1);
@@ -144,7 +141,7 @@ CASE(exclusive, a_page_freed_behind_its_mapping_stays_out_of_reach)
 	page->mapcount = 0;
 	EXPECT(exclusive_check(node, false, said, sizeof(said)) == said);
 	page->mapcount = 1;
-	unmap_kernel_page(SPARE_ADDRESS);
+	vunmap((const void *)word);
 	EXPECT_EQUAL(page_mapcount(page), 0);
 	mend_bad_page(page);
 	return NULL;
@@ -160,11 +157,7 @@ CASE(exclusive, second_mapping_and_pinning_are_refused)
 	page = exclusive_page(address);
 	EXPECT_EQUAL(pin_page(page), -EBUSY);
 	EXPECT(!try_get_page(page));
-	EXPECT_EQUAL(map_kernel_page(STACK_BASE +
-	                                     STACK_SLOTS * STACK_SLOT_SIZE -
-	                                     PAGE_SIZE,
-	                             page),
-	             -EBUSY);
+	EXPECT(vmap(&page, 1, VM_MAP, PAGE_KERNEL) == NULL);
 	EXPECT(page_address(page) == NULL);
 	EXPECT(virt_to_page(address) == NULL);
 	EXPECT(virt_to_page(phys_to_virt(page_to_pfn(page) << PAGE_SHIFT)) ==

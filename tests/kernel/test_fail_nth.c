@@ -24,6 +24,7 @@
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/swap/swapfile.h"
 #include "mm/user/anon.h"
@@ -49,12 +50,27 @@ static void test_fail_nth_do_nothing(void *data)
 	(void)data;
 }
 
-static bool run_thread(void)
-{
-	struct thread *thread =
-		thread_create("fail nth", test_fail_nth_do_nothing, NULL);
+/* More than fit into the slabs that have room: so new slabs are asked for, too. */
+#define MANY_THREADS 8U
 
-	return thread != NULL && thread_join(thread) == THREAD_END_RETURNED;
+static bool run_threads(void)
+{
+	struct thread *thread[MANY_THREADS];
+	bool done = true;
+
+	vmalloc_purge(main_vmalloc());
+	slab_shrink_node(main_node());
+	for (unsigned int i = 0; i < MANY_THREADS; i++)
+		thread[i] = thread_create("fail nth", test_fail_nth_do_nothing,
+		                          NULL);
+	for (unsigned int i = 0; i < MANY_THREADS; i++) {
+		done = done && thread[i] != NULL;
+		if (thread[i] != NULL)
+			thread_join(thread[i]);
+	}
+	vmalloc_purge(main_vmalloc());
+	slab_shrink_node(main_node());
+	return done;
 }
 
 static void handle_nothing(int irq, void *dev_id)
@@ -396,10 +412,11 @@ static const char *test_fail_nth_try(operation run, unsigned int least,
 	return NULL;
 }
 
-/* A stack of four pages and the table of a window. */
+/* For each a stack of four pages and the table of a window; slabs for the objects of
+ * threads and of areas. */
 CASE(fail_nth, thread_create_survives)
 {
-	return test_fail_nth_try(run_thread, 5, ALL);
+	return test_fail_nth_try(run_threads, 5 * MANY_THREADS + 1, ALL);
 }
 
 CASE(fail_nth, request_irq_survives)

@@ -14,6 +14,7 @@
 #include "kernel/core/irq.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
+#include "kernel/core/semaphore.h"
 #include "kernel/core/symbols.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
@@ -210,15 +211,18 @@ CASE(paging, check_finds_and_names_what_is_wrong)
 
 CASE(paging, check_finds_a_mapped_guard_page)
 {
-	const uintptr_t last = STACK_BASE + (STACK_SLOTS - 1) * STACK_SLOT_SIZE;
-	const uintptr_t guard = last + STACK_SLOT_SIZE - STACK_SIZE - PAGE_SIZE;
+	const uintptr_t guard = (uintptr_t)boot_stack_guard;
+	uint64_t *entry = page_table_entry(guard, 1);
 	struct page *page = alloc_page(GFP_KERNEL);
 	struct paging_check check;
 
 	EXPECT(page != NULL);
-	paging_map_stack_page(guard, page_to_pfn(page) << PAGE_SHIFT);
+	EXPECT(entry != NULL);
+	WRITE_ONCE(*entry, page_to_pfn(page) << PAGE_SHIFT | PTE_PRESENT |
+	                           PTE_WRITABLE | pte_nx());
 	check = paging_check();
-	paging_unmap_stack_page(guard);
+	WRITE_ONCE(*entry, 0);
+	paging_flush_all();
 	__free_page(page);
 	EXPECT_EQUAL(check.wrong, 1);
 	EXPECT_EQUAL(check.address, guard);
@@ -353,13 +357,50 @@ CASE(fault, non_canonical_address_is_a_protection_fault)
 	return NULL;
 }
 
-CASE(fault, guard_page_below_a_threads_stack_faults)
+/* Touch the page below its own stack. */
+static void touch_own_guard(void *data)
 {
-	uintptr_t guard = STACK_BASE + STACK_SLOT_SIZE - STACK_SIZE - 8;
+	uintptr_t guard = (uintptr_t)current_thread()->stack - 8;
 	struct declared below = page_fault((void *)guard, FAULT_GUARD, 0);
 
-	EXPECT(paging_is_guard(guard));
-	EXPECT(faults(&below, read_target));
+	*(bool *)data = faults(&below, read_target);
+}
+
+/* The page below another thread's stack is memory of vmalloc() that is not mapped. */
+static void touch_guard_of(void *data)
+{
+	struct thread *thread = data;
+	uintptr_t guard = (uintptr_t)thread->stack - 8;
+	struct declared below = page_fault((void *)guard, FAULT_VMALLOC, 0);
+
+	thread->argument = faults(&below, read_target) ? NULL : data;
+}
+
+static void fault_wait_for_end(void *data)
+{
+	wait_for_completion(data);
+}
+
+CASE(fault, guard_page_below_a_threads_stack_faults)
+{
+	struct completion may_end;
+	struct thread *thread;
+	bool named = false;
+	bool foreign;
+
+	thread = thread_create("guarded", touch_own_guard, &named);
+	EXPECT(thread != NULL);
+	thread_join(thread);
+	EXPECT(named);
+	init_completion(&may_end);
+	thread = thread_create("guarded", fault_wait_for_end, &may_end);
+	EXPECT(thread != NULL);
+	thread_yield();
+	touch_guard_of(thread);
+	foreign = thread->argument == NULL;
+	complete(&may_end);
+	thread_join(thread);
+	EXPECT(foreign);
 	return NULL;
 }
 
@@ -662,18 +703,18 @@ static void add_one(void *data)
 	(*(unsigned int *)data)++;
 }
 
-CASE(thread, more_than_the_stack_slots_one_after_the_other)
+CASE(thread, stacks_are_used_again_one_thread_after_the_other)
 {
 	unsigned int runs = 0;
 
-	for (int i = 0; i < STACK_SLOTS + 8; i++) {
+	for (int i = 0; i < 72; i++) {
 		struct thread *thread =
 			thread_create("one of many", add_one, &runs);
 
 		EXPECT(thread != NULL);
 		EXPECT(thread_join(thread) == THREAD_END_RETURNED);
 	}
-	EXPECT_EQUAL(runs, STACK_SLOTS + 8);
+	EXPECT_EQUAL(runs, 72);
 	return NULL;
 }
 

@@ -936,3 +936,113 @@ CASE(visit, a_thread_is_not_joined_while_it_is_visited)
 	EXPECT(visited.stack_used > 0);
 	return NULL;
 }
+
+/* ---- Visits in slices ---------------------------------------------------- */
+
+#define SLICED 30U
+
+static struct {
+	struct thread *thread[SLICED]; /* NULL: joined */
+	struct semaphore may_end[SLICED];
+	unsigned int visits[SLICED];
+} sliced;
+
+static void sliced_run(void *may_end)
+{
+	down(may_end);
+}
+
+static void sliced_join(unsigned int i)
+{
+	up(&sliced.may_end[i]);
+	thread_join(sliced.thread[i]);
+	sliced.thread[i] = NULL;
+}
+
+static void count_visit(struct thread *thread, void *data __unused)
+{
+	for (unsigned int i = 0; i < SLICED; i++)
+		sliced.visits[i] += thread == sliced.thread[i];
+}
+
+static bool begin_sliced(void)
+{
+	memset(&sliced, 0, sizeof(sliced));
+	for (unsigned int i = 0; i < SLICED; i++) {
+		sema_init(&sliced.may_end[i], 0);
+		sliced.thread[i] =
+			thread_create("sliced", sliced_run, &sliced.may_end[i]);
+		if (sliced.thread[i] == NULL)
+			return false;
+	}
+	/* The next slice begins with the first thread. */
+	while (!thread_visit_some(count_visit, NULL))
+		;
+	memset(sliced.visits, 0, sizeof(sliced.visits));
+	return true;
+}
+
+/* After each slice, the thread is joined with which the next one would begin. */
+static unsigned int visit_and_join(void)
+{
+	unsigned int joined = 0;
+	unsigned int next;
+
+	while (!thread_visit_some(count_visit, NULL)) {
+		for (next = 0; next < SLICED && sliced.visits[next] > 0; next++)
+			;
+		if (next == 0 || next == SLICED)
+			continue;
+		sliced_join(next);
+		sliced.visits[next] = 1;
+		joined++;
+	}
+	return joined;
+}
+
+/* The watchdog does not look meanwhile: there is one walk in slices. */
+CASE(visit, slices_of_a_walk_meet_each_thread_once_while_some_are_joined)
+{
+	uint64_t limit = watchdog_limit();
+	unsigned int joined = 0;
+	bool begun;
+
+	watchdog_set_limit(0);
+	begun = begin_sliced();
+	if (begun)
+		joined = visit_and_join();
+	watchdog_set_limit(limit);
+	for (unsigned int i = 0; i < SLICED; i++) {
+		if (sliced.thread[i] != NULL)
+			sliced_join(i);
+	}
+	EXPECT(begun);
+	EXPECT(joined >= SLICED / THREADS_SOME - 1);
+	for (unsigned int i = 0; i < SLICED; i++)
+		EXPECT_EQUAL(sliced.visits[i], 1);
+	return NULL;
+}
+
+static void visit_and_make(struct thread *thread, void *data)
+{
+	struct thread **made = data;
+
+	if (*made == NULL)
+		*made = thread_create("made", sliced_run, &sliced.may_end[0]);
+	else if (thread == *made)
+		sliced.visits[0]++;
+}
+
+CASE(visit, a_thread_that_is_made_during_a_walk_is_not_visited)
+{
+	struct thread *made = NULL;
+
+	memset(&sliced, 0, sizeof(sliced));
+	sema_init(&sliced.may_end[0], 0);
+	thread_visit(visit_and_make, &made);
+	EXPECT(made != NULL);
+	up(&sliced.may_end[0]);
+	thread_join(made);
+	EXPECT_EQUAL(sliced.visits[0], 0);
+	return NULL;
+}

@@ -660,6 +660,25 @@ static void test_step_make_node(unsigned long first)
 	exclusive_pool_init(&own->node, NULL, 0);
 }
 
+/*
+ * The thread was made with pages of the real node, and so was its window.  It becomes an
+ * owner of NODE, or of the real one again.
+ */
+static void move_owner(struct node *node)
+{
+	struct owner *owner = &current_thread()->owner;
+	bool enabled;
+	int error;
+
+	owner_end(owner);
+	set_main_node(node);
+	error = owner_begin(owner, OWNER_THREAD, "walker");
+	kassert(error == 0);
+	enabled = arch_irq_save();
+	window_open(&owner->window);
+	arch_irq_restore(enabled);
+}
+
 /* 128 frames below 16 MiB become a node, whose region is split. */
 static bool begin_world(void)
 {
@@ -680,7 +699,7 @@ static bool begin_world(void)
 	test_step_make_node(first);
 	exclusive_make_scrub_window(&own->node);
 	real = main_node();
-	set_main_node(&own->node);
+	move_owner(&own->node);
 	mask_real_lines();
 	return true;
 }
@@ -700,8 +719,8 @@ static void end_world(void)
 	if (block != NULL && real != NULL) {
 		exclusive_shrink(&own->node, 0);
 		test_step_show_all(own->node.start_pfn);
+		move_owner(real);
 		window_destroy(&own->node.pool.scrub);
-		set_main_node(real);
 	}
 	if (split_table != NULL) {
 		direct_map_join(page_to_pfn(block));
@@ -719,41 +738,40 @@ struct walker {
 	const char *sentence;
 };
 
-static void walker_run(void *data)
+static const char *walk_in_world(const struct path *path)
 {
-	struct walker *walker = data;
-
-	line.thread = current_owner();
-	walker->sentence = walk_path(walker->path);
-}
-
-static const char *walk_in_world(struct walker *walker)
-{
-	struct thread *thread;
+	const char *sentence;
 
 	memset(&line, 0, sizeof(line));
 	if (request_irq(LINE, on_line, "step", &line) != 0)
 		return "line 5 is taken";
 	line.id = irq_owner_id(LINE, &line);
-	thread = thread_create("walker", walker_run, walker);
-	if (thread == NULL)
-		walker->sentence = "no thread";
-	else
-		thread_join(thread);
+	line.thread = current_owner();
+	sentence = walk_path(path);
 	if (free_irq(LINE, &line) != 0)
 		return "line 5 cannot be freed";
-	return walker->sentence;
+	return sentence;
+}
+
+static void walker_run(void *data)
+{
+	struct walker *walker = data;
+
+	walker->sentence = "no 128 frames for a node";
+	if (begin_world())
+		walker->sentence = walk_in_world(walker->path);
+	end_world();
 }
 
 static const char *try_path(const struct path *path)
 {
 	struct walker walker = { path, "the walker did not walk" };
-	const char *sentence = "no 128 frames for a node";
+	struct thread *thread = thread_create("walker", walker_run, &walker);
 
-	if (begin_world())
-		sentence = walk_in_world(&walker);
-	end_world();
-	return sentence;
+	if (thread == NULL)
+		return "no thread";
+	thread_join(thread);
+	return walker.sentence;
 }
 
 /* ---- The paths ----------------------------------------------------------- */
