@@ -293,6 +293,26 @@ static void fill_request(struct alloc_request *request, gfp_t mask,
 	};
 }
 
+/* The properties of a legal request that the allocator relies on. */
+static void gfp_assert_sound(const struct alloc_request *request,
+                             const struct alloc_context *context)
+{
+	bool bad_zone;
+
+	kassert(gfp_zone(request->gfp, &bad_zone) < ZONE_COUNT && !bad_zone);
+	kassert(!context->in_nmi);
+	kassert(request->order <= MAX_ORDER);
+	kassert(!request->exclusive || request->order == 0);
+	kassert(!request->may_sleep || context->can_sleep);
+	kassert(!request->may_sleep || request->right != RESERVE_ATOMIC);
+	kassert(request->last_right >= request->right);
+	if (request->last_right == RESERVE_ALL) {
+		kassert(!request->spare_reserve);
+		kassert(!context->in_interrupt ||
+		        (request->gfp & __GFP_MEMALLOC));
+	}
+}
+
 enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
                             const struct alloc_context *context,
                             struct alloc_request *request, char *why,
@@ -326,8 +346,7 @@ enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 		          "the caller cannot sleep here");
 		return GFP_MUST_SLEEP;
 	}
-	kassert(!request->exclusive || order == 0);
-	kassert(request->last_right >= request->right);
+	gfp_assert_sound(request, context);
 	return GFP_OK;
 }
 

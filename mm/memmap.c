@@ -114,6 +114,7 @@ bool memmap_next_usable(const struct memmap *map, uint64_t from,
 
 		at = bytes.end;
 		if (start < end) {
+			kassert(start >= bytes.start && end <= bytes.end);
 			*range = (struct boot_range){ start, end };
 			return true;
 		}
@@ -183,6 +184,7 @@ int memmap_take(struct memmap *map, uint64_t start, uint64_t end)
 		range.end = max(range.end, map->taken[at].end);
 		remove_taken(map, at);
 	}
+	kassert(range.start <= start && range.end >= min(end, MEMMAP_LIMIT));
 	if (map->taken_count == MEMMAP_MAX_TAKEN)
 		return -ENOSPC;
 	insert_taken(map, at, range);
@@ -329,6 +331,8 @@ void memmap_release_free(const struct memmap *map, struct node *node)
 		for_each_zone_part(node, range, zone_add_present);
 	/* Frame 0 stays reserved: no page has physical address 0. */
 	range.end = PAGE_SIZE;
-	while (memmap_next_free(map, range.end, &range))
+	while (memmap_next_free(map, range.end, &range)) {
+		kassert(range.start >= PAGE_SIZE);
 		for_each_zone_part(node, range, zone_release);
+	}
 }

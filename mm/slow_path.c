@@ -187,7 +187,7 @@ static bool compact(struct climb *climb, enum compact_priority priority)
 	bool found;
 
 	kassert(climb->node->recovery.compact != NULL);
-	kassert(climb->request->order > 0);
+	kassert(climb->request->order > 0 && climb->request->may_io);
 	climb->compacted = climb->node->recovery.compact(
 		climb->node, climb->request, priority);
 	memalloc_noreclaim_restore(scope);
@@ -328,8 +328,9 @@ static bool reclaim_could_help(const struct climb *climb)
 	enum reserve_right right =
 		climb->right == RESERVE_ALL ? RESERVE_NONE : climb->right;
 
-	kassert(request->may_sleep);
+	kassert(request->may_sleep && !request->one_round);
 	kassert(request->highest_zone < ZONE_COUNT);
+	kassert(climb->no_progress <= MAX_RECLAIM_RETRIES);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
 		struct zone *zone = &climb->node->zone[type];
 		unsigned long reclaimable =
@@ -452,6 +453,7 @@ static bool kill_unless_recovered(struct climb *climb)
 		return true;
 	if (!request->may_kill)
 		return false;
+	kassert(!is_costly(request) && request->highest_zone >= ZONE_NORMAL);
 	climb->killed = climb->node->recovery.oom(climb->node, request);
 	return climb->killed && request->never_fail &&
 	       pass(climb, WMARK_MIN, RESERVE_ALL);
@@ -556,6 +558,7 @@ static void fail(const struct climb *climb)
 	const struct alloc_request *request = climb->request;
 
 	kassert(climb->page == NULL);
+	kassert(!request->never_fail || !request->may_sleep);
 	count_vm_event(climb->node, VMSTAT_alloc_fail);
 	trace_mm_page_alloc_fail(&climb->node->trace, request->order,
 	                         request->gfp);

@@ -69,6 +69,8 @@ static unsigned int claim_entry(struct owner *owner)
 
 	kassert(owner->next_entry < WINDOW_ENTRIES);
 	if (index < WINDOW_ENTRIES) {
+		kassert(window_frame(&owner->window, index) == -1UL);
+		kassert(window_noted(&owner->window, index) == -1UL);
 		bitmap_set(owner->entries, index);
 		owner->next_entry = (index + 1) % WINDOW_ENTRIES;
 	}
@@ -111,6 +113,8 @@ void exclusive_unmake_owned(struct node *node, struct page *page)
 	kassert(owner->owned > 0 && node->pool.owned > 0);
 	kassert(bitmap_test(owner->entries, page->slot));
 	window_unmap(&owner->window, page->slot);
+	/* From here on its owner cannot touch it. */
+	kassert(window_frame(&owner->window, page->slot) == -1UL);
 	list_remove(&page->link);
 	owner->owned--;
 	node->pool.owned--;
@@ -522,6 +526,7 @@ void *exclusive_accept(void)
 	if (page != NULL)
 		index = claim_entry(me);
 	if (index < WINDOW_ENTRIES) {
+		kassert(page->receiver == me);
 		exclusive_drop_sender(page);
 		exclusive_unqueue(node, page);
 		page->taker = me->id;
@@ -570,8 +575,10 @@ int exclusive_cancel(void *address)
 	    (uintptr_t)address % PAGE_SIZE == 0)
 		page = exclusive_find_sent(node, me, index);
 	copy_name(name, id == 0 ? NULL : node->pool.by_window[id]);
-	if (page != NULL)
+	if (page != NULL) {
+		kassert(page->owner == me);
 		exclusive_return_to_sender(node, page);
+	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
 	if (page == NULL)
 		return exclusive_refuse(node, "exclusive_cancel", address, name,

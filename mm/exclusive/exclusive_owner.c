@@ -113,6 +113,8 @@ static bool enter_owner(struct exclusive_pool *pool, struct owner *owner)
 		list_append(&pool->owners, &owner->all);
 		pool->changes++;
 	}
+	/* The bound of exclusive_find_owner()'s loop. */
+	kassert(pool->in_bucket[bucket] <= OWNER_BUCKET_MOST);
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	return room;
 }

@@ -18,6 +18,7 @@
  */
 #include "mm/exclusive/exclusive_pool.h"
 
+#include "kernel/arch/direct_map.h"
 #include "kernel/core/panic.h"
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
@@ -78,6 +79,7 @@ void exclusive_pool_park_loose(struct node *node, struct page *page)
 
 	kassert(page->owner == NULL && page->receiver == NULL);
 	kassert(page->refcount == 0 && page->mapcount == 0);
+	kassert(!direct_map_visible(node_pfn(node, page)));
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_PARKED);
 	list_push(&pool->parked, &page->link);
 	pool->count++;

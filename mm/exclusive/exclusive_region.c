@@ -78,6 +78,9 @@ void exclusive_region_join_empty(struct node *node)
 		count_vm_event(node, VMSTAT_direct_map_level2_joins);
 	}
 	pool->regions = kept;
+	/* Each table is free or that of a region that was split after boot. */
+	kassert(pool->tables_left + (kept - pool->boot_regions) ==
+	        pool->tables_total);
 }
 
 /* ---- Searching --------------------------------------------------------- */

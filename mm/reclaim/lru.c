@@ -92,6 +92,7 @@ static void lru_count(struct lru *lru, const struct page *page,
 
 	kassert(spin_is_mine(&lru->lock));
 	kassert(change > 0 || *counter > 0);
+	kassert(sum != LRU_FILE_DIRTY || !page_has(page, PG_swapbacked));
 	WRITE_ONCE(*counter, *counter + (unsigned long)change);
 	for (struct lru_audit *at = lru->audits; at != NULL; at = at->next) {
 		if (page < at->end)

@@ -152,6 +152,8 @@ static void oom_report(struct node *node, const struct alloc_request *request)
 	unsigned int candidates = 0;
 	char names[160];
 
+	/* Without FS it may not have been possible to reclaim: no reason to kill. */
+	kassert(request->may_fs);
 	if (!ratelimit_pass(&node->oom_limit))
 		return;
 	gfp_format(names, sizeof(names), request->gfp);
@@ -192,7 +194,7 @@ static void oom_kill(struct node *node, const struct choice *choice,
 	int adj = victim->mm->oom_score_adj;
 
 	kassert(thread_owner_id(victim) == choice->number);
-	kassert(choice->points != OOM_NEVER);
+	kassert(choice->points != OOM_NEVER && !choice->blocked);
 	mark_victim(victim);
 	thread_kill(victim);
 	pr_err("Out of memory: Killed thread %llu (%s) anon-rss:%lukB,\n"

@@ -107,10 +107,13 @@ static bool much_is_written(void *data)
 }
 
 /* Until the disk has caught up: some writes, or a tenth of a second. */
-static void wait_for_writeback(struct node *node)
+static void wait_for_writeback(const struct scan *scan)
 {
+	struct node *node = scan->node;
 	struct written written = { node, READ_ONCE(node->reclaim.written) };
 
+	/* Others may hold what the write needs to end. */
+	kassert(scan->may_io && scan->may_fs);
 	wait_event_timeout(&node->reclaim.writeback_wait, much_is_written,
 	                   &written, WRITEBACK_WAIT);
 }
@@ -126,7 +129,7 @@ static void note_flood(struct scan *scan)
 	if (scan->taken > 0 && scan->writeback == scan->taken)
 		scan->node->reclaim.writeback_flood = true;
 	if (scan->immediate > 0)
-		wait_for_writeback(scan->node);
+		wait_for_writeback(scan);
 }
 
 void shrink_node(struct scan *scan)
@@ -173,7 +176,7 @@ static void wait_if_fruitless(struct scan *scan)
 {
 	if (scan->priority == 1 && scan->reclaimed == 0 && scan->may_io &&
 	    scan->may_fs)
-		wait_for_writeback(scan->node);
+		wait_for_writeback(scan);
 }
 
 static void shrink_by_priority(struct scan *scan)
@@ -185,6 +188,8 @@ static void shrink_by_priority(struct scan *scan)
 			return;
 		wait_if_fruitless(scan);
 	}
+	/* It gives up after a look at everything, not before. */
+	kassert(scan->priority < 0);
 }
 
 /* The code that reclaim calls, however deep, has no more rights than the request:

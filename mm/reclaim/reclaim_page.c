@@ -32,6 +32,7 @@
  * pageout().  Differences: docs/12-reclaim.md.
  */
 #include "kernel/core/panic.h"
+#include "kernel/core/sched.h"
 #include "mm/address_space.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_prep.h"
@@ -105,6 +106,21 @@ static enum fate need_swap_place(struct scan *scan, struct page *page)
 	return UNDECIDED;
 }
 
+/* Is it forbidden neither by the scan nor by a scope of the running thread?  A thread in
+ * a scope may hold locks that the call needs. */
+static bool reclaim_may_io(const struct scan *scan)
+{
+	return scan->may_io &&
+	       !thread_has_flags(current_thread(), THREAD_MEMALLOC_NOIO);
+}
+
+static bool reclaim_may_fs(const struct scan *scan)
+{
+	return scan->may_fs &&
+	       !thread_has_flags(current_thread(),
+	                         THREAD_MEMALLOC_NOFS | THREAD_MEMALLOC_NOIO);
+}
+
 static bool may_write(const struct scan *scan,
                       const struct address_space_ops *ops)
 {
@@ -147,6 +163,9 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 	if (!clear_page_dirty_for_io(page))
 		return UNDECIDED;
 	kassert(!page_has(page, PG_writeback));
+	kassert(is_anon(page) || scan->kswapd);
+	kassert(!ops->needs_io || reclaim_may_io(scan));
+	kassert(!ops->needs_fs || reclaim_may_fs(scan));
 	page_set(page, PG_reclaim);
 	count_vm_event(scan->node, VMSTAT_nr_vmscan_write);
 	scan->paged_out++;
@@ -166,6 +185,7 @@ static enum fate reclaim_page_let_go(struct scan *scan, struct page *page)
 		return KEEP;
 	}
 	kassert(!page_has(page, PG_dirty) && !page_has(page, PG_writeback));
+	kassert(!ops->release_needs_fs || reclaim_may_fs(scan));
 	if (!ops->release(page))
 		return KEEP;
 	kassert(page->mapping == NULL && !page_has(page, PG_dirty));

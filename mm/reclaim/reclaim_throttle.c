@@ -56,6 +56,8 @@ void throttle_direct_reclaim(struct node *node,
 	    is_allowed_or_killed(node))
 		return;
 	count_vm_events(node, VMSTAT_pgscan_direct_throttle, 1);
+	/* Memory comes back by those that others wait for. */
+	kassert(!thread_has_flags(self, THREAD_MEMALLOC | THREAD_SERVICE));
 	/* It may not have been told yet. */
 	wakeup_kswapd(node, 0, ZONE_NORMAL);
 	wait_event_timeout(&node->reclaim.pfmemalloc_wait, is_allowed_or_killed,

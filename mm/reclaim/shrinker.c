@@ -151,8 +151,8 @@ static unsigned long shrink_one(struct node *node, struct shrinker *shrinker,
 	freed = scan(node, shrinker, mask, total, objects, &scanned);
 	kassert(scanned <= total);
 	wanted = deferred + delta;
-	shrinker_defer(shrinker, min(wanted > scanned ? wanted - scanned : 0,
-	                             2 * objects));
+	kassert(scanned <= wanted);
+	shrinker_defer(shrinker, min(wanted - scanned, 2 * objects));
 	return freed;
 }
 

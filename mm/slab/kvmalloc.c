@@ -56,7 +56,7 @@ static void *kvmalloc_by(size_t size, gfp_t gfp, uintptr_t caller)
 	                    caller);
 	if (memory != NULL || !kvmalloc_may_go_on(space, size, gfp, caller))
 		return memory;
-	kassert(size > PAGE_SIZE);
+	kassert(size > PAGE_SIZE && gfpflags_allow_blocking(gfp));
 	return vmalloc_in(space, size, gfp, caller);
 }
 

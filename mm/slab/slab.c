@@ -136,6 +136,7 @@ static void slab_put_cpu_partial(struct kmem_cache *cache, struct page *slab,
 	slab_counts(slab)->place = SLAB_CPU_PARTIAL;
 	list_push(&cpu->partial, &slab->link);
 	cpu->partials++;
+	kassert(cpu->partials <= cache->cpu_partial);
 }
 
 /* ---- Taking one object, under the lock ----------------------------------- */

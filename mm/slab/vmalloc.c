@@ -130,6 +130,7 @@ static void vm_take_pages(const struct vm_request *request,
 		area->pages[area->nr_pages++] = page;
 	}
 	kassert(area->nr_pages <= request->pages);
+	kassert(!request->never_fail || area->nr_pages == request->pages);
 	__atomic_fetch_add(&request->space->pages, area->nr_pages,
 	                   __ATOMIC_RELAXED);
 }
@@ -198,6 +199,7 @@ static void vm_undo(struct vmalloc_space *space, struct vm_struct *area)
 {
 	bool was_mapped = area->mapped > 0;
 
+	kassert(may_sleep_here());
 	kassert(area->state == VM_BUILT || area->state == VM_ENDING);
 	vm_unmap(space, area);
 	if (area->pages != NULL) {

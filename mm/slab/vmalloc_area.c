@@ -198,6 +198,7 @@ struct vm_struct *vm_end(struct vmalloc_space *space, uintptr_t address,
 	kassert(state == VM_ENDING || state == VM_DEFERRED);
 	found->start = 0;
 	*why = vm_refusal(area, address, kinds);
+	kassert(*why != NULL || vm_address(area) == address);
 	if (*why == NULL)
 		vm_set_state(space, area, state);
 	else if (area != NULL)

@@ -28,6 +28,7 @@ void swap_put_in_cache(struct swap_area *area, unsigned long slot,
 	kassert(spin_is_mine(&swap.lock));
 	kassert(*swap_cached_at(area, slot) == 0 &&
 	        !page_has(page, PG_swapcache));
+	kassert((*swap_count_of(area, slot) & SWAP_SLOT_COUNT) > 0);
 	*swap_cached_at(area, slot) = (uint32_t)node_pfn(swap.node, page) + 1;
 	page->slot = swp_entry(type, slot).value;
 	page_set(page, PG_swapcache);

@@ -14,6 +14,7 @@
  *
  * Locking: none; the page and the result are the caller's.
  */
+#include "kernel/core/panic.h"
 #include "lib/string.h"
 #include "mm/swap/swap.h"
 
@@ -73,6 +74,7 @@ static const char *swap_check_size(uint32_t last_page,
 unsigned long swap_header_badpage(const struct swap_header *header,
                                   unsigned int number)
 {
+	kassert(number < SWAP_MAX_BADPAGES);
 	return swap_read_le32((const uint8_t *)header->badpages + 4UL * number);
 }
 

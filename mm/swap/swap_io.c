@@ -39,7 +39,7 @@ int swap_writepage(struct page *page)
 	struct swap_device *device = swap.area[swp_type(entry)].device;
 
 	kassert(page_has(page, PG_writeback) && page_has(page, PG_swapcache));
-	kassert(device != NULL);
+	kassert(device != NULL && !swap_slot_is_bad(entry));
 	return device->write(device, swp_offset(entry), page);
 }
 

@@ -91,6 +91,8 @@ static bool anon_leave_for_swap(struct page *page)
 	bool leaves = anon_may_leave(page) && swap_duplicate(entry) == 0;
 
 	if (leaves) {
+		/* The slot has what the page has. */
+		kassert(!page_has(page, PG_dirty));
 		anon_set_word(object, page->index, anon_word_of_entry(entry));
 		swap_cache_remove(page);
 	}

@@ -474,6 +474,37 @@ def compare_steps(report):
             report.fails(machine, "step", f"not as {machines[0]}: {odd}")
 
 
+STEP_NUMBERS = re.compile(
+    r"The (\d+) paths have about\s+(\d+) boundaries, of which about "
+    r"(\d+) are\s+eligible"
+)
+STEP_COUNTS = re.compile(r"# step \w+: (\d+) boundaries, (\d+) eligible")
+
+
+def check_step_numbers(report):
+    """The book's numbers are those of a run, but for a fifth."""
+    with open(os.path.join(ROOT, "docs", "08-testing.md")) as chapter:
+        said = STEP_NUMBERS.search(" ".join(chapter.read().split()))
+    for machine, lines in report.steps.items():
+        pairs = STEP_COUNTS.findall("\n".join(lines))
+        counts = [
+            len(pairs),
+            sum(int(all_of_them) for all_of_them, _ in pairs),
+            sum(int(eligible) for _, eligible in pairs),
+        ]
+        if not pairs or machine.endswith("-checked"):
+            continue
+        numbers = [int(number) for number in said.groups()] if said else []
+        if numbers[:1] == counts[:1] and all(
+            abs(a - b) * 5 <= b for a, b in zip(numbers, counts)
+        ):
+            report.passes(machine, "stepped as much as the book says")
+        else:
+            report.fails(
+                machine, "step", f"counted {counts}, the book says {numbers}"
+            )
+
+
 def run_mutants(report):
     """Are the mutants in order, and do the cases still kill a few of them?"""
     every = mutants.all_mutants()
@@ -623,6 +654,7 @@ def run(words, report):
     pool.shutdown()
     compare_names(report)
     compare_steps(report)
+    check_step_numbers(report)
 
 
 def write_times(report):

@@ -9,6 +9,7 @@ line for each mutant as it ends:
 
     killed    the named case failed; "by an assertion" if the first that failed in
               the run was a kassert(), before any test looked
+    LATE      it failed, but no assertion before it, and the patch says "Asserted"
     SURVIVED  it did not: a test is missing, or the patch names the wrong one
     STALE     the patch does not apply to the tree as it is
     BROKEN    the copy does not build, or the run broke
@@ -28,6 +29,7 @@ that was named.  The heading of a patch (tests/run/patched.py):
                 another kind of verdict) where a self-test cannot end by itself
     Run:        what runs, if it is not the suite of the case: suites or cases
                 on the host, one suite or case in the kernel
+    Asserted:   "yes" if a kassert() fails before any test looks
 """
 
 import concurrent.futures
@@ -57,6 +59,8 @@ KERNEL_SECONDS = 120
 # A boot test has private limits, which a slow host extends.
 BOOT_SECONDS = 3600
 SAMPLE = 4
+# So many at least must fall to an assertion.
+LEAST_ASSERTED = 40
 
 BOOT = "boot:"
 VERDICT = "verdict "
@@ -77,6 +81,7 @@ class Mutant:
         self.title = heading.get("Title", "")
         self.world = heading.get("World", "")
         self.killer = heading.get("Killed-by", "")
+        self.asserted = heading.get("Asserted") == "yes"
         self.run = heading.get("Run", self.killer.split(".")[0]).split()
         with open(path) as patch:
             self.files = CHANGED.findall(patch.read())
@@ -142,7 +147,7 @@ class Run(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    word: str  # killed, SURVIVED, STALE, BROKEN
+    word: str  # killed, LATE, SURVIVED, STALE, BROKEN
     failed: list
     reason: str
     seconds: float
@@ -252,6 +257,8 @@ def run_mutant(mutant):
             ran = run(mutant, tree)
         dead = mutant.killer in (*ran.failed, VERDICT + ran.kind)
         word = "killed" if dead else "SURVIVED"
+        if dead and mutant.asserted and not ran.asserted:
+            word = "LATE"
         reason = f"{ran.kind}: {ran.reason}"
     except (Failure, OSError, subprocess.SubprocessError) as error:
         reason = " ".join(str(error).split())
@@ -302,6 +309,10 @@ into a copy of the tree, builds it and runs a suite; the case in the last column
 must fail there, by name.  On the tree without the fault the same case passes, in
 every `make test`.
 
+{asserted} of them fall to an assertion: where the code relies on what the fault breaks,
+a kassert() of the kernel fails before any test looks.  They have *asserted* in the last
+column.
+
 `tests/run/mutants.py` writes this table at the end of a run in which all of them
 die.  Chapter 8 explains how to add one.
 
@@ -313,10 +324,13 @@ die.  Chapter 8 explains how to add one.
 def table(mutants):
     rows = [
         f"| [{m.name}](../tests/mutants/{m.name}.patch) "
-        f"| {', '.join(m.files)} | {m.title} | {m.world} | {m.killer} |\n"
+        f"| {', '.join(m.files)} | {m.title} | {m.world} "
+        f"| {m.killer}{', asserted' if m.asserted else ''} |\n"
         for m in mutants
     ]
-    return HEAD.format(count=len(mutants)) + "".join(rows)
+    asserted = sum(mutant.asserted for mutant in mutants)
+    head = HEAD.format(count=len(mutants), asserted=asserted)
+    return head + "".join(rows)
 
 
 def write_table(mutants):
@@ -328,6 +342,9 @@ def check(mutants):
     """Sentences about what is wrong before anything is run."""
     cases = known_cases()
     problems = [p for mutant in mutants for p in mutant.problems(cases)]
+    asserted = sum(mutant.asserted for mutant in mutants)
+    if asserted < LEAST_ASSERTED:
+        problems.append(f"only {asserted} of the mutants fall to an assertion")
     with open(TABLE) as file:
         if file.read() != table(mutants):
             problems.append("docs/mutants.md is not their table: make mutants")
