@@ -1,72 +1,86 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/host/test_vmalloc.c -- Linux's rules of vmalloc(), one by one.
+ * tests/host/test_vmalloc.c -- Linux's rules of vmalloc(), one by one: taking, masks,
+ * failures.
  *
- * A machine of 2048 frames, with all marks at 0.  Addresses of vmalloc() are real
- * ones: guard pages fault.  A page that was unmapped and not flushed can still be
- * reached, as by a TLB that forgets nothing.
+ * Addresses of vmalloc() are real ones: guard pages fault.  A page that was unmapped
+ * and not flushed can still be reached, as by a TLB that forgets nothing.
  */
+#include "tests/host/test_vmalloc.h"
+
 #include "kernel/arch/vmap.h"
 #include "lib/string.h"
 #include "mm/debug/fault_inject.h"
-#include "mm/exclusive/exclusive.h"
 #include "mm/scope.h"
-#include "mm/slab/kmalloc.h"
 #include "mm/slab/slab.h"
-#include "mm/slab/vmalloc_internal.h"
 #include "mm/task.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
 
 SUITE(vmalloc_rules);
 
-#define FRAMES   2048UL
 /* More requests than any call makes. */
-#define MANY     100000U
-/* Case 58: 32 MiB of addresses for one CPU. */
-#define LAZY_ONE 8192UL
+#define MANY 100000U
 
-static struct node *node;
-static struct vmalloc_space *space;
-static unsigned int wakes;
+struct vmalloc_space *space;
+unsigned int vmalloc_wakes;
 static unsigned long idle_pages; /* of the slab allocator */
 
 static void note_wake(void)
 {
-	wakes++;
+	vmalloc_wakes++;
 }
 
-static unsigned long used_pages(void)
+unsigned long test_vmalloc_used_pages(void)
 {
 	slab_shrink_node(node);
 	return node->zone[ZONE_NORMAL].used_pages - idle_pages;
 }
 
-static void test_vmalloc_begin(void)
+void test_vmalloc_start(unsigned long frames)
 {
-	machine_start(FRAMES);
-	node = machine_one_zone(ZONE_NORMAL, FRAMES);
+	machine_start(frames);
+	node = machine_one_zone(ZONE_NORMAL, frames);
 	space = machine_start_vmalloc(node);
 	space->wake = note_wake;
-	wakes = 0;
+	vmalloc_wakes = 0;
 	idle_pages = 0;
-	idle_pages = used_pages();
+	idle_pages = test_vmalloc_used_pages();
 }
 
-/* Pages that are in use and are no page tables. */
-static unsigned long data_pages(void)
+void test_vmalloc_begin(void)
 {
-	return used_pages() - space->tables;
+	test_vmalloc_start(VMALLOC_FRAMES);
 }
 
-/* An area in kind is at ADDRESS. */
-static bool is_kind(const void *address, const char *kind)
+unsigned long test_vmalloc_data_pages(void)
+{
+	return test_vmalloc_used_pages() - space->tables;
+}
+
+bool test_vmalloc_is_kind(const void *address, const char *kind)
 {
 	uintptr_t at = (uintptr_t)address;
 	struct vmalloc_info info;
 
 	return vmalloc_next(space, &at, &info) &&
 	       info.start == (uintptr_t)address && strcmp(info.kind, kind) == 0;
+}
+
+struct page *test_vmalloc_a_table(void)
+{
+	for (unsigned long pfn = 0; pfn < VMALLOC_FRAMES; pfn++) {
+		struct page *page = node_page(node, pfn);
+
+		if (page->state == PAGE_USED && (page->flags & PAGE_TABLE))
+			return page;
+	}
+	return NULL;
+}
+
+unsigned long test_vmalloc_refusals(void)
+{
+	return vmstat_read(&node->stat, VMSTAT_free_refused);
 }
 
 /* ---- Taking -------------------------------------------------------------- */
@@ -161,15 +175,16 @@ CASE(vmalloc_rules, size_0_is_reported_and_gets_null)
 
 CASE(vmalloc_rules, more_than_all_memory_gets_null)
 {
-	static const size_t sizes[] = { FRAMES * PAGE_SIZE + 1, SIZE_MAX,
-		                        SIZE_MAX - PAGE_SIZE, 1UL << 40 };
+	static const size_t sizes[] = { VMALLOC_FRAMES * PAGE_SIZE + 1,
+		                        SIZE_MAX, SIZE_MAX - PAGE_SIZE,
+		                        1UL << 40 };
 	uint64_t mark = log_mark();
 
 	test_vmalloc_begin();
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
 		EXPECT(__vmalloc(sizes[i], GFP_KERNEL | __GFP_NOFAIL) == NULL);
 	EXPECT(log_contains_since(mark, "exceeds total pages"));
-	EXPECT_EQUAL(used_pages(), 0);
+	EXPECT_EQUAL(test_vmalloc_used_pages(), 0);
 	return NULL;
 }
 
@@ -190,7 +205,7 @@ CASE(vmalloc_rules, the_array_of_512_pages_is_a_page_and_of_513_an_area)
 	vfree(memory);
 	vmalloc_purge(space);
 	EXPECT_EQUAL(space->areas, 0);
-	EXPECT_EQUAL(data_pages(), 0);
+	EXPECT_EQUAL(test_vmalloc_data_pages(), 0);
 	return NULL;
 }
 
@@ -235,8 +250,8 @@ CASE(vmalloc_rules, bulk_gives_up_and_single_pages_follow)
 
 	test_vmalloc_begin();
 	/* Bulk goes no deeper than the LOW mark. */
-	machine_set_marks(&node->zone[ZONE_NORMAL], 8, FRAMES - 50,
-	                  FRAMES - 40);
+	machine_set_marks(&node->zone[ZONE_NORMAL], 8, VMALLOC_FRAMES - 50,
+	                  VMALLOC_FRAMES - 40);
 	memory = vmalloc(600 * PAGE_SIZE);
 	EXPECT(memory != NULL);
 	EXPECT_EQUAL(vmalloc_to_pfn((char *)memory + 599 * PAGE_SIZE) != -1UL,
@@ -264,7 +279,7 @@ CASE(vmalloc_rules, pages_may_be_high_unless_the_mask_names_a_zone)
 		{ GFP_ATOMIC, GFP_ATOMIC | __GFP_HIGHMEM, ZONE_NORMAL },
 	};
 
-	machine_start(FRAMES);
+	machine_start(VMALLOC_FRAMES);
 	node = machine_zones(0, each);
 	space = machine_start_vmalloc(node);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -276,18 +291,6 @@ CASE(vmalloc_rules, pages_may_be_high_unless_the_mask_names_a_zone)
 		EXPECT_EQUAL(page->gfp, rows[i].pages | __GFP_NOWARN);
 		EXPECT_EQUAL(page->zone, rows[i].zone);
 		vfree(memory);
-	}
-	return NULL;
-}
-
-/* The first page table, or NULL. */
-static struct page *a_table(void)
-{
-	for (unsigned long pfn = 0; pfn < FRAMES; pfn++) {
-		struct page *page = node_page(node, pfn);
-
-		if (page->state == PAGE_USED && (page->flags & PAGE_TABLE))
-			return page;
 	}
 	return NULL;
 }
@@ -311,8 +314,9 @@ CASE(vmalloc_rules, tables_are_asked_for_as_gfp_kernel_in_the_scope_of_the_mask)
 
 		test_vmalloc_begin();
 		memory = __vmalloc(PAGE_SIZE, rows[i].gfp);
-		EXPECT(memory != NULL && a_table() != NULL);
-		EXPECT_EQUAL(a_table()->gfp, rows[i].table | __GFP_ZERO);
+		EXPECT(memory != NULL && test_vmalloc_a_table() != NULL);
+		EXPECT_EQUAL(test_vmalloc_a_table()->gfp,
+		             rows[i].table | __GFP_ZERO);
 		EXPECT_EQUAL(machine_main()->flags, 0);
 		vfree(memory);
 	}
@@ -329,7 +333,7 @@ CASE(vmalloc_rules, compound_and_exclusive_pages_are_refused_by_name)
 	EXPECT(__vmalloc(PAGE_SIZE, GFP_KERNEL | __GFP_ACCOUNT) == NULL);
 	EXPECT(log_contains_since(mark, "no __GFP_COMP or __GFP_EXCLUSIVE"));
 	EXPECT(log_contains_since(mark, "__GFP_ACCOUNT: "));
-	EXPECT_EQUAL(used_pages(), 0);
+	EXPECT_EQUAL(test_vmalloc_used_pages(), 0);
 	return NULL;
 }
 
@@ -402,7 +406,7 @@ CASE(vmalloc_rules, a_shortage_frees_all_that_was_taken_and_is_reported)
 	EXPECT_EQUAL(space->pages, 1500 + 3);
 	vfree(most);
 	vmalloc_purge(space);
-	EXPECT_EQUAL(data_pages(), 0);
+	EXPECT_EQUAL(test_vmalloc_data_pages(), 0);
 	return NULL;
 }
 
@@ -415,9 +419,9 @@ static unsigned long killing_reclaim(struct node *of __unused,
 }
 
 static unsigned long nothing_reclaimable(struct node *of __unused,
-                                         struct zone *zone)
+                                         struct zone *of_it)
 {
-	return zone->free_pages;
+	return of_it->free_pages;
 }
 
 CASE(vmalloc_rules, a_killed_thread_gets_no_more_single_pages)
@@ -426,8 +430,8 @@ CASE(vmalloc_rules, a_killed_thread_gets_no_more_single_pages)
 
 	test_vmalloc_begin();
 	/* Bulk gives one page at a time, so the rest is taken singly. */
-	machine_set_marks(&node->zone[ZONE_NORMAL], 8, FRAMES - 20,
-	                  FRAMES - 10);
+	machine_set_marks(&node->zone[ZONE_NORMAL], 8, VMALLOC_FRAMES - 20,
+	                  VMALLOC_FRAMES - 10);
 	machine_set_reclaim_hook(node, killing_reclaim, nothing_reclaimable);
 	thread_kill(machine_main());
 	EXPECT(vmalloc(300 * PAGE_SIZE) == NULL);
@@ -442,8 +446,8 @@ CASE(vmalloc_rules, a_killed_thread_gets_all_of_a_nofail_request)
 	void *memory;
 
 	test_vmalloc_begin();
-	machine_set_marks(&node->zone[ZONE_NORMAL], 8, FRAMES - 20,
-	                  FRAMES - 10);
+	machine_set_marks(&node->zone[ZONE_NORMAL], 8, VMALLOC_FRAMES - 20,
+	                  VMALLOC_FRAMES - 10);
 	thread_kill(machine_main());
 	memory = __vmalloc(300 * PAGE_SIZE, GFP_KERNEL | __GFP_NOFAIL);
 	EXPECT(memory != NULL);
@@ -532,575 +536,9 @@ CASE(vmalloc_rules, each_allocation_fails_in_turn_and_nothing_is_lost)
 		vmalloc_purge(space);
 		EXPECT_EQUAL(space->areas, 0);
 		EXPECT_EQUAL(space->pages, 0);
-		EXPECT_EQUAL(data_pages(), 0);
+		EXPECT_EQUAL(test_vmalloc_data_pages(), 0);
 		if (failed == 0)
 			return NULL;
 		EXPECT(machine_finish() == NULL);
 	}
-}
-
-/* ---- Freeing ------------------------------------------------------------- */
-
-CASE(vmalloc_rules, pages_are_free_immediately_and_addresses_after_a_purge)
-{
-	unsigned long flushes;
-	char *first;
-	char *second;
-
-	test_vmalloc_begin();
-	first = vmalloc(3 * PAGE_SIZE);
-	EXPECT(first != NULL);
-	flushes = vmap_flushes();
-	vfree(first);
-	EXPECT_EQUAL(space->pages, 0);
-	EXPECT_EQUAL(space->lazy_pages, 4);
-	EXPECT(vmalloc_to_page(first) == NULL);
-	EXPECT(is_kind(first, "lazy"));
-	second = vmalloc(3 * PAGE_SIZE);
-	EXPECT(second == first + 4 * PAGE_SIZE);
-	EXPECT_EQUAL(vmap_flushes(), flushes);
-	EXPECT_EQUAL(vmalloc_purge(space), 1);
-	EXPECT_EQUAL(vmap_flushes(), flushes + 1);
-	EXPECT_EQUAL(space->lazy_pages, 0);
-	EXPECT(machine_faults(first, false, NULL));
-	vfree(second);
-	second = vmalloc(3 * PAGE_SIZE);
-	EXPECT(second == first);
-	vfree(second);
-	return NULL;
-}
-
-/* Free areas of one page until the worker is called; how many. */
-static unsigned long areas_until_wake(void)
-{
-	unsigned long areas = 0;
-
-	while (wakes == 0 && areas < 20000) {
-		void *memory = vmalloc(100);
-
-		if (memory == NULL)
-			break;
-		vfree(memory);
-		areas++;
-	}
-	return areas;
-}
-
-/* The frames of the areas' objects are the limit here. */
-CASE(vmalloc_rules, more_than_32_mib_of_lazy_addresses_are_purged)
-{
-	machine_start(3 * LAZY_ONE);
-	node = machine_one_zone(ZONE_NORMAL, 3 * LAZY_ONE);
-	space = machine_start_vmalloc(node);
-	space->wake = note_wake;
-	wakes = 0;
-	EXPECT_EQUAL(space->lazy_max, LAZY_ONE);
-	EXPECT_EQUAL(areas_until_wake(), LAZY_ONE / 2 + 1);
-	EXPECT_EQUAL(wakes, 1);
-	EXPECT(vmalloc_has_work(space));
-	vmalloc_work(space);
-	EXPECT(!vmalloc_has_work(space));
-	EXPECT_EQUAL(space->purges, 1);
-	EXPECT_EQUAL(space->areas, 0);
-	EXPECT_EQUAL(vmap_flushes(), 1);
-	return NULL;
-}
-
-CASE(vmalloc_rules, lazy_addresses_grow_with_the_doublings_of_cpus)
-{
-	static struct vmalloc_space four;
-
-	test_vmalloc_begin();
-	vmalloc_space_init(&four, node, vmap_base, vmap_base + vmap_size, 4);
-	EXPECT_EQUAL(four.lazy_max, 24576);
-	vmalloc_space_init(&four, node, vmap_base, vmap_base + vmap_size, 2);
-	EXPECT_EQUAL(four.lazy_max, 16384);
-	vmalloc_space_init(&four, node, vmap_base, vmap_base + vmap_size, 8);
-	EXPECT_EQUAL(four.lazy_max, 32768);
-	return NULL;
-}
-
-CASE(vmalloc_rules, without_addresses_the_lazy_ones_are_purged)
-{
-	static struct vmalloc_space small;
-	void *memory[4];
-
-	test_vmalloc_begin();
-	vmalloc_space_init(&small, node, vmap_base, vmap_base + 8 * PAGE_SIZE,
-	                   1);
-	for (unsigned int i = 0; i < 4; i++) {
-		memory[i] = vmalloc_in(&small, PAGE_SIZE, GFP_KERNEL, 0);
-		EXPECT(memory[i] != NULL);
-	}
-	EXPECT(vmalloc_in(&small, PAGE_SIZE, GFP_KERNEL, 0) == NULL);
-	vfree_in(&small, memory[1], 0);
-	machine_enter_irq(NULL);
-	vfree_in(&small, memory[2], 0);
-	machine_leave_irq();
-	/* The area that an interrupt has freed counts, too. */
-	memory[1] = vmalloc_in(&small, 3 * PAGE_SIZE, GFP_KERNEL, 0);
-	EXPECT(memory[1] == (char *)memory[0] + 2 * PAGE_SIZE);
-	vfree_in(&small, memory[0], 0);
-	vfree_in(&small, memory[1], 0);
-	vfree_in(&small, memory[3], 0);
-	vmalloc_purge(&small);
-	EXPECT_EQUAL(small.areas, 0);
-	return NULL;
-}
-
-CASE(vmalloc_rules, in_an_interrupt_vfree_leaves_the_area_until_the_worker_runs)
-{
-	char *memory;
-
-	test_vmalloc_begin();
-	memory = vmalloc(2 * PAGE_SIZE);
-	EXPECT(memory != NULL);
-	machine_enter_irq(NULL);
-	vfree(memory);
-	EXPECT_EQUAL(wakes, 1);
-	machine_leave_irq();
-	EXPECT_EQUAL(space->pages, 2);
-	EXPECT(vmalloc_to_page(memory) != NULL);
-	EXPECT(!machine_faults(memory, true, NULL));
-	EXPECT(is_kind(memory, "deferred"));
-	EXPECT(vmalloc_has_work(space));
-	vmalloc_work(space);
-	EXPECT(!vmalloc_has_work(space));
-	EXPECT_EQUAL(space->pages, 0);
-	EXPECT(vmalloc_to_page(memory) == NULL);
-	EXPECT_EQUAL(space->purges, 0);
-	return NULL;
-}
-
-CASE(vmalloc_rules, vfree_atomic_is_for_threads_that_cannot_sleep)
-{
-	uint64_t mark = log_mark();
-	char *memory;
-	char *wrong;
-
-	test_vmalloc_begin();
-	memory = vmalloc(PAGE_SIZE);
-	wrong = vmalloc(PAGE_SIZE);
-	preempt_disable();
-	vfree_atomic(memory);
-	EXPECT(!log_contains_since(mark, "BUG"));
-	vfree(wrong);
-	EXPECT(log_contains_since(mark, "vfree_atomic() is for it"));
-	preempt_enable();
-	EXPECT_EQUAL(space->pages, 2);
-	vmalloc_work(space);
-	EXPECT_EQUAL(space->pages, 0);
-	return NULL;
-}
-
-/* ---- Wrong frees --------------------------------------------------------- */
-
-static unsigned long refusals(void)
-{
-	return vmstat_read(&node->stat, VMSTAT_free_refused);
-}
-
-CASE(vmalloc_rules, wrong_frees_are_refused_with_the_reason_and_change_nothing)
-{
-	uint64_t mark;
-	unsigned long free;
-	struct page *page;
-	char *memory;
-	char *mapped;
-
-	test_vmalloc_begin();
-	memory = vmalloc(2 * PAGE_SIZE);
-	page = alloc_page(GFP_KERNEL);
-	mapped = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
-	EXPECT(memory != NULL && mapped != NULL);
-	free = node_free(node);
-	mark = log_mark();
-	vfree(NULL);
-	vunmap(NULL);
-	EXPECT_EQUAL(refusals(), 0);
-	vfree(memory + 1);
-	vfree(memory + PAGE_SIZE);
-	EXPECT(log_contains_since(mark, "it is in the middle of an area"));
-	EXPECT(log_contains_since(mark, "is vmalloc, made by"));
-	vfree(page_address(page));
-	vfree((void *)vmap_base + vmap_size);
-	EXPECT(log_contains_since(mark, "nothing is allocated there"));
-	vfree(mapped);
-	EXPECT(log_contains_since(mark, "vunmap() is for it"));
-	vunmap(memory);
-	EXPECT(log_contains_since(mark, "vfree() is for it"));
-	EXPECT_EQUAL(refusals(), 6);
-	EXPECT_EQUAL(node_free(node), free);
-	memory[0] = 1;
-	mapped[0] = 1;
-	vfree(memory);
-	vunmap(mapped);
-	__free_page(page);
-	EXPECT_EQUAL(refusals(), 6);
-	return NULL;
-}
-
-CASE(vmalloc_rules,
-     the_second_vfree_is_refused_as_long_as_the_address_is_not_reused)
-{
-	uint64_t mark = log_mark();
-	char *memory;
-
-	test_vmalloc_begin();
-	memory = vmalloc(PAGE_SIZE);
-	machine_enter_irq(NULL);
-	vfree(memory);
-	vfree(memory);
-	machine_leave_irq();
-	EXPECT(log_contains_since(mark, "it is free already"));
-	vfree_atomic(memory);
-	EXPECT_EQUAL(refusals(), 2);
-	vmalloc_work(space);
-	vfree(memory);
-	EXPECT_EQUAL(refusals(), 3);
-	vmalloc_purge(space);
-	vfree(memory);
-	EXPECT_EQUAL(refusals(), 4);
-	EXPECT_EQUAL(space->areas, 0);
-	return NULL;
-}
-
-CASE(vmalloc_rules, a_page_of_an_area_cannot_be_freed_behind_its_back)
-{
-	struct page *page;
-	char *memory;
-
-	test_vmalloc_begin();
-	memory = vmalloc(PAGE_SIZE);
-	page = vmalloc_to_page(memory);
-	EXPECT_EQUAL(page_mapcount(page), 1);
-	__free_page(page);
-	EXPECT(page->state == PAGE_USED);
-	memory[0] = 1;
-	/* The area's own reference is missing now, and that is reported. */
-	vfree(memory);
-	EXPECT_EQUAL(refusals(), 1);
-	return NULL;
-}
-
-CASE(vmalloc_rules, a_page_table_cannot_be_freed)
-{
-	struct page *table;
-	char *memory;
-
-	test_vmalloc_begin();
-	memory = vmalloc(PAGE_SIZE);
-	table = a_table();
-	EXPECT(table != NULL);
-	__free_page(table);
-	EXPECT_EQUAL(refusals(), 1);
-	memory[0] = 1;
-	vfree(memory);
-	return NULL;
-}
-
-/* ---- Mapping pages of others --------------------------------------------- */
-
-CASE(vmalloc_rules, vmap_shows_the_same_pages_in_the_order_asked_for)
-{
-	struct page *page[3];
-	char *memory;
-
-	test_vmalloc_begin();
-	for (unsigned int i = 0; i < 3; i++) {
-		page[i] = alloc_page(GFP_KERNEL);
-		memset(page_address(page[i]), 'a' + (int)i, PAGE_SIZE);
-	}
-	page[1] = page[2];
-	memory = vmap(page, 3, VM_MAP, PAGE_KERNEL);
-	EXPECT(memory != NULL);
-	EXPECT(memory[0] == 'a' && memory[PAGE_SIZE] == 'c' &&
-	       memory[2 * PAGE_SIZE] == 'c');
-	memory[PAGE_SIZE + 5] = 'x';
-	EXPECT(((char *)page_address(page[2]))[5] == 'x');
-	EXPECT(memory[2 * PAGE_SIZE + 5] == 'x');
-	EXPECT_EQUAL(page_mapcount(page[2]), 2);
-	EXPECT_EQUAL(page_ref_count(page[2]), 3);
-	EXPECT(machine_faults(memory + 3 * PAGE_SIZE, false, NULL));
-	EXPECT_EQUAL(space->pages, 0);
-	vunmap(memory);
-	EXPECT_EQUAL(page_mapcount(page[2]), 0);
-	EXPECT_EQUAL(page_ref_count(page[2]), 1);
-	__free_page(page[0]);
-	__free_page(page[2]);
-	/* The page that was overwritten in the array. */
-	for (unsigned long pfn = 0; pfn < FRAMES; pfn++) {
-		struct page *at = node_page(node, pfn);
-
-		if (at->state == PAGE_USED && !(at->flags & PAGE_TABLE) &&
-		    *(char *)page_address(at) == 'b')
-			__free_page(at);
-	}
-	return NULL;
-}
-
-CASE(vmalloc_rules, a_read_only_mapping_cannot_be_written)
-{
-	struct page *page;
-	char *memory;
-
-	test_vmalloc_begin();
-	page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	memory = vmap(&page, 1, VM_MAP, PAGE_KERNEL_RO);
-	EXPECT(memory != NULL);
-	EXPECT(!machine_faults(memory, false, NULL));
-	EXPECT(machine_faults(memory, true, NULL));
-	vunmap(memory);
-	__free_page(page);
-	return NULL;
-}
-
-CASE(vmalloc_rules, vfree_of_pages_that_were_put_into_an_area_frees_them)
-{
-	struct page **pages;
-	char *memory;
-
-	test_vmalloc_begin();
-	for (unsigned int round = 0; round < 2; round++) {
-		pages = kmalloc(2 * sizeof(*pages), GFP_KERNEL);
-		pages[0] = alloc_page(GFP_KERNEL);
-		pages[1] = alloc_page(GFP_KERNEL);
-		memory = vmap(pages, 2, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
-		EXPECT(memory != NULL);
-		if (round == 0) {
-			vfree(memory);
-			continue;
-		}
-		/* As in Linux, vunmap() leaves them to the caller. */
-		vunmap(memory);
-		__free_page(pages[0]);
-		__free_page(pages[1]);
-		kfree(pages);
-	}
-	vmalloc_purge(space);
-	EXPECT_EQUAL(data_pages(), 0);
-	return NULL;
-}
-
-CASE(vmalloc_rules, vmap_of_a_page_that_may_not_be_mapped_changes_nothing)
-{
-	uint64_t mark = log_mark();
-	struct page *page[3];
-	void *address = NULL;
-
-	test_vmalloc_begin();
-	machine_start_exclusive(node, 4);
-	exclusive_balance(node);
-	page[0] = alloc_page(GFP_KERNEL);
-	page[1] = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
-	page[2] = alloc_page(GFP_KERNEL);
-	EXPECT(page[0] != NULL && page[1] != NULL && page[2] != NULL);
-	EXPECT(vmap_in(space, &(struct vm_row){ page, 3 }, VM_MAP, PAGE_KERNEL,
-	               0, &address) == -EBUSY);
-	EXPECT(vmap(page, 3, VM_MAP, PAGE_KERNEL) == NULL);
-	EXPECT(log_contains_since(mark, "an exclusive page has one mapping"));
-	EXPECT_EQUAL(page_mapcount(page[0]), 0);
-	EXPECT_EQUAL(page_ref_count(page[0]), 1);
-	EXPECT(exclusive_release(exclusive_address(page[1])) == 0);
-	__free_page(page[2]);
-	page[1] = node_page(node, FRAMES - 1);
-	EXPECT(page_head(main_node(), page[1])->state == PAGE_FREE);
-	EXPECT(vmap_in(space, &(struct vm_row){ page, 2 }, VM_MAP, PAGE_KERNEL,
-	               0, &address) == -EINVAL);
-	EXPECT(vmap_in(space, &(struct vm_row){ page, 1 }, 4, PAGE_KERNEL, 0,
-	               &address) == -EINVAL);
-	EXPECT(vmap_in(space, &(struct vm_row){ page, 0 }, VM_MAP, PAGE_KERNEL,
-	               0, &address) == -EINVAL);
-	EXPECT(vmap_in(space, &(struct vm_row){ page, FRAMES + 1 }, VM_MAP,
-	               PAGE_KERNEL, 0, &address) == -EINVAL);
-	EXPECT(address == NULL);
-	__free_page(page[0]);
-	vmalloc_purge(space);
-	EXPECT_EQUAL(space->areas, 0);
-	return NULL;
-}
-
-CASE(vmalloc_rules, each_allocation_of_vmap_fails_in_turn_and_nothing_is_lost)
-{
-	struct page *page[2];
-	unsigned int failed = 1;
-
-	for (unsigned int nth = 1; failed > 0; nth++) {
-		void *memory;
-
-		test_vmalloc_begin();
-		page[0] = alloc_page(GFP_KERNEL);
-		page[1] = page[0];
-		fail_nth_set(machine_main(), nth, false);
-		memory = vmap(page, 2, VM_MAP, PAGE_KERNEL);
-		failed = fail_nth_failed(machine_main());
-		fail_nth_set(machine_main(), 0, false);
-		/* A slab may be made of fewer pages than were asked for first. */
-		EXPECT(memory != NULL || failed > 0);
-		vunmap(memory);
-		EXPECT_EQUAL(page_ref_count(page[0]), 1);
-		__free_page(page[0]);
-		vmalloc_purge(space);
-		EXPECT_EQUAL(data_pages(), 0);
-		EXPECT(nth < 10);
-		EXPECT(machine_finish() == NULL);
-	}
-	test_vmalloc_begin();
-	return NULL;
-}
-
-CASE(vmalloc_rules,
-     a_frame_that_becomes_exclusive_is_not_reached_by_its_old_address)
-{
-	struct page *page;
-	char *memory;
-	unsigned long pfn;
-
-	test_vmalloc_begin();
-	machine_start_exclusive(node, 4);
-	memory = vmalloc(PAGE_SIZE);
-	pfn = vmalloc_to_pfn(memory);
-	vfree(memory);
-	/* The TLB still knows it. */
-	EXPECT(!machine_faults(memory, true, NULL));
-	while ((page = alloc_page(GFP_KERNEL | __GFP_NORETRY |
-	                          __GFP_EXCLUSIVE)) != NULL &&
-	       page_to_pfn(page) != pfn)
-		;
-	EXPECT(page != NULL);
-	EXPECT(machine_faults(memory, true, NULL));
-	return NULL;
-}
-
-/* ---- By address ---------------------------------------------------------- */
-
-CASE(vmalloc_rules, addresses_lead_to_pages_and_only_those_of_the_region)
-{
-	struct page *page;
-	char *memory;
-
-	test_vmalloc_begin();
-	memory = vmalloc(3 * PAGE_SIZE);
-	page = alloc_page(GFP_KERNEL);
-	for (size_t at = 0; at < 3 * PAGE_SIZE; at += 1000) {
-		memory[at] = (char)at;
-		EXPECT(is_vmalloc_addr(memory + at));
-		EXPECT(*(char *)(page_address(vmalloc_to_page(memory + at)) +
-		                 at % PAGE_SIZE) == (char)at);
-	}
-	EXPECT(vmalloc_to_page(memory + 3 * PAGE_SIZE) == NULL);
-	EXPECT(is_vmalloc_addr(memory + 3 * PAGE_SIZE));
-	EXPECT(!is_vmalloc_addr(page_address(page)));
-	EXPECT(!is_vmalloc_addr(NULL));
-	EXPECT(!is_vmalloc_addr((void *)(vmap_base - 1)));
-	EXPECT(!is_vmalloc_addr((void *)(vmap_base + vmap_size)));
-	EXPECT(vmalloc_to_page(page_address(page)) == NULL);
-	EXPECT_EQUAL(vmalloc_to_pfn(NULL), -1UL);
-	vfree(memory);
-	__free_page(page);
-	return NULL;
-}
-
-CASE(vmalloc_rules, an_area_may_lie_across_two_tables_of_each_level)
-{
-	static struct vmalloc_space at_border;
-	char *memory;
-
-	test_vmalloc_begin();
-	vmalloc_space_init(&at_border, node, vmap_base + GIB - 2 * PAGE_SIZE,
-	                   vmap_base + GIB + 4 * PAGE_SIZE, 1);
-	memory = vmalloc_in(&at_border, 5 * PAGE_SIZE, GFP_KERNEL, 0);
-	EXPECT(memory != NULL);
-	EXPECT_EQUAL(at_border.tables, 4);
-	memset(memory, 0x77, 5 * PAGE_SIZE);
-	vfree_in(&at_border, memory, 0);
-	vmalloc_purge(&at_border);
-	EXPECT_EQUAL(at_border.areas, 0);
-	return NULL;
-}
-
-/* ---- vrealloc() ---------------------------------------------------------- */
-
-CASE(vmalloc_rules,
-     vrealloc_keeps_the_address_within_the_area_and_copies_beyond)
-{
-	char *memory;
-	char *same;
-	char *larger;
-
-	test_vmalloc_begin();
-	memory = vrealloc(NULL, 5000, GFP_KERNEL);
-	EXPECT(memory != NULL);
-	memset(memory, 0x33, 2 * PAGE_SIZE);
-	same = vrealloc(memory, 2 * PAGE_SIZE, GFP_KERNEL);
-	EXPECT(same == memory);
-	same = vrealloc(memory, 100, GFP_KERNEL | __GFP_ZERO);
-	EXPECT(same == memory);
-	EXPECT(memory[99] == 0x33 && memory[100] == 0 &&
-	       memory[2 * PAGE_SIZE - 1] == 0);
-	larger = vrealloc(memory, 2 * PAGE_SIZE + 1, GFP_KERNEL | __GFP_ZERO);
-	EXPECT(larger != NULL && larger != memory);
-	EXPECT(larger[99] == 0x33 && larger[100] == 0);
-	EXPECT(larger[3 * PAGE_SIZE - 1] == 0);
-	EXPECT(is_kind(memory, "lazy"));
-	EXPECT(vrealloc(larger, FRAMES * PAGE_SIZE,
-	                GFP_KERNEL | __GFP_NOWARN) == NULL);
-	EXPECT(larger[99] == 0x33);
-	EXPECT(vrealloc(larger + PAGE_SIZE, 10, GFP_KERNEL) == NULL);
-	EXPECT_EQUAL(refusals(), 1);
-	EXPECT(vrealloc(larger, 0, GFP_KERNEL) == NULL);
-	EXPECT_EQUAL(space->pages, 0);
-	return NULL;
-}
-
-/* ---- The check ----------------------------------------------------------- */
-
-static bool check_says(const char *invariant)
-{
-	char buffer[100];
-	const char *broken = vmalloc_check(space, buffer, sizeof(buffer));
-
-	if (invariant == NULL)
-		return broken == NULL;
-	return broken != NULL &&
-	       strncmp(broken, "vmalloc: invariant ", 19) == 0 &&
-	       strncmp(broken + 19, invariant, 2) == 0;
-}
-
-CASE(vmalloc_rules, the_check_sees_each_invariant_that_is_broken)
-{
-	struct vm_struct *area;
-	struct page *page;
-	char *memory;
-	char *lazy;
-
-	test_vmalloc_begin();
-	memory = vmalloc(40 * PAGE_SIZE);
-	lazy = vmalloc(2 * PAGE_SIZE);
-	vfree(lazy);
-	EXPECT(check_says(NULL));
-	area = vm_of(range_find(&space->ranges, (uintptr_t)memory));
-	area->range.widest++;
-	EXPECT(check_says("A1"));
-	area->range.widest--;
-	page = area->pages[39];
-	area->pages[39] = area->pages[0];
-	EXPECT(check_says("A2"));
-	area->pages[39] = page;
-	space->lazy_pages++;
-	EXPECT(check_says("A4"));
-	space->lazy_pages--;
-	space->areas--;
-	EXPECT(check_says("A4"));
-	space->areas++;
-	vmap_flush();
-	vmap_set((uintptr_t)memory + 40 * PAGE_SIZE, page_to_pfn(page), true);
-	EXPECT(check_says("A2"));
-	vmap_clear((uintptr_t)memory + 40 * PAGE_SIZE);
-	vmap_set((uintptr_t)lazy, page_to_pfn(page), true);
-	EXPECT(check_says("A3"));
-	vmap_clear((uintptr_t)lazy);
-	EXPECT(check_says(NULL));
-	vfree(memory);
-	return NULL;
 }
