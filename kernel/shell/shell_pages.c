@@ -342,7 +342,7 @@ static void print_exclusive_page(const struct page *page)
 
 	if (page->state == PAGE_OWNED && owner != NULL)
 		console_fold(2,
-		             "owner: %s (number %llu), slot %u of its window, "
+		             "owner: %s (number %llu), entry %u of its window, "
 		             "%p",
 		             owner->name, (unsigned long long)owner->id,
 		             page->slot, exclusive_address(page));

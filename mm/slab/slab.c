@@ -18,7 +18,7 @@
  * Slabs of memory that was taken without watermarks serve only requests that are
  * entitled to such memory, one object at a time: no CPU has one.
  *
- * An object that is given back must be the beginning of a slot, and its word must not
+ * An object that is given back must be the beginning of a buffer, and its word must not
  * be that of a free object; so a pointer that is not an object, and a double free, are
  * found without any debugging switch.
  *
@@ -512,7 +512,7 @@ static const char *slab_refusal(struct kmem_cache *cache, struct page *slab,
 	const struct slab_view view = slab_view_of(cache, slab);
 
 	kassert(spin_is_mine(&cache->lock));
-	if (!slab_is_slot(cache, &view, (uintptr_t)object - view.before))
+	if (!slab_is_buffer(cache, &view, (uintptr_t)object - view.before))
 		return "it is not the beginning of an object";
 	if (slab_looks_free(cache, &view, object) &&
 	    slab_check_is_free(cache, slab, object))
@@ -558,8 +558,8 @@ static inline bool slab_free_hot(struct kmem_cache *cache,
 	if (cpu == NULL)
 		return false;
 	if (cpu->slab == slab &&
-	    slab_is_slot(cache, &cpu->view,
-	                 (uintptr_t)object - cpu->view.before) &&
+	    slab_is_buffer(cache, &cpu->view,
+	                   (uintptr_t)object - cpu->view.before) &&
 	    !slab_looks_free(cache, &cpu->view, object)) {
 		slab_push(cache, &cpu->view, &cpu->free, object);
 		done = true;
@@ -615,6 +615,6 @@ bool kmem_cache_has(struct kmem_cache *cache, const void *address)
 	if (slab == NULL || slab->slab_cache != cache)
 		return false;
 	view = slab_view_of(cache, slab);
-	return slab_is_slot(cache, &view, (uintptr_t)address - view.before) &&
+	return slab_is_buffer(cache, &view, (uintptr_t)address - view.before) &&
 	       !slab_looks_free(cache, &view, (void *)address);
 }

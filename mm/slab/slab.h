@@ -117,7 +117,7 @@ struct slab_info {
 	unsigned long objects;
 	unsigned long active_slabs;
 	unsigned long slabs;
-	unsigned int object_size; /* of a slot */
+	unsigned int object_size; /* of a buffer */
 	unsigned int objects_per_slab;
 	unsigned int pages_per_slab;
 };

@@ -34,7 +34,7 @@ static bool slab_check_list_has(struct kmem_cache *cache,
 
 	for (unsigned int i = 0; i < slab_counts(slab)->objects && free != 0;
 	     i++) {
-		if (!slab_is_slot(cache, &view, free))
+		if (!slab_is_buffer(cache, &view, free))
 			return false;
 		if (view.before + free == (uintptr_t)object)
 			return true;
@@ -70,7 +70,7 @@ static void slab_walk_list(struct slab_walk *walk, uint64_t free)
 	kassert(walk->seen == 0);
 	while (free != 0 && walk->wrong == NULL) {
 		walk->at = (void *)(view.before + free);
-		if (!slab_is_slot(cache, &view, free))
+		if (!slab_is_buffer(cache, &view, free))
 			walk->wrong = "its free list leads to no object";
 		else if (++walk->seen > slab_counts(walk->slab)->objects)
 			walk->wrong = "its free list has no end";

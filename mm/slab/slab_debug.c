@@ -6,7 +6,7 @@
  *	free      bb .. bb    6b .. 6b a5        bb .. bb
  *	in use    cc .. cc    (the user's)       cc .. cc
  *
- * and 0x5a in what belongs to no slot.  A byte that differs was written by code
+ * and 0x5a in what belongs to no buffer.  A byte that differs was written by code
  * that does not own it: it is reported with its offset and mended, and the object is
  * not used again.  So a use after a free is found when the object is taken, and an
  * overflow when it is given back.  The bytes are Linux's.

@@ -34,7 +34,7 @@
  *
  *	S1  each slab is at one place, and the lengths of the lists are right
  *	S2  on a slab's own list are all its objects that are not in use
- *	S3  each word of a free list leads to a slot of the same slab
+ *	S3  each word of a free list leads to a buffer of the same slab
  *	S4  the tails of a slab point to its head, and that to its cache
  *	S5  poison and red zones are as they were left
  */
@@ -86,7 +86,7 @@ static inline struct slab_counts *slab_counts(const struct page *slab)
 struct slab_view {
 	uintptr_t before; /* address of its first byte, less 1 */
 	uint64_t bytes;
-	uint64_t last; /* where its last slot can begin */
+	uint64_t last; /* where its last buffer can begin */
 };
 
 /* Field locks: (b) busy, (l) the cache's lock. */
@@ -103,7 +103,8 @@ struct kmem_cache_cpu {
 struct kmem_cache {
 	struct node *node; /* (c) */
 	uint64_t key;      /* (c) */
-	uint64_t inverse;  /* (c) 2^64 / size, rounded up: see slab_is_slot() */
+	uint64_t
+		inverse; /* (c) 2^64 / size, rounded up: see slab_is_buffer() */
 	struct slab_shape shape;     /* (c) */
 	uint32_t flags;              /* (c) */
 	uint32_t min_partial;        /* (c) */
@@ -162,8 +163,8 @@ static inline uint64_t slab_next(const struct kmem_cache *cache, void *object)
  * multiple of size: by Lemire's test, one multiplication (n is a multiple of d if and
  * only if n * ceil(2^64 / d) mod 2^64 is less than ceil(2^64 / d); n and d below 2^32).
  */
-static inline bool slab_is_slot(const struct kmem_cache *cache,
-                                const struct slab_view *view, uint64_t free)
+static inline bool slab_is_buffer(const struct kmem_cache *cache,
+                                  const struct slab_view *view, uint64_t free)
 {
 	uint64_t distance = free - 1 - cache->shape.red_left;
 

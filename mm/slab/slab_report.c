@@ -81,7 +81,7 @@ void slab_report_failure(struct kmem_cache *cache, gfp_t mask)
 	if (gfp_is_silent(mask) ||
 	    !ratelimit_pass(&cache->node->slab.fail_limit))
 		return;
-	pr_warn("slab: no memory for %s, %s (%#x): object size %u, slot %u, "
+	pr_warn("slab: no memory for %s, %s (%#x): object size %u, buffer size %u, "
 	        "order %u, at least %u; %lu slabs, %lu objects, %lu free\n",
 	        cache->name, gfp_format(names, sizeof(names), mask), mask,
 	        cache->shape.object_size, cache->shape.size, cache->shape.order,

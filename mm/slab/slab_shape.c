@@ -102,8 +102,8 @@ static size_t slab_shape_align(size_t size, size_t align, uint32_t flags)
 }
 
 /* Linux: calculate_sizes(). */
-static size_t slab_shape_slot(struct slab_shape *shape, uint32_t flags,
-                              bool constructor)
+static size_t slab_shape_buffer(struct slab_shape *shape, uint32_t flags,
+                                bool constructor)
 {
 	size_t size = ALIGN_UP((size_t)shape->object_size, sizeof(uint64_t));
 
@@ -130,19 +130,19 @@ static size_t slab_shape_slot(struct slab_shape *shape, uint32_t flags,
 bool slab_shape_make(struct slab_shape *shape, size_t size, size_t align,
                      uint32_t flags, bool constructor, unsigned int cpus)
 {
-	size_t slot;
+	size_t buffer;
 
 	kassert(size > 0 && size <= PAGE_SIZE << MAX_ORDER);
 	kassert(align <= PAGE_SIZE);
 	shape->object_size = (uint32_t)size;
 	shape->align = (uint32_t)slab_shape_align(size, align, flags);
-	slot = slab_shape_slot(shape, flags, constructor);
-	if (slab_shape_order_of(slot) > MAX_ORDER)
+	buffer = slab_shape_buffer(shape, flags, constructor);
+	if (slab_shape_order_of(buffer) > MAX_ORDER)
 		return false;
-	shape->size = (uint32_t)slot;
-	shape->order = (uint8_t)slab_shape_order(slot, cpus);
-	shape->min_order = (uint8_t)slab_shape_order_of(slot);
+	shape->size = (uint32_t)buffer;
+	shape->order = (uint8_t)slab_shape_order(buffer, cpus);
+	shape->min_order = (uint8_t)slab_shape_order_of(buffer);
 	kassert(shape->min_order <= shape->order);
-	kassert(slab_shape_objects(slot, shape->order) <= SLAB_MAX_OBJECTS);
+	kassert(slab_shape_objects(buffer, shape->order) <= SLAB_MAX_OBJECTS);
 	return true;
 }

@@ -2,8 +2,8 @@
 /*
  * mm/slab/slab_shape.h -- how objects of a size lie in a slab.
  *
- *	slab	2^order pages, cut into slots of one size
- *	slot	the place of an object and of what belongs to it:
+ *	slab	2^order pages, cut into buffers of one size
+ *	buffer	the place of an object and of what belongs to it:
  *
  *	| left red zone | object | right red zone | free word | padding |
  *	0               red_left                    (offset)          size
@@ -28,7 +28,7 @@
 
 struct slab_shape {
 	uint32_t object_size; /* as asked for */
-	uint32_t size;        /* of a slot */
+	uint32_t size;        /* of a buffer */
 	uint32_t inuse;       /* where object and right red zone end */
 	uint32_t offset;      /* of the free word */
 	uint32_t red_left;    /* bytes before the object */
@@ -43,11 +43,11 @@ __must_check bool slab_shape_make(struct slab_shape *shape, size_t size,
                                   size_t align, uint32_t flags,
                                   bool constructor, unsigned int cpus);
 
-/* The order at which the rest that no slot fits into is small: at most 1/16 of the
+/* The order at which the rest that no buffer fits into is small: at most 1/16 of the
  * slab, else 1/8 and so on.  Linux: calculate_order(). */
 unsigned int slab_shape_order(size_t size, unsigned int cpus);
 
-/* Slots in a slab of ORDER. */
+/* Buffers in a slab of ORDER. */
 static inline unsigned int slab_shape_objects(size_t size, unsigned int order)
 {
 	return (unsigned int)((PAGE_SIZE << order) / size);

@@ -98,12 +98,12 @@ static const char *try_everything_on(const char *path)
 CASE(ext2_damage, numbers_of_blocks_that_cannot_be_are_errors)
 {
 	static const uint32_t numbers[] = { 1, 2, 5, 40, 2048, 0xffffffff };
-	static const unsigned int slots[] = { 0, 11, 12, 13 };
+	static const unsigned int indexes[] = { 0, 11, 12, 13 };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(numbers); i++) {
-		for (unsigned int j = 0; j < ARRAY_SIZE(slots); j++) {
+		for (unsigned int j = 0; j < ARRAY_SIZE(indexes); j++) {
 			TRY(make_one_file());
-			image_poke32(INODE(12, block[slots[j]]), numbers[i]);
+			image_poke32(INODE(12, block[indexes[j]]), numbers[i]);
 			TRY(attach_and_mount());
 			TRY(try_everything_on("/file"));
 			TRY(end_damaged());
@@ -137,7 +137,7 @@ CASE(ext2_damage, numbers_that_changed_meanwhile_are_not_written_to)
 
 CASE(ext2_damage, blocks_of_numbers_that_lead_in_a_circle_end)
 {
-	for (unsigned int slot = 12; slot < 15; slot++) {
+	for (unsigned int index = 12; index < 15; index++) {
 		uint32_t circle;
 
 		TRY(make_one_file());
@@ -145,7 +145,7 @@ CASE(ext2_damage, blocks_of_numbers_that_lead_in_a_circle_end)
 		circle = damage_peek32(INODE(12, block[12]));
 		for (unsigned int i = 0; i < 256; i++)
 			image_poke32((long)circle * 1024 + i * 4, circle);
-		image_poke32(INODE(12, block[slot]), circle);
+		image_poke32(INODE(12, block[index]), circle);
 		image_poke32(INODE(12, size_high), 3);
 		TRY(attach_and_mount());
 		TRY(try_everything_on("/file"));

@@ -89,7 +89,7 @@ CASE(slab_shape, partial_slabs_of_a_cpu_are_linuxs)
 	return NULL;
 }
 
-/* Slot, free word and red zones of the layouts that differ. */
+/* Buffer size, free word and red zones of the layouts that differ. */
 CASE(slab_shape, a_free_word_lies_inside_unless_the_contents_must_stay)
 {
 	struct slab_shape shape;

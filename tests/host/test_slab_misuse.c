@@ -132,7 +132,7 @@ CASE(slab_misuse, what_is_not_the_beginning_of_an_object_is_refused)
 {
 	static const long offsets[] = { 1, 8, 64, 352, 699 };
 	struct kmem_cache *cache = misuse_begin(700, 0);
-	size_t slot = cache->shape.size;
+	size_t size = cache->shape.size;
 	const struct page *slab;
 	unsigned int bad = 0;
 
@@ -141,10 +141,10 @@ CASE(slab_misuse, what_is_not_the_beginning_of_an_object_is_refused)
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++)
 		kmem_cache_free(cache, (char *)object[0] + offsets[i]);
 	bad += ARRAY_SIZE(offsets);
-	/* The rest of the slab, where one more slot would begin. */
-	EXPECT((PAGE_SIZE << slab->order) % slot != 0);
+	/* The rest of the slab, where one more buffer would begin. */
+	EXPECT((PAGE_SIZE << slab->order) % size != 0);
 	kmem_cache_free(cache,
-	                (char *)object[0] + slab_counts(slab)->objects * slot);
+	                (char *)object[0] + slab_counts(slab)->objects * size);
 	bad++;
 	EXPECT_REPORTS(bad, "it is not the beginning of an object");
 	misuse_give(cache, 0, 2);
@@ -279,7 +279,7 @@ CASE(slab_misuse, free_objects_are_poison_between_red_zones)
 	EXPECT_EQUAL(at[59], 0xa5);
 	EXPECT_EQUAL(at[60], 0xbb);
 	EXPECT_EQUAL(at[63], 0xbb);
-	/* A byte that belongs to no slot. */
+	/* A byte that belongs to no buffer. */
 	at = page_address(slab_head_of(node, object[0]));
 	EXPECT_EQUAL(at[PAGE_SIZE - 1], 0x5a);
 	misuse_give(cache, 1, 2);

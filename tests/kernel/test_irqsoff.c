@@ -276,7 +276,7 @@ CASE(irqsoff, a_page_behind_a_large_hole_is_found_within_the_bound)
 	EXPECT_EQUAL(filemap_grab(&map, 0, GFP_KERNEL, &page), 0);
 	unlock_page(page);
 	put_page(page);
-	/* Three levels of nodes, each with 510 empty slots between these. */
+	/* Three levels of nodes, each with 510 empty entries between these. */
 	EXPECT_EQUAL(filemap_grab(&map, (1UL << 27) - 1, GFP_KERNEL, &page), 0);
 	unlock_page(page);
 	put_page(page);

@@ -117,10 +117,10 @@ static void test_slab_prepare_cpu_partial(void)
  * them. */
 static void test_slab_prepare_partial(void)
 {
-	unsigned int slots = slabs.cache->cpu_partial + 1;
+	unsigned int partials = slabs.cache->cpu_partial + 1;
 
-	test_slab_take((slots + 1) * EACH);
-	for (unsigned int i = 0; i < slots; i++)
+	test_slab_take((partials + 1) * EACH);
+	for (unsigned int i = 0; i < partials; i++)
 		test_slab_give(i * EACH);
 	/* And the CPU has none. */
 	test_slab_take(1);
@@ -141,11 +141,11 @@ static void test_slab_prepare_full(void)
 
 static void test_slab_prepare_many(void)
 {
-	unsigned int slots = slabs.cache->cpu_partial;
+	unsigned int partials = slabs.cache->cpu_partial;
 
-	test_slab_take((slots + 2) * EACH);
-	test_slab_choose(slots * EACH);
-	for (unsigned int i = 0; i < slots; i++)
+	test_slab_take((partials + 2) * EACH);
+	test_slab_choose(partials * EACH);
+	for (unsigned int i = 0; i < partials; i++)
 		test_slab_give(i * EACH);
 }
 
