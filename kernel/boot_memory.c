@@ -24,6 +24,7 @@
 #include "mm/memmap.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
+#include "mm/pageblock.h"
 #include "mm/reclaim/reclaim.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/user/anon.h"
@@ -211,9 +212,10 @@ static void print_memory(void)
 			pr_info("mm: zone %-6s %lu KiB present, %lu KiB "
 			        "managed, min/low/high %lu/%lu/%lu pages\n",
 			        zone->name, zone->present * kb,
-			        zone->managed * kb, zone->watermark[WMARK_MIN],
-			        zone->watermark[WMARK_LOW],
-			        zone->watermark[WMARK_HIGH]);
+			        zone->managed * kb,
+			        wmark_pages(zone, WMARK_MIN),
+			        wmark_pages(zone, WMARK_LOW),
+			        wmark_pages(zone, WMARK_HIGH));
 	}
 	pr_info("mm: %lu KiB of memory, %lu KiB free, %lu KiB for the page "
 	        "array\n",
@@ -227,6 +229,9 @@ struct node *mm_init(uint64_t info_physical)
 	unsigned long tables = exclusive_region_tables(pages);
 	struct page *array =
 		early_memory(pages * sizeof(struct page), "the page array");
+	struct pageblock *blocks =
+		early_memory(NODE_PAGEBLOCKS(pages) * sizeof(*blocks),
+	                     "the types of pageblocks");
 	void *table = early_memory(tables * PAGE_SIZE,
 	                           "tables that split the direct map");
 	uint64_t records = trace_records_wanted(pages);
@@ -236,7 +241,7 @@ struct node *mm_init(uint64_t info_physical)
 	char sentence[160];
 
 	/* Each frame gets a struct page; all are taken. */
-	node_init(&node, array, 0, pages);
+	node_init(&node, array, blocks, 0, pages);
 	trace_init(&node.trace, ring, records);
 	/* The boot code has done its work. */
 	boot_memory_must(memmap_give(&memmap, boot_physical_start(),
@@ -246,7 +251,8 @@ struct node *mm_init(uint64_t info_physical)
 	boot_memory_must(memmap_take_loaded(&memmap, info_physical));
 	/* Every frame that nobody has goes to the buddies. */
 	memmap_release_free(&memmap, &node);
-	/* The marks follow from what they got. */
+	/* Grouping and the marks follow from what they got. */
+	pageblock_group_by_mobility(&node);
 	node.min_free_kbytes = watermark_min_free_kbytes(node_managed(&node) *
 	                                                 (PAGE_SIZE / KIB));
 	watermark_setup(&node);

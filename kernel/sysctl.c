@@ -5,6 +5,7 @@
  *	min_free_kbytes          ---+
  *	watermark_scale_factor   ---+--> watermark_setup(): marks and reserves
  *	lowmem_reserve_ratio     ---+    of every zone, again
+ *	watermark_boost_factor   ------> read when a request has mixed types
  *	swappiness               ------> read by reclaim in each round
  *	dirty_ratio, dirty_background_ratio, dirty_expire_centisecs,
  *	dirty_writeback_centisecs ------> writers and the flusher
@@ -164,10 +165,22 @@ static int sysctl_set_oom_score_adj(struct node *node __unused,
 	return 0;
 }
 
+static int64_t get_boost(const struct node *node, unsigned int index __unused)
+{
+	return (int64_t)node->watermark_boost_factor;
+}
+
+static int set_boost(struct node *node, const int64_t *values)
+{
+	(void)watermark_set_boost_factor(node, (unsigned long)values[0]);
+	return 0;
+}
+
 static const struct sysctl knobs[] = {
 	{ "vm.min_free_kbytes", 1, MIN_FREE_KBYTES_MIN, MIN_FREE_KBYTES_MAX,
 	  get_min_free, set_min_free },
 	{ "vm.watermark_scale_factor", 1, 1, 3000, get_scale, set_scale },
+	{ "vm.watermark_boost_factor", 1, 0, INT32_MAX, get_boost, set_boost },
 	{ "vm.lowmem_reserve_ratio", ZONE_COUNT, 0, INT32_MAX, get_ratio,
 	  set_ratio },
 	{ "vm.swappiness", 1, 0, 200, get_swappiness, sysctl_set_swappiness },
@@ -288,6 +301,7 @@ static int sysctl_remember(const char *name, const char *value)
 
 SYSCTL_PARAM(min_free_kbytes, "N: the min marks together, 128..262144");
 SYSCTL_PARAM(watermark_scale_factor, "N: their distance, 1..3000 / 10000");
+SYSCTL_PARAM(watermark_boost_factor, "N: of high, in 1/10000; 0: no boost");
 SYSCTL_PARAM(lowmem_reserve_ratio, "A,B,C,D: for each zone; 0: no reserve");
 SYSCTL_PARAM(swappiness, "N: how readily anonymous pages go to swap, 0..200");
 SYSCTL_PARAM(dirty_ratio, "N: per cent dirty that stop writers, 0..100");

@@ -21,13 +21,16 @@
  *
  * Invariants, checked by buddy_check() and zone_check():
  *
- *  B1  A page is FREE if and only if it is on free_area[its order].
+ *  B1  A page is FREE if and only if it is on a list of free_area[its order].
  *  B2  A FREE page's frame number is a multiple of 2^order, and its block lies
  *      inside the zone.
  *  B3  No two free buddies of one order exist (the largest order has none).
  *  B4  The other pages of a block are NONE.
- *  B5  free_area[].count is the length of its list, and free_pages is the sum
- *      of the sizes of all free blocks.
+ *  B5  free_area[].of_type[] is the length of its list, count is their sum, and
+ *      free_pages is the sum of the sizes of all free blocks.
+ *  B6  A free block is on the list of its pageblock's type (mm/pageblock.h), whose
+ *      free pages are counted in pageblock->free; nonempty[] has a bit for each list
+ *      that is not empty.
  *
  * Locking: the caller holds zone->lock throughout.
  *
@@ -39,43 +42,91 @@
 #include "kernel/core/panic.h"
 #include "lib/format.h"
 #include "mm/debug/check.h"
+#include "mm/pageblock.h"
 
 /* ---- The lists: insert and remove mirror each other -------------- */
+
+/* 2^ORDER pages at PFN become free (1), or not (-1). */
+static void count_in_pageblock(struct zone *zone, unsigned long pfn,
+                               unsigned int order, int change)
+{
+	struct pageblock *block = pageblock_of(zone, pfn);
+
+	kassert(change > 0 ||
+	        block->free >= 1UL << min(order, PAGEBLOCK_ORDER + 0U));
+	if (order < PAGEBLOCK_ORDER) {
+		block->free += (uint16_t)(change * (1 << order));
+		return;
+	}
+	for (unsigned long i = 0; i < 1UL << (order - PAGEBLOCK_ORDER); i++)
+		block[i].free += (uint16_t)(change * (1 << PAGEBLOCK_ORDER));
+}
+
+static void link_block(struct zone *zone, struct page *page,
+                       enum migratetype type, bool at_back)
+{
+	struct free_area *area = &zone->free_area[page->order];
+
+	kassert(type < MIGRATE_TYPES);
+	if (at_back)
+		list_append(&area->blocks[type], &page->link);
+	else
+		list_push(&area->blocks[type], &page->link);
+	area->of_type[type]++;
+	zone->nonempty[type] |= (uint16_t)(1U << page->order);
+}
+
+static void unlink_block(struct zone *zone, struct page *page)
+{
+	enum migratetype type = pageblock_type(zone, zone_pfn(zone, page));
+	struct free_area *area = &zone->free_area[page->order];
+
+	kassert(page->state == PAGE_FREE && page->order <= MAX_ORDER);
+	kassert(area->of_type[type] > 0);
+	kassert(page->link.next->prev == &page->link);
+	kassert(page->link.prev->next == &page->link);
+	list_remove(&page->link);
+	if (--area->of_type[type] == 0)
+		zone->nonempty[type] &= (uint16_t) ~(1U << page->order);
+}
 
 static void insert_block(struct zone *zone, struct page *page,
                          unsigned int order, bool at_back)
 {
-	struct free_area *area = &zone->free_area[order];
+	unsigned long pfn = zone_pfn(zone, page);
 
 	kassert(order <= MAX_ORDER);
-	kassert(zone_pfn(zone, page) % (1UL << order) == 0);
+	kassert(pfn % (1UL << order) == 0);
 	page->order = (uint8_t)order;
 	page->zone = (uint8_t)zone->type;
 	page->state = PAGE_FREE;
-	if (at_back)
-		list_append(&area->blocks, &page->link);
-	else
-		list_push(&area->blocks, &page->link);
-	area->count++;
+	link_block(zone, page, pageblock_type(zone, pfn), at_back);
+	zone->free_area[order].count++;
 	zone->free_pages += 1UL << order;
+	count_in_pageblock(zone, pfn, order, 1);
 	audit_block(zone, page, order, 1);
 }
 
 /* The page stays FREE and a head until the caller says what it becomes. */
 static void remove_block(struct zone *zone, struct page *page)
 {
-	struct free_area *area = &zone->free_area[page->order];
+	unsigned int order = page->order;
 
-	kassert(page->order <= MAX_ORDER);
-	kassert(area->count > 0);
-	kassert(zone->free_pages >= 1UL << page->order);
-	kassert(page->link.next->prev == &page->link);
-	kassert(page->link.prev->next == &page->link);
-	kassert(page->state == PAGE_FREE);
-	list_remove(&page->link);
-	audit_block(zone, page, page->order, -1);
-	area->count--;
-	zone->free_pages -= 1UL << page->order;
+	kassert(zone->free_pages >= 1UL << order);
+	unlink_block(zone, page);
+	audit_block(zone, page, order, -1);
+	zone->free_area[order].count--;
+	zone->free_pages -= 1UL << order;
+	count_in_pageblock(zone, zone_pfn(zone, page), order, -1);
+}
+
+void buddy_change_list(struct zone *zone, struct page *page,
+                       enum migratetype type)
+{
+	kassert(spin_is_mine(&zone->lock));
+	unlink_block(zone, page);
+	link_block(zone, page, type, true);
+	zone->changes++;
 }
 
 /* The block at PAGE, off the lists: from FREE to LOOSE. */
@@ -135,23 +186,39 @@ static struct page *split_block(struct zone *zone, struct page *page,
 	return page;
 }
 
-struct page *buddy_take(struct zone *zone, unsigned int order)
+struct page *buddy_first(const struct zone *zone, unsigned int order,
+                         enum migratetype type)
 {
+	kassert(order <= MAX_ORDER && type < MIGRATE_TYPES);
+	return list_first(&zone->free_area[order].blocks[type], struct page,
+	                  link);
+}
+
+struct page *buddy_take_block(struct zone *zone, struct page *page,
+                              unsigned int order)
+{
+	kassert(spin_is_mine(&zone->lock));
+	kassert(page->order >= order);
+	remove_block(zone, page);
+	page = split_block(zone, page, page->order, order,
+	                   zone_pfn(zone, page));
+	return mark_loose(zone, page, order);
+}
+
+struct page *buddy_take(struct zone *zone, unsigned int order,
+                        enum migratetype type)
+{
+	unsigned int large = zone->nonempty[type] >> order;
+
 	kassert(order <= MAX_ORDER);
 	kassert(spin_is_mine(&zone->lock));
-	for (unsigned int have = order; have <= MAX_ORDER; have++) {
-		struct page *page = list_first(&zone->free_area[have].blocks,
-		                               struct page, link);
-
-		if (page == NULL)
-			continue;
-		kassert(page->order == have);
-		remove_block(zone, page);
-		page = split_block(zone, page, have, order,
-		                   zone_pfn(zone, page));
-		return mark_loose(zone, page, order);
-	}
-	return NULL;
+	if (large == 0)
+		return NULL;
+	return buddy_take_block(
+		zone,
+		buddy_first(zone, order + (unsigned int)__builtin_ctz(large),
+	                    type),
+		order);
 }
 
 unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
@@ -220,6 +287,9 @@ static struct page *buddy_merge(struct zone *zone, struct page *page,
 		if (buddy == NULL)
 			break;
 		remove_block(zone, buddy);
+		if (*order >= PAGEBLOCK_ORDER)
+			pageblock_of(zone, zone_pfn(zone, buddy))->type =
+				pageblock_of(zone, zone_pfn(zone, page))->type;
 		max(page, buddy)->state = PAGE_NONE;
 		page = min(page, buddy);
 	}
@@ -243,24 +313,16 @@ void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 	             join_is_likely(zone, zone_pfn(zone, page), order));
 }
 
-bool buddy_has_block(const struct zone *zone, unsigned int order)
-{
-	for (; order <= MAX_ORDER; order++) {
-		if (zone->free_area[order].count > 0)
-			return true;
-	}
-	return false;
-}
-
 /* ---- Checking ---------------------------------------------------------- */
 
 struct buddy_walk {
 	const struct zone *zone;
 	unsigned int order;
+	enum migratetype type;
 };
 
 /* Check one block of a list: NULL, or the number of the broken invariant.  B4 is
- * checked by zone_check(), which visits all pages. */
+ * checked by zone_check(), which visits all blocks. */
 static const char *check_block(const struct list *at, void *data)
 {
 	const struct buddy_walk *walk = data;
@@ -280,20 +342,21 @@ static const char *check_block(const struct list *at, void *data)
 	    free_block_at(zone, buddy_pfn(pfn, walk->order), walk->order) !=
 	            NULL)
 		return "B3";
-	return NULL;
+	return pageblock_type(zone, pfn) == walk->type ? NULL : "B6";
 }
 
-/* Check the list of ORDER: NULL, or a sentence in BUFFER. */
+/* Check the list of ORDER and TYPE: NULL, or a sentence in BUFFER. */
 static const char *buddy_check_list(struct zone *zone, unsigned int order,
-                                    bool locked, char *buffer, size_t size)
+                                    enum migratetype type, bool locked,
+                                    char *buffer, size_t size)
 {
 	const struct free_area *area = &zone->free_area[order];
-	struct buddy_walk place = { zone, order };
+	struct buddy_walk place = { zone, order, type };
 	struct check_walk walk = {
 		.lock = locked ? NULL : &zone->lock,
 		.changes = &zone->changes,
-		.list = &area->blocks,
-		.length = &area->count,
+		.list = &area->blocks[type],
+		.length = &area->of_type[type],
 		.look = check_block,
 		.data = &place,
 	};
@@ -308,9 +371,37 @@ static const char *buddy_check_list(struct zone *zone, unsigned int order,
 		                   container_of(walk.at, struct page, link)));
 	else
 		scnprintf(buffer, size,
-		          "zone %s order %u: invariant B5 broken: %lu blocks "
-		          "on the list, %lu counted",
-		          zone->name, order, walk.seen, area->count);
+		          "zone %s order %u: invariant B5 broken: %lu %s "
+		          "blocks on the list, %lu counted",
+		          zone->name, order, walk.seen, migratetype_name(type),
+		          area->of_type[type]);
+	return buffer;
+}
+
+/* The counts of ORDER: B5 without the lists' lengths, and nonempty[]. */
+static const char *buddy_check_counts(struct zone *zone, unsigned int order,
+                                      bool locked, char *buffer, size_t size)
+{
+	const struct free_area *area = &zone->free_area[order];
+	bool enabled = locked ? false : spin_lock_irqsave(&zone->lock);
+	unsigned long counted = area->count;
+	unsigned long sum = 0;
+	bool marked = true;
+
+	for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
+		sum += area->of_type[type];
+		if ((zone->nonempty[type] >> order & 1) !=
+		    (area->of_type[type] > 0))
+			marked = false;
+	}
+	if (!locked)
+		spin_unlock_irqrestore(&zone->lock, enabled);
+	if (sum == counted && marked)
+		return NULL;
+	scnprintf(buffer, size,
+	          "zone %s order %u: invariant %s broken: %lu blocks on the "
+	          "lists, %lu counted",
+	          zone->name, order, marked ? "B5" : "B6", sum, counted);
 	return buffer;
 }
 
@@ -327,7 +418,14 @@ const char *buddy_check_lists(struct zone *zone, bool locked, char *buffer,
                               size_t size)
 {
 	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		if (buddy_check_list(zone, order, locked, buffer, size) != NULL)
+		for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
+			if (buddy_check_list(zone, order,
+			                     (enum migratetype)type, locked,
+			                     buffer, size) != NULL)
+				return buffer;
+		}
+		if (buddy_check_counts(zone, order, locked, buffer, size) !=
+		    NULL)
 			return buffer;
 	}
 	return NULL;

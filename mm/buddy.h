@@ -23,11 +23,25 @@ static inline unsigned long buddy_parent(unsigned long pfn, unsigned int order)
 }
 
 /*
- * Take a block of exactly 2^ORDER pages out of the smallest free block that is
+ * Take a block of exactly 2^ORDER pages out of the smallest free block of TYPE that is
  * large enough; the lowest part is taken, the upper halves go back to the
  * lists.  NULL if no block is that large.  O(MAX_ORDER), whatever ORDER.
  */
-__must_check struct page *buddy_take(struct zone *zone, unsigned int order);
+__must_check struct page *buddy_take(struct zone *zone, unsigned int order,
+                                     enum migratetype type);
+
+/* The same out of the free block PAGE, of ORDER or more. */
+struct page *buddy_take_block(struct zone *zone, struct page *page,
+                              unsigned int order);
+
+/* The first block of the list of ORDER and TYPE, or NULL. */
+struct page *buddy_first(const struct zone *zone, unsigned int order,
+                         enum migratetype type);
+
+/* Move the free block PAGE to the end of the list of TYPE; its pageblocks follow
+ * before the lock is released. */
+void buddy_change_list(struct zone *zone, struct page *page,
+                       enum migratetype type);
 
 /* The lowest free frame in FIRST..LAST, or -1UL.  Without zone->lock: a guess. */
 unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
@@ -43,11 +57,18 @@ buddy_take_within(struct zone *zone, unsigned long first, unsigned long last);
 /* Free a block and merge it with its free buddies.  Linux: __free_one_page(). */
 void buddy_give(struct zone *zone, struct page *page, unsigned int order);
 
-/* Is there a free block of 2^ORDER pages or more? */
-bool buddy_has_block(const struct zone *zone, unsigned int order);
+/* Is there a free block of 2^ORDER pages or more, of any type? */
+static inline bool buddy_has_block(const struct zone *zone, unsigned int order)
+{
+	return (zone->nonempty[MIGRATE_UNMOVABLE] |
+	        zone->nonempty[MIGRATE_MOVABLE] |
+	        zone->nonempty[MIGRATE_RECLAIMABLE]) >>
+	               order !=
+	       0;
+}
 
 /*
- * Check the lists and their sum: B1, B2, B3 and B5 of mm/buddy.c; zone_check() checks
+ * Check the lists and their sum: B1, B2, B3, B5 and B6 of mm/buddy.c; zone_check() checks
  * B4, and whether a free block is missing on the lists.  NULL, or an error message in
  * BUFFER.  Takes zone->lock in slices (mm/debug/check.h); LOCKED: no other code runs.
  */

@@ -364,13 +364,13 @@ const char *zone_type_name(enum zone_type type)
 
 const char *migratetype_name(enum migratetype type)
 {
-	static const char *const name[MIGRATE_COUNT] = {
+	static const char *const name[MIGRATE_TYPES] = {
 		[MIGRATE_UNMOVABLE] = "Unmovable",
 		[MIGRATE_MOVABLE] = "Movable",
 		[MIGRATE_RECLAIMABLE] = "Reclaimable",
 	};
 
-	return (unsigned int)type < MIGRATE_COUNT ? name[type] : "?";
+	return (unsigned int)type < MIGRATE_TYPES ? name[type] : "?";
 }
 
 const char *reserve_right_name(enum reserve_right right)

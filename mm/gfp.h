@@ -117,11 +117,12 @@ enum zone_type {
 	ZONE_COUNT,
 };
 
+/* The kind of pages that a request and a pageblock are for: mm/pageblock.h. */
 enum migratetype {
 	MIGRATE_UNMOVABLE,
 	MIGRATE_MOVABLE,
 	MIGRATE_RECLAIMABLE,
-	MIGRATE_COUNT,
+	MIGRATE_TYPES,
 };
 
 /*

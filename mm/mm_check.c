@@ -9,6 +9,7 @@
 #include "lib/format.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/pageblock.h"
 #include "mm/reclaim/lru.h"
 
 static void mm_check_add_columns(struct page_columns *total,
@@ -33,6 +34,9 @@ const char *node_check(struct node *node, struct page_columns *total,
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		if (zone_check(&node->zone[type], &columns, try_lock, buffer,
 		               size) != NULL)
+			return buffer;
+		if (!try_lock &&
+		    pageblock_check(&node->zone[type], buffer, size) != NULL)
 			return buffer;
 		if (total != NULL)
 			mm_check_add_columns(total, &columns);

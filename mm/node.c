@@ -63,8 +63,8 @@ static void init_writeback(struct writeback_state *writeback)
 	wait_queue_init(&writeback->throttled, "dirty_throttled");
 }
 
-void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
-               unsigned long count)
+void node_init(struct node *node, struct page *pages, struct pageblock *blocks,
+               unsigned long start_pfn, unsigned long count)
 {
 	static const unsigned long zone_end[ZONE_COUNT] = {
 		[ZONE_DMA] = ZONE_DMA_END,
@@ -82,6 +82,7 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 	node->start_pfn = start_pfn;
 	node->page_count = count;
 	node->watermark_scale_factor = WATERMARK_SCALE_FACTOR;
+	node->watermark_boost_factor = WATERMARK_BOOST_FACTOR;
 	node->swappiness = SWAPPINESS;
 	node->lowmem_reserve_ratio[ZONE_DMA] = LOWMEM_RATIO_DMA;
 	node->lowmem_reserve_ratio[ZONE_DMA32] = LOWMEM_RATIO_DMA32;
@@ -98,7 +99,10 @@ void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
 			clamp(zone_end[type], pfn, start_pfn + count);
 
 		zone_init(&node->zone[type], (enum zone_type)type,
-		          pages + (pfn - start_pfn), pfn, end - pfn);
+		          pages + (pfn - start_pfn),
+		          node_blocks_of(blocks, start_pfn,
+		                         (enum zone_type)type, pfn),
+		          pfn, end - pfn);
 		node->zone[type].node = node;
 		pfn = end;
 	}

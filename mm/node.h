@@ -19,12 +19,15 @@
 struct node {
 	struct zone zone[ZONE_COUNT];
 	struct page *pages; /* of frame start_pfn */
+	bool no_mobility; /* constant after boot: all requests are UNMOVABLE */
 	unsigned long start_pfn;
 	unsigned long page_count;
 
 	/* Tunables; watermark_setup() makes marks of them. */
 	unsigned long min_free_kbytes;
 	unsigned long watermark_scale_factor;
+	unsigned long
+		watermark_boost_factor; /* of high, in 1/10000; 0: no boost */
 	unsigned long swappiness; /* 0..200: how readily anon is reclaimed */
 	unsigned long lowmem_reserve_ratio[ZONE_COUNT]; /* 0: no reserve */
 
@@ -51,11 +54,22 @@ struct node {
 };
 
 /*
- * An empty node over COUNT struct pages from START_PFN.  The zones divide the
- * frames at 16 MiB and 4 GiB; all are RESERVED and none is present.
+ * An empty node over COUNT struct pages from START_PFN and NODE_PAGEBLOCKS(COUNT)
+ * pageblocks.  The zones divide the frames at 16 MiB and 4 GiB; none is present.
  */
-void node_init(struct node *node, struct page *pages, unsigned long start_pfn,
-               unsigned long count);
+void node_init(struct node *node, struct page *pages, struct pageblock *blocks,
+               unsigned long start_pfn, unsigned long count);
+
+/* Where in BLOCKS, those of a node from START_PFN on, a zone's begin that starts at PFN:
+ * two zones never share one. */
+static inline struct pageblock *node_blocks_of(struct pageblock *blocks,
+                                               unsigned long start_pfn,
+                                               enum zone_type type,
+                                               unsigned long pfn)
+{
+	return blocks + (pfn / PAGEBLOCK_PAGES - start_pfn / PAGEBLOCK_PAGES) +
+	       type;
+}
 
 /* The node of functions with Linux's signatures (alloc_pages(), put_page()) and of the
  * calls of owners, or NULL.  All other functions get their node as a parameter or from

@@ -25,6 +25,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
+#include "mm/pageblock.h"
 #include "mm/watermark.h"
 
 /* ---- The fast pass ------------------------------------------------------- */
@@ -44,6 +45,21 @@ static void count_taken(struct node *node, const struct zone *zone,
 	vmstat_add(&node->stat, event[zone->type], 1UL << order);
 }
 
+/* A boost is no reason to refuse a page to a request that may use a part of the
+ * reserve: for one page the mark counts without it.  Not for an OOM victim's right. */
+static bool passes_without_boost(const struct zone *zone,
+                                 const struct alloc_request *request,
+                                 enum watermark mark, enum reserve_right right)
+{
+	bool part = right == RESERVE_HALF || right == RESERVE_ATOMIC;
+
+	return zone->watermark_boost > 0 && request->order == 0 &&
+	       mark == WMARK_MIN && part &&
+	       (right == request->right || request->never_fail) &&
+	       watermark_ok(zone, 0, zone->watermark[mark],
+	                    request->highest_zone, right);
+}
+
 /* May ZONE serve the request at MARK with RIGHT?  zone->lock held. */
 static bool zone_may_serve(const struct zone *zone,
                            const struct alloc_request *request,
@@ -52,26 +68,40 @@ static bool zone_may_serve(const struct zone *zone,
 	kassert(mark < WMARK_COUNT);
 	kassert(zone->type <= request->highest_zone);
 	return zone->managed > 0 &&
-	       watermark_ok(zone, request->order, zone->watermark[mark],
-	                    request->highest_zone, right);
+	       (watermark_ok(zone, request->order, wmark_pages(zone, mark),
+	                     request->highest_zone, right) ||
+	        passes_without_boost(zone, request, mark, right));
+}
+
+/* The last fallback raised the marks of ZONE: kswapd is to make room. */
+static void wake_for_boost(struct node *node, struct zone *zone)
+{
+	if (!READ_ONCE(zone->boosted))
+		return;
+	WRITE_ONCE(zone->boosted, false);
+	if (node->wake_kswapd != NULL)
+		node->wake_kswapd(node, 0, zone->type);
 }
 
 static struct page *
 page_alloc_take_from_zone(struct node *node, struct zone *zone,
                           const struct alloc_request *request,
-                          enum watermark mark, enum reserve_right right)
+                          enum watermark mark, enum reserve_right right,
+                          unsigned int flags)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
 
 	kassert(zone->node == node);
 	if (zone_may_serve(zone, request, mark, right)) {
-		page = page_prep_take(node, zone, request->order);
+		page = page_prep_take(node, zone, request->order,
+		                      request->migratetype, flags);
 		if (page != NULL)
 			page_prep_claim(zone, page, request);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	page_prep_report_bad(node, zone);
+	wake_for_boost(node, zone);
 	if (page != NULL) {
 		count_taken(node, zone, request->order);
 		if (right == RESERVE_ALL)
@@ -92,6 +122,35 @@ static struct page *exclusive_pass(struct node *node, enum watermark mark,
 	return exclusive_take(node);
 }
 
+static struct page *pass_over_zones(struct node *node,
+                                    const struct alloc_request *request,
+                                    enum watermark mark,
+                                    enum reserve_right right,
+                                    unsigned int flags)
+{
+	struct page *page = NULL;
+
+	if (request->wake_kswapd)
+		flags |= TAKE_WAKES;
+	for (int type = request->highest_zone; page == NULL && type >= ZONE_DMA;
+	     type--)
+		page = page_alloc_take_from_zone(node, &node->zone[type],
+		                                 request, mark, right, flags);
+	return page;
+}
+
+/* Does the request begin in NORMAL?  Then it tries the zones below before it mixes
+ * pages of two types.  Linux: alloc_flags_nofragment(). */
+static bool prefers_normal(const struct node *node,
+                           const struct alloc_request *request)
+{
+	if (request->highest_zone == ZONE_MOVABLE &&
+	    node->zone[ZONE_MOVABLE].managed > 0)
+		return false;
+	return request->highest_zone >= ZONE_NORMAL &&
+	       node->zone[ZONE_NORMAL].managed > 0;
+}
+
 struct page *page_pass(struct node *node, const struct alloc_request *request,
                        enum watermark mark, enum reserve_right right)
 {
@@ -101,14 +160,14 @@ struct page *page_pass(struct node *node, const struct alloc_request *request,
 	count_vm_event(node, VMSTAT_freelist_pass);
 	if (request->exclusive)
 		return exclusive_pass(node, mark, right);
-	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
-		struct page *page = page_alloc_take_from_zone(
-			node, &node->zone[type], request, mark, right);
+	if (mark == WMARK_LOW && prefers_normal(node, request)) {
+		struct page *page = pass_over_zones(node, request, mark, right,
+		                                    TAKE_NO_FRAGMENT);
 
 		if (page != NULL)
 			return page;
 	}
-	return NULL;
+	return pass_over_zones(node, request, mark, right, 0);
 }
 
 /* A page that will be dirtied does not come from the fast pass if the node has as
@@ -458,7 +517,7 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 /* ---- Bulk ---------------------------------------------------------------- */
 
 /* Slots that are filled in one piece, with interrupts off. */
-#define BULK_SLICE 4UL
+#define BULK_SLICE 2UL
 
 /* Filled slots of ARRAY from DONE on are passed over; the next empty one. */
 static unsigned long bulk_skip(struct page *const *array, unsigned long done,
@@ -490,7 +549,7 @@ static struct zone *bulk_zone(struct node *node,
 		struct zone *zone = &node->zone[type];
 
 		if (zone->managed > 0 &&
-		    watermark_ok(zone, 0, zone->watermark[WMARK_LOW] + wanted,
+		    watermark_ok(zone, 0, wmark_pages(zone, WMARK_LOW) + wanted,
 		                 request->highest_zone, RESERVE_NONE))
 			return zone;
 	}
@@ -508,7 +567,8 @@ static struct page *bulk_take_one(struct node *node, struct zone *zone,
 	kassert(spin_is_mine(&zone->lock));
 	kassert(request->order == 0);
 	if (zone_may_serve(zone, request, WMARK_LOW, RESERVE_NONE))
-		page = page_prep_take(node, zone, 0);
+		page = page_prep_take(node, zone, 0, request->migratetype,
+		                      request->wake_kswapd ? TAKE_WAKES : 0);
 	if (page != NULL)
 		page_prep_claim(zone, page, request);
 	return page;
@@ -533,6 +593,7 @@ static void bulk_take_slice(struct node *node, struct zone *zone,
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	page_prep_report_bad(node, zone);
+	wake_for_boost(node, zone);
 }
 
 /* Record the taker, trace, and zero the page. */

@@ -23,6 +23,7 @@
 #include "mm/node.h"
 #include "mm/page_bits.h"
 #include "mm/page_state.h"
+#include "mm/pageblock.h"
 
 /* Corrupt blocks that are skipped while the lock is held. */
 #define BAD_BLOCKS 4
@@ -142,12 +143,15 @@ static void page_prep_leak(struct node *node, struct zone *zone,
 }
 
 struct page *page_prep_take(struct node *node, struct zone *zone,
-                            unsigned int order)
+                            unsigned int order, enum migratetype type,
+                            unsigned int flags)
 {
+	enum migratetype grouped = pageblock_request_type(node, type);
+
 	kassert(zone->node == node);
 	kassert(order <= MAX_ORDER);
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
-		struct page *page = buddy_take(zone, order);
+		struct page *page = pageblock_take(zone, order, grouped, flags);
 
 		if (page == NULL || page_prep_is_clean(page))
 			return page;

@@ -34,10 +34,12 @@ bool page_prep_put(struct node *node, struct zone *zone, struct page *page,
  * one has no reference.  Linux: split_page(), one order at a time. */
 void page_prep_halve(struct page *page);
 
-/* A LOOSE block from the buddy without a corrupt page, or NULL: there is none, or
- * the first few were corrupt. */
+/* A LOOSE block for pages of TYPE without a corrupt page, or NULL: there is none, or
+ * the first few were corrupt.  FLAGS: enum take_flag. */
 __must_check struct page *page_prep_take(struct node *node, struct zone *zone,
-                                         unsigned int order);
+                                         unsigned int order,
+                                         enum migratetype type,
+                                         unsigned int flags);
 
 /* The lowest page in the frames FIRST..LAST that is not corrupt, or NULL. */
 __must_check struct page *page_prep_take_within(struct node *node,

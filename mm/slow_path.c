@@ -342,7 +342,7 @@ static bool reclaim_could_help(const struct climb *climb)
 			request->order, reclaimable, pages, climb->no_progress);
 		if (zone->managed > 0 &&
 		    watermark_would_pass(zone, pages, request->order,
-		                         zone->watermark[WMARK_MIN],
+		                         wmark_pages(zone, WMARK_MIN),
 		                         request->highest_zone, right))
 			return true;
 	}
@@ -380,7 +380,7 @@ static bool room_to_compact(const struct climb *climb)
 
 		if (zone->managed > 0 &&
 		    watermark_would_pass(zone, pages, 0,
-		                         zone->watermark[mark] +
+		                         wmark_pages(zone, mark) +
 		                                 (2UL << request->order),
 		                         request->highest_zone, RESERVE_NONE))
 			return true;

@@ -53,6 +53,47 @@ static void setup_marks(struct zone *zone, unsigned long pages_min,
 		               MOVABLE_MIN_LOWEST, MOVABLE_MIN_HIGHEST);
 	for (unsigned int mark = 0; mark < WMARK_COUNT; mark++)
 		zone->watermark[mark] = lowest + mark * gap;
+	WRITE_ONCE(zone->watermark_boost, 0);
+}
+
+unsigned long watermark_boost_limit(const struct zone *zone)
+{
+	unsigned long limit = zone->watermark[WMARK_HIGH] *
+	                      zone->node->watermark_boost_factor / 10000;
+
+	if (limit == 0 || 4 * PAGEBLOCK_PAGES > zone->managed)
+		return 0;
+	return max(limit, PAGEBLOCK_PAGES);
+}
+
+bool watermark_boost(struct zone *zone)
+{
+	unsigned long limit = watermark_boost_limit(zone);
+
+	kassert(spin_is_mine(&zone->lock));
+	if (limit == 0)
+		return false;
+	WRITE_ONCE(zone->watermark_boost,
+	           min(zone->watermark_boost + PAGEBLOCK_PAGES, limit));
+	return true;
+}
+
+unsigned long watermark_set_boost_factor(struct node *node,
+                                         unsigned long factor)
+{
+	unsigned long before = node->watermark_boost_factor;
+
+	node->watermark_boost_factor = factor;
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		struct zone *zone = &node->zone[type];
+		bool enabled = spin_lock_irqsave(&zone->lock);
+
+		WRITE_ONCE(zone->watermark_boost,
+		           min(zone->watermark_boost,
+		               watermark_boost_limit(zone)));
+		spin_unlock_irqrestore(&zone->lock, enabled);
+	}
+	return before;
 }
 
 static void setup_lowmem_reserve(struct node *node, enum zone_type type)

@@ -4,7 +4,7 @@
  *
  * Pure arithmetic; Linux's formulas (mm/page_alloc.c: 
  * calculate_min_free_kbytes(), __setup_per_zone_wmarks(),
- * setup_per_zone_lowmem_reserve(), __zone_watermark_ok()), without boost.
+ * setup_per_zone_lowmem_reserve(), __zone_watermark_ok(), boost_watermark()).
  */
 #ifndef MM_WATERMARK_H
 #define MM_WATERMARK_H
@@ -14,7 +14,8 @@
 struct node;
 
 /* Linux's defaults. */
-#define WATERMARK_SCALE_FACTOR 10 /* gap in 1/10000 of managed */
+#define WATERMARK_SCALE_FACTOR 10    /* gap in 1/10000 of managed */
+#define WATERMARK_BOOST_FACTOR 15000 /* largest boost in 1/10000 of high */
 #define LOWMEM_RATIO_DMA       256
 #define LOWMEM_RATIO_DMA32     256
 #define LOWMEM_RATIO_NORMAL    32
@@ -32,9 +33,37 @@ unsigned long watermark_min_free_kbytes(unsigned long lowmem_kb);
 /*
  * Set watermark[] and lowmem_reserve[] of every zone of NODE from its
  * managed_pages and NODE->min_free_kbytes / watermark_scale_factor /
- * lowmem_reserve_ratio.  At any time; takes each zone->lock.
+ * lowmem_reserve_ratio; a boost ends.  At any time; takes each zone->lock.
  */
 void watermark_setup(struct node *node);
+
+/* A mark as it is now, boost included.  Linux: wmark_pages(). */
+static inline unsigned long wmark_pages(const struct zone *zone,
+                                        enum watermark mark)
+{
+	return zone->watermark[mark] + READ_ONCE(zone->watermark_boost);
+}
+
+/*
+ * The largest boost of ZONE in pages: its high mark times watermark_boost_factor / 10000,
+ * or one pageblock if that is more.  0 for a zone of fewer than 4 pageblocks or without
+ * marks, and with a factor of 0.
+ */
+unsigned long watermark_boost_limit(const struct zone *zone);
+
+/*
+ * Raise all marks of ZONE by a pageblock, at most to watermark_boost_limit(); kswapd
+ * takes the boost away (mm/reclaim/kswapd.c).  True: it was raised, or is at its limit,
+ * which is not 0.  zone->lock held.
+ */
+bool watermark_boost(struct zone *zone);
+
+/*
+ * Change NODE's watermark_boost_factor and return the one before.  A boost above the new
+ * limit is cut: 0 ends all boosts.  Thread context; takes each zone->lock.
+ */
+unsigned long watermark_set_boost_factor(struct node *node,
+                                         unsigned long factor);
 
 /*
  * Pages below which a request with RIGHT may not push a zone whose MIN mark is

@@ -101,7 +101,8 @@ static void lru_init(struct lru *lru)
 }
 
 void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
-               unsigned long start_pfn, unsigned long count)
+               struct pageblock *blocks, unsigned long start_pfn,
+               unsigned long count)
 {
 	kassert(type < ZONE_COUNT);
 	kassert(pages != NULL || count == 0);
@@ -111,10 +112,15 @@ void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
 		.start_pfn = start_pfn,
 		.spanned = count,
 		.pages = pages,
+		.blocks = blocks,
 		.lock = SPINLOCK_INIT("zone"),
 	};
-	for (unsigned int order = 0; order <= MAX_ORDER; order++)
-		list_init(&zone->free_area[order].blocks);
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		for (unsigned int list = 0; list < MIGRATE_TYPES; list++)
+			list_init(&zone->free_area[order].blocks[list]);
+	}
+	for (unsigned long i = 0; i < PAGEBLOCK_COUNT(count); i++)
+		blocks[i] = (struct pageblock){ .type = MIGRATE_MOVABLE };
 	lru_init(&zone->lru);
 	memset(pages, 0, count * sizeof(*pages));
 }

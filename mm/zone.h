@@ -37,9 +37,25 @@ enum watermark {
 	WMARK_COUNT,
 };
 
+/* The free blocks of one order. */
 struct free_area {
-	struct list blocks;
-	unsigned long count; /* blocks on the list */
+	struct list blocks[MIGRATE_TYPES];
+	unsigned long of_type[MIGRATE_TYPES]; /* blocks on each list */
+	unsigned long count;                  /* on all of them */
+};
+
+#define PAGEBLOCK_ORDER        9
+#define PAGEBLOCK_PAGES        (1UL << PAGEBLOCK_ORDER)
+
+/* Entries that a zone needs for COUNT frames, wherever they begin; a node needs as many
+ * for its frames, and one for each zone. */
+#define PAGEBLOCK_COUNT(count) ((count) / PAGEBLOCK_PAGES + 2)
+#define NODE_PAGEBLOCKS(count) (PAGEBLOCK_COUNT(count) + ZONE_COUNT)
+
+struct pageblock {
+	uint8_t type;     /* (z) enum migratetype */
+	uint16_t free;    /* (z) free pages */
+	uint16_t movable; /* pages on the lru; atomic */
 };
 
 /*
@@ -68,28 +84,34 @@ struct bad_pages {
 
 /* Field locks: (c) constant after boot, (z) zone->lock. */
 struct zone {
-	const char *name;        /* (c) */
-	enum zone_type type;     /* (c) */
-	struct node *node;       /* (c) */
-	unsigned long start_pfn; /* (c) */
-	unsigned long spanned;   /* (c) pages */
-	unsigned long present;   /* (c) pages */
-	unsigned long managed;   /* (z) pages; grows only during boot */
-	struct page *pages;      /* (c) of start_pfn */
+	const char *name;         /* (c) */
+	enum zone_type type;      /* (c) */
+	struct node *node;        /* (c) */
+	unsigned long start_pfn;  /* (c) */
+	unsigned long spanned;    /* (c) pages */
+	unsigned long present;    /* (c) pages */
+	unsigned long managed;    /* (z) pages; grows only during boot */
+	struct page *pages;       /* (c) of start_pfn */
+	struct pageblock *blocks; /* (c) of start_pfn: mm/pageblock.h */
 
-	unsigned long watermark[WMARK_COUNT];     /* pages */
+	/* Pages; read with wmark_pages(), which adds the boost. */
+	unsigned long watermark[WMARK_COUNT];
+	unsigned long watermark_boost; /* (z) pages */
+	bool boosted;                  /* kswapd is to be woken for it */
 	unsigned long lowmem_reserve[ZONE_COUNT]; /* pages */
 
 	struct spinlock lock;
 	struct free_area free_area[MAX_ORDER + 1]; /* (z) */
-	unsigned long free_pages;                  /* (z) in the free lists */
-	unsigned long used_pages;                  /* (z) */
-	unsigned long parked_pages;                /* (z) */
-	unsigned long exclusive_pages;             /* (z) OWNED and HANDOVER */
-	unsigned long bad_pages;                   /* (z) */
-	unsigned long loose_pages;                 /* (z) in flight */
-	unsigned long changes; /* (z) of the free lists, ever */
-	struct audit *audits;  /* (z) and pool->lock; usually none */
+	uint16_t
+		nonempty[MIGRATE_TYPES]; /* (z) 1 << order: a list has blocks */
+	unsigned long free_pages;        /* (z) in the free lists */
+	unsigned long used_pages;        /* (z) */
+	unsigned long parked_pages;      /* (z) */
+	unsigned long exclusive_pages;   /* (z) OWNED and HANDOVER */
+	unsigned long bad_pages;         /* (z) */
+	unsigned long loose_pages;       /* (z) in flight */
+	unsigned long changes;           /* (z) of the free lists, ever */
+	struct audit *audits;            /* (z) and pool->lock; usually none */
 
 	struct lru lru;       /* which of the used pages can be reclaimed */
 	struct bad_pages bad; /* (z) to be reported */
@@ -108,11 +130,13 @@ struct page_columns {
 
 /*
  * An empty zone over the COUNT struct pages at PAGES, the first of which
- * describes frame START_PFN.  All pages are cleared, so none is a head; present and
- * managed are 0.
+ * describes frame START_PFN, and PAGEBLOCK_COUNT(COUNT) pageblocks at BLOCKS.  All pages
+ * are cleared, so none is a head; all pageblocks are MOVABLE; present and managed
+ * are 0.
  */
 void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
-               unsigned long start_pfn, unsigned long count);
+               struct pageblock *blocks, unsigned long start_pfn,
+               unsigned long count);
 
 /* Frames START..END-1 exist: they count as present from now on. */
 void zone_add_present(struct zone *zone, unsigned long start,

@@ -39,7 +39,8 @@
  * stay out of the file system, which is counted where it would be entered.
  *
  * The machine is made smaller first: all memory but MEMORY pages is taken, and
- * given back in the end.
+ * given back in the end.  Meanwhile no zone is boosted: what was taken can never be
+ * reclaimed for a boost, which may be larger than MEMORY.
  */
 #include "kernel/demo/pressure.h"
 
@@ -270,7 +271,7 @@ static bool is_allowed_a_page(const struct node *node)
 		const struct zone *zone = &node->zone[type];
 
 		if (zone->managed > 0 &&
-		    watermark_ok(zone, 0, zone->watermark[WMARK_MIN],
+		    watermark_ok(zone, 0, wmark_pages(zone, WMARK_MIN),
 		                 ZONE_NORMAL, RESERVE_ATOMIC))
 			return true;
 	}
@@ -360,9 +361,9 @@ static unsigned long room(const struct node *node)
 		const struct zone *zone = &node->zone[type];
 
 		if (zone->managed > 0)
-			pages += watermark_headroom(zone,
-			                            zone->watermark[WMARK_MIN],
-			                            ZONE_NORMAL, RESERVE_NONE);
+			pages += watermark_headroom(
+				zone, wmark_pages(zone, WMARK_MIN), ZONE_NORMAL,
+				RESERVE_NONE);
 	}
 	return pages;
 }
@@ -568,6 +569,7 @@ void pressure_run(unsigned int rounds, unsigned long memory, struct ext2 *fs,
                   struct pressure_report *report)
 {
 	unsigned int hz_before = clock_hz();
+	unsigned long boost_factor;
 
 	*report = (struct pressure_report){
 		.rounds = rounds,
@@ -583,12 +585,14 @@ void pressure_run(unsigned int rounds, unsigned long memory, struct ext2 *fs,
 	recorder_stop();
 	refiller_settle();
 	list_init(&taken);
+	boost_factor = watermark_set_boost_factor(main_node(), 0);
 	pressure_take_all();
 	pressure_give_some(report->memory);
 	pressure_count(report, -1);
 	run_with_interrupts(report, fs);
 	pressure_count(report, 1);
 	pressure_give_all();
+	(void)watermark_set_boost_factor(main_node(), boost_factor);
 	pit_set_hz(hz_before);
 	refiller_settle();
 	if (report->broken == NULL)

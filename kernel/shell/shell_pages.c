@@ -93,13 +93,13 @@ static void print_floors(struct node *node, const struct alloc_request *request)
 	               "min", "floor", "reserve", "pages");
 	for (int type = (int)request->highest_zone; type >= ZONE_DMA; type--) {
 		const struct zone *zone = &node->zone[type];
-		unsigned long min_mark = zone->watermark[WMARK_MIN];
+		unsigned long min_mark = wmark_pages(zone, WMARK_MIN);
 
 		if (zone->managed == 0)
 			continue;
 		console_printf("%-8s %8lu %8lu %8lu %8lu %8lu %8lu\n",
 		               zone->name, READ_ONCE(zone->free_pages),
-		               zone->watermark[WMARK_LOW], min_mark,
+		               wmark_pages(zone, WMARK_LOW), min_mark,
 		               watermark_floor(min_mark, request->last_right),
 		               zone->lowmem_reserve[request->highest_zone],
 		               watermark_headroom(zone, min_mark,

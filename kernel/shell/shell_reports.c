@@ -23,6 +23,7 @@
 #include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/swap/swap.h"
+#include "mm/watermark.h"
 
 /* A zone's numbers at one moment. */
 struct zone_copy {
@@ -149,9 +150,10 @@ static void print_zone(struct zone *zone)
 	               "        spanned  %lu\n"
 	               "        present  %lu\n"
 	               "        managed  %lu\n",
-	               zone->name, copy.free, zone->watermark[WMARK_MIN],
-	               zone->watermark[WMARK_LOW], zone->watermark[WMARK_HIGH],
-	               zone->watermark[WMARK_PROMO], zone->spanned,
+	               zone->name, copy.free, wmark_pages(zone, WMARK_MIN),
+	               wmark_pages(zone, WMARK_LOW),
+	               wmark_pages(zone, WMARK_HIGH),
+	               wmark_pages(zone, WMARK_PROMO), zone->spanned,
 	               zone->present, zone->managed);
 	console_printf("        protection: (%lu, %lu, %lu, %lu)\n",
 	               zone->lowmem_reserve[ZONE_DMA],
@@ -207,7 +209,7 @@ static unsigned long total_reserve(const struct node *node)
 
 		for (unsigned int i = type; i < ZONE_COUNT; i++)
 			reserve = max(reserve, zone->lowmem_reserve[i]);
-		reserve += zone->watermark[WMARK_HIGH];
+		reserve += wmark_pages(zone, WMARK_HIGH);
 		sum += min(reserve, zone->managed);
 	}
 	return sum;

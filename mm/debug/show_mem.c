@@ -18,6 +18,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/node.h"
+#include "mm/watermark.h"
 
 #define KB (PAGE_SIZE / KIB)
 
@@ -56,8 +57,8 @@ static void show_summary(const struct mem_report *report)
 		if (zone->managed == 0)
 			continue;
 		pr_warn("%-7s%8lu%8lu%8lu%8lu%8lu%8lu%8lu\n", zone->name,
-		        zone->free_pages, zone->watermark[WMARK_MIN],
-		        zone->watermark[WMARK_HIGH], zone->parked_pages,
+		        zone->free_pages, wmark_pages(zone, WMARK_MIN),
+		        wmark_pages(zone, WMARK_HIGH), zone->parked_pages,
 		        list[LRU_ACTIVE_ANON] + list[LRU_INACTIVE_ANON],
 		        list[LRU_ACTIVE_FILE] + list[LRU_INACTIVE_FILE],
 		        zone->managed);
@@ -102,17 +103,39 @@ static void show_node(const struct mem_report *report)
 	            report->hopeless ? "yes" : "no");
 }
 
-/* "Node 0 Normal: 3*4kB 1*8kB ... = 1234kB"; Linux puts a letter for each type of
- * block behind the number, and there are no types here. */
+/* " (UM)": the types that have free blocks of ORDER.  Linux: show_migration_types(). */
+static int show_types(const struct zone *zone, unsigned int order, char *at,
+                      size_t size)
+{
+	static const char letter[MIGRATE_TYPES] = {
+		[MIGRATE_UNMOVABLE] = 'U',
+		[MIGRATE_MOVABLE] = 'M',
+		[MIGRATE_RECLAIMABLE] = 'E',
+	};
+	char types[MIGRATE_TYPES + 1];
+	unsigned int length = 0;
+
+	for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
+		if (zone->nonempty[type] >> order & 1)
+			types[length++] = letter[type];
+	}
+	types[length] = '\0';
+	return length == 0 ? 0 : scnprintf(at, size, " (%s)", types);
+}
+
+/* "Node 0 Normal: 3*4kB (UM) 1*8kB (U) ... = 1234kB" */
 static void show_free_lists(const struct zone *zone)
 {
-	char line[224];
+	char line[288];
 	int at = scnprintf(line, sizeof(line), "Node 0 %s:", zone->name);
 
-	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
 		at += scnprintf(line + at, sizeof(line) - (size_t)at,
 		                " %lu*%lukB", zone->free_area[order].count,
 		                KB << order);
+		at += show_types(zone, order, line + at,
+		                 sizeof(line) - (size_t)at);
+	}
 	show_detail("%s = %lukB\n", line, zone->free_pages * KB);
 }
 
@@ -120,13 +143,14 @@ static void show_zone(const struct zone *zone)
 {
 	const unsigned long *list = zone->lru.count;
 
-	show_detail("Node 0 %s free:%lukB boost:0kB min:%lukB low:%lukB "
+	show_detail("Node 0 %s free:%lukB boost:%lukB min:%lukB low:%lukB "
 	            "high:%lukB reserved_highatomic:0KB present:%lukB "
 	            "managed:%lukB\n",
 	            zone->name, zone->free_pages * KB,
-	            zone->watermark[WMARK_MIN] * KB,
-	            zone->watermark[WMARK_LOW] * KB,
-	            zone->watermark[WMARK_HIGH] * KB, zone->present * KB,
+	            zone->watermark_boost * KB,
+	            wmark_pages(zone, WMARK_MIN) * KB,
+	            wmark_pages(zone, WMARK_LOW) * KB,
+	            wmark_pages(zone, WMARK_HIGH) * KB, zone->present * KB,
 	            zone->managed * KB);
 	show_detail(
 		" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "

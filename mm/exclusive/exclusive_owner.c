@@ -45,9 +45,10 @@ static void *exclusive_owner_take_table(struct node *node)
 		bool enabled = spin_lock_irqsave(&zone->lock);
 		struct page *page = NULL;
 
-		if (watermark_ok(zone, 0, zone->watermark[WMARK_MIN],
+		if (watermark_ok(zone, 0, wmark_pages(zone, WMARK_MIN),
 		                 ZONE_NORMAL, RESERVE_NONE))
-			page = page_prep_take(node, zone, 0);
+			page = page_prep_take(node, zone, 0, MIGRATE_UNMOVABLE,
+			                      0);
 		if (page != NULL) {
 			page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
 			page->flags = PAGE_TABLE;

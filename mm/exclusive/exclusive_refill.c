@@ -31,7 +31,12 @@ static bool exclusive_refill_right_allows(const struct zone *zone,
 {
 	kassert(mark < WMARK_COUNT);
 	kassert(spin_is_mine(&zone->lock));
-	return watermark_ok(zone, 0, zone->watermark[mark], ZONE_NORMAL, right);
+	/* As for any request with a right to the reserve, a boost is no reason to refuse. */
+	return watermark_ok(zone, 0,
+	                    mark == WMARK_MIN && right != RESERVE_NONE
+	                            ? zone->watermark[mark]
+	                            : wmark_pages(zone, mark),
+	                    ZONE_NORMAL, right);
 }
 
 static bool exclusive_refill_zone_allows(struct zone *zone, enum watermark mark,
@@ -66,7 +71,8 @@ static struct page *exclusive_refill_take_at(struct node *node,
 	kassert(pfn == -1UL || zone_contains(zone, pfn));
 	if (exclusive_refill_right_allows(zone, mark, right))
 		page = pfn == -1UL
-		               ? page_prep_take(node, zone, 0)
+		               ? page_prep_take(node, zone, 0,
+		                                MIGRATE_UNMOVABLE, 0)
 		               : page_prep_take_within(node, zone, pfn, pfn);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	page_prep_report_bad(node, zone);

@@ -52,7 +52,7 @@ bool node_is_balanced(struct node *node, unsigned int order,
 		if (zone->managed == 0)
 			continue;
 		managed = true;
-		if (watermark_ok(zone, order, zone->watermark[WMARK_HIGH],
+		if (watermark_ok(zone, order, wmark_pages(zone, WMARK_HIGH),
 		                 highest, RESERVE_NONE))
 			return true;
 	}
@@ -62,6 +62,16 @@ bool node_is_balanced(struct node *node, unsigned int order,
 static bool is_hopeless(const struct node *node)
 {
 	return READ_ONCE(node->reclaim.kswapd_failures) >= MAX_RECLAIM_RETRIES;
+}
+
+/* Linux: pgdat_watermark_boosted(). */
+static bool node_is_boosted(const struct node *node, enum zone_type highest)
+{
+	for (unsigned int type = 0; type <= highest; type++) {
+		if (READ_ONCE(node->zone[type].watermark_boost) > 0)
+			return true;
+	}
+	return false;
 }
 
 /* ---- Waking -------------------------------------------------------------- */
@@ -89,7 +99,8 @@ void wakeup_kswapd(struct node *node, unsigned int order,
 	ask_for(reclaim, order, highest);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!READ_ONCE(reclaim->kswapd_sleeps) || is_hopeless(node) ||
-	    node_is_balanced(node, order, highest))
+	    (node_is_balanced(node, order, highest) &&
+	     !node_is_boosted(node, highest)))
 		return;
 	WRITE_ONCE(reclaim->kswapd_called, true);
 	wake_up(&reclaim->kswapd_wait);
@@ -107,7 +118,7 @@ static unsigned long round_target(const struct scan *scan)
 		const struct zone *zone = &scan->node->zone[type];
 
 		if (zone->managed > 0)
-			target += max(zone->watermark[WMARK_HIGH],
+			target += max(wmark_pages(zone, WMARK_HIGH),
 			              SWAP_CLUSTER_MAX);
 	}
 	return target;
@@ -137,9 +148,69 @@ static bool kswapd_run_round(struct scan *scan)
 	return scan->scanned - scanned >= target && scan->reclaimed > before;
 }
 
+/*
+ * A boosted mark (mm/watermark.h#watermark_boost) asks for more free pages than the node
+ * would need.  They are reclaimed without effort: nothing is written or swapped for
+ * them, priority stays at DEF_PRIORITY - 2 or above, and a round without success is the
+ * last.  The boosts of the beginning are taken away when the run ends.
+ */
+struct boost {
+	unsigned long of_zone[ZONE_COUNT];
+	unsigned long left; /* pages to reclaim for it */
+};
+
+static void boost_begin(struct boost *boost, const struct node *node,
+                        enum zone_type highest)
+{
+	kassert(highest < ZONE_COUNT);
+	*boost = (struct boost){ .left = 0 };
+	for (unsigned int type = 0; type <= highest; type++) {
+		boost->of_zone[type] =
+			READ_ONCE(node->zone[type].watermark_boost);
+		boost->left += boost->of_zone[type];
+	}
+}
+
+static void boost_end(const struct boost *boost, struct node *node,
+                      enum zone_type highest)
+{
+	for (unsigned int type = 0; type <= highest; type++) {
+		struct zone *zone = &node->zone[type];
+		bool enabled;
+
+		if (boost->of_zone[type] == 0)
+			continue;
+		enabled = spin_lock_irqsave(&zone->lock);
+		zone->watermark_boost -=
+			min(zone->watermark_boost, boost->of_zone[type]);
+		spin_unlock_irqrestore(&zone->lock, enabled);
+	}
+}
+
+/* One round, for a boost as long as some of it is left; false: it is the last. */
+static bool boost_round(struct scan *scan, struct boost *boost)
+{
+	bool stays = boost->left > 0 && scan->priority == DEF_PRIORITY - 2;
+	unsigned long before = scan->reclaimed;
+	unsigned long got;
+
+	kassert(scan->priority >= 1 && scan->priority <= DEF_PRIORITY);
+	scan->gently = boost->left > 0;
+	if (kswapd_run_round(scan))
+		stays = true;
+	got = scan->reclaimed - before;
+	boost->left -= min(boost->left, got);
+	if (boost->left > 0 && got == 0)
+		return false;
+	if (!stays || got == 0)
+		scan->priority--;
+	return true;
+}
+
 unsigned int kswapd_balance(struct node *node, unsigned int order,
                             enum zone_type highest)
 {
+	struct boost boost;
 	struct scan scan = {
 		.node = node,
 		.mask = GFP_KERNEL,
@@ -153,11 +224,20 @@ unsigned int kswapd_balance(struct node *node, unsigned int order,
 
 	kassert(highest < ZONE_COUNT && order <= MAX_ORDER);
 	count_vm_event(node, VMSTAT_pageoutrun);
-	while (scan.priority >= 1 &&
-	       !node_is_balanced(node, scan.order, highest)) {
-		if (!kswapd_run_round(&scan))
-			scan.priority--;
+	boost_begin(&boost, node, highest);
+	while (scan.priority >= 1) {
+		bool balanced = node_is_balanced(node, scan.order, highest);
+
+		if (!balanced && boost.left > 0) {
+			boost.left = 0;
+			scan.priority = DEF_PRIORITY;
+		}
+		if (balanced && boost.left == 0)
+			break;
+		if (!boost_round(&scan, &boost))
+			break;
 	}
+	boost_end(&boost, node, highest);
 	kassert(scan.order == order || scan.order == 0);
 	node->reclaim.writeback_flood = false;
 	if (scan.priority < 1 && scan.reclaimed == 0)

@@ -43,6 +43,7 @@
 #include "lib/format.h"
 #include "mm/debug/check.h"
 #include "mm/page_bits.h"
+#include "mm/pageblock.h"
 
 const char *lru_list_name(enum lru_list list)
 {
@@ -115,6 +116,7 @@ static void link_page(struct zone *zone, struct page *page, bool at_back)
 		list_push(pages, &page->link);
 	zone->lru.changes++;
 	lru_count(&zone->lru, page, list, 1);
+	pageblock_count_movable(zone, zone_pfn(zone, page), 1);
 }
 
 static void unlink_page(struct zone *zone, struct page *page)
@@ -125,6 +127,7 @@ static void unlink_page(struct zone *zone, struct page *page)
 	page_clear(page, PG_lru);
 	zone->lru.changes++;
 	lru_count(&zone->lru, page, page->lru, -1);
+	pageblock_count_movable(zone, zone_pfn(zone, page), -1);
 }
 
 /* ---- What owners call ---------------------------------------------------- */

@@ -245,7 +245,7 @@ static bool memory_is_back(const struct node *node,
 
 		if (zone->managed > 0 &&
 		    watermark_ok(zone, request->order,
-		                 zone->watermark[WMARK_MIN],
+		                 wmark_pages(zone, WMARK_MIN),
 		                 request->highest_zone, request->right))
 			return true;
 	}

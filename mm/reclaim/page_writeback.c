@@ -31,6 +31,7 @@
 
 #include "kernel/core/sched.h"
 #include "mm/reclaim/flusher.h"
+#include "mm/watermark.h"
 
 /* ---- Limits -------------------------------------------------------------- */
 
@@ -42,7 +43,7 @@ static unsigned long reserve_of(const struct zone *zone)
 	kassert(zone->type < ZONE_COUNT);
 	for (unsigned int type = zone->type; type < ZONE_COUNT; type++)
 		largest = max(largest, zone->lowmem_reserve[type]);
-	return min(largest + zone->watermark[WMARK_HIGH], zone->managed);
+	return min(largest + wmark_pages(zone, WMARK_HIGH), zone->managed);
 }
 
 static unsigned long dirtyable_pages(const struct node *node)

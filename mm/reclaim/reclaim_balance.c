@@ -17,6 +17,7 @@
 #include "lib/math.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/reclaim_internal.h"
+#include "mm/watermark.h"
 
 void reclaim_set_swap(struct node *node, unsigned long (*free)(void))
 {
@@ -58,7 +59,7 @@ static unsigned long high_marks(const struct node *node)
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		if (node->zone[type].managed > 0)
-			sum += node->zone[type].watermark[WMARK_HIGH];
+			sum += wmark_pages(&node->zone[type], WMARK_HIGH);
 	}
 	return sum;
 }
@@ -87,7 +88,7 @@ struct fraction balance_kinds(const struct scan *scan, const struct zone *zone)
 	unsigned long total;
 
 	kassert(node->swappiness <= 200);
-	if (!reclaim_has_swap(node))
+	if (!reclaim_has_swap(node) || scan->gently)
 		return (struct fraction){ .part = { 0, 1 }, .whole = 1 };
 	if (scan->priority == 0 && node->swappiness > 0)
 		return (struct fraction){ .part = { 1, 1 }, .whole = 1 };

@@ -15,6 +15,7 @@ struct scan {
 	bool may_io;
 	bool may_fs;
 	bool kswapd; /* not a request's own reclaim */
+	bool gently; /* neither write nor swap */
 	unsigned int order;
 	enum zone_type highest_zone;
 	unsigned long wanted; /* pages to reclaim */

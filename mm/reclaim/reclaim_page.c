@@ -149,6 +149,8 @@ static enum fate write_dirty(struct scan *scan, struct page *page)
 	if (!page_has(page, PG_dirty))
 		return UNDECIDED;
 	scan->dirty++;
+	if (scan->gently)
+		return KEEP;
 	if (!is_anon(page) && !scan->kswapd) {
 		count_vm_event(scan->node, VMSTAT_nr_vmscan_immediate_reclaim);
 		page_set(page, PG_reclaim);

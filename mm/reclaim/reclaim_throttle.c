@@ -15,6 +15,7 @@
 #include "mm/reclaim/kswapd.h"
 #include "mm/reclaim/reclaim_internal.h"
 #include "mm/task.h"
+#include "mm/watermark.h"
 
 #define NOFS_WAIT 1000000 /* microseconds, as in Linux */
 
@@ -34,7 +35,7 @@ bool allow_direct_reclaim(struct node *node)
 		if (zone->managed == 0 ||
 		    zone_reclaimable_pages(node, zone) == 0)
 			continue;
-		reserve += zone->watermark[WMARK_MIN];
+		reserve += wmark_pages(zone, WMARK_MIN);
 		free += READ_ONCE(zone->free_pages);
 	}
 	return reserve == 0 || free > reserve / 2;

@@ -125,8 +125,9 @@ struct node *machine_zones(unsigned long first,
 /* The same with PAGES pages in one zone, from frame 0. */
 struct node *machine_one_zone(enum zone_type type, unsigned long pages);
 
-/* Set the marks by hand; PROMO as far above HIGH as HIGH is above LOW.  Or set
- * node->min_free_kbytes and call watermark_setup(). */
+/* Set the marks by hand; PROMO as far above HIGH as HIGH is above LOW.  There they stay:
+ * no zone of the node is boosted.  Or set node->min_free_kbytes and call
+ * watermark_setup(). */
 void machine_set_marks(struct zone *zone, unsigned long lowest,
                        unsigned long low, unsigned long high);
 

@@ -561,6 +561,7 @@ static void free_nodes(void)
 {
 	for (unsigned int i = 0; i < machine.nodes; i++) {
 		free(machine.node[i]->pages);
+		free(machine.node[i]->zone[ZONE_DMA].blocks);
 		free(machine.node[i]);
 	}
 	machine.nodes = 0;
@@ -607,17 +608,21 @@ struct node *machine_zones(unsigned long first,
 	unsigned long total = pages[0] + pages[1] + pages[2] + pages[3];
 	struct node *node = calloc(1, sizeof(*node));
 	struct page *page = calloc(total, sizeof(*page));
+	struct pageblock *blocks =
+		calloc(NODE_PAGEBLOCKS(total), sizeof(*blocks));
 	unsigned long pfn = first;
 
 	check_room(first, total);
-	if (node == NULL || page == NULL)
+	if (node == NULL || page == NULL || blocks == NULL)
 		panic("the host has no memory for a node");
-	node_init(node, page, first, total);
+	node_init(node, page, blocks, first, total);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
 
-		zone_init(zone, (enum zone_type)type, page + (pfn - first), pfn,
-		          pages[type]);
+		zone_init(zone, (enum zone_type)type, page + (pfn - first),
+		          node_blocks_of(blocks, first, (enum zone_type)type,
+		                         pfn),
+		          pfn, pages[type]);
 		zone->node = node;
 		if (pages[type] > 0) {
 			zone_add_present(zone, pfn, pfn + pages[type]);
@@ -646,6 +651,8 @@ void machine_set_marks(struct zone *zone, unsigned long lowest,
 	zone->watermark[WMARK_LOW] = low;
 	zone->watermark[WMARK_HIGH] = high;
 	zone->watermark[WMARK_PROMO] = high + (high - low);
+	zone->watermark_boost = 0;
+	zone->node->watermark_boost_factor = 0;
 }
 
 void machine_set_lowmem_reserve(struct zone *zone, enum zone_type highest,

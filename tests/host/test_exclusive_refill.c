@@ -6,6 +6,7 @@
 #include "kernel/core/lock.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/buddy.h"
 #include "tests/host/pile.h"
 #include "tests/host/test_exclusive.h"
 #include "tests/suite.h"
@@ -17,12 +18,16 @@ SUITE(exclusive);
 /* The page that the buddy would give next as a single one. */
 static struct page *next_single(void)
 {
-	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		struct page *page = list_first(&zone->free_area[order].blocks,
-		                               struct page, link);
+	static const enum migratetype types[] = { MIGRATE_UNMOVABLE,
+		                                  MIGRATE_MOVABLE };
 
-		if (page != NULL)
-			return page;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+			struct page *page = buddy_first(zone, order, types[i]);
+
+			if (page != NULL)
+				return page;
+		}
 	}
 	return NULL;
 }

@@ -29,8 +29,13 @@ static unsigned long test_reclaim_free_slots(void)
 
 void start_kind(enum space_kind kind)
 {
-	machine_start(PAGES);
-	node = machine_one_zone(ZONE_DMA32, PAGES);
+	test_reclaim_start_pages(kind, PAGES);
+}
+
+void test_reclaim_start_pages(enum space_kind kind, unsigned long pages)
+{
+	machine_start(pages);
+	node = machine_one_zone(ZONE_DMA32, pages);
 	zone = &node->zone[ZONE_DMA32];
 	machine_set_marks(zone, MIN, LOW, HIGH);
 	space_init(&file_space, kind);

@@ -18,6 +18,7 @@ extern struct space file_space;
 extern struct space anon_space;
 
 void start_kind(enum space_kind kind);
+void test_reclaim_start_pages(enum space_kind kind, unsigned long pages);
 
 void test_reclaim_start(void);
 

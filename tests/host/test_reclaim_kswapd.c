@@ -363,3 +363,80 @@ CASE(kswapd, random_pressure_always_ends_above_high_or_hopeless)
 	test_reclaim_start();
 	return test_reclaim_finish();
 }
+
+/* ---- Boosted marks ------------------------------------------------------- */
+
+/* The node is balanced but for a boost of one pageblock. */
+static void boost_node(void)
+{
+	pile_leave(&pile, HIGH + 10);
+	be_kswapd();
+	zone->watermark_boost = PAGEBLOCK_PAGES;
+}
+
+CASE(kswapd, a_boost_is_worked_off_and_taken_away)
+{
+	test_reclaim_start();
+	space_fill(&file_space, GFP_KERNEL, 3000);
+	boost_node();
+	EXPECT_EQUAL(kswapd_balance(node, 0, ZONE_NORMAL), 0);
+	EXPECT_EQUAL(zone->watermark_boost, 0);
+	EXPECT(zone->free_pages > HIGH + PAGEBLOCK_PAGES);
+	return finish_kswapd();
+}
+
+/* Rounds for a boost look at 1/1024 of a list or less, so a list must be
+ * long. */
+CASE(kswapd, for_a_boost_alone_nothing_is_written_or_swapped)
+{
+	static struct space more_files;
+
+	test_reclaim_start_pages(SPACE_PLAIN, 4 * PAGES);
+	swap_on(SPACE_PAGES);
+	space_init(&more_files, SPACE_PLAIN);
+	space_fill(&anon_space, GFP_KERNEL, SPACE_PAGES);
+	space_fill(&file_space, GFP_KERNEL, SPACE_PAGES);
+	space_fill(&more_files, GFP_KERNEL, SPACE_PAGES);
+	dirty_all(&file_space);
+	/* Above the boosted marks: only the boost is to be worked off. */
+	pile_leave(&pile, HIGH + PAGEBLOCK_PAGES + 10);
+	be_kswapd();
+	zone->watermark_boost = PAGEBLOCK_PAGES;
+	kswapd_balance(node, 0, ZONE_NORMAL);
+	EXPECT_EQUAL(zone->watermark_boost, 0);
+	EXPECT(test_reclaim_stat(VMSTAT_pgscan_kswapd) > 0);
+	EXPECT_EQUAL(file_space.writes + anon_space.writes, 0);
+	EXPECT_EQUAL(anon_space.swaps, 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_nr_vmscan_write), 0);
+	space_clear(&more_files);
+	return finish_kswapd();
+}
+
+CASE(kswapd, a_node_below_its_marks_is_balanced_before_its_boost)
+{
+	test_reclaim_start();
+	swap_on(SPACE_PAGES);
+	space_fill(&anon_space, GFP_KERNEL, 2000);
+	boost_node();
+	/* Below the boosted high mark: with all means. */
+	EXPECT_EQUAL(kswapd_balance(node, 0, ZONE_NORMAL), 0);
+	EXPECT(anon_space.swaps > 0);
+	EXPECT_EQUAL(zone->watermark_boost, 0);
+	return finish_kswapd();
+}
+
+CASE(kswapd, is_woken_for_a_boost_though_the_node_is_balanced)
+{
+	test_reclaim_start();
+	pile_leave(&pile, HIGH + PAGEBLOCK_PAGES + 10);
+	be_kswapd();
+	node->reclaim.kswapd_sleeps = true;
+	wakeup_kswapd(node, 0, ZONE_NORMAL);
+	EXPECT(!node->reclaim.kswapd_called);
+	zone->watermark_boost = PAGEBLOCK_PAGES;
+	wakeup_kswapd(node, 0, ZONE_NORMAL);
+	EXPECT(node->reclaim.kswapd_called);
+	node->reclaim.kswapd_called = false;
+	node->reclaim.kswapd_sleeps = false;
+	return finish_kswapd();
+}

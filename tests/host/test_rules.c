@@ -66,6 +66,8 @@ enum moment {
 struct view {
 	unsigned long free[ZONE_COUNT];
 	int largest[ZONE_COUNT]; /* order of the largest block, -1: none */
+	/* The same of blocks that a request of each type gets without mixing. */
+	int unmixed[ZONE_COUNT][MIGRATE_TYPES];
 };
 
 struct story {
@@ -261,10 +263,25 @@ static bool model_zone_ok(const struct model *m, int zone, unsigned long pages,
 	return usable > (long)leave;
 }
 
-static bool model_pass(struct model *m, int mark, enum floor floor)
+/* Before a request that begins in NORMAL mixes types there, it looks into the zones
+ * below. */
+static bool model_begins_in_normal(const struct model *m)
 {
-	tell(&m->outcome->story, 'p');
+	return model_highest_zone(m->mask) >= ZONE_NORMAL &&
+	       pile.node->zone[ZONE_NORMAL].managed > 0 &&
+	       (model_highest_zone(m->mask) == ZONE_NORMAL ||
+	        pile.node->zone[ZONE_MOVABLE].managed == 0);
+}
+
+static bool model_pass_over(struct model *m, int mark, enum floor floor,
+                            bool unmixed)
+{
+	unsigned int type = m->mask >> 3 & 3;
+
 	for (int zone = model_highest_zone(m->mask); zone >= 0; zone--) {
+		if (unmixed &&
+		    m->view->unmixed[zone][type] < (int)m->scene->order)
+			continue;
 		if (!model_zone_ok(m, zone, m->view->free[zone],
 		                   m->scene->order, m->scene->mark[zone][mark],
 		                   floor))
@@ -274,6 +291,14 @@ static bool model_pass(struct model *m, int mark, enum floor floor)
 		return true;
 	}
 	return false;
+}
+
+static bool model_pass(struct model *m, int mark, enum floor floor)
+{
+	tell(&m->outcome->story, 'p');
+	return (mark == 1 && model_begins_in_normal(m) &&
+	        model_pass_over(m, mark, floor, true)) ||
+	       model_pass_over(m, mark, floor, false);
 }
 
 static void model_wake(struct model *m)
@@ -573,6 +598,15 @@ static void test_rules_look(struct view *view)
 			if (zone->free_area[order].count > 0)
 				view->largest[type] = order;
 		}
+		for (int of = 0; of < MIGRATE_TYPES; of++) {
+			int whole = view->largest[type];
+			unsigned int own = zone->nonempty[of];
+
+			view->unmixed[type][of] =
+				own == 0 ? -1 : 31 - __builtin_clz(own);
+			if (whole >= PAGEBLOCK_ORDER)
+				view->unmixed[type][of] = whole;
+		}
 	}
 }
 
@@ -705,6 +739,7 @@ static void test_rules_set_marks(int type)
 	mark[1] = mark[0] + test_rules_below(30);
 	mark[2] = mark[1] + test_rules_below(30);
 	machine_set_marks(zone, mark[0], mark[1], mark[2]);
+	zone->node->watermark_boost_factor = WATERMARK_BOOST_FACTOR;
 	for (int j = type; j < ZONE_COUNT; j++) {
 		scene.reserve[type][j] =
 			j == type || one_in(2) ? 0 : test_rules_below(50);
@@ -1164,13 +1199,14 @@ CASE(rules, random_machines_have_linuxs_marks_and_reserves)
 {
 	static struct node node;
 	static struct page none;
+	static struct pageblock blocks[NODE_PAGEBLOCKS(0)];
 
 	dice.state = test_seed();
 	for (unsigned int round = 0; round < 20000; round++) {
 		const char *wrong = NULL;
 		unsigned long kb;
 
-		node_init(&node, &none, 0, 0);
+		node_init(&node, &none, blocks, 0, 0);
 		for (int type = 0; type < ZONE_COUNT; type++) {
 			node.zone[type].managed = random_size();
 			if (one_in(2))

@@ -98,7 +98,7 @@ CASE(slow_path, the_dump_has_linuxs_lines_and_the_numbers_of_the_zone)
 		 "managed:245760kB"),
 		" " NO_LISTS "writepending:0kB",
 		"lowmem_reserve[]: 0 0 7 0",
-		"Node 0 DMA32: 200*4kB " ZEROES " = 800kB",
+		"Node 0 DMA32: 200*4kB (M) " ZEROES " = 800kB",
 		"61440 pages RAM",
 		"0 pages reserved",
 	};

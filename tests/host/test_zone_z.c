@@ -751,6 +751,7 @@ static struct node *node_of_two_zones(unsigned long normal_free)
 	pile.node = node;
 	pile.count = 0;
 	/* No marks yet: NORMAL serves until it has what is wanted. */
+	pile_drain(&pile, GFP_KERNEL, pages[ZONE_NORMAL] - normal_free);
 	pile_leave(&pile, pages[ZONE_DMA32] + normal_free);
 	machine_set_marks(&node->zone[ZONE_NORMAL], 48, 60, 72);
 	return node;

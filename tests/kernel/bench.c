@@ -200,6 +200,7 @@ void drained_init(struct drained *drained)
 {
 	list_init(&drained->pages);
 	drained->count = 0;
+	drained->boost_factor = watermark_set_boost_factor(main_node(), 0);
 }
 
 void drain(struct drained *drained, gfp_t mask)
@@ -225,6 +226,7 @@ void drained_free(struct drained *drained)
 		__free_pages(page, page->order);
 	}
 	drained->count = 0;
+	(void)watermark_set_boost_factor(main_node(), drained->boost_factor);
 }
 
 void set_small_marks(void)

@@ -59,11 +59,13 @@ const char *expect_exclusive_fault(void *address, bool write,
 /*
  * Pages taken with MASK until NULL, linked by page->link: large blocks first, as
  * long as they come, then smaller ones, so that gigabytes are soon gone; single
- * pages decide where it ends.  COUNT is in pages.
+ * pages decide where it ends.  COUNT is in pages.  From drained_init() to
+ * drained_free() no zone is boosted: the marks stay where they are.
  */
 struct drained {
 	struct list pages;
 	unsigned long count;
+	unsigned long boost_factor; /* to be restored */
 };
 void drained_init(struct drained *drained);
 void drain(struct drained *drained, gfp_t mask);

@@ -80,11 +80,13 @@ PARAM(step, "step", "=N: interrupts in each run of the suite step, 1..24",
 struct node_of_its_own {
 	struct node node;
 	struct page pages[FRAMES];
+	struct pageblock blocks[NODE_PAGEBLOCKS(FRAMES)];
 
 	/* The buddy as the first walk found it: each begins there. */
 	struct {
 		struct zone zone;
 		struct page pages[FRAMES];
+		struct pageblock blocks[NODE_PAGEBLOCKS(FRAMES)];
 	} origin;
 };
 
@@ -466,9 +468,11 @@ static void begin_at_origin(void)
 	if (walk->target == 0) {
 		own->origin.zone = *zone;
 		memcpy(own->origin.pages, own->pages, sizeof(own->pages));
+		memcpy(own->origin.blocks, own->blocks, sizeof(own->blocks));
 	} else {
 		*zone = own->origin.zone;
 		memcpy(own->pages, own->origin.pages, sizeof(own->pages));
+		memcpy(own->blocks, own->origin.blocks, sizeof(own->blocks));
 	}
 	exclusive_refill(&own->node, WALK_PARKED);
 }
@@ -612,7 +616,7 @@ static void path_walk_make_node(unsigned long first)
 {
 	struct zone *zone = &own->node.zone[ZONE_DMA];
 
-	node_init(&own->node, own->pages, first, FRAMES);
+	node_init(&own->node, own->pages, own->blocks, first, FRAMES);
 	zone_add_present(zone, first, first + FRAMES);
 	zone_release(zone, first, first + FRAMES);
 	zone->watermark[WMARK_MIN] = 4;

@@ -247,6 +247,8 @@ static const struct line memory_lines[] = {
 	{ .text = "vmstat", .varies = true },
 	{ .text = "slabinfo", .varies = true },
 	{ .text = "vmallocinfo", .varies = true },
+	{ .text = "pagetypeinfo", .varies = true },
+	{ .text = "extfrag", .varies = true },
 	{ .text = "check" },
 	{ .text = "gfp" },
 	{ .text = "gfp ATOMIC", .varies = true },

@@ -150,9 +150,8 @@ CASE(buddy, taking_one_page_of_256_leaves_one_block_of_each_order)
 	EXPECT_EQUAL(zone->free_pages, 255);
 	for (unsigned int order = 0; order < 8; order++) {
 		EXPECT_EQUAL(blocks(zone, order), 1);
-		EXPECT_EQUAL(zone_pfn(zone,
-		                      list_first(&zone->free_area[order].blocks,
-		                                 struct page, link)),
+		EXPECT_EQUAL(zone_pfn(zone, buddy_first(zone, order,
+		                                        MIGRATE_MOVABLE)),
 		             1UL << order);
 	}
 	EXPECT_EQUAL(blocks(zone, 8), 0);

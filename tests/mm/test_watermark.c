@@ -39,7 +39,7 @@ static struct zone *zone_z(unsigned long free, unsigned int order)
 	zone->watermark[WMARK_LOW] = 600;
 	zone->watermark[WMARK_HIGH] = 720;
 	zone->free_pages = free;
-	zone->free_area[order].count = 1;
+	zone->nonempty[MIGRATE_UNMOVABLE] = (uint16_t)(1U << order);
 	return zone;
 }
 
@@ -315,7 +315,7 @@ CASE(watermark, with_the_right_to_all_one_passes_and_none_does_not)
 
 	EXPECT(test_watermark_passes(1, 0, WMARK_MIN, RESERVE_ALL));
 	zone = zone_z(0, 0);
-	zone->free_area[0].count = 0;
+	zone->nonempty[MIGRATE_UNMOVABLE] = 0;
 	EXPECT(!watermark_ok(zone, 0, 480, ZONE_NORMAL, RESERVE_ALL));
 	return NULL;
 }
@@ -336,7 +336,7 @@ CASE(watermark, order_3_does_not_pass_on_small_blocks)
 
 	EXPECT(!watermark_ok(zone, 3, 480, ZONE_NORMAL, RESERVE_NONE));
 	EXPECT(!watermark_ok(zone, 3, 480, ZONE_NORMAL, RESERVE_ALL));
-	zone->free_area[10].count = 1;
+	zone->nonempty[MIGRATE_MOVABLE] = 1 << 10;
 	EXPECT(watermark_ok(zone, 3, 480, ZONE_NORMAL, RESERVE_NONE));
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/page_state.h"
+#include "mm/pageblock.h"
 #include "tests/mm/private_node.h"
 #include "tests/suite.h"
 
@@ -16,6 +17,7 @@ SUITE(zone);
 struct node_and_pages {
 	struct node node;
 	struct page pages[PRIVATE_PAGES];
+	struct pageblock blocks[NODE_PAGEBLOCKS(PRIVATE_PAGES)];
 };
 
 SUITE_OBJECT(struct node_and_pages, private);
@@ -29,13 +31,16 @@ struct node *private_node(unsigned long first,
 	struct node *node = &private->node;
 	unsigned long pfn = first;
 
-	node_init(node, private->pages, first,
+	node_init(node, private->pages, private->blocks, first,
 	          pages[0] + pages[1] + pages[2] + pages[3]);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
 
 		zone_init(zone, (enum zone_type)type,
-		          private->pages + (pfn - first), pfn, pages[type]);
+		          private->pages + (pfn - first),
+		          node_blocks_of(private->blocks, first,
+		                         (enum zone_type)type, pfn),
+		          pfn, pages[type]);
 		zone->node = node;
 		if (pages[type] > 0)
 			zone_add_present(zone, pfn, pfn + pages[type]);
@@ -46,7 +51,8 @@ struct node *private_node(unsigned long first,
 
 struct node *private_node_empty(unsigned long first, unsigned long count)
 {
-	node_init(&private->node, private->pages, first, count);
+	node_init(&private->node, private->pages, private->blocks, first,
+	          count);
 	return &private->node;
 }
 
@@ -85,7 +91,7 @@ const char *private_check(struct node *node)
 struct page *private_take(struct zone *zone, unsigned int order)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
-	struct page *page = buddy_take(zone, order);
+	struct page *page = pageblock_take(zone, order, MIGRATE_MOVABLE, 0);
 
 	if (page != NULL) {
 		page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
@@ -282,7 +288,8 @@ CASE(zone, check_finds_each_broken_buddy_invariant)
 	zone->free_pages++;
 	page->state = PAGE_FREE;
 	page->order = 0;
-	list_push(&zone->free_area[0].blocks, &page->link);
+	list_push(&zone->free_area[0].blocks[MIGRATE_UNMOVABLE], &page->link);
+	zone->free_area[0].of_type[MIGRATE_UNMOVABLE]++;
 	zone->free_area[0].count++;
 	EXPECT(test_zone_check_says(zone, "B3"));
 	return NULL;
@@ -298,7 +305,10 @@ CASE(zone, check_finds_a_misplaced_block)
 	EXPECT_EQUAL(odd->state, PAGE_FREE);
 	list_remove(&odd->link);
 	area->count--;
-	list_push(&zone->free_area[1].blocks, &odd->link);
+	area->of_type[MIGRATE_MOVABLE]--;
+	zone->nonempty[MIGRATE_MOVABLE] &= (uint16_t)~1U;
+	list_push(&zone->free_area[1].blocks[MIGRATE_MOVABLE], &odd->link);
+	zone->free_area[1].of_type[MIGRATE_MOVABLE]++;
 	zone->free_area[1].count++;
 	odd->order = 1;
 	EXPECT(test_zone_check_says(zone, "B2"));

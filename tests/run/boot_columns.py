@@ -14,6 +14,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # themselves, or end the machine, are left out by name.
 LINES = """
     buddyinfo
+    pagetypeinfo
+    extfrag
     zoneinfo
     meminfo
     vmstat
@@ -236,6 +238,8 @@ def storm_and_pressure_write_one_line_again(lab):
 # The reports whose lines are tables: the words above their columns.
 HEADINGS = {
     "buddyinfo": "free blocks of order 0 1 2 3 4 5 6 7 8 9 10",
+    "pagetypeinfo": "free blocks of type, order 0 1 2 3 4 5 6 7 8 9 10",
+    "extfrag": "unusable 0 1 2 3 4 5 6 7 8 9 10",
     "slabinfo": "# name active_objs objs size per_slab pages : slabdata active slabs",
     "exclusive": "number owner window owned sent incoming",
     "recorder": "line taken seen dropped pending pages errors",

@@ -54,6 +54,7 @@ static struct {
 	/* The state to restore. */
 	struct zone zone_before;
 	struct page page_before[MOST_PAGES];
+	struct pageblock pageblock_before;
 	uint8_t block_before[MOST_PAGES];
 } b;
 
@@ -101,6 +102,7 @@ static void test_buddy_states_save(void)
 	b.zone_before = *b.zone;
 	memcpy(b.page_before, b.node->pages, b.pages * sizeof(struct page));
 	memcpy(b.block_before, b.block, sizeof(b.block));
+	b.pageblock_before = b.zone->blocks[0];
 }
 
 static void test_buddy_states_restore(void)
@@ -108,6 +110,7 @@ static void test_buddy_states_restore(void)
 	*b.zone = b.zone_before;
 	memcpy(b.node->pages, b.page_before, b.pages * sizeof(struct page));
 	memcpy(b.block, b.block_before, sizeof(b.block));
+	b.zone->blocks[0] = b.pageblock_before;
 }
 
 static bool test_buddy_states_is_unchanged(void)
@@ -120,12 +123,14 @@ static bool test_buddy_states_is_unchanged(void)
 /* The pool as it was made, from a copy of then. */
 static struct zone zone_made;
 static struct page page_made[MOST_PAGES];
+static struct pageblock pageblock_made;
 
 static void test_buddy_states_begin(void)
 {
 	*b.zone = zone_made;
 	memcpy(b.node->pages, page_made, b.pages * sizeof(struct page));
 	memset(b.block, 0, sizeof(b.block));
+	b.zone->blocks[0] = pageblock_made;
 }
 
 /* The free blocks, list by list, in the order of the lists. */
@@ -135,7 +140,8 @@ static size_t list_key(uint8_t *byte)
 	size_t length = 0;
 
 	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		list_for_each(at, &b.zone->free_area[order].blocks)
+		list_for_each(at,
+		              &b.zone->free_area[order].blocks[MIGRATE_MOVABLE])
 			byte[length++] =
 				(uint8_t)(1 +
 			                  zone_pfn(b.zone,
@@ -321,6 +327,7 @@ static void make_pool(unsigned int pages, bool ordered)
 	model.calls = b.orders + pages * b.orders;
 	zone_made = *b.zone;
 	memcpy(page_made, b.node->pages, pages * sizeof(struct page));
+	pageblock_made = b.zone->blocks[0];
 }
 
 static const char *search_pool(unsigned int pages)

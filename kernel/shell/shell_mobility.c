@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/shell/shell_mobility.c -- pageblocks and fragmentation, in the formats of
+ * Linux's /proc/pagetypeinfo and /sys/kernel/debug/extfrag.
+ *
+ * Linux's columns are wider than a screen: here they are as narrow as in buddyinfo, and
+ * "Node 0, " is left out.
+ *
+ * Locking: zone->lock while one list or one order is read; types of pageblocks are read
+ * without, and may be a moment old.
+ */
+#include "kernel/core/console.h"
+#include "kernel/shell/shell_command.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "mm/debug/extfrag.h"
+#include "mm/node.h"
+#include "mm/pageblock.h"
+
+#define ROW_NAME 26 /* "zone     DMA,   Unmovable " */
+
+static void print_orders(const char *title)
+{
+	console_printf("%-*s", ROW_NAME, title);
+	for (int order = 0; order <= MAX_ORDER; order++)
+		console_printf("%*d", order == 0 ? 3 : 5, order);
+	console_printf("\n");
+}
+
+static void print_type(struct zone *zone, enum migratetype type)
+{
+	unsigned long blocks[MAX_ORDER + 1];
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	char line[CONSOLE_FOLD_MAX];
+	int at;
+
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		blocks[order] = zone->free_area[order].of_type[type];
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	at = scnprintf(line, sizeof(line), "zone %7s, %11s", zone->name,
+	               migratetype_name(type));
+	for (int order = 0; order <= MAX_ORDER; order++) {
+		int end = ROW_NAME + 3 + order * 5;
+
+		at += scnprintf(line + at, sizeof(line) - (size_t)at, " %*lu",
+		                max(end - at - 1, 1), blocks[order]);
+	}
+	console_printf("%s\n", line);
+}
+
+static void print_block_types(const struct zone *zone)
+{
+	unsigned long count[MIGRATE_TYPES] = { 0 };
+
+	for (unsigned long i = 0; i < pageblock_count(zone); i++)
+		count[READ_ONCE(zone->blocks[i].type)]++;
+	console_printf("zone %7s", zone->name);
+	for (unsigned int type = 0; type < MIGRATE_TYPES; type++)
+		console_printf(" %11lu", count[type]);
+	console_printf("\n");
+}
+
+static int run_pagetypeinfo(int argc, char **argv __unused)
+{
+	struct node *node = main_node();
+
+	if (argc > 1)
+		return -EINVAL;
+	console_printf("Page block order: %d\nPages per block:  %lu\n\n",
+	               PAGEBLOCK_ORDER, PAGEBLOCK_PAGES);
+	print_orders("free blocks of type, order");
+	for (unsigned int zone = 0; zone < ZONE_COUNT; zone++) {
+		for (unsigned int type = 0;
+		     node->zone[zone].present > 0 && type < MIGRATE_TYPES;
+		     type++)
+			print_type(&node->zone[zone], (enum migratetype)type);
+	}
+	console_printf("\n%-12s", "pageblocks");
+	for (unsigned int type = 0; type < MIGRATE_TYPES; type++)
+		console_printf(" %11s",
+		               migratetype_name((enum migratetype)type));
+	console_printf("\n");
+	for (unsigned int zone = 0; zone < ZONE_COUNT; zone++) {
+		if (node->zone[zone].present > 0)
+			print_block_types(&node->zone[zone]);
+	}
+	if (node->no_mobility)
+		console_printf("(too little memory: all requests count as "
+		               "Unmovable)\n");
+	return 0;
+}
+
+/* "0.998", "-1.000": thousandths. */
+static void print_thousandths(long value)
+{
+	char text[16];
+
+	scnprintf(text, sizeof(text), "%s%ld.%03ld", value < 0 ? "-" : "",
+	          (value < 0 ? -value : value) / 1000,
+	          (value < 0 ? -value : value) % 1000);
+	console_printf(" %6s", text);
+}
+
+static void print_extfrag(struct zone *zone, bool index)
+{
+	console_printf("%-8s", zone->name);
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		struct extfrag free = extfrag_read(zone, order);
+
+		print_thousandths(index ? extfrag_index(&free)
+		                        : (long)extfrag_unusable(&free));
+	}
+	console_printf("\n");
+}
+
+static int run_extfrag(int argc, char **argv __unused)
+{
+	struct node *node = main_node();
+
+	if (argc > 1)
+		return -EINVAL;
+	for (unsigned int index = 0; index < 2; index++) {
+		console_printf("%-8s", index ? "index" : "unusable");
+		for (int order = 0; order <= MAX_ORDER; order++)
+			console_printf(" %6d", order);
+		console_printf("\n");
+		for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+			if (node->zone[type].present > 0)
+				print_extfrag(&node->zone[type], index == 1);
+		}
+	}
+	return 0;
+}
+
+static const struct shell_command commands[] = {
+	SHELL_COMMAND("pagetypeinfo", "", run_pagetypeinfo, NULL,
+	              "free blocks and pageblocks of each type"),
+	SHELL_COMMAND("extfrag", "", run_extfrag, NULL,
+	              "fragmentation of each order, and why"),
+};
+
+SHELL_TABLE(shell_mobility_commands, "blocks",
+            "which memory is free in which pieces", commands);

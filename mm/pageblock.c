@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/pageblock.c -- mobility: pages that cannot move stay together.
+ *
+ * A page of a slab stays where it is until it is freed; a page of a file or of a
+ * process can be reclaimed, or moved.  If the two kinds mix, one unmovable page in
+ * each 2 MiB is enough to make every large request fail, however much is free:
+ *
+ *	mixed		mmmUmmmm mmmmmmmm mmmmUmmm mmmmmmUm	no large block, ever
+ *	grouped		UUUU.... mmmmmmmm mmmmmmmm mmmmmmmm	three, once m is gone
+ *
+ * So each pageblock of 512 frames has a type, and there are
+ * free lists for each type.  All begin MOVABLE.  A request whose own lists are empty
+ * looks at those of the other types, in a fixed order (fallbacks), and does one of two
+ * things:
+ *
+ *	claim	make the whole pageblock its own.  Searched from the largest block down,
+ *		for a large free block means that the pageblock is nearly unused.  A block of
+ *		a pageblock or more is retyped as it is.  A smaller one only if at
+ *		least half of its pageblock would be of the new type: free pages, and
+ *		used ones that look like it.  A request for movable pages does not
+ *		claim for less than 16 pages: its pages can be moved later.
+ *	steal	take just one block, the smallest.  The pageblock keeps its type, so the
+ *		page returns to its lists when it is freed.
+ *
+ * A pageblock never goes back because it became empty.  It changes again when another
+ * type claims it, or when a free block of two pageblocks is merged: then the half that
+ * was free takes the type of the one that is freed (mm/buddy.c#buddy_give).
+ *
+ * An attempt to claim less than a pageblock is a sign of fragmentation.  It raises the
+ * zone's marks for a while (watermark_boost()), so that kswapd frees some pages
+ * and fewer requests have to fall back.
+ *
+ * Invariants, besides those of the buddy:
+ *
+ *  P1  pageblock->free is the number of free pages in it.
+ *  P2  pageblock->movable is the number of its pages on the lists of reclaim.
+ *
+ * Locking: zone->lock; pageblock->movable changes under zone->lru.lock, and is read
+ * without it: a claim may be decided by a number that is a moment old.
+ *
+ * Source: Linux 6.12 mm/page_alloc.c, __rmqueue(), __rmqueue_claim(),
+ * try_to_claim_block(), __rmqueue_steal(), find_suitable_fallback().
+ */
+#include "mm/pageblock.h"
+
+#include "kernel/core/panic.h"
+#include "lib/format.h"
+#include "mm/buddy.h"
+#include "mm/node.h"
+#include "mm/page_bits.h"
+#include "mm/watermark.h"
+
+/* MIGRATE_TYPES of Linux with CMA and isolation: grouping needs a pageblock of each. */
+#define LINUX_TYPES    6UL
+
+/* A movable request claims from free blocks of this order on. */
+#define CLAIM_ORDER    (PAGEBLOCK_ORDER / 2)
+
+/* Pages of a pageblock that must be free or alike. */
+#define CLAIM_MAJORITY (PAGEBLOCK_PAGES / 2)
+
+/* Where a request looks when its own lists are empty. */
+static const enum migratetype fallbacks[MIGRATE_TYPES][MIGRATE_TYPES - 1] = {
+	[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
+	[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
+	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
+};
+
+void pageblock_group_by_mobility(struct node *node)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node->zone[type];
+		unsigned long high = wmark_pages(zone, WMARK_HIGH);
+
+		pages += zone->managed > high ? zone->managed - high : 0;
+	}
+	node->no_mobility = pages < PAGEBLOCK_PAGES * LINUX_TYPES;
+}
+
+enum migratetype pageblock_request_type(const struct node *node,
+                                        enum migratetype requested)
+{
+	kassert(requested < MIGRATE_TYPES);
+	return node->no_mobility ? MIGRATE_UNMOVABLE : requested;
+}
+
+/* ---- Claiming ------------------------------------------------------------ */
+
+/* The first type with a free block of exactly ORDER to which TYPE falls back;
+ * MIGRATE_TYPES: none. */
+static enum migratetype fallback_with_block(const struct zone *zone,
+                                            unsigned int order,
+                                            enum migratetype type)
+{
+	kassert(order <= MAX_ORDER && type < MIGRATE_TYPES);
+	for (unsigned int i = 0; i < MIGRATE_TYPES - 1; i++) {
+		if (zone->nonempty[fallbacks[type][i]] >> order & 1)
+			return fallbacks[type][i];
+	}
+	return MIGRATE_TYPES;
+}
+
+/* The orders from LEAST on, one bit each, in which the types to which TYPE falls back have
+ * free blocks. */
+static unsigned int fallback_orders(const struct zone *zone, unsigned int least,
+                                    enum migratetype type)
+{
+	unsigned int orders = 0;
+
+	for (unsigned int i = 0; i < MIGRATE_TYPES - 1; i++)
+		orders |= zone->nonempty[fallbacks[type][i]];
+	return orders >> least << least;
+}
+
+/* Linux: should_try_claim_block(). */
+static bool may_claim(const struct zone *zone, unsigned int order,
+                      enum migratetype type)
+{
+	return order >= CLAIM_ORDER || type != MIGRATE_MOVABLE ||
+	       zone->node->no_mobility;
+}
+
+/* Pages in use of a pageblock of type OLD that would fit into one of type NEW. */
+static unsigned long pages_alike(const struct pageblock *block,
+                                 enum migratetype new)
+{
+	unsigned long movable = READ_ONCE(block->movable);
+	unsigned long rest = PAGEBLOCK_PAGES - block->free;
+
+	kassert(block->free <= PAGEBLOCK_PAGES);
+	kassert(block->type != new);
+	if (new == MIGRATE_MOVABLE)
+		return movable;
+	if (block->type != MIGRATE_MOVABLE)
+		return 0;
+	return rest > movable ? rest - movable : 0;
+}
+
+static bool pageblock_is_whole(const struct zone *zone, unsigned long first)
+{
+	return zone_contains(zone, first) &&
+	       zone_contains(zone, first + PAGEBLOCK_PAGES - 1);
+}
+
+/* The pageblock from frame FIRST on becomes one of TYPE, with all its free pages: at most
+ * 512 steps with interrupts off.  A frame that is no head is skipped like a page in use,
+ * for only heads are FREE. */
+static void pageblock_retype(struct zone *zone, unsigned long first,
+                             enum migratetype type)
+{
+	struct pageblock *block = pageblock_of(zone, first);
+	struct page *page = zone_page(zone, first);
+	const struct page *end = page + PAGEBLOCK_PAGES;
+	unsigned long left = block->free;
+
+	kassert(pageblock_is_whole(zone, first));
+	while (left > 0) {
+		while (page->state != PAGE_FREE)
+			page++;
+		kassert(page < end);
+		buddy_change_list(zone, page, type);
+		left -= 1UL << page->order;
+		page += 1UL << page->order;
+	}
+	block->type = (uint8_t)type;
+}
+
+/* One block of ORDER out of a free block of HAVE, a pageblock or more. */
+static struct page *claim_whole(struct zone *zone, struct page *page,
+                                unsigned int have, unsigned int order,
+                                enum migratetype type)
+{
+	unsigned long pfn = zone_pfn(zone, page);
+
+	kassert(have >= PAGEBLOCK_ORDER && page->order == have);
+	kassert(pageblock_type(zone, pfn) != type);
+	buddy_change_list(zone, page, type);
+	for (unsigned long i = 0; i < 1UL << have; i += PAGEBLOCK_PAGES)
+		pageblock_of(zone, pfn + i)->type = (uint8_t)type;
+	return buddy_take_block(zone, page, order);
+}
+
+/* Try to make the pageblock of the free block PAGE one of TYPE.  Linux:
+ * try_to_claim_block(). */
+static struct page *claim_part(struct zone *zone, const struct page *page,
+                               unsigned int order, enum migratetype type,
+                               unsigned int flags)
+{
+	unsigned long first = ALIGN_DOWN(zone_pfn(zone, page), PAGEBLOCK_PAGES);
+	const struct pageblock *block;
+
+	if (watermark_boost(zone) && (flags & TAKE_WAKES))
+		zone->boosted = true;
+	if (!pageblock_is_whole(zone, first))
+		return NULL;
+	block = pageblock_of(zone, first);
+	if (block->free + pages_alike(block, type) < CLAIM_MAJORITY &&
+	    !zone->node->no_mobility)
+		return NULL;
+	pageblock_retype(zone, first, type);
+	return buddy_take(zone, order, type);
+}
+
+static struct page *pageblock_claim(struct zone *zone, unsigned int order,
+                                    enum migratetype type, unsigned int flags)
+{
+	unsigned int least = order;
+
+	if (flags & TAKE_NO_FRAGMENT)
+		least = max(order, PAGEBLOCK_ORDER + 0U);
+	for (unsigned int large = fallback_orders(zone, least, type);
+	     large != 0;) {
+		unsigned int at = 31 - (unsigned int)__builtin_clz(large);
+		struct page *page;
+
+		if (!may_claim(zone, at, type))
+			return NULL;
+		large &= ~(1U << at);
+		page = buddy_first(zone, at,
+		                   fallback_with_block(zone, at, type));
+		page = at >= PAGEBLOCK_ORDER
+		               ? claim_whole(zone, page, at, order, type)
+		               : claim_part(zone, page, order, type, flags);
+		if (page != NULL)
+			return page;
+	}
+	return NULL;
+}
+
+/* ---- Stealing ------------------------------------------------------------ */
+
+static struct page *pageblock_steal(struct zone *zone, unsigned int order,
+                                    enum migratetype type)
+{
+	unsigned int large = fallback_orders(zone, order, type);
+	unsigned int at;
+
+	if (large == 0)
+		return NULL;
+	at = (unsigned int)__builtin_ctz(large);
+	return buddy_take_block(
+		zone,
+		buddy_first(zone, at, fallback_with_block(zone, at, type)),
+		order);
+}
+
+struct page *pageblock_take(struct zone *zone, unsigned int order,
+                            enum migratetype type, unsigned int flags)
+{
+	struct page *page = buddy_take(zone, order, type);
+
+	kassert(spin_is_mine(&zone->lock));
+	kassert(type < MIGRATE_TYPES);
+	if (page == NULL)
+		page = pageblock_claim(zone, order, type, flags);
+	if (page == NULL && !(flags & TAKE_NO_FRAGMENT))
+		page = pageblock_steal(zone, order, type);
+	return page;
+}
+
+/* ---- Checking ------------------------------------------------------------ */
+
+static unsigned long pageblock_count_free(const struct zone *zone,
+                                          unsigned long first,
+                                          unsigned long end)
+{
+	const struct page *head = zone_block_head(zone, first);
+	unsigned long pages = 0;
+
+	for (unsigned long pfn = first; pfn < end;) {
+		unsigned long next = pfn + 1;
+
+		if (head != NULL && head->state != PAGE_NONE)
+			next = zone_pfn(zone, head) + (1UL << head->order);
+		next = clamp(next, pfn + 1, end);
+		if (head != NULL && head->state == PAGE_FREE)
+			pages += next - pfn;
+		pfn = next;
+		if (pfn < end)
+			head = zone_page(zone, pfn);
+	}
+	return pages;
+}
+
+static unsigned long pageblock_count_listed(const struct zone *zone,
+                                            unsigned long first,
+                                            unsigned long end)
+{
+	unsigned long pages = 0;
+
+	for (unsigned long pfn = first; pfn < end; pfn++)
+		pages += page_has(zone_page(zone, pfn), PG_lru) ? 1 : 0;
+	return pages;
+}
+
+static const char *pageblock_check_one(struct zone *zone, unsigned long pfn,
+                                       char *buffer, size_t size)
+{
+	const struct pageblock *block = pageblock_of(zone, pfn);
+	unsigned long end =
+		min(ALIGN_DOWN(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES,
+	            zone->start_pfn + zone->spanned);
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	unsigned long free = pageblock_count_free(zone, pfn, end);
+	bool sound = free == block->free && block->type < MIGRATE_TYPES;
+	unsigned long listed;
+	bool counted;
+
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	if (!sound) {
+		scnprintf(buffer, size,
+		          "zone %s: invariant P1 broken: the pageblock of pfn "
+		          "%#lx has %lu free pages",
+		          zone->name, pfn, free);
+		return buffer;
+	}
+	enabled = spin_lock_irqsave(&zone->lru.lock);
+	listed = pageblock_count_listed(zone, pfn, end);
+	counted = listed == block->movable;
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+	if (counted)
+		return NULL;
+	scnprintf(buffer, size,
+	          "zone %s: invariant P2 broken: the pageblock of pfn %#lx has "
+	          "%lu pages on the lists of reclaim",
+	          zone->name, pfn, listed);
+	return buffer;
+}
+
+const char *pageblock_check(struct zone *zone, char *buffer, size_t size)
+{
+	unsigned long end = zone->start_pfn + zone->spanned;
+	unsigned long pfn = zone->start_pfn;
+
+	while (pfn < end) {
+		if (pageblock_check_one(zone, pfn, buffer, size) != NULL)
+			return buffer;
+		pfn = ALIGN_DOWN(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES;
+	}
+	return NULL;
+}
