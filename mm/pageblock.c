@@ -146,7 +146,7 @@ static bool pageblock_is_whole(const struct zone *zone, unsigned long first)
 }
 
 /* The pageblock from frame FIRST on becomes one of TYPE, with all its free pages: at most
- * 512 steps with interrupts off.  A frame that is no head is skipped like a page in use,
+ * 512 steps with interrupts off.  Frames inside a block are skipped like pages in use,
  * for only heads are FREE. */
 static void pageblock_retype(struct zone *zone, unsigned long first,
                              enum migratetype type)
