@@ -557,6 +557,7 @@ tidy-all: $(tidy_stamps)
 lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(say) RULES tests/lint
 	$(Q)python3 tests/lint/floors.py
+	$(Q)python3 tests/lint/front_door.py
 	$(Q)python3 tests/lint/names.py
 	$(Q)python3 tests/lint/rules.py
 	$(Q)python3 tests/lint/references.py

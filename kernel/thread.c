@@ -13,7 +13,7 @@
  * every CPU has, before the thread starts: no fault ever brings in a part of it.
  *
  * How many threads there are is a matter of memory.  Making one may wait for memory,
- * and reclaim it.
+ * and reclaim it, but kills nobody.
  *
  * Freeing.  A thread ends on its own stack, so that it can free neither the stack nor
  * itself: thread_join() does, once no CPU runs on it any more.
@@ -52,6 +52,9 @@
 /* record->visitors: a bit, and a number above it. */
 #define RECORD_JOINING 1U /* somebody waits for the last visitor */
 #define RECORD_VISITOR 2U
+
+/* A thread that cannot be made is an answer: nobody is killed for it. */
+#define THREAD_GFP     (GFP_KERNEL | __GFP_RETRY_MAYFAIL)
 
 struct thread_record {
 	struct thread thread;
@@ -222,7 +225,7 @@ static int thread_prepare(struct thread *thread, const char *name)
 	int error;
 
 	/* A stack begins as zeroes: thread_stack_used(). */
-	thread->stack = vzalloc(STACK_SIZE);
+	thread->stack = __vmalloc(STACK_SIZE, THREAD_GFP | __GFP_ZERO);
 	if (thread->stack == NULL)
 		return -ENOMEM;
 	error = owner_begin(&thread->owner, OWNER_THREAD, name);
@@ -248,7 +251,7 @@ static struct thread_record *make_thread(const char *name,
                                          void *argument, int *error)
 {
 	struct thread_record *record =
-		kmem_cache_alloc(thread_cache, GFP_KERNEL);
+		kmem_cache_alloc(thread_cache, THREAD_GFP);
 
 	*error = -ENOMEM;
 	if (record == NULL)

@@ -19,7 +19,7 @@ void threads_start(void);
 /*
  * Start a thread that calls FUNCTION(ARGUMENT).  NAME is copied.  NULL: no memory, or
  * no window (kernel/core/owner.h), said in the log; nothing is kept.  May wait, and
- * reclaims memory as any GFP_KERNEL request.  Its priority is normal.
+ * reclaims memory, but kills nobody for it.  Its priority is normal.
  */
 __must_check struct thread *
 thread_create(const char *name, void (*function)(void *), void *argument);

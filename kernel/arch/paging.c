@@ -4,7 +4,7 @@
  *
  *	root[273]  direct map   table -> table of 2 MiB entries, 512 a GiB
  *	root[402]  vmalloc    table -> nothing yet: kernel/arch/vmap.c
- *	root[416]  windows      table -> directory, this CPU's own: 512 windows
+ *	root[416]  windows      table -> directories, this CPU's own: 512 windows each
  *	root[511]  image        table -> table -> entries of 4 KiB
  *
  * A machine of 4 MB pays for this: the root; two tables above the direct map
@@ -173,7 +173,7 @@ static void make_regions(void)
 {
 	uint64_t *directory = paging_make_entry(WINDOW_BASE, 2);
 
-	this_cpu()->window_directory =
+	this_cpu()->window_directory[0] =
 		phys_to_virt((uintptr_t)directory - KERNEL_BASE);
 	paging_make_entry(VMAP_BASE, 3);
 	paging_make_entry(DEVICE_BASE, 1);
@@ -293,7 +293,7 @@ static const struct {
 } mapping_gaps[] = {
 	{ 1UL << 47, ~0UL << 47 }, /* not canonical */
 	{ DIRECT_MAP_BASE, VMAP_BASE },
-	{ WINDOW_BASE, WINDOW_BASE + GIB },
+	{ WINDOW_BASE, WINDOW_BASE + WINDOW_SPACE },
 };
 
 bool mapping_look(uintptr_t *address, unsigned long *pfn)

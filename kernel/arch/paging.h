@@ -5,7 +5,7 @@
  *	address                 size     what
  *	ffff'8880'0000'0000     all RAM  direct map: 2 MiB entries, RW, NX, global
  *	ffff'c900'0000'0000     512 GiB  vmalloc (kernel/arch/vmap.h): RW or R, NX, global
- *	ffff'd000'0000'0000     1 GiB    windows (kernel/arch/window.h), per CPU
+ *	ffff'd000'0000'0000     64 GiB   windows (kernel/arch/window.h), per CPU
  *	ffff'ffff'8008'0000     64 KiB   registers of devices: RW, NX, uncached
  *	ffff'ffff'8000'0000     image    .text RX, .rodata R NX, .data RW NX, global
  *

@@ -10,6 +10,7 @@
 #define KERNEL_ARCH_PERCPU_H
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/window.h"
 #include "lib/types.h"
 
 struct fault_expect;
@@ -29,7 +30,7 @@ struct cpu {
 	uint64_t nmi_ticks; /* how many there were */
 
 	uint64_t no_entry; /* what open_entry points at when none is open */
-	uint64_t *window_directory;
+	uint64_t *window_directory[WINDOW_GROUPS]; /* by group; NULL: none */
 	unsigned int id;
 	unsigned int preempt_count;  /* see kernel/core/context.h */
 	struct fault_expect *expect; /* see kernel/arch/trap.h */

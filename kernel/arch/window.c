@@ -2,7 +2,7 @@
 /*
  * kernel/arch/window.c -- windows: opening, closing, and what is in them.
  *
- *	struct cpu          this CPU's directory         a window's table
+ *	struct cpu          directory of group 0         a window's table
  *	+------------+      +---+                        +---+
  *	| open_entry |----> | 7 | P RW ----------------> | 0 | frame, RW NX
  *	+------------+      | 8 | 0                      | 1 | 0
@@ -10,9 +10,13 @@
  *
  *	address of entry 1 of window 7 = WINDOW_BASE + 7 * 2 MiB + 1 * 4 KiB
  *
+ * A directory, once made, stays: an entry of it may be kept in a trap frame for as
+ * long as a thread waits.  So opening and closing is one write of an entry, in which
+ * directory it may be.
+ *
  * Invariants:
  *
- *  W1  At most one entry of a CPU's directory is not 0: *open_entry.
+ *  W1  At most one entry of a CPU's directories is not 0: *open_entry.
  *  W2  What the TLB holds of windows is of the one that is open.
  *  W3  When no window is open, open_entry points at the CPU's no_entry (or at
  *      the entry of a window that is closed), so it can always be followed.
@@ -38,18 +42,15 @@
 #include "kernel/arch/registers.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
-#include "lib/string.h"
-
-#define WINDOW_SIZE (WINDOW_ENTRIES * PAGE_SIZE)
 
 /* In an entry that is not present: its address is a note. */
-#define ENTRY_NOTE  (1UL << 9)
+#define ENTRY_NOTE (1UL << 9)
 
 static_assert(WINDOW_SIZE == LARGE_PAGE_SIZE, "one directory entry");
-static_assert(WINDOW_COUNT == TABLE_ENTRIES, "one directory");
+static_assert(WINDOW_GROUP == TABLE_ENTRIES, "one directory");
+static_assert(WINDOW_GROUPS <= TABLE_ENTRIES, "one table of directories");
 
 static unsigned long numbers_taken[BITMAP_LONGS(WINDOW_COUNT)]; /* atomic */
-static unsigned int last_number;                                /* atomic */
 
 /* ---- Numbers ------------------------------------------------------------- */
 
@@ -68,27 +69,34 @@ static void give_number(unsigned int id)
 	                   ~(1UL << (id % BITS_PER_LONG)), __ATOMIC_RELEASE);
 }
 
-/* The next number that is not taken, going round; 0 if all are. */
-static unsigned int next_number(void)
+unsigned int window_spare_number(void)
 {
-	for (unsigned int i = 0; i < WINDOW_COUNT; i++) {
-		unsigned int id =
-			__atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED) %
-			WINDOW_COUNT;
+	unsigned int id = WINDOW_GROUP - 1;
 
-		if (id != 0 && window_take_number(id))
-			return id;
-	}
-	return 0;
+	while (id > 0 && bitmap_test(numbers_taken, id))
+		id--;
+	return id;
 }
 
-int window_create(struct window *window, void *table)
+bool window_has_group(unsigned int group)
 {
-	unsigned int id = next_number();
+	return this_cpu()->window_directory[group] != NULL;
+}
 
-	if (id == 0)
-		return -ENOSPC;
-	memset(table, 0, PAGE_SIZE);
+/* Invalid to valid: no flush. */
+void window_add_group(unsigned int group, void *table)
+{
+	uintptr_t address = WINDOW_BASE + group * WINDOW_GROUP * WINDOW_SIZE;
+
+	WRITE_ONCE(*page_table_entry(address, 3),
+	           virt_to_phys(table) | PTE_PRESENT | PTE_WRITABLE);
+	this_cpu()->window_directory[group] = table;
+}
+
+int window_create(struct window *window, unsigned int id, void *table)
+{
+	if (!window_take_number(id))
+		return -EBUSY;
 	window->table = table;
 	window->base = WINDOW_BASE + id * WINDOW_SIZE;
 	window->id = id;
@@ -187,7 +195,8 @@ static struct window_state state_of(struct cpu *cpu,
 	if (window == NULL || window->id == 0)
 		return (struct window_state){ &cpu->no_entry, 0 };
 	return (struct window_state){
-		.entry = &cpu->window_directory[window->id],
+		.entry = &cpu->window_directory[window->id / WINDOW_GROUP]
+		                               [window->id % WINDOW_GROUP],
 		.value = virt_to_phys(window->table) | PTE_PRESENT |
 		         PTE_WRITABLE,
 	};
@@ -217,4 +226,19 @@ bool window_is_open(const struct window *window)
 
 	return window->id != 0 && cpu->open_entry == state.entry &&
 	       *state.entry != 0;
+}
+
+unsigned int window_of_entry(const uint64_t *entry)
+{
+	const struct cpu *cpu = this_cpu();
+
+	for (unsigned int group = 0; group < WINDOW_GROUPS; group++) {
+		const uint64_t *directory = cpu->window_directory[group];
+
+		if (directory != NULL && entry >= directory &&
+		    entry < directory + WINDOW_GROUP)
+			return group * WINDOW_GROUP +
+			       (unsigned int)(entry - directory);
+	}
+	return 0;
 }

@@ -5,9 +5,9 @@
  *
  * A window is 2 MiB of addresses: one page table of 512 entries.  Window number
  * ID occupies the addresses from WINDOW_BASE + ID * 2 MiB, which no other
- * window ever shares, so an address alone identifies its owner.  Each CPU has
- * one page directory for that region; at most one of its 512 entries is
- * non-zero: the window that is open on this CPU.
+ * window ever shares, so an address alone identifies its owner.  512 windows make a
+ * group, which has one page directory on each CPU; at most one entry of all these
+ * directories is non-zero: the window that is open on this CPU.
  *
  *	open	the CPU's directory entry for the window points to its table
  *	closed	the entry is zero and the TLB has no translation of the window
@@ -36,8 +36,18 @@
  * pages), a smaller one would save nothing.
  */
 #define WINDOW_ENTRIES 512
-/* One page directory's worth of owners; number 0 is never given out. */
-#define WINDOW_COUNT   512
+/*
+ * A group is what one page directory holds.  Group 0 is made at boot, others when
+ * they are needed; with all of them there are as many windows as Linux has process
+ * numbers by default (32,768).  Number 0 is never given out.
+ */
+#define WINDOW_GROUP   512
+#define WINDOW_GROUPS  64
+#define WINDOW_COUNT   (WINDOW_GROUPS * WINDOW_GROUP)
+
+/* Bytes of addresses. */
+#define WINDOW_SIZE    (WINDOW_ENTRIES * PAGE_SIZE)
+#define WINDOW_SPACE   (WINDOW_COUNT * WINDOW_SIZE)
 
 struct window {
 	uint64_t *table; /* its page table, 4 KiB, by its direct-map address */
@@ -52,13 +62,24 @@ struct window_state {
 };
 
 /*
- * Make a window.  TABLE is one page of memory, visible in the direct map, that
- * belongs to the window until window_destroy() gives it back.  Returns 0 or
- * -ENOSPC (all numbers are taken; TABLE is untouched).  Numbers are given out
- * round robin, so that the addresses of a dead window stay dead for long.
- * Thread context.
+ * Make window number ID, 1 .. WINDOW_COUNT - 1, whose group exists.  TABLE is one page
+ * of zeroes, visible in the direct map, that belongs to the window until
+ * window_destroy() gives it back.  Returns 0 or -EBUSY (the number is taken; TABLE is
+ * untouched).  Thread context.
  */
-__must_check int window_create(struct window *window, void *table);
+__must_check int window_create(struct window *window, unsigned int id,
+                               void *table);
+
+/* The highest number of group 0 that is not taken, for a window that no owner has;
+ * 0: none. */
+unsigned int window_spare_number(void);
+
+/* Does GROUP exist? */
+bool window_has_group(unsigned int group);
+
+/* TABLE, one page of zeroes that is visible in the direct map, becomes the directory of
+ * GROUP, which does not exist yet, for good.  One caller at a time. */
+void window_add_group(unsigned int group, void *table);
 
 /* The opposite: the window is closed everywhere and empty.  Returns TABLE. */
 void *window_destroy(struct window *window);
@@ -98,6 +119,10 @@ void window_close(struct window_state previous);
 
 /* Is the window open on this CPU? */
 bool window_is_open(const struct window *window);
+
+/* The number of the window whose entry in this CPU's directories is ENTRY (struct
+ * window_state, struct trap_frame), or 0.  For reports: any context. */
+unsigned int window_of_entry(const uint64_t *entry);
 
 /*
  * Which window and entry an address belongs to: the window's number, or 0 if

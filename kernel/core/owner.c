@@ -70,7 +70,6 @@ static int begin_numbered(struct owner *owner, enum owner_kind kind,
 	list_init(&owner->pages);
 	list_init(&owner->incoming);
 	list_init(&owner->all);
-	list_init(&owner->same_hash);
 	owner_remember(owner);
 	return window_provider->begin(owner);
 }

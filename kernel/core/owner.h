@@ -56,8 +56,7 @@ struct owner {
 	struct list incoming;        /* (x) HANDOVER, to it, oldest first */
 	unsigned int incoming_count; /* (x) how many these are */
 	struct list all;             /* (x) on the list of all owners */
-	struct list same_hash; /* (x) beside those whose number hashes alike */
-	unsigned int losses;   /* (x) ever */
+	unsigned int losses;         /* (x) ever */
 	struct owner_loss loss[OWNER_LOSSES]; /* (x) the last ones */
 };
 

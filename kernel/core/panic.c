@@ -359,7 +359,7 @@ static void print_window(const struct trap_frame *frame, uintptr_t address)
 	uint64_t value = frame->window_value;
 	unsigned int index;
 	unsigned int id = window_of_address(address, &index);
-	unsigned long open;
+	unsigned int open;
 
 	if (id == 0)
 		return;
@@ -368,9 +368,8 @@ static void print_window(const struct trap_frame *frame, uintptr_t address)
 		pr_emerg("no window was open\n");
 		return;
 	}
-	open = (unsigned long)(frame->window_entry -
-	                       this_cpu()->window_directory);
-	pr_emerg("window %lu was open; the exception closed it, its PDE was:\n",
+	open = window_of_entry(frame->window_entry);
+	pr_emerg("window %u was open; the exception closed it, its PDE was:\n",
 	         open);
 	print_entry(2, value);
 	if (open == id)

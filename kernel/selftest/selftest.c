@@ -194,9 +194,10 @@ static struct page_columns read_columns(void)
 		columns.exclusive += zone->exclusive_pages;
 		columns.bad += zone->bad_pages;
 	}
-	/* Page tables of vmalloc() stay for the next area. */
-	columns.used -= main_vmalloc()->tables;
-	columns.free += main_vmalloc()->tables;
+	/* Page tables of vmalloc() stay for the next area, groups of windows for
+	 * the next owners. */
+	columns.used -= main_vmalloc()->tables + node->pool.group_pages;
+	columns.free += main_vmalloc()->tables + node->pool.group_pages;
 	return columns;
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/core/mutex.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/semaphore.h"
+#include "kernel/demo/crowd.h"
 #include "kernel/demo/pressure.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/demo/storm.h"
@@ -84,6 +85,31 @@ static const char *recorder_candidate(const char *word __unused,
 	static const char *const name[] = { "start", "stop" };
 
 	return index < ARRAY_SIZE(name) ? name[index] : NULL;
+}
+
+/* ---- threads ------------------------------------------------------------- */
+
+/* `threads` alone. */
+#define CROWD_THREADS 1000U
+
+static int run_crowd(int argc, char **argv)
+{
+	struct crowd_report report;
+	uint64_t count = CROWD_THREADS;
+
+	if (argc > 2)
+		return -EINVAL;
+	if (argc == 2 &&
+	    shell_number(argv[1], "threads: N", 1, WINDOW_COUNT, &count) != 0)
+		return 0;
+	crowd_run((unsigned int)count, NULL, shell_interrupted, &report);
+	console_fold(2,
+	             "threads: %u lived at the same time, each with a window; "
+	             "%u had an exclusive page, %u of these were intact",
+	             report.threads, report.pages, report.intact);
+	if (report.error == -ENOMEM)
+		console_printf("threads: no memory for another one\n");
+	return 0;
 }
 
 /* ---- storm and selftest -------------------------------------------------- */
@@ -530,6 +556,8 @@ static int run_panic(int argc, char **argv)
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("recorder", "[start|stop]", run_recorder,
 	              recorder_candidate, "samples taken, seen, dropped"),
+	SHELL_COMMAND("threads", "[N]", run_crowd, NULL,
+	              "N threads, with an exclusive page each; 1000"),
 	SHELL_COMMAND("storm", "[HZ [TICKS]]", run_storm, NULL,
 	              "all interrupts together, no memory; ^C ends it"),
 	SHELL_COMMAND("pressure", "[ROUNDS [PAGES]]", run_pressure, NULL,

@@ -283,7 +283,7 @@ static int find_mine(struct node *node, uintptr_t address, struct page **page,
 	*holder = NULL;
 	if (id == 0 || address % PAGE_SIZE != 0)
 		return -EINVAL;
-	*holder = node->pool.by_window[id];
+	*holder = exclusive_window_owner(&node->pool, id);
 	if (me == NULL || *holder != me)
 		return -EPERM;
 	pfn = window_frame(&me->window, index);
@@ -571,10 +571,12 @@ int exclusive_cancel(void *address)
 	me = asking_owner(node);
 	id = window_of_address((uintptr_t)address, &index);
 	enabled = spin_lock_irqsave(&node->pool.lock);
-	if (me != NULL && id != 0 && node->pool.by_window[id] == me &&
+	if (me != NULL && id != 0 &&
+	    exclusive_window_owner(&node->pool, id) == me &&
 	    (uintptr_t)address % PAGE_SIZE == 0)
 		page = exclusive_find_sent(node, me, index);
-	copy_name(name, id == 0 ? NULL : node->pool.by_window[id]);
+	copy_name(name,
+	          id == 0 ? NULL : exclusive_window_owner(&node->pool, id));
 	if (page != NULL) {
 		kassert(page->owner == me);
 		exclusive_return_to_sender(node, page);

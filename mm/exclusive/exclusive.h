@@ -114,9 +114,10 @@ unsigned long exclusive_region_tables(unsigned long pages);
 void exclusive_start(struct node *node);
 
 /*
- * Give NODE the window through which the frames of ended owners are zeroed.  A test
- * with a private node calls it before set_main_node(); until that is changed back,
- * owners of the other node neither ask for pages nor end.  Thread context.
+ * Give NODE, the main node, the window through which the frames of ended owners are
+ * zeroed, unless it has one.  A test that makes a private node the main one calls it
+ * then; until that is changed back, owners of the other node neither ask for pages nor
+ * end.  Thread context.
  */
 void exclusive_make_scrub_window(struct node *node);
 

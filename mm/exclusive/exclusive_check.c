@@ -376,7 +376,7 @@ static const char *check_owner(struct exclusive_walk *walk,
 
 	if (walk->moved)
 		return NULL;
-	if (pool_of(walk)->by_window[owner->window.id] != owner ||
+	if (exclusive_window_owner(pool_of(walk), owner->window.id) != owner ||
 	    owned == -1UL || owned != owner->owned || owned != mapped)
 		return "X3";
 	if (incoming == -1UL || incoming != owner->incoming_count)
@@ -518,9 +518,10 @@ void exclusive_visit_owners(struct node *node,
 {
 	if (in_nmi())
 		return;
-	for (unsigned int id = 1; id < WINDOW_COUNT; id++) {
+	for (unsigned int id = 1; id < exclusive_windows(&node->pool); id++) {
 		bool enabled = spin_lock_irqsave(&node->pool.lock);
-		const struct owner *owner = node->pool.by_window[id];
+		const struct owner *owner =
+			exclusive_window_owner(&node->pool, id);
 
 		if (owner != NULL)
 			visit(owner, data);

@@ -15,8 +15,24 @@ static inline void *frame_address(unsigned long pfn)
 	return (void *)(direct_map_base + (pfn << PAGE_SHIFT));
 }
 
+/* The owner of window number ID, or NULL.  With pool->lock held, or in a fault. */
+static inline struct owner *
+exclusive_window_owner(const struct exclusive_pool *pool, unsigned int id)
+{
+	struct owner *const *group = pool->by_window[id / WINDOW_GROUP];
+
+	return group == NULL ? NULL : READ_ONCE(group[id % WINDOW_GROUP]);
+}
+
+/* Windows in use: numbers below this. */
+static inline unsigned int exclusive_windows(const struct exclusive_pool *pool)
+{
+	return pool->groups * WINDOW_GROUP;
+}
+
 /* The living owner of POOL with number ID, or NULL.  pool->lock held. */
-struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id);
+struct owner *exclusive_find_owner(const struct exclusive_pool *pool,
+                                   uint64_t id);
 
 /* ---- exclusive_pool.c ---- */
 

@@ -2,12 +2,27 @@
 /*
  * mm/exclusive/exclusive_owner.c -- owners begin and end, and faults are explained.
  *
- * An owner begins with a window: one page, its page table.  When it ends:
+ * An owner begins with a window: one page, its page table, which the front door gives
+ * with GFP_KERNEL, so that it may be reclaimed from others.  When the owner ends, the
+ * table is freed, and
  *
  *	pages that it owns		are scrubbed and parked
  *	pages on their way to it	return to the sender, at the old address;
  *					scrubbed and parked if it has ended too
  *	pages on their way from it	stay on their way to the receiver
+ *
+ * Which window?  With N windows in use, owner number n gets window n % N.  If a living
+ * owner has that one, the number n is skipped for good, and the next is tried.  So
+ *
+ *	an address tells the owner	no two living owners have the same window
+ *	so does a number		it is looked up at n % N
+ *	an address stays dead		for N owners, when its owner has ended
+ *
+ * N is 512 at first and doubles when half of the windows are taken.  An owner keeps the
+ * window that it has.  So a number is looked up for each N that there ever was: 7 at
+ * most.  The new windows need two pages for each 512 (a directory, and the pointers to
+ * the owners); they stay, as do page tables of vmalloc().  If there are none, the
+ * windows that there are must do.
  *
  * A page that must be zeroed while it is mapped nowhere is mapped in the pool's
  * window, with interrupts off; an NMI closes that window like any other.
@@ -19,122 +34,175 @@
  * Locking: pool->lock, for one page or ENTRY_SLICE entries at a time; scrub_lock
  * while the scrub window is in use.  The two are never held together.
  */
+#include "kernel/core/context.h"
 #include "kernel/core/fault.h"
 #include "kernel/core/panic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/buddy.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
-#include "mm/page_prep.h"
+#include "mm/page_alloc.h"
 #include "mm/page_state.h"
-#include "mm/watermark.h"
 
 /* Entries visited in one piece, with interrupts off. */
 #define ENTRY_SLICE 32U
 
-/* ---- Owners begin and end ------------------------------------------------ */
+/* ---- Tables -------------------------------------------------------------- */
 
-/* One page for a window's table, with the right of GFP_KERNEL; NULL. */
-static void *exclusive_owner_take_table(struct node *node)
+/*
+ * One page of zeroes for a table, with GFP_KERNEL and GFP, which says how hard to try
+ * without killing anybody; NULL.  The first two are asked for during boot, where nothing
+ * can wait (Linux: gfp_allowed_mask).
+ */
+static void *exclusive_owner_take_table(gfp_t gfp)
 {
-	if (should_fail_alloc_page(node, GFP_KERNEL, 0))
-		return NULL;
-	for (int type = ZONE_NORMAL; type >= ZONE_DMA; type--) {
-		struct zone *zone = &node->zone[type];
-		bool enabled = spin_lock_irqsave(&zone->lock);
-		struct page *page = NULL;
+	gfp_t base = may_sleep_here() ? GFP_KERNEL | gfp : GFP_NOWAIT;
+	struct page *page = alloc_page(base | __GFP_ZERO);
 
-		if (watermark_ok(zone, 0, wmark_pages(zone, WMARK_MIN),
-		                 ZONE_NORMAL, RESERVE_NONE))
-			page = page_prep_take(node, zone, 0, MIGRATE_UNMOVABLE,
-			                      0);
-		if (page != NULL) {
-			page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
-			page->flags = PAGE_TABLE;
-			page->refcount = 1;
-			page_set_caller(page, RETURN_ADDRESS());
-		}
-		spin_unlock_irqrestore(&zone->lock, enabled);
-		page_prep_report_bad(node, zone);
-		if (page != NULL)
-			return frame_address(node_pfn(node, page));
-	}
-	return NULL;
+	if (page == NULL)
+		return NULL;
+	/* The front door refuses to free it. */
+	page->flags |= PAGE_TABLE;
+	return page_address(page);
 }
 
-static void give_table(struct node *node, void *table)
+static void give_table(void *table)
 {
-	unsigned long pfn = ((uintptr_t)table - direct_map_base) >> PAGE_SHIFT;
-	struct page *page = node_page(node, pfn);
-	struct zone *zone = page_zone(node, page);
-	bool enabled = spin_lock_irqsave(&zone->lock);
+	struct page *page = virt_to_page(table);
 
 	kassert((uintptr_t)table % PAGE_SIZE == 0);
-	kassert(page->flags == PAGE_TABLE);
-	page->refcount = 0;
-	page->flags = 0;
-	page_set_state(zone, page, PAGE_USED, PAGE_LOOSE);
-	buddy_give(zone, page, 0);
-	spin_unlock_irqrestore(&zone->lock, enabled);
-	exclusive_memory_freed(node);
+	kassert(page != NULL && (page->flags & PAGE_TABLE) != 0);
+	page->flags &= (uint8_t)~PAGE_TABLE;
+	__free_page(page);
 }
 
-/* Only living owners are on the lists, so an outdated number finds none, even if a
- * new owner uses the same memory.  pool->lock held. */
-struct owner *exclusive_find_owner(struct exclusive_pool *pool, uint64_t id)
+/* ---- Windows and numbers ------------------------------------------------- */
+
+static struct owner **window_owner_slot(struct exclusive_pool *pool,
+                                        unsigned int id)
 {
-	struct list *bucket = &pool->by_id[id % OWNER_BUCKETS];
-	struct list *at;
-
-	kassert(spin_is_mine(&pool->lock));
-	list_for_each(at, bucket) {
-		struct owner *owner = container_of(at, struct owner, same_hash);
-
-		if (owner->id == id)
-			return owner;
-	}
-	return NULL;
+	kassert(id < exclusive_windows(pool));
+	return &pool->by_window[id / WINDOW_GROUP][id % WINDOW_GROUP];
 }
 
-/* Enter OWNER into the lists.  False: its bucket is full. */
-static bool enter_owner(struct exclusive_pool *pool, struct owner *owner)
+/* The window for owner number ID. */
+static unsigned int window_of_owner(const struct exclusive_pool *pool,
+                                    uint64_t id)
 {
-	unsigned int bucket = owner->id % OWNER_BUCKETS;
+	return (unsigned int)(id % exclusive_windows(pool));
+}
+
+/* DIRECTORY, or NULL if there is one, and OWNERS are for GROUP.  False: another thread
+ * was faster. */
+static bool enter_group(struct exclusive_pool *pool, unsigned int group,
+                        void *directory, void *owners)
+{
 	bool enabled = spin_lock_irqsave(&pool->lock);
-	bool room = pool->in_bucket[bucket] < OWNER_BUCKET_MOST;
+	bool missing = pool->by_window[group] == NULL &&
+	               window_has_group(group) == (directory == NULL);
 
-	kassert(owner->window.id > 0 && owner->window.id < WINDOW_COUNT);
-	kassert(pool->by_window[owner->window.id] == NULL);
-	if (room) {
+	if (missing) {
+		if (directory != NULL)
+			window_add_group(group, directory);
+		pool->by_window[group] = owners;
+		pool->group_pages += directory == NULL ? 1 : 2;
+	}
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return missing;
+}
+
+/* For more windows no effort is made: there are some. */
+#define GROUP_GFP (__GFP_NORETRY | __GFP_NOWARN)
+
+/* An owner that cannot begin is an answer. */
+#define OWNER_GFP __GFP_RETRY_MAYFAIL
+
+/* False: no memory. */
+static bool make_group(struct exclusive_pool *pool, unsigned int group)
+{
+	bool has_directory = window_has_group(group);
+	void *owners = exclusive_owner_take_table(GROUP_GFP);
+	void *directory =
+		has_directory ? NULL : exclusive_owner_take_table(GROUP_GFP);
+
+	if (owners != NULL && (has_directory || directory != NULL) &&
+	    enter_group(pool, group, directory, owners))
+		return true;
+	if (directory != NULL)
+		give_table(directory);
+	if (owners != NULL)
+		give_table(owners);
+	return READ_ONCE(pool->by_window[group]) != NULL;
+}
+
+/* Twice as many windows as GROUPS have: 0, -ENOMEM, or -ENOSPC. */
+static int double_windows(struct exclusive_pool *pool, unsigned int groups)
+{
+	bool enabled;
+
+	if (groups == WINDOW_GROUPS)
+		return -ENOSPC;
+	for (unsigned int group = groups; group < 2 * groups; group++) {
+		if (READ_ONCE(pool->by_window[group]) == NULL &&
+		    !make_group(pool, group))
+			return -ENOMEM;
+	}
+	enabled = spin_lock_irqsave(&pool->lock);
+	if (pool->groups == groups)
+		pool->groups = 2 * groups;
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return 0;
+}
+
+/* Is there a window for one more owner?  0, or as double_windows(). */
+static int make_room(struct exclusive_pool *pool)
+{
+	unsigned int groups = READ_ONCE(pool->groups);
+	unsigned int windows = groups * WINDOW_GROUP;
+	unsigned int owners = READ_ONCE(pool->owner_count);
+	int error = 0;
+
+	if (2 * owners >= windows)
+		error = double_windows(pool, groups);
+	return owners < windows - WINDOWS_KEPT ? 0 : error;
+}
+
+/* Is the window of owner number ID free, as far as its owners are concerned? */
+static bool number_has_window(struct exclusive_pool *pool, uint64_t id)
+{
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	unsigned int window = window_of_owner(pool, id);
+	bool has_window =
+		window != 0 && *window_owner_slot(pool, window) == NULL;
+
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return has_window;
+}
+
+/* Give OWNER the window for its number, with TABLE.  0, or -EAGAIN: it is taken. */
+static int enter_owner(struct exclusive_pool *pool, struct owner *owner,
+                       void *table)
+{
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	unsigned int window = window_of_owner(pool, owner->id);
+	int error = -EAGAIN;
+
+	if (window != 0 && *window_owner_slot(pool, window) == NULL &&
+	    window_create(&owner->window, window, table) == 0) {
+		error = 0;
 		owner->alive = true;
-		pool->by_window[owner->window.id] = owner;
-		pool->in_bucket[bucket]++;
-		list_append(&pool->by_id[bucket], &owner->same_hash);
+		*window_owner_slot(pool, window) = owner;
 		list_append(&pool->owners, &owner->all);
+		pool->owner_count++;
 		pool->changes++;
 	}
-	/* The bound of exclusive_find_owner()'s loop. */
-	kassert(pool->in_bucket[bucket] <= OWNER_BUCKET_MOST);
+	kassert(pool->owner_count < exclusive_windows(pool));
 	spin_unlock_irqrestore(&pool->lock, enabled);
-	return room;
+	return error;
 }
 
-static int exclusive_owner_begin(struct owner *owner)
+static void owner_has_nothing(struct owner *owner)
 {
-	struct node *node = main_node();
-	struct exclusive_pool *pool = &node->pool;
-	void *table = exclusive_owner_take_table(node);
-	int error;
-
-	kassert(!owner->alive);
-	if (table == NULL)
-		return -ENOMEM;
-	error = window_create(&owner->window, table);
-	if (error != 0) {
-		give_table(node, table);
-		return error;
-	}
 	memset(owner->entries, 0, sizeof(owner->entries));
 	owner->next_entry = 0;
 	owner->owned = 0;
@@ -142,11 +210,31 @@ static int exclusive_owner_begin(struct owner *owner)
 	list_init(&owner->pages);
 	list_init(&owner->incoming);
 	owner->incoming_count = 0;
-	if (enter_owner(pool, owner))
-		return 0;
-	give_table(node, window_destroy(&owner->window));
-	return -EAGAIN;
 }
+
+static int exclusive_owner_begin(struct owner *owner)
+{
+	struct exclusive_pool *pool = &main_node()->pool;
+	void *table;
+	int error = make_room(pool);
+
+	kassert(!owner->alive);
+	if (error != 0)
+		return error;
+	/* Before a page is asked for in vain. */
+	if (!number_has_window(pool, owner->id))
+		return -EAGAIN;
+	table = exclusive_owner_take_table(OWNER_GFP);
+	if (table == NULL)
+		return -ENOMEM;
+	owner_has_nothing(owner);
+	error = enter_owner(pool, owner, table);
+	if (error != 0)
+		give_table(table);
+	return error;
+}
+
+/* ---- Owners end ---------------------------------------------------------- */
 
 /* Zero a frame that is mapped nowhere, through the pool's own window. */
 static void scrub_hidden(struct node *node, struct page *page)
@@ -272,9 +360,6 @@ static void end_owner(struct owner *owner)
 	/* Not alive: no more pages are sent to it; still on the list, because it
 	 * has pages. */
 	owner->alive = false;
-	list_remove(&owner->same_hash);
-	kassert(pool->in_bucket[owner->id % OWNER_BUCKETS] > 0);
-	pool->in_bucket[owner->id % OWNER_BUCKETS]--;
 	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, enabled);
 
@@ -289,12 +374,14 @@ static void end_owner(struct owner *owner)
 	enabled = spin_lock_irqsave(&pool->lock);
 	kassert(owner->owned == 0 && owner->sent == 0);
 	kassert(owner->incoming_count == 0);
-	kassert(pool->by_window[owner->window.id] == owner);
+	kassert(*window_owner_slot(pool, owner->window.id) == owner);
+	kassert(pool->owner_count > 0);
 	list_remove(&owner->all);
-	pool->by_window[owner->window.id] = NULL;
+	*window_owner_slot(pool, owner->window.id) = NULL;
+	pool->owner_count--;
 	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, enabled);
-	give_table(node, window_destroy(&owner->window));
+	give_table(window_destroy(&owner->window));
 }
 
 /* ---- Faults -------------------------------------------------------------- */
@@ -327,7 +414,7 @@ static bool resolve_window(struct node *node, struct fault *fault)
 		return false;
 	fault->kind = FAULT_EXCLUSIVE;
 	fault->pfn = -1UL;
-	owner = node->pool.by_window[id];
+	owner = exclusive_window_owner(&node->pool, id);
 	fault->owner = owner;
 	if (owner != NULL)
 		fault->pfn = window_frame(&owner->window, index);
@@ -370,10 +457,11 @@ void exclusive_make_scrub_window(struct node *node)
 
 	if (node->pool.scrub.id != 0)
 		return;
-	table = exclusive_owner_take_table(node);
+	kassert(node == main_node());
+	table = exclusive_owner_take_table(OWNER_GFP);
 	if (table == NULL)
 		panic("not enough memory for the scrub window");
-	error = window_create(&node->pool.scrub, table);
+	error = window_create(&node->pool.scrub, window_spare_number(), table);
 	kassert(error == 0);
 }
 

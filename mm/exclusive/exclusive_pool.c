@@ -159,6 +159,24 @@ void exclusive_pool_end_busy(struct exclusive_pool *pool)
 	spin_unlock_irqrestore(&pool->lock, enabled);
 }
 
+/* ---- Owners ------------------------------------------------------------ */
+
+/* An owner that has ended may still be in its window's place, and a new one in its
+ * memory; neither is alive with this number.  See exclusive_owner.c. */
+struct owner *exclusive_find_owner(const struct exclusive_pool *pool,
+                                   uint64_t id)
+{
+	kassert(spin_is_mine(&pool->lock));
+	for (unsigned int groups = pool->groups; groups > 0; groups /= 2) {
+		struct owner *owner = exclusive_window_owner(
+			pool, (unsigned int)(id % (groups * WINDOW_GROUP)));
+
+		if (owner != NULL && owner->id == id && owner->alive)
+			return owner;
+	}
+	return NULL;
+}
+
 /* ---- Beginning --------------------------------------------------------- */
 
 unsigned long exclusive_pool_high(unsigned long managed)
@@ -179,7 +197,7 @@ void exclusive_pool_init(struct node *node, void *table, unsigned long tables)
 	pool->low = pool->high / 2;
 	list_init(&pool->parked);
 	list_init(&pool->owners);
-	for (unsigned int i = 0; i < OWNER_BUCKETS; i++)
-		list_init(&pool->by_id[i]);
+	pool->groups = 1;
+	pool->by_window[0] = pool->first_windows;
 	exclusive_region_init(node, table, tables);
 }

@@ -19,13 +19,11 @@
 #define EXCLUSIVE_MAX_TABLES  512
 #define EXCLUSIVE_MAX_REGIONS (EXCLUSIVE_MAX_TABLES + 16)
 
-/* Living owners are found by their numbers: in a list of id % 64.  There are at
- * most 511 of them, so some list is shorter than 8; a number whose list has 12
- * owners is not used. */
-#define OWNER_BUCKETS         64
-#define OWNER_BUCKET_MOST     12
-static_assert(OWNER_BUCKETS * OWNER_BUCKET_MOST > WINDOW_COUNT,
-              "there is always a number that can be used");
+/*
+ * Windows in use are numbered below 512 * groups.  Not all of these are for owners: 0 is
+ * none, and a few scrub frames.
+ */
+#define WINDOWS_KEPT          8U
 
 /*
  * Field locks: (p) pool->lock, (r) the refiller alone, (c) constant after
@@ -41,14 +39,17 @@ struct exclusive_pool {
 	bool starved;         /* (p) the last refill found no frame */
 	void (*wake)(void);   /* (c) wakes the refiller; or NULL */
 
-	unsigned long changes;  /* (p) of lists, owners and windows, ever */
-	unsigned long owned;    /* (p) OWNED pages, but orphans */
-	unsigned long handover; /* (p) HANDOVER pages, but orphans */
-	unsigned long orphans;  /* (p) pages of the dead, being scrubbed */
-	struct list owners;     /* (p) alive, by owner->all */
-	struct owner *by_window[WINDOW_COUNT]; /* (p) window number to owner */
-	struct list by_id[OWNER_BUCKETS]; /* (p) alive, by owner->same_hash */
-	uint8_t in_bucket[OWNER_BUCKETS]; /* (p) how many these are */
+	unsigned long changes;    /* (p) of lists, owners and windows, ever */
+	unsigned long owned;      /* (p) OWNED pages, but orphans */
+	unsigned long handover;   /* (p) HANDOVER pages, but orphans */
+	unsigned long orphans;    /* (p) pages of the dead, being scrubbed */
+	struct list owners;       /* (p) alive, by owner->all */
+	unsigned int owner_count; /* (p) of them */
+	unsigned int groups;      /* (p) of windows in use, a power of 2 */
+	/* (p) From window number to owner, by group; NULL: not in use. */
+	struct owner **by_window[WINDOW_GROUPS];
+	struct owner *first_windows[WINDOW_GROUP]; /* (p) of group 0 */
+	unsigned int group_pages; /* (p) pages that the other groups took */
 
 	struct spinlock scrub_lock; /* guards the scrub window */
 	struct window scrub;        /* where frames of the dead are zeroed */

@@ -83,6 +83,11 @@ gfp_t slab_gfp_of_cache(bool dma, bool reclaimable)
 	return mask;
 }
 
+gfp_t slab_gfp_table(gfp_t mask)
+{
+	return GFP_KERNEL | (mask & __GFP_RETRY_MAYFAIL);
+}
+
 gfp_t slab_gfp_large(gfp_t mask)
 {
 	return mask | __GFP_COMP;

@@ -56,6 +56,10 @@ gfp_t slab_gfp_first_try(gfp_t pages, bool above_minimum);
 /* The flags that a cache adds: COMP, and of its SLAB_... flags. */
 gfp_t slab_gfp_of_cache(bool dma, bool reclaimable);
 
+/* The mask for page tables of vmalloc(): GFP_KERNEL, whatever MASK is, and nobody is
+ * killed for them if MASK wants nobody killed. */
+gfp_t slab_gfp_table(gfp_t mask);
+
 /* The mask for pages of kmalloc() above the largest class. */
 gfp_t slab_gfp_large(gfp_t mask);
 

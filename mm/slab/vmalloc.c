@@ -186,7 +186,7 @@ static int vm_map_in_scope(struct vmalloc_space *space, struct vm_struct *area,
 		scope = memalloc_noio_save();
 	else if (nofs)
 		scope = memalloc_nofs_save();
-	error = vm_map(space, area, pages, writable);
+	error = vm_map(space, area, pages, writable, slab_gfp_table(gfp));
 	if (noio)
 		memalloc_noio_restore(scope);
 	else if (nofs)
@@ -456,7 +456,8 @@ int vmap_in(struct vmalloc_space *space, const struct vm_row *row,
 	                vm_nested_mask(GFP_KERNEL), caller);
 	if (area == NULL)
 		return -ENOMEM;
-	error = vm_map(space, area, row->pages, protection == PAGE_KERNEL);
+	error = vm_map(space, area, row->pages, protection == PAGE_KERNEL,
+	               GFP_KERNEL);
 	if (error != 0)
 		vm_undo(space, area);
 	else

@@ -38,8 +38,8 @@ struct page;
 
 /*
  * SIZE bytes, rounded up to pages, or NULL; vzalloc() of zeroes.  GFP is for the pages;
- * page tables are always asked for with GFP_KERNEL, and what GFP lacks of FS and IO
- * is a scope around that.  With NOFAIL it is never NULL: addresses and tables are
+ * page tables are always asked for with GFP_KERNEL (and RETRY_MAYFAIL, if GFP has
+ * that), and what GFP lacks of FS and IO is a scope around that.  With NOFAIL it is never NULL: addresses and tables are
  * asked for again each tick.  COMP and EXCLUSIVE are refused.  SIZE 0 is reported and
  * gets NULL, and so does more than all memory.  A failure frees all that was taken,
  * and is reported unless GFP has NOWARN or the thread has been killed.

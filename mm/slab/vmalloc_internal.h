@@ -135,10 +135,11 @@ void vm_drop(struct vmalloc_space *space, struct vm_struct *area);
 
 /* ---- vmalloc_map.c: page tables ------------------------------------------ */
 
-/* Map PAGES, area->mapped .. vm_pages(AREA) - 1 of it.  0, -ENOMEM (no table), or the
- * error of page_add_mapping(); area->mapped says how far it came. */
+/* Map PAGES, area->mapped .. vm_pages(AREA) - 1 of it, with page tables of TABLE_GFP.
+ * 0, -ENOMEM (no table), or the error of page_add_mapping(); area->mapped says how far
+ * it came. */
 __must_check int vm_map(struct vmalloc_space *space, struct vm_struct *area,
-                        struct page **pages, bool writable);
+                        struct page **pages, bool writable, gfp_t table_gfp);
 void vm_unmap(struct vmalloc_space *space, struct vm_struct *area);
 
 /* ---- vmalloc_report.c ---------------------------------------------------- */

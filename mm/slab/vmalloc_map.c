@@ -8,6 +8,7 @@
  * exclusive is flushed by direct_map_hide().
  *
  * Page tables are taken with GFP_KERNEL, whatever the caller may: it sets the scope.
+ * RETRY_MAYFAIL is the one flag that they share with the pages.
  * They stay, as in Linux, for the next area at these addresses.
  *
  * Locking: the entries of an area belong to its thread; space->lock for tables, which
@@ -42,13 +43,14 @@ static bool vm_add_table(struct vmalloc_space *space, uintptr_t address,
 }
 
 /* Tables for the page at ADDRESS.  0, or -ENOMEM. */
-static int vm_make_tables(struct vmalloc_space *space, uintptr_t address)
+static int vm_make_tables(struct vmalloc_space *space, uintptr_t address,
+                          gfp_t gfp)
 {
 	unsigned int level;
 
 	kassert(may_sleep_here());
 	while ((level = vmap_missing_table(address)) != 0) {
-		struct page *table = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		struct page *table = alloc_page(gfp | __GFP_ZERO);
 
 		if (table == NULL)
 			return -ENOMEM;
@@ -59,7 +61,7 @@ static int vm_make_tables(struct vmalloc_space *space, uintptr_t address)
 }
 
 int vm_map(struct vmalloc_space *space, struct vm_struct *area,
-           struct page **pages, bool writable)
+           struct page **pages, bool writable, gfp_t table_gfp)
 {
 	kassert(area->state == VM_BUILT);
 	kassert(area->mapped < vm_pages(area));
@@ -69,7 +71,7 @@ int vm_map(struct vmalloc_space *space, struct vm_struct *area,
 		int error = 0;
 
 		if (area->mapped == 0 || address % TABLE_SPAN == 0)
-			error = vm_make_tables(space, address);
+			error = vm_make_tables(space, address, table_gfp);
 		if (error == 0)
 			error = page_add_mapping(page);
 		if (error != 0)

@@ -35,7 +35,7 @@
 #include "mm/task.h"
 
 #define MAX_NODES      8
-#define MAX_OWNERS     1024
+#define MAX_OWNERS     2048
 #define MAX_LOCK_NAMES 16
 
 /* One level of soft work in preempt_count. */
@@ -742,11 +742,12 @@ static void end_owners(void)
 	}
 }
 
-/* Pages in use that a node has when nobody uses it: the table of the window
- * that the pool scrubs in. */
+/* Pages in use that a node has when nobody uses it: the table of the window that the
+ * pool scrubs in, and what further groups of windows took for good. */
 static const char *check_node(struct node *node, char *buffer, size_t size)
 {
-	unsigned long idle = node == machine.exclusive ? 1 : 0;
+	unsigned long idle =
+		node == machine.exclusive ? 1 + node->pool.group_pages : 0;
 	struct page_columns columns;
 	const char *broken = node_check(node, &columns, false, buffer, size);
 

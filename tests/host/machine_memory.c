@@ -40,7 +40,6 @@
 
 #define ENTRY_PRESENT    3UL /* present and writable */
 #define ENTRY_NOTE       (1UL << 9)
-#define WINDOW_SIZE      (WINDOW_ENTRIES * PAGE_SIZE)
 #define MAX_RESOLVERS    4
 
 /* Pages that can be mapped besides the direct map and the windows. */
@@ -65,7 +64,8 @@ static struct {
 	struct region *region; /* by region */
 	char *windows;         /* WINDOW_COUNT of them */
 	uint64_t *table[WINDOW_COUNT];
-	unsigned int next_window;
+	void *group
+		[WINDOW_GROUPS]; /* a page of each; NULL: it does not exist */
 	fault_resolver resolver[MAX_RESOLVERS];
 	unsigned int resolvers;
 	char *mappings; /* MACHINE_MAPPINGS pages, for machine_map() */
@@ -443,25 +443,53 @@ static void machine_memory_check_entry(unsigned int index)
 		panic("entry %u of a window of %d", index, WINDOW_ENTRIES);
 }
 
-int window_create(struct window *window, void *table)
+/* TABLE is to be empty. */
+static void check_zeroed(const uint64_t *table, const char *what)
 {
 	check_table(table);
-	for (unsigned int tries = 1; tries < WINDOW_COUNT; tries++) {
-		unsigned int id = memory.next_window;
-
-		memory.next_window = id + 1 < WINDOW_COUNT ? id + 1 : 1;
-		if (memory.table[id] != NULL)
-			continue;
-		memset(table, 0, PAGE_SIZE);
-		memory.table[id] = table;
-		*window = (struct window){
-			.table = table,
-			.base = window_base(id),
-			.id = id,
-		};
-		return 0;
+	for (unsigned int index = 0; index < WINDOW_ENTRIES; index++) {
+		if (table[index] != 0)
+			panic("a table for %s is not zeroed", what);
 	}
-	return -ENOSPC;
+}
+
+int window_create(struct window *window, unsigned int id, void *table)
+{
+	if (id == 0 || id >= WINDOW_COUNT ||
+	    !window_has_group(id / WINDOW_GROUP))
+		panic("window %u has no group", id);
+	if (memory.table[id] != NULL)
+		return -EBUSY;
+	check_zeroed(table, "a window");
+	memory.table[id] = table;
+	*window = (struct window){
+		.table = table,
+		.base = window_base(id),
+		.id = id,
+	};
+	return 0;
+}
+
+unsigned int window_spare_number(void)
+{
+	unsigned int id = WINDOW_GROUP - 1;
+
+	while (id > 0 && memory.table[id] != NULL)
+		id--;
+	return id;
+}
+
+bool window_has_group(unsigned int group)
+{
+	return memory.group[group] != NULL;
+}
+
+void window_add_group(unsigned int group, void *table)
+{
+	check_zeroed(table, "a group");
+	if (group == 0 || group >= WINDOW_GROUPS || window_has_group(group))
+		panic("group %u of windows is made twice", group);
+	memory.group[group] = table;
 }
 
 void *window_destroy(struct window *window)
@@ -594,7 +622,7 @@ unsigned int window_of_address(uintptr_t address, unsigned int *index)
 	uintptr_t offset = address - (uintptr_t)memory.windows;
 
 	*index = 0;
-	if (offset >= WINDOW_COUNT * WINDOW_SIZE || offset < WINDOW_SIZE)
+	if (offset >= WINDOW_SPACE || offset < WINDOW_SIZE)
 		return 0;
 	*index = (unsigned int)(offset % WINDOW_SIZE / PAGE_SIZE);
 	return (unsigned int)(offset / WINDOW_SIZE);
@@ -850,7 +878,8 @@ void host_memory_start(unsigned long frames)
 
 	memory.frames = frames;
 	memory.total = frames + MACHINE_TABLES;
-	memory.next_window = 1;
+	/* Group 0 is made at boot. */
+	memory.group[0] = &memory;
 	size = memory.total * PAGE_SIZE;
 	memory.file = memfd_create("frames", MFD_CLOEXEC);
 	if (memory.file < 0 || ftruncate(memory.file, (off_t)size) != 0)
@@ -859,7 +888,7 @@ void host_memory_start(unsigned long frames)
 	map_or_die(memory.eyes, size, memory.file, 0);
 	direct_map_base = reserve_aligned(size);
 	map_or_die((void *)direct_map_base, size, memory.file, 0);
-	memory.windows = reserve(WINDOW_COUNT * WINDOW_SIZE);
+	memory.windows = reserve(WINDOW_SPACE);
 	memory.mappings = reserve(MACHINE_MAPPINGS * PAGE_SIZE);
 	for (unsigned int i = 0; i < MACHINE_MAPPINGS; i++)
 		memory.mapped[i] = -1UL;
@@ -882,7 +911,7 @@ void host_memory_stop(void)
 		return;
 	munmap(memory.eyes, size);
 	munmap((void *)direct_map_base, size);
-	munmap(memory.windows, WINDOW_COUNT * WINDOW_SIZE);
+	munmap(memory.windows, WINDOW_SPACE);
 	munmap(memory.mappings, MACHINE_MAPPINGS * PAGE_SIZE);
 	munmap((void *)vmap_base, vmap_size);
 	close(memory.file);

@@ -342,7 +342,7 @@ CASE(checks, windows_are_found_by_their_number)
 	struct owner **by_window;
 
 	test_checks_start();
-	by_window = node->pool.by_window;
+	by_window = node->pool.first_windows;
 	EXPECT_SEEN(by_window[timer.window.id], &keyboard, "X3");
 	EXPECT_SEEN(by_window[timer.window.id], NULL, "X3");
 	return test_checks_check();

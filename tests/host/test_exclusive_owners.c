@@ -377,30 +377,202 @@ CASE(exclusive, the_number_of_the_dead_is_enxio_in_its_old_place_too)
 	return test_exclusive_check();
 }
 
-CASE(exclusive, no_more_than_12_owners_have_numbers_that_hash_alike)
+/* ---- More than 512 windows ----------------------------------------------- */
+
+#define MANY_OWNERS 1000U
+
+static struct owner many[MANY_OWNERS];
+
+/* Begin owners FIRST .. FIRST + COUNT - 1 of many. */
+static void begin_owners(unsigned int first, unsigned int count)
 {
-	static struct owner line[OWNER_BUCKET_MOST + 1];
-	unsigned int alike = 0;
+	for (unsigned int i = first; i < first + count; i++)
+		machine_begin_line(&many[i], "one of many");
+}
+
+static void end_owners_of(unsigned int first, unsigned int count)
+{
+	for (unsigned int i = first; i < first + count; i++)
+		machine_end_line(&many[i]);
+}
+
+/* Owners begin and end until the next number is ID. */
+static void pass_to(uint64_t id)
+{
+	struct owner passing;
+
+	do {
+		machine_begin_line(&passing, "passes");
+		machine_end_line(&passing);
+	} while (passing.id + 1 < id);
+}
+
+CASE(exclusive, the_window_of_an_owner_is_its_number_and_a_taken_one_is_skipped)
+{
+	const struct owner *first = &machine_main()->owner;
 
 	test_exclusive_start(8);
-	for (unsigned int i = 0; i < OWNER_BUCKET_MOST; i++) {
-		/* 63 come and go between two that stay. */
-		while (alike++ % OWNER_BUCKETS != 0) {
-			machine_begin_line(&line[i], "passes");
-			machine_end_line(&line[i]);
-		}
-		machine_begin_line(&line[i], "stays");
-		EXPECT_EQUAL((line[i].id - line[0].id) % OWNER_BUCKETS, 0);
+	EXPECT_EQUAL(first->id, 1);
+	EXPECT_EQUAL(first->window.id, 1);
+	pass_to(WINDOW_GROUP - 3);
+	begin_owners(0, 3);
+	EXPECT_EQUAL(many[0].window.id, WINDOW_GROUP - 3);
+	EXPECT_EQUAL(many[1].window.id, WINDOW_GROUP - 2);
+	/* 511 scrubs, 512 would be window 0; main, other and the lines have the
+	 * next ones. */
+	EXPECT_EQUAL(many[2].id, WINDOW_GROUP + 5);
+	EXPECT_EQUAL(many[2].window.id, 5);
+	end_owners_of(0, 3);
+	return test_exclusive_check();
+}
+
+/* Does each owner have a separate window, where its address says? */
+static const char *check_many(void)
+{
+	static bool seen[WINDOW_COUNT];
+
+	memset(seen, 0, sizeof(seen));
+	for (unsigned int i = 0; i < MANY_OWNERS; i++) {
+		unsigned int index;
+		unsigned int id =
+			window_of_address(many[i].window.base, &index);
+
+		EXPECT_EQUAL(id, many[i].window.id);
+		EXPECT(id != 0 && !seen[id]);
+		seen[id] = true;
 	}
-	for (; alike % OWNER_BUCKETS != 0; alike++) {
-		machine_begin_line(&line[OWNER_BUCKET_MOST], "passes");
-		machine_end_line(&line[OWNER_BUCKET_MOST]);
+	EXPECT(!seen[machine_main()->owner.window.id]);
+	EXPECT(!seen[other.owner.window.id]);
+	return NULL;
+}
+
+/* Each of many gets a page by its number, and only that one; or why not. */
+static const char *hand_to_many(void)
+{
+	for (unsigned int i = 0; i < MANY_OWNERS; i++) {
+		void *page = test_exclusive_take();
+
+		EXPECT(page != NULL);
+		EXPECT_EQUAL(exclusive_transfer(page, many[i].id), 0);
+		EXPECT_EQUAL(many[i].incoming_count, 1);
+		EXPECT_EQUAL(exclusive_incoming(many[i].id), 1);
+		EXPECT_EQUAL(exclusive_cancel(page), 0);
+		EXPECT_EQUAL(exclusive_release(page), 0);
 	}
-	machine_begin_line(&line[OWNER_BUCKET_MOST], "one more");
-	EXPECT_EQUAL(line[OWNER_BUCKET_MOST].id,
-	             line[OWNER_BUCKET_MOST - 1].id + OWNER_BUCKETS + 1);
-	for (unsigned int i = 0; i <= OWNER_BUCKET_MOST; i++)
-		machine_end_line(&line[i]);
+	return NULL;
+}
+
+CASE(exclusive, a_thousand_owners_have_a_window_each_and_give_them_back)
+{
+	const char *broken;
+	unsigned long used;
+
+	test_exclusive_start(8);
+	used = zone->used_pages;
+	begin_owners(0, MANY_OWNERS);
+	broken = check_many();
+	if (broken == NULL)
+		broken = hand_to_many();
+	if (broken == NULL)
+		broken = test_exclusive_check();
+	/* Three groups more: a directory and the owners. */
+	EXPECT_EQUAL(node->pool.groups, 4);
+	EXPECT_EQUAL(node->pool.group_pages, 6);
+	EXPECT_EQUAL(zone->used_pages, used + MANY_OWNERS + 6);
+	end_owners_of(0, MANY_OWNERS);
+	EXPECT_EQUAL(zone->used_pages, used + 6);
+	return broken != NULL ? broken : test_exclusive_check();
+}
+
+CASE(exclusive, owners_are_found_by_number_before_and_after_windows_are_added)
+{
+	const char *broken;
+	uint64_t last;
+
+	test_exclusive_start(8);
+	begin_owners(0, 250);
+	EXPECT_EQUAL(node->pool.groups, 1);
+	/* A number above 512 with a window below, and then more windows. */
+	pass_to(WINDOW_GROUP + 100);
+	machine_end_line(&many[249]);
+	pass_to(WINDOW_GROUP + 255);
+	begin_owners(249, 3);
+	EXPECT(many[249].id > WINDOW_GROUP);
+	EXPECT(many[249].window.id < WINDOW_GROUP);
+	begin_owners(252, MANY_OWNERS - 252);
+	EXPECT_EQUAL(node->pool.groups, 4);
+	broken = check_many();
+	if (broken == NULL)
+		broken = hand_to_many();
+	last = many[249].id;
+	end_owners_of(0, MANY_OWNERS);
+	EXPECT_EQUAL(exclusive_incoming(last), 0);
+	return broken != NULL ? broken : test_exclusive_check();
+}
+
+CASE(exclusive,
+     without_memory_for_more_windows_the_owner_gets_one_that_there_is)
+{
+	unsigned long least;
+
+	test_exclusive_start(8);
+	least = zone->watermark[WMARK_MIN];
+	/* Half of them, with main, other, and the lines. */
+	begin_owners(0, WINDOW_GROUP / 2 - 4);
+	EXPECT_EQUAL(node->pool.groups, 1);
+	/* One page for a table, and none for a directory. */
+	pile_leave(&pile, least + 1);
+	begin_owners(WINDOW_GROUP / 2 - 4, 1);
+	EXPECT_EQUAL(node->pool.groups, 1);
+	EXPECT_EQUAL(node->pool.group_pages, 0);
+	EXPECT_EQUAL(node_free(node), least);
+	pile_give(&pile, PILE_PAGES);
+	begin_owners(WINDOW_GROUP / 2 - 3, 1);
+	EXPECT_EQUAL(node->pool.groups, 2);
+	end_owners_of(0, WINDOW_GROUP / 2 - 2);
+	return test_exclusive_check();
+}
+
+static bool no_window_left(unsigned int begun)
+{
+	struct owner line;
+
+	pile_leave(&pile, zone->watermark[WMARK_MIN] + 1);
+	if (owner_begin(&line, OWNER_IRQ, "one too many") == -ENOMEM)
+		return true;
+	end_owners_of(0, begun);
+	return false;
+}
+
+CASE(exclusive, an_owner_without_a_window_is_enomem_and_the_others_keep_theirs)
+{
+	/* Of 512 windows eight are kept; four owners were there. */
+	const unsigned int most = WINDOW_GROUP - WINDOWS_KEPT - 4;
+
+	test_exclusive_start(8);
+	for (unsigned int i = 0; i < most; i++) {
+		pile_leave(&pile, zone->watermark[WMARK_MIN] + 1);
+		begin_owners(i, 1);
+	}
+	EXPECT_EQUAL(node->pool.groups, 1);
+	EXPECT(no_window_left(most));
+	pile_give(&pile, PILE_PAGES);
+	begin_owners(most, 1);
+	EXPECT_EQUAL(node->pool.groups, 2);
+	end_owners_of(0, most + 1);
+	return test_exclusive_check();
+}
+
+CASE(exclusive, nobody_is_killed_for_the_table_of_a_window)
+{
+	struct owner line;
+	gfp_t gfp;
+
+	test_exclusive_start(8);
+	machine_begin_line(&line, "irq 9 modest");
+	gfp = virt_to_page(line.window.table)->gfp;
+	machine_end_line(&line);
+	EXPECT_EQUAL(gfp, GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_ZERO);
 	return test_exclusive_check();
 }
 

@@ -241,7 +241,8 @@ static struct window window;
 static void make_window(void)
 {
 	machine_start(1024);
-	if (window_create(&window, table_at(600)) != 0)
+	memset(table_at(600), 0, PAGE_SIZE);
+	if (window_create(&window, 7, table_at(600)) != 0)
 		panic("no window");
 }
 

@@ -307,6 +307,8 @@ CASE(vmalloc_rules, tables_are_asked_for_as_gfp_kernel_in_the_scope_of_the_mask)
 		{ GFP_ATOMIC, GFP_NOIO },
 		{ GFP_NOWAIT, GFP_NOIO },
 		{ GFP_USER | __GFP_NORETRY, GFP_KERNEL },
+		{ GFP_KERNEL | __GFP_RETRY_MAYFAIL,
+		  GFP_KERNEL | __GFP_RETRY_MAYFAIL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

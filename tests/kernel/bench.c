@@ -273,6 +273,7 @@ unsigned long pages_not_free(void)
 	unsigned long pages = 0;
 
 	refiller_settle();
+	vmalloc_purge(main_vmalloc());
 	slab_shrink_node(main_node());
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		const struct zone *zone = &node->zone[type];

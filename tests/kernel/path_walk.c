@@ -637,6 +637,7 @@ static void move_owner(struct node *node)
 
 	owner_end(owner);
 	set_main_node(node);
+	exclusive_make_scrub_window(node);
 	error = owner_begin(owner, OWNER_THREAD, "walker");
 	kassert(error == 0);
 	enabled = arch_irq_save();
@@ -662,7 +663,6 @@ static bool begin_world(void)
 		direct_map_split(first, split_table);
 	}
 	path_walk_make_node(first);
-	exclusive_make_scrub_window(&own->node);
 	real = main_node();
 	move_owner(&own->node);
 	mask_real_lines();

@@ -24,7 +24,6 @@
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
-#include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/swap/swapfile.h"
 #include "mm/user/anon.h"
@@ -58,8 +57,6 @@ static bool run_threads(void)
 	struct thread *thread[MANY_THREADS];
 	bool done = true;
 
-	vmalloc_purge(main_vmalloc());
-	slab_shrink_node(main_node());
 	for (unsigned int i = 0; i < MANY_THREADS; i++)
 		thread[i] = thread_create("fail nth", test_fail_nth_do_nothing,
 		                          NULL);
@@ -68,8 +65,6 @@ static bool run_threads(void)
 		if (thread[i] != NULL)
 			thread_join(thread[i]);
 	}
-	vmalloc_purge(main_vmalloc());
-	slab_shrink_node(main_node());
 	return done;
 }
 

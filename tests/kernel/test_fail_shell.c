@@ -271,6 +271,7 @@ static const struct line test_lines[] = {
 	  .varies = true },
 	{ .text = "recorder stop", .varies = true },
 	{ .text = "panic intrude", .least = 6 },
+	{ .text = "threads 2", .least = 10 },
 	{ .text = "bench", .least = 3, .most = 3, .varies = true },
 	{ .text = "trace on", .behind = "trace off\ntrace clear\n" },
 	{ .text = "trace stream on", .behind = "trace stream off\n" },

@@ -41,6 +41,7 @@ LINES = """
     free all
     recorder
     recorder start
+    threads 20
     storm 20000
     storm 100 40
     bench

@@ -56,6 +56,7 @@ LONG = {
     "bench": ("bench", r"__free_page"),
     "selftest": ("selftest", r"# Subtest: "),
     "storm": ("storm 1000 10000000", r"\^C ends it"),
+    "threads": ("threads 1000", r""),
     "pressure": ("pressure 1000", r"\^C ends it"),
     "hexdump": ("hexdump hda 0 1024", r"\n0000000400 "),
     "scribble": ("scribble hda3 0 16000 1", r""),
@@ -86,6 +87,7 @@ WHOLE = {
     "ls": r"name-2999",
     "anon": r"2000 of 2000 pages filled",
     "bench": r"thread switch",
+    "threads": r"threads: 1000 lived",
 }
 
 

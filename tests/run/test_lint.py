@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lint"))
 
 import assertions  # noqa: E402
 import floors  # noqa: E402
+import front_door  # noqa: E402
 import names  # noqa: E402
 import prose  # noqa: E402
 
@@ -26,6 +27,20 @@ def lines_with(reader, source):
     for text in reader(source):
         prose.check_text("x", text, problems)
     return [int(problem.split(":")[1]) for problem in problems]
+
+
+class FrontDoor(unittest.TestCase):
+    def test_a_direct_call_is_found_where_no_reason_allows_it(self):
+        text = "/* buddy_take( */\npage = page_prep_take(node, zone, 0);\n"
+        problems = front_door.check(
+            ["kernel/x.c", "mm/page_alloc.c"], lambda path: text
+        )
+        self.assertEqual(len(problems), 1)
+        self.assertTrue(problems[0].startswith("kernel/x.c:2: "))
+
+    def test_words_in_comments_and_longer_names_are_no_calls(self):
+        text = "/* buddy_take(zone) */\nexclusive_buddy_take(zone);\n"
+        self.assertEqual(front_door.check(["mm/x.c"], lambda path: text), [])
 
 
 class Prose(unittest.TestCase):
