@@ -6,6 +6,16 @@
  * page tables that know the first GiB only.  kmain() makes a kernel of that, in
  * the order in which one thing needs another: a voice, ears for faults, the
  * words of the command line, memory, time, threads, devices, people.
+ *
+ * kernel/ ties the parts together.  Its own files are on the top floor: what knows
+ * both the allocator and the machine.
+ *
+ *	main, services, boot_memory	the start, the first thread, the others
+ *	thread, refiller, swap_device	what mm/ needs from threads and disks
+ *	failure_dump, tracer		its reports
+ *	sysctl, fail, files		settings; the mounted file system
+ *	core/ arch/ block/ fs/		locks and threads; the CPU; disks; ext2
+ *	shell/ demo/ selftest/		the users of all that
  */
 #include "drivers/ata.h"
 #include "drivers/i8042.h"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lib/types.h -- the basic types and macros of every other file.
+ *
+ * lib/ is plain C without a machine: lists, bitmaps, ranges, strings, numbers, text.
+ * It knows no lock and no context, so that it runs in any, and on the host as well.
  */
 #ifndef LIB_TYPES_H
 #define LIB_TYPES_H

@@ -8,7 +8,8 @@ the path, and the purpose of the file.  Checked: every file is listed once and
 every listed file exists; no include points upwards; no file includes itself,
 however many headers are in between; the includes between folders form no ring,
 except between a folder and its own subfolders (kernel/ starts the shell of
-kernel/shell/, which uses kernel/).
+kernel/shell/, which uses kernel/).  Of each folder the head of one file says what
+the folder is.
 
 The spine, which a course reads completely, is the files directly in mm/.  The
 semester is the spine and the files whose line ends in [semester].  Neither may
@@ -104,6 +105,22 @@ def find_cycle(arrows):
     return ring[ring.index(path) :]
 
 
+HEAD_LINES = 30
+
+
+def check_heads(sources, problems):
+    """Which file says what its folder is?  "mm/swap/ -- swap areas: ...\""""
+    folders = {os.path.dirname(path) for path in sources}
+    for path in sources:
+        folder = os.path.dirname(path)
+        head = "\n".join(tree.read(path).splitlines()[:HEAD_LINES])
+        if re.search(rf"(?<![\w/]){re.escape(folder)}/(?=[ :,]|$)", head, re.M):
+            folders.discard(folder)
+    for folder in sorted(folders):
+        if folder.split("/")[0] in ("lib", "drivers", "mm", "kernel"):
+            problems.append(f"{folder}/: no file's head says what it is")
+
+
 def contains(folder, other):
     return other.startswith(folder + "/")
 
@@ -166,6 +183,7 @@ def main():
     if ring:
         problems.append("a ring of includes: " + " -> ".join(ring))
     check_folders(arrows, problems)
+    check_heads(sources, problems)
     return tree.finish("floors", problems)
 
 
