@@ -156,6 +156,16 @@ def lines_of(paths):
     return sum(len(tree.read(path).splitlines()) for path in paths)
 
 
+def check_readme(sources, problems):
+    """Has the kernel as many lines as the README says, but for a tenth?"""
+    lines = lines_of(p for p in sources if not p.startswith("tests/"))
+    words = " ".join(tree.read("README.md").split())
+    said = re.search(r"the kernel has about ([\d,]+) lines", words)
+    number = int(said[1].replace(",", "")) if said else 0
+    if abs(number - lines) * 10 > lines:
+        problems.append(f"README.md says {number} lines, the kernel has {lines}")
+
+
 def check_sizes(sources, marked, problems):
     """Can a course read the spine, and a semester the semester?"""
     spine = {path for path in sources if os.path.dirname(path) == SPINE}
@@ -184,6 +194,7 @@ def main():
         problems.append("a ring of includes: " + " -> ".join(ring))
     check_folders(arrows, problems)
     check_heads(sources, problems)
+    check_readme(sources, problems)
     return tree.finish("floors", problems)
 
 
