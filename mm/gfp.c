@@ -293,7 +293,20 @@ static void fill_request(struct alloc_request *request, gfp_t mask,
 	};
 }
 
-/* The properties of a legal request that the allocator relies on. */
+/* The rights of a legal request. */
+static void gfp_assert_rights(const struct alloc_request *request,
+                              const struct alloc_context *context)
+{
+	bool all = request->last_right == RESERVE_ALL;
+
+	kassert(request->last_right >= request->right);
+	kassert(!request->may_sleep || request->right != RESERVE_ATOMIC);
+	kassert(!all || !request->spare_reserve);
+	kassert(!all || !context->in_interrupt ||
+	        (request->gfp & __GFP_MEMALLOC));
+}
+
+/* Its other properties that the allocator relies on. */
 static void gfp_assert_sound(const struct alloc_request *request,
                              const struct alloc_context *context)
 {
@@ -304,13 +317,7 @@ static void gfp_assert_sound(const struct alloc_request *request,
 	kassert(request->order <= MAX_ORDER);
 	kassert(!request->exclusive || request->order == 0);
 	kassert(!request->may_sleep || context->can_sleep);
-	kassert(!request->may_sleep || request->right != RESERVE_ATOMIC);
-	kassert(request->last_right >= request->right);
-	if (request->last_right == RESERVE_ALL) {
-		kassert(!request->spare_reserve);
-		kassert(!context->in_interrupt ||
-		        (request->gfp & __GFP_MEMALLOC));
-	}
+	gfp_assert_rights(request, context);
 }
 
 enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,

@@ -346,7 +346,9 @@ static void oom_give_up(struct thread *thread, void *data)
 {
 	const struct verdict *verdict = data;
 
-	if (thread_owner_id(thread) != verdict->number)
+	/* It may have been pardoned meanwhile. */
+	if (thread_owner_id(thread) != verdict->number ||
+	    !is_unreaped_victim(thread))
 		return;
 	pr_info("oom_reaper: %s thread %llu (%s), now anon-rss:%lukB\n",
 	        verdict->reaped ? "reaped" : "unable to reap",

@@ -30,6 +30,7 @@ static struct {
 	unsigned long works_at; /* in this try; 0: never */
 	unsigned long ends_at;  /* in this one the victim ends by itself */
 	bool replaced;          /* and another thread begins in its place */
+	bool pardoned;          /* the victim has freed all, and goes on */
 } reaping;
 
 static void visit_all(void (*each)(struct thread *thread, void *data),
@@ -73,6 +74,8 @@ static bool test_oom_reap(uint64_t number)
 		victim->owner.id = THREADS + 2;
 		victim->flags = 0;
 	}
+	if (reaping.pardoned)
+		oom_pardon(victim);
 	return true;
 }
 
@@ -403,6 +406,24 @@ CASE(oom, who_begins_in_the_place_of_a_victim_under_the_reaper_is_left_alone)
 	mark = log_mark();
 	reaping.works_at = 1;
 	reaping.replaced = true;
+	EXPECT(oom_reap_one());
+	EXPECT_EQUAL(reaping.asked, 1);
+	for (unsigned int i = 0; i < THREADS; i++)
+		EXPECT_EQUAL(thread[i].flags, 0);
+	EXPECT(!log_contains_since(mark, "oom_reaper"));
+	return test_oom_finish();
+}
+
+/* Else it would not count as a victim the next time, and others would be killed. */
+CASE(oom, a_victim_that_is_pardoned_under_the_reaper_does_not_count_as_reaped)
+{
+	uint64_t mark;
+
+	test_oom_begin(200);
+	EXPECT(kill_for(GFP_KERNEL));
+	mark = log_mark();
+	reaping.works_at = 1;
+	reaping.pardoned = true;
 	EXPECT(oom_reap_one());
 	EXPECT_EQUAL(reaping.asked, 1);
 	for (unsigned int i = 0; i < THREADS; i++)
