@@ -108,8 +108,8 @@ struct page {
 	int32_t refcount; /* 0 unless USED; atomic */
 	uint32_t gfp;     /* mask it was taken with; gfp_migratetype() */
 	uint64_t taker;   /* owner number that took it last; owner_name() */
-	uint32_t slot;  /* (x) of the owner's window; PG_slab: slab_counts() */
-	int32_t caller; /* who took or gave it last: page_caller() */
+	uint32_t private; /* (x) entry of the window; slab_counts(); swap entry */
+	int32_t caller;   /* who took or gave it last: page_caller() */
 	union {
 		/* (x) OWNED: it; HANDOVER: the sender or NULL */
 		struct owner *owner;

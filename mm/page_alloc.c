@@ -516,25 +516,26 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 
 /* ---- Bulk ---------------------------------------------------------------- */
 
-/* Slots that are filled in one piece, with interrupts off. */
+/* Entries that are filled in one piece, with interrupts off. */
 #define BULK_SLICE 2UL
 
-/* Filled slots of ARRAY from DONE on are passed over; the next empty one. */
+/* Filled entries of ARRAY from DONE on are passed over; the next empty one. */
 static unsigned long bulk_skip(struct page *const *array, unsigned long done,
-                               unsigned long slots)
+                               unsigned long entries)
 {
-	kassert(done <= slots);
-	while (done < slots && array[done] != NULL)
+	kassert(done <= entries);
+	while (done < entries && array[done] != NULL)
 		done++;
 	return done;
 }
 
-/* How many of SLOTS slots are empty. */
-static unsigned long bulk_empty(struct page *const *array, unsigned long slots)
+/* How many of ENTRIES entries are empty. */
+static unsigned long bulk_empty(struct page *const *array,
+                                unsigned long entries)
 {
 	unsigned long empty = 0;
 
-	for (unsigned long i = 0; i < slots; i++)
+	for (unsigned long i = 0; i < entries; i++)
 		empty += array[i] == NULL;
 	return empty;
 }
@@ -608,34 +609,34 @@ static void bulk_finish(struct node *node, struct page *page,
 		zero_block(node, page, 0);
 }
 
-/* Fill empty slots of ARRAY from DONE on with pages of ZONE, slice by slice.
- * Returns the slot at which it ended: all below it are full. */
+/* Fill empty entries of ARRAY from DONE on with pages of ZONE, slice by slice.
+ * Returns the entry at which it ended: all below it are full. */
 static unsigned long bulk_fill(struct zone *zone,
                                const struct alloc_request *request,
                                struct page **array, unsigned long done,
-                               unsigned long slots, uintptr_t caller)
+                               unsigned long entries, uintptr_t caller)
 {
-	while (done < slots) {
+	while (done < entries) {
 		struct list taken = LIST_INIT(taken);
 		struct page *page;
 
-		bulk_take_slice(
-			zone->node, zone, request,
-			bulk_empty(array + done, min(slots - done, BULK_SLICE)),
-			&taken);
+		bulk_take_slice(zone->node, zone, request,
+		                bulk_empty(array + done,
+		                           min(entries - done, BULK_SLICE)),
+		                &taken);
 		if (list_empty(&taken))
 			break;
 		while ((page = list_first(&taken, struct page, link)) != NULL) {
 			list_remove(&page->link);
 			bulk_finish(zone->node, page, request, caller);
 			array[done] = page;
-			done = bulk_skip(array, done, slots);
+			done = bulk_skip(array, done, entries);
 		}
 	}
 	return done;
 }
 
-/* One page, the ordinary way, for the empty slot DONE. */
+/* One page, the ordinary way, for the empty entry DONE. */
 static unsigned long bulk_single(struct node *node, gfp_t gfp,
                                  struct page **array, unsigned long done,
                                  uintptr_t caller)
@@ -645,33 +646,33 @@ static unsigned long bulk_single(struct node *node, gfp_t gfp,
 	return array[done] == NULL ? done : done + 1;
 }
 
-/* The request is sound.  As Linux, the mark counts all slots, filled ones
+/* The request is sound.  As Linux, the mark counts all entries, filled ones
  * included; one page is asked for in the ordinary way, and so is the first one
  * of many if the marks allow no more. */
 static unsigned long bulk_serve(struct node *node,
                                 const struct alloc_request *request,
                                 struct page **array, unsigned long done,
-                                unsigned long slots, uintptr_t caller)
+                                unsigned long entries, uintptr_t caller)
 {
 	unsigned long end = done;
 	struct zone *zone;
 
 	kassert(!request->exclusive && !request->compound);
-	kassert(done <= slots);
-	if (slots - done > 1) {
+	kassert(done <= entries);
+	if (entries - done > 1) {
 		if (should_fail_alloc_page(node, request->gfp, 0))
 			return done;
-		zone = bulk_zone(node, request, slots);
+		zone = bulk_zone(node, request, entries);
 		if (zone != NULL)
-			end = bulk_fill(zone, request, array, done, slots,
+			end = bulk_fill(zone, request, array, done, entries,
 			                caller);
 	}
-	if (end == done && done < slots)
+	if (end == done && done < entries)
 		end = bulk_single(node, request->gfp, array, done, caller);
 	return end;
 }
 
-unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long entries,
                                struct page **array)
 {
 	const struct alloc_context context = gfp_context();
@@ -694,9 +695,9 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
 		report_verdict(node, verdict, &request, why, RETURN_ADDRESS());
 	if (verdict == GFP_IN_NMI)
 		return 0;
-	done = bulk_skip(array, 0, slots);
+	done = bulk_skip(array, 0, entries);
 	if (verdict == GFP_OK)
-		done = bulk_serve(node, &request, array, done, slots,
+		done = bulk_serve(node, &request, array, done, entries,
 		                  RETURN_ADDRESS());
 	return done;
 }

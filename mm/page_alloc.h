@@ -59,15 +59,15 @@ __must_check void *alloc_pages_exact(size_t size, gfp_t gfp);
 void free_pages_exact(void *address, size_t size);
 
 /*
- * Linux's alloc_pages_bulk() with an array: fill the NULL slots of ARRAY (of SLOTS),
- * from the first on, with single pages.  Returns a number of slots: all below it are
- * full, the later ones unchanged.  If a zone has more than its LOW mark + SLOTS pages
- * free (filled slots count too), all are filled.  Otherwise the first empty slot gets
+ * Linux's alloc_pages_bulk() with an array: fill the NULL entries of ARRAY (of ENTRIES),
+ * from the first on, with single pages.  Returns a number of entries: all below it are
+ * full, the later ones unchanged.  If a zone has more than its LOW mark + ENTRIES pages
+ * free (filled entries count too), all are filled.  Otherwise the first empty entry gets
  * a page as from alloc_page(), or none; so does an only empty one.  Pages are taken 4
  * at a time, with interrupts on in between: if others bring the zone to its LOW mark,
  * the rest stays empty.  COMP and EXCLUSIVE are refused.
  */
-unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long slots,
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long entries,
                                struct page **array);
 
 /*

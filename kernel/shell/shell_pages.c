@@ -345,7 +345,7 @@ static void print_exclusive_page(const struct page *page)
 		             "owner: %s (number %llu), entry %u of its window, "
 		             "%p",
 		             owner->name, (unsigned long long)owner->id,
-		             page->slot, exclusive_address(page));
+		             page->private, exclusive_address(page));
 	if (page->state == PAGE_HANDOVER)
 		console_fold(2, "on its way from %s to %s",
 		             owner == NULL ? "an owner that has ended"

@@ -96,7 +96,7 @@ void exclusive_make_owned(struct node *node, struct page *page,
 	               (enum page_state)page->state, PAGE_OWNED);
 	page->owner = owner;
 	page->receiver = NULL;
-	page->slot = index;
+	page->private = index;
 	list_append(&owner->pages, &page->link);
 	owner->owned++;
 	node->pool.owned++;
@@ -111,10 +111,10 @@ void exclusive_unmake_owned(struct node *node, struct page *page)
 	kassert(spin_is_mine(&node->pool.lock));
 	kassert(page->state == PAGE_OWNED);
 	kassert(owner->owned > 0 && node->pool.owned > 0);
-	kassert(bitmap_test(owner->entries, page->slot));
-	window_unmap(&owner->window, page->slot);
+	kassert(bitmap_test(owner->entries, page->private));
+	window_unmap(&owner->window, page->private);
 	/* From here on its owner cannot touch it. */
-	kassert(window_frame(&owner->window, page->slot) == -1UL);
+	kassert(window_frame(&owner->window, page->private) == -1UL);
 	list_remove(&page->link);
 	owner->owned--;
 	node->pool.owned--;
@@ -179,7 +179,7 @@ static void note_take(struct node *node, const struct page *page, bool empty)
 	if (page != NULL) {
 		count_vm_event(node, VMSTAT_exclusive_take);
 		trace_mm_exclusive_take(&node->trace, node_pfn(node, page),
-		                        page->slot);
+		                        page->private);
 	} else if (empty) {
 		count_vm_event(node, VMSTAT_exclusive_empty);
 		trace_mm_exclusive_empty(&node->trace,
@@ -244,7 +244,7 @@ void *exclusive_address(const struct page *page)
 {
 	if (page == NULL || page->state != PAGE_OWNED)
 		return NULL;
-	return exclusive_entry_address(page->owner, page->slot);
+	return exclusive_entry_address(page->owner, page->private);
 }
 
 /* ---- From an address to its page ----------------------------------------- */
@@ -261,7 +261,7 @@ struct page *exclusive_find_sent(struct node *node, const struct owner *sender,
 		return NULL;
 	page = node_page(node, pfn);
 	kassert(page != NULL && page->state == PAGE_HANDOVER);
-	kassert(page->owner == sender && page->slot == index);
+	kassert(page->owner == sender && page->private == index);
 	return page;
 }
 
@@ -395,9 +395,9 @@ int exclusive_release(void *address)
 	if (error == 0) {
 		struct owner *owner = page->owner;
 
-		note_loss(owner, page->slot, 0, RETURN_ADDRESS());
+		note_loss(owner, page->private, 0, RETURN_ADDRESS());
 		exclusive_unmake_owned(node, page);
-		bitmap_clear(owner->entries, page->slot);
+		bitmap_clear(owner->entries, page->private);
 		wake = exclusive_pool_park(node, page);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
@@ -441,7 +441,7 @@ static void send_page(struct node *node, struct page *page,
 	kassert(receiver != sender);
 	/* The old owner's access ends before the new one's begins. */
 	exclusive_unmake_owned(node, page);
-	window_note(&sender->window, page->slot, node_pfn(node, page));
+	window_note(&sender->window, page->private, node_pfn(node, page));
 	sender->sent++;
 	page_set_state(page_zone(node, page), page, PAGE_OWNED, PAGE_HANDOVER);
 	page->receiver = receiver;
@@ -469,7 +469,7 @@ int exclusive_transfer(void *address, uint64_t to)
 	error = check_transfer(node, address, to, &page, &receiver, &holder);
 	copy_name(name, holder);
 	if (error == 0) {
-		note_loss(page->owner, page->slot, to, RETURN_ADDRESS());
+		note_loss(page->owner, page->private, to, RETURN_ADDRESS());
 		send_page(node, page, receiver);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
@@ -502,8 +502,8 @@ void exclusive_drop_sender(struct page *page)
 	kassert(sender == NULL || sender->sent > 0);
 	if (sender == NULL)
 		return;
-	window_note(&sender->window, page->slot, -1UL);
-	bitmap_clear(sender->entries, page->slot);
+	window_note(&sender->window, page->private, -1UL);
+	bitmap_clear(sender->entries, page->private);
 	sender->sent--;
 	page->owner = NULL;
 }
@@ -551,9 +551,9 @@ void exclusive_return_to_sender(struct node *node, struct page *page)
 	kassert(spin_is_mine(&node->pool.lock));
 	kassert(sender != NULL && sender->sent > 0);
 	exclusive_unqueue(node, page);
-	window_note(&sender->window, page->slot, -1UL);
+	window_note(&sender->window, page->private, -1UL);
 	sender->sent--;
-	exclusive_make_owned(node, page, sender, page->slot);
+	exclusive_make_owned(node, page, sender, page->private);
 }
 
 int exclusive_cancel(void *address)

@@ -47,13 +47,13 @@ static const char *check_page_owner(const struct node *node,
 		return NULL;
 	if (page->state == PAGE_OWNED &&
 	    (page->owner == NULL ||
-	     window_frame(&page->owner->window, page->slot) != pfn))
+	     window_frame(&page->owner->window, page->private) != pfn))
 		return "X3";
 	if (page->state == PAGE_HANDOVER &&
 	    (page->receiver == NULL ||
 	     (page->owner != NULL &&
-	      (window_noted(&page->owner->window, page->slot) != pfn ||
-	       !bitmap_test(page->owner->entries, page->slot)))))
+	      (window_noted(&page->owner->window, page->private) != pfn ||
+	       !bitmap_test(page->owner->entries, page->private)))))
 		return "X4";
 	return NULL;
 }
@@ -291,7 +291,7 @@ static unsigned long count_mapped(struct exclusive_walk *walk,
 		if (pfn != -1UL) {
 			page = node_page(walk->node, pfn);
 			if (page == NULL || page->state != PAGE_OWNED ||
-			    page->owner != owner || page->slot != index)
+			    page->owner != owner || page->private != index)
 				return -1UL;
 			mapped++;
 		}
@@ -354,7 +354,7 @@ static unsigned long count_sent(struct exclusive_walk *walk,
 		if (pfn != -1UL) {
 			page = node_page(walk->node, pfn);
 			if (page == NULL || page->state != PAGE_HANDOVER ||
-			    page->owner != sender || page->slot != index)
+			    page->owner != sender || page->private != index)
 				return -1UL;
 			sent++;
 		}

@@ -78,8 +78,8 @@ static void give_table(void *table)
 
 /* ---- Windows and numbers ------------------------------------------------- */
 
-static struct owner **window_owner_slot(struct exclusive_pool *pool,
-                                        unsigned int id)
+static struct owner **window_owner_at(struct exclusive_pool *pool,
+                                      unsigned int id)
 {
 	kassert(id < exclusive_windows(pool));
 	return &pool->by_window[id / WINDOW_GROUP][id % WINDOW_GROUP];
@@ -172,8 +172,7 @@ static bool number_has_window(struct exclusive_pool *pool, uint64_t id)
 {
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	unsigned int window = window_of_owner(pool, id);
-	bool has_window =
-		window != 0 && *window_owner_slot(pool, window) == NULL;
+	bool has_window = window != 0 && *window_owner_at(pool, window) == NULL;
 
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	return has_window;
@@ -187,11 +186,11 @@ static int enter_owner(struct exclusive_pool *pool, struct owner *owner,
 	unsigned int window = window_of_owner(pool, owner->id);
 	int error = -EAGAIN;
 
-	if (window != 0 && *window_owner_slot(pool, window) == NULL &&
+	if (window != 0 && *window_owner_at(pool, window) == NULL &&
 	    window_create(&owner->window, window, table) == 0) {
 		error = 0;
 		owner->alive = true;
-		*window_owner_slot(pool, window) = owner;
+		*window_owner_at(pool, window) = owner;
 		list_append(&pool->owners, &owner->all);
 		pool->owner_count++;
 		pool->changes++;
@@ -291,7 +290,7 @@ static struct page *orphan_owned(struct node *node, struct owner *owner)
 	if (page != NULL) {
 		kassert(page->owner == owner);
 		exclusive_unmake_owned(node, page);
-		bitmap_clear(owner->entries, page->slot);
+		bitmap_clear(owner->entries, page->private);
 		make_orphan(&node->pool, page);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
@@ -374,10 +373,10 @@ static void end_owner(struct owner *owner)
 	enabled = spin_lock_irqsave(&pool->lock);
 	kassert(owner->owned == 0 && owner->sent == 0);
 	kassert(owner->incoming_count == 0);
-	kassert(*window_owner_slot(pool, owner->window.id) == owner);
+	kassert(*window_owner_at(pool, owner->window.id) == owner);
 	kassert(pool->owner_count > 0);
 	list_remove(&owner->all);
-	*window_owner_slot(pool, owner->window.id) = NULL;
+	*window_owner_at(pool, owner->window.id) = NULL;
 	pool->owner_count--;
 	pool->changes++;
 	spin_unlock_irqrestore(&pool->lock, enabled);

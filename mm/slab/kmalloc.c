@@ -183,7 +183,7 @@ static void kfree_large(struct node *node, struct page *page,
 		                 "it is free already (double free)");
 		return;
 	}
-	page->slot = 0;
+	page->private = 0;
 	free_pages_node(node, page, page->order, caller);
 }
 

@@ -61,19 +61,19 @@ enum slab_place {
 	SLAB_LARGE,       /* not a slab: pages of kmalloc() */
 };
 
-/* page->slot in the head of a slab.  The cache's lock. */
+/* page->private in the head of a slab.  The cache's lock. */
 struct slab_counts {
 	uint32_t inuse   : 14; /* objects not on the slab's own list */
 	uint32_t objects : 14;
 	uint32_t place   : 4; /* enum slab_place */
 };
 
-static_assert(sizeof(struct slab_counts) == sizeof(uint32_t), "page->slot");
+static_assert(sizeof(struct slab_counts) == sizeof(uint32_t), "page->private");
 
 /* As strchr(), it hands on what it was given. */
 static inline struct slab_counts *slab_counts(const struct page *slab)
 {
-	return (struct slab_counts *)(uintptr_t)&slab->slot;
+	return (struct slab_counts *)(uintptr_t)&slab->private;
 }
 
 /* Flags that make each call look at the object: no CPU has a free list then. */

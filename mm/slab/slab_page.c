@@ -88,7 +88,7 @@ void slab_page_end(struct kmem_cache *cache, struct page *slab)
 	for (unsigned long i = 0; i < 1UL << order; i++)
 		WRITE_ONCE(slab[i].slab_head, NULL);
 	slab->slab_free = 0;
-	slab->slot = 0;
+	slab->private = 0;
 	/* To a shrinker, whose thread this may be, they count. */
 	if (!in_interrupt() && current_thread() != NULL)
 		mm_account_reclaimed_pages(1UL << order);

@@ -212,7 +212,7 @@ struct page *swap_cache_get(swp_entry_t entry);
 /* The entry of a page in the cache (PG_swapcache). */
 static inline swp_entry_t page_swap_entry(const struct page *page)
 {
-	return (swp_entry_t){ READ_ONCE(page->slot) };
+	return (swp_entry_t){ READ_ONCE(page->private) };
 }
 
 /* ---- Input and output ---------------------------------------------------- */

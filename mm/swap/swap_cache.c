@@ -2,7 +2,7 @@
 /*
  * mm/swap/swap_cache.c -- from a slot to the page with the same contents.
  *
- *	cluster->cached[slot] = 1 + frame  <------>  page->slot = entry
+ *	cluster->cached[slot] = 1 + frame  <------>  page->private = entry
  *
  * A page is in the cache while it is being written or read, and afterwards for as
  * long as its contents and the slot's are the same.  A second reader of a slot
@@ -30,7 +30,7 @@ void swap_put_in_cache(struct swap_area *area, unsigned long slot,
 	        !page_has(page, PG_swapcache));
 	kassert((*swap_count_of(area, slot) & SWAP_SLOT_COUNT) > 0);
 	*swap_cached_at(area, slot) = (uint32_t)node_pfn(swap.node, page) + 1;
-	page->slot = swp_entry(type, slot).value;
+	page->private = swp_entry(type, slot).value;
 	page_set(page, PG_swapcache);
 	swap.cached++;
 }
@@ -68,7 +68,7 @@ void swap_cache_remove(struct page *page)
 	kassert(swap.cached > 0);
 	*swap_cached_at(area, swp_offset(entry)) = 0;
 	swap_drop_reference(area, swp_offset(entry));
-	page->slot = 0;
+	page->private = 0;
 	page_clear(page, PG_swapcache);
 	swap.cached--;
 	spin_unlock_irqrestore(&swap.lock, enabled);

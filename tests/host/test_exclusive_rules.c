@@ -251,9 +251,9 @@ CASE(exclusive, check_finds_each_broken_invariant)
 	node->pool.count++;
 	EXPECT(test_exclusive_check_says("X2"));
 	node->pool.count--;
-	page->slot++;
+	page->private ++;
 	EXPECT(test_exclusive_check_says("X3"));
-	page->slot--;
+	page->private --;
 	me->owned++;
 	EXPECT(test_exclusive_check_says("X3"));
 	me->owned--;

@@ -572,7 +572,7 @@ CASE(zone_z, bulk_of_64_is_all_above_low_plus_64_else_one_and_none_at_min)
 	return test_zone_z_give_all();
 }
 
-CASE(zone_z, bulk_fills_only_empty_slots)
+CASE(zone_z, bulk_fills_only_empty_entries)
 {
 	struct page *array[8] = { NULL };
 	struct page *mine;
@@ -614,7 +614,7 @@ CASE(zone_z, bulk_zeroes_new_pages_and_never_those_from_before)
 	return NULL;
 }
 
-CASE(zone_z, bulk_needs_low_plus_all_slots_whatever_the_right)
+CASE(zone_z, bulk_needs_low_plus_all_entries_whatever_the_right)
 {
 	static const gfp_t masks[] = { GFP_NOWAIT, GFP_ATOMIC,
 		                       GFP_ATOMIC | __GFP_MEMALLOC,
@@ -633,7 +633,7 @@ CASE(zone_z, bulk_needs_low_plus_all_slots_whatever_the_right)
 	return NULL;
 }
 
-CASE(zone_z, bulk_counts_the_filled_slots_of_the_array_as_well)
+CASE(zone_z, bulk_counts_the_filled_entries_of_the_array_as_well)
 {
 	struct page *array[64];
 
@@ -650,51 +650,51 @@ CASE(zone_z, bulk_counts_the_filled_slots_of_the_array_as_well)
 	return test_zone_z_give_all();
 }
 
-/* "-" is an empty slot, "X" one that is full already. */
+/* "-" is an empty entry, "X" one that is full already. */
 struct bulk_row {
 	unsigned long free;
 	gfp_t mask;
-	const char *slots;
+	const char *entries;
 	unsigned long returned;
 	const char *after;
 };
 
-/* The value in a full slot: never read. */
+/* The value in a full entry: never read. */
 #define BULK_OTHERS ((void *)1)
 
 static const char *expect_bulk(const struct bulk_row *row)
 {
-	unsigned long slots = strlen(row->slots);
+	unsigned long entries = strlen(row->entries);
 	struct page *array[16];
 	unsigned long returned;
 
 	node_z(row->free);
-	for (unsigned long i = 0; i < slots; i++)
-		array[i] = row->slots[i] == 'X' ? BULK_OTHERS : NULL;
-	returned = alloc_pages_bulk(row->mask, slots, array);
-	for (unsigned long i = 0; i < slots; i++) {
+	for (unsigned long i = 0; i < entries; i++)
+		array[i] = row->entries[i] == 'X' ? BULK_OTHERS : NULL;
+	returned = alloc_pages_bulk(row->mask, entries, array);
+	for (unsigned long i = 0; i < entries; i++) {
 		if ((array[i] != NULL) != (row->after[i] == 'X') ||
-		    (row->slots[i] == 'X' && array[i] != BULK_OTHERS))
-			return test_failure("%lu free, %s: slot %lu is %p",
-			                    row->free, row->slots, i,
+		    (row->entries[i] == 'X' && array[i] != BULK_OTHERS))
+			return test_failure("%lu free, %s: entry %lu is %p",
+			                    row->free, row->entries, i,
 			                    (void *)array[i]);
-		if (row->slots[i] != 'X' && array[i] != NULL)
+		if (row->entries[i] != 'X' && array[i] != NULL)
 			__free_page(array[i]);
 	}
 	if (returned != row->returned)
 		return test_failure("%lu free, %s: returned %lu", row->free,
-		                    row->slots, returned);
+		                    row->entries, returned);
 	return test_zone_z_give_all();
 }
 
-CASE(zone_z, bulk_returns_a_number_below_which_all_slots_are_full)
+CASE(zone_z, bulk_returns_a_number_below_which_all_entries_are_full)
 {
 	static const struct bulk_row rows[] = {
-		/* low is 600; more than 600 + slots, and all are filled */
+		/* low is 600; more than 600 + entries, and all are filled */
 		{ 605, GFP_KERNEL, "--XX", 4, "XXXX" },
 		{ 605, GFP_KERNEL, "X--X", 4, "XXXX" },
 		{ 613, GFP_KERNEL, "-X--X-X---X-", 12, "XXXXXXXXXXXX" },
-		/* not so many: one, in the first empty slot */
+		/* not so many: one, in the first empty entry */
 		{ 604, GFP_KERNEL, "----", 1, "X---" },
 		{ 602, GFP_KERNEL, "--XX", 1, "X-XX" },
 		{ 602, GFP_KERNEL, "-X-X", 1, "XX-X" },
@@ -722,7 +722,7 @@ CASE(zone_z, bulk_returns_a_number_below_which_all_slots_are_full)
 	return NULL;
 }
 
-CASE(zone_z, a_refused_bulk_counts_the_full_slots_at_the_front)
+CASE(zone_z, a_refused_bulk_counts_the_full_entries_at_the_front)
 {
 	struct page *array[4] = { BULK_OTHERS, BULK_OTHERS, NULL, BULK_OTHERS };
 
@@ -767,7 +767,7 @@ CASE(zone_z, bulk_of_one_page_takes_it_from_the_zone_of_an_ordinary_request)
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL, 1, first), 1);
 	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 60);
 	give_array(first, 1);
-	/* The full slots in front are no part of the request ... */
+	/* The full entries in front are no part of the request ... */
 	EXPECT_EQUAL(alloc_pages_bulk(GFP_KERNEL, 4, last), 4);
 	EXPECT_EQUAL(node->zone[ZONE_NORMAL].free_pages, 60);
 	give_array(last + 3, 1);
@@ -782,7 +782,7 @@ CASE(zone_z, bulk_of_one_page_takes_it_from_the_zone_of_an_ordinary_request)
 CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
 {
 	static const struct {
-		unsigned long free, slots;
+		unsigned long free, entries;
 		unsigned int nth; /* the question that returns "fail" */
 		unsigned long returned;
 	} rows[] = {
@@ -802,8 +802,9 @@ CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		node_z(rows[i].free);
 		fail_nth_set(machine_main(), rows[i].nth, false);
-		EXPECT_EQUAL(alloc_pages_bulk(GFP_NOWAIT, rows[i].slots, array),
-		             rows[i].returned);
+		EXPECT_EQUAL(
+			alloc_pages_bulk(GFP_NOWAIT, rows[i].entries, array),
+			rows[i].returned);
 		fail_nth_set(machine_main(), 0, false);
 		give_array(array, 8);
 		test_zone_z_give_all();
@@ -811,7 +812,7 @@ CASE(zone_z, bulk_asks_for_an_injected_failure_as_often_as_linux)
 	return NULL;
 }
 
-CASE(zone_z, bulk_never_looks_into_a_filled_slot)
+CASE(zone_z, bulk_never_looks_into_a_filled_entry)
 {
 	struct page *array[8] = { NULL };
 

@@ -155,9 +155,9 @@ CASE(irqsoff, a_handlers_time_counts_from_the_door_to_the_way_out)
 /* Pages of the largest bulk request here. */
 #define BULK_MOST 65536UL
 
-static void bulk_free(struct page **array, unsigned long slots)
+static void bulk_free(struct page **array, unsigned long entries)
 {
-	for (unsigned long i = 0; i < slots; i++) {
+	for (unsigned long i = 0; i < entries; i++) {
 		if (array[i] != NULL)
 			__free_page(array[i]);
 	}
@@ -174,12 +174,12 @@ static unsigned long largest_zone_free(void)
 	return most;
 }
 
-CASE(irqsoff, a_bulk_request_of_65536_slots_lets_every_tick_in)
+CASE(irqsoff, a_bulk_request_of_65536_entries_lets_every_tick_in)
 {
 	const unsigned int order = 7; /* 65536 pointers */
 	struct page **array = (struct page **)__get_free_pages(
 		GFP_KERNEL | __GFP_ZERO, order);
-	unsigned long slots = BULK_MOST;
+	unsigned long entries = BULK_MOST;
 	unsigned long wanted = largest_zone_free() / 2;
 	const char *wrong;
 	unsigned long got;
@@ -188,17 +188,17 @@ CASE(irqsoff, a_bulk_request_of_65536_slots_lets_every_tick_in)
 
 	NEEDS_COUNT();
 	EXPECT(array != NULL);
-	slots = min(slots, wanted);
+	entries = min(entries, wanted);
 	irqsoff_forget_recent();
 	begin = clock_microseconds();
 	ticks = clock_ticks();
-	got = alloc_pages_bulk(GFP_KERNEL, slots, array);
+	got = alloc_pages_bulk(GFP_KERNEL, entries, array);
 	ticks = clock_ticks() - ticks;
 	begin = clock_microseconds() - begin;
 	wrong = at_most(BOUND);
-	bulk_free(array, slots);
+	bulk_free(array, entries);
 	free_pages((uintptr_t)array, order);
-	EXPECT_EQUAL(got, slots);
+	EXPECT_EQUAL(got, entries);
 	EXPECT(ticks + 1 >= begin * clock_hz() / 1000000);
 	return wrong;
 }

@@ -342,7 +342,8 @@ static bool sent_address(int receiver, unsigned int k, struct address *address)
 	*address = (struct address){
 		.place = SENT,
 		.holder = x.model.queue[receiver][k],
-		.at = (char *)page->owner->window.base + page->slot * PAGE_SIZE,
+		.at = (char *)page->owner->window.base +
+		      page->private * PAGE_SIZE,
 		.receiver = receiver,
 		.position = k,
 	};
