@@ -67,7 +67,8 @@ static struct spinlock threads_lock = SPINLOCK_INIT("threads");
 /* Under threads_lock, (l) above. */
 static struct list all_threads = LIST_INIT(all_threads);
 static struct list *next_some =
-	&all_threads; /* thread_visit_some() goes on here */
+	&all_threads;  /* thread_visit_some() goes on here */
+static bool some_left; /* that walk has not come to its end */
 
 static struct kmem_cache *thread_cache; /* constant after threads_start() */
 static struct wait_queue visitors_left = WAIT_QUEUE_INIT(visitors_left);
@@ -184,14 +185,15 @@ bool thread_visit_some(void (*visit)(struct thread *thread, void *data),
 	bool enabled = spin_lock_irqsave(&threads_lock);
 	bool over;
 
-	/* At the end of the list, the next walk begins. */
-	if (next_some == &all_threads)
+	/* The end may also be near because the last thread was joined. */
+	if (!some_left)
 		next_some = all_threads.next;
 	for (; count < THREADS_SOME && next_some != &all_threads; count++) {
 		some[count] = begin_visit(next_some);
 		next_some = next_some->next;
 	}
 	over = next_some == &all_threads;
+	some_left = !over;
 	spin_unlock_irqrestore(&threads_lock, enabled);
 	for (unsigned int i = 0; i < count; i++) {
 		visit_one(some[i], visit, data);

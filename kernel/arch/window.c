@@ -86,7 +86,8 @@ bool window_has_group(unsigned int group)
 /* Invalid to valid: no flush. */
 void window_add_group(unsigned int group, void *table)
 {
-	uintptr_t address = WINDOW_BASE + group * WINDOW_GROUP * WINDOW_SIZE;
+	uintptr_t address =
+		WINDOW_BASE + (uintptr_t)group * WINDOW_GROUP * WINDOW_SIZE;
 
 	WRITE_ONCE(*page_table_entry(address, 3),
 	           virt_to_phys(table) | PTE_PRESENT | PTE_WRITABLE);

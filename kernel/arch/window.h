@@ -43,11 +43,12 @@
  */
 #define WINDOW_GROUP   512
 #define WINDOW_GROUPS  64
-#define WINDOW_COUNT   (WINDOW_GROUPS * WINDOW_GROUP)
+#define WINDOW_COUNT   32768
+static_assert(WINDOW_COUNT == WINDOW_GROUPS * WINDOW_GROUP, "all groups");
 
 /* Bytes of addresses. */
-#define WINDOW_SIZE    (WINDOW_ENTRIES * PAGE_SIZE)
-#define WINDOW_SPACE   (WINDOW_COUNT * WINDOW_SIZE)
+#define WINDOW_SIZE  (WINDOW_ENTRIES * PAGE_SIZE)
+#define WINDOW_SPACE (WINDOW_COUNT * WINDOW_SIZE)
 
 struct window {
 	uint64_t *table; /* its page table, 4 KiB, by its direct-map address */

@@ -52,6 +52,11 @@
  * of the object.  A waiter that is not on the queue yet gets there under the lock,
  * behind the store, and its last look finds the condition true.
  *
+ * Many threads.  Interrupts are not off for longer because more threads wait:
+ * waking them, and finding the place of an alarm among the others, lets interrupts
+ * in after some steps (let_interrupts_in()); a tick wakes a few whose alarm is due
+ * and leaves the others to the next one.
+ *
  * Idle.  A thread that must stop and finds no other halts the CPU on its own
  * stack, its window closed.  Interrupts are off between the last look at the
  * run queues and the `sti; hlt` that waits for one (Intel SDM vol. 2B, STI:
@@ -84,8 +89,9 @@ static struct list run_queue[PRIORITY_COUNT] = {
 	LIST_INIT(run_queue[PRIORITY_NORMAL]),
 	LIST_INIT(run_queue[PRIORITY_HIGH]),
 };
-static struct list timers = LIST_INIT(timers); /* threads with a deadline */
-static uint64_t next_alarm = FOREVER;          /* the earliest deadline */
+/* Threads with a deadline, the earliest first, and that deadline. */
+static struct list timers = LIST_INIT(timers);
+static uint64_t next_alarm = FOREVER;
 static uint64_t idle_time;
 static uint64_t ended_time; /* of threads that have ended */
 static uint64_t last_switch;
@@ -107,6 +113,20 @@ void wait_queue_init(struct wait_queue *queue, const char *name)
 }
 
 /* ---- Under sched_lock --------------------------------------------------- */
+
+/*
+ * A long walk lets interrupts in after a slice.  Preemption stays off, so that no
+ * thread runs meanwhile: what an interrupt can change is what has changed.
+ */
+#define SCHED_WALK_SLICE 16U
+
+static void let_interrupts_in(bool *enabled)
+{
+	preempt_disable();
+	spin_unlock_irqrestore_no_resched(&sched_lock, *enabled);
+	*enabled = spin_lock_irqsave(&sched_lock);
+	preempt_enable_no_resched();
+}
 
 /* Should THREAD, which can run now, take over? */
 static void ask_for_switch(const struct thread *thread)
@@ -140,6 +160,20 @@ static void wake_all(struct wait_queue *queue)
 	while ((thread = list_first(&queue->waiters, struct thread, link)) !=
 	       NULL)
 		wake(thread);
+}
+
+/* Wake the first waiters.  True: there are more. */
+static bool wake_some(struct wait_queue *queue)
+{
+	struct thread *thread;
+
+	for (unsigned int i = 0; i < SCHED_WALK_SLICE; i++) {
+		thread = list_first(&queue->waiters, struct thread, link);
+		if (thread == NULL)
+			return false;
+		wake(thread);
+	}
+	return !list_empty(&queue->waiters);
 }
 
 /* A thread at its end has given its window back. */
@@ -281,6 +315,46 @@ static void preempt(struct thread *self)
 
 /* ---- On and off a wait queue -------------------------------------------- */
 
+/* SELF's alarm goes towards the front, past those that are later.  True: that took too
+ * long, and it is not in its place yet. */
+static bool move_alarm(struct thread *self)
+{
+	struct list *at = &self->timer;
+	bool in_place = !list_is_linked(at);
+
+	for (unsigned int i = 0; i < SCHED_WALK_SLICE && !in_place; i++) {
+		in_place = at->prev == &timers ||
+		           container_of(at->prev, struct thread, timer)
+		                           ->deadline <= self->deadline;
+		if (!in_place)
+			at = at->prev;
+	}
+	if (at != &self->timer) {
+		list_remove(&self->timer);
+		list_append(at, &self->timer);
+	}
+	return !in_place;
+}
+
+/* When the first alarm is due. */
+static void note_next_alarm(void)
+{
+	const struct thread *first = list_first(&timers, struct thread, timer);
+
+	WRITE_ONCE(next_alarm, first == NULL ? FOREVER : first->deadline);
+}
+
+/* Most deadlines are later than all others.  An alarm that rings before it is in its
+ * place finds the thread still awake, which looks at the clock before it stops. */
+static void set_alarm(struct thread *self, uint64_t deadline, bool *enabled)
+{
+	self->deadline = deadline;
+	list_append(&timers, &self->timer);
+	while (move_alarm(self))
+		let_interrupts_in(enabled);
+	note_next_alarm();
+}
+
 static void begin_wait(struct thread *self, struct wait_queue *queue,
                        uint64_t deadline)
 {
@@ -290,11 +364,8 @@ static void begin_wait(struct thread *self, struct wait_queue *queue,
 		list_append(&queue->waiters, &self->link);
 	self->state = THREAD_WAITING;
 	self->waits_on = queue;
-	if (deadline != FOREVER && !list_is_linked(&self->timer)) {
-		self->deadline = deadline;
-		list_append(&timers, &self->timer);
-		WRITE_ONCE(next_alarm, min(next_alarm, deadline));
-	}
+	if (deadline != FOREVER && !list_is_linked(&self->timer))
+		set_alarm(self, deadline, &enabled);
 	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
 
@@ -497,7 +568,8 @@ void wake_up(struct wait_queue *queue)
 {
 	bool enabled = spin_lock_irqsave(&sched_lock);
 
-	wake_all(queue);
+	while (wake_some(queue))
+		let_interrupts_in(&enabled);
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
 
@@ -506,7 +578,8 @@ void wake_up_with(struct wait_queue *queue, void (*change)(void *data),
 {
 	bool enabled = spin_lock_irqsave(&sched_lock);
 
-	wake_all(queue);
+	while (wake_some(queue))
+		let_interrupts_in(&enabled);
 	change(data);
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
@@ -551,28 +624,18 @@ void thread_sleep(uint64_t microseconds)
 static void ring_alarms(uint64_t now)
 {
 	bool enabled = spin_lock_irqsave(&sched_lock);
-	uint64_t next = FOREVER;
-	unsigned int rung = 0;
-	struct list *at;
-	struct list *after;
 
-	list_for_each_safe(at, after, &timers)
-	{
-		struct thread *thread = container_of(at, struct thread, timer);
+	for (unsigned int rung = 0; rung < ALARMS_A_TICK; rung++) {
+		struct thread *thread =
+			list_first(&timers, struct thread, timer);
 
-		if (thread->deadline > now) {
-			next = min(next, thread->deadline);
-			continue;
-		}
-		if (rung++ == ALARMS_A_TICK) {
-			next = now;
+		if (thread == NULL || thread->deadline > now)
 			break;
-		}
 		list_remove(&thread->timer);
 		if (thread->state == THREAD_WAITING)
 			wake(thread);
 	}
-	WRITE_ONCE(next_alarm, next);
+	note_next_alarm();
 	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
 

@@ -169,7 +169,8 @@ struct owner *exclusive_find_owner(const struct exclusive_pool *pool,
 	kassert(spin_is_mine(&pool->lock));
 	for (unsigned int groups = pool->groups; groups > 0; groups /= 2) {
 		struct owner *owner = exclusive_window_owner(
-			pool, (unsigned int)(id % (groups * WINDOW_GROUP)));
+			pool,
+			(unsigned int)(id % (1UL * groups * WINDOW_GROUP)));
 
 		if (owner != NULL && owner->id == id && owner->alive)
 			return owner;

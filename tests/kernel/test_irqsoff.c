@@ -13,7 +13,9 @@
 #include "kernel/core/console.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/semaphore.h"
+#include "kernel/core/watchdog.h"
 #include "kernel/core/work.h"
+#include "kernel/demo/crowd.h"
 #include "kernel/refiller.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
@@ -700,4 +702,124 @@ CASE(irqsoff, parking_looks_for_frames_with_interrupts_on)
 	exclusive_shrink(node, 0);
 	exclusive_refill(node, high);
 	return at_most(BOUND);
+}
+
+/* ---- Threads: however many there are ------------------------------------- */
+
+#define MANY_THREADS_MOST 200U
+
+/* As many as a machine of 4 MB can have. */
+static unsigned int many_threads(void)
+{
+	return (unsigned int)min(node_free(main_node()) / 12,
+	                         MANY_THREADS_MOST + 0UL);
+}
+
+CASE(irqsoff,
+     any_number_of_threads_with_windows_comes_and_goes_within_the_bound)
+{
+	uint64_t limit = watchdog_limit();
+	struct crowd_report report;
+	const char *wrong;
+
+	NEEDS_COUNT();
+	/* The watchdog looks at them all the time. */
+	watchdog_set_limit(20000);
+	irqsoff_forget_recent();
+	crowd_run(many_threads(), NULL, NULL, &report);
+	wrong = at_most(BOUND);
+	watchdog_set_limit(limit);
+	EXPECT_EQUAL(report.error, 0);
+	EXPECT_EQUAL(report.intact, report.threads);
+	return wrong;
+}
+
+static struct {
+	struct thread *thread[MANY_THREADS_MOST];
+	unsigned int count;
+	unsigned int awake;
+	bool may_end;
+	struct wait_queue queue;
+} irqsoff_crowd = { .queue = WAIT_QUEUE_INIT(irqsoff_crowd.queue) };
+
+static bool irqsoff_may_end(void *unused __unused)
+{
+	return READ_ONCE(irqsoff_crowd.may_end);
+}
+
+static void irqsoff_wait(void *unused __unused)
+{
+	wait_event(&irqsoff_crowd.queue, irqsoff_may_end, NULL);
+	irqsoff_crowd.awake++;
+}
+
+/* The later ones sleep for a shorter time: each goes to the front. */
+static void irqsoff_sleep(void *unused __unused)
+{
+	unsigned int number = irqsoff_crowd.awake++;
+
+	thread_sleep(500000 - 1000 * number);
+	wait_event(&irqsoff_crowd.queue, irqsoff_may_end, NULL);
+}
+
+static bool irqsoff_gather(void (*function)(void *data))
+{
+	irqsoff_crowd.may_end = false;
+	irqsoff_crowd.awake = 0;
+	irqsoff_crowd.count = many_threads();
+	for (unsigned int i = 0; i < irqsoff_crowd.count; i++) {
+		irqsoff_crowd.thread[i] = thread_create("many", function, NULL);
+		if (irqsoff_crowd.thread[i] == NULL) {
+			irqsoff_crowd.count = i;
+			return false;
+		}
+	}
+	return true;
+}
+
+static void irqsoff_let_go(void)
+{
+	irqsoff_crowd.may_end = true;
+	wake_up(&irqsoff_crowd.queue);
+}
+
+static void irqsoff_join_all(void)
+{
+	for (unsigned int i = 0; i < irqsoff_crowd.count; i++)
+		thread_join(irqsoff_crowd.thread[i]);
+}
+
+CASE(irqsoff, any_number_of_waiting_threads_is_woken_within_the_bound)
+{
+	const char *wrong;
+	bool gathered;
+
+	NEEDS_COUNT();
+	gathered = irqsoff_gather(irqsoff_wait);
+	/* All of them wait. */
+	thread_sleep(50000);
+	irqsoff_forget_recent();
+	irqsoff_let_go();
+	wrong = at_most(BOUND);
+	irqsoff_join_all();
+	EXPECT(gathered);
+	EXPECT_EQUAL(irqsoff_crowd.awake, irqsoff_crowd.count);
+	return wrong;
+}
+
+CASE(irqsoff, any_number_of_sleeping_threads_is_woken_within_the_bound)
+{
+	const char *wrong;
+	bool gathered;
+
+	NEEDS_COUNT();
+	irqsoff_forget_recent();
+	gathered = irqsoff_gather(irqsoff_sleep);
+	thread_sleep(600000);
+	wrong = at_most(BOUND);
+	irqsoff_let_go();
+	irqsoff_join_all();
+	EXPECT(gathered);
+	EXPECT_EQUAL(irqsoff_crowd.awake, irqsoff_crowd.count);
+	return wrong;
 }

@@ -266,6 +266,32 @@ CASE(sched, two_threads_woken_by_one_interrupt_of_an_idle_cpu_both_run)
 	return NULL;
 }
 
+static void sleep_long(void *data)
+{
+	thread_sleep(300 * MILLISECOND);
+	WRITE_ONCE(*(bool *)data, true);
+}
+
+CASE(sched, a_shorter_sleep_that_begins_later_ends_first)
+{
+	bool has_slept = false;
+	bool was_first;
+	struct thread *thread =
+		thread_create("sleeper", sleep_long, &has_slept);
+	uint64_t begin;
+
+	EXPECT(thread != NULL);
+	thread_yield();
+	begin = clock_microseconds();
+	thread_sleep(20 * MILLISECOND);
+	was_first = !READ_ONCE(has_slept);
+	begin = clock_microseconds() - begin;
+	thread_join(thread);
+	EXPECT(was_first);
+	EXPECT(begin < 200 * MILLISECOND);
+	return NULL;
+}
+
 static void add_runtime(struct thread *thread, void *data)
 {
 	struct sched_times *sum = data;
