@@ -15,6 +15,7 @@
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
+#include "mm/reclaim/compaction.h"
 #include "mm/reclaim/flusher.h"
 #include "mm/reclaim/kswapd.h"
 #include "mm/reclaim/oom.h"
@@ -84,6 +85,7 @@ static void begin_recovery(struct node *node)
 {
 	node->recovery.reclaim = reclaim_try_to_free_pages;
 	node->recovery.reclaimable = zone_reclaimable_pages;
+	node->recovery.compact = compact_for_request;
 	node->recovery.throttle = throttle_direct_reclaim;
 	node->recovery.too_dirty = node_too_dirty;
 	node->wake_kswapd = wakeup_kswapd;

@@ -70,6 +70,16 @@ struct address_space_ops {
 	 */
 	bool (*release)(struct page *page);
 
+	/*
+	 * FROM, locked, off the lru and not under writeback, moves to TO, a new
+	 * page that is locked.  If FROM has RECLAIM_REFERENCES, seen under the
+	 * index's own lock: migrate_replace() under that lock, TO into the index
+	 * (and the swap cache) in FROM's place, drop the index's reference of
+	 * FROM; 0.  Otherwise change nothing: -EAGAIN.  NULL: such pages stay
+	 * where they are.
+	 */
+	int (*migrate)(struct page *from, struct page *to);
+
 	/* Was it used since the last call?  For mapped pages; NULL:
 	 * mark_page_accessed() is enough. */
 	bool (*referenced)(struct page *page);

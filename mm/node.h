@@ -6,6 +6,7 @@
 #ifndef MM_NODE_H
 #define MM_NODE_H
 
+#include "kernel/arch/arch.h"
 #include "kernel/core/printk.h"
 #include "mm/debug/fault_inject.h"
 #include "mm/debug/trace.h"
@@ -113,6 +114,13 @@ static inline void count_vm_events(struct node *node, enum vmstat_event event,
 static inline void count_vm_event(struct node *node, enum vmstat_event event)
 {
 	count_vm_events(node, event, 1);
+}
+
+/* The memory of a page that is not exclusive, in the direct map. */
+static inline void *page_memory(struct node *node, const struct page *page)
+{
+	kassert(!page_is_exclusive(page));
+	return (void *)(direct_map_base + (node_pfn(node, page) << PAGE_SHIFT));
 }
 
 #endif

@@ -5,15 +5,8 @@
 #ifndef MM_PAGE_INTERNAL_H
 #define MM_PAGE_INTERNAL_H
 
-#include "kernel/arch/arch.h"
 #include "kernel/core/owner.h"
 #include "mm/page_alloc.h"
-
-static inline void *page_memory(struct node *node, const struct page *page)
-{
-	kassert(!page_is_exclusive(page));
-	return (void *)(direct_map_base + (node_pfn(node, page) << PAGE_SHIFT));
-}
 
 /*
  * One walk over the zones, from the highest the request may use downwards: a

@@ -230,6 +230,18 @@ static struct page *pageblock_claim(struct zone *zone, unsigned int order,
 	return NULL;
 }
 
+bool pageblock_has_block(const struct zone *zone, unsigned int order,
+                         enum migratetype type)
+{
+	unsigned int claimable = fallback_orders(zone, order, type);
+
+	if (zone->nonempty[type] >> order != 0)
+		return true;
+	if (!may_claim(zone, 0, type))
+		claimable = claimable >> CLAIM_ORDER << CLAIM_ORDER;
+	return claimable != 0;
+}
+
 /* ---- Stealing ------------------------------------------------------------ */
 
 static struct page *pageblock_steal(struct zone *zone, unsigned int order,

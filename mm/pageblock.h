@@ -72,6 +72,11 @@ __must_check struct page *pageblock_take(struct zone *zone, unsigned int order,
                                          enum migratetype type,
                                          unsigned int flags);
 
+/* Is there a block of ORDER for TYPE, on its own lists or in a pageblock that it may
+ * claim? */
+bool pageblock_has_block(const struct zone *zone, unsigned int order,
+                         enum migratetype type);
+
 /*
  * NULL, or a sentence in BUFFER about the first invariant of a pageblock of ZONE that is
  * broken.  Takes zone->lock and zone->lru.lock, one after the other, for one pageblock at

@@ -54,6 +54,7 @@
 #include "kernel/core/watchdog.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
+#include "mm/reclaim/compaction.h"
 #include "mm/scope.h"
 #include "mm/watermark.h"
 
@@ -195,6 +196,9 @@ static bool compact(struct climb *climb, enum compact_priority priority)
 		return false;
 	count_vm_event(climb->node, VMSTAT_compact_stall);
 	found = pass(climb, WMARK_MIN, climb->right);
+	if (found)
+		compaction_defer_reset(page_zone(climb->node, climb->page),
+		                       climb->request->order, true);
 	count_vm_event(climb->node,
 	               found ? VMSTAT_compact_success : VMSTAT_compact_fail);
 	return found;

@@ -54,6 +54,7 @@ struct free_area {
 
 struct pageblock {
 	uint8_t type;     /* (z) enum migratetype */
+	bool skip;        /* mm/reclaim/compaction.c: nothing was found here */
 	uint16_t free;    /* (z) free pages */
 	uint16_t movable; /* pages on the lru; atomic */
 };
@@ -80,6 +81,18 @@ struct bad_pages {
 	unsigned int count;
 	unsigned long pfn[BAD_PAGES];
 	struct page page[BAD_PAGES];
+};
+
+/* The memory of compaction about a zone; hints, without a lock:
+ * mm/reclaim/compaction.c. */
+struct compact_state {
+	unsigned long
+		migrate_pfn[2]; /* where to begin: ASYNC, and the others */
+	unsigned long free_pfn;
+	unsigned int considered;   /* attempts since the last failure */
+	unsigned int defer_shift;  /* so many attempts are skipped: 1 << it */
+	unsigned int order_failed; /* the smallest order that failed */
+	bool flush;                /* skip bits are to be cleared */
 };
 
 /* Field locks: (c) constant after boot, (z) zone->lock. */
@@ -113,6 +126,7 @@ struct zone {
 	unsigned long changes;           /* (z) of the free lists, ever */
 	struct audit *audits;            /* (z) and pool->lock; usually none */
 
+	struct compact_state compact;
 	struct lru lru;       /* which of the used pages can be reclaimed */
 	struct bad_pages bad; /* (z) to be reported */
 };

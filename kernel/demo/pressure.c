@@ -4,6 +4,7 @@
  *
  *	            +-- load "pressure 1": anonymous pages, one after the other
  *	memory <----+-- load "pressure 2": the same, others
+ *	            +-- compactor: moves their pages to other frames
  *	   |        +-- timer: GFP_ATOMIC, one page or many; exclusive pages
  *	   |        +-- keyboard: exclusive pages
  *	   v        +-- two writers of files: kernel/demo/pressure_files.c
@@ -58,6 +59,7 @@
 #include "lib/random.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
+#include "mm/reclaim/compaction.h"
 #include "mm/user/anon.h"
 #include "mm/watermark.h"
 
@@ -250,6 +252,28 @@ static void join_loads(struct pressure_report *report)
 	}
 }
 
+/* ---- Compaction ---------------------------------------------------------- */
+
+#define COMPACT_REST (SECOND / 20)
+
+static struct thread *compactor;
+
+static bool loads_are_done_or_stopped(void *data __unused)
+{
+	return READ_ONCE(stop) || loads_are_done();
+}
+
+/* All pages that can move do so, again and again, under the loads' feet. */
+static void run_compactor(void *data __unused)
+{
+	while (!loads_are_done_or_stopped(NULL)) {
+		(void)compact_node(main_node());
+		(void)wait_event_timeout(&round_queue,
+		                         loads_are_done_or_stopped, NULL,
+		                         COMPACT_REST);
+	}
+}
+
 /* ---- In the timer's interrupts ------------------------------------------- */
 
 #define BURST_EVERY 256U
@@ -409,6 +433,7 @@ static void pressure_count(struct pressure_report *report, long sign)
 	report->by_kswapd += s * pressure_event(VMSTAT_pgsteal_kswapd);
 	report->by_others += s * pressure_event(VMSTAT_pgsteal_direct);
 	report->kills += s * pressure_event(VMSTAT_oom_kill);
+	report->moved += s * pressure_event(VMSTAT_pgmigrate_success);
 	report->exclusive += s * pressure_event(VMSTAT_exclusive_take);
 	report->timer_interrupts += s * pressure_interrupts(0);
 	report->keyboard_interrupts += s * pressure_interrupts(1);
@@ -525,6 +550,7 @@ static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)
 	report->hz = timer_rate_find(PRESSURE_HZ);
 	pit_set_hz(report->hz);
 	start_loads(report->pages, report->rounds);
+	compactor = thread_create("compactor", run_compactor, NULL);
 	if (report->with_files)
 		pressure_files_start(fs);
 	raise_keys(report);
@@ -533,6 +559,8 @@ static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)
 	recorder_set_probe(NULL);
 	pressure_give_back(UINT32_MAX);
 	join_loads(report);
+	if (compactor != NULL)
+		thread_join(compactor);
 	if (recorder_stop() != 0)
 		report->broken = "a line of the recorder did not stop";
 	for (unsigned int i = 0; i < RECORDER_LINES; i++) {
@@ -678,6 +706,8 @@ void pressure_print(const struct pressure_report *report)
 	             "pressure: %lu of %lu GFP_ATOMIC requests in interrupts "
 	             "got a page; %lu NULLs above the floor",
 	             report->answered, report->asked, report->starved);
+	console_fold(10, "pressure: %lu pages moved by compaction",
+	             report->moved);
 	print_files(report);
 	console_fold(10,
 	             "pressure: reclaim entered the file system %lu times, "

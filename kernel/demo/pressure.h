@@ -19,6 +19,7 @@ struct pressure_report {
 	unsigned long by_kswapd; /* pages reclaimed by it */
 	unsigned long by_others; /* by threads that asked for memory */
 	unsigned long kills;
+	unsigned long moved; /* pages, by compaction */
 
 	unsigned int hz;
 	uint64_t timer_interrupts;
@@ -51,7 +52,7 @@ struct pressure_report {
  * through it ROUNDS times, checking every page and writing every other one,
  * while timer and keyboard interrupts take exclusive pages and plain ones and,
  * unless FS is NULL, two threads write, read and remove files in FS; then check
- * every invariant.
+ * every invariant.  A third thread compacts all of memory the whole time.
  *
  *   => FS is mounted for writing; PRESSURE_FILES files stay in its root
  *   => MEMORY: leave so many pages that GFP_KERNEL requests get without reclaim,

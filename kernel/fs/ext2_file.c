@@ -172,6 +172,7 @@ const struct address_space_ops ext2_data_ops = {
 	.needs_io = true,
 	.writepage = ext2_file_writepage,
 	.release = filemap_release,
+	.migrate = filemap_migrate,
 };
 
 /* ---- Reading ------------------------------------------------------------- */

@@ -90,6 +90,7 @@ static const struct address_space_ops meta_ops = {
 	.needs_io = true,
 	.writepage = ext2_meta_writepage,
 	.release = filemap_release,
+	.migrate = filemap_migrate,
 };
 
 void ext2_meta_init(struct ext2 *fs)

@@ -4,18 +4,22 @@
  * Linux's /proc/pagetypeinfo and /sys/kernel/debug/extfrag.
  *
  * Linux's columns are wider than a screen: here they are as narrow as in buddyinfo, and
- * "Node 0, " is left out.
+ * "Node 0, " is left out.  Fragmentation is in thousandths.
  *
  * Locking: zone->lock while one list or one order is read; types of pageblocks are read
  * without, and may be a moment old.
  */
 #include "kernel/core/console.h"
+#include "kernel/demo/fragment.h"
 #include "kernel/shell/shell_command.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/parse.h"
+#include "lib/string.h"
 #include "mm/debug/extfrag.h"
 #include "mm/node.h"
 #include "mm/pageblock.h"
+#include "mm/reclaim/compaction.h"
 
 #define ROW_NAME 26 /* "zone     DMA,   Unmovable " */
 
@@ -90,25 +94,14 @@ static int run_pagetypeinfo(int argc, char **argv __unused)
 	return 0;
 }
 
-/* "0.998", "-1.000": thousandths. */
-static void print_thousandths(long value)
-{
-	char text[16];
-
-	scnprintf(text, sizeof(text), "%s%ld.%03ld", value < 0 ? "-" : "",
-	          (value < 0 ? -value : value) / 1000,
-	          (value < 0 ? -value : value) % 1000);
-	console_printf(" %6s", text);
-}
-
 static void print_extfrag(struct zone *zone, bool index)
 {
 	console_printf("%-8s", zone->name);
 	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
 		struct extfrag free = extfrag_read(zone, order);
 
-		print_thousandths(index ? extfrag_index(&free)
-		                        : (long)extfrag_unusable(&free));
+		console_printf(" %5ld", index ? extfrag_index(&free)
+		                              : (long)extfrag_unusable(&free));
 	}
 	console_printf("\n");
 }
@@ -122,7 +115,7 @@ static int run_extfrag(int argc, char **argv __unused)
 	for (unsigned int index = 0; index < 2; index++) {
 		console_printf("%-8s", index ? "index" : "unusable");
 		for (int order = 0; order <= MAX_ORDER; order++)
-			console_printf(" %6d", order);
+			console_printf(" %5d", order);
 		console_printf("\n");
 		for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 			if (node->zone[type].present > 0)
@@ -132,11 +125,56 @@ static int run_extfrag(int argc, char **argv __unused)
 	return 0;
 }
 
+static int run_compact(int argc, char **argv __unused)
+{
+	if (argc > 1)
+		return -EINVAL;
+	console_printf("compact: %lu pages moved\n", compact_node(main_node()));
+	return 0;
+}
+
+/* Enough for a request to pass the marks, as a rule. */
+#define FRAGMENT_PAGES 502UL
+
+static int run_fragment(int argc, char **argv)
+{
+	uint64_t pages = FRAGMENT_PAGES;
+	int error;
+
+	if (argc > 2)
+		return -EINVAL;
+	if (argc == 2 && strcmp(argv[1], "off") == 0) {
+		if (!fragment_end())
+			console_printf("fragment: memory is as it was\n");
+		return 0;
+	}
+	if (argc == 2 && (parse_number(argv[1], &pages) != 0 || pages == 0))
+		return -EINVAL;
+	error = fragment_begin(pages);
+	if (error == -EBUSY)
+		console_printf("fragment: it is so already; 'fragment off' "
+		               "ends it\n");
+	else if (error == -E2BIG)
+		console_printf("fragment: this machine has too much memory to "
+		               "fill\n");
+	else if (error != 0)
+		console_printf("fragment: there are not so many pages\n");
+	else
+		console_printf("fragment: %llu single pages are free between "
+		               "movable ones, and nothing else\n",
+		               (unsigned long long)pages);
+	return 0;
+}
+
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("pagetypeinfo", "", run_pagetypeinfo, NULL,
 	              "free blocks and pageblocks of each type"),
 	SHELL_COMMAND("extfrag", "", run_extfrag, NULL,
 	              "fragmentation of each order, and why"),
+	SHELL_COMMAND("compact", "", run_compact, NULL,
+	              "move pages until free memory is in one piece"),
+	SHELL_COMMAND("fragment", "[PAGES|off]", run_fragment, NULL,
+	              "fill memory, then free single pages only"),
 };
 
 SHELL_TABLE(shell_mobility_commands, "blocks",

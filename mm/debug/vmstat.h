@@ -83,6 +83,11 @@
 	X(dirty_throttle, "times a writer waited for the disk")                \
 	X(flusher_wake, "times the flusher was called")                        \
 	X(flusher_write, "pages that the flusher began to write")              \
+	X(pgmigrate_success, "pages that moved to another frame")              \
+	X(pgmigrate_fail, "pages that should have and did not")                \
+	X(compact_migrate_scanned, "frames looked at for pages to move")       \
+	X(compact_free_scanned, "frames looked at for room")                   \
+	X(compact_isolated, "pages that compaction took in hand")              \
 	X(slabs_scanned, "objects that shrinkers were asked to scan")          \
 	X(pageoutrun, "runs of kswapd")                                        \
 	X(kswapd_low_wmark_hit_quickly, "times kswapd was woken from a nap")   \

@@ -34,6 +34,7 @@
 
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
+#include "mm/reclaim/compaction.h"
 #include "mm/reclaim/reclaim_internal.h"
 #include "mm/watermark.h"
 
@@ -296,12 +297,14 @@ static void try_to_sleep(struct node *node, const struct kswapd *kswapd)
 			ask_for(reclaim, kswapd->reached_order,
 			        highest_asked(node, kswapd->highest));
 	}
-	if (!woken && begin_sleep(node, kswapd))
+	if (!woken && begin_sleep(node, kswapd)) {
+		compaction_forget(node);
 		wait_event(&reclaim->kswapd_wait, kswapd_is_called, reclaim);
-	else
+	} else {
 		count_vm_event(node,
 		               woken ? VMSTAT_kswapd_low_wmark_hit_quickly
 		                     : VMSTAT_kswapd_high_wmark_hit_quickly);
+	}
 	WRITE_ONCE(reclaim->kswapd_sleeps, false);
 }
 

@@ -240,6 +240,32 @@ bool lru_change_bit(struct node *node, struct page *page, enum page_bit bit,
 /* Pages that are isolated in one piece, with interrupts off. */
 #define LRU_SLICE 8UL
 
+/* zone->lru.lock is held. */
+static bool lru_isolate_one(struct zone *zone, struct page *page)
+{
+	kassert(READ_ONCE(page->refcount) > 0);
+	unlink_page(zone, page);
+	/* Its owner's reference lasts as long as it is on a list; only a page with
+	 * too many can refuse one more. */
+	if (!page_add_reference(page)) {
+		link_page(zone, page, false);
+		return false;
+	}
+	page_set(page, PG_isolated);
+	zone->lru.isolated[lru_kind_of((enum lru_list)page->lru)]++;
+	__atomic_fetch_add(&zone->node->reclaim.in_hand, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool lru_isolate_page(struct zone *zone, struct page *page)
+{
+	bool enabled = spin_lock_irqsave(&zone->lru.lock);
+	bool taken = page_has(page, PG_lru) && lru_isolate_one(zone, page);
+
+	spin_unlock_irqrestore(&zone->lru.lock, enabled);
+	return taken;
+}
+
 static unsigned long isolate_slice(struct zone *zone, enum lru_list list,
                                    unsigned long nr, struct list *pages)
 {
@@ -250,21 +276,11 @@ static unsigned long isolate_slice(struct zone *zone, enum lru_list list,
 	for (unsigned long i = 0; i < nr && !list_empty(from); i++) {
 		struct page *page = container_of(from->prev, struct page, link);
 
-		kassert(READ_ONCE(page->refcount) > 0);
-		unlink_page(zone, page);
-		/* Its owner's reference lasts as long as it is on a list; only
-		 * a page with too many can refuse one more. */
-		if (!page_add_reference(page)) {
-			link_page(zone, page, false);
+		if (!lru_isolate_one(zone, page))
 			continue;
-		}
-		page_set(page, PG_isolated);
 		list_append(pages, &page->link);
 		taken++;
 	}
-	zone->lru.isolated[lru_kind_of(list)] += taken;
-	__atomic_fetch_add(&zone->node->reclaim.in_hand, taken,
-	                   __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&zone->lru.lock, enabled);
 	return taken;
 }

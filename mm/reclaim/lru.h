@@ -61,6 +61,13 @@ unsigned long lru_isolate(struct zone *zone, enum lru_list list,
                           unsigned long nr, struct list *pages);
 
 /*
+ * Take PAGE, of ZONE, off its list, with one more reference and PG_isolated, whatever
+ * its place there.  False: it is on none, or has too many references.  Linux:
+ * folio_isolate_lru().
+ */
+bool lru_isolate_page(struct zone *zone, struct page *page);
+
+/*
  * Reclaim, which isolated PAGE from a list of KIND and has unlinked it, is done
  * with it: it goes to the front of the list that its bits name, unless its owner
  * has taken it back meanwhile, or KEEP is false: then it has no owner any more.

@@ -206,6 +206,10 @@ __must_check int swap_cache_add(swp_entry_t entry, struct page *page);
 /* PAGE, which is locked, leaves the cache, and the slot loses the reference. */
 void swap_cache_remove(struct page *page);
 
+/* TO, locked and new, has FROM's contents and takes its place in the cache; FROM, locked,
+ * leaves it. */
+void swap_cache_replace(struct page *from, struct page *to);
+
 /* The page of ENTRY, with a reference for the caller, or NULL. */
 struct page *swap_cache_get(swp_entry_t entry);
 

@@ -74,6 +74,23 @@ void swap_cache_remove(struct page *page)
 	spin_unlock_irqrestore(&swap.lock, enabled);
 }
 
+void swap_cache_replace(struct page *from, struct page *to)
+{
+	bool enabled = swap_lock();
+	swp_entry_t entry = page_swap_entry(from);
+	uint32_t *cached =
+		swap_cached_at(swap_area_of(entry), swp_offset(entry));
+
+	kassert(page_has(from, PG_swapcache) && !page_has(to, PG_swapcache));
+	kassert(*cached == node_pfn(swap.node, from) + 1);
+	*cached = (uint32_t)node_pfn(swap.node, to) + 1;
+	to->private = from->private;
+	page_set(to, PG_swapcache);
+	from->private = 0;
+	page_clear(from, PG_swapcache);
+	spin_unlock_irqrestore(&swap.lock, enabled);
+}
+
 struct page *swap_cache_get(swp_entry_t entry)
 {
 	bool enabled = swap_lock();

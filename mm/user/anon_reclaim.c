@@ -5,6 +5,7 @@
  *	add_to_swap	the page gets a slot and is in the swap cache
  *	writepage	it is written there; a slot that is bad is replaced
  *	release		its word becomes the entry of the slot
+ *	migrate		another page takes its place in memory
  *
  * The order of the checks in anon_may_leave() is what makes the last step safe.
  * Under object->lock the page gets no new references.  If reclaim has the only one
@@ -24,6 +25,7 @@
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/reclaim/lru.h"
+#include "mm/reclaim/migrate.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/user/anon_internal.h"
 
@@ -110,6 +112,33 @@ static bool anon_release(struct page *page)
 	return true;
 }
 
+/* FROM and TO are locked. */
+static int anon_migrate(struct page *from, struct page *to)
+{
+	struct anon_object *object = anon_object_of(from);
+	unsigned long index = from->index;
+	bool enabled = spin_lock_irqsave(&object->lock);
+	/* The reaper empties a dead object, and comes back for a page that is locked. */
+	bool moves =
+		page_ref_count(from) == RECLAIM_REFERENCES && !object->dead;
+
+	kassert(page_has(from, PG_locked) && !page_has(from, PG_writeback));
+	if (moves) {
+		uintptr_t word = *anon_find_word(object, index);
+
+		kassert(anon_word_page(word) == from);
+		migrate_replace(main_node(), from, to);
+		if (page_has(from, PG_swapcache))
+			swap_cache_replace(from, to);
+		anon_set_word(object, index,
+		              (uintptr_t)to | (word & WORD_ACCESSED));
+	}
+	spin_unlock_irqrestore(&object->lock, enabled);
+	if (moves)
+		put_kept_page(from);
+	return moves ? 0 : -EAGAIN;
+}
+
 /* PAGE is locked. */
 static bool anon_referenced(struct page *page)
 {
@@ -131,6 +160,7 @@ const struct address_space_ops anon_ops = {
 	.writepage = anon_writepage,
 	.add_to_swap = anon_add_to_swap,
 	.release = anon_release,
+	.migrate = anon_migrate,
 	.referenced = anon_referenced,
 };
 

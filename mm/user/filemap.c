@@ -25,6 +25,7 @@
 #include "lib/errno.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/lru.h"
+#include "mm/reclaim/migrate.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/user/filemap_internal.h"
 
@@ -292,6 +293,30 @@ bool filemap_release(struct page *page)
 	if (free)
 		put_kept_page(page);
 	return free;
+}
+
+int filemap_migrate(struct page *from, struct page *to)
+{
+	struct filemap *map = filemap_of(from);
+	bool enabled = spin_lock_irqsave(&map->lock);
+	bool moves = page_ref_count(from) == RECLAIM_REFERENCES;
+
+	kassert(page_has(from, PG_locked) && !page_has(from, PG_writeback));
+	if (moves) {
+		struct page *spare = NULL;
+		void **entry =
+			filemap_tree_make(&map->tree, from->index, &spare);
+
+		/* Its nodes exist, so nothing is made. */
+		kassert(entry != NULL && *entry == from);
+		migrate_replace(main_node(), from, to);
+		*entry = to;
+		map->changes++;
+	}
+	spin_unlock_irqrestore(&map->lock, enabled);
+	if (moves)
+		put_kept_page(from);
+	return moves ? 0 : -EAGAIN;
 }
 
 /* PAGE, with the caller's reference: take it out unless it is in use. */

@@ -92,8 +92,9 @@ void filemap_cut(struct filemap *map, unsigned long first);
  * wait. */
 bool filemap_forget(struct filemap *map);
 
-/* For address_space_ops.release. */
+/* For address_space_ops.release and migrate. */
 bool filemap_release(struct page *page);
+int filemap_migrate(struct page *from, struct page *to);
 
 /* Is the index in order (C1 to C4 in filemap.c)?  NULL, or a sentence, in
  * BUFFER.  Takes the lock for a slice of pages, or one node of the tree, at a

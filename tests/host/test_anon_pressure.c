@@ -10,8 +10,10 @@
 #include "lib/random.h"
 #include "mm/address_space.h"
 #include "mm/reclaim/lru.h"
+#include "mm/reclaim/migrate.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/reclaim/reclaim.h"
+#include "mm/reclaim/reclaim_internal.h"
 #include "mm/swap/swapfile.h"
 #include "mm/task.h"
 #include "tests/host/libmm.h"
@@ -328,6 +330,32 @@ CASE(anon, reaping_takes_everything_and_later_accesses_fail)
 	return test_anon_finish();
 }
 
+/* The reaper passes over it because it is locked: by the thread that moves it. */
+CASE(anon, a_page_of_an_object_that_was_reaped_does_not_move)
+{
+	struct page *page;
+	struct page *to;
+
+	EXPECT(test_anon_start(8, 2));
+	EXPECT(test_anon_fill(2, 5));
+	EXPECT_EQUAL(anon_object_pin(object, 1, &page), 0);
+	EXPECT(lru_isolate_page(page_zone(node, page), page));
+	anon_object_unpin(page, false);
+	lock_page(page);
+	EXPECT(!anon_reap(thread_owner_id(machine_main())));
+	to = alloc_page(GFP_NOWAIT);
+	lock_page(to);
+	EXPECT_EQUAL(page->mapping->ops->migrate(page, to), -EAGAIN);
+	EXPECT(to->mapping == NULL && page->mapping != NULL);
+	unlock_page(to);
+	__free_page(to);
+	unlock_page(page);
+	lru_putback(page_zone(node, page), page, LRU_ANON, true);
+	reclaim_put_page(node, page);
+	EXPECT(anon_reap(thread_owner_id(machine_main())));
+	return test_anon_finish();
+}
+
 CASE(anon, another_threads_objects_are_not_reaped)
 {
 	EXPECT(test_anon_start(8, 2));
@@ -358,7 +386,34 @@ CASE(anon, an_object_outlives_its_owner)
 
 #define MODEL_PAGES 48UL
 
-CASE(anon, random_accesses_and_swapping_agree_with_a_model)
+static struct page *model_target(void *data __unused)
+{
+	return alloc_page(GFP_NOWAIT | __GFP_NOWARN);
+}
+
+static void model_target_back(struct page *page, void *data __unused)
+{
+	__free_page(page);
+}
+
+/* Page INDEX moves to another frame, if it can. */
+static void model_move(unsigned long index, enum migrate_mode mode)
+{
+	struct migrate_target target = { model_target, model_target_back,
+		                         NULL };
+	struct list pages = LIST_INIT(pages);
+	struct page *page;
+
+	if (anon_object_pin(object, index, &page) != 0)
+		return;
+	if (lru_isolate_page(page_zone(main_node(), page), page))
+		list_append(&pages, &page->link);
+	anon_object_unpin(page, false);
+	migrate_pages(main_node(), &pages, &target, mode);
+	migrate_putback(main_node(), &pages);
+}
+
+CASE(anon, random_accesses_swapping_and_moving_agree_with_a_model)
 {
 	static uint8_t model[MODEL_PAGES * PAGE_SIZE];
 	static uint8_t bytes[3 * PAGE_SIZE];
@@ -375,7 +430,7 @@ CASE(anon, random_accesses_and_swapping_agree_with_a_model)
 		struct anon_usage usage;
 		int error;
 
-		switch (random_below(&dice, 8)) {
+		switch (random_below(&dice, 10)) {
 		case 0:
 		case 1:
 			memset(bytes, (int)random_next(&dice), size);
@@ -388,6 +443,10 @@ CASE(anon, random_accesses_and_swapping_agree_with_a_model)
 			EXPECT_EQUAL(anon_object_read(object, at, bytes, size),
 			             0);
 			EXPECT(memcmp(model + at, bytes, size) == 0);
+			break;
+		case 8:
+		case 9:
+			model_move(index, MIGRATE_ASYNC);
 			break;
 		case 4:
 			disk.deferred = random_below(&dice, 2) != 0;

@@ -541,6 +541,7 @@ CASE(checks, what_comes_and_goes_during_a_check_is_not_accused)
 static const struct address_space_ops cache_ops = {
 	.name = "cache",
 	.release = filemap_release,
+	.migrate = filemap_migrate,
 };
 
 static const char *test_checks_check_map(struct filemap *map)

@@ -107,6 +107,7 @@ static const struct address_space_ops file_ops = {
 	.name = "loaded",
 	.writepage = write_at_once,
 	.release = filemap_release,
+	.migrate = filemap_migrate,
 };
 
 /* A page of a file is dirtied, or all of them written, or some cut off. */

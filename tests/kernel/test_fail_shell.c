@@ -249,6 +249,7 @@ static const struct line memory_lines[] = {
 	{ .text = "vmallocinfo", .varies = true },
 	{ .text = "pagetypeinfo", .varies = true },
 	{ .text = "extfrag", .varies = true },
+	{ .text = "compact", .varies = true },
 	{ .text = "check" },
 	{ .text = "gfp" },
 	{ .text = "gfp ATOMIC", .varies = true },
@@ -379,6 +380,7 @@ static const struct {
 	{ "drain", "NULL is how it ends: shell_drain_survives" },
 	{ "storm", "NULL is what it is about: all memory is taken" },
 	{ "pressure", "the same" },
+	{ "fragment", "the same" },
 	{ "stacks", "hundreds of lines of log, and no memory" },
 };
 

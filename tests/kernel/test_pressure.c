@@ -52,9 +52,10 @@ CASE(pressure, twice_the_memory_is_swapped_while_files_are_written)
 	off = irqsoff_recent();
 	error = swapoff(device);
 	unmounted = ext2_unmount(fs);
-	test_note("%u Hz, %lu pages to swap, %lu files written, %lu errors",
-	          report.hz, report.swapped_out, report.files.written,
-	          report.files.told);
+	test_note("%u Hz, %lu pages to swap, %lu moved, %lu files written, "
+	          "%lu errors",
+	          report.hz, report.swapped_out, report.moved,
+	          report.files.written, report.files.told);
 	if (report.broken != NULL)
 		return test_failure("%s", report.broken);
 	EXPECT_EQUAL(error, 0);
@@ -62,6 +63,8 @@ CASE(pressure, twice_the_memory_is_swapped_while_files_are_written)
 	EXPECT(report.pages == 2 * memory && report.answered > 0);
 	EXPECT(report.with_files && report.flushed > 0);
 	EXPECT(report.file_pages > 0);
+	/* A small machine has one or two pageblocks that could be compacted. */
+	EXPECT(report.moved > 0 || small);
 #ifndef CHECKED
 	EXPECT(off.ticks <= OFF_MOST * irqsoff_ticks_per_instruction() ||
 	       irqsoff_ticks_per_instruction() == 0);

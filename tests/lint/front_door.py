@@ -25,6 +25,7 @@ REASONS = {
     "mm/page_prep.c": "between the buddy and the front door",
     "mm/page_alloc.c": "the front door",
     "mm/zone.c": "boot: what nobody has becomes free",
+    "mm/reclaim/compaction.c": "frames for pages to move to",
     "mm/exclusive/exclusive_refill.c": "frames for the pool of parked frames, "
     "by GFP_ATOMIC's right",
 }

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/lru.h"
+#include "mm/reclaim/migrate.h"
 #include "mm/reclaim/page_lock.h"
 
 static struct space *space_of(const struct page *page)
@@ -45,6 +46,26 @@ static bool space_release(struct page *page)
 	if (leaves)
 		put_page(page);
 	return leaves;
+}
+
+static int space_migrate(struct page *from, struct page *to)
+{
+	struct space *space = space_of(from);
+	unsigned long index = from->index;
+	bool enabled = spin_lock_irqsave(&space->lock);
+	bool moves = !space->busy && page_ref_count(from) == RECLAIM_REFERENCES;
+
+	kassert(space->page[index] == from);
+	if (moves) {
+		migrate_replace(main_node(), from, to);
+		if (page_test_and_clear(from, PG_swapcache))
+			page_set(to, PG_swapcache);
+		space->page[index] = to;
+	}
+	spin_unlock_irqrestore(&space->lock, enabled);
+	if (moves)
+		put_page(from);
+	return moves ? 0 : -EAGAIN;
 }
 
 static int space_writepage(struct page *page)
@@ -94,6 +115,7 @@ static const struct address_space_ops plain_ops = {
 	.name = "plain",
 	.writepage = space_writepage,
 	.release = space_release,
+	.migrate = space_migrate,
 	.referenced = space_referenced,
 };
 static const struct address_space_ops file_ops = {
@@ -103,6 +125,7 @@ static const struct address_space_ops file_ops = {
 	.needs_io = true,
 	.writepage = space_writepage,
 	.release = space_release,
+	.migrate = space_migrate,
 	.referenced = space_referenced,
 };
 static const struct address_space_ops anon_ops = {
@@ -111,6 +134,7 @@ static const struct address_space_ops anon_ops = {
 	.writepage = space_writepage,
 	.add_to_swap = space_add_to_swap,
 	.release = space_release,
+	.migrate = space_migrate,
 	.referenced = space_referenced,
 };
 

@@ -16,6 +16,9 @@ LINES = """
     buddyinfo
     pagetypeinfo
     extfrag
+    fragment 100
+    fragment off
+    compact
     zoneinfo
     meminfo
     vmstat

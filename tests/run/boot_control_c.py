@@ -73,7 +73,7 @@ LONG = {
 # disk has a time limit.
 SHORT = set(
     """
-    buddyinfo zoneinfo meminfo vmstat slabinfo vmallocinfo check alloc free gfp owner
+    buddyinfo pagetypeinfo extfrag compact fragment zoneinfo meminfo vmstat slabinfo vmallocinfo check alloc free gfp owner
     exclusive recorder
     panic disks write rm mkdir sync df mount umount swapon swaps oom_score_adj fail
     sysctl irqs ps stacks reboot poweroff help echo clear

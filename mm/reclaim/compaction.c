@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/reclaim/compaction.c -- movable pages to one end of a zone, free memory to the other.
+ *
+ *	before	m.m.Um.m m.mm.m.. .m.m.... ..m.....
+ *		---> pages to move          room <---
+ *	after	....U... ........ ...mmmmm mmmmmmmm
+ *
+ * Two scanners go through the zone, pageblock by pageblock.  The one from below isolates
+ * movable pages, 32 at a time; the one from above takes free frames out of MOVABLE
+ * pageblocks, and the pages move there (mm/reclaim/migrate.c).  Compaction of a zone ends
+ * when a block of the order wanted is free, or when the scanners meet.
+ *
+ * It costs much, so there is a reason not to do it at each step:
+ *
+ *	suitable	are enough frames free to move pages to, and is it fragments
+ *			that are missing?  (compaction_suitable())
+ *	deferred	after a failure the next attempts are skipped, 1, 3, 7 ... 63
+ *	skip		a pageblock in which a scanner found nothing is passed over;
+ *			forgotten when kswapd goes to sleep
+ *	positions	the next attempt begins where the last one ended
+ *
+ *			ASYNC		SYNC_LIGHT	SYNC_FULL
+ *	waits		for nothing	for locks	for locks
+ *	pageblocks of	the request's	all types	all types
+ *	target blocks	MOVABLE		MOVABLE		all types
+ *	skip, defer	obeyed		obeyed		ignored
+ *	begins		at the last position		at the zone's ends
+ *
+ * The frames for moving to are in use while compaction has them.  All but those that it
+ * used are given back at its end.
+ *
+ * Locking: zone->lock to take one frame, or to look at the lists; zone->lru.lock to
+ * isolate one page; none in between.  The pages that a scanner passes may change any time:
+ * their state and order are read without a lock, and a wrong order only makes it skip.
+ * Hints (compact_state, pageblock->skip) have no lock: two threads that compact one zone
+ * may take each other's.
+ *
+ * Source: Linux mm/compaction.c: compact_zone(), isolate_migratepages_block(),
+ * isolate_freepages(), __compact_finished().
+ */
+#include "mm/reclaim/compaction.h"
+
+#include "kernel/core/held.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/sched.h"
+#include "mm/debug/extfrag.h"
+#include "mm/page_bits.h"
+#include "mm/page_prep.h"
+#include "mm/pageblock.h"
+#include "mm/reclaim/lru.h"
+#include "mm/reclaim/migrate.h"
+#include "mm/reclaim/reclaim_internal.h"
+#include "mm/task.h"
+#include "mm/watermark.h"
+
+#define COMPACT_CLUSTER    32UL /* pages isolated at a time */
+#define COMPACT_MAX_DEFER  6U
+#define EXTFRAG_THRESHOLD  500L
+#define COMPACT_WHOLE_ZONE (MAX_ORDER + 1U) /* the order of compact_node() */
+
+/* The compaction of one zone. */
+struct compact_control {
+	struct node *node;
+	struct zone *zone;
+	unsigned int order; /* COMPACT_WHOLE_ZONE: until the scanners meet */
+	enum migratetype type;
+	enum migrate_mode mode;
+	bool direct; /* for a request, not for a person */
+	bool may_fs;
+	bool ignore_skip;
+	bool any_target; /* room in pageblocks of all types */
+	bool whole;      /* it began at the zone's ends */
+	unsigned long migrate_pfn;
+	unsigned long free_pfn;  /* first frame of the pageblock it is in */
+	unsigned long free_next; /* the next frame to look at there */
+	struct list pages;       /* isolated */
+	unsigned long isolated;
+	struct list room; /* frames to move to */
+	unsigned long moved;
+};
+
+/* ---- Is it worth it? ----------------------------------------------------- */
+
+bool compaction_suitable(struct zone *zone, unsigned int order,
+                         enum zone_type highest)
+{
+	bool costly = order > PAGE_ALLOC_COSTLY_ORDER;
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	unsigned long mark = wmark_pages(zone, costly ? WMARK_LOW : WMARK_MIN) +
+	                     (2UL << order);
+	bool room = watermark_ok(zone, 0, mark, highest, RESERVE_NONE);
+	struct extfrag free;
+	long index;
+
+	kassert(order <= MAX_ORDER);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	if (!room || !costly)
+		return room;
+	free = extfrag_read(zone, order);
+	index = extfrag_index(&free);
+	return index < 0 || index > EXTFRAG_THRESHOLD;
+}
+
+bool compaction_deferred(struct zone *zone, unsigned int order)
+{
+	struct compact_state *state = &zone->compact;
+	unsigned int limit = 1U << state->defer_shift;
+
+	kassert(state->defer_shift <= COMPACT_MAX_DEFER);
+	if (order < state->order_failed)
+		return false;
+	if (++state->considered >= limit) {
+		state->considered = limit;
+		return false;
+	}
+	return true;
+}
+
+void defer_compaction(struct zone *zone, unsigned int order)
+{
+	struct compact_state *state = &zone->compact;
+
+	kassert(order <= MAX_ORDER);
+	state->considered = 0;
+	state->defer_shift = min(state->defer_shift + 1, COMPACT_MAX_DEFER);
+	state->order_failed = min(state->order_failed, order);
+}
+
+void compaction_defer_reset(struct zone *zone, unsigned int order, bool got)
+{
+	struct compact_state *state = &zone->compact;
+
+	if (got) {
+		state->considered = 0;
+		state->defer_shift = 0;
+	}
+	state->order_failed = max(state->order_failed, order + 1);
+}
+
+/* It has failed so often that everything is to be looked at again.  Linux:
+ * compaction_restarting(). */
+static bool compaction_restarting(const struct zone *zone, unsigned int order)
+{
+	const struct compact_state *state = &zone->compact;
+
+	return order >= state->order_failed &&
+	       state->defer_shift == COMPACT_MAX_DEFER &&
+	       state->considered >= 1U << state->defer_shift;
+}
+
+/* ---- Positions and skip bits --------------------------------------------- */
+
+static unsigned long compact_block_of(unsigned long pfn)
+{
+	return ALIGN_DOWN(pfn, PAGEBLOCK_PAGES);
+}
+
+static unsigned long compact_end(const struct zone *zone)
+{
+	return zone->start_pfn + zone->spanned;
+}
+
+static void compact_reset_positions(struct zone *zone)
+{
+	struct compact_state *state = &zone->compact;
+
+	state->migrate_pfn[0] = zone->start_pfn;
+	state->migrate_pfn[1] = zone->start_pfn;
+	state->free_pfn = compact_block_of(compact_end(zone) - 1);
+}
+
+static void compact_clear_skip(struct zone *zone)
+{
+	for (unsigned long i = 0; i < pageblock_count(zone); i++)
+		zone->blocks[i].skip = false;
+	zone->compact.flush = false;
+	compact_reset_positions(zone);
+}
+
+void compaction_forget(struct node *node)
+{
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		struct zone *zone = &node->zone[type];
+
+		if (zone->managed > 0 && zone->compact.flush)
+			compact_clear_skip(zone);
+	}
+}
+
+/* Where the scanners begin. */
+static void compact_begin(struct compact_control *cc)
+{
+	struct zone *zone = cc->zone;
+	struct compact_state *state = &zone->compact;
+	unsigned long end = compact_end(zone);
+
+	if (cc->direct && compaction_restarting(zone, cc->order))
+		compact_clear_skip(zone);
+	cc->migrate_pfn = state->migrate_pfn[cc->mode != MIGRATE_ASYNC];
+	cc->free_pfn = state->free_pfn;
+	if (cc->whole || !zone_contains(zone, cc->migrate_pfn) ||
+	    cc->free_pfn >= end ||
+	    cc->free_pfn < compact_block_of(zone->start_pfn) ||
+	    cc->free_pfn == 0) {
+		cc->migrate_pfn = zone->start_pfn;
+		cc->free_pfn = compact_block_of(end - 1);
+	}
+	cc->whole = cc->migrate_pfn == zone->start_pfn;
+	cc->free_next = max(cc->free_pfn, zone->start_pfn);
+}
+
+static bool compact_have_met(const struct compact_control *cc)
+{
+	return cc->free_pfn / PAGEBLOCK_PAGES <=
+	       cc->migrate_pfn / PAGEBLOCK_PAGES;
+}
+
+/* ---- Room: the scanner from above ---------------------------------------- */
+
+/* A frame may be taken as long as more than the min mark stays free, boost or not.  Linux:
+ * __isolate_free_page(). */
+static bool compact_may_take(const struct compact_control *cc)
+{
+	kassert(spin_is_mine(&cc->zone->lock));
+	return cc->zone->free_pages > cc->zone->watermark[WMARK_MIN] + 1;
+}
+
+/* The next free frame of the pageblock, in use from now on; NULL: there is no more, or too
+ * little would stay free. */
+static struct page *compact_take_frame(struct compact_control *cc)
+{
+	static const struct alloc_request request = { .order = 0 };
+	struct zone *zone = cc->zone;
+	unsigned long last =
+		min(cc->free_pfn + PAGEBLOCK_PAGES, compact_end(zone)) - 1;
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	struct page *page = NULL;
+
+	if (cc->free_next <= last && compact_may_take(cc))
+		page = page_prep_take_within(cc->node, zone, cc->free_next,
+		                             last);
+	if (page != NULL) {
+		page_prep_claim(zone, page, &request);
+		cc->free_next = zone_pfn(zone, page) + 1;
+	}
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	page_prep_report_bad(cc->node, zone);
+	return page;
+}
+
+/* May the pageblock in which the scanner is give room?  Not if it has a free block as
+ * large as the one wanted: that would be broken up. */
+static bool compact_is_target(const struct compact_control *cc)
+{
+	const struct zone *zone = cc->zone;
+	unsigned long first = max(cc->free_pfn, zone->start_pfn);
+	const struct page *page = zone_page(zone, first);
+
+	if (pageblock_of(zone, first)->skip && !cc->ignore_skip)
+		return false;
+	if (cc->any_target)
+		return true;
+	if (READ_ONCE(page->state) == PAGE_FREE &&
+	    READ_ONCE(page->order) >= min(cc->order, PAGEBLOCK_ORDER + 0U))
+		return false;
+	return pageblock_type(zone, first) == MIGRATE_MOVABLE;
+}
+
+/* One pageblock down.  False: it would meet the other scanner. */
+static bool compact_next_target(struct compact_control *cc)
+{
+	if (cc->free_pfn < PAGEBLOCK_PAGES)
+		return false;
+	cc->free_pfn -= PAGEBLOCK_PAGES;
+	cc->free_next = max(cc->free_pfn, cc->zone->start_pfn);
+	cc->zone->compact.free_pfn = cc->free_pfn;
+	return !compact_have_met(cc);
+}
+
+/* References of frames that wait to be moved to count as reclaim's. */
+static void compact_count_room(const struct compact_control *cc, long change)
+{
+	__atomic_fetch_add(&cc->node->reclaim.in_hand, (unsigned long)change,
+	                   __ATOMIC_RELAXED);
+}
+
+/* Room for the isolated pages, if there is some. */
+static void compact_find_room(struct compact_control *cc)
+{
+	unsigned long wanted = cc->isolated;
+
+	while (wanted > 0 && !compact_have_met(cc)) {
+		struct page *page =
+			compact_is_target(cc) ? compact_take_frame(cc) : NULL;
+
+		if (page != NULL) {
+			list_append(&cc->room, &page->link);
+			compact_count_room(cc, 1);
+			wanted--;
+			continue;
+		}
+		count_vm_events(cc->node, VMSTAT_compact_free_scanned,
+		                PAGEBLOCK_PAGES);
+		if (!compact_next_target(cc))
+			return;
+	}
+}
+
+static struct page *compact_target(void *data)
+{
+	struct compact_control *cc = data;
+	struct page *page = list_first(&cc->room, struct page, link);
+
+	if (page == NULL) {
+		compact_find_room(cc);
+		page = list_first(&cc->room, struct page, link);
+	}
+	if (page == NULL)
+		return NULL;
+	list_remove(&page->link);
+	compact_count_room(cc, -1);
+	return page;
+}
+
+static void compact_target_back(struct page *page, void *data)
+{
+	struct compact_control *cc = data;
+
+	compact_count_room(cc, 1);
+	list_push(&cc->room, &page->link);
+}
+
+/* Frames that were not needed are free again; the scanner finds them the next time. */
+static void compact_give_room(struct compact_control *cc)
+{
+	unsigned long highest = 0;
+	struct page *page;
+
+	while ((page = list_first(&cc->room, struct page, link)) != NULL) {
+		highest = max(highest, node_pfn(cc->node, page));
+		list_remove(&page->link);
+		(void)reclaim_put_page(cc->node, page);
+	}
+	if (highest != 0)
+		cc->zone->compact.free_pfn = max(cc->zone->compact.free_pfn,
+		                                 compact_block_of(highest));
+}
+
+/* ---- Pages to move: the scanner from below ------------------------------- */
+
+/* Would it be worth while to isolate PAGE?  Read without a lock. */
+static bool compact_can_move(const struct compact_control *cc,
+                             const struct page *page)
+{
+	bool anon = page_has(page, PG_swapbacked);
+
+	if (READ_ONCE(page->state) != PAGE_USED || !page_has(page, PG_lru))
+		return false;
+	/* A pinned page stays; its index has the one reference. */
+	if (anon && READ_ONCE(page->refcount) > 1)
+		return false;
+	if (!anon && !cc->may_fs)
+		return false;
+	return cc->mode == MIGRATE_SYNC || !page_has(page, PG_writeback);
+}
+
+/* Pages of the block at PAGE to be passed over. */
+static unsigned long compact_step(const struct page *page)
+{
+	unsigned int order = READ_ONCE(page->order);
+
+	if (READ_ONCE(page->state) == PAGE_NONE || order > MAX_ORDER)
+		return 1;
+	return 1UL << order;
+}
+
+/* For a request that must not wait: the block that PFN is in cannot become free, so its
+ * pages stay. */
+static unsigned long compact_skip_window(struct compact_control *cc,
+                                         unsigned long pfn)
+{
+	unsigned long first = ALIGN_DOWN(pfn, 1UL << cc->order);
+	struct list *at = cc->pages.prev;
+
+	while (at != &cc->pages) {
+		struct page *page = container_of(at, struct page, link);
+		struct list one = LIST_INIT(one);
+
+		at = at->prev;
+		if (node_pfn(cc->node, page) < first)
+			break;
+		list_remove(&page->link);
+		list_append(&one, &page->link);
+		cc->isolated -= migrate_putback(cc->node, &one);
+	}
+	return first + (1UL << cc->order);
+}
+
+/* Isolate pages of one pageblock, from frame PFN on: the first frame that was not looked
+ * at. */
+static unsigned long compact_isolate_block(struct compact_control *cc,
+                                           unsigned long pfn, unsigned long end)
+{
+	bool windows = cc->direct && cc->mode == MIGRATE_ASYNC;
+
+	while (pfn < end && cc->isolated < COMPACT_CLUSTER) {
+		struct page *page = zone_page(cc->zone, pfn);
+		unsigned long step = compact_step(page);
+		bool in_use = READ_ONCE(page->state) != PAGE_NONE &&
+		              READ_ONCE(page->state) != PAGE_FREE;
+
+		if (compact_can_move(cc, page) &&
+		    lru_isolate_page(cc->zone, page)) {
+			list_append(&cc->pages, &page->link);
+			cc->isolated++;
+		} else if (in_use && windows) {
+			step = max(compact_skip_window(cc, pfn) - pfn, step);
+		}
+		count_vm_event(cc->node, VMSTAT_compact_migrate_scanned);
+		pfn += step;
+	}
+	return pfn;
+}
+
+/* A request that must not wait moves pages only within the pageblocks of its type. */
+static bool compact_is_source(const struct compact_control *cc,
+                              unsigned long pfn)
+{
+	const struct pageblock *block = pageblock_of(cc->zone, pfn);
+
+	if (block->skip && !cc->ignore_skip)
+		return false;
+	if (cc->mode != MIGRATE_ASYNC || !cc->direct)
+		return true;
+	return block->type == cc->type;
+}
+
+/* Isolate up to 32 pages of the next pageblocks.  False: the scanners have met, and there
+ * are none. */
+static bool compact_isolate(struct compact_control *cc)
+{
+	while (cc->isolated == 0 && !compact_have_met(cc)) {
+		unsigned long begin = cc->migrate_pfn;
+		unsigned long end =
+			min(compact_block_of(begin) + PAGEBLOCK_PAGES,
+		            compact_end(cc->zone));
+
+		if (!compact_is_source(cc, begin)) {
+			cc->migrate_pfn = end;
+			continue;
+		}
+		cc->migrate_pfn = min(compact_isolate_block(cc, begin, end),
+		                      compact_end(cc->zone));
+		if (cc->isolated == 0 && begin == compact_block_of(begin) &&
+		    cc->mode != MIGRATE_ASYNC)
+			pageblock_of(cc->zone, begin)->skip = true;
+	}
+	count_vm_events(cc->node, VMSTAT_compact_isolated, cc->isolated);
+	return cc->isolated > 0;
+}
+
+/* ---- One zone ------------------------------------------------------------ */
+
+static void compact_note_position(const struct compact_control *cc)
+{
+	struct compact_state *state = &cc->zone->compact;
+
+	state->migrate_pfn[0] = max(state->migrate_pfn[0], cc->migrate_pfn);
+	if (cc->mode != MIGRATE_ASYNC)
+		state->migrate_pfn[1] =
+			max(state->migrate_pfn[1], cc->migrate_pfn);
+}
+
+static bool compact_has_block(const struct compact_control *cc)
+{
+	struct zone *zone = cc->zone;
+	bool enabled;
+	bool found;
+
+	if (cc->order > MAX_ORDER)
+		return false;
+	enabled = spin_lock_irqsave(&zone->lock);
+	found = pageblock_has_block(zone, cc->order,
+	                            pageblock_request_type(cc->node, cc->type));
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return found;
+}
+
+static bool compact_is_killed(void)
+{
+	return thread_has_flags(current_thread(), THREAD_KILLED);
+}
+
+/* Move pages until there is a block, or nothing is left to move. */
+static enum compact_result compact_run(struct compact_control *cc)
+{
+	struct migrate_target target = { compact_target, compact_target_back,
+		                         cc };
+	enum compact_result result = COMPACT_FAILED;
+
+	while (compact_isolate(cc)) {
+		unsigned long stay;
+
+		held_take(HELD_PIN, &cc->pages, RETURN_ADDRESS());
+		stay = migrate_pages(cc->node, &cc->pages, &target, cc->mode);
+		kassert(stay <= cc->isolated);
+		cc->moved += cc->isolated - stay;
+		(void)migrate_putback(cc->node, &cc->pages);
+		held_drop(HELD_PIN, &cc->pages);
+		cc->isolated = 0;
+		if (compact_has_block(cc)) {
+			result = COMPACT_SUCCESS;
+			break;
+		}
+		if (compact_is_killed())
+			break;
+	}
+	return result;
+}
+
+static enum compact_result compact_zone(struct compact_control *cc)
+{
+	enum compact_result result;
+
+	kassert(cc->zone->managed > 0);
+	list_init(&cc->pages);
+	list_init(&cc->room);
+	compact_begin(cc);
+	result = compact_run(cc);
+	compact_note_position(cc);
+	if (compact_have_met(cc)) {
+		compact_reset_positions(cc->zone);
+		if (cc->direct)
+			cc->zone->compact.flush = true;
+	}
+	compact_give_room(cc);
+	kassert(cc->isolated == 0 && list_empty(&cc->pages));
+	return result;
+}
+
+/* ---- For a request ------------------------------------------------------- */
+
+static bool compact_mark_passes(struct zone *zone,
+                                const struct alloc_request *request)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	bool passes =
+		watermark_ok(zone, request->order, wmark_pages(zone, WMARK_MIN),
+	                     request->highest_zone, request->right);
+
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return passes;
+}
+
+static enum compact_result
+compact_zone_for_request(struct zone *zone, const struct alloc_request *request,
+                         enum compact_priority priority)
+{
+	bool full = priority == COMPACT_SYNC_FULL;
+	struct compact_control cc = {
+		.node = zone->node,
+		.zone = zone,
+		.order = request->order,
+		.type = request->migratetype,
+		.mode = priority == COMPACT_ASYNC ? MIGRATE_ASYNC
+		                                  : MIGRATE_SYNC_LIGHT,
+		.direct = true,
+		.may_fs = request->may_fs,
+		.ignore_skip = full,
+		.any_target = full,
+		.whole = full,
+	};
+
+	if (compact_mark_passes(zone, request))
+		return COMPACT_SUCCESS;
+	if (!compaction_suitable(zone, request->order, request->highest_zone))
+		return COMPACT_SKIPPED;
+	return compact_zone(&cc);
+}
+
+enum compact_result compact_for_request(struct node *node,
+                                        const struct alloc_request *request,
+                                        enum compact_priority priority)
+{
+	enum compact_result result = COMPACT_SKIPPED;
+
+	kassert(request->order > 0 && request->may_sleep);
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		struct zone *zone = &node->zone[type];
+		enum compact_result now;
+
+		if (zone->managed == 0)
+			continue;
+		if (priority != COMPACT_SYNC_FULL &&
+		    compaction_deferred(zone, request->order)) {
+			if (result < COMPACT_DEFERRED)
+				result = COMPACT_DEFERRED;
+			continue;
+		}
+		now = compact_zone_for_request(zone, request, priority);
+		result = max(result, now);
+		if (now == COMPACT_SUCCESS) {
+			compaction_defer_reset(zone, request->order, false);
+			break;
+		}
+		if (now == COMPACT_FAILED && priority != COMPACT_ASYNC)
+			defer_compaction(zone, request->order);
+		if (compact_is_killed())
+			break;
+	}
+	return result;
+}
+
+unsigned long compact_node(struct node *node)
+{
+	unsigned long moved = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		struct compact_control cc = {
+			.node = node,
+			.zone = &node->zone[type],
+			.order = COMPACT_WHOLE_ZONE,
+			.type = MIGRATE_MOVABLE,
+			.mode = MIGRATE_SYNC,
+			.may_fs = true,
+			.ignore_skip = true,
+			.whole = true,
+		};
+
+		if (cc.zone->managed == 0)
+			continue;
+		(void)compact_zone(&cc);
+		moved += cc.moved;
+	}
+	return moved;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/host/test_compaction.c -- when a zone is compacted, and what comes of it. */
+#include <string.h>
+
+#include "lib/random.h"
+#include "mm/buddy.h"
+#include "mm/page_alloc.h"
+#include "mm/page_bits.h"
+#include "mm/pageblock.h"
+#include "mm/reclaim/compaction.h"
+#include "mm/reclaim/lru.h"
+#include "mm/reclaim/reclaim.h"
+#include "tests/host/test_reclaim.h"
+#include "tests/suite.h"
+
+SUITE(compaction);
+
+/* ---- Is it worth it? ----------------------------------------------------- */
+
+/* A zone with the marks 480, 600, 720 and FREE single pages, no two of them
+ * neighbours. */
+static void scattered(unsigned long free)
+{
+	unsigned long given = 0;
+
+	test_reclaim_start_pages(SPACE_PLAIN, 8192);
+	machine_set_marks(zone, 480, 600, 720);
+	pile_leave(&pile, 0);
+	for (unsigned long i = 0; i < pile.count && given < free; i += 2) {
+		free_pages_node(node, pile.page[i], 0, RETURN_ADDRESS());
+		pile.page[i] = NULL;
+		given++;
+	}
+}
+
+static const char *scattered_end(void)
+{
+	for (unsigned long i = 0; i < pile.count; i++) {
+		if (pile.page[i] != NULL)
+			free_pages_node(node, pile.page[i], 0,
+			                RETURN_ADDRESS());
+	}
+	pile.count = 0;
+	return test_reclaim_finish();
+}
+
+CASE(compaction, suits_order_9_with_1625_free_pages_and_not_with_1624)
+{
+	scattered(1625);
+	EXPECT_EQUAL(zone->free_pages, 1625);
+	EXPECT(compaction_suitable(zone, 9, ZONE_DMA32));
+	EXPECT(scattered_end() == NULL);
+	scattered(1624);
+	EXPECT(!compaction_suitable(zone, 9, ZONE_DMA32));
+	return scattered_end();
+}
+
+CASE(compaction, suits_order_3_above_min_and_16)
+{
+	scattered(497);
+	EXPECT(compaction_suitable(zone, 3, ZONE_DMA32));
+	EXPECT(scattered_end() == NULL);
+	scattered(496);
+	EXPECT(!compaction_suitable(zone, 3, ZONE_DMA32));
+	return scattered_end();
+}
+
+CASE(compaction, does_not_suit_a_large_order_where_memory_is_what_is_missing)
+{
+	/* Five blocks of order 8: index 300. */
+	test_reclaim_start_pages(SPACE_PLAIN, 8192);
+	machine_set_marks(zone, 0, 0, 0);
+	pile_leave(&pile, 0);
+	for (unsigned long i = 0; i < 8192; i++) {
+		if (i / 256 % 2 == 0 && i / 512 < 5) {
+			free_pages_node(node, pile.page[i], 0,
+			                RETURN_ADDRESS());
+			pile.page[i] = NULL;
+		}
+	}
+	EXPECT_EQUAL(zone->free_area[8].count, 5);
+	EXPECT(!compaction_suitable(zone, 9, ZONE_DMA32));
+	return scattered_end();
+}
+
+CASE(compaction, failures_skip_1_3_7_15_31_63_63_attempts)
+{
+	static const unsigned int skips[] = { 1, 3, 7, 15, 31, 63, 63 };
+
+	test_reclaim_start();
+	zone->compact = (struct compact_state){ .order_failed = MAX_ORDER + 1 };
+	for (size_t i = 0; i < ARRAY_SIZE(skips); i++) {
+		unsigned int skipped = 0;
+
+		defer_compaction(zone, 3);
+		while (compaction_deferred(zone, 3))
+			skipped++;
+		EXPECT_EQUAL(skipped, skips[i]);
+	}
+	return test_reclaim_finish();
+}
+
+CASE(compaction, an_order_below_the_one_that_failed_is_not_deferred)
+{
+	test_reclaim_start();
+	compaction_defer_reset(zone, 3, false);
+	EXPECT_EQUAL(zone->compact.order_failed, 4);
+	defer_compaction(zone, 4);
+	EXPECT(!compaction_deferred(zone, 3));
+	EXPECT(compaction_deferred(zone, 4));
+	/* A block was made, and the request got it: nothing is deferred. */
+	compaction_defer_reset(zone, 4, true);
+	EXPECT(!compaction_deferred(zone, 4));
+	EXPECT_EQUAL(zone->compact.order_failed, 5);
+	return test_reclaim_finish();
+}
+
+/* ---- Moving -------------------------------------------------------------- */
+
+/* Every second page of 2048 is a page of the file, with its number in it; the others are
+ * free. */
+static void alternate(void)
+{
+	test_reclaim_start();
+	machine_set_marks(zone, 8, 10, 12);
+	space_fill(&file_space, GFP_HIGHUSER_MOVABLE, 2048);
+	for (unsigned long i = 0; i < 2048; i++)
+		memcpy(page_address(file_space.page[i]), &i, sizeof(i));
+	for (unsigned long i = 0; i < 2048; i += 2)
+		space_truncate(&file_space, i);
+	/* Only these pages are free. */
+	while (zone->nonempty[MIGRATE_MOVABLE] >> 1 != 0)
+		pile.page[pile.count++] = alloc_pages_node(
+			node, __GFP_MEMALLOC | __GFP_MOVABLE, 1);
+	node->recovery.compact = compact_for_request;
+}
+
+static const char *alternate_check(void)
+{
+	for (unsigned long i = 1; i < 2048; i += 2) {
+		unsigned long found;
+
+		EXPECT(file_space.page[i] != NULL);
+		memcpy(&found, page_address(file_space.page[i]), sizeof(found));
+		EXPECT_EQUAL(found, i);
+		EXPECT(zone_page(zone, node_pfn(node, file_space.page[i])) ==
+		       file_space.page[i]);
+	}
+	return NULL;
+}
+
+static const char *alternate_end(void)
+{
+	const char *broken = alternate_check();
+	static char said[200];
+
+	if (broken != NULL)
+		return broken;
+	broken = pageblock_check(zone, said, sizeof(said));
+	if (broken == NULL)
+		broken = zone_check(zone, NULL, false, said, sizeof(said));
+	if (broken != NULL)
+		return broken;
+	while (pile.count > 0)
+		free_pages_node(node, pile.page[--pile.count], 1,
+		                RETURN_ADDRESS());
+	return test_reclaim_finish();
+}
+
+CASE(compaction, makes_a_block_for_a_request_of_single_pages)
+{
+	struct page *page;
+
+	alternate();
+	EXPECT_EQUAL(zone->free_area[0].count, 1024);
+	EXPECT_EQUAL(zone->free_pages, 1024);
+	page = alloc_pages_node(node, GFP_KERNEL, 3);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_success), 1);
+	EXPECT(test_reclaim_stat(VMSTAT_pgmigrate_success) >= 4);
+	free_pages_node(node, page, 3, RETURN_ADDRESS());
+	return alternate_end();
+}
+
+CASE(compaction, of_a_node_puts_all_free_memory_into_large_blocks)
+{
+	alternate();
+	EXPECT(compact_node(node) >= 400);
+	/* But for the last pages, where the scanners met. */
+	EXPECT(zone->free_area[0].count <= 2 * 32);
+	EXPECT(zone->free_area[8].count + zone->free_area[9].count > 0);
+	return alternate_end();
+}
+
+CASE(compaction, moves_no_page_that_somebody_uses)
+{
+	alternate();
+	for (unsigned long i = 1; i < 2048; i += 2)
+		get_page(file_space.page[i]);
+	EXPECT_EQUAL(compact_node(node), 0);
+	EXPECT_EQUAL(zone->free_area[0].count, 1024);
+	for (unsigned long i = 1; i < 2048; i += 2)
+		put_page(file_space.page[i]);
+	return alternate_end();
+}
+
+CASE(compaction, leaves_more_than_min_free_while_it_works)
+{
+	alternate();
+	machine_set_marks(zone, 1023, 1023, 1023);
+	EXPECT_EQUAL(compact_node(node), 0);
+	machine_set_marks(zone, 8, 10, 12);
+	return alternate_end();
+}
+
+/* The highest pageblock with free pages, which the scanner from above meets first, becomes
+ * UNMOVABLE. */
+static struct pageblock *last_block_unmovable(void)
+{
+	unsigned long number = pageblock_count(zone) - 1;
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	while (zone->blocks[number].free == 0)
+		number--;
+	for (unsigned long i = 0; i < PAGEBLOCK_PAGES; i++) {
+		struct page *page =
+			zone_page(zone, number * PAGEBLOCK_PAGES + i);
+
+		if (page->state == PAGE_FREE)
+			buddy_change_list(zone, page, MIGRATE_UNMOVABLE);
+	}
+	zone->blocks[number].type = MIGRATE_UNMOVABLE;
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return &zone->blocks[number];
+}
+
+CASE(compaction, takes_room_from_movable_pageblocks_only)
+{
+	const struct pageblock *block;
+	unsigned long free;
+
+	alternate();
+	block = last_block_unmovable();
+	free = block->free;
+	EXPECT(free > 0 && compact_node(node) > 0);
+	EXPECT_EQUAL(block->free, free);
+	return alternate_end();
+}
+
+CASE(compaction, without_fs_file_pages_stay)
+{
+	struct page *page;
+
+	alternate();
+	page = alloc_pages_node(node, GFP_NOFS | __GFP_NORETRY | __GFP_NOWARN,
+	                        3);
+	EXPECT(page == NULL);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgmigrate_success), 0);
+	return alternate_end();
+}
+
+CASE(compaction, a_pageblock_with_nothing_to_move_is_passed_over_the_next_time)
+{
+	unsigned long scanned;
+
+	alternate();
+	for (unsigned long i = 1; i < 2048; i += 2)
+		lru_remove(node, file_space.page[i]);
+	EXPECT(alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+	                        3) == NULL);
+	scanned = test_reclaim_stat(VMSTAT_compact_migrate_scanned);
+	EXPECT(scanned > 0);
+	zone->compact.defer_shift = 0;
+	zone->compact.considered = 0;
+	EXPECT(alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+	                        3) == NULL);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_migrate_scanned),
+	             scanned);
+	/* Until kswapd goes to sleep. */
+	EXPECT(zone->compact.flush);
+	compaction_forget(node);
+	zone->compact.defer_shift = 0;
+	zone->compact.considered = 0;
+	EXPECT(alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+	                        3) == NULL);
+	EXPECT(test_reclaim_stat(VMSTAT_compact_migrate_scanned) > scanned);
+	for (unsigned long i = 1; i < 2048; i += 2)
+		lru_add(node, file_space.page[i]);
+	return alternate_end();
+}
+
+/* ---- Random -------------------------------------------------------------- */
+
+CASE(compaction, random_pages_keep_their_contents)
+{
+	struct random dice = { test_seed() };
+	static char said[200];
+
+	test_reclaim_start();
+	machine_set_marks(zone, 8, 10, 12);
+	for (unsigned int round = 0; round < 200; round++) {
+		unsigned long i;
+
+		space_fill(&file_space, GFP_HIGHUSER_MOVABLE | __GFP_NOWARN,
+		           random_below(&dice, 3000));
+		for (i = 0; i < SPACE_PAGES; i++) {
+			struct page *page = file_space.page[i];
+
+			if (page != NULL && random_below(&dice, 3) == 0)
+				space_truncate(&file_space, i);
+			else if (page != NULL)
+				memcpy(page_address(page), &i, sizeof(i));
+		}
+		if (random_below(&dice, 2) == 0) {
+			struct page *page = alloc_pages_node(
+				node, GFP_NOWAIT | __GFP_NOWARN, 0);
+
+			if (page != NULL)
+				pile.page[pile.count++] = page;
+		}
+		compact_node(node);
+		for (i = 0; i < SPACE_PAGES; i++) {
+			struct page *page = file_space.page[i];
+
+			if (page != NULL)
+				EXPECT(memcmp(page_address(page), &i,
+				              sizeof(i)) == 0);
+		}
+		EXPECT(pageblock_check(zone, said, sizeof(said)) == NULL);
+		EXPECT(lru_check(node, said, sizeof(said)) == NULL);
+	}
+	EXPECT(test_reclaim_stat(VMSTAT_pgmigrate_success) > 1000);
+	return test_reclaim_finish();
+}

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""Free memory in single pages, between pages that can move."""
+
+import re
+
+from lab import boot_test, check, command
+
+
+def free_blocks(qemu):
+    """[free blocks of order 0, 1, ...] of zone DMA32"""
+    line = re.search(r"zone +DMA32 +([\d ]+)", command(qemu, "buddyinfo"))
+    return [int(n) for n in line[1].split()]
+
+
+def event(qemu, name):
+    return int(re.search(rf"^{name} (\d+)$", command(qemu, f"vmstat {name}"), re.M)[1])
+
+
+@boot_test
+def single_pages_between_movable_ones_become_blocks(lab):
+    with lab.prompt(memory="64M") as qemu:
+        said = command(qemu, "fragment")
+        check("502 single pages are free" in said, said)
+        blocks = free_blocks(qemu)
+        check(blocks[0] >= 480 and sum(blocks[1:]) == 0, f"{blocks}")
+        for _ in range(3):
+            said = command(qemu, "alloc GFP_KERNEL 3")
+            check("order 3, zone DMA32" in said, said)
+        check(event(qemu, "oom_kill") == 0, "somebody was killed")
+        check(event(qemu, "compact_success") > 0, "no compaction")
+        command(qemu, "free all")
+        said = command(qemu, "compact")
+        moved = re.search(r"compact: (\d+) pages moved", said)
+        check(moved and int(moved[1]) > 100, said)
+        said = command(qemu, "alloc GFP_KERNEL 6")
+        check("order 6" in said, said)
+        command(qemu, "free all")
+        said = command(qemu, "check")
+        check("exactly one column" in said, said)
+        command(qemu, "fragment off")
+        blocks = free_blocks(qemu)
+        check(blocks[10] > 0, f"{blocks}")
+
+
+@boot_test
+def fragment_says_what_it_cannot_do(lab):
+    with lab.prompt(memory="64M") as qemu:
+        check("not so many pages" in command(qemu, "fragment 100000"), "100000")
+        check("usage" in command(qemu, "fragment x").lower(), "x")
+        check("as it was" in command(qemu, "fragment off"), "off")
+        command(qemu, "fragment")
+        check("it is so already" in command(qemu, "fragment"), "twice")
+        command(qemu, "fragment off")
+        said = command(qemu, "check")
+        check("exactly one column" in said, said)
