@@ -579,6 +579,34 @@ compact_zone_for_request(struct zone *zone, const struct alloc_request *request,
 	return compact_zone(&cc);
 }
 
+/* The zone was compacted with NOW as its result: how soon again? */
+static void compact_note_result(struct zone *zone, unsigned int order,
+                                enum compact_priority priority,
+                                enum compact_result now)
+{
+	if (now == COMPACT_SUCCESS)
+		compaction_defer_reset(zone, order, false);
+	if (now == COMPACT_FAILED && priority != COMPACT_ASYNC)
+		defer_compaction(zone, order);
+}
+
+/* One zone, unless it is deferred. */
+static enum compact_result compact_try_zone(struct zone *zone,
+                                            const struct alloc_request *request,
+                                            enum compact_priority priority)
+{
+	enum compact_result now;
+
+	if (zone->managed == 0)
+		return COMPACT_SKIPPED;
+	if (priority != COMPACT_SYNC_FULL &&
+	    compaction_deferred(zone, request->order))
+		return COMPACT_DEFERRED;
+	now = compact_zone_for_request(zone, request, priority);
+	compact_note_result(zone, request->order, priority, now);
+	return now;
+}
+
 enum compact_result compact_for_request(struct node *node,
                                         const struct alloc_request *request,
                                         enum compact_priority priority)
@@ -587,26 +615,11 @@ enum compact_result compact_for_request(struct node *node,
 
 	kassert(request->order > 0 && request->may_sleep);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
-		struct zone *zone = &node->zone[type];
-		enum compact_result now;
+		enum compact_result now =
+			compact_try_zone(&node->zone[type], request, priority);
 
-		if (zone->managed == 0)
-			continue;
-		if (priority != COMPACT_SYNC_FULL &&
-		    compaction_deferred(zone, request->order)) {
-			if (result < COMPACT_DEFERRED)
-				result = COMPACT_DEFERRED;
-			continue;
-		}
-		now = compact_zone_for_request(zone, request, priority);
 		result = max(result, now);
-		if (now == COMPACT_SUCCESS) {
-			compaction_defer_reset(zone, request->order, false);
-			break;
-		}
-		if (now == COMPACT_FAILED && priority != COMPACT_ASYNC)
-			defer_compaction(zone, request->order);
-		if (compact_is_killed())
+		if (now == COMPACT_SUCCESS || compact_is_killed())
 			break;
 	}
 	return result;
