@@ -24,13 +24,15 @@
  *  B1  A page is FREE if and only if it is on a list of free_area[its order].
  *  B2  A FREE page's frame number is a multiple of 2^order, and its block lies
  *      inside the zone.
- *  B3  No two free buddies of one order exist (the largest order has none).
+ *  B3  No two free buddies of one order exist (the largest order has none), but two
+ *      pageblocks of which just one is HIGHATOMIC.
  *  B4  The other pages of a block are NONE.
  *  B5  free_area[].of_type[] is the length of its list, count is their sum, and
  *      free_pages is the sum of the sizes of all free blocks.
  *  B6  A free block is on the list of its pageblock's type (mm/pageblock.h), whose
  *      free pages are counted in pageblock->free; nonempty[] has a bit for each list
  *      that is not empty.
+ *  B7  nr_free_highatomic is the number of pages on the HIGHATOMIC lists.
  *
  * Locking: the caller holds zone->lock throughout.
  *
@@ -74,6 +76,8 @@ static void link_block(struct zone *zone, struct page *page,
 		list_push(&area->blocks[type], &page->link);
 	area->of_type[type]++;
 	zone->nonempty[type] |= (uint16_t)(1U << page->order);
+	if (type == MIGRATE_HIGHATOMIC)
+		zone->nr_free_highatomic += 1UL << page->order;
 }
 
 static void unlink_block(struct zone *zone, struct page *page)
@@ -88,6 +92,8 @@ static void unlink_block(struct zone *zone, struct page *page)
 	list_remove(&page->link);
 	if (--area->of_type[type] == 0)
 		zone->nonempty[type] &= (uint16_t) ~(1U << page->order);
+	if (type == MIGRATE_HIGHATOMIC)
+		zone->nr_free_highatomic -= 1UL << page->order;
 }
 
 static void insert_block(struct zone *zone, struct page *page,
@@ -234,7 +240,8 @@ unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
 			pfn++;
 			continue;
 		}
-		if (READ_ONCE(head->state) == PAGE_FREE)
+		if (READ_ONCE(head->state) == PAGE_FREE &&
+		    pageblock_type(zone, pfn) != MIGRATE_HIGHATOMIC)
 			return pfn;
 		/* A guess may go back, the search never does. */
 		pfn = max(pfn + 1, zone_pfn(zone, head) +
@@ -275,14 +282,28 @@ static bool join_is_likely(const struct zone *zone, unsigned long pfn,
 	       NULL;
 }
 
+/* The free buddy with which the block at PAGE, of ORDER, merges; NULL: none. */
+static inline struct page *mergeable_buddy(const struct zone *zone,
+                                           const struct page *page,
+                                           unsigned int order)
+{
+	unsigned long pfn = zone_pfn(zone, page);
+	struct page *buddy = free_block_at(zone, buddy_pfn(pfn, order), order);
+
+	if (buddy == NULL || order < PAGEBLOCK_ORDER ||
+	    buddy_types_merge(pageblock_type(zone, pfn),
+	                      pageblock_type(zone, buddy_pfn(pfn, order))))
+		return buddy;
+	return NULL;
+}
+
 /* Merge the block at PAGE, of *ORDER and on no list, with its free buddies: the head of
  * what becomes of it. */
 static struct page *buddy_merge(struct zone *zone, struct page *page,
                                 unsigned int *order)
 {
 	for (; *order < MAX_ORDER; ++*order) {
-		struct page *buddy = free_block_at(
-			zone, buddy_pfn(zone_pfn(zone, page), *order), *order);
+		struct page *buddy = mergeable_buddy(zone, page, *order);
 
 		if (buddy == NULL)
 			break;
@@ -339,8 +360,7 @@ static const char *check_block(const struct list *at, void *data)
 	    !zone_contains(zone, pfn + (1UL << walk->order) - 1))
 		return "B2";
 	if (walk->order < MAX_ORDER &&
-	    free_block_at(zone, buddy_pfn(pfn, walk->order), walk->order) !=
-	            NULL)
+	    mergeable_buddy(zone, page, walk->order) != NULL)
 		return "B3";
 	return pageblock_type(zone, pfn) == walk->type ? NULL : "B6";
 }
@@ -405,12 +425,19 @@ static const char *buddy_check_counts(struct zone *zone, unsigned int order,
 	return buffer;
 }
 
-static unsigned long buddy_sum(const struct zone *zone)
+/* The pages on all lists, and in *HIGHATOMIC those on the lists of that type. */
+static unsigned long buddy_sum(const struct zone *zone,
+                               unsigned long *highatomic)
 {
 	unsigned long total = 0;
 
-	for (unsigned int order = 0; order <= MAX_ORDER; order++)
-		total += zone->free_area[order].count << order;
+	*highatomic = 0;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		const struct free_area *area = &zone->free_area[order];
+
+		total += area->count << order;
+		*highatomic += area->of_type[MIGRATE_HIGHATOMIC] << order;
+	}
 	return total;
 }
 
@@ -434,23 +461,27 @@ const char *buddy_check_lists(struct zone *zone, bool locked, char *buffer,
 const char *buddy_check(struct zone *zone, bool locked, char *buffer,
                         size_t size)
 {
+	unsigned long highatomic;
 	unsigned long total;
 	unsigned long counted;
+	unsigned long aside;
 	bool enabled = false;
 
 	if (buddy_check_lists(zone, locked, buffer, size) != NULL)
 		return buffer;
 	if (!locked)
 		enabled = spin_lock_irqsave(&zone->lock);
-	total = buddy_sum(zone);
+	total = buddy_sum(zone, &highatomic);
 	counted = zone->free_pages;
+	aside = zone->nr_free_highatomic;
 	if (!locked)
 		spin_unlock_irqrestore(&zone->lock, enabled);
-	if (total == counted)
+	if (total == counted && highatomic == aside)
 		return NULL;
 	scnprintf(buffer, size,
-	          "zone %s: invariant B5 broken: %lu pages on the lists, %lu "
-	          "counted",
-	          zone->name, total, counted);
+	          "zone %s: invariant %s broken: %lu pages on the lists, %lu "
+	          "counted; HIGHATOMIC: %lu, %lu",
+	          zone->name, total == counted ? "B7" : "B5", total, counted,
+	          highatomic, aside);
 	return buffer;
 }

@@ -43,7 +43,15 @@ struct page *buddy_first(const struct zone *zone, unsigned int order,
 void buddy_change_list(struct zone *zone, struct page *page,
                        enum migratetype type);
 
-/* The lowest free frame in FIRST..LAST, or -1UL.  Without zone->lock: a guess. */
+/* Do free blocks merge whose pageblocks have the types A and B?  Linux:
+ * migratetype_is_mergeable(). */
+static inline bool buddy_types_merge(enum migratetype a, enum migratetype b)
+{
+	return a == b || (a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES);
+}
+
+/* The lowest free frame in FIRST..LAST that is in no HIGHATOMIC pageblock, or -1UL.
+ * Without zone->lock: a guess. */
 unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
                                 unsigned long last);
 
@@ -57,7 +65,7 @@ buddy_take_within(struct zone *zone, unsigned long first, unsigned long last);
 /* Free a block and merge it with its free buddies.  Linux: __free_one_page(). */
 void buddy_give(struct zone *zone, struct page *page, unsigned int order);
 
-/* Is there a free block of 2^ORDER pages or more, of any type? */
+/* Is there a free block of 2^ORDER pages or more, of a type that requests are for? */
 static inline bool buddy_has_block(const struct zone *zone, unsigned int order)
 {
 	return (zone->nonempty[MIGRATE_UNMOVABLE] |
@@ -68,7 +76,7 @@ static inline bool buddy_has_block(const struct zone *zone, unsigned int order)
 }
 
 /*
- * Check the lists and their sum: B1, B2, B3, B5 and B6 of mm/buddy.c; zone_check() checks
+ * Check the lists and their sum: B1, B2, B3 and B5 to B7 of mm/buddy.c; zone_check() checks
  * B4, and whether a free block is missing on the lists.  NULL, or an error message in
  * BUFFER.  Takes zone->lock in slices (mm/debug/check.h); LOCKED: no other code runs.
  */

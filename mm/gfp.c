@@ -10,8 +10,10 @@
  * gfp_to_alloc_flags() and __gfp_pfmemalloc_flags() (mm/page_alloc.c):
  *
  *	__GFP_HIGH                        half of min
- *	__GFP_HIGH, cannot wait           and a quarter of the rest
- *	  ... with __GFP_NOMEMALLOC       no quarter, half stays
+ *	__GFP_HIGH, cannot wait           and a quarter of the rest, and for large
+ *	                                  blocks the HIGHATOMIC reserve
+ *	  ... with __GFP_NOMEMALLOC       neither, half stays
+ *	cannot wait                       no discount, but HIGHATOMIC pages count
  *	__GFP_MEMALLOC, PF_MEMALLOC       on the last pass: everything
  *	  ... with __GFP_NOMEMALLOC       nothing: it beats both
  *	PF_MEMALLOC in a hard interrupt   does not count
@@ -216,11 +218,11 @@ enum migratetype gfp_migratetype(gfp_t mask)
 
 static enum reserve_right mask_right(gfp_t mask)
 {
+	bool plain = (mask & (__GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC)) != 0;
+
 	if (!(mask & __GFP_HIGH))
-		return RESERVE_NONE;
-	if (mask & (__GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC))
-		return RESERVE_HALF;
-	return RESERVE_ATOMIC;
+		return plain ? RESERVE_NONE : RESERVE_NOWAIT;
+	return plain ? RESERVE_HALF : RESERVE_ATOMIC;
 }
 
 static bool is_in_reclaim(const struct alloc_context *context)
@@ -246,7 +248,7 @@ static enum reserve_right mask_victim_right(gfp_t mask,
 
 	if (right == RESERVE_ALL || (mask & __GFP_NOMEMALLOC))
 		return right;
-	return RESERVE_HALF;
+	return RESERVE_VICTIM;
 }
 
 /* Linux's __alloc_pages_may_oom(), without its conditions on the machine. */
@@ -375,6 +377,7 @@ const char *migratetype_name(enum migratetype type)
 		[MIGRATE_UNMOVABLE] = "Unmovable",
 		[MIGRATE_MOVABLE] = "Movable",
 		[MIGRATE_RECLAIMABLE] = "Reclaimable",
+		[MIGRATE_HIGHATOMIC] = "HighAtomic",
 	};
 
 	return (unsigned int)type < MIGRATE_TYPES ? name[type] : "?";
@@ -385,8 +388,12 @@ const char *reserve_right_name(enum reserve_right right)
 	switch (right) {
 	case RESERVE_NONE:
 		return "none";
+	case RESERVE_NOWAIT:
+		return "no pages below min";
 	case RESERVE_HALF:
 		return "half of min";
+	case RESERVE_VICTIM:
+		return "half of min, as a victim";
 	case RESERVE_ATOMIC:
 		return "half of min and a quarter of the rest";
 	case RESERVE_ALL:

@@ -122,6 +122,8 @@ enum migratetype {
 	MIGRATE_UNMOVABLE,
 	MIGRATE_MOVABLE,
 	MIGRATE_RECLAIMABLE,
+	MIGRATE_PCPTYPES, /* a request is for one of those above */
+	MIGRATE_HIGHATOMIC = MIGRATE_PCPTYPES,
 	MIGRATE_TYPES,
 };
 
@@ -130,8 +132,10 @@ enum migratetype {
  * arithmetic.
  */
 enum reserve_right {
-	RESERVE_NONE,   /* not at all */
+	RESERVE_NONE,   /* not at all, and HIGHATOMIC pages do not count */
+	RESERVE_NOWAIT, /* not at all, but they do: it cannot wait */
 	RESERVE_HALF,   /* __GFP_HIGH: half of min */
+	RESERVE_VICTIM, /* of the OOM killer: the same, and HIGHATOMIC blocks */
 	RESERVE_ATOMIC, /* __GFP_HIGH and cannot wait: another quarter */
 	RESERVE_ALL,    /* no floor */
 };

@@ -46,16 +46,14 @@ static void count_taken(struct node *node, const struct zone *zone,
 }
 
 /* A boost is no reason to refuse a page to a request that may use a part of the
- * reserve: for one page the mark counts without it.  Not for an OOM victim's right. */
+ * reserve: for one page the mark counts without it.  Not for an OOM victim. */
 static bool passes_without_boost(const struct zone *zone,
                                  const struct alloc_request *request,
                                  enum watermark mark, enum reserve_right right)
 {
-	bool part = right == RESERVE_HALF || right == RESERVE_ATOMIC;
-
 	return zone->watermark_boost > 0 && request->order == 0 &&
-	       mark == WMARK_MIN && part &&
-	       (right == request->right || request->never_fail) &&
+	       mark == WMARK_MIN &&
+	       (right == RESERVE_HALF || right == RESERVE_ATOMIC) &&
 	       watermark_ok(zone, 0, zone->watermark[mark],
 	                    request->highest_zone, right);
 }
@@ -106,6 +104,8 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 		count_taken(node, zone, request->order);
 		if (right == RESERVE_ALL)
 			page->flags |= PAGE_PFMEMALLOC;
+		if (flags & TAKE_HIGHATOMIC)
+			highatomic_reserve(zone, page);
 	}
 	return page;
 }
@@ -130,6 +130,7 @@ static struct page *pass_over_zones(struct node *node,
 {
 	struct page *page = NULL;
 
+	flags |= highatomic_flags(request->order, right);
 	if (request->wake_kswapd)
 		flags |= TAKE_WAKES;
 	for (int type = request->highest_zone; page == NULL && type >= ZONE_DMA;

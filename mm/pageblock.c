@@ -31,7 +31,7 @@
  * zone's marks for a while (watermark_boost()), so that kswapd frees some pages
  * and fewer requests have to fall back.
  *
- * Invariants, besides those of the buddy:
+ * Invariants, besides those of the buddy (mm/debug/pageblock_check.c):
  *
  *  P1  pageblock->free is the number of free pages in it.
  *  P2  pageblock->movable is the number of its pages on the lists of reclaim.
@@ -45,10 +45,8 @@
 #include "mm/pageblock.h"
 
 #include "kernel/core/panic.h"
-#include "lib/format.h"
 #include "mm/buddy.h"
 #include "mm/node.h"
-#include "mm/page_bits.h"
 #include "mm/watermark.h"
 
 /* MIGRATE_TYPES of Linux with CMA and isolation: grouping needs a pageblock of each. */
@@ -61,11 +59,12 @@
 #define CLAIM_MAJORITY (PAGEBLOCK_PAGES / 2)
 
 /* Where a request looks when its own lists are empty. */
-static const enum migratetype fallbacks[MIGRATE_TYPES][MIGRATE_TYPES - 1] = {
-	[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
-	[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
-	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
-};
+static const enum migratetype
+	fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1] = {
+		[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
+		[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
+		[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
+	};
 
 void pageblock_group_by_mobility(struct node *node)
 {
@@ -83,7 +82,7 @@ void pageblock_group_by_mobility(struct node *node)
 enum migratetype pageblock_request_type(const struct node *node,
                                         enum migratetype requested)
 {
-	kassert(requested < MIGRATE_TYPES);
+	kassert(requested < MIGRATE_PCPTYPES);
 	return node->no_mobility ? MIGRATE_UNMOVABLE : requested;
 }
 
@@ -95,8 +94,8 @@ static enum migratetype fallback_with_block(const struct zone *zone,
                                             unsigned int order,
                                             enum migratetype type)
 {
-	kassert(order <= MAX_ORDER && type < MIGRATE_TYPES);
-	for (unsigned int i = 0; i < MIGRATE_TYPES - 1; i++) {
+	kassert(order <= MAX_ORDER && type < MIGRATE_PCPTYPES);
+	for (unsigned int i = 0; i < MIGRATE_PCPTYPES - 1; i++) {
 		if (zone->nonempty[fallbacks[type][i]] >> order & 1)
 			return fallbacks[type][i];
 	}
@@ -110,7 +109,7 @@ static unsigned int fallback_orders(const struct zone *zone, unsigned int least,
 {
 	unsigned int orders = 0;
 
-	for (unsigned int i = 0; i < MIGRATE_TYPES - 1; i++)
+	for (unsigned int i = 0; i < MIGRATE_PCPTYPES - 1; i++)
 		orders |= zone->nonempty[fallbacks[type][i]];
 	return orders >> least << least;
 }
@@ -139,17 +138,10 @@ static unsigned long pages_alike(const struct pageblock *block,
 	return rest > movable ? rest - movable : 0;
 }
 
-static bool pageblock_is_whole(const struct zone *zone, unsigned long first)
-{
-	return zone_contains(zone, first) &&
-	       zone_contains(zone, first + PAGEBLOCK_PAGES - 1);
-}
-
-/* The pageblock from frame FIRST on becomes one of TYPE, with all its free pages: at most
- * 512 steps with interrupts off.  Frames inside a block are skipped like pages in use,
- * for only heads are FREE. */
-static void pageblock_retype(struct zone *zone, unsigned long first,
-                             enum migratetype type)
+/* The pageblock from frame FIRST on becomes one of TYPE, with all its free pages.  Frames
+ * inside a block are skipped like pages in use, for only heads are FREE. */
+static void retype_one(struct zone *zone, unsigned long first,
+                       enum migratetype type)
 {
 	struct pageblock *block = pageblock_of(zone, first);
 	struct page *page = zone_page(zone, first);
@@ -168,18 +160,32 @@ static void pageblock_retype(struct zone *zone, unsigned long first,
 	block->type = (uint8_t)type;
 }
 
+void pageblock_retype(struct zone *zone, const struct page *page,
+                      enum migratetype type)
+{
+	unsigned long pfn = zone_pfn(zone, page);
+	unsigned long first = ALIGN_DOWN(pfn, PAGEBLOCK_PAGES);
+	bool whole = page->state == PAGE_FREE && page->order >= PAGEBLOCK_ORDER;
+
+	kassert(spin_is_mine(&zone->lock));
+	if (whole)
+		buddy_change_list(zone, zone_page(zone, pfn), type);
+	for (; first < pfn + (1UL << page->order); first += PAGEBLOCK_PAGES) {
+		if (whole)
+			pageblock_of(zone, first)->type = (uint8_t)type;
+		else
+			retype_one(zone, first, type);
+	}
+}
+
 /* One block of ORDER out of a free block of HAVE, a pageblock or more. */
 static struct page *claim_whole(struct zone *zone, struct page *page,
                                 unsigned int have, unsigned int order,
                                 enum migratetype type)
 {
-	unsigned long pfn = zone_pfn(zone, page);
-
 	kassert(have >= PAGEBLOCK_ORDER && page->order == have);
-	kassert(pageblock_type(zone, pfn) != type);
-	buddy_change_list(zone, page, type);
-	for (unsigned long i = 0; i < 1UL << have; i += PAGEBLOCK_PAGES)
-		pageblock_of(zone, pfn + i)->type = (uint8_t)type;
+	kassert(pageblock_type(zone, zone_pfn(zone, page)) != type);
+	pageblock_retype(zone, page, type);
 	return buddy_take_block(zone, page, order);
 }
 
@@ -200,7 +206,7 @@ static struct page *claim_part(struct zone *zone, const struct page *page,
 	if (block->free + pages_alike(block, type) < CLAIM_MAJORITY &&
 	    !zone->node->no_mobility)
 		return NULL;
-	pageblock_retype(zone, first, type);
+	pageblock_retype(zone, page, type);
 	return buddy_take(zone, order, type);
 }
 
@@ -262,95 +268,19 @@ static struct page *pageblock_steal(struct zone *zone, unsigned int order,
 struct page *pageblock_take(struct zone *zone, unsigned int order,
                             enum migratetype type, unsigned int flags)
 {
-	struct page *page = buddy_take(zone, order, type);
+	struct page *page = NULL;
 
 	kassert(spin_is_mine(&zone->lock));
-	kassert(type < MIGRATE_TYPES);
+	kassert(type < MIGRATE_PCPTYPES);
+	if (flags & TAKE_HIGHATOMIC)
+		page = buddy_take(zone, order, MIGRATE_HIGHATOMIC);
+	if (page == NULL)
+		page = buddy_take(zone, order, type);
 	if (page == NULL)
 		page = pageblock_claim(zone, order, type, flags);
 	if (page == NULL && !(flags & TAKE_NO_FRAGMENT))
 		page = pageblock_steal(zone, order, type);
+	if (page == NULL && (flags & TAKE_HIGHATOMIC_LAST))
+		page = buddy_take(zone, order, MIGRATE_HIGHATOMIC);
 	return page;
-}
-
-/* ---- Checking ------------------------------------------------------------ */
-
-static unsigned long pageblock_count_free(const struct zone *zone,
-                                          unsigned long first,
-                                          unsigned long end)
-{
-	const struct page *head = zone_block_head(zone, first);
-	unsigned long pages = 0;
-
-	for (unsigned long pfn = first; pfn < end;) {
-		unsigned long next = pfn + 1;
-
-		if (head != NULL && head->state != PAGE_NONE)
-			next = zone_pfn(zone, head) + (1UL << head->order);
-		next = clamp(next, pfn + 1, end);
-		if (head != NULL && head->state == PAGE_FREE)
-			pages += next - pfn;
-		pfn = next;
-		if (pfn < end)
-			head = zone_page(zone, pfn);
-	}
-	return pages;
-}
-
-static unsigned long pageblock_count_listed(const struct zone *zone,
-                                            unsigned long first,
-                                            unsigned long end)
-{
-	unsigned long pages = 0;
-
-	for (unsigned long pfn = first; pfn < end; pfn++)
-		pages += page_has(zone_page(zone, pfn), PG_lru) ? 1 : 0;
-	return pages;
-}
-
-static const char *pageblock_check_one(struct zone *zone, unsigned long pfn,
-                                       char *buffer, size_t size)
-{
-	const struct pageblock *block = pageblock_of(zone, pfn);
-	unsigned long end =
-		min(ALIGN_DOWN(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES,
-	            zone->start_pfn + zone->spanned);
-	bool enabled = spin_lock_irqsave(&zone->lock);
-	unsigned long free = pageblock_count_free(zone, pfn, end);
-	bool sound = free == block->free && block->type < MIGRATE_TYPES;
-	unsigned long listed;
-	bool counted;
-
-	spin_unlock_irqrestore(&zone->lock, enabled);
-	if (!sound) {
-		scnprintf(buffer, size,
-		          "zone %s: invariant P1 broken: the pageblock of pfn "
-		          "%#lx has %lu free pages",
-		          zone->name, pfn, free);
-		return buffer;
-	}
-	enabled = spin_lock_irqsave(&zone->lru.lock);
-	listed = pageblock_count_listed(zone, pfn, end);
-	counted = listed == block->movable;
-	spin_unlock_irqrestore(&zone->lru.lock, enabled);
-	if (counted)
-		return NULL;
-	scnprintf(buffer, size,
-	          "zone %s: invariant P2 broken: the pageblock of pfn %#lx has "
-	          "%lu pages on the lists of reclaim",
-	          zone->name, pfn, listed);
-	return buffer;
-}
-
-const char *pageblock_check(struct zone *zone, char *buffer, size_t size)
-{
-	unsigned long end = zone->start_pfn + zone->spanned;
-	unsigned long pfn = zone->start_pfn;
-
-	while (pfn < end) {
-		if (pageblock_check_one(zone, pfn, buffer, size) != NULL)
-			return buffer;
-		pfn = ALIGN_DOWN(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES;
-	}
-	return NULL;
 }

@@ -58,10 +58,56 @@ static inline void pageblock_count_movable(const struct zone *zone,
 }
 
 enum take_flag {
-	TAKE_NO_FRAGMENT =
-		1 << 0,      /* no steal, and claims of whole pageblocks only */
-	TAKE_WAKES = 1 << 1, /* a boosted mark may wake kswapd */
+	/* No steal, and claims of whole pageblocks only. */
+	TAKE_NO_FRAGMENT = 1 << 0,
+	TAKE_WAKES = 1 << 1,           /* a boosted mark may wake kswapd */
+	TAKE_HIGHATOMIC = 1 << 2,      /* from HIGHATOMIC blocks first */
+	TAKE_HIGHATOMIC_LAST = 1 << 3, /* if there is nothing else */
 };
+
+/* The flags of a request of ORDER with RIGHT; 0: no page of a HIGHATOMIC block. */
+static inline unsigned int highatomic_flags(unsigned int order,
+                                            enum reserve_right right)
+{
+	switch (right) {
+	case RESERVE_ATOMIC:
+		return order > 0 ? TAKE_HIGHATOMIC : TAKE_HIGHATOMIC_LAST;
+	case RESERVE_NOWAIT:
+		return order > 0 ? 0 : TAKE_HIGHATOMIC_LAST;
+	case RESERVE_VICTIM:
+		return TAKE_HIGHATOMIC_LAST;
+	case RESERVE_NONE:
+	case RESERVE_HALF:
+	case RESERVE_ALL:
+		break;
+	}
+	return 0;
+}
+
+/* PAGE, in use, was taken by a request with TAKE_HIGHATOMIC: its pageblocks become
+ * HIGHATOMIC if the zone has less than its share of them.  Takes zone->lock. */
+void highatomic_reserve(struct zone *zone, const struct page *page);
+
+/*
+ * Make one HIGHATOMIC pageblock with a free page (or two that are free as one block), in
+ * a zone that REQUEST may use, one of its type.  Not the last of a zone, unless FORCE.
+ * False: there is none.  Takes zone->lock.  Linux: unreserve_highatomic_pageblock().
+ */
+bool highatomic_unreserve(struct node *node,
+                          const struct alloc_request *request, bool force);
+
+/* The pageblocks in which the block PAGE lies, free or in use, become of TYPE, and their
+ * free pages change lists.  They must be whole.  At most 512 steps. */
+void pageblock_retype(struct zone *zone, const struct page *page,
+                      enum migratetype type);
+
+/* Does all of the pageblock at frame FIRST lie in ZONE? */
+static inline bool pageblock_is_whole(const struct zone *zone,
+                                      unsigned long first)
+{
+	return zone_contains(zone, first) &&
+	       zone_contains(zone, first + PAGEBLOCK_PAGES - 1);
+}
 
 /*
  * Take a block of 2^ORDER pages for pages of TYPE, LOOSE, or NULL: from free pages of

@@ -27,10 +27,9 @@
  * and THISNODE, practically never fails: it waits, or kills.  And one without FS
  * kills no thread and waits until others free memory.
  *
- * The rungs 6, 7, 9 and 11 call the node's operations (mm/recovery.h).  Linux also
- * empties its per-CPU lists and frees blocks kept for high-order atomic requests;
- * Labyrinth keeps no pages aside but the parked ones, which serve only exclusive
- * requests.
+ * The rungs 6, 7, 9 and 11 call the node's operations (mm/recovery.h).  6 and 9 also
+ * give up pageblocks that are kept for large urgent requests (mm/reclaim/highatomic.c).  Linux
+ * also empties its per-CPU lists.
  *
  * Waiting.  After a round that reclaimed something the thread yields.  After a
  * fruitless one it sleeps until the next tick: priorities are strict here, so a thread
@@ -54,6 +53,7 @@
 #include "kernel/core/watchdog.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
+#include "mm/pageblock.h"
 #include "mm/reclaim/compaction.h"
 #include "mm/scope.h"
 #include "mm/watermark.h"
@@ -300,7 +300,12 @@ static bool direct_reclaim(struct climb *climb)
 	memalloc_noreclaim_restore(scope);
 	trace_mm_vmscan_direct_reclaim_end(&climb->node->trace,
 	                                   climb->reclaimed);
-	return climb->reclaimed > 0 && pass(climb, WMARK_MIN, climb->right);
+	if (climb->reclaimed == 0)
+		return false;
+	if (pass(climb, WMARK_MIN, climb->right))
+		return true;
+	highatomic_unreserve(climb->node, climb->request, false);
+	return pass(climb, WMARK_MIN, climb->right);
 }
 
 /* ---- 8 to 10: once more? ------------------------------------------------- */
@@ -353,6 +358,7 @@ static bool reclaim_could_help(const struct climb *climb)
 	return false;
 }
 
+/* Before a thread is killed, all HIGHATOMIC pageblocks are given up. */
 static bool reclaim_retry(struct climb *climb)
 {
 	kassert(climb->page == NULL);
@@ -360,8 +366,9 @@ static bool reclaim_retry(struct climb *climb)
 		climb->no_progress = 0;
 	else
 		climb->no_progress++;
-	if (climb->no_progress > MAX_RECLAIM_RETRIES ||
-	    !reclaim_could_help(climb))
+	if ((climb->no_progress > MAX_RECLAIM_RETRIES ||
+	     !reclaim_could_help(climb)) &&
+	    !highatomic_unreserve(climb->node, climb->request, true))
 		return false;
 	count_vm_event(climb->node, VMSTAT_reclaim_retry);
 	return true;

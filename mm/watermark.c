@@ -17,6 +17,9 @@
  *
  *	pass iff free - (2^order - 1) > floor + lowmem_reserve[highest zone]
  *
+ * where the free pages of HIGHATOMIC pageblocks count only for requests with some right
+ * (mm/reclaim/highatomic.c).
+ *
  * Source: Linux mm/page_alloc.c, the functions named in mm/watermark.h.
  */
 #include "mm/watermark.h"
@@ -25,6 +28,7 @@
 #include "lib/math.h"
 #include "mm/buddy.h"
 #include "mm/node.h"
+#include "mm/pageblock.h"
 
 /* The marks of MOVABLE (and of high memory) do not follow min_free_kbytes. */
 #define MOVABLE_MIN_DIVISOR 1024
@@ -137,8 +141,10 @@ unsigned long watermark_floor(unsigned long min_mark, enum reserve_right right)
 
 	switch (right) {
 	case RESERVE_NONE:
+	case RESERVE_NOWAIT:
 		return min_mark;
 	case RESERVE_HALF:
+	case RESERVE_VICTIM:
 		return half;
 	case RESERVE_ATOMIC:
 		return half - half / 4;
@@ -158,7 +164,18 @@ static unsigned long pages_to_leave(const struct zone *zone, unsigned long mark,
 	kassert(right <= RESERVE_ALL);
 	if (right == RESERVE_ALL)
 		return 0;
-	return watermark_floor(mark, right) + zone->lowmem_reserve[highest];
+	return watermark_floor(mark, right) + zone->lowmem_reserve[highest] +
+	       (right == RESERVE_NONE ? READ_ONCE(zone->nr_free_highatomic)
+	                              : 0);
+}
+
+/* A free block of 2^ORDER pages or more that RIGHT may take? */
+static bool has_block_for(const struct zone *zone, unsigned int order,
+                          enum reserve_right right)
+{
+	return buddy_has_block(zone, order) ||
+	       (zone->nonempty[MIGRATE_HIGHATOMIC] >> order != 0 &&
+	        highatomic_flags(order, right) != 0);
 }
 
 /* Would 2^ORDER pages out of FREE leave enough? */
@@ -179,7 +196,7 @@ bool watermark_would_pass(const struct zone *zone, unsigned long free,
                           enum zone_type highest, enum reserve_right right)
 {
 	return leaves_enough(zone, free, order, mark, highest, right) &&
-	       (order == 0 || buddy_has_block(zone, order));
+	       (order == 0 || has_block_for(zone, order, right));
 }
 
 bool watermark_ok(const struct zone *zone, unsigned int order,
@@ -188,7 +205,7 @@ bool watermark_ok(const struct zone *zone, unsigned int order,
 {
 	return leaves_enough(zone, zone->free_pages, order, mark, highest,
 	                     right) &&
-	       buddy_has_block(zone, order);
+	       has_block_for(zone, order, right);
 }
 
 unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,
@@ -198,5 +215,7 @@ unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,
 	unsigned long leave = pages_to_leave(zone, mark, highest, right);
 
 	kassert(zone->type <= highest);
+	if (highatomic_flags(0, right) == 0)
+		leave = max(leave, zone->nr_free_highatomic);
 	return zone->free_pages > leave ? zone->free_pages - leave : 0;
 }

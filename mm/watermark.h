@@ -74,7 +74,8 @@ unsigned long watermark_floor(unsigned long min, enum reserve_right right);
 /*
  * May a request of 2^ORDER pages whose highest zone is HIGHEST take them from
  * ZONE, leaving more than MARK pages (less RIGHT) and its lowmem reserve?
- * Pass iff free - (2^order - 1) > floor + reserve, and a block exists.
+ * Pass iff free - (2^order - 1) > floor + reserve, and a block exists that it may take;
+ * for RESERVE_NONE less the free pages of HIGHATOMIC blocks.
  * RESERVE_ALL needs the block only.  Linux: zone_watermark_ok().  The result lasts only
  * while zone->lock is held.
  */
@@ -90,7 +91,7 @@ bool watermark_would_pass(const struct zone *zone, unsigned long free,
 
 /*
  * How many order-0 requests would pass now, one after the other:
- * max(0, free - floor - reserve).
+ * max(0, free - floor - reserve), at most those that RIGHT may take.
  */
 unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,
                                  enum zone_type highest,

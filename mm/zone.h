@@ -118,13 +118,15 @@ struct zone {
 	uint16_t
 		nonempty[MIGRATE_TYPES]; /* (z) 1 << order: a list has blocks */
 	unsigned long free_pages;        /* (z) in the free lists */
-	unsigned long used_pages;        /* (z) */
-	unsigned long parked_pages;      /* (z) */
-	unsigned long exclusive_pages;   /* (z) OWNED and HANDOVER */
-	unsigned long bad_pages;         /* (z) */
-	unsigned long loose_pages;       /* (z) in flight */
-	unsigned long changes;           /* (z) of the free lists, ever */
-	struct audit *audits;            /* (z) and pool->lock; usually none */
+	unsigned long nr_free_highatomic; /* (z) those in HIGHATOMIC blocks */
+	unsigned long nr_reserved_highatomic; /* (z) pages of these blocks */
+	unsigned long used_pages;             /* (z) */
+	unsigned long parked_pages;           /* (z) */
+	unsigned long exclusive_pages;        /* (z) OWNED and HANDOVER */
+	unsigned long bad_pages;              /* (z) */
+	unsigned long loose_pages;            /* (z) in flight */
+	unsigned long changes;                /* (z) of the free lists, ever */
+	struct audit *audits; /* (z) and pool->lock; usually none */
 
 	struct compact_state compact;
 	struct lru lru;       /* which of the used pages can be reclaimed */

@@ -111,6 +111,7 @@ static int show_types(const struct zone *zone, unsigned int order, char *at,
 		[MIGRATE_UNMOVABLE] = 'U',
 		[MIGRATE_MOVABLE] = 'M',
 		[MIGRATE_RECLAIMABLE] = 'E',
+		[MIGRATE_HIGHATOMIC] = 'H',
 	};
 	char types[MIGRATE_TYPES + 1];
 	unsigned int length = 0;
@@ -144,13 +145,15 @@ static void show_zone(const struct zone *zone)
 	const unsigned long *list = zone->lru.count;
 
 	show_detail("Node 0 %s free:%lukB boost:%lukB min:%lukB low:%lukB "
-	            "high:%lukB reserved_highatomic:0KB present:%lukB "
-	            "managed:%lukB\n",
+	            "high:%lukB reserved_highatomic:%luKB "
+	            "free_highatomic:%luKB present:%lukB managed:%lukB\n",
 	            zone->name, zone->free_pages * KB,
 	            zone->watermark_boost * KB,
 	            wmark_pages(zone, WMARK_MIN) * KB,
 	            wmark_pages(zone, WMARK_LOW) * KB,
-	            wmark_pages(zone, WMARK_HIGH) * KB, zone->present * KB,
+	            wmark_pages(zone, WMARK_HIGH) * KB,
+	            zone->nr_reserved_highatomic * KB,
+	            zone->nr_free_highatomic * KB, zone->present * KB,
 	            zone->managed * KB);
 	show_detail(
 		" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "

@@ -21,6 +21,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
 #include "mm/page_prep.h"
+#include "mm/pageblock.h"
 #include "mm/watermark.h"
 
 /* ---- Frames from the buddy and back ------------------------------------ */
@@ -72,7 +73,8 @@ static struct page *exclusive_refill_take_at(struct node *node,
 	if (exclusive_refill_right_allows(zone, mark, right))
 		page = pfn == -1UL
 		               ? page_prep_take(node, zone, 0,
-		                                MIGRATE_UNMOVABLE, 0)
+		                                MIGRATE_UNMOVABLE,
+		                                highatomic_flags(0, right))
 		               : page_prep_take_within(node, zone, pfn, pfn);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	page_prep_report_bad(node, zone);

@@ -419,10 +419,11 @@ CASE(pageblock, random_types_keep_every_invariant)
 			block_give(zone_pfn(zone, taken[i]), taken[i]->order);
 			taken[i] = NULL;
 		} else {
-			taken[i] = block_take(order,
-			                      (enum migratetype)random_below(
-						      &random, MIGRATE_TYPES),
-			                      0);
+			taken[i] =
+				block_take(order,
+			                   (enum migratetype)random_below(
+						   &random, MIGRATE_PCPTYPES),
+			                   0);
 		}
 		if (step % 500 == 0) {
 			const char *broken = scene_check();

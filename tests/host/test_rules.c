@@ -23,6 +23,7 @@
  */
 #include "lib/random.h"
 #include "lib/string.h"
+#include "mm/pageblock.h"
 #include "mm/reclaim/kswapd.h"
 #include "mm/reclaim/reclaim_internal.h"
 #include "tests/host/pile.h"
@@ -35,6 +36,9 @@ SUITE(rules);
 #define STORY_MAX    2000
 #define ANSWERS      8
 #define DUMP_SECONDS 10000000ULL
+
+/* Whole pageblocks of a zone. */
+#define ASIDE_MAX    4
 
 /*
  * A zone that has so many pages can serve any small request when all are free.
@@ -63,11 +67,27 @@ enum moment {
 	IN_REST,
 };
 
+/* HIGHATOMIC pageblocks of a zone. */
+struct aside {
+	unsigned long reserved; /* pages of all of them */
+	/* Those with a free page, in the order in which they are given up. */
+	unsigned int count;
+	struct {
+		unsigned long number;
+		unsigned long pages; /* 512, or 1024 */
+		unsigned long free;
+		int largest; /* order of the largest free block */
+		int merged;  /* and as soon as it may merge with others */
+	} block[ASIDE_MAX];
+};
+
 struct view {
 	unsigned long free[ZONE_COUNT];
-	int largest[ZONE_COUNT]; /* order of the largest block, -1: none */
+	/* Order of the largest block that is not set aside, -1: none. */
+	int largest[ZONE_COUNT];
 	/* The same of blocks that a request of each type gets without mixing. */
-	int unmixed[ZONE_COUNT][MIGRATE_TYPES];
+	int unmixed[ZONE_COUNT][MIGRATE_PCPTYPES];
+	struct aside aside[ZONE_COUNT];
 };
 
 struct story {
@@ -106,6 +126,8 @@ struct outcome {
 	struct story story;
 	int zone;      /* -1: no page */
 	bool unmarked; /* taken without a mark: pfmemalloc */
+	bool aside;    /* from a HIGHATOMIC pageblock */
+	unsigned long reserved[ZONE_COUNT];
 	bool dump;
 };
 
@@ -118,6 +140,9 @@ static struct {
 	unsigned int reclaims, compactions, kills, rests;
 	bool gave_in_sleep;
 } played;
+
+/* Scenes with a page of a HIGHATOMIC block, and zones that gave such blocks up. */
+static unsigned int from_aside, given_up;
 
 static unsigned int test_rules_below(unsigned long bound)
 {
@@ -146,7 +171,9 @@ static char letter_of_reclaim(bool io, bool fs)
 
 enum floor {
 	ALL_OF_MARK,
+	NOWAIT_OF_MARK, /* all, but HIGHATOMIC pages count */
 	HALF_OF_MARK,
+	VICTIM_OF_MARK, /* half, and HIGHATOMIC blocks */
 	ATOMIC_OF_MARK, /* a quarter less than half */
 	NO_MARK,
 };
@@ -154,7 +181,7 @@ enum floor {
 struct model {
 	const struct scene *scene;
 	struct outcome *outcome;
-	const struct view *view;
+	struct view view;
 	gfp_t mask; /* in its scope */
 	unsigned int reclaims, compactions, kills, rests;
 };
@@ -221,11 +248,11 @@ static enum gfp_verdict model_verdict(const struct scene *s)
 
 static enum floor model_first_right(const struct model *m)
 {
+	bool plain = test_rules_has(m, __GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC);
+
 	if (!test_rules_has(m, __GFP_HIGH))
-		return ALL_OF_MARK;
-	return test_rules_has(m, __GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC)
-	               ? HALF_OF_MARK
-	               : ATOMIC_OF_MARK;
+		return plain ? ALL_OF_MARK : NOWAIT_OF_MARK;
+	return plain ? HALF_OF_MARK : ATOMIC_OF_MARK;
 }
 
 /* Has the caller, besides its mask, a right to the reserve?  NOMEMALLOC beats
@@ -243,24 +270,89 @@ static bool model_oom_right(const struct model *m)
 	       model_victim(m->scene);
 }
 
+static unsigned long model_aside_free(const struct model *m, int zone)
+{
+	unsigned long free = 0;
+
+	for (unsigned int i = 0; i < m->view.aside[zone].count; i++)
+		free += m->view.aside[zone].block[i].free;
+	return free;
+}
+
+static int model_aside_largest(const struct model *m, int zone)
+{
+	int largest = -1;
+
+	for (unsigned int i = 0; i < m->view.aside[zone].count; i++)
+		largest = max(largest, m->view.aside[zone].block[i].largest);
+	return largest;
+}
+
 static bool model_zone_ok(const struct model *m, int zone, unsigned long pages,
                           unsigned int order, unsigned long mark,
                           enum floor floor)
 {
+	bool there = floor == ATOMIC_OF_MARK || floor == VICTIM_OF_MARK;
 	long usable = (long)pages - (long)((1UL << order) - 1);
 	unsigned long leave = mark;
+	int largest = m->view.largest[zone];
 
-	if (m->scene->managed[zone] == 0 ||
-	    (order > 0 && m->view->largest[zone] < (int)order))
+	if (m->scene->managed[zone] == 0)
 		return false;
 	if (floor == NO_MARK)
-		return m->view->largest[zone] >= (int)order;
-	if (floor != ALL_OF_MARK)
+		return largest >= (int)order;
+	if (there)
+		largest = max(largest, model_aside_largest(m, zone));
+	if (order > 0 && largest < (int)order)
+		return false;
+	if (floor == ALL_OF_MARK)
+		usable -= (long)model_aside_free(m, zone);
+	else if (floor != NOWAIT_OF_MARK)
 		leave -= leave / 2;
 	if (floor == ATOMIC_OF_MARK)
 		leave -= leave / 4;
 	leave += m->scene->reserve[zone][model_highest_zone(m->mask)];
 	return usable > (long)leave;
+}
+
+/* Take a block of ZONE, whose mark allows it: HIGHATOMIC pageblocks first, last, or not
+ * at all. */
+static bool model_take(struct model *m, int zone, enum floor floor)
+{
+	int order = (int)m->scene->order;
+	bool there = model_aside_largest(m, zone) >= order;
+	bool else_where = m->view.largest[zone] >= order;
+
+	if (floor == ATOMIC_OF_MARK && order > 0 && there)
+		else_where = false;
+	else if (floor != NOWAIT_OF_MARK && floor != ATOMIC_OF_MARK &&
+	         floor != VICTIM_OF_MARK)
+		there = false;
+	if (!there && !else_where)
+		return false;
+	m->outcome->zone = zone;
+	m->outcome->unmarked = floor == NO_MARK;
+	m->outcome->aside = !else_where;
+	return true;
+}
+
+/* Give up a HIGHATOMIC pageblock; the last one of a zone only if FORCED. */
+static bool model_give_up(struct model *m, bool forced)
+{
+	for (int zone = model_highest_zone(m->mask); zone >= 0; zone--) {
+		struct aside *aside = &m->view.aside[zone];
+
+		if (aside->reserved <= (forced ? 0 : 512) || aside->count == 0)
+			continue;
+		m->view.largest[zone] =
+			max(m->view.largest[zone], aside->block[0].merged);
+		aside->reserved -= aside->block[0].pages;
+		aside->count--;
+		for (unsigned int i = 0; i < aside->count; i++)
+			aside->block[i] = aside->block[i + 1];
+		return true;
+	}
+	return false;
 }
 
 /* Before a request that begins in NORMAL mixes types there, it looks into the zones
@@ -280,15 +372,13 @@ static bool model_pass_over(struct model *m, int mark, enum floor floor,
 
 	for (int zone = model_highest_zone(m->mask); zone >= 0; zone--) {
 		if (unmixed &&
-		    m->view->unmixed[zone][type] < (int)m->scene->order)
+		    m->view.unmixed[zone][type] < (int)m->scene->order)
 			continue;
-		if (!model_zone_ok(m, zone, m->view->free[zone],
-		                   m->scene->order, m->scene->mark[zone][mark],
-		                   floor))
+		if (!model_zone_ok(m, zone, m->view.free[zone], m->scene->order,
+		                   m->scene->mark[zone][mark], floor))
 			continue;
-		m->outcome->zone = zone;
-		m->outcome->unmarked = floor == NO_MARK;
-		return true;
+		if (model_take(m, zone, floor))
+			return true;
 	}
 	return false;
 }
@@ -310,7 +400,7 @@ static void model_wake(struct model *m)
 static void model_moment(struct model *m, enum moment moment, unsigned int n)
 {
 	if (m->scene->moment == moment && m->scene->moment_number == n)
-		m->view = &m->scene->after;
+		m->view = m->scene->after;
 }
 
 static unsigned long model_reclaim(struct model *m)
@@ -345,14 +435,14 @@ static unsigned long model_reclaimable(const struct model *m, int zone)
 {
 	unsigned long pages = m->scene->reclaimable[zone];
 
-	return pages > 0 ? pages : m->view->free[zone];
+	return pages > 0 ? pages : m->view.free[zone];
 }
 
 static bool model_reclaim_helps(const struct model *m, enum floor floor)
 {
 	for (int zone = model_highest_zone(m->mask); zone >= 0; zone--) {
 		if (model_zone_ok(m, zone,
-		                  m->view->free[zone] +
+		                  m->view.free[zone] +
 		                          model_reclaimable(m, zone),
 		                  m->scene->order, m->scene->mark[zone][0],
 		                  floor == NO_MARK ? ALL_OF_MARK : floor))
@@ -366,8 +456,8 @@ static bool model_room_to_compact(const struct model *m)
 	unsigned int order = m->scene->order;
 
 	for (int zone = model_highest_zone(m->mask); zone >= 0; zone--) {
-		unsigned long pages = m->view->free[zone] +
-		                      model_reclaimable(m, zone) / order;
+		unsigned long pages =
+			m->view.free[zone] + model_reclaimable(m, zone) / order;
 
 		if (model_zone_ok(m, zone, pages, 0,
 		                  m->scene->mark[zone][order > 3 ? 1 : 0] +
@@ -462,7 +552,7 @@ static enum end model_round(struct model *m, struct rounds *r)
 	if (model_no_mark(m))
 		r->floor = NO_MARK;
 	else if (model_oom_right(m))
-		r->floor = HALF_OF_MARK;
+		r->floor = VICTIM_OF_MARK;
 	if (model_pass(m, 0, r->floor))
 		return PAGE;
 	if (!test_rules_has(m, __GFP_DIRECT_RECLAIM) ||
@@ -471,6 +561,11 @@ static enum end model_round(struct model *m, struct rounds *r)
 	r->reclaimed = model_reclaim(m);
 	if (r->reclaimed > 0 && model_pass(m, 0, r->floor))
 		return PAGE;
+	if (r->reclaimed > 0) {
+		model_give_up(m, false);
+		if (model_pass(m, 0, r->floor))
+			return PAGE;
+	}
 	if (model_can_compact(m) &&
 	    model_compact(m, r->how, r->floor, &r->compacted))
 		return PAGE;
@@ -483,6 +578,8 @@ static enum end model_round(struct model *m, struct rounds *r)
 	else
 		r->fruitless++;
 	if (r->fruitless <= 16 && model_reclaim_helps(m, r->floor))
+		return RETRY;
+	if (model_give_up(m, true))
 		return RETRY;
 	if (r->reclaimed > 0 && model_can_compact(m) &&
 	    model_compact_again(m, r->compacted, &r->how, &r->lost))
@@ -554,10 +651,12 @@ static void model_request(const struct scene *s, struct outcome *outcome)
 {
 	struct model m = { .scene = s,
 		           .outcome = outcome,
-		           .view = &s->before,
+		           .view = s->before,
 		           .mask = s->mask };
 
 	*outcome = (struct outcome){ .zone = -1 };
+	for (int type = 0; type < ZONE_COUNT; type++)
+		outcome->reserved[type] = s->before.aside[type].reserved;
 	outcome->verdict = model_verdict(s);
 	if (outcome->verdict != GFP_OK)
 		return;
@@ -568,6 +667,8 @@ static void model_request(const struct scene *s, struct outcome *outcome)
 	if ((test_rules_has(&m, __GFP_WRITE) && s->dirty) ||
 	    !model_pass(&m, 1, ALL_OF_MARK))
 		model_slow_path(&m);
+	for (int type = 0; type < ZONE_COUNT; type++)
+		outcome->reserved[type] = m.view.aside[type].reserved;
 	outcome->dump = outcome->zone < 0 &&
 	                !test_rules_has(&m, __GFP_NOWARN) &&
 	                !(model_highest_zone(s->mask) == 0 &&
@@ -587,6 +688,47 @@ static void test_rules_write_down(char letter)
 		tell(&real.story, letter);
 }
 
+/* A free block of a HIGHATOMIC pageblock.  Those of small blocks come first. */
+static void look_at_block(const struct zone *zone, const struct page *page,
+                          struct aside *aside)
+{
+	unsigned long pfn = zone_pfn(zone, page);
+	unsigned int at = 0;
+
+	while (at < aside->count && aside->block[at].number != pfn / 512)
+		at++;
+	if (at == aside->count) {
+		aside->count++;
+		aside->block[at].number = pfn / 512;
+		aside->block[at].pages = page->order > 9 ? 1024 : 512;
+		aside->block[at].free = 0;
+	}
+	aside->block[at].free += 1UL << page->order;
+	aside->block[at].largest = page->order;
+	aside->block[at].merged = page->order;
+	if (page->order == 9 && zone_contains(zone, pfn ^ 512)) {
+		const struct page *other = zone_page(zone, pfn ^ 512);
+
+		if (other->state == PAGE_FREE && other->order == 9)
+			aside->block[at].merged = 10;
+	}
+}
+
+static void look_aside(const struct zone *zone, struct aside *aside)
+{
+	aside->count = 0;
+	aside->reserved = zone->nr_reserved_highatomic;
+	for (int order = 0; order <= MAX_ORDER; order++) {
+		const struct list *list =
+			&zone->free_area[order].blocks[MIGRATE_HIGHATOMIC];
+
+		for (const struct list *at = list->next; at != list;
+		     at = at->next)
+			look_at_block(zone, container_of(at, struct page, link),
+			              aside);
+	}
+}
+
 static void test_rules_look(struct view *view)
 {
 	for (int type = 0; type < ZONE_COUNT; type++) {
@@ -594,11 +736,14 @@ static void test_rules_look(struct view *view)
 
 		view->free[type] = zone->free_pages;
 		view->largest[type] = -1;
+		look_aside(zone, &view->aside[type]);
 		for (int order = 0; order <= MAX_ORDER; order++) {
-			if (zone->free_area[order].count > 0)
+			const struct free_area *area = &zone->free_area[order];
+
+			if (area->count > area->of_type[MIGRATE_HIGHATOMIC])
 				view->largest[type] = order;
 		}
-		for (int of = 0; of < MIGRATE_TYPES; of++) {
+		for (int of = 0; of < MIGRATE_PCPTYPES; of++) {
 			int whole = view->largest[type];
 			unsigned int own = zone->nonempty[of];
 
@@ -712,7 +857,9 @@ static void new_node(void)
 	for (int type = 0; type < ZONE_COUNT; type++) {
 		pages[type] =
 			one_in(4) ? 0
-				  : 1 + test_rules_below(one_in(3) ? 40 : 700);
+				  : 1 + test_rules_below(one_in(3)   ? 40
+		                                         : one_in(2) ? 700
+		                                                     : 1900);
 		end += pages[type];
 	}
 	if (end == first) {
@@ -748,6 +895,63 @@ static void test_rules_set_marks(int type)
 	scene.managed[type] = zone->managed;
 }
 
+/* Visit the whole pageblocks of all zones, by their first frames. */
+static void each_pageblock(void (*visit)(struct zone *zone, unsigned long pfn))
+{
+	for (int type = 0; type < ZONE_COUNT; type++) {
+		struct zone *zone = &pile.node->zone[type];
+		unsigned long end = zone->start_pfn + zone->spanned;
+
+		for (unsigned long pfn = ALIGN_UP(zone->start_pfn, 512UL);
+		     pfn + 512 <= end; pfn += 512)
+			visit(zone, pfn);
+	}
+}
+
+static void set_aside(struct zone *zone, unsigned long pfn)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+	const struct page *head = zone_block_head(zone, pfn);
+
+	if (pageblock_type(zone, pfn) != MIGRATE_HIGHATOMIC && one_in(2)) {
+		pageblock_retype(zone, head, MIGRATE_HIGHATOMIC);
+		zone->nr_reserved_highatomic += max(512UL, 1UL << head->order);
+	}
+	spin_unlock_irqrestore(&zone->lock, enabled);
+}
+
+/* One without a free page. */
+static void put_back(struct zone *zone, unsigned long pfn)
+{
+	if (pageblock_type(zone, pfn) != MIGRATE_HIGHATOMIC)
+		return;
+	pageblock_of(zone, pfn)->type = MIGRATE_MOVABLE;
+	zone->nr_reserved_highatomic -= 512;
+}
+
+static void put_all_back(void)
+{
+	const struct alloc_request any = { .highest_zone = ZONE_MOVABLE,
+		                           .migratetype = MIGRATE_MOVABLE };
+
+	while (highatomic_unreserve(pile.node, &any, true))
+		;
+	each_pageblock(put_back);
+}
+
+/* Take all that is free and not in HIGHATOMIC pageblocks. */
+static void leave_only_aside(void)
+{
+	enum moment moment = scene.moment;
+
+	scene.moment = NEVER;
+	pile_drain(&pile,
+	           __GFP_DIRECT_RECLAIM | __GFP_NORETRY | __GFP_NOWARN |
+	                   __GFP_MEMALLOC | __GFP_HIGHMEM | __GFP_MOVABLE,
+	           PILE_PAGES);
+	scene.moment = moment;
+}
+
 /* Mostly near the marks, where it is decided. */
 static void fill_zones(void)
 {
@@ -755,6 +959,7 @@ static void fill_zones(void)
 	unsigned long target = one_in(3) ? test_rules_below(managed + 1)
 	                                 : test_rules_below(120);
 
+	put_all_back();
 	pile_leave(&pile, 0);
 	if (one_in(3))
 		pile_give(&pile, target);
@@ -762,6 +967,10 @@ static void fill_zones(void)
 		test_rules_give_some(target);
 	if (one_in(3))
 		test_rules_give_some(test_rules_below(40));
+	if (one_in(2))
+		each_pageblock(set_aside);
+	if (one_in(4))
+		leave_only_aside();
 }
 
 static gfp_t random_mask(void)
@@ -871,6 +1080,10 @@ static void new_scene(void)
 		test_rules_set_marks(type);
 		scene.reclaimable[type] = one_in(3) ? 0 : test_rules_below(150);
 	}
+	if (one_in(8)) {
+		scene.mask = GFP_ATOMIC;
+		scene.order = 1 + test_rules_below(3);
+	}
 	script_compaction();
 	bound_waiting();
 }
@@ -953,7 +1166,13 @@ static struct page *request_for_real(void)
 	if (page != NULL) {
 		real.zone = page->zone;
 		real.unmarked = (page->flags & PAGE_PFMEMALLOC) != 0;
+		real.aside = pageblock_type(&pile.node->zone[page->zone],
+		                            node_pfn(pile.node, page)) ==
+		             MIGRATE_HIGHATOMIC;
 	}
+	for (int type = 0; type < ZONE_COUNT; type++)
+		real.reserved[type] =
+			pile.node->zone[type].nr_reserved_highatomic;
 	return page;
 }
 
@@ -1008,18 +1227,25 @@ static const char *test_rules_compare(unsigned int number)
 	static struct outcome model;
 
 	model_request(&scene, &model);
+	from_aside += model.aside;
+	for (int type = 0; type < ZONE_COUNT; type++)
+		given_up += scene.before.aside[type].reserved !=
+		            model.reserved[type];
 	if (model.verdict == real.verdict && model.zone == real.zone &&
 	    model.unmarked == real.unmarked && model.dump == real.dump &&
+	    model.aside == real.aside &&
+	    memcmp(model.reserved, real.reserved, sizeof(real.reserved)) == 0 &&
 	    strcmp(model.story.text, real.story.text) == 0)
 		return compare_counters(&model);
 	return test_failure("scene %u: mask %#x order %u caller %d: %s, zone "
-	                    "%d, verdict %d, mark %d, dump %d; the rules say: "
-	                    "%s, zone %d, verdict %d, mark %d, dump %d",
+	                    "%d, verdict %d, mark %d, aside %d, dump %d; the "
+	                    "rules say: %s, zone %d, verdict %d, mark %d, "
+	                    "aside %d, dump %d",
 	                    number, scene.mask, scene.order, scene.caller,
 	                    real.story.text, real.zone, real.verdict,
-	                    real.unmarked, real.dump, model.story.text,
-	                    model.zone, model.verdict, model.unmarked,
-	                    model.dump);
+	                    real.unmarked, real.aside, real.dump,
+	                    model.story.text, model.zone, model.verdict,
+	                    model.unmarked, model.aside, model.dump);
 }
 
 static const char *play(unsigned int number)
@@ -1039,6 +1265,8 @@ static const char *play(unsigned int number)
 CASE(rules, random_requests_take_the_rungs_that_linux_rules_name)
 {
 	dice.state = test_seed();
+	from_aside = 0;
+	given_up = 0;
 	for (unsigned int number = 0; number < SCENES; number++) {
 		const char *wrong;
 
@@ -1050,6 +1278,9 @@ CASE(rules, random_requests_take_the_rungs_that_linux_rules_name)
 		if (wrong != NULL)
 			return wrong;
 	}
+	test_note("%u pages of HIGHATOMIC blocks, %u zones gave some up",
+	          from_aside, given_up);
+	EXPECT(from_aside > 20 && given_up > 50);
 	return NULL;
 }
 
@@ -1062,7 +1293,7 @@ static bool model_balanced(const struct model *m)
 
 	for (int zone = model_highest_zone(m->mask); zone >= 0; zone--) {
 		managed += m->scene->managed[zone];
-		if (model_zone_ok(m, zone, m->view->free[zone], m->scene->order,
+		if (model_zone_ok(m, zone, m->view.free[zone], m->scene->order,
 		                  m->scene->mark[zone][2], ALL_OF_MARK))
 			return true;
 	}
@@ -1074,7 +1305,7 @@ static bool model_balanced(const struct model *m)
 static bool model_throttled(const struct scene *s)
 {
 	struct scene single = *s;
-	const struct model m = { .scene = &single, .view = &s->before };
+	const struct model m = { .scene = &single, .view = s->before };
 	unsigned long reserve = 0;
 	unsigned long free = 0;
 
@@ -1100,9 +1331,7 @@ CASE(rules, random_nodes_are_balanced_and_throttled_when_linux_says_so)
 	for (unsigned int number = 0; number < 4000; number++) {
 		enum zone_type highest =
 			(enum zone_type)test_rules_below(ZONE_COUNT);
-		const struct model m = { .scene = &scene,
-			                 .view = &scene.before,
-			                 .mask = mask_of[highest] };
+		struct model m = { .scene = &scene, .mask = mask_of[highest] };
 
 		if (number % SCENES_EACH == 0)
 			new_node();
@@ -1112,6 +1341,7 @@ CASE(rules, random_nodes_are_balanced_and_throttled_when_linux_says_so)
 		if (one_in(2))
 			pile_leave(&pile, test_rules_below(40));
 		test_rules_look(&scene.before);
+		m.view = scene.before;
 		EXPECT_EQUAL(node_is_balanced(pile.node, scene.order, highest),
 		             model_balanced(&m));
 		EXPECT_EQUAL(!allow_direct_reclaim(pile.node),

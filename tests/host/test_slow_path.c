@@ -215,7 +215,7 @@ CASE(slow_path, a_round_that_reclaimed_passes_immediately_and_lets_others_run)
 	script.gives_at = 3;
 	script.gives = 400;
 	EXPECT(pile_drain(&slow_pile, GFP_KERNEL, 1) == 1);
-	EXPECT(story_is("pwpwptrpywptrpywptrp"));
+	EXPECT(story_is("pwpwptrppywptrppywptrp"));
 	EXPECT_EQUAL(script.slept, 0);
 	return test_slow_path_finish();
 }
@@ -227,9 +227,9 @@ CASE(slow_path, rungs_of_a_block_come_in_linuxs_order)
 	machine_set_compact_hook(node, test_slow_path_on_compact);
 	script.compacted = COMPACT_FAILED;
 	script.reclaimed = 32;
-	/* 3: async; 7: light; 10: thorough; then nothing but a kill. */
+	/* 3: async; 6: two passes; 7: light; 10: thorough; then nothing but a kill. */
 	EXPECT(test_slow_path_ask(GFP_KERNEL, 2) == NULL);
-	EXPECT(story_is("pwpapwptrplpywptrpfppo"));
+	EXPECT(story_is("pwpapwptrpplpywptrppfppo"));
 	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_retry), 1);
 	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_stall), 3);
 	EXPECT_EQUAL(test_slow_path_stat(VMSTAT_compact_fail), 3);

@@ -94,8 +94,8 @@ CASE(slow_path, the_dump_has_linuxs_lines_and_the_numbers_of_the_zone)
 		("Node 0 " NO_LISTS
 		 "dirty:0kB writeback:0kB all_unreclaimable? yes"),
 		("Node 0 DMA32 free:800kB boost:0kB min:1920kB low:2400kB "
-		 "high:2880kB reserved_highatomic:0KB present:245760kB "
-		 "managed:245760kB"),
+		 "high:2880kB reserved_highatomic:0KB free_highatomic:0KB "
+		 "present:245760kB managed:245760kB"),
 		" " NO_LISTS "writepending:0kB",
 		"lowmem_reserve[]: 0 0 7 0",
 		"Node 0 DMA32: 200*4kB (M) " ZEROES " = 800kB",

@@ -297,7 +297,7 @@ unsigned long allowed_by_rules(enum reserve_right right)
 
 		/* The rules, written out once more on purpose: the test must
 		 * not ask the function that it tests. */
-		if (right == RESERVE_NONE)
+		if (right == RESERVE_NOWAIT)
 			leave += m;
 		else if (right == RESERVE_HALF)
 			leave += half;
@@ -305,6 +305,8 @@ unsigned long allowed_by_rules(enum reserve_right right)
 			leave += half - half / 4;
 		else
 			leave = 0;
+		if (right == RESERVE_HALF || right == RESERVE_ALL)
+			leave = max(leave, zone->nr_free_highatomic);
 		if (zone->free_pages > leave)
 			allowed += zone->free_pages - leave;
 	}

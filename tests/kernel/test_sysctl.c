@@ -276,10 +276,10 @@ CASE(sysctl, raised_marks_hold_for_the_next_request)
 
 	refiller_pause(true);
 	read_knobs(&before);
-	usual = allowed_by_rules(RESERVE_NONE);
+	usual = allowed_by_rules(RESERVE_NOWAIT);
 	error = test_sysctl_set_number("min_free_kbytes",
 	                               before.min_free_kbytes * 2);
-	allowed = allowed_by_rules(RESERVE_NONE);
+	allowed = allowed_by_rules(RESERVE_NOWAIT);
 	drained_init(&drained);
 	drain(&drained, GFP_NOWAIT);
 	got = drained.count;

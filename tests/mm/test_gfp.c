@@ -428,10 +428,11 @@ struct right {
 CASE(gfp, rights_of_both_passes)
 {
 	static const struct right rights[] = {
-		{ 0, &thread, RESERVE_NONE, RESERVE_NONE },
+		{ 0, &thread, RESERVE_NOWAIT, RESERVE_NOWAIT },
+		{ __GFP_NOMEMALLOC, &thread, RESERVE_NONE, RESERVE_NONE },
 		{ GFP_KERNEL, &thread, RESERVE_NONE, RESERVE_NONE },
-		{ GFP_NOWAIT, &thread, RESERVE_NONE, RESERVE_NONE },
-		{ GFP_NOWAIT, &interrupt, RESERVE_NONE, RESERVE_NONE },
+		{ GFP_NOWAIT, &thread, RESERVE_NOWAIT, RESERVE_NOWAIT },
+		{ GFP_NOWAIT, &interrupt, RESERVE_NOWAIT, RESERVE_NOWAIT },
 		{ GFP_ATOMIC, &thread, RESERVE_ATOMIC, RESERVE_ATOMIC },
 		{ GFP_ATOMIC, &interrupt, RESERVE_ATOMIC, RESERVE_ATOMIC },
 		{ __GFP_HIGH, &thread, RESERVE_ATOMIC, RESERVE_ATOMIC },
@@ -457,8 +458,8 @@ CASE(gfp, rights_of_both_passes)
 		  RESERVE_HALF },
 		{ GFP_ATOMIC, &interrupt_over_memalloc, RESERVE_ATOMIC,
 		  RESERVE_ATOMIC },
-		{ GFP_NOWAIT, &interrupt_over_memalloc, RESERVE_NONE,
-		  RESERVE_NONE },
+		{ GFP_NOWAIT, &interrupt_over_memalloc, RESERVE_NOWAIT,
+		  RESERVE_NOWAIT },
 		{ GFP_ATOMIC | __GFP_MEMALLOC, &interrupt_over_memalloc,
 		  RESERVE_ATOMIC, RESERVE_ALL },
 	};
@@ -476,6 +477,23 @@ CASE(gfp, rights_of_both_passes)
 				reserve_right_name(request.right),
 				reserve_right_name(request.last_right));
 	}
+	return NULL;
+}
+
+CASE(gfp, the_right_of_a_victim_replaces_all_but_memalloc_and_nomemalloc)
+{
+	struct alloc_request request;
+
+	EXPECT_EQUAL(decode(GFP_KERNEL, 0, &thread, &request), GFP_OK);
+	EXPECT_EQUAL(request.victim_right, RESERVE_VICTIM);
+	EXPECT_EQUAL(decode(GFP_ATOMIC, 0, &thread, &request), GFP_OK);
+	EXPECT_EQUAL(request.victim_right, RESERVE_VICTIM);
+	EXPECT_EQUAL(decode(GFP_KERNEL, 0, &memalloc, &request), GFP_OK);
+	EXPECT_EQUAL(request.victim_right, RESERVE_ALL);
+	EXPECT_EQUAL(
+		decode(GFP_ATOMIC | __GFP_NOMEMALLOC, 0, &thread, &request),
+		GFP_OK);
+	EXPECT_EQUAL(request.victim_right, RESERVE_HALF);
 	return NULL;
 }
 
@@ -667,6 +685,7 @@ CASE(gfp, names_of_zones_types_and_rights)
 	EXPECT(strcmp(zone_type_name(ZONE_MOVABLE), "Movable") == 0);
 	EXPECT(strcmp(migratetype_name(MIGRATE_RECLAIMABLE), "Reclaimable") ==
 	       0);
+	EXPECT(strcmp(migratetype_name(MIGRATE_HIGHATOMIC), "HighAtomic") == 0);
 	EXPECT(reserve_right_name(RESERVE_ALL)[0] != '?');
 	return NULL;
 }

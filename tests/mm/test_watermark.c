@@ -275,7 +275,10 @@ CASE(watermark, floors_in_integers)
 		unsigned long mark = floors[i].min;
 
 		EXPECT_EQUAL(watermark_floor(mark, RESERVE_NONE), mark);
+		EXPECT_EQUAL(watermark_floor(mark, RESERVE_NOWAIT), mark);
 		EXPECT_EQUAL(watermark_floor(mark, RESERVE_HALF),
+		             floors[i].half);
+		EXPECT_EQUAL(watermark_floor(mark, RESERVE_VICTIM),
 		             floors[i].half);
 		EXPECT_EQUAL(watermark_floor(mark, RESERVE_ATOMIC),
 		             floors[i].atomic);
