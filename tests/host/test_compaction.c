@@ -247,6 +247,32 @@ CASE(compaction, takes_room_from_movable_pageblocks_only)
 	return alternate_end();
 }
 
+/* A request that must not wait gives up the 16 frames in which a page cannot move, and moves
+ * none of the others there. */
+CASE(compaction, a_block_with_a_page_that_stays_is_given_up)
+{
+	static struct page *stays[2048 / 16];
+	unsigned int count = 0;
+	struct page *page;
+
+	alternate();
+	for (unsigned long i = 1; i < 2048; i += 2) {
+		unsigned long pfn = node_pfn(node, file_space.page[i]);
+
+		if (pfn % 16 != 15 || pfn / 16 == 150)
+			continue;
+		stays[count++] = file_space.page[i];
+		lru_remove(node, file_space.page[i]);
+	}
+	page = alloc_pages_node(node, GFP_HIGHUSER_MOVABLE | __GFP_NORETRY, 4);
+	EXPECT(page == zone_page(zone, 150 * 16));
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgmigrate_success), 8);
+	free_pages_node(node, page, 4, RETURN_ADDRESS());
+	while (count > 0)
+		lru_add(node, stays[--count]);
+	return alternate_end();
+}
+
 CASE(compaction, without_fs_file_pages_stay)
 {
 	struct page *page;

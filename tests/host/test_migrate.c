@@ -8,6 +8,7 @@
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/migrate.h"
 #include "mm/reclaim/page_lock.h"
+#include "mm/user/filemap.h"
 #include "tests/host/test_reclaim.h"
 #include "tests/suite.h"
 
@@ -240,5 +241,39 @@ CASE(migrate, an_anonymous_page_keeps_its_place_on_swap)
 	EXPECT(page_has(anon_space.page[0], PG_swapbacked));
 	EXPECT_EQUAL(zone->lru.count[LRU_INACTIVE_ANON], 1);
 	EXPECT_EQUAL(page->state, PAGE_FREE);
+	return migrate_end();
+}
+
+CASE(migrate, a_page_of_a_file_keeps_its_number)
+{
+	static const struct address_space_ops ops = {
+		.name = "moving file",
+		.release = filemap_release,
+		.migrate = filemap_migrate,
+	};
+	static char said[200];
+	struct filemap map;
+	struct page *page;
+	struct page *found;
+
+	migrate_start(SPACE_PLAIN, 0);
+	filemap_init(&map, &ops, NULL);
+	EXPECT_EQUAL(filemap_grab(&map, 700, GFP_KERNEL, &page), 0);
+	memset(page_address(page), 0x77, PAGE_SIZE);
+	unlock_page(page);
+	kassert(lru_isolate_page(zone, page));
+	list_append(&moving, &page->link);
+	/* Somebody has it. */
+	EXPECT_EQUAL(move_them(MIGRATE_ASYNC), 1);
+	put_page(page);
+	EXPECT_EQUAL(move_them(MIGRATE_ASYNC), 0);
+	EXPECT_EQUAL(page->state, PAGE_FREE);
+	found = find_get_page(&map, 700);
+	EXPECT(found != NULL && found != page);
+	EXPECT_EQUAL(found->index, 700);
+	EXPECT_EQUAL(((uint8_t *)page_address(found))[4095], 0x77);
+	put_page(found);
+	EXPECT(filemap_check(&map, said, sizeof(said)) == NULL);
+	filemap_cut(&map, 0);
 	return migrate_end();
 }
