@@ -274,8 +274,8 @@ FACTS = (
         "docs/05-watermarks-and-reserves.md",
         r"and (\d+) as the floor of GFP_ATOMIC",
         "4M",
-        "drain GFP_ATOMIC",
-        r"pages taken, (\d+) free",
+        "gfp GFP_ATOMIC",
+        r"^DMA(?: +\d+){3} +(\d+)",
         0.03,
     ),
     Fact(
