@@ -472,7 +472,7 @@ CASE(mutex, trylock_of_a_mutex_that_is_held_fails_and_never_waits)
 struct buffer {
 	struct semaphore full;
 	struct semaphore empty;
-	unsigned int slot;
+	unsigned int number;
 	unsigned long sum;
 };
 
@@ -482,7 +482,7 @@ static void consume(void *data)
 
 	for (int i = 0; i < 100; i++) {
 		down(&buffer->full);
-		buffer->sum += buffer->slot;
+		buffer->sum += buffer->number;
 		up(&buffer->empty);
 	}
 }
@@ -498,7 +498,7 @@ CASE(semaphore, producer_and_consumer_take_turns)
 	EXPECT(thread != NULL);
 	for (unsigned int i = 1; i <= 100; i++) {
 		EXPECT_EQUAL(down_timeout(&buffer.empty, LIMIT), 0);
-		buffer.slot = i;
+		buffer.number = i;
 		up(&buffer.full);
 	}
 	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
