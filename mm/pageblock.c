@@ -150,7 +150,7 @@ static void retype_one(struct zone *zone, unsigned long first,
 
 	kassert(pageblock_is_whole(zone, first));
 	while (left > 0) {
-		while (page->state != PAGE_FREE)
+		while (page < end && page->state != PAGE_FREE)
 			page++;
 		kassert(page < end);
 		buddy_change_list(zone, page, type);

@@ -48,13 +48,15 @@ static inline enum migratetype pageblock_type(const struct zone *zone,
 	return (enum migratetype)pageblock_of(zone, pfn)->type;
 }
 
-/* A page of the lru comes (1) to a pageblock or goes (-1).  Takes no lock. */
+/* A page of the lru comes (1) to a pageblock or goes (-1).  zone->lru.lock held. */
 static inline void pageblock_count_movable(const struct zone *zone,
                                            unsigned long pfn, int change)
 {
-	kassert(change > 0 || READ_ONCE(pageblock_of(zone, pfn)->movable) > 0);
-	__atomic_fetch_add(&pageblock_of(zone, pfn)->movable, (uint16_t)change,
-	                   __ATOMIC_RELAXED);
+	struct pageblock *block = pageblock_of(zone, pfn);
+
+	kassert(spin_is_mine(&zone->lru.lock));
+	kassert(change > 0 || block->movable > 0);
+	WRITE_ONCE(block->movable, (uint16_t)(block->movable + change));
 }
 
 enum take_flag {

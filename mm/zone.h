@@ -56,7 +56,7 @@ struct pageblock {
 	uint8_t type;     /* (z) enum migratetype */
 	bool skip;        /* mm/reclaim/compaction.c: nothing was found here */
 	uint16_t free;    /* (z) free pages */
-	uint16_t movable; /* pages on the lru; atomic */
+	uint16_t movable; /* (zone->lru.lock) pages on the lru */
 };
 
 /*

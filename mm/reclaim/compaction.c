@@ -21,11 +21,13 @@
  *	positions	the next attempt begins where the last one ended
  *
  *			ASYNC		SYNC_LIGHT	SYNC_FULL
- *	waits		for nothing	for locks	for locks
  *	pageblocks of	the request's	all types	all types
  *	target blocks	MOVABLE		MOVABLE		all types
  *	skip, defer	obeyed		obeyed		ignored
  *	begins		at the last position		at the zone's ends
+ *
+ * A request waits for no lock of a page in any of them, because it has THREAD_MEMALLOC
+ * meanwhile (mm/slow_path.c#compact); compact_node() waits for locks and writes.
  *
  * The frames for moving to are in use while compaction has them.  All but those that it
  * used are given back at its end.
@@ -255,14 +257,15 @@ static bool compact_is_target(const struct compact_control *cc)
 {
 	const struct zone *zone = cc->zone;
 	unsigned long first = max(cc->free_pfn, zone->start_pfn);
-	const struct page *page = zone_page(zone, first);
+	/* Perhaps it begins in the pageblock below. */
+	const struct page *head = zone_block_head(zone, first);
 
 	if (pageblock_of(zone, first)->skip && !cc->ignore_skip)
 		return false;
 	if (cc->any_target)
 		return true;
-	if (READ_ONCE(page->state) == PAGE_FREE &&
-	    READ_ONCE(page->order) >= min(cc->order, PAGEBLOCK_ORDER + 0U))
+	if (head != NULL && READ_ONCE(head->state) == PAGE_FREE &&
+	    READ_ONCE(head->order) >= min(cc->order, PAGEBLOCK_ORDER + 0U))
 		return false;
 	return pageblock_type(zone, first) == MIGRATE_MOVABLE;
 }

@@ -17,9 +17,9 @@
  *	PG_dirty, with its counts
  *	the new page to the list that the old one came from; the old one is freed
  *
- * From the moment at which the index has the new page others find it, but they wait for
- * its lock; and it is complete, except for PG_dirty, which only matters to a holder of the
- * lock.  Copying takes place under the lock of the index, with interrupts off: one page.
+ * From the moment at which the index has the new page others find it, and may use it: it
+ * is complete, except for PG_dirty, by which only a holder of its lock decides.  Copying
+ * takes place under the lock of the index, with interrupts off: one page.
  *
  * Some pages cannot move at this moment: they are locked, or somebody looks at them.
  * They are tried again, 10 times in all; SYNC modes wait after the first three.
@@ -56,7 +56,8 @@ void migrate_replace(struct node *node, struct page *from, struct page *to)
 {
 	kassert(page_has(from, PG_locked) && page_has(to, PG_locked));
 	kassert(!page_has(from, PG_writeback) && !page_has(from, PG_lru));
-	kassert(READ_ONCE(from->refcount) == RECLAIM_REFERENCES);
+	/* One that was found through the swap cache is looked at again by its finder. */
+	kassert(READ_ONCE(from->refcount) >= RECLAIM_REFERENCES);
 	kassert(to->mapping == NULL && from->mapping != NULL);
 	memcpy(page_memory(node, to), page_memory(node, from), PAGE_SIZE);
 	for (size_t i = 0; i < ARRAY_SIZE(migrate_bits); i++) {

@@ -83,6 +83,61 @@ CASE(compaction, does_not_suit_a_large_order_where_memory_is_what_is_missing)
 	return scattered_end();
 }
 
+/* 1000 free blocks, SINGLE of one page, the others of order 3. */
+static void scattered_blocks(unsigned long single)
+{
+	test_reclaim_start_pages(SPACE_PLAIN, 2 * 8192);
+	machine_set_marks(zone, 0, 0, 0);
+	pile_leave(&pile, 0);
+	for (unsigned long i = 0; i < 16000; i++) {
+		bool whole = i / 16 >= single;
+
+		if (i % 16 < (whole ? 8 : 1)) {
+			free_pages_node(node, pile.page[i], 0,
+			                RETURN_ADDRESS());
+			pile.page[i] = NULL;
+		}
+	}
+}
+
+CASE(compaction, suits_an_index_of_501_and_not_of_500)
+{
+	scattered_blocks(3);
+	EXPECT(compaction_suitable(zone, 4, ZONE_DMA32));
+	EXPECT(scattered_end() == NULL);
+	scattered_blocks(2);
+	EXPECT(!compaction_suitable(zone, 4, ZONE_DMA32));
+	return scattered_end();
+}
+
+/* The only room is a block as large as the one that is wanted, above the pages. */
+CASE(compaction, breaks_up_no_block_of_the_order_wanted)
+{
+	struct page *block[4];
+	struct page *top = NULL;
+
+	test_reclaim_start();
+	machine_set_marks(zone, 8, 10, 12);
+	for (unsigned int i = 0; i < ARRAY_SIZE(block); i++)
+		block[i] = alloc_pages_node(node, __GFP_MEMALLOC, MAX_ORDER);
+	for (unsigned int i = 0; i < ARRAY_SIZE(block); i++) {
+		if (node_pfn(node, block[i]) == PAGES - 1024)
+			top = block[i];
+		else
+			free_pages_node(node, block[i], MAX_ORDER,
+			                RETURN_ADDRESS());
+	}
+	space_fill(&file_space, GFP_HIGHUSER_MOVABLE, 1024);
+	pile_leave(&pile, 0);
+	EXPECT(top != NULL);
+	zone->blocks[6].type = MIGRATE_MOVABLE;
+	zone->blocks[7].type = MIGRATE_MOVABLE;
+	free_pages_node(node, top, MAX_ORDER, RETURN_ADDRESS());
+	EXPECT_EQUAL(compact_node(node), 0);
+	EXPECT_EQUAL(zone->free_area[MAX_ORDER].count, 1);
+	return test_reclaim_finish();
+}
+
 CASE(compaction, failures_skip_1_3_7_15_31_63_63_attempts)
 {
 	static const unsigned int skips[] = { 1, 3, 7, 15, 31, 63, 63 };
@@ -285,15 +340,22 @@ CASE(compaction, without_fs_file_pages_stay)
 	return alternate_end();
 }
 
+/* Nothing can move, and every pageblock is marked: compaction was tried in vain. */
+static void compact_in_vain(void)
+{
+	alternate();
+	for (unsigned long i = 1; i < 2048; i += 2)
+		lru_remove(node, file_space.page[i]);
+	kassert(alloc_pages_node(node,
+	                         GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+	                         3) == NULL);
+}
+
 CASE(compaction, a_pageblock_with_nothing_to_move_is_passed_over_the_next_time)
 {
 	unsigned long scanned;
 
-	alternate();
-	for (unsigned long i = 1; i < 2048; i += 2)
-		lru_remove(node, file_space.page[i]);
-	EXPECT(alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
-	                        3) == NULL);
+	compact_in_vain();
 	scanned = test_reclaim_stat(VMSTAT_compact_migrate_scanned);
 	EXPECT(scanned > 0);
 	zone->compact.defer_shift = 0;
@@ -313,6 +375,39 @@ CASE(compaction, a_pageblock_with_nothing_to_move_is_passed_over_the_next_time)
 	for (unsigned long i = 1; i < 2048; i += 2)
 		lru_add(node, file_space.page[i]);
 	return alternate_end();
+}
+
+CASE(compaction, after_64_failures_it_looks_at_everything_again)
+{
+	unsigned long scanned;
+
+	compact_in_vain();
+	scanned = test_reclaim_stat(VMSTAT_compact_migrate_scanned);
+	zone->compact.defer_shift = 6;
+	zone->compact.considered = 63;
+	EXPECT(alloc_pages_node(node, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+	                        3) == NULL);
+	EXPECT(test_reclaim_stat(VMSTAT_compact_migrate_scanned) > scanned);
+	for (unsigned long i = 1; i < 2048; i += 2)
+		lru_add(node, file_space.page[i]);
+	return alternate_end();
+}
+
+CASE(compaction, does_not_take_a_pinned_anonymous_page_in_hand)
+{
+	alternate();
+	space_clear(&file_space);
+	space_fill(&anon_space, GFP_HIGHUSER_MOVABLE, 500);
+	for (unsigned long i = 0; i < 500; i++)
+		get_page(anon_space.page[i]);
+	EXPECT_EQUAL(compact_node(node), 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_isolated), 0);
+	for (unsigned long i = 0; i < 500; i++)
+		put_page(anon_space.page[i]);
+	while (pile.count > 0)
+		free_pages_node(node, pile.page[--pile.count], 1,
+		                RETURN_ADDRESS());
+	return test_reclaim_finish();
 }
 
 /* ---- Random -------------------------------------------------------------- */

@@ -375,6 +375,28 @@ CASE(pageblock, grouping_is_off_on_a_small_machine)
 	return NULL;
 }
 
+/* Compaction asks what the request would find. */
+CASE(pageblock, has_a_block_where_the_type_has_one_or_may_claim_one)
+{
+	bool enabled;
+
+	scene_start(0, PAGES);
+	block_set_type(1, MIGRATE_UNMOVABLE);
+	give_range(512, 512 + 8);
+	enabled = spin_lock_irqsave(&zone->lock);
+	EXPECT(pageblock_has_block(zone, 3, MIGRATE_UNMOVABLE));
+	EXPECT(!pageblock_has_block(zone, 4, MIGRATE_UNMOVABLE));
+	EXPECT(pageblock_has_block(zone, 3, MIGRATE_RECLAIMABLE));
+	EXPECT(!pageblock_has_block(zone, 3, MIGRATE_MOVABLE));
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	give_range(512 + 16, 512 + 32);
+	enabled = spin_lock_irqsave(&zone->lock);
+	EXPECT(pageblock_has_block(zone, 3, MIGRATE_MOVABLE));
+	EXPECT(!pageblock_has_block(zone, 5, MIGRATE_MOVABLE));
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return scene_end();
+}
+
 CASE(pageblock, check_finds_each_broken_invariant)
 {
 	static char said[200];

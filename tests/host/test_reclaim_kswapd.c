@@ -412,6 +412,26 @@ CASE(kswapd, for_a_boost_alone_nothing_is_written_or_swapped)
 	return finish_kswapd();
 }
 
+CASE(kswapd, for_a_boost_alone_it_looks_at_a_1024th_of_a_list_at_most)
+{
+	static struct space more_files;
+	unsigned long stolen;
+
+	test_reclaim_start_pages(SPACE_PLAIN, 4 * PAGES);
+	space_init(&more_files, SPACE_PLAIN);
+	space_fill(&file_space, GFP_KERNEL, SPACE_PAGES);
+	space_fill(&more_files, GFP_KERNEL, SPACE_PAGES);
+	pile_leave(&pile, HIGH + PAGEBLOCK_PAGES + 10);
+	be_kswapd();
+	zone->watermark_boost = PAGEBLOCK_PAGES;
+	kswapd_balance(node, 0, ZONE_NORMAL);
+	stolen = test_reclaim_stat(VMSTAT_pgsteal_kswapd);
+	/* 8192 / 1024 pages in a round: not many more than the boost. */
+	EXPECT(stolen >= PAGEBLOCK_PAGES && stolen < PAGEBLOCK_PAGES + 16);
+	space_clear(&more_files);
+	return finish_kswapd();
+}
+
 CASE(kswapd, a_node_below_its_marks_is_balanced_before_its_boost)
 {
 	test_reclaim_start();
