@@ -80,11 +80,21 @@ static struct thread_record *record_of(struct thread *thread)
 
 /* ---- The list ------------------------------------------------------------ */
 
+static uint64_t number_at(const struct list *at)
+{
+	return container_of(at, struct thread_record, link)->thread.owner.id;
+}
+
+/* The list is in the order of the numbers.  One that was given later may be here first:
+ * there are as many steps as threads are being made. */
 static void enter_thread_list(struct thread_record *record)
 {
 	bool enabled = spin_lock_irqsave(&threads_lock);
+	struct list *at = all_threads.prev;
 
-	list_append(&all_threads, &record->link);
+	while (at != &all_threads && number_at(at) > record->thread.owner.id)
+		at = at->prev;
+	list_push(at, &record->link);
 	spin_unlock_irqrestore(&threads_lock, enabled);
 }
 
@@ -141,8 +151,7 @@ static uint64_t newest_thread(void)
 	uint64_t id = 0;
 
 	if (!list_empty(&all_threads))
-		id = container_of(all_threads.prev, struct thread_record, link)
-		             ->thread.owner.id;
+		id = number_at(all_threads.prev);
 	spin_unlock_irqrestore(&threads_lock, enabled);
 	return id;
 }
