@@ -19,7 +19,7 @@
  * taken again while it is warm, or at the back if the buddy of its parent is free and
  * it will probably be merged soon (buddy_merge_likely()).
  *
- * Invariants, checked by buddy_check() and zone_check():
+ * Invariants, checked by buddy_check() (mm/debug/buddy_check.c) and zone_check():
  *
  *  B1  A page is FREE if and only if it is on a list of free_area[its order].
  *  B2  A FREE page's frame number is a multiple of 2^order, and its block lies
@@ -42,8 +42,6 @@
 #include "mm/buddy.h"
 
 #include "kernel/core/panic.h"
-#include "lib/format.h"
-#include "mm/debug/check.h"
 #include "mm/pageblock.h"
 
 /* ---- The lists: insert and remove mirror each other -------------- */
@@ -282,10 +280,8 @@ static bool join_is_likely(const struct zone *zone, unsigned long pfn,
 	       NULL;
 }
 
-/* The free buddy with which the block at PAGE, of ORDER, merges; NULL: none. */
-static inline struct page *mergeable_buddy(const struct zone *zone,
-                                           const struct page *page,
-                                           unsigned int order)
+struct page *buddy_mergeable(const struct zone *zone, const struct page *page,
+                             unsigned int order)
 {
 	unsigned long pfn = zone_pfn(zone, page);
 	struct page *buddy = free_block_at(zone, buddy_pfn(pfn, order), order);
@@ -303,7 +299,7 @@ static struct page *buddy_merge(struct zone *zone, struct page *page,
                                 unsigned int *order)
 {
 	for (; *order < MAX_ORDER; ++*order) {
-		struct page *buddy = mergeable_buddy(zone, page, *order);
+		struct page *buddy = buddy_mergeable(zone, page, *order);
 
 		if (buddy == NULL)
 			break;
@@ -332,156 +328,4 @@ void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 	page = buddy_merge(zone, page, &order);
 	insert_block(zone, page, order,
 	             join_is_likely(zone, zone_pfn(zone, page), order));
-}
-
-/* ---- Checking ---------------------------------------------------------- */
-
-struct buddy_walk {
-	const struct zone *zone;
-	unsigned int order;
-	enum migratetype type;
-};
-
-/* Check one block of a list: NULL, or the number of the broken invariant.  B4 is
- * checked by zone_check(), which visits all blocks. */
-static const char *check_block(const struct list *at, void *data)
-{
-	const struct buddy_walk *walk = data;
-	const struct zone *zone = walk->zone;
-	const struct page *page = container_of(at, struct page, link);
-	unsigned long pfn;
-
-	if (!check_is_page(zone->pages, zone->spanned, at))
-		return "B5";
-	pfn = zone_pfn(zone, page);
-	if (page->state != PAGE_FREE || page->order != walk->order)
-		return "B1";
-	if (pfn % (1UL << walk->order) != 0 ||
-	    !zone_contains(zone, pfn + (1UL << walk->order) - 1))
-		return "B2";
-	if (walk->order < MAX_ORDER &&
-	    mergeable_buddy(zone, page, walk->order) != NULL)
-		return "B3";
-	return pageblock_type(zone, pfn) == walk->type ? NULL : "B6";
-}
-
-/* Check the list of ORDER and TYPE: NULL, or a sentence in BUFFER. */
-static const char *buddy_check_list(struct zone *zone, unsigned int order,
-                                    enum migratetype type, bool locked,
-                                    char *buffer, size_t size)
-{
-	const struct free_area *area = &zone->free_area[order];
-	struct buddy_walk place = { zone, order, type };
-	struct check_walk walk = {
-		.lock = locked ? NULL : &zone->lock,
-		.changes = &zone->changes,
-		.list = &area->blocks[type],
-		.length = &area->of_type[type],
-		.look = check_block,
-		.data = &place,
-	};
-
-	if (check_walk_list(&walk))
-		return NULL;
-	if (walk.broken != check_length)
-		scnprintf(buffer, size,
-		          "zone %s order %u: invariant %s broken at pfn %#lx",
-		          zone->name, order, walk.broken,
-		          zone_pfn(zone,
-		                   container_of(walk.at, struct page, link)));
-	else
-		scnprintf(buffer, size,
-		          "zone %s order %u: invariant B5 broken: %lu %s "
-		          "blocks on the list, %lu counted",
-		          zone->name, order, walk.seen, migratetype_name(type),
-		          area->of_type[type]);
-	return buffer;
-}
-
-/* The counts of ORDER: B5 without the lists' lengths, and nonempty[]. */
-static const char *buddy_check_counts(struct zone *zone, unsigned int order,
-                                      bool locked, char *buffer, size_t size)
-{
-	const struct free_area *area = &zone->free_area[order];
-	bool enabled = locked ? false : spin_lock_irqsave(&zone->lock);
-	unsigned long counted = area->count;
-	unsigned long sum = 0;
-	bool marked = true;
-
-	for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
-		sum += area->of_type[type];
-		if ((zone->nonempty[type] >> order & 1) !=
-		    (area->of_type[type] > 0))
-			marked = false;
-	}
-	if (!locked)
-		spin_unlock_irqrestore(&zone->lock, enabled);
-	if (sum == counted && marked)
-		return NULL;
-	scnprintf(buffer, size,
-	          "zone %s order %u: invariant %s broken: %lu blocks on the "
-	          "lists, %lu counted",
-	          zone->name, order, marked ? "B5" : "B6", sum, counted);
-	return buffer;
-}
-
-/* The pages on all lists, and in *HIGHATOMIC those on the lists of that type. */
-static unsigned long buddy_sum(const struct zone *zone,
-                               unsigned long *highatomic)
-{
-	unsigned long total = 0;
-
-	*highatomic = 0;
-	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		const struct free_area *area = &zone->free_area[order];
-
-		total += area->count << order;
-		*highatomic += area->of_type[MIGRATE_HIGHATOMIC] << order;
-	}
-	return total;
-}
-
-const char *buddy_check_lists(struct zone *zone, bool locked, char *buffer,
-                              size_t size)
-{
-	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
-			if (buddy_check_list(zone, order,
-			                     (enum migratetype)type, locked,
-			                     buffer, size) != NULL)
-				return buffer;
-		}
-		if (buddy_check_counts(zone, order, locked, buffer, size) !=
-		    NULL)
-			return buffer;
-	}
-	return NULL;
-}
-
-const char *buddy_check(struct zone *zone, bool locked, char *buffer,
-                        size_t size)
-{
-	unsigned long highatomic;
-	unsigned long total;
-	unsigned long counted;
-	unsigned long aside;
-	bool enabled = false;
-
-	if (buddy_check_lists(zone, locked, buffer, size) != NULL)
-		return buffer;
-	if (!locked)
-		enabled = spin_lock_irqsave(&zone->lock);
-	total = buddy_sum(zone, &highatomic);
-	counted = zone->free_pages;
-	aside = zone->nr_free_highatomic;
-	if (!locked)
-		spin_unlock_irqrestore(&zone->lock, enabled);
-	if (total == counted && highatomic == aside)
-		return NULL;
-	scnprintf(buffer, size,
-	          "zone %s: invariant %s broken: %lu pages on the lists, %lu "
-	          "counted; HIGHATOMIC: %lu, %lu",
-	          zone->name, total == counted ? "B7" : "B5", total, counted,
-	          highatomic, aside);
-	return buffer;
 }

@@ -65,6 +65,10 @@ buddy_take_within(struct zone *zone, unsigned long first, unsigned long last);
 /* Free a block and merge it with its free buddies.  Linux: __free_one_page(). */
 void buddy_give(struct zone *zone, struct page *page, unsigned int order);
 
+/* The free buddy with which the block at PAGE, of ORDER, merges; NULL: none. */
+struct page *buddy_mergeable(const struct zone *zone, const struct page *page,
+                             unsigned int order);
+
 /* Is there a free block of 2^ORDER pages or more, of a type that requests are for? */
 static inline bool buddy_has_block(const struct zone *zone, unsigned int order)
 {

@@ -113,7 +113,7 @@ struct page {
 	union {
 		/* (x) OWNED: it; HANDOVER: the sender or NULL */
 		struct owner *owner;
-		/* USED: its mapping, mm/address_space.h; PG_locked */
+		/* USED: its mapping, mm/reclaim/address_space.h; PG_locked */
 		struct address_space *mapping;
 		struct kmem_cache *slab_cache; /* PG_slab: its cache, or NULL */
 		struct page *slab_head;        /* a slab's tail: the head */

@@ -22,6 +22,7 @@
 #include "kernel/core/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/debug/alloc_report.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
@@ -184,79 +185,6 @@ static struct page *fast_pass(struct node *node,
 	return page_pass(node, request, WMARK_LOW, RESERVE_NONE);
 }
 
-/* ---- Refused requests ---------------------------------------------------- */
-
-static void report_too_large(struct node *node,
-                             const struct alloc_request *request,
-                             const char *why)
-{
-	kassert(request->order > MAX_ORDER);
-	if (!request->warn || node->said_order)
-		return;
-	node->said_order = true;
-	pr_warn("page_alloc: %s (said once)\n", why);
-}
-
-/* Report why a request is refused. */
-static void report_verdict(struct node *node, enum gfp_verdict verdict,
-                           const struct alloc_request *request, const char *why,
-                           uintptr_t caller)
-{
-	char place[PLACE_SIZE];
-
-	kassert((verdict == GFP_IN_NMI) == in_nmi());
-	switch (verdict) {
-	case GFP_OK:
-		return;
-	case GFP_IN_NMI:
-		count_vm_event(node, VMSTAT_alloc_in_nmi);
-		return;
-	case GFP_TOO_LARGE:
-		report_too_large(node, request, why);
-		return;
-	case GFP_MUST_SLEEP:
-		count_vm_event(node, VMSTAT_alloc_must_not_sleep);
-		break;
-	case GFP_REFUSED:
-		count_vm_event(node, VMSTAT_alloc_refused);
-		break;
-	}
-	caller_format(place, sizeof(place), caller);
-	pr_err("BUG: alloc_pages(%#x, %u) by %s at %s refused: %s\n",
-	       request->gfp, request->order, context_name(), place, why);
-	backtrace_print_from(caller);
-}
-
-/* Promises that NOFAIL cannot or should not make: each is reported once, by a request
- * that found no page in the fast pass.  Linux 6.12 warns of the same three. */
-static void report_nofail_doubts(struct node *node,
-                                 const struct alloc_request *request,
-                                 uintptr_t caller)
-{
-	const struct {
-		bool holds;
-		const char *why;
-	} doubt[] = {
-		{ !request->may_sleep,
-		  "without __GFP_DIRECT_RECLAIM: it may get NULL" },
-		{ request->in_reclaim, "inside reclaim: it can only wait" },
-		{ request->order > 1, "for a large block: it may wait long" },
-	};
-	char place[PLACE_SIZE];
-
-	kassert(request->never_fail);
-	for (size_t i = 0; i < ARRAY_SIZE(doubt); i++) {
-		if (!doubt[i].holds || (node->said_nofail & (1U << i)))
-			continue;
-		node->said_nofail |= (uint8_t)(1U << i);
-		caller_format(place, sizeof(place), caller);
-		pr_warn("BUG: page_alloc: __GFP_NOFAIL by %s at %s, order %u, "
-		        "%s (said once)\n",
-		        context_name(), place, request->order, doubt[i].why);
-		backtrace_print_from(caller);
-	}
-}
-
 /* ---- Allocating ---------------------------------------------------------- */
 
 static void zero_block(struct node *node, struct page *page, unsigned int order)
@@ -285,7 +213,7 @@ static struct page *page_alloc_serve(struct node *node,
 	kassert(!in_nmi());
 	kassert(!request->may_sleep || may_sleep_here());
 	if (page == NULL && request->never_fail)
-		report_nofail_doubts(node, request, caller);
+		alloc_report_nofail_doubts(node, request, caller);
 	if (page == NULL)
 		page = alloc_slow_path(node, request);
 	if (page == NULL)
@@ -313,7 +241,7 @@ static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
 		return NULL;
 	verdict = gfp_decode(gfp, order, &context, &request, why, sizeof(why));
 	if (verdict != GFP_OK) {
-		report_verdict(node, verdict, &request, why, caller);
+		alloc_report_verdict(node, verdict, &request, why, caller);
 		return NULL;
 	}
 	if (should_fail_alloc_page(node, gfp, order))
@@ -488,16 +416,6 @@ static void cut_block(struct node *node, struct page *page, unsigned long keep,
 	page_prep_report_bad(node, zone);
 }
 
-static void report_exact(uintptr_t caller)
-{
-	char place[PLACE_SIZE];
-
-	pr_warn("BUG: alloc_pages_exact() by %s at %s: __GFP_COMP and "
-	        "__GFP_HIGHMEM make no sense here and are taken away\n",
-	        context_name(), caller_format(place, sizeof(place), caller));
-	backtrace_print_from(caller);
-}
-
 void *alloc_pages_exact(size_t size, gfp_t gfp)
 {
 	uintptr_t address;
@@ -505,7 +423,7 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 	if (size == 0)
 		return NULL;
 	if (gfp != gfp_for_exact(gfp) && !in_nmi())
-		report_exact(RETURN_ADDRESS());
+		alloc_report_exact(RETURN_ADDRESS());
 	gfp = gfp_for_exact(gfp);
 	address = alloc_address(gfp, order_for(size), RETURN_ADDRESS());
 	if (address == 0)
@@ -693,7 +611,8 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long entries,
 		          "__GFP_EXCLUSIVE pages");
 	}
 	if (verdict != GFP_OK)
-		report_verdict(node, verdict, &request, why, RETURN_ADDRESS());
+		alloc_report_verdict(node, verdict, &request, why,
+		                     RETURN_ADDRESS());
 	if (verdict == GFP_IN_NMI)
 		return 0;
 	done = bulk_skip(array, 0, entries);

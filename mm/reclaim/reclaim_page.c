@@ -33,9 +33,9 @@
  */
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
-#include "mm/address_space.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_prep.h"
+#include "mm/reclaim/address_space.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/reclaim/reclaim_internal.h"

@@ -11,7 +11,7 @@
  *	anon_check.c	the invariants, checked
  *	filemap.h	the page cache: pages of a file, by their number
  *
- * Both are address spaces (mm/address_space.h) for reclaim.  Below: mm/swap/.
+ * Both are address spaces (mm/reclaim/address_space.h) for reclaim.  Below: mm/swap/.
  * Above: kernel/fs/ for the page cache, the shell's `anon` and the demonstrations.
  * Linux: mm/memory.c, mm/rmap.c, mm/shmem.c; mm/filemap.c.
  *

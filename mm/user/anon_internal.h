@@ -9,8 +9,8 @@
 
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
-#include "mm/address_space.h"
 #include "mm/gfp.h"
+#include "mm/reclaim/address_space.h"
 #include "mm/user/anon.h"
 
 /* The mask for anonymous pages: GFP_HIGHUSER_MOVABLE without HARDWALL,

@@ -21,8 +21,8 @@
 #define MM_USER_FILEMAP_H
 
 #include "kernel/core/lock.h"
-#include "mm/address_space.h"
 #include "mm/gfp.h"
+#include "mm/reclaim/address_space.h"
 #include "mm/user/filemap_tree.h"
 
 /* Field locks: (l) lock, (c) constant. */

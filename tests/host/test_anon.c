@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "lib/errno.h"
-#include "mm/address_space.h"
 #include "mm/page_bits.h"
+#include "mm/reclaim/address_space.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/swap/swapfile.h"
 #include "mm/task.h"

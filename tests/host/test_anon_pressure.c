@@ -8,7 +8,7 @@
 
 #include "lib/errno.h"
 #include "lib/random.h"
-#include "mm/address_space.h"
+#include "mm/reclaim/address_space.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/migrate.h"
 #include "mm/reclaim/page_lock.h"

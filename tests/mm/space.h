@@ -9,8 +9,8 @@
 #define TESTS_MM_SPACE_H
 
 #include "kernel/core/lock.h"
-#include "mm/address_space.h"
 #include "mm/node.h"
+#include "mm/reclaim/address_space.h"
 
 #define SPACE_PAGES 4096UL
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/address_space.h -- the owner of a page, as far as reclaim must know.
+ * mm/reclaim/address_space.h -- the owner of a page, as far as reclaim must know.
  *
  * A page on the lru has an owner: a file in the page cache, or an anonymous
  * object.  The owner has an index (page->index to page) which holds one
