@@ -17,6 +17,7 @@
 #include "lib/parse.h"
 #include "mm/reclaim/compaction.h"
 #include "mm/reclaim/flusher.h"
+#include "mm/reclaim/kcompactd.h"
 #include "mm/reclaim/kswapd.h"
 #include "mm/reclaim/oom.h"
 #include "mm/reclaim/page_writeback.h"
@@ -91,6 +92,8 @@ static void begin_recovery(struct node *node)
 	node->wake_kswapd = wakeup_kswapd;
 	if (thread_create("kswapd0", kswapd_run, node) == NULL)
 		panic("kswapd cannot be started");
+	if (thread_create("kcompactd0", kcompactd_run, node) == NULL)
+		panic("kcompactd cannot be started");
 	if (thread_create("flusher", flusher_run, node) == NULL)
 		panic("the flusher cannot be started");
 	oom_register_threads(visit_all_threads);

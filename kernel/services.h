@@ -11,9 +11,10 @@ struct node;
 void begin_threads(void);
 
 /*
- * Start NODE's slab allocator, the refiller, the log's thread, the worker, kswapd, the flusher and the
- * OOM reaper, and register with NODE the functions that recover memory.  Thread
- * context, once, with interrupts on.  Panics if a thread cannot be created.
+ * Start NODE's slab allocator, the refiller, the log's thread, the worker, kswapd,
+ * kcompactd, the flusher and the OOM reaper, and register with NODE the functions that
+ * recover memory.  Thread context, once, with interrupts on.  Panics if a thread cannot
+ * be created.
  */
 void begin_service_threads(struct node *node);
 

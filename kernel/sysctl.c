@@ -7,6 +7,7 @@
  *	lowmem_reserve_ratio     ---+    of every zone, again
  *	watermark_boost_factor   ------> read when a request has mixed types
  *	swappiness               ------> read by reclaim in each round
+ *	compaction_proactiveness ------> read by kcompactd, which is woken
  *	dirty_ratio, dirty_background_ratio, dirty_expire_centisecs,
  *	dirty_writeback_centisecs ------> writers and the flusher
  *
@@ -32,6 +33,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/node.h"
 #include "mm/reclaim/flusher.h"
+#include "mm/reclaim/kcompactd.h"
 #include "mm/task.h"
 #include "mm/watermark.h"
 
@@ -176,6 +178,18 @@ static int set_boost(struct node *node, const int64_t *values)
 	return 0;
 }
 
+static int64_t get_proactiveness(const struct node *node,
+                                 unsigned int index __unused)
+{
+	return (int64_t)node->reclaim.kcompactd.proactiveness;
+}
+
+static int set_proactiveness(struct node *node, const int64_t *values)
+{
+	kcompactd_set_proactiveness(node, (unsigned long)values[0]);
+	return 0;
+}
+
 static const struct sysctl knobs[] = {
 	{ "vm.min_free_kbytes", 1, MIN_FREE_KBYTES_MIN, MIN_FREE_KBYTES_MAX,
 	  get_min_free, set_min_free },
@@ -184,6 +198,8 @@ static const struct sysctl knobs[] = {
 	{ "vm.lowmem_reserve_ratio", ZONE_COUNT, 0, INT32_MAX, get_ratio,
 	  set_ratio },
 	{ "vm.swappiness", 1, 0, 200, get_swappiness, sysctl_set_swappiness },
+	{ "vm.compaction_proactiveness", 1, 0, 100, get_proactiveness,
+	  set_proactiveness },
 	{ "vm.dirty_ratio", 1, 0, 100, get_dirty_ratio, set_dirty_ratio },
 	{ "vm.dirty_background_ratio", 1, 0, 100, get_background,
 	  set_background },
@@ -257,10 +273,9 @@ static int parse_values(const struct sysctl *knob, const char *text,
 	for (unsigned int i = 0; i < knob->count; i++) {
 		int error = next_value(&text, &values[i]);
 
-		if (error != 0)
-			return error == -ENOENT ? -EINVAL : error;
-		if (values[i] < knob->low || values[i] > knob->high)
-			return -ERANGE;
+		if (error != 0 || values[i] < knob->low ||
+		    values[i] > knob->high)
+			return -EINVAL;
 	}
 	return next_value(&text, &more) == -ENOENT ? 0 : -EINVAL;
 }
@@ -304,6 +319,7 @@ SYSCTL_PARAM(watermark_scale_factor, "N: their distance, 1..3000 / 10000");
 SYSCTL_PARAM(watermark_boost_factor, "N: of high, in 1/10000; 0: no boost");
 SYSCTL_PARAM(lowmem_reserve_ratio, "A,B,C,D: for each zone; 0: no reserve");
 SYSCTL_PARAM(swappiness, "N: how readily anonymous pages go to swap, 0..200");
+SYSCTL_PARAM(compaction_proactiveness, "N: compact unasked, 0 (never)..100");
 SYSCTL_PARAM(dirty_ratio, "N: per cent dirty that stop writers, 0..100");
 SYSCTL_PARAM(dirty_background_ratio, "N: per cent that begin writing, 0..100");
 SYSCTL_PARAM(dirty_expire_centisecs, "N: pages dirty for so long are written");

@@ -35,8 +35,8 @@ const struct sysctl *sysctl_find(const char *name, size_t length);
 
 /*
  * Set KNOB of NODE to the numbers in TEXT, separated by commas or blanks.  0,
- * -EINVAL (not as many numbers as it has), -ERANGE (outside its limits) or -ENOMEM
- * (too much for this machine); then nothing is changed.
+ * -EINVAL (not as many numbers as it has, or outside its limits) or -ENOMEM (too much
+ * for this machine); then nothing is changed.
  * Thread context.
  */
 __must_check int sysctl_set(const struct sysctl *knob, struct node *node,

@@ -45,6 +45,7 @@ static void init_reclaim(struct reclaim_state *reclaim)
 	list_init(&reclaim->shrinkers);
 	wait_queue_init(&reclaim->unregister, "shrinker_in_use");
 	wait_queue_init(&reclaim->kswapd_wait, "kswapd_wait");
+	kcompactd_state_init(&reclaim->kcompactd);
 	wait_queue_init(&reclaim->pfmemalloc_wait, "pfmemalloc_wait");
 	wait_queue_init(&reclaim->writeback_wait, "reclaim_writeback");
 	wait_queue_init(&reclaim->isolated_wait, "reclaim_isolated");

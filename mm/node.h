@@ -51,7 +51,7 @@ struct node {
 
 	/* Wakes kswapd for a request; NULL: there is none. */
 	void (*wake_kswapd)(struct node *node, unsigned int order,
-	                    enum zone_type highest);
+	                    enum zone_type highest, bool may_sleep);
 };
 
 /*

@@ -79,7 +79,7 @@ static void wake_for_boost(struct node *node, struct zone *zone)
 		return;
 	WRITE_ONCE(zone->boosted, false);
 	if (node->wake_kswapd != NULL)
-		node->wake_kswapd(node, 0, zone->type);
+		node->wake_kswapd(node, 0, zone->type, true);
 }
 
 static struct page *

@@ -105,7 +105,8 @@ static void wake_kswapd(struct node *node, const struct alloc_request *request)
 	trace_mm_vmscan_wakeup_kswapd(&node->trace, request->highest_zone,
 	                              request->order, request->gfp);
 	if (node->wake_kswapd != NULL)
-		node->wake_kswapd(node, request->order, request->highest_zone);
+		node->wake_kswapd(node, request->order, request->highest_zone,
+		                  request->may_sleep);
 }
 
 /* Is the running thread an OOM victim?  It may be chosen while it waits here.  Linux:

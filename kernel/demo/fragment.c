@@ -13,7 +13,8 @@
  * for a moment nobody else gets one.  That is the point: no block larger than a
  * page may be left anywhere.
  *
- * Meanwhile no zone is boosted: nothing could be reclaimed for it.
+ * Meanwhile no zone is boosted: nothing could be reclaimed for it.  And nothing is
+ * compacted that nobody asks for, or it would be over in half a second.
  *
  * Locking: none; one thread at a time.
  */
@@ -22,6 +23,7 @@
 #include "lib/errno.h"
 #include "mm/node.h"
 #include "mm/page_alloc.h"
+#include "mm/reclaim/kcompactd.h"
 #include "mm/scope.h"
 #include "mm/user/anon.h"
 #include "mm/watermark.h"
@@ -35,6 +37,7 @@
 static struct anon_object *movable;
 static struct anon_object *gaps;
 static unsigned long boost_before;
+static unsigned long proactiveness_before;
 static struct list rest = LIST_INIT(rest); /* the last few, by page->link */
 
 /* Page INDEX of OBJECT comes into being.  False: there is no memory. */
@@ -98,6 +101,8 @@ int fragment_begin(unsigned long pages)
 	if (movable == NULL)
 		return -ENOMEM;
 	boost_before = watermark_set_boost_factor(main_node(), 0);
+	proactiveness_before = main_node()->reclaim.kcompactd.proactiveness;
+	kcompactd_set_proactiveness(main_node(), 0);
 	gaps = anon_object_create(pages);
 	if (gaps != NULL)
 		made = fragment_fill_all(pages, most);
@@ -122,7 +127,9 @@ bool fragment_end(void)
 	if (movable != NULL)
 		anon_object_destroy(movable);
 	movable = NULL;
-	if (was)
+	if (was) {
 		(void)watermark_set_boost_factor(main_node(), boost_before);
+		kcompactd_set_proactiveness(main_node(), proactiveness_before);
+	}
 	return was;
 }

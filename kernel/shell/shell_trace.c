@@ -221,11 +221,9 @@ static void set_knob(const struct sysctl *knob, const char *text)
 		console_printf("sysctl: %s: too much for this machine\n",
 		               knob->name);
 	else
-		console_printf("sysctl: %s: %s: it takes %u of %lld..%lld\n",
-		               knob->name,
-		               error == -ERANGE ? "out of range"
-		                                : "not as many numbers",
-		               knob->count, (long long)knob->low,
+		console_printf("sysctl: %s: out of range, or not as many "
+		               "numbers: it takes %u of %lld..%lld\n",
+		               knob->name, knob->count, (long long)knob->low,
 		               (long long)knob->high);
 }
 

@@ -88,6 +88,9 @@
 	X(compact_migrate_scanned, "frames looked at for pages to move")       \
 	X(compact_free_scanned, "frames looked at for room")                   \
 	X(compact_isolated, "pages that compaction took in hand")              \
+	X(compact_daemon_wake, "runs of kcompactd for an order")               \
+	X(compact_daemon_migrate_scanned, "of the first: by kcompactd")        \
+	X(compact_daemon_free_scanned, "of the second: by kcompactd")          \
 	X(slabs_scanned, "objects that shrinkers were asked to scan")          \
 	X(pageoutrun, "runs of kswapd")                                        \
 	X(kswapd_low_wmark_hit_quickly, "times kswapd was woken from a nap")   \

@@ -68,7 +68,8 @@ struct compact_control {
 	unsigned int order; /* COMPACT_WHOLE_ZONE: until the scanners meet */
 	enum migratetype type;
 	enum migrate_mode mode;
-	bool direct; /* for a request, not for a person */
+	bool direct;    /* for a request, not for a person */
+	bool kcompactd; /* its thread counts apart */
 	bool may_fs;
 	bool ignore_skip;
 	bool any_target; /* room in pageblocks of all types */
@@ -80,6 +81,9 @@ struct compact_control {
 	unsigned long isolated;
 	struct list room; /* frames to move to */
 	unsigned long moved;
+	unsigned long migrate_scanned;
+	unsigned long free_scanned;
+	bool (*enough)(struct zone *zone); /* NULL: a block of ORDER is */
 };
 
 /* ---- Is it worth it? ----------------------------------------------------- */
@@ -102,6 +106,21 @@ bool compaction_suitable(struct zone *zone, unsigned int order,
 	free = extfrag_read(zone, order);
 	index = extfrag_index(&free);
 	return index < 0 || index > EXTFRAG_THRESHOLD;
+}
+
+bool compaction_is_needed(struct zone *zone, unsigned int order,
+                          enum zone_type highest)
+{
+	bool enabled;
+	bool passes;
+
+	if (zone->managed == 0)
+		return false;
+	enabled = spin_lock_irqsave(&zone->lock);
+	passes = watermark_ok(zone, order, wmark_pages(zone, WMARK_MIN),
+	                      highest, RESERVE_NONE);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return !passes && compaction_suitable(zone, order, highest);
 }
 
 bool compaction_deferred(struct zone *zone, unsigned int order)
@@ -303,8 +322,7 @@ static void compact_find_room(struct compact_control *cc)
 			wanted--;
 			continue;
 		}
-		count_vm_events(cc->node, VMSTAT_compact_free_scanned,
-		                PAGEBLOCK_PAGES);
+		cc->free_scanned += PAGEBLOCK_PAGES;
 		if (!compact_next_target(cc))
 			return;
 	}
@@ -420,7 +438,7 @@ static unsigned long compact_isolate_block(struct compact_control *cc,
 		} else if (in_use && windows) {
 			step = max(compact_skip_window(cc, pfn) - pfn, step);
 		}
-		count_vm_event(cc->node, VMSTAT_compact_migrate_scanned);
+		cc->migrate_scanned++;
 		pfn += step;
 	}
 	return pfn;
@@ -475,12 +493,15 @@ static void compact_note_position(const struct compact_control *cc)
 			max(state->migrate_pfn[1], cc->migrate_pfn);
 }
 
-static bool compact_has_block(const struct compact_control *cc)
+/* Is what the run was for there? */
+static bool compact_is_finished(const struct compact_control *cc)
 {
 	struct zone *zone = cc->zone;
 	bool enabled;
 	bool found;
 
+	if (cc->enough != NULL)
+		return cc->enough(zone);
 	if (cc->order > MAX_ORDER)
 		return false;
 	enabled = spin_lock_irqsave(&zone->lock);
@@ -500,11 +521,12 @@ static enum compact_result compact_run(struct compact_control *cc)
 {
 	struct migrate_target target = { compact_target, compact_target_back,
 		                         cc };
-	enum compact_result result = COMPACT_FAILED;
 
-	while (compact_isolate(cc)) {
+	while (!compact_is_finished(cc)) {
 		unsigned long stay;
 
+		if (compact_is_killed() || !compact_isolate(cc))
+			return COMPACT_FAILED;
 		held_take(HELD_PIN, &cc->pages, RETURN_ADDRESS());
 		stay = migrate_pages(cc->node, &cc->pages, &target, cc->mode);
 		kassert(stay <= cc->isolated);
@@ -512,14 +534,22 @@ static enum compact_result compact_run(struct compact_control *cc)
 		(void)migrate_putback(cc->node, &cc->pages);
 		held_drop(HELD_PIN, &cc->pages);
 		cc->isolated = 0;
-		if (compact_has_block(cc)) {
-			result = COMPACT_SUCCESS;
-			break;
-		}
-		if (compact_is_killed())
-			break;
 	}
-	return result;
+	return COMPACT_SUCCESS;
+}
+
+static void compact_count_scanned(const struct compact_control *cc)
+{
+	count_vm_events(cc->node, VMSTAT_compact_migrate_scanned,
+	                cc->migrate_scanned);
+	count_vm_events(cc->node, VMSTAT_compact_free_scanned,
+	                cc->free_scanned);
+	if (!cc->kcompactd)
+		return;
+	count_vm_events(cc->node, VMSTAT_compact_daemon_migrate_scanned,
+	                cc->migrate_scanned);
+	count_vm_events(cc->node, VMSTAT_compact_daemon_free_scanned,
+	                cc->free_scanned);
 }
 
 static enum compact_result compact_zone(struct compact_control *cc)
@@ -538,6 +568,7 @@ static enum compact_result compact_zone(struct compact_control *cc)
 			cc->zone->compact.flush = true;
 	}
 	compact_give_room(cc);
+	compact_count_scanned(cc);
 	kassert(cc->isolated == 0 && list_empty(&cc->pages));
 	return result;
 }
@@ -582,14 +613,16 @@ compact_zone_for_request(struct zone *zone, const struct alloc_request *request,
 	return compact_zone(&cc);
 }
 
-/* The zone was compacted with NOW as its result: how soon again? */
+/* The zone was compacted with NOW as its result: how soon again?  A thread that was
+ * killed has not tried all there is. */
 static void compact_note_result(struct zone *zone, unsigned int order,
                                 enum compact_priority priority,
                                 enum compact_result now)
 {
 	if (now == COMPACT_SUCCESS)
 		compaction_defer_reset(zone, order, false);
-	if (now == COMPACT_FAILED && priority != COMPACT_ASYNC)
+	if (now == COMPACT_FAILED && priority != COMPACT_ASYNC &&
+	    !compact_is_killed())
 		defer_compaction(zone, order);
 }
 
@@ -628,7 +661,29 @@ enum compact_result compact_for_request(struct node *node,
 	return result;
 }
 
-unsigned long compact_node(struct node *node)
+/* ---- For kcompactd, and for a person ------------------------------------- */
+
+enum compact_result compact_zone_in_advance(struct zone *zone,
+                                            unsigned int order)
+{
+	struct compact_control cc = {
+		.node = zone->node,
+		.zone = zone,
+		.order = order,
+		.type = MIGRATE_UNMOVABLE, /* of GFP_KERNEL */
+		.mode = MIGRATE_SYNC_LIGHT,
+		.kcompactd = true,
+		.may_fs = true,
+	};
+
+	kassert(order > 0 && order <= MAX_ORDER);
+	return compact_zone(&cc);
+}
+
+/* All zones of NODE, from end to end. */
+static unsigned long compact_all_zones(struct node *node,
+                                       enum migrate_mode mode,
+                                       bool (*enough)(struct zone *zone))
 {
 	unsigned long moved = 0;
 
@@ -638,10 +693,12 @@ unsigned long compact_node(struct node *node)
 			.zone = &node->zone[type],
 			.order = COMPACT_WHOLE_ZONE,
 			.type = MIGRATE_MOVABLE,
-			.mode = MIGRATE_SYNC,
+			.mode = mode,
+			.kcompactd = enough != NULL,
 			.may_fs = true,
 			.ignore_skip = true,
 			.whole = true,
+			.enough = enough,
 		};
 
 		if (cc.zone->managed == 0)
@@ -650,4 +707,15 @@ unsigned long compact_node(struct node *node)
 		moved += cc.moved;
 	}
 	return moved;
+}
+
+unsigned long compact_node(struct node *node)
+{
+	return compact_all_zones(node, MIGRATE_SYNC, NULL);
+}
+
+void compact_node_until(struct node *node, bool (*enough)(struct zone *zone))
+{
+	kassert(enough != NULL);
+	(void)compact_all_zones(node, MIGRATE_SYNC_LIGHT, enough);
 }

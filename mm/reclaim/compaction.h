@@ -23,6 +23,24 @@ enum compact_result compact_for_request(struct node *node,
 unsigned long compact_node(struct node *node);
 
 /*
+ * The same until ENOUGH(zone) is true of each zone, or its scanners meet; a page's lock is
+ * waited for, a write is not.  For kcompactd, which nobody has asked.
+ */
+void compact_node_until(struct node *node, bool (*enough)(struct zone *zone));
+
+/*
+ * Compact ZONE until it has a block of ORDER, as SYNC_LIGHT, though no request of the
+ * caller's waits for it.  COMPACT_SUCCESS or COMPACT_FAILED.  Thread context; may sleep.
+ */
+enum compact_result compact_zone_in_advance(struct zone *zone,
+                                            unsigned int order);
+
+/* Has ZONE no block of ORDER at its min mark, and is it worth compacting for one?  Takes
+ * zone->lock.  Linux: compaction_suit_allocation_order(). */
+bool compaction_is_needed(struct zone *zone, unsigned int order,
+                          enum zone_type highest);
+
+/*
  * Is ZONE worth compacting for a block of ORDER?  Enough pages are free to move others to:
  * low (an order above 3) or min, plus 2 << ORDER; and for such an order the zone's
  * fragmentation index says that fragments are the trouble: negative, or above 500.

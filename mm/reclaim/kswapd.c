@@ -19,7 +19,9 @@
  * reclaims ends that.
  *
  * Sleeping has two steps.  First a nap of 100 ms: if it is woken meanwhile, or
- * memory is low again, it was too early.  Then the real sleep.
+ * memory is low again, it was too early.  Then the real sleep.  Before the nap it wakes
+ * kcompactd (mm/reclaim/kcompactd.c) for a block that it has freed pages for and not
+ * found.
  *
  * kswapd has THREAD_MEMALLOC: it gets any page that is left, because
  * it may need some to free others.
@@ -35,6 +37,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "mm/reclaim/compaction.h"
+#include "mm/reclaim/kcompactd.h"
 #include "mm/reclaim/reclaim_internal.h"
 #include "mm/watermark.h"
 
@@ -91,18 +94,29 @@ static void ask_for(struct reclaim_state *reclaim, unsigned int order,
 		WRITE_ONCE(reclaim->kswapd_order, order);
 }
 
+bool kswapd_is_running(const struct node *node)
+{
+	return node->wake_kswapd != NULL &&
+	       !READ_ONCE(node->reclaim.kswapd_sleeps);
+}
+
 void wakeup_kswapd(struct node *node, unsigned int order,
-                   enum zone_type highest)
+                   enum zone_type highest, bool may_sleep)
 {
 	struct reclaim_state *reclaim = &node->reclaim;
 
 	kassert(highest < ZONE_COUNT && order <= MAX_ORDER);
 	ask_for(reclaim, order, highest);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!READ_ONCE(reclaim->kswapd_sleeps) || is_hopeless(node) ||
-	    (node_is_balanced(node, order, highest) &&
-	     !node_is_boosted(node, highest)))
+	if (!READ_ONCE(reclaim->kswapd_sleeps))
 		return;
+	if (is_hopeless(node) || (node_is_balanced(node, order, highest) &&
+	                          !node_is_boosted(node, highest))) {
+		/* Perhaps it is fragments that are missing. */
+		if (!may_sleep)
+			wakeup_kcompactd(node, order, highest);
+		return;
+	}
 	WRITE_ONCE(reclaim->kswapd_called, true);
 	wake_up(&reclaim->kswapd_wait);
 }
@@ -156,6 +170,7 @@ static bool kswapd_run_round(struct scan *scan)
  * last.  The boosts of the beginning are taken away when the run ends.
  */
 struct boost {
+	bool any;
 	unsigned long of_zone[ZONE_COUNT];
 	unsigned long left; /* pages to reclaim for it */
 };
@@ -170,11 +185,15 @@ static void boost_begin(struct boost *boost, const struct node *node,
 			READ_ONCE(node->zone[type].watermark_boost);
 		boost->left += boost->of_zone[type];
 	}
+	boost->any = boost->left > 0;
 }
 
+/* Types were mixed: with room now, kcompactd is to make whole pageblocks. */
 static void boost_end(const struct boost *boost, struct node *node,
                       enum zone_type highest)
 {
+	if (!boost->any)
+		return;
 	for (unsigned int type = 0; type <= highest; type++) {
 		struct zone *zone = &node->zone[type];
 		bool enabled;
@@ -186,6 +205,7 @@ static void boost_end(const struct boost *boost, struct node *node,
 			min(zone->watermark_boost, boost->of_zone[type]);
 		spin_unlock_irqrestore(&zone->lock, enabled);
 	}
+	wakeup_kcompactd(node, PAGEBLOCK_ORDER, highest);
 }
 
 /* One round, for a boost as long as some of it is left; false: it is the last. */
@@ -290,6 +310,10 @@ static void try_to_sleep(struct node *node, const struct kswapd *kswapd)
 	bool woken = false;
 
 	if (begin_sleep(node, kswapd)) {
+		/* Pages are free that were not: look for room and blocks again. */
+		compaction_forget(node);
+		wakeup_kcompactd(node, kswapd->compact_order,
+		                 highest_asked(node, kswapd->highest));
 		woken = wait_event_timeout(&reclaim->kswapd_wait,
 		                           kswapd_is_called, reclaim, NAP);
 		/* Work unfinished before the nap is still unfinished. */
@@ -298,7 +322,6 @@ static void try_to_sleep(struct node *node, const struct kswapd *kswapd)
 			        highest_asked(node, kswapd->highest));
 	}
 	if (!woken && begin_sleep(node, kswapd)) {
-		compaction_forget(node);
 		wait_event(&reclaim->kswapd_wait, kswapd_is_called, reclaim);
 	} else {
 		count_vm_event(node,
@@ -324,6 +347,7 @@ void kswapd_step(struct node *node, struct kswapd *kswapd)
 	kswapd->reached_order =
 		kswapd_balance(node, kswapd->asked_order, kswapd->highest);
 	kassert(kswapd->reached_order <= kswapd->asked_order);
+	kswapd->compact_order = kswapd->asked_order;
 	stolen = vmstat_read(&node->stat, VMSTAT_pgsteal_kswapd) - stolen;
 	trace_mm_vmscan_kswapd_sleep(&node->trace, stolen);
 	/* Gave up on the order: do not sleep for that of another request
@@ -331,6 +355,7 @@ void kswapd_step(struct node *node, struct kswapd *kswapd)
 	if (kswapd->reached_order < kswapd->asked_order)
 		return;
 	kswapd->reached_order = READ_ONCE(reclaim->kswapd_order);
+	kswapd->compact_order = kswapd->reached_order;
 	kswapd->highest = highest_asked(node, kswapd->highest);
 }
 

@@ -10,11 +10,14 @@
 /*
  * A request of 2^ORDER pages whose highest zone is HIGHEST found NODE below its
  * low marks.  kswapd is woken if it sleeps, unless the node is balanced for such
- * a request, or hopeless.  The wake_kswapd of struct node.  Any context but
- * NMI.
+ * a request, or hopeless: then kcompactd is, if the request may not sleep and so cannot
+ * compact for itself.  The wake_kswapd of struct node.  Any context but NMI.
  */
 void wakeup_kswapd(struct node *node, unsigned int order,
-                   enum zone_type highest);
+                   enum zone_type highest, bool may_sleep);
+
+/* Is it at work?  Not where there is none. */
+bool kswapd_is_running(const struct node *node);
 
 /* The function of the thread "kswapd0"; NODE is a struct node.  It never
  * returns. */
@@ -25,6 +28,7 @@ void kswapd_run(void *node);
 /* State of kswapd from one step to the next; zeroed at first. */
 struct kswapd {
 	unsigned int asked_order;   /* it was last asked for */
+	unsigned int compact_order; /* for kcompactd, before it sleeps */
 	unsigned int reached_order; /* and has worked for */
 	enum zone_type highest;
 };

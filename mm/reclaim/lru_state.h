@@ -10,6 +10,7 @@
 #include "kernel/core/sched.h"
 #include "lib/list.h"
 #include "mm/gfp.h"
+#include "mm/reclaim/kcompactd_state.h"
 
 /* Linux's names and order: active is inactive + 1, file is anon + 2. */
 enum lru_list {
@@ -90,6 +91,7 @@ struct reclaim_state {
 	unsigned int kswapd_order;     /* atomic: the largest asked for */
 	enum zone_type kswapd_highest; /* atomic: the highest asked for */
 	unsigned int kswapd_failures;  /* atomic: runs without progress */
+	struct kcompactd_state kcompactd;
 	struct wait_queue
 		pfmemalloc_wait; /* direct reclaim that is throttled */
 

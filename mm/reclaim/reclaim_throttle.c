@@ -60,7 +60,7 @@ void throttle_direct_reclaim(struct node *node,
 	/* Memory comes back by those that others wait for. */
 	kassert(!thread_has_flags(self, THREAD_MEMALLOC | THREAD_SERVICE));
 	/* It may not have been told yet. */
-	wakeup_kswapd(node, 0, ZONE_NORMAL);
+	wakeup_kswapd(node, 0, ZONE_NORMAL, true);
 	wait_event_timeout(&node->reclaim.pfmemalloc_wait, is_allowed_or_killed,
 	                   node, request->may_fs ? FOREVER : NOFS_WAIT);
 }

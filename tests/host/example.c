@@ -19,7 +19,7 @@
 static unsigned long wakes;
 
 static void example_count_wake(struct node *node, unsigned int order,
-                               enum zone_type highest)
+                               enum zone_type highest, bool may_sleep __unused)
 {
 	(void)node;
 	(void)order;

@@ -145,7 +145,8 @@ void machine_set_lowmem_reserve(struct zone *zone, enum zone_type highest,
  */
 void machine_set_kswapd_hook(struct node *node,
                              void (*hook)(struct node *node, unsigned int order,
-                                          enum zone_type highest));
+                                          enum zone_type highest,
+                                          bool may_sleep));
 void machine_set_refiller_hook(struct node *node, void (*hook)(void));
 
 /*

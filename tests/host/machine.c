@@ -663,7 +663,8 @@ void machine_set_lowmem_reserve(struct zone *zone, enum zone_type highest,
 
 void machine_set_kswapd_hook(struct node *node,
                              void (*hook)(struct node *node, unsigned int order,
-                                          enum zone_type highest))
+                                          enum zone_type highest,
+                                          bool may_sleep))
 {
 	node->wake_kswapd = hook;
 }

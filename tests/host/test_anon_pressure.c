@@ -178,7 +178,7 @@ static unsigned long next_victim;
 /* Every allocation below the low mark ends here, and throws a page of the same
  * object out. */
 static void reclaim_on_top(struct node *which, unsigned int order,
-                           enum zone_type highest)
+                           enum zone_type highest, bool may_sleep __unused)
 {
 	unsigned long pages = anon_object_usage(object).pages;
 

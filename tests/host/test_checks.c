@@ -571,7 +571,8 @@ static struct {
 /* Somebody checks the map while a node for it is being allocated. */
 static void check_while_it_grows(struct node *unused __unused,
                                  unsigned int order __unused,
-                                 enum zone_type highest __unused)
+                                 enum zone_type highest __unused,
+                                 bool may_sleep __unused)
 {
 	growing.asked++;
 	if (filemap_check(&growing.map, growing.said, sizeof(growing.said)) !=

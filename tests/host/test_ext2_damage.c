@@ -470,7 +470,7 @@ static unsigned long asked, asked_without_scope;
 
 /* Each request wakes kswapd, since all memory is below the LOW mark. */
 static void note_scope(struct node *node, unsigned int order,
-                       enum zone_type highest)
+                       enum zone_type highest, bool may_sleep __unused)
 {
 	(void)node;
 	(void)order;

@@ -469,7 +469,7 @@ static unsigned long kswapd_calls;
 static unsigned long refiller_calls;
 
 static void on_kswapd(struct node *node, unsigned int order,
-                      enum zone_type highest)
+                      enum zone_type highest, bool may_sleep __unused)
 {
 	kswapd_calls += node != NULL && order == 0 && highest == ZONE_NORMAL;
 }

@@ -331,7 +331,7 @@ CASE(pageblock, a_boost_raises_all_marks_until_they_are_computed_again)
 static unsigned int wakes;
 
 static void count_wake(struct node *of __unused, unsigned int order __unused,
-                       enum zone_type highest __unused)
+                       enum zone_type highest __unused, bool may_sleep __unused)
 {
 	wakes++;
 }

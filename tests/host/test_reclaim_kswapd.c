@@ -198,7 +198,7 @@ CASE(kswapd, sixteen_fruitless_runs_make_the_node_hopeless)
 	EXPECT_EQUAL(node->reclaim.kswapd_failures, 16);
 	/* Now it sleeps, and is not woken. */
 	node->reclaim.kswapd_sleeps = true;
-	wakeup_kswapd(node, 0, ZONE_NORMAL);
+	wakeup_kswapd(node, 0, ZONE_NORMAL, true);
 	EXPECT(!node->reclaim.kswapd_called);
 	return finish_kswapd();
 }
@@ -242,7 +242,7 @@ CASE(kswapd, wake_up_between_its_look_and_its_sleep_is_not_lost)
 	be_kswapd();
 	/* Asked for a large block while it was at work. */
 	pile_leave(&pile, HIGH + 10);
-	wakeup_kswapd(node, 10, ZONE_NORMAL);
+	wakeup_kswapd(node, 10, ZONE_NORMAL, true);
 	EXPECT(!node->reclaim.kswapd_called);
 	kswapd_step(node, &state);
 	EXPECT_EQUAL(machine_waits(), 0);
@@ -451,10 +451,10 @@ CASE(kswapd, is_woken_for_a_boost_though_the_node_is_balanced)
 	pile_leave(&pile, HIGH + PAGEBLOCK_PAGES + 10);
 	be_kswapd();
 	node->reclaim.kswapd_sleeps = true;
-	wakeup_kswapd(node, 0, ZONE_NORMAL);
+	wakeup_kswapd(node, 0, ZONE_NORMAL, true);
 	EXPECT(!node->reclaim.kswapd_called);
 	zone->watermark_boost = PAGEBLOCK_PAGES;
-	wakeup_kswapd(node, 0, ZONE_NORMAL);
+	wakeup_kswapd(node, 0, ZONE_NORMAL, true);
 	EXPECT(node->reclaim.kswapd_called);
 	node->reclaim.kswapd_called = false;
 	node->reclaim.kswapd_sleeps = false;

@@ -150,7 +150,8 @@ static bool play_moment(enum moment moment, unsigned int number)
 
 static void test_rules_on_wake(struct node *node __unused,
                                unsigned int order __unused,
-                               enum zone_type highest __unused)
+                               enum zone_type highest __unused,
+                               bool may_sleep __unused)
 {
 	test_rules_write_down('w');
 }

@@ -45,7 +45,8 @@ bool story_is(const char *expected)
 
 static void test_slow_path_on_wake(struct node *node __unused,
                                    unsigned int order __unused,
-                                   enum zone_type highest __unused)
+                                   enum zone_type highest __unused,
+                                   bool may_sleep __unused)
 {
 	script.wakes++;
 	test_slow_path_write_down('w');

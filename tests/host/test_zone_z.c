@@ -16,7 +16,8 @@ struct pile zone_z_pile;
 static unsigned long wakes;
 
 static void test_zone_z_count_wake(struct node *node, unsigned int order,
-                                   enum zone_type highest)
+                                   enum zone_type highest,
+                                   bool may_sleep __unused)
 {
 	(void)node;
 	(void)order;

@@ -20,7 +20,8 @@ static unsigned long taken_count;
 static unsigned long kswapd_wakes;
 
 static void test_page_alloc_count_wake(struct node *node, unsigned int order,
-                                       enum zone_type highest)
+                                       enum zone_type highest,
+                                       bool may_sleep __unused)
 {
 	(void)node;
 	(void)order;

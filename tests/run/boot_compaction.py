@@ -53,3 +53,35 @@ def fragment_says_what_it_cannot_do(lab):
         command(qemu, "fragment off")
         said = command(qemu, "check")
         check("exactly one column" in said, said)
+
+
+@boot_test
+def kcompactd_makes_large_blocks_unasked(lab):
+    with lab.prompt(memory="64M") as qemu:
+        check("kcompactd0" in command(qemu, "ps"), "no thread kcompactd0")
+        said = command(qemu, "sysctl compaction_proactiveness=101")
+        check("out of range" in said and "0..100" in said, said)
+        said = command(qemu, "sysctl vm.compaction_proactiveness")
+        check(said.strip() == "vm.compaction_proactiveness = 20", said)
+        # fragment turns it off, or it would be over in half a second.
+        said = command(qemu, "fragment 3000")
+        check("3000 single pages are free" in said, said)
+        said = command(qemu, "sysctl compaction_proactiveness")
+        check(said.strip() == "vm.compaction_proactiveness = 0", said)
+        blocks = free_blocks(qemu)
+        check(blocks[0] >= 2900 and sum(blocks[1:]) == 0, f"{blocks}")
+        # The DMA zone is full, so the score of the node is not above 90.
+        command(qemu, "sysctl compaction_proactiveness=100")
+        for _ in range(500):
+            blocks = free_blocks(qemu)
+            by_kcompactd = event(qemu, "compact_daemon_migrate_scanned")
+            if sum(blocks[9:]) > 0 and by_kcompactd > 0:
+                break
+        check(sum(blocks[9:]) > 0, f"{blocks}")
+        check(by_kcompactd > 0, "by whom?")
+        check(event(qemu, "compact_stall") == 0, "somebody asked")
+        command(qemu, "fragment off")
+        said = command(qemu, "sysctl compaction_proactiveness")
+        check(said.strip() == "vm.compaction_proactiveness = 20", said)
+        said = command(qemu, "check")
+        check("exactly one column" in said, said)
