@@ -331,6 +331,7 @@ host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
 	tests/drivers/*.c tests/kernel/test_line.c \
 	tests/kernel/file_operations.c tests/host/test_*.c tests/host/stage.c \
 	tests/host/ext2_*.c tests/host/model*.c tests/host/slab_machine.c \
+	tests/host/contig_scene.c \
 	tests/host/main.c tests/sequence.c))
 # Exhaustive searches of all states: without sanitizers, for speed.
 states_sources := $(sort $(wildcard tests/states/*.c) tests/host/main.c \

@@ -302,9 +302,10 @@ void report_memory(void)
 		node_check(&node, &columns, true, sentence, sizeof(sentence));
 
 	show_mem(&node);
-	pr_emerg("pages: %lu free, %lu parked, %lu used, %lu exclusive, %lu "
-	         "bad, %lu in flight, %lu reserved\n",
-	         columns.free, columns.parked, columns.used, columns.exclusive,
-	         columns.bad, columns.loose, columns.reserved);
+	pr_emerg("pages: %lu free, %lu isolated, %lu parked, %lu used, %lu "
+	         "exclusive, %lu bad, %lu in flight, %lu reserved\n",
+	         columns.free, columns.isolated, columns.parked, columns.used,
+	         columns.exclusive, columns.bad, columns.loose,
+	         columns.reserved);
 	pr_emerg("accounting: %s\n", broken == NULL ? "adds up" : broken);
 }

@@ -25,14 +25,15 @@
  *  B2  A FREE page's frame number is a multiple of 2^order, and its block lies
  *      inside the zone.
  *  B3  No two free buddies of one order exist (the largest order has none), but two
- *      pageblocks of which just one is HIGHATOMIC.
+ *      pageblocks of which just one is HIGHATOMIC or ISOLATE.
  *  B4  The other pages of a block are NONE.
  *  B5  free_area[].of_type[] is the length of its list, count is their sum, and
- *      free_pages is the sum of the sizes of all free blocks.
+ *      free_pages + isolated_pages is the sum of the sizes of all free blocks.
  *  B6  A free block is on the list of its pageblock's type (mm/pageblock.h), whose
  *      free pages are counted in pageblock->free; nonempty[] has a bit for each list
  *      that is not empty.
- *  B7  nr_free_highatomic is the number of pages on the HIGHATOMIC lists.
+ *  B7  nr_free_highatomic is the number of pages on the HIGHATOMIC lists,
+ *      isolated_pages of those on the ISOLATE lists.
  *
  * Locking: the caller holds zone->lock throughout.
  *
@@ -62,6 +63,13 @@ static void count_in_pageblock(struct zone *zone, unsigned long pfn,
 		block[i].free += (uint16_t)(change * (1 << PAGEBLOCK_ORDER));
 }
 
+/* Where the free pages on the lists of TYPE are counted. */
+static unsigned long *buddy_counter(struct zone *zone, enum migratetype type)
+{
+	return type == MIGRATE_ISOLATE ? &zone->isolated_pages
+	                               : &zone->free_pages;
+}
+
 static void link_block(struct zone *zone, struct page *page,
                        enum migratetype type, bool at_back)
 {
@@ -74,6 +82,7 @@ static void link_block(struct zone *zone, struct page *page,
 		list_push(&area->blocks[type], &page->link);
 	area->of_type[type]++;
 	zone->nonempty[type] |= (uint16_t)(1U << page->order);
+	*buddy_counter(zone, type) += 1UL << page->order;
 	if (type == MIGRATE_HIGHATOMIC)
 		zone->nr_free_highatomic += 1UL << page->order;
 }
@@ -85,11 +94,13 @@ static void unlink_block(struct zone *zone, struct page *page)
 
 	kassert(page->state == PAGE_FREE && page->order <= MAX_ORDER);
 	kassert(area->of_type[type] > 0);
+	kassert(*buddy_counter(zone, type) >= 1UL << page->order);
 	kassert(page->link.next->prev == &page->link);
 	kassert(page->link.prev->next == &page->link);
 	list_remove(&page->link);
 	if (--area->of_type[type] == 0)
 		zone->nonempty[type] &= (uint16_t) ~(1U << page->order);
+	*buddy_counter(zone, type) -= 1UL << page->order;
 	if (type == MIGRATE_HIGHATOMIC)
 		zone->nr_free_highatomic -= 1UL << page->order;
 }
@@ -106,7 +117,6 @@ static void insert_block(struct zone *zone, struct page *page,
 	page->state = PAGE_FREE;
 	link_block(zone, page, pageblock_type(zone, pfn), at_back);
 	zone->free_area[order].count++;
-	zone->free_pages += 1UL << order;
 	count_in_pageblock(zone, pfn, order, 1);
 	audit_block(zone, page, order, 1);
 }
@@ -116,11 +126,9 @@ static void remove_block(struct zone *zone, struct page *page)
 {
 	unsigned int order = page->order;
 
-	kassert(zone->free_pages >= 1UL << order);
 	unlink_block(zone, page);
 	audit_block(zone, page, order, -1);
 	zone->free_area[order].count--;
-	zone->free_pages -= 1UL << order;
 	count_in_pageblock(zone, zone_pfn(zone, page), order, -1);
 }
 
@@ -198,15 +206,20 @@ struct page *buddy_first(const struct zone *zone, unsigned int order,
 	                  link);
 }
 
-struct page *buddy_take_block(struct zone *zone, struct page *page,
-                              unsigned int order)
+struct page *buddy_take_around(struct zone *zone, struct page *page,
+                               unsigned int order, unsigned long pfn)
 {
 	kassert(spin_is_mine(&zone->lock));
 	kassert(page->order >= order);
 	remove_block(zone, page);
-	page = split_block(zone, page, page->order, order,
-	                   zone_pfn(zone, page));
+	page = split_block(zone, page, page->order, order, pfn);
 	return mark_loose(zone, page, order);
+}
+
+struct page *buddy_take_block(struct zone *zone, struct page *page,
+                              unsigned int order)
+{
+	return buddy_take_around(zone, page, order, zone_pfn(zone, page));
 }
 
 struct page *buddy_take(struct zone *zone, unsigned int order,
@@ -239,7 +252,7 @@ unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
 			continue;
 		}
 		if (READ_ONCE(head->state) == PAGE_FREE &&
-		    pageblock_type(zone, pfn) != MIGRATE_HIGHATOMIC)
+		    pageblock_type(zone, pfn) < MIGRATE_PCPTYPES)
 			return pfn;
 		/* A guess may go back, the search never does. */
 		pfn = max(pfn + 1, zone_pfn(zone, head) +
@@ -260,9 +273,7 @@ struct page *buddy_take_within(struct zone *zone, unsigned long first,
 	page = zone_block_head(zone, pfn);
 	kassert(page != NULL && page->state == PAGE_FREE);
 	kassert(pfn >= first && pfn <= last);
-	remove_block(zone, page);
-	page = split_block(zone, page, page->order, 0, pfn);
-	return mark_loose(zone, page, 0);
+	return buddy_take_around(zone, page, 0, pfn);
 }
 
 /* Will the block probably be merged soon?  Then it waits at the back.  Linux:

@@ -34,6 +34,13 @@ __must_check struct page *buddy_take(struct zone *zone, unsigned int order,
 struct page *buddy_take_block(struct zone *zone, struct page *page,
                               unsigned int order);
 
+/* The block of ORDER in the free block PAGE that frame PFN lies in. */
+struct page *buddy_take_around(struct zone *zone, struct page *page,
+                               unsigned int order, unsigned long pfn);
+
+/* The pages on the lists of TYPE. */
+unsigned long buddy_pages_of(const struct zone *zone, enum migratetype type);
+
 /* The first block of the list of ORDER and TYPE, or NULL. */
 struct page *buddy_first(const struct zone *zone, unsigned int order,
                          enum migratetype type);
@@ -50,7 +57,7 @@ static inline bool buddy_types_merge(enum migratetype a, enum migratetype b)
 	return a == b || (a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES);
 }
 
-/* The lowest free frame in FIRST..LAST that is in no HIGHATOMIC pageblock, or -1UL.
+/* The lowest free frame in FIRST..LAST in a pageblock that is for all requests, or -1UL.
  * Without zone->lock: a guess. */
 unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
                                 unsigned long last);

@@ -378,6 +378,7 @@ const char *migratetype_name(enum migratetype type)
 		[MIGRATE_MOVABLE] = "Movable",
 		[MIGRATE_RECLAIMABLE] = "Reclaimable",
 		[MIGRATE_HIGHATOMIC] = "HighAtomic",
+		[MIGRATE_ISOLATE] = "Isolate",
 	};
 
 	return (unsigned int)type < MIGRATE_TYPES ? name[type] : "?";

@@ -124,6 +124,7 @@ enum migratetype {
 	MIGRATE_RECLAIMABLE,
 	MIGRATE_PCPTYPES, /* a request is for one of those above */
 	MIGRATE_HIGHATOMIC = MIGRATE_PCPTYPES,
+	MIGRATE_ISOLATE, /* no request gets its pages: mm/contig/ */
 	MIGRATE_TYPES,
 };
 

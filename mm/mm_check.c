@@ -16,6 +16,7 @@ static void mm_check_add_columns(struct page_columns *total,
                                  const struct page_columns *columns)
 {
 	total->free += columns->free;
+	total->isolated += columns->isolated;
 	total->parked += columns->parked;
 	total->used += columns->used;
 	total->exclusive += columns->exclusive;

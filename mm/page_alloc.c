@@ -395,11 +395,10 @@ static void cut_slice(struct zone *zone, struct page *page, unsigned long from,
 	}
 }
 
-/* Make 2^order single pages of a block and free those from KEEP on.  Between two
- * slices what is left is the rest of the block, halved as far as its first page
- * needs. */
-static void cut_block(struct node *node, struct page *page, unsigned long keep,
-                      uintptr_t caller)
+/* Between two slices what is left is the rest of the block, halved as far as its first
+ * page needs. */
+void page_alloc_cut_block(struct node *node, struct page *page,
+                          unsigned long keep, uintptr_t caller)
 {
 	struct zone *zone = page_zone(node, page);
 	unsigned long pages = 1UL << page->order;
@@ -428,8 +427,9 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 	address = alloc_address(gfp, order_for(size), RETURN_ADDRESS());
 	if (address == 0)
 		return NULL;
-	cut_block(main_node(), virt_to_page((void *)address),
-	          (size + PAGE_SIZE - 1) >> PAGE_SHIFT, RETURN_ADDRESS());
+	page_alloc_cut_block(main_node(), virt_to_page((void *)address),
+	                     (size + PAGE_SIZE - 1) >> PAGE_SHIFT,
+	                     RETURN_ADDRESS());
 	return (void *)address;
 }
 

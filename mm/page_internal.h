@@ -26,6 +26,11 @@ __must_check struct page *alloc_slow_path(struct node *node,
 /* The first line of a failed request's dump. */
 void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp);
 
+/* Make 2^order single pages, each with a reference, of a block in use, and free those from
+ * KEEP on. */
+void page_alloc_cut_block(struct node *node, struct page *page,
+                          unsigned long keep, uintptr_t caller);
+
 /* Drop a reference: __free_pages() (WHOLE) and put_page() (not). */
 void page_drop(struct node *node, struct page *page, unsigned int order,
                uintptr_t caller, bool whole);

@@ -131,15 +131,15 @@ void page_prep_report_bad(struct node *node, struct zone *zone)
 		       bad.count - BAD_PAGES);
 }
 
-/* Leak the LOOSE block on purpose.  zone->lock held. */
-static void page_prep_leak(struct node *node, struct zone *zone,
-                           struct page *page)
+bool page_prep_check(struct node *node, struct zone *zone, struct page *page)
 {
 	kassert(spin_is_mine(&zone->lock));
-	kassert(!page_prep_is_clean(page));
+	if (page_prep_is_clean(page))
+		return true;
 	page_prep_note_bad(zone, page);
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_BAD);
 	vmstat_add(&node->stat, VMSTAT_bad_page, 1UL << page->order);
+	return false;
 }
 
 struct page *page_prep_take(struct node *node, struct zone *zone,
@@ -153,9 +153,8 @@ struct page *page_prep_take(struct node *node, struct zone *zone,
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
 		struct page *page = pageblock_take(zone, order, grouped, flags);
 
-		if (page == NULL || page_prep_is_clean(page))
+		if (page == NULL || page_prep_check(node, zone, page))
 			return page;
-		page_prep_leak(node, zone, page);
 	}
 	return NULL;
 }
@@ -168,9 +167,8 @@ struct page *page_prep_take_within(struct node *node, struct zone *zone,
 	for (unsigned int i = 0; i < BAD_BLOCKS; i++) {
 		struct page *page = buddy_take_within(zone, first, last);
 
-		if (page == NULL || page_prep_is_clean(page))
+		if (page == NULL || page_prep_check(node, zone, page))
 			return page;
-		page_prep_leak(node, zone, page);
 	}
 	return NULL;
 }
@@ -190,10 +188,8 @@ void page_prep_give(struct node *node, struct zone *zone, struct page *page,
 	 * found. */
 	page->bits &= PAGE_BITS_AT_FREE;
 	page->index = 0;
-	if (!page_prep_is_clean(page)) {
-		page_prep_leak(node, zone, page);
+	if (!page_prep_check(node, zone, page))
 		return;
-	}
 	buddy_give(zone, page, order);
 	vmstat_add(&node->stat, VMSTAT_pgfree, 1UL << order);
 	trace_mm_page_free(&node->trace, node_pfn(node, page), order);

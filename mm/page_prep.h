@@ -34,6 +34,10 @@ bool page_prep_put(struct node *node, struct zone *zone, struct page *page,
  * one has no reference.  Linux: split_page(), one order at a time. */
 void page_prep_halve(struct page *page);
 
+/* Is the LOOSE block sound?  If it is corrupt it becomes BAD: leaked on purpose. */
+__must_check bool page_prep_check(struct node *node, struct zone *zone,
+                                  struct page *page);
+
 /* A LOOSE block for pages of TYPE without a corrupt page, or NULL: there is none, or
  * the first few were corrupt.  FLAGS: enum take_flag. */
 __must_check struct page *page_prep_take(struct node *node, struct zone *zone,

@@ -138,10 +138,9 @@ static unsigned long pages_alike(const struct pageblock *block,
 	return rest > movable ? rest - movable : 0;
 }
 
-/* The pageblock from frame FIRST on becomes one of TYPE, with all its free pages.  Frames
- * inside a block are skipped like pages in use, for only heads are FREE. */
-static void retype_one(struct zone *zone, unsigned long first,
-                       enum migratetype type)
+/* Frames inside a block are skipped like pages in use, for only heads are FREE. */
+void pageblock_set_type(struct zone *zone, unsigned long first,
+                        enum migratetype type)
 {
 	struct pageblock *block = pageblock_of(zone, first);
 	struct page *page = zone_page(zone, first);
@@ -152,7 +151,7 @@ static void retype_one(struct zone *zone, unsigned long first,
 	while (left > 0) {
 		while (page < end && page->state != PAGE_FREE)
 			page++;
-		kassert(page < end);
+		kassert(page < end && left >= 1UL << page->order);
 		buddy_change_list(zone, page, type);
 		left -= 1UL << page->order;
 		page += 1UL << page->order;
@@ -174,7 +173,7 @@ void pageblock_retype(struct zone *zone, const struct page *page,
 		if (whole)
 			pageblock_of(zone, first)->type = (uint8_t)type;
 		else
-			retype_one(zone, first, type);
+			pageblock_set_type(zone, first, type);
 	}
 }
 

@@ -103,6 +103,10 @@ bool highatomic_unreserve(struct node *node,
 void pageblock_retype(struct zone *zone, const struct page *page,
                       enum migratetype type);
 
+/* The pageblock at frame FIRST alone; no free block reaches beyond it. */
+void pageblock_set_type(struct zone *zone, unsigned long first,
+                        enum migratetype type);
+
 /* Does all of the pageblock at frame FIRST lie in ZONE? */
 static inline bool pageblock_is_whole(const struct zone *zone,
                                       unsigned long first)

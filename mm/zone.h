@@ -12,7 +12,7 @@
  *	present	spanned less holes
  *	managed	present less reserved: what the buddy was given
  *
- *	free + parked + used + exclusive + bad + in flight = managed
+ *	free + isolated + parked + used + exclusive + bad + in flight = managed
  *	managed + reserved = present
  */
 #ifndef MM_ZONE_H
@@ -117,7 +117,8 @@ struct zone {
 	struct free_area free_area[MAX_ORDER + 1]; /* (z) */
 	uint16_t
 		nonempty[MIGRATE_TYPES]; /* (z) 1 << order: a list has blocks */
-	unsigned long free_pages;        /* (z) in the free lists */
+	unsigned long free_pages;        /* (z) free, and for requests */
+	unsigned long isolated_pages;    /* (z) free, in ISOLATE blocks */
 	unsigned long nr_free_highatomic; /* (z) those in HIGHATOMIC blocks */
 	unsigned long nr_reserved_highatomic; /* (z) pages of these blocks */
 	unsigned long used_pages;             /* (z) */
@@ -136,6 +137,7 @@ struct zone {
 /* The columns of the accounting, in pages. */
 struct page_columns {
 	unsigned long free;
+	unsigned long isolated; /* free, but in ISOLATE pageblocks */
 	unsigned long parked;
 	unsigned long used;
 	unsigned long exclusive;

@@ -57,6 +57,8 @@
 #include "kernel/refiller.h"
 #include "kernel/thread.h"
 #include "lib/random.h"
+#include "lib/string.h"
+#include "mm/contig/contig.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/compaction.h"
@@ -257,10 +259,24 @@ static void join_loads(struct pressure_report *report)
 #define COMPACT_REST (SECOND / 20)
 
 static struct thread *compactor;
+static unsigned long ranges;
 
 static bool loads_are_done_or_stopped(void *data __unused)
 {
 	return READ_ONCE(stop) || loads_are_done();
+}
+
+/* Pages leave a pageblock, and what is written there is not theirs any more. */
+static void take_range(void)
+{
+	struct page *page =
+		alloc_contig_pages(PAGEBLOCK_PAGES, GFP_KERNEL | __GFP_NOWARN);
+
+	if (page == NULL)
+		return;
+	memset(page_address(page), 0xdb, PAGEBLOCK_PAGES * PAGE_SIZE);
+	free_contig_range(page_to_pfn(page), PAGEBLOCK_PAGES);
+	ranges++;
 }
 
 /* All pages that can move do so, again and again, under the loads' feet. */
@@ -268,6 +284,7 @@ static void run_compactor(void *data __unused)
 {
 	while (!loads_are_done_or_stopped(NULL)) {
 		(void)compact_node(main_node());
+		take_range();
 		(void)wait_event_timeout(&round_queue,
 		                         loads_are_done_or_stopped, NULL,
 		                         COMPACT_REST);
@@ -550,6 +567,7 @@ static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)
 	report->hz = timer_rate_find(PRESSURE_HZ);
 	pit_set_hz(report->hz);
 	start_loads(report->pages, report->rounds);
+	ranges = 0;
 	compactor = thread_create("compactor", run_compactor, NULL);
 	if (report->with_files)
 		pressure_files_start(fs);
@@ -561,6 +579,7 @@ static void run_with_interrupts(struct pressure_report *report, struct ext2 *fs)
 	join_loads(report);
 	if (compactor != NULL)
 		thread_join(compactor);
+	report->ranges = ranges;
 	if (recorder_stop() != 0)
 		report->broken = "a line of the recorder did not stop";
 	for (unsigned int i = 0; i < RECORDER_LINES; i++) {
@@ -706,8 +725,10 @@ void pressure_print(const struct pressure_report *report)
 	             "pressure: %lu of %lu GFP_ATOMIC requests in interrupts "
 	             "got a page; %lu NULLs above the floor",
 	             report->answered, report->asked, report->starved);
-	console_fold(10, "pressure: %lu pages moved by compaction",
-	             report->moved);
+	console_fold(10,
+	             "pressure: %lu pages moved by compaction; %lu times 2 MiB "
+	             "in one piece",
+	             report->moved, report->ranges);
 	print_files(report);
 	console_fold(10,
 	             "pressure: reclaim entered the file system %lu times, "

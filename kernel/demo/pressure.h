@@ -19,7 +19,8 @@ struct pressure_report {
 	unsigned long by_kswapd; /* pages reclaimed by it */
 	unsigned long by_others; /* by threads that asked for memory */
 	unsigned long kills;
-	unsigned long moved; /* pages, by compaction */
+	unsigned long moved;  /* pages, by compaction */
+	unsigned long ranges; /* times 2 MiB in one piece were made and taken */
 
 	unsigned int hz;
 	uint64_t timer_interrupts;
@@ -52,7 +53,8 @@ struct pressure_report {
  * through it ROUNDS times, checking every page and writing every other one,
  * while timer and keyboard interrupts take exclusive pages and plain ones and,
  * unless FS is NULL, two threads write, read and remove files in FS; then check
- * every invariant.  A third thread compacts all of memory the whole time.
+ * every invariant.  A third thread compacts all of memory the whole time, and empties
+ * ranges of frames (alloc_contig_pages()).
  *
  *   => FS is mounted for writing; PRESSURE_FILES files stay in its root
  *   => MEMORY: leave so many pages that GFP_KERNEL requests get without reclaim,

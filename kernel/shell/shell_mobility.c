@@ -16,8 +16,9 @@
 #include "lib/format.h"
 #include "lib/parse.h"
 #include "lib/string.h"
+#include "mm/contig/contig.h"
 #include "mm/debug/extfrag.h"
-#include "mm/node.h"
+#include "mm/page_alloc.h"
 #include "mm/pageblock.h"
 #include "mm/reclaim/compaction.h"
 
@@ -166,6 +167,42 @@ static int run_fragment(int argc, char **argv)
 	return 0;
 }
 
+/* The range that the shell has taken. */
+static struct page *range;
+static unsigned long range_pages;
+
+static void contig_free_range(void)
+{
+	if (range != NULL)
+		free_contig_range(page_to_pfn(range), range_pages);
+	range = NULL;
+}
+
+static int run_contig(int argc, char **argv)
+{
+	uint64_t pages;
+
+	if (argc != 2)
+		return -EINVAL;
+	if (strcmp(argv[1], "off") == 0) {
+		contig_free_range();
+		return 0;
+	}
+	if (parse_number(argv[1], &pages) != 0 || pages == 0)
+		return -EINVAL;
+	contig_free_range();
+	range_pages = pages;
+	range = alloc_contig_pages(pages, GFP_KERNEL);
+	if (range == NULL)
+		console_printf("contig: there is no place that can be "
+		               "emptied\n");
+	else
+		console_printf("contig: %lu pages from pfn %#lx on; 'contig "
+		               "off' gives them back\n",
+		               range_pages, page_to_pfn(range));
+	return 0;
+}
+
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("pagetypeinfo", "", run_pagetypeinfo, NULL,
 	              "free blocks and pageblocks of each type"),
@@ -173,6 +210,8 @@ static const struct shell_command commands[] = {
 	              "fragmentation of each order, and why"),
 	SHELL_COMMAND("compact", "", run_compact, NULL,
 	              "move pages until free memory is in one piece"),
+	SHELL_COMMAND("contig", "PAGES|off", run_contig, NULL,
+	              "empty a range of frames and take it"),
 	SHELL_COMMAND("fragment", "[PAGES|off]", run_fragment, NULL,
 	              "fill memory, then free single pages only"),
 };

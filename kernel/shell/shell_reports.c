@@ -28,6 +28,7 @@
 /* A zone's numbers at one moment. */
 struct zone_copy {
 	unsigned long free;
+	unsigned long isolate; /* free, in ISOLATE pageblocks */
 	unsigned long used;
 	unsigned long parked;
 	unsigned long exclusive;
@@ -58,6 +59,7 @@ static struct zone_copy copy_zone(struct zone *zone)
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct zone_copy copy = {
 		.free = zone->free_pages,
+		.isolate = zone->isolated_pages,
 		.used = zone->used_pages,
 		.parked = zone->parked_pages,
 		.exclusive = zone->exclusive_pages,
@@ -81,6 +83,7 @@ static struct zone_copy copy_all(struct node *node)
 		struct zone_copy copy = copy_zone(&node->zone[type]);
 
 		sum.free += copy.free;
+		sum.isolate += copy.isolate;
 		sum.used += copy.used;
 		sum.parked += copy.parked;
 		sum.exclusive += copy.exclusive;
@@ -169,13 +172,15 @@ static void print_zone(struct zone *zone)
 		               copy.lru[list]);
 	console_printf("      nr_zone_write_pending %lu\n"
 	               "      nr_used_pages %lu\n"
+	               "      nr_isolate   %lu\n"
 	               "      nr_parked    %lu\n"
 	               "      nr_exclusive %lu\n"
 	               "      nr_bad       %lu\n"
 	               "      nr_in_flight %lu\n"
 	               "  start_pfn:           %lu\n",
-	               copy.dirty + copy.writeback, copy.used, copy.parked,
-	               copy.exclusive, copy.bad, copy.loose, zone->start_pfn);
+	               copy.dirty + copy.writeback, copy.used, copy.isolate,
+	               copy.parked, copy.exclusive, copy.bad, copy.loose,
+	               zone->start_pfn);
 }
 
 static int run_zoneinfo(int argc, char **argv __unused)
@@ -269,6 +274,7 @@ static int run_meminfo(int argc, char **argv __unused)
 	                sum.free > reserve ? sum.free - reserve : 0);
 	print_lru(&sum);
 	print_kilobytes("Used:", sum.used);
+	print_kilobytes("Isolated:", sum.isolate);
 	print_kilobytes("Parked:", sum.parked);
 	print_kilobytes("Exclusive:", sum.exclusive);
 	print_kilobytes("Bad:", sum.bad);
@@ -323,6 +329,7 @@ static int run_vmstat(int argc, char **argv)
 		            vmstat_read(&node->stat, event));
 	}
 	print_count(prefix, "nr_used_pages", sum.used);
+	print_count(prefix, "nr_isolate", sum.isolate);
 	print_count(prefix, "nr_parked", sum.parked);
 	print_count(prefix, "nr_exclusive", sum.exclusive);
 	print_count(prefix, "nr_bad", sum.bad);

@@ -102,20 +102,13 @@ static const char *buddy_check_counts(struct zone *zone, unsigned int order,
 	return buffer;
 }
 
-/* The pages on all lists, and in *HIGHATOMIC those on the lists of that type. */
-static unsigned long buddy_sum(const struct zone *zone,
-                               unsigned long *highatomic)
+unsigned long buddy_pages_of(const struct zone *zone, enum migratetype type)
 {
-	unsigned long total = 0;
+	unsigned long pages = 0;
 
-	*highatomic = 0;
-	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		const struct free_area *area = &zone->free_area[order];
-
-		total += area->count << order;
-		*highatomic += area->of_type[MIGRATE_HIGHATOMIC] << order;
-	}
-	return total;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		pages += zone->free_area[order].of_type[type] << order;
+	return pages;
 }
 
 const char *buddy_check_lists(struct zone *zone, bool locked, char *buffer,
@@ -138,27 +131,31 @@ const char *buddy_check_lists(struct zone *zone, bool locked, char *buffer,
 const char *buddy_check(struct zone *zone, bool locked, char *buffer,
                         size_t size)
 {
-	unsigned long highatomic;
-	unsigned long total;
+	unsigned long on_lists[MIGRATE_TYPES];
+	unsigned long total = 0;
 	unsigned long counted;
-	unsigned long aside;
 	bool enabled = false;
+	bool sound;
 
 	if (buddy_check_lists(zone, locked, buffer, size) != NULL)
 		return buffer;
 	if (!locked)
 		enabled = spin_lock_irqsave(&zone->lock);
-	total = buddy_sum(zone, &highatomic);
-	counted = zone->free_pages;
-	aside = zone->nr_free_highatomic;
+	for (unsigned int type = 0; type < MIGRATE_TYPES; type++) {
+		on_lists[type] = buddy_pages_of(zone, (enum migratetype)type);
+		total += on_lists[type];
+	}
+	counted = zone->free_pages + zone->isolated_pages;
+	sound = on_lists[MIGRATE_HIGHATOMIC] == zone->nr_free_highatomic &&
+	        on_lists[MIGRATE_ISOLATE] == zone->isolated_pages;
 	if (!locked)
 		spin_unlock_irqrestore(&zone->lock, enabled);
-	if (total == counted && highatomic == aside)
+	if (total == counted && sound)
 		return NULL;
 	scnprintf(buffer, size,
 	          "zone %s: invariant %s broken: %lu pages on the lists, %lu "
-	          "counted; HIGHATOMIC: %lu, %lu",
+	          "counted; HIGHATOMIC: %lu, ISOLATE: %lu",
 	          zone->name, total == counted ? "B7" : "B5", total, counted,
-	          highatomic, aside);
+	          on_lists[MIGRATE_HIGHATOMIC], on_lists[MIGRATE_ISOLATE]);
 	return buffer;
 }

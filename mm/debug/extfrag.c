@@ -18,7 +18,7 @@ struct extfrag extfrag_read(struct zone *zone, unsigned int order)
 		if (at >= order)
 			found.suitable += count << (at - order);
 	}
-	kassert(found.pages == zone->free_pages);
+	kassert(found.pages == zone->free_pages + zone->isolated_pages);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	return found;
 }

@@ -108,10 +108,9 @@ static int show_types(const struct zone *zone, unsigned int order, char *at,
                       size_t size)
 {
 	static const char letter[MIGRATE_TYPES] = {
-		[MIGRATE_UNMOVABLE] = 'U',
-		[MIGRATE_MOVABLE] = 'M',
-		[MIGRATE_RECLAIMABLE] = 'E',
-		[MIGRATE_HIGHATOMIC] = 'H',
+		[MIGRATE_UNMOVABLE] = 'U',   [MIGRATE_MOVABLE] = 'M',
+		[MIGRATE_RECLAIMABLE] = 'E', [MIGRATE_HIGHATOMIC] = 'H',
+		[MIGRATE_ISOLATE] = 'I',
 	};
 	char types[MIGRATE_TYPES + 1];
 	unsigned int length = 0;
@@ -137,7 +136,8 @@ static void show_free_lists(const struct zone *zone)
 		at += show_types(zone, order, line + at,
 		                 sizeof(line) - (size_t)at);
 	}
-	show_detail("%s = %lukB\n", line, zone->free_pages * KB);
+	show_detail("%s = %lukB\n", line,
+	            (zone->free_pages + zone->isolated_pages) * KB);
 }
 
 static void show_zone(const struct zone *zone)
@@ -162,11 +162,11 @@ static void show_zone(const struct zone *zone)
 		list[LRU_ACTIVE_FILE] * KB, list[LRU_INACTIVE_FILE] * KB,
 		list[LRU_UNEVICTABLE] * KB,
 		(zone->lru.file_dirty + zone->lru.writeback) * KB);
-	show_detail(" parked:%lukB exclusive:%lukB used:%lukB bad:%lukB "
-	            "in_flight:%lukB\n",
-	            zone->parked_pages * KB, zone->exclusive_pages * KB,
-	            zone->used_pages * KB, zone->bad_pages * KB,
-	            zone->loose_pages * KB);
+	show_detail(" isolated:%lukB parked:%lukB exclusive:%lukB used:%lukB "
+	            "bad:%lukB in_flight:%lukB\n",
+	            zone->isolated_pages * KB, zone->parked_pages * KB,
+	            zone->exclusive_pages * KB, zone->used_pages * KB,
+	            zone->bad_pages * KB, zone->loose_pages * KB);
 	show_detail("lowmem_reserve[]: %lu %lu %lu %lu\n",
 	            zone->lowmem_reserve[ZONE_DMA],
 	            zone->lowmem_reserve[ZONE_DMA32],

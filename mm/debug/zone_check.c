@@ -67,8 +67,11 @@ void audit_note_block(struct zone *zone, const struct page *page,
 static void fill_columns(const struct zone *zone, const unsigned long *count,
                          struct page_columns *columns)
 {
+	unsigned long isolated = buddy_pages_of(zone, MIGRATE_ISOLATE);
+
 	*columns = (struct page_columns){
-		.free = count[PAGE_FREE],
+		.free = count[PAGE_FREE] - isolated,
+		.isolated = isolated,
 		.parked = count[PAGE_PARKED],
 		.used = count[PAGE_USED],
 		.exclusive = count[PAGE_OWNED],
@@ -88,14 +91,16 @@ static const char *compare_columns(const struct zone *zone,
 		unsigned long counted, kept;
 	} row[] = {
 		{ "free", counted->free, zone->free_pages },
+		{ "isolated", counted->isolated, zone->isolated_pages },
 		{ "parked", counted->parked, zone->parked_pages },
 		{ "used", counted->used, zone->used_pages },
 		{ "exclusive", counted->exclusive, zone->exclusive_pages },
 		{ "bad", counted->bad, zone->bad_pages },
 		{ "in flight", counted->loose, zone->loose_pages },
 		{ "managed",
-		  counted->free + counted->parked + counted->used +
-		          counted->exclusive + counted->bad + counted->loose,
+		  counted->free + counted->isolated + counted->parked +
+		          counted->used + counted->exclusive + counted->bad +
+		          counted->loose,
 		  zone->managed },
 	};
 

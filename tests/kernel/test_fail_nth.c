@@ -21,6 +21,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/contig/contig.h"
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
@@ -316,6 +317,43 @@ static bool run_swap_in(void)
 	return error == 0;
 }
 
+static int take_frame_of_page(void)
+{
+	struct page *page;
+	unsigned long pfn;
+	int error = anon_object_pin(object, 0, &page);
+
+	if (error != 0)
+		return error;
+	pfn = page_to_pfn(page);
+	anon_object_unpin(page, false);
+	error = alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE,
+	                           GFP_KERNEL | __GFP_NOWARN);
+	if (error == 0)
+		free_contig_range(pfn, 1);
+	return error;
+}
+
+/* The first page of the object must leave its frame. */
+static bool test_fail_nth_run_contig(void)
+{
+	return take_frame_of_page() == 0;
+}
+
+/* Take movable pages until the next one will come from a free pageblock, in which there is
+ * no page of the kernel. */
+static void take_pieces(struct list *pieces)
+{
+	const unsigned int small = (1U << PAGEBLOCK_ORDER) - 1;
+	struct page *page;
+
+	do {
+		page = alloc_page(GFP_HIGHUSER_MOVABLE);
+		list_append(pieces, &page->link);
+	} while (page_zone(main_node(), page)->nonempty[MIGRATE_MOVABLE] &
+	         small);
+}
+
 static bool test_fail_nth_run_swapon(void)
 {
 	return swapoff(device) == 0 && swapon(device, 32767, NULL) == 0;
@@ -509,6 +547,23 @@ static const char *try_with_ram(operation run, unsigned int least)
 CASE(fail_nth, swap_in_survives_and_loses_nothing)
 {
 	return try_with_ram(run_swap_in, ANON_PAGES);
+}
+
+CASE(fail_nth, alloc_contig_range_survives_and_loses_nothing)
+{
+	struct list pieces = LIST_INIT(pieces);
+	const char *broken;
+	struct page *page;
+
+	if (main_node()->no_mobility)
+		SKIP("pages are not grouped on this machine");
+	take_pieces(&pieces);
+	broken = try_with_ram(test_fail_nth_run_contig, 1);
+	while ((page = list_first(&pieces, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		__free_page(page);
+	}
+	return broken;
 }
 
 /* A page for the header, one for the row of clusters, a cluster. */

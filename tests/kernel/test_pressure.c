@@ -52,9 +52,9 @@ CASE(pressure, twice_the_memory_is_swapped_while_files_are_written)
 	off = irqsoff_recent();
 	error = swapoff(device);
 	unmounted = ext2_unmount(fs);
-	test_note("%u Hz, %lu pages to swap, %lu moved, %lu files written, "
-	          "%lu errors",
-	          report.hz, report.swapped_out, report.moved,
+	test_note("%u Hz, %lu pages to swap, %lu moved, %lu ranges, %lu files "
+	          "written, %lu errors",
+	          report.hz, report.swapped_out, report.moved, report.ranges,
 	          report.files.written, report.files.told);
 	if (report.broken != NULL)
 		return test_failure("%s", report.broken);

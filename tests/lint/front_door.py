@@ -15,7 +15,8 @@ import tree
 
 # The functions that move a block between free memory and a caller.
 DIRECT = re.compile(
-    r"\b(buddy_take|buddy_take_block|buddy_take_within|buddy_give|"
+    r"\b(buddy_take|buddy_take_block|buddy_take_within|"
+    r"buddy_take_around|buddy_give|"
     r"page_prep_take|page_prep_take_within)\s*\("
 )
 
@@ -26,6 +27,8 @@ REASONS = {
     "mm/page_prep.c": "between the buddy and the front door",
     "mm/page_alloc.c": "the front door",
     "mm/zone.c": "boot: what nobody has becomes free",
+    "mm/contig/page_isolation.c": "a free pageblock merges by its new type",
+    "mm/contig/contig.c": "frames of an isolated range, which are not for requests",
     "mm/reclaim/compaction.c": "frames for pages to move to",
     "mm/exclusive/exclusive_refill.c": "frames for the pool of parked frames, "
     "by GFP_ATOMIC's right",

@@ -34,10 +34,12 @@ GFP_TEST = re.compile(
 GFP_READERS = {
     *("mm/gfp.c", "mm/gfp.h"),
     *("mm/slab/slab_gfp.c", "mm/slab/slab_gfp.h"),
+    "mm/contig/contig_gfp.c",
 }
 ASSEMBLY = re.compile(r"\b(?:asm|__asm__|__asm)\b")
 MAIN_NODE = re.compile(r"\bmain_node\(\)")
 MAIN_NODE_USERS = {
+    "mm/contig/contig.c",
     "mm/exclusive/exclusive.c",
     "mm/exclusive/exclusive_check.c",
     "mm/exclusive/exclusive_owner.c",

@@ -25,6 +25,9 @@ LINES = """
     vmstat nr_
     slabinfo
     vmallocinfo
+    contig
+    contig 512
+    contig off
     check
     alloc
     alloc GFP_KERNEL 3

@@ -43,6 +43,29 @@ def single_pages_between_movable_ones_become_blocks(lab):
 
 
 @boot_test
+def a_range_is_emptied_where_only_single_pages_are_free(lab):
+    """1024 frames in one piece, more than a block of the buddy that is not order 10."""
+    with lab.prompt(memory="64M") as qemu:
+        said = command(qemu, "fragment 3000")
+        check("3000 single pages are free" in said, said)
+        moved = event(qemu, "pgmigrate_success")
+        said = command(qemu, "contig 1024")
+        taken = re.search(r"1024 pages from pfn (0x[0-9a-f]+) on", said)
+        check(taken and int(taken[1], 16) % 1024 == 0, said)
+        check(event(qemu, "pgmigrate_success") - moved > 100, "nothing has moved")
+        said = command(qemu, f"owner {taken[1]}")
+        check("used" in said, said)
+        said = command(qemu, "check")
+        check("exactly one column" in said, said)
+        check("no place" in command(qemu, "contig 9000"), "9000")
+        check(event(qemu, "nr_isolate") == 0, "something stays isolated")
+        command(qemu, "contig off")
+        command(qemu, "fragment off")
+        said = command(qemu, "check")
+        check("exactly one column" in said, said)
+
+
+@boot_test
 def fragment_says_what_it_cannot_do(lab):
     with lab.prompt(memory="64M") as qemu:
         check("not so many pages" in command(qemu, "fragment 100000"), "100000")

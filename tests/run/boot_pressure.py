@@ -100,6 +100,7 @@ def check_report(said):
         "pages of files reclaimed",
         "written by the flusher",
         "times a writer waited",
+        "times 2 MiB in one piece",
     ):
         check(number(said, rf"(\d+) {what}", "pressure") > 0, f"no {what}")
     for what in (
