@@ -138,8 +138,8 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso run where record replay test test-in mutants states \
-	soak fuzz replay-calls bochs debug host lint fmt clean screenshot boottime build-iso \
-	book build-disk build-checked build-host build-suites build-fuzz FORCE
+	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
+	boottime build-iso book build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -302,6 +302,12 @@ screenshot:
 	@$(MAKE) build-iso
 	@python3 tests/run/screenshot.py docs/screenshot.png
 
+## fragmentation: docs/fragmentation.svg, free memory in blocks too small
+fragmentation:
+	@tests/setup build
+	@$(MAKE) build-host
+	@python3 tests/run/fragmentation.py docs/fragmentation.svg
+
 ## book: replay the book's sessions, and update its numbers; ONLY=words picks
 book:
 	@tests/setup test
@@ -387,6 +393,11 @@ $B/host/example: $B/host/obj/tests/host/example.c.o $B/host/libmm.a
 	$(say) LD $@
 	$(Q)$(CC) $(host_ldflags) -o $@ $^
 
+$B/host/fragmentation: $B/host/obj/tests/host/fragmentation.c.o \
+		$B/host/obj/tests/mm/space.c.o $B/host/libmm.a
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -o $@ $^
+
 $B/host/run-suites: $(suites_objects) $(wildcard tests/host/*.ld) \
 		$B/host/with
 	$(say) LD $@
@@ -406,12 +417,14 @@ $B/host/replay: $(replay_objects) $B/host/libmm.a
 
 -include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
 	$(states_objects:.o=.d) $(replay_objects:.o=.d) \
-	$B/host/obj/tests/host/example.c.d
+	$B/host/obj/tests/host/example.c.d \
+	$B/host/obj/tests/host/fragmentation.c.d \
+	$B/host/obj/tests/mm/space.c.d
 
-build-host: $B/host/libmm.a $B/host/example
+build-host: $B/host/libmm.a $B/host/example $B/host/fragmentation
 build-suites: $B/host/run-suites $B/host/run-states $B/host/replay
 
-## host: build/host/libmm.a and build/host/example, which uses it
+## host: build/host/libmm.a, and the programs example and fragmentation, which use it
 host:
 	@tests/setup build
 	@$(MAKE) build-host
@@ -467,7 +480,9 @@ fuzz:
 warned = $(wildcard $(addsuffix .warnings,$(objects) $(library_objects) \
 	$(suites_objects) $(states_objects) $(replay_objects) $(fuzz_objects) \
 	$(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.o,$(fuzz_targets)) \
-	$B/host/obj/tests/host/example.c.o))
+	$B/host/obj/tests/host/example.c.o \
+	$B/host/obj/tests/host/fragmentation.c.o \
+	$B/host/obj/tests/mm/space.c.o))
 .PHONY: no-warnings
 no-warnings:
 	@$(if $(warned),cat $(warned) >&2; \

@@ -34,6 +34,7 @@ import time
 import unittest
 
 import cover
+import fragmentation
 import fuzz
 import lab
 import mutants
@@ -264,6 +265,17 @@ def run_example(report):
         report.passes("host", "the example program runs")
     else:
         report.fails("host", "example", f"status {done.returncode}")
+
+
+def run_fragmentation(report):
+    """The picture in the book is that of this tree."""
+    name = "docs/fragmentation.svg shows what the allocator does"
+    with open(os.path.join(ROOT, "docs", "fragmentation.svg"), encoding="ascii") as f:
+        shown = f.read()
+    if fragmentation.draw(fragmentation.measure()) == shown:
+        report.passes("host", name)
+    else:
+        report.fails("host", name, "it has changed: make fragmentation")
 
 
 def run_fuzz(report, name):
@@ -583,6 +595,7 @@ def all_jobs():
         jobs.append((f"fuzz {name}", lambda r, n=name: run_fuzz(r, n)))
     jobs.append(("warnings", run_warnings))
     jobs.append(("host example", run_example))
+    jobs.append(("host fragmentation", run_fragmentation))
     jobs.append(("judge", run_judge))
     load_boot_tests()
     return jobs + boot_jobs(lab.tests)
