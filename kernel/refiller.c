@@ -50,12 +50,9 @@ static void end_balancing(void)
 static unsigned long count_parked(struct shrinker *shrinker __unused,
                                   gfp_t mask __unused)
 {
-	const struct exclusive_pool *pool = &main_node()->pool;
-	unsigned long parked = READ_ONCE(pool->count);
+	struct node *node = main_node();
 
-	if (READ_ONCE(paused) || parked <= pool->low)
-		return 0;
-	return parked - pool->low;
+	return READ_ONCE(paused) ? 0 : exclusive_spare(node, node->pool.low);
 }
 
 static unsigned long scan_parked(struct shrinker *shrinker, gfp_t mask,
@@ -66,7 +63,7 @@ static unsigned long scan_parked(struct shrinker *shrinker, gfp_t mask,
 	unsigned long given;
 
 	begin_balancing();
-	given = exclusive_shrink(node, node->pool.low + spare - min(spare, nr));
+	given = exclusive_trim(node, node->pool.low + spare - min(spare, nr));
 	end_balancing();
 	mm_account_reclaimed_pages(given);
 	return given > 0 ? given : SHRINK_STOP;

@@ -56,13 +56,13 @@ void page_prep_halve(struct page *page)
 	unsigned int order = page->order - 1U;
 	struct page *upper = page + (1UL << order);
 
-	kassert(page->state == PAGE_USED);
+	kassert(page->state == PAGE_USED || page->state == PAGE_LOOSE);
 	kassert(page->order > 0 && page->order <= MAX_ORDER);
 	kassert((page->flags & PAGE_COMPOUND) == 0);
 	kassert(upper->state == PAGE_NONE);
 	page->order = (uint8_t)order;
 	*upper = (struct page){
-		.state = PAGE_USED,
+		.state = page->state,
 		.order = (uint8_t)order,
 		.zone = page->zone,
 		.taker = page->taker,

@@ -30,7 +30,7 @@ void page_prep_give(struct node *node, struct zone *zone, struct page *page,
 bool page_prep_put(struct node *node, struct zone *zone, struct page *page,
                    uintptr_t caller);
 
-/* Split a USED block that is not compound into two of the next smaller order; the upper
+/* Split a USED or LOOSE block that is not compound into two of the next smaller order; the upper
  * one has no reference.  Linux: split_page(), one order at a time. */
 void page_prep_halve(struct page *page);
 

@@ -57,6 +57,7 @@ struct pageblock {
 	bool skip;        /* mm/reclaim/compaction.c: nothing was found here */
 	uint16_t free;    /* (z) free pages */
 	uint16_t movable; /* (zone->lru.lock) pages on the lru */
+	uint16_t hidden;  /* (pool->lock) mm/exclusive/exclusive_block.c */
 };
 
 /*

@@ -7,6 +7,7 @@
  *	split    level 2: | table, SPLIT |
  *	         level 1:    +--> | frame 0 | frame 1 |    0    | ... | frame 511 |
  *	                                                 hidden
+ *	hidden   level 2: | 0 |
  *
  * A region that paging_map_ram() mapped by 4 KiB entries is split, too, but
  * without the SPLIT mark: its holes and its read-only frames are there to stay,
@@ -15,7 +16,7 @@
  * Flushing.  When the size of the mapping changes, the translation and its
  * rights do not; still the TLB must not hold both sizes, so all of it
  * is flushed, global entries too (Intel SDM vol. 3A, 4.10.2.3 and 4.10.4.2).
- * Hiding flushes one address, and what vmap.c has not flushed yet: the frame may have
+ * Hiding flushes one address (all, for a region), and what vmap.c has not flushed yet: the frame may have
  * been mapped there, and nobody may reach it now.  Showing makes an entry present: no
  * flush.
  *
@@ -68,10 +69,11 @@ bool direct_map_is_split(unsigned long pfn)
 void direct_map_split(unsigned long pfn, void *table)
 {
 	unsigned long first = direct_map_region_of(pfn);
+	bool visible = region_entry(first) != 0;
 	uint64_t *entries = table;
 
 	for (unsigned long i = 0; i < REGION_FRAMES; i++)
-		entries[i] = entry_of(first + i);
+		entries[i] = visible ? entry_of(first + i) : 0;
 	WRITE_ONCE(*page_table_entry(direct_map_address_of(first), 2),
 	           virt_to_phys(table) | PTE_PRESENT | PTE_WRITABLE |
 	                   PTE_SPLIT);
@@ -121,6 +123,19 @@ void direct_map_show(unsigned long pfn)
 {
 	WRITE_ONCE(*page_table_entry(direct_map_address_of(pfn), 1),
 	           entry_of(pfn));
+}
+
+void direct_map_hide_region(unsigned long pfn)
+{
+	vmap_flush();
+	WRITE_ONCE(*page_table_entry(direct_map_address_of(pfn), 2), 0);
+	paging_flush_all();
+}
+
+void direct_map_show_region(unsigned long pfn)
+{
+	WRITE_ONCE(*page_table_entry(direct_map_address_of(pfn), 2),
+	           entry_of(pfn) | PTE_LARGE);
 }
 
 bool direct_map_visible(unsigned long pfn)

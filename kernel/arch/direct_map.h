@@ -4,8 +4,8 @@
  *
  * The direct map is made of 2 MiB entries.  To hide one 4 KiB frame its region
  * (the 512 frames that share the entry) is split first: the entry is replaced
- * by a page table that the caller hands in.  Entries of the direct map are
- * global and never executable.
+ * by a page table that the caller hands in.  A whole region needs no table: its one
+ * entry is cleared.  Entries of the direct map are global and never executable.
  *
  * The caller serialises these calls (the refiller is one thread).  Thread
  * context, interrupts on, except where a line says otherwise.
@@ -23,7 +23,8 @@ bool direct_map_is_split(unsigned long pfn);
 
 /*
  * Split the region of PFN.  TABLE is a page of memory that is visible in the
- * direct map; it belongs to the map until direct_map_join() returns it.
+ * direct map; it belongs to the map until direct_map_join() returns it.  The frames of
+ * a region that was hidden stay hidden, each by itself.
  */
 void direct_map_split(unsigned long pfn, void *table);
 
@@ -44,6 +45,13 @@ void direct_map_hide(unsigned long pfn);
 
 /* The opposite.  Invalid to valid: no flush. */
 void direct_map_show(unsigned long pfn);
+
+/*
+ * The same for the whole region that begins at frame PFN.  It is not split, and not
+ * hidden or hidden as a whole.  One flush, however many frames.
+ */
+void direct_map_hide_region(unsigned long pfn);
+void direct_map_show_region(unsigned long pfn);
 
 /* Is frame PFN mapped?  Walks the page tables.  Any context. */
 bool direct_map_visible(unsigned long pfn);

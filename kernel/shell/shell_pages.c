@@ -454,6 +454,10 @@ static int shell_pages_run_exclusive(int argc, char **argv __unused)
 	               READ_ONCE(pool->starved)
 	                       ? "; the last refill found no frame"
 	                       : "");
+	if (pool->blocks > 0)
+		console_printf("pageblocks hidden as a whole: %lu, with %lu "
+		               "parked frames\n",
+		               pool->blocks, pool->in_whole);
 	console_printf("direct map: %u regions of 2 MiB split, %u of them at "
 	               "boot; %lu splits, %lu joins\n",
 	               pool->regions, pool->boot_regions, direct_map_splits(),

@@ -50,6 +50,9 @@
 	X(pswpout, "pages written to swap")                                    \
 	X(exclusive_park, "frames parked by a refill")                         \
 	X(exclusive_unpark, "frames freed by the pool")                        \
+	X(exclusive_block_park, "pageblocks parked as a whole")                \
+	X(exclusive_block_unpark, "pageblocks freed by the pool")              \
+	X(exclusive_block_break, "pageblocks made single parked frames")       \
 	X(exclusive_take, "exclusive pages taken")                             \
 	X(exclusive_empty, "takes that found the pool empty")                  \
 	X(exclusive_window_full, "takes and accepts that found no entry")      \

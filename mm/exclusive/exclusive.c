@@ -27,7 +27,8 @@
  *
  *  X1  A frame is absent from the direct map if and only if its page is PARKED,
  *      OWNED or HANDOVER.
- *  X2  A PARKED page is on pool->parked, and pool->count is its length.
+ *  X2  A PARKED page is on pool->parked or pool->whole, and pool->count is the
+ *      length of both.
  *  X3  An OWNED page is on owner->pages of a living owner and mapped at its
  *      entry of that owner's window; nothing else is mapped in any window.
  *  X4  A HANDOVER page is on receiver->incoming of a living owner and mapped
@@ -153,20 +154,18 @@ static struct page *take_locked(struct node *node, struct owner *owner,
                                 bool *empty)
 {
 	struct exclusive_pool *pool = &node->pool;
-	struct page *page = list_first(&pool->parked, struct page, link);
+	struct page *page = exclusive_pool_first(pool);
 	unsigned int index;
 
 	kassert(spin_is_mine(&pool->lock));
 	kassert(page == NULL || page->state == PAGE_PARKED);
-	kassert(page == NULL || pool->count > 0);
 	*empty = page == NULL;
 	if (page == NULL)
 		return NULL;
 	index = claim_entry(owner);
 	if (index == WINDOW_ENTRIES)
 		return NULL;
-	list_remove(&page->link);
-	pool->count--;
+	exclusive_pool_unlink(node, page);
 	page->taker = owner->id;
 	exclusive_make_owned(node, page, owner, index);
 	return page;
@@ -205,7 +204,8 @@ struct page *exclusive_take(struct node *node)
 	}
 	enabled = spin_lock_irqsave(&pool->lock);
 	page = take_locked(node, owner, &empty);
-	if (empty || pool->count < pool->low)
+	if (empty || pool->count < pool->low ||
+	    pool->count == EXCLUSIVE_BLOCK_LOW - 1)
 		wake = exclusive_pool_request_wake(pool);
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	note_take(node, page, empty);
@@ -219,15 +219,16 @@ struct zone *exclusive_would_take_from(struct node *node,
 {
 	struct exclusive_pool *pool = &node->pool;
 	struct zone *zone = NULL;
+	const struct page *page;
 	bool enabled;
 
 	kassert(request->exclusive);
 	if (!exclusive_can_take(node))
 		return NULL;
 	enabled = spin_lock_irqsave(&pool->lock);
-	if (!list_empty(&pool->parked))
-		zone = page_zone(node, container_of(pool->parked.next,
-		                                    struct page, link));
+	page = exclusive_pool_first(pool);
+	if (page != NULL)
+		zone = page_zone(node, page);
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	if (zone != NULL || !request->may_sleep)
 		return zone;

@@ -10,6 +10,7 @@
  *	exclusive.c		states, invariants X1..X6; take, release, hand over
  *	exclusive_pool.c	parked frames, ready to be taken
  *	exclusive_refill.c	the refiller's work: buddy to pool and back
+ *	exclusive_block.c	whole pageblocks out of the direct map
  *	exclusive_region.c	splitting the direct map, 2 MiB at a time
  *	exclusive_owner.c	owners begin and end; faults are explained
  *	exclusive_check.c	the invariants, checked
@@ -139,10 +140,22 @@ bool exclusive_refill_for(struct node *node, enum watermark mark,
  * full, nor if no region can be split any more. */
 bool exclusive_memory_would_help(struct node *node);
 
-/* Return frames to the buddy until the pool holds TARGET or less. */
+/*
+ * Return frames to the buddy until the pool holds TARGET or less.  A pageblock that is
+ * hidden as a whole is broken up for it if it must be.  Returns how many were given.
+ */
 unsigned long exclusive_shrink(struct node *node, unsigned long target);
 
-/* Bring the pool to HIGH, from either side: the work of the woken refiller. */
+/*
+ * The same for single frames alone, and for whole pageblocks as long as 256 frames stay
+ * parked: what reclaim and the refiller ask for.  exclusive_spare() says how many frames
+ * exclusive_trim(TARGET) would give now.
+ */
+unsigned long exclusive_trim(struct node *node, unsigned long target);
+unsigned long exclusive_spare(struct node *node, unsigned long target);
+
+/* Bring the pool to HIGH, from either side: the work of the woken refiller.  In a zone of
+ * 51,200 pages or more it parks whole pageblocks, while fewer than 256 are parked. */
 void exclusive_balance(struct node *node);
 
 /* Does the refiller have work?  For its wait_event(). */

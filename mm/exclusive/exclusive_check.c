@@ -18,6 +18,7 @@
 #include "mm/debug/check.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
+#include "mm/pageblock.h"
 
 /* ---- One page by itself -------------------------------------------------- */
 
@@ -78,8 +79,9 @@ static const char *check_page(const struct node *node, const struct page *page)
 	return hidden ? check_page_owner(node, page) : NULL;
 }
 
-/* PAGES pages from PFN on, in one region.  A region that is not split is all
- * visible, so one look at its entry answers for those that are not exclusive. */
+/* PAGES pages from PFN on, in one region.  A region that is not split is visible or
+ * hidden as a whole, so one look at its entry answers for all pages that are not
+ * exclusive. */
 static const char *check_slice(const struct node *node, unsigned long pfn,
                                unsigned long pages, unsigned long *at)
 {
@@ -95,7 +97,8 @@ static const char *check_slice(const struct node *node, unsigned long pfn,
 		broken = check_page(node, page);
 		if (broken != NULL)
 			return broken;
-		looked = page_has_column(node, page);
+		looked =
+			!page_is_exclusive(page) && page_has_column(node, page);
 	}
 	return NULL;
 }
@@ -222,30 +225,87 @@ exclusive_check_page_at(const struct exclusive_walk *walk,
 
 /* ---- X2: the pool -------------------------------------------------------- */
 
-static const char *check_pool_list(struct exclusive_walk *walk)
+/* The pageblock of PAGE, hidden as a whole or not. */
+static const struct pageblock *
+exclusive_check_block(const struct exclusive_walk *walk,
+                      const struct page *page)
+{
+	return pageblock_of(page_zone(walk->node, page),
+	                    node_pfn(walk->node, page));
+}
+
+/* Add the parked pages of one list to *PARKED.  Those of a pageblock that is hidden as a
+ * whole are on the list of these. */
+static const char *check_pool_list(struct exclusive_walk *walk,
+                                   const struct list *list,
+                                   unsigned long *parked)
 {
 	const struct exclusive_pool *pool = pool_of(walk);
-	unsigned long parked = 0;
-	struct list *at;
+	const struct list *at;
 
-	list_for_each(at, &pool->parked) {
+	list_for_each(at, list) {
 		const struct page *page = exclusive_check_page_at(walk, at);
 
 		if (page == NULL || page->state != PAGE_PARKED ||
-		    page->owner != NULL)
+		    page->owner != NULL ||
+		    (list == &pool->parked &&
+		     exclusive_check_block(walk, page)->hidden > 0))
 			return broken_at(
 				walk->buffer, walk->size, "X2",
 				page == NULL ? 0 : node_pfn(walk->node, page));
-		if (++parked > pool->count)
+		if (++*parked > pool->count)
 			break;
 		if (!walk_goes_on(walk))
 			return NULL;
 	}
-	if (parked == pool->count)
-		return NULL;
+	return NULL;
+}
+
+static const char *check_pool_lists(struct exclusive_walk *walk)
+{
+	const struct exclusive_pool *pool = pool_of(walk);
+	unsigned long parked = 0;
+	const char *broken = check_pool_list(walk, &pool->whole, &parked);
+
+	if (broken == NULL && !walk->moved)
+		broken = check_pool_list(walk, &pool->parked, &parked);
+	if (broken != NULL || walk->moved || parked == pool->count)
+		return broken;
 	scnprintf(walk->buffer, walk->size,
 	          "exclusive: invariant X2 broken: %lu parked, %lu counted",
 	          parked, pool->count);
+	return walk->buffer;
+}
+
+/* The pageblocks that are hidden as a whole, and their parked frames. */
+static const char *check_pool_blocks(struct exclusive_walk *walk)
+{
+	const struct exclusive_pool *pool = pool_of(walk);
+	unsigned long frames = 0;
+	unsigned long blocks = 0;
+	unsigned long full = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &walk->node->zone[type];
+
+		for (unsigned long i = 0; i < pageblock_count(zone); i++) {
+			unsigned long hidden = zone->blocks[i].hidden;
+
+			blocks += hidden > 0;
+			frames += hidden > 0 ? hidden - 1 : 0;
+			full += hidden == 1 + PAGEBLOCK_PAGES;
+			if (!walk_goes_on(walk))
+				return NULL;
+		}
+	}
+	if (blocks == pool->blocks && frames == pool->in_whole &&
+	    full == pool->full)
+		return NULL;
+	scnprintf(walk->buffer, walk->size,
+	          "exclusive: invariant X2 broken: %lu pageblocks hidden, %lu "
+	          "frames of them parked, %lu full; counted %lu, %lu, %lu",
+	          blocks, frames, full, pool->blocks, pool->in_whole,
+	          pool->full);
 	return walk->buffer;
 }
 
@@ -253,6 +313,7 @@ static const char *check_pool(struct exclusive_walk *walk)
 {
 	const struct exclusive_pool *pool = pool_of(walk);
 	unsigned long by_zones = 0;
+	const char *broken;
 
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		by_zones += walk->node->zone[type].parked_pages;
@@ -273,7 +334,8 @@ static const char *check_pool(struct exclusive_walk *walk)
 		          pool->tables_total);
 		return walk->buffer;
 	}
-	return check_pool_list(walk);
+	broken = check_pool_lists(walk);
+	return broken != NULL || walk->moved ? broken : check_pool_blocks(walk);
 }
 
 /* ---- X3, X4, X5: one owner ----------------------------------------------- */

@@ -48,8 +48,15 @@ bool exclusive_pool_park(struct node *node, struct page *page);
 /* Put a LOOSE frame, hidden and zeroed, into the pool.  Takes zone->lock. */
 void exclusive_pool_park_loose(struct node *node, struct page *page);
 
-/* The page that was parked first, or NULL.  The result may already be outdated. */
+/* The single frame that was parked first, or NULL.  The result may already be
+ * outdated. */
 struct page *exclusive_pool_oldest(struct exclusive_pool *pool);
+
+/* The parked page that is taken next, or NULL.  pool->lock held. */
+struct page *exclusive_pool_first(const struct exclusive_pool *pool);
+
+/* Take a PARKED page off its list; the caller changes the state.  pool->lock held. */
+void exclusive_pool_unlink(struct node *node, struct page *page);
 
 /* Make PAGE LOOSE, still hidden; false if it is no longer parked.  Takes
  * zone->lock. */
@@ -58,6 +65,25 @@ bool exclusive_pool_unpark_loose(struct node *node, struct page *page);
 /* Admit one thread to the tables and regions; false: another one has them. */
 __must_check bool exclusive_pool_begin_busy(struct exclusive_pool *pool);
 void exclusive_pool_end_busy(struct exclusive_pool *pool);
+
+/* ---- exclusive_block.c ---- */
+
+/* The parked frame PAGE comes (1) or goes (-1).  Is its pageblock hidden as a whole?
+ * pool->lock held. */
+bool exclusive_block_count(struct node *node, const struct page *page,
+                           int change);
+
+/* Park a whole pageblock, without a right to the reserve.  The frames parked: 0 if there
+ * is none above the low mark.  pool->busy held. */
+unsigned long exclusive_block_park(struct node *node);
+
+/* Give a pageblock whose frames are all parked to the buddy if at least KEEP parked ones
+ * remain.  The frames given: 0, if one was taken meanwhile.  pool->busy held. */
+unsigned long exclusive_block_give(struct node *node, unsigned long keep);
+
+/* Make single frames of the parked ones of a hidden pageblock; false: there is none, or
+ * no table to split its region.  pool->busy held. */
+bool exclusive_block_break(struct node *node);
 
 /* ---- exclusive_region.c ---- */
 
@@ -86,6 +112,10 @@ bool exclusive_region_has_free(const struct node *node,
 /* Split the region of PFN unless it is split already.  pool->busy held. */
 void exclusive_region_split(struct node *node, unsigned long pfn);
 
+/* Merge the region of PFN if all its frames are visible; false: it stays split.
+ * pool->busy held. */
+bool exclusive_region_join(struct node *node, unsigned long pfn);
+
 /* Merge the regions that we split and that hide no frame any more, but keep the
  * newest split: a pool that breathes does not split and merge all day.  pool->busy
  * held. */
@@ -97,6 +127,9 @@ void exclusive_region_init(struct node *node, void *table,
                            unsigned long tables);
 
 /* ---- exclusive_refill.c ---- */
+
+/* Give a LOOSE page, visible, to the buddy.  Takes zone->lock. */
+void exclusive_refill_give(struct node *node, struct page *page);
 
 /* Could a frame of ZONE be parked now with RIGHT?  Takes zone->lock. */
 bool exclusive_refill_would_find(struct node *node, struct zone *zone,

@@ -24,6 +24,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
 #include "mm/page_state.h"
+#include "mm/zone.h"
 
 /* ---- Waking the refiller ------------------------------------------------ */
 
@@ -68,6 +69,53 @@ bool exclusive_wants_balance(void *data)
 	return READ_ONCE(node->pool.wake_pending);
 }
 
+/* ---- The two lists ------------------------------------------------------- */
+
+/* More than should stay: a single frame, or a whole pageblock. */
+static bool exclusive_pool_has_surplus(const struct exclusive_pool *pool)
+{
+	if (pool->full > 0 &&
+	    pool->count >= EXCLUSIVE_BLOCK_LOW + PAGEBLOCK_PAGES)
+		return true;
+	return pool->count > pool->top && pool->count > pool->in_whole;
+}
+
+static void exclusive_pool_link(struct node *node, struct page *page)
+{
+	struct exclusive_pool *pool = &node->pool;
+
+	kassert(page->state == PAGE_PARKED);
+	if (exclusive_block_count(node, page, 1)) {
+		list_push(&pool->whole, &page->link);
+		pool->in_whole++;
+	} else {
+		list_push(&pool->parked, &page->link);
+	}
+	pool->count++;
+	pool->changes++;
+}
+
+void exclusive_pool_unlink(struct node *node, struct page *page)
+{
+	struct exclusive_pool *pool = &node->pool;
+
+	kassert(spin_is_mine(&pool->lock));
+	kassert(page->state == PAGE_PARKED && pool->count > 0);
+	if (exclusive_block_count(node, page, -1))
+		pool->in_whole--;
+	list_remove(&page->link);
+	pool->count--;
+	pool->changes++;
+}
+
+struct page *exclusive_pool_first(const struct exclusive_pool *pool)
+{
+	kassert(spin_is_mine(&pool->lock));
+	return list_empty(&pool->whole)
+	               ? list_first(&pool->parked, struct page, link)
+	               : list_first(&pool->whole, struct page, link);
+}
+
 /* ---- Arrows between LOOSE and PARKED: park, unpark ---------------------- */
 
 void exclusive_pool_park_loose(struct node *node, struct page *page)
@@ -81,9 +129,7 @@ void exclusive_pool_park_loose(struct node *node, struct page *page)
 	kassert(page->refcount == 0 && page->mapcount == 0);
 	kassert(!direct_map_visible(node_pfn(node, page)));
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_PARKED);
-	list_push(&pool->parked, &page->link);
-	pool->count++;
-	pool->changes++;
+	exclusive_pool_link(node, page);
 	spin_unlock_irqrestore(&pool->lock, inner);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	count_vm_event(node, VMSTAT_exclusive_park);
@@ -110,10 +156,7 @@ bool exclusive_pool_unpark_loose(struct node *node, struct page *page)
 	bool parked = page->state == PAGE_PARKED;
 
 	if (parked) {
-		kassert(pool->count > 0);
-		list_remove(&page->link);
-		pool->count--;
-		pool->changes++;
+		exclusive_pool_unlink(node, page);
 		page_set_state(zone, page, PAGE_PARKED, PAGE_LOOSE);
 	}
 	spin_unlock_irqrestore(&pool->lock, inner);
@@ -132,10 +175,9 @@ bool exclusive_pool_park(struct node *node, struct page *page)
 	               (enum page_state)page->state, PAGE_PARKED);
 	page->owner = NULL;
 	page->receiver = NULL;
-	list_push(&pool->parked, &page->link);
-	pool->count++;
-	pool->changes++;
-	return pool->count > pool->high && exclusive_pool_request_wake(pool);
+	exclusive_pool_link(node, page);
+	return exclusive_pool_has_surplus(pool) &&
+	       exclusive_pool_request_wake(pool);
 }
 
 /* ---- One thread at a time ---------------------------------------------- */
@@ -196,7 +238,13 @@ void exclusive_pool_init(struct node *node, void *table, unsigned long tables)
 	pool->scrub_lock.name = "scrub window";
 	pool->high = exclusive_pool_high(managed);
 	pool->low = pool->high / 2;
+	pool->top = pool->high;
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (node->zone[type].managed >= EXCLUSIVE_BLOCK_ZONE)
+			pool->top = max(pool->high, EXCLUSIVE_BLOCK_LOW);
+	}
 	list_init(&pool->parked);
+	list_init(&pool->whole);
 	list_init(&pool->owners);
 	pool->groups = 1;
 	pool->by_window[0] = pool->first_windows;

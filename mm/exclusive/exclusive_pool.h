@@ -20,6 +20,13 @@
 #define EXCLUSIVE_MAX_REGIONS (EXCLUSIVE_MAX_TABLES + 16)
 
 /*
+ * Zones of so many pages park whole pageblocks, while fewer frames than the second are
+ * parked: mm/exclusive/exclusive_block.c.
+ */
+#define EXCLUSIVE_BLOCK_ZONE  51200UL
+#define EXCLUSIVE_BLOCK_LOW   256UL
+
+/*
  * Windows in use are numbered below 512 * groups.  Not all of these are for owners: 0 is
  * none, and a few scrub frames.
  */
@@ -31,13 +38,18 @@
  */
 struct exclusive_pool {
 	struct spinlock lock; /* a leaf: nothing is taken under it */
-	struct list parked;   /* (p) of struct page */
-	unsigned long count;  /* (p) on the list */
-	unsigned long low;    /* (c) below it the refiller is woken */
-	unsigned long high;   /* (c) the refiller fills up to here */
-	bool wake_pending;    /* (p) a wake-up is on its way */
-	bool starved;         /* (p) the last refill found no frame */
-	void (*wake)(void);   /* (c) wakes the refiller; or NULL */
+	struct list parked;   /* (p) of struct page: single frames */
+	struct list whole;   /* (p) those of pageblocks that are hidden whole */
+	unsigned long count; /* (p) on both lists */
+	unsigned long in_whole; /* (p) on the second one */
+	unsigned long blocks;   /* (p) pageblocks that are hidden whole */
+	unsigned long full;     /* (p) those with all frames parked */
+	unsigned long low;      /* (c) below it the refiller is woken */
+	unsigned long high;     /* (c) the refiller fills up to here */
+	unsigned long top;      /* (c) above it single frames go back */
+	bool wake_pending;      /* (p) a wake-up is on its way */
+	bool starved;           /* (p) the last refill found no frame */
+	void (*wake)(void);     /* (c) wakes the refiller; or NULL */
 
 	unsigned long changes;    /* (p) of lists, owners and windows, ever */
 	unsigned long owned;      /* (p) OWNED pages, but orphans */

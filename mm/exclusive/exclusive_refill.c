@@ -2,7 +2,8 @@
 /*
  * mm/exclusive/exclusive_refill.c -- frames into the pool, and out of it.
  *
- * A thread, the refiller, does the slow work:
+ * A thread, the refiller, does the slow work, frame by frame where it cannot have whole
+ * pageblocks (exclusive_block.c):
  *
  *	buddy --take--> LOOSE --split, zero, hide--> park --> PARKED
  *	buddy <--give-- LOOSE <------- show ------- unpark <----+
@@ -119,7 +120,7 @@ static struct page *exclusive_refill_take(struct node *node,
 	return NULL;
 }
 
-static void exclusive_refill_give(struct node *node, struct page *page)
+void exclusive_refill_give(struct node *node, struct page *page)
 {
 	struct zone *zone = page_zone(node, page);
 	bool enabled = spin_lock_irqsave(&zone->lock);
@@ -127,6 +128,8 @@ static void exclusive_refill_give(struct node *node, struct page *page)
 	kassert(page->zone == zone->type);
 	buddy_give(zone, page, 0);
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	count_vm_event(node, VMSTAT_exclusive_unpark);
+	trace_mm_exclusive_unpark(&node->trace, node_pfn(node, page));
 }
 
 /* ---- Refill and shrink ------------------------------------------------- */
@@ -184,13 +187,13 @@ bool exclusive_memory_would_help(struct node *node)
 	       exclusive_region_may_split(&node->pool);
 }
 
-unsigned long exclusive_shrink(struct node *node, unsigned long target)
+/* Give back the oldest single frames until TARGET are parked, or no single ones. */
+static unsigned long exclusive_shrink_single(struct node *node,
+                                             unsigned long target)
 {
 	struct exclusive_pool *pool = &node->pool;
 	unsigned long given = 0;
 
-	if (!exclusive_pool_begin_busy(pool))
-		return 0;
 	while (READ_ONCE(pool->count) > target) {
 		struct page *page = exclusive_pool_oldest(pool);
 
@@ -200,13 +203,77 @@ unsigned long exclusive_shrink(struct node *node, unsigned long target)
 			continue;
 		direct_map_show(node_pfn(node, page));
 		exclusive_refill_give(node, page);
-		count_vm_event(node, VMSTAT_exclusive_unpark);
-		trace_mm_exclusive_unpark(&node->trace, node_pfn(node, page));
 		given++;
 	}
+	return given;
+}
+
+unsigned long exclusive_shrink(struct node *node, unsigned long target)
+{
+	struct exclusive_pool *pool = &node->pool;
+	unsigned long given = 0;
+	unsigned long more;
+
+	if (!exclusive_pool_begin_busy(pool))
+		return 0;
+	do {
+		more = exclusive_block_give(node, target);
+		if (more == 0)
+			more = exclusive_shrink_single(node, target);
+		given += more;
+	} while (READ_ONCE(pool->count) > target &&
+	         (more > 0 || exclusive_block_break(node)));
 	exclusive_region_join_empty(node);
 	exclusive_pool_end_busy(pool);
 	return given;
+}
+
+unsigned long exclusive_spare(struct node *node, unsigned long target)
+{
+	struct exclusive_pool *pool = &node->pool;
+	unsigned long spare = 0;
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	unsigned long count = pool->count;
+
+	for (unsigned long full = pool->full;
+	     full > 0 && count >= EXCLUSIVE_BLOCK_LOW + PAGEBLOCK_PAGES;
+	     full--) {
+		spare += PAGEBLOCK_PAGES;
+		count -= PAGEBLOCK_PAGES;
+	}
+	if (count > target)
+		spare += min(count - target, pool->count - pool->in_whole);
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return spare;
+}
+
+unsigned long exclusive_trim(struct node *node, unsigned long target)
+{
+	struct exclusive_pool *pool = &node->pool;
+	unsigned long given = 0;
+	unsigned long more;
+
+	if (!exclusive_pool_begin_busy(pool))
+		return 0;
+	while ((more = exclusive_block_give(node, EXCLUSIVE_BLOCK_LOW)) > 0)
+		given += more;
+	given += exclusive_shrink_single(node, target);
+	exclusive_region_join_empty(node);
+	exclusive_pool_end_busy(pool);
+	return given;
+}
+
+/* Park whole pageblocks until EXCLUSIVE_BLOCK_LOW frames are parked, or there is none. */
+static void exclusive_refill_blocks(struct node *node)
+{
+	struct exclusive_pool *pool = &node->pool;
+
+	if (!exclusive_pool_begin_busy(pool))
+		return;
+	while (READ_ONCE(pool->count) < EXCLUSIVE_BLOCK_LOW &&
+	       exclusive_block_park(node) > 0)
+		;
+	exclusive_pool_end_busy(pool);
 }
 
 void exclusive_balance(struct node *node)
@@ -219,8 +286,9 @@ void exclusive_balance(struct node *node)
 	pool->starved = true;
 	spin_unlock_irqrestore(&pool->lock, enabled);
 
-	if (READ_ONCE(pool->count) > pool->high)
-		exclusive_shrink(node, pool->high);
+	exclusive_refill_blocks(node);
+	if (READ_ONCE(pool->count) > pool->top)
+		exclusive_trim(node, pool->top);
 	else
 		exclusive_refill(node, pool->high);
 

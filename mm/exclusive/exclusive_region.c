@@ -58,6 +58,27 @@ void exclusive_region_split(struct node *node, unsigned long pfn)
 	count_vm_event(node, VMSTAT_direct_map_level2_splits);
 }
 
+bool exclusive_region_join(struct node *node, unsigned long pfn)
+{
+	struct exclusive_pool *pool = &node->pool;
+	unsigned int i = pool->boot_regions;
+	void *table;
+
+	kassert(READ_ONCE(pool->busy));
+	while (i < pool->regions && pool->region[i] != pfn / REGION_FRAMES)
+		i++;
+	if (i == pool->regions)
+		return false;
+	table = direct_map_join(pfn);
+	if (table == NULL)
+		return false;
+	exclusive_region_put_table(pool, table);
+	count_vm_event(node, VMSTAT_direct_map_level2_joins);
+	for (pool->regions--; i < pool->regions; i++)
+		pool->region[i] = pool->region[i + 1];
+	return true;
+}
+
 void exclusive_region_join_empty(struct node *node)
 {
 	struct exclusive_pool *pool = &node->pool;

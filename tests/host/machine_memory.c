@@ -226,6 +226,37 @@ void direct_map_show(unsigned long pfn)
 	map_frame(direct_map_base + pfn * PAGE_SIZE, pfn);
 }
 
+/* No frame of the region that begins at PFN may be hidden already, or all must be. */
+static void check_region(unsigned long pfn, bool hidden, const char *what)
+{
+	check_may_edit(what);
+	if (pfn % REGION_FRAMES != 0 || direct_map_is_split(pfn))
+		panic("%s of frame %#lx: no region, or a split one", what, pfn);
+	check_frame(pfn + REGION_FRAMES - 1);
+	for (unsigned long i = pfn; i < pfn + REGION_FRAMES; i++) {
+		if (memory.hidden[i] != hidden)
+			panic("%s: frame %#lx is %s", what, i,
+			      hidden ? "visible" : "hidden");
+	}
+}
+
+void direct_map_hide_region(unsigned long pfn)
+{
+	check_region(pfn, false, "direct_map_hide_region()");
+	vmap_flush();
+	memset(&memory.hidden[pfn], true, REGION_FRAMES);
+	unmap_frames(direct_map_base + pfn * PAGE_SIZE, REGION_FRAMES);
+}
+
+void direct_map_show_region(unsigned long pfn)
+{
+	check_region(pfn, true, "direct_map_show_region()");
+	for (unsigned long i = pfn; i < pfn + REGION_FRAMES; i++) {
+		memory.hidden[i] = false;
+		map_frame(direct_map_base + i * PAGE_SIZE, i);
+	}
+}
+
 bool direct_map_visible(unsigned long pfn)
 {
 	return pfn < memory.total && !memory.hidden[pfn];

@@ -69,10 +69,19 @@ CASE(exclusive, direct_map_faults_for_reads_and_writes)
 	return sentence;
 }
 
+/* The parked page that would be taken next, or NULL. */
+static struct page *next_parked(void)
+{
+	struct exclusive_pool *pool = &main_node()->pool;
+
+	return list_empty(&pool->whole)
+	               ? list_first(&pool->parked, struct page, link)
+	               : list_first(&pool->whole, struct page, link);
+}
+
 CASE(exclusive, parked_page_faults_in_the_direct_map)
 {
-	struct node *node = main_node();
-	struct page *page = list_first(&node->pool.parked, struct page, link);
+	const struct page *page = next_parked();
 
 	EXPECT(page != NULL);
 	return expect_exclusive_fault(
@@ -101,6 +110,28 @@ CASE(exclusive, frame_cannot_be_touched_right_after_it_is_parked)
 		phys_to_virt(page_to_pfn(page) << PAGE_SHIFT), false, NULL,
 		current_owner());
 	arch_irq_restore(enabled);
+	return sentence;
+}
+
+/* The refiller has just zeroed them all through the direct map. */
+CASE(exclusive, frames_of_a_whole_pageblock_cannot_be_touched)
+{
+	struct node *node = main_node();
+	const struct page *page;
+	const char *sentence = NULL;
+
+	if (node->pool.top == node->pool.high && node->pool.high < 256)
+		SKIP("a large zone");
+	refiller_settle();
+	exclusive_shrink(node, 0);
+	EXPECT_EQUAL(node->pool.blocks, 0);
+	exclusive_balance(node);
+	EXPECT_EQUAL(node->pool.blocks, 1);
+	page = next_parked();
+	for (unsigned int i = 0; i < 512 && sentence == NULL; i += 73)
+		sentence = expect_exclusive_fault(
+			phys_to_virt((page_to_pfn(page) ^ i) << PAGE_SHIFT),
+			false, NULL, current_owner());
 	return sentence;
 }
 
@@ -416,7 +447,6 @@ CASE(exclusive, address_is_not_reused_immediately)
 
 CASE(exclusive, released_page_is_scrubbed_before_anybody_sees_it)
 {
-	struct node *node = main_node();
 	uint8_t *page = TAKE();
 	struct page *frame;
 	bool clean;
@@ -426,7 +456,7 @@ CASE(exclusive, released_page_is_scrubbed_before_anybody_sees_it)
 	memset(page, 0x77, PAGE_SIZE);
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	/* The pool is last in, first out: the same frame comes back. */
-	EXPECT(list_first(&node->pool.parked, struct page, link) == frame);
+	EXPECT(next_parked() == frame);
 	page = TAKE();
 	EXPECT(page != NULL && exclusive_page(page) == frame);
 	clean = is_filled(page, 0);

@@ -30,6 +30,7 @@ REASONS = {
     "mm/contig/page_isolation.c": "a free pageblock merges by its new type",
     "mm/contig/contig.c": "frames of an isolated range, which are not for requests",
     "mm/reclaim/compaction.c": "frames for pages to move to",
+    "mm/exclusive/exclusive_block.c": "whole pageblocks for that pool, above low",
     "mm/exclusive/exclusive_refill.c": "frames for the pool of parked frames, "
     "by GFP_ATOMIC's right",
 }
