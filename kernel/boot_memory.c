@@ -20,8 +20,8 @@
 #include "kernel/sysctl.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
+#include "mm/boot/memmap.h"
 #include "mm/exclusive/exclusive.h"
-#include "mm/memmap.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/pageblock.h"
@@ -302,10 +302,10 @@ void report_memory(void)
 		node_check(&node, &columns, true, sentence, sizeof(sentence));
 
 	show_mem(&node);
-	pr_emerg("pages: %lu free, %lu isolated, %lu parked, %lu used, %lu "
-	         "exclusive, %lu bad, %lu in flight, %lu reserved\n",
-	         columns.free, columns.isolated, columns.parked, columns.used,
-	         columns.exclusive, columns.bad, columns.loose,
+	pr_emerg("pages: %lu free, %lu isolated, %lu on lists, %lu parked, %lu "
+	         "used, %lu exclusive, %lu bad, %lu in flight, %lu reserved\n",
+	         columns.free, columns.isolated, columns.pcp, columns.parked,
+	         columns.used, columns.exclusive, columns.bad, columns.loose,
 	         columns.reserved);
 	pr_emerg("accounting: %s\n", broken == NULL ? "adds up" : broken);
 }

@@ -15,6 +15,7 @@
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/compaction.h"
 #include "mm/reclaim/flusher.h"
 #include "mm/reclaim/kcompactd.h"
@@ -124,6 +125,8 @@ static void begin_vmalloc_work(void)
 	main_vmalloc()->wake = wake_vmalloc;
 }
 
+static struct pcp_set page_lists[ZONE_COUNT];
+
 void begin_service_threads(struct node *node)
 {
 	if (!slab_start(node, 1, SLAB_KEY))
@@ -140,4 +143,6 @@ void begin_service_threads(struct node *node)
 	failure_dump_start();
 	begin_vmalloc_work();
 	begin_recovery(node);
+	/* From here on the allocator is used by more than one thread. */
+	pcp_start(node, page_lists, 1);
 }

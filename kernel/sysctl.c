@@ -5,6 +5,7 @@
  *	min_free_kbytes          ---+
  *	watermark_scale_factor   ---+--> watermark_setup(): marks and reserves
  *	lowmem_reserve_ratio     ---+    of every zone, again
+ *	percpu_pagelist_high_fraction -> limits of the CPUs' lists, again
  *	watermark_boost_factor   ------> read when a request has mixed types
  *	swappiness               ------> read by reclaim in each round
  *	compaction_proactiveness ------> read by kcompactd, which is woken
@@ -32,6 +33,7 @@
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/node.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/flusher.h"
 #include "mm/reclaim/kcompactd.h"
 #include "mm/task.h"
@@ -87,6 +89,17 @@ static int set_ratio(struct node *node, const int64_t *values)
 		node->lowmem_reserve_ratio[type] = (unsigned long)values[type];
 	recompute(node);
 	return 0;
+}
+
+static int64_t sysctl_get_pcp_fraction(const struct node *node,
+                                       unsigned int index __unused)
+{
+	return (int64_t)node->pcp_fraction;
+}
+
+static int sysctl_set_pcp_fraction(struct node *node, const int64_t *values)
+{
+	return pcp_set_fraction(node, (unsigned long)values[0]);
 }
 
 static int64_t get_swappiness(const struct node *node,
@@ -197,6 +210,8 @@ static const struct sysctl knobs[] = {
 	{ "vm.watermark_boost_factor", 1, 0, INT32_MAX, get_boost, set_boost },
 	{ "vm.lowmem_reserve_ratio", ZONE_COUNT, 0, INT32_MAX, get_ratio,
 	  set_ratio },
+	{ "vm.percpu_pagelist_high_fraction", 1, 0, INT32_MAX,
+	  sysctl_get_pcp_fraction, sysctl_set_pcp_fraction },
 	{ "vm.swappiness", 1, 0, 200, get_swappiness, sysctl_set_swappiness },
 	{ "vm.compaction_proactiveness", 1, 0, 100, get_proactiveness,
 	  set_proactiveness },

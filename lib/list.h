@@ -72,6 +72,10 @@ static inline void list_remove(struct list *link)
 #define list_first(head, type, member)                                         \
 	(list_empty(head) ? NULL : container_of((head)->next, type, member))
 
+/* The last element, or NULL. */
+#define list_last(head, type, member)                                          \
+	(list_empty(head) ? NULL : container_of((head)->prev, type, member))
+
 #define list_for_each(at, head)                                                \
 	for ((at) = (head)->next; (at) != (head); (at) = (at)->next)
 

@@ -10,6 +10,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 #include "mm/pageblock.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/lru.h"
 
 static void mm_check_add_columns(struct page_columns *total,
@@ -17,6 +18,7 @@ static void mm_check_add_columns(struct page_columns *total,
 {
 	total->free += columns->free;
 	total->isolated += columns->isolated;
+	total->pcp += columns->pcp;
 	total->parked += columns->parked;
 	total->used += columns->used;
 	total->exclusive += columns->exclusive;
@@ -38,6 +40,9 @@ const char *node_check(struct node *node, struct page_columns *total,
 			return buffer;
 		if (!try_lock &&
 		    pageblock_check(&node->zone[type], buffer, size) != NULL)
+			return buffer;
+		if (!try_lock &&
+		    pcp_check(&node->zone[type], buffer, size) != NULL)
 			return buffer;
 		if (total != NULL)
 			mm_check_add_columns(total, &columns);

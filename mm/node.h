@@ -12,8 +12,8 @@
 #include "mm/debug/trace.h"
 #include "mm/debug/vmstat.h"
 #include "mm/exclusive/exclusive_pool.h"
+#include "mm/reclaim/recovery.h"
 #include "mm/reclaim/writeback_state.h"
-#include "mm/recovery.h"
 #include "mm/slab/slab_state.h"
 #include "mm/zone.h"
 
@@ -29,7 +29,9 @@ struct node {
 	unsigned long watermark_scale_factor;
 	unsigned long
 		watermark_boost_factor; /* of high, in 1/10000; 0: no boost */
-	unsigned long swappiness; /* 0..200: how readily anon is reclaimed */
+	unsigned int pcp_cpus;      /* CPUs that have lists; 0: lists are off */
+	unsigned long pcp_fraction; /* percpu_pagelist_high_fraction */
+	unsigned long swappiness;   /* 0..200: how readily anon is reclaimed */
 	unsigned long lowmem_reserve_ratio[ZONE_COUNT]; /* 0: no reserve */
 
 	struct vmstat stat;

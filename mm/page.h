@@ -31,6 +31,10 @@
  *	   |   buddy_give()   |  |   \--exclusive_park()-->  PARKED ...
  *	   +------------------+  +------------------------+
  *
+ *	        pcp_refill()            pcp_take()
+ *	LOOSE <------------> PCP <------------> USED
+ *	        pcp_drain()             pcp_free()
+ *
  * A page in use may be mapped a second time, besides the direct map (a thread's
  * stack): mapcount says how often.  While it is not 0 the page cannot become
  * FREE, so never exclusive either: a block that is freed with a mapping is BAD.
@@ -52,6 +56,7 @@ enum page_state {
 	PAGE_FREE,     /* on a free list */
 	PAGE_LOOSE,    /* in flight: inside a call of the allocator */
 	PAGE_USED,     /* allocated */
+	PAGE_PCP,      /* on a CPU's list: mm/pcp.h */
 	PAGE_PARKED,   /* exclusive: in the pool, unmapped, zeroed */
 	PAGE_OWNED,    /* exclusive: in its owner's window */
 	PAGE_HANDOVER, /* exclusive: on its way, in no window */
@@ -93,11 +98,11 @@ enum page_bit {
  * All fields but state are those of a head; of other pages nothing is read.
  *
  * Field locks: (z) its zone's lock while the page is FREE or LOOSE; the
- * holder of the block while it is USED; (x) the exclusive pool's lock while it
+ * holder of the block while it is USED; the CPU's set while it is PCP; (x) the exclusive pool's lock while it
  * is PARKED, OWNED or HANDOVER.
  */
 struct page {
-	struct list link; /* (z,x) free list, parked list, owner's list */
+	struct list link; /* (z,x) free list, CPU's, parked, owner's list */
 	uint8_t state;    /* (z,x) enum page_state */
 	uint8_t order;    /* (z) the block has 2^order pages */
 	uint8_t zone;     /* enum zone_type */

@@ -7,13 +7,13 @@
  * __alloc_pages_slowpath()):
  *
  *	gfp_decode()		is the request legal, and what are its rights?
- *	fast_pass()		zones above their LOW mark
+ *	fast_pass()		this CPU's list, or a zone above its LOW mark
  *	alloc_slow_path()	everything else: mm/slow_path.c
  *
  * The way back is in mm/page_free.c.
  *
- * Locking: zone->lock, for as long as one block is taken or given.  Nothing is
- * zeroed under it.
+ * Locking: zone->lock, for as long as one block is taken or given; none for a page of
+ * this CPU's list (mm/pcp.c).  Nothing is zeroed under it.
  */
 #include "mm/page_alloc.h"
 
@@ -27,6 +27,7 @@
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
 #include "mm/pageblock.h"
+#include "mm/pcp.h"
 #include "mm/watermark.h"
 
 /* ---- The fast pass ------------------------------------------------------- */
@@ -82,11 +83,26 @@ static void wake_for_boost(struct node *node, struct zone *zone)
 		node->wake_kswapd(node, 0, zone->type, true);
 }
 
+/* May the request have a page of this CPU's list of ZONE?  It has left the zone's free
+ * count, so no mark is looked at; but a request from a higher zone must leave the lowmem
+ * reserve alone. */
+static bool may_use_list(const struct zone *zone,
+                         const struct alloc_request *request,
+                         enum watermark mark, enum reserve_right right,
+                         unsigned int flags)
+{
+	if (flags & TAKE_HIGHATOMIC)
+		return false;
+	return zone->lowmem_reserve[request->highest_zone] == 0 ||
+	       zone_may_serve(zone, request, mark, right);
+}
+
+/* Take a block out of the zone itself. */
 static struct page *
-page_alloc_take_from_zone(struct node *node, struct zone *zone,
-                          const struct alloc_request *request,
-                          enum watermark mark, enum reserve_right right,
-                          unsigned int flags)
+page_alloc_take_under_lock(struct node *node, struct zone *zone,
+                           const struct alloc_request *request,
+                           enum watermark mark, enum reserve_right right,
+                           unsigned int flags)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
@@ -99,8 +115,30 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 			page_prep_claim(zone, page, request);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	return page;
+}
+
+static struct page *
+page_alloc_take_from_zone(struct node *node, struct zone *zone,
+                          const struct alloc_request *request,
+                          enum watermark mark, enum reserve_right right,
+                          unsigned int flags)
+{
+	struct page *page = NULL;
+
+	kassert(zone->node == node);
+	if (zone->managed == 0)
+		return NULL;
+	if (may_use_list(zone, request, mark, right, flags))
+		page = pcp_take(zone, request);
+	if (page == NULL) {
+		page = page_alloc_take_under_lock(node, zone, request, mark,
+		                                  right, flags);
+		if (page != NULL && mark == WMARK_LOW)
+			pcp_refill(zone, request);
+		wake_for_boost(node, zone);
+	}
 	page_prep_report_bad(node, zone);
-	wake_for_boost(node, zone);
 	if (page != NULL) {
 		count_taken(node, zone, request->order);
 		if (right == RESERVE_ALL)

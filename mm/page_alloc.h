@@ -5,8 +5,9 @@
  * mm/ is the page allocator, the spine of this kernel.  In reading order:
  *
  *	page.h gfp.h zone.h node.h	vocabulary: pages, flags, zones, the node
- *	memmap				who has memory before the buddy
+ *	boot/				who has memory before the buddy
  *	buddy watermark zone page_prep	mechanisms of one zone
+ *	pageblock pcp			mobility, and lists for each CPU
  *	page_alloc slow_path page_free	the front door: this header
  *	exclusive/			pages that only their owner can reach
  *	reclaim/ swap/ user/ slab/	memory that can be taken back, and its users

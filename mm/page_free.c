@@ -23,6 +23,7 @@
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
+#include "mm/pcp.h"
 
 /* ---- Freeing ------------------------------------------------------------- */
 
@@ -34,7 +35,8 @@ static const char *free_refusal_of_tail(struct node *node,
 
 	if (head == page)
 		return "it is reserved";
-	return READ_ONCE(head->state) == PAGE_FREE
+	return READ_ONCE(head->state) == PAGE_FREE ||
+	                       READ_ONCE(head->state) == PAGE_PCP
 	               ? "it is free already (double free, or never allocated)"
 	               : "it is in the middle of a block";
 }
@@ -54,6 +56,7 @@ static const char *free_refusal(struct node *node, const struct page *page,
 			return "it is a page table";
 		break;
 	case PAGE_FREE:
+	case PAGE_PCP:
 		return "it is free already (double free, or never allocated)";
 	case PAGE_PARKED:
 	case PAGE_OWNED:
@@ -173,6 +176,10 @@ void page_drop(struct node *node, struct page *page, unsigned int order,
 		return;
 	}
 	zone = page_zone(node, page);
+	if (pcp_free(zone, page, order, caller)) {
+		exclusive_memory_freed(node);
+		return;
+	}
 	enabled = spin_lock_irqsave(&zone->lock);
 	why = free_refusal(node, page, order);
 	if (why == NULL)

@@ -37,9 +37,7 @@ void page_prep_claim(struct zone *zone, struct page *page,
 	kassert(page->order == request->order);
 	kassert(page->refcount == 0);
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
-	page->flags =
-		request->compound && request->order > 0 ? PAGE_COMPOUND : 0;
-	page->refcount = 1;
+	page_prep_use(page, request);
 }
 
 void page_prep_unclaim(struct zone *zone, struct page *page)
@@ -73,15 +71,6 @@ void page_prep_halve(struct page *page)
 }
 
 /* ---- Corrupt pages ------------------------------------------------------- */
-
-/* A free page has no references, mappings, flags, bits or owner; anything else was
- * written by code that does not own it, or left by its last user.  Linux:
- * page_expected_state(). */
-static bool page_prep_is_clean(const struct page *page)
-{
-	return page->refcount == 0 && page->mapcount == 0 && page->flags == 0 &&
-	       page->bits == 0 && page->owner == NULL && page->receiver == NULL;
-}
 
 /* Copy PAGE for a report after the lock is released.  zone->lock held. */
 static void page_prep_note_bad(struct zone *zone, const struct page *page)
@@ -175,6 +164,14 @@ struct page *page_prep_take_within(struct node *node, struct zone *zone,
 
 /* ---- Freeing ------------------------------------------------------------- */
 
+void page_prep_retire(struct page *page, uintptr_t caller)
+{
+	page_set_caller(page, caller);
+	page->taker = current_owner_id();
+	page->bits &= PAGE_BITS_AT_FREE;
+	page->index = 0;
+}
+
 void page_prep_give(struct node *node, struct zone *zone, struct page *page,
                     unsigned int order, uintptr_t caller)
 {
@@ -182,12 +179,7 @@ void page_prep_give(struct node *node, struct zone *zone, struct page *page,
 	kassert(page->zone == zone->type);
 	kassert(page->order == order);
 	page_prep_unclaim(zone, page);
-	page_set_caller(page, caller);
-	page->taker = current_owner_id();
-	/* The bits that only the user needed; those that must not be left stay, and are
-	 * found. */
-	page->bits &= PAGE_BITS_AT_FREE;
-	page->index = 0;
+	page_prep_retire(page, caller);
 	if (!page_prep_check(node, zone, page))
 		return;
 	buddy_give(zone, page, order);

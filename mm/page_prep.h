@@ -13,6 +13,28 @@
 void page_prep_claim(struct zone *zone, struct page *page,
                      const struct alloc_request *request);
 
+/* The same for a block that is USED already; no lock is needed. */
+static inline void page_prep_use(struct page *page,
+                                 const struct alloc_request *request)
+{
+	page->flags =
+		request->compound && request->order > 0 ? PAGE_COMPOUND : 0;
+	page->refcount = 1;
+}
+
+/* A free page has no references, mappings, flags, bits or owner; anything else was
+ * written by code that does not own it, or left by its last user.  No lock is needed.
+ * Linux: page_expected_state(). */
+static inline bool page_prep_is_clean(const struct page *page)
+{
+	return page->refcount == 0 && page->mapcount == 0 && page->flags == 0 &&
+	       page->bits == 0 && page->owner == NULL && page->receiver == NULL;
+}
+
+/* The block is about to be free, on behalf of CALLER: what only its user needed is
+ * forgotten; the rest stays, and is found.  No lock is needed. */
+void page_prep_retire(struct page *page, uintptr_t caller);
+
 /* Make the USED block LOOSE. */
 void page_prep_unclaim(struct zone *zone, struct page *page);
 

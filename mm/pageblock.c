@@ -275,6 +275,8 @@ struct page *pageblock_take(struct zone *zone, unsigned int order,
 		page = buddy_take(zone, order, MIGRATE_HIGHATOMIC);
 	if (page == NULL)
 		page = buddy_take(zone, order, type);
+	if (flags & TAKE_OWN_TYPE)
+		return page;
 	if (page == NULL)
 		page = pageblock_claim(zone, order, type, flags);
 	if (page == NULL && !(flags & TAKE_NO_FRAGMENT))

@@ -65,6 +65,7 @@ enum take_flag {
 	TAKE_WAKES = 1 << 1,           /* a boosted mark may wake kswapd */
 	TAKE_HIGHATOMIC = 1 << 2,      /* from HIGHATOMIC blocks first */
 	TAKE_HIGHATOMIC_LAST = 1 << 3, /* if there is nothing else */
+	TAKE_OWN_TYPE = 1 << 4,        /* from the lists of its type only */
 };
 
 /* The flags of a request of ORDER with RIGHT; 0: no page of a HIGHATOMIC block. */

@@ -15,6 +15,7 @@
  *   |	one_round_only() 8  NORETRY, and costly blocks: down to 13
  *   +--reclaim_retry()	 9  could reclaim find more?  At most 16 fruitless rounds
  *   +--compact_retry()	10  could compaction?
+ *   |	lists_pass()	    the pages on this CPU's lists
  *   |	kill_somebody()	11  the OOM killer
  *   +--kill_retry()	12  a thread was killed; but not for a victim
  *   +--never_fail()	13  NOFAIL: half of the reserve, and from the start
@@ -27,9 +28,10 @@
  * and THISNODE, practically never fails: it waits, or kills.  And one without FS
  * kills no thread and waits until others free memory.
  *
- * The rungs 6, 7, 9 and 11 call the node's operations (mm/recovery.h).  6 and 9 also
- * give up pageblocks that are kept for large urgent requests (mm/reclaim/highatomic.c).  Linux
- * also empties its per-CPU lists.
+ * The rungs 6, 7, 9 and 11 call the node's operations (mm/reclaim/recovery.h).  6 and 9 also
+ * give up pageblocks that are kept for large urgent requests (mm/reclaim/highatomic.c).
+ * 6 and 7 empty the per-CPU lists (mm/pcp.c).  Pages that are put there later go back
+ * before a thread is killed, and before a request fails: lists_pass().
  *
  * Waiting.  After a round that reclaimed something the thread yields.  After a
  * fruitless one it sleeps until the next tick: priorities are strict here, so a thread
@@ -54,6 +56,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
 #include "mm/pageblock.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/compaction.h"
 #include "mm/scope.h"
 #include "mm/watermark.h"
@@ -190,6 +193,8 @@ static bool compact(struct climb *climb, enum compact_priority priority)
 
 	kassert(climb->node->recovery.compact != NULL);
 	kassert(climb->request->order > 0 && climb->request->may_io);
+	/* A page on a list does not merge. */
+	pcp_drain_node(climb->node);
 	climb->compacted = climb->node->recovery.compact(
 		climb->node, climb->request, priority);
 	memalloc_noreclaim_restore(scope);
@@ -306,6 +311,7 @@ static bool direct_reclaim(struct climb *climb)
 	if (pass(climb, WMARK_MIN, climb->right))
 		return true;
 	highatomic_unreserve(climb->node, climb->request, false);
+	pcp_drain_node(climb->node);
 	return pass(climb, WMARK_MIN, climb->right);
 }
 
@@ -440,6 +446,27 @@ static bool compact_retry(struct climb *climb)
 	return again;
 }
 
+/* Pages of this CPU's lists go back to the zones, a few at a time, until the request can
+ * be served.  One that cannot sleep does not wait for all of them. */
+static bool lists_pass(struct climb *climb)
+{
+	unsigned long most = climb->request->may_sleep ? ~0UL : PCP_MOVES_LIMIT;
+	unsigned long moved = 0;
+
+	kassert(climb->page == NULL);
+	while (moved < most) {
+		unsigned long pages =
+			pcp_give_back(climb->node, climb->request);
+
+		if (pages == 0)
+			return false;
+		moved += pages;
+		if (pass(climb, WMARK_MIN, climb->right))
+			return true;
+	}
+	return false;
+}
+
 /* ---- 11, 12: the OOM killer ---------------------------------------------- */
 
 static bool oom_begin(struct node *node)
@@ -513,6 +540,8 @@ static enum step never_fail(struct climb *climb)
 	const struct alloc_request *request = climb->request;
 
 	kassert(climb->page == NULL);
+	if (lists_pass(climb))
+		return GOT_PAGE;
 	if (!request->never_fail || !request->may_sleep)
 		return GIVE_UP;
 	if (pass(climb, WMARK_MIN, RESERVE_HALF))
@@ -600,7 +629,7 @@ static enum step one_round(struct climb *climb)
 		return GIVE_UP;
 	if (reclaim_retry(climb) || compact_retry(climb))
 		return START_AGAIN;
-	if (kill_somebody(climb))
+	if (lists_pass(climb) || kill_somebody(climb))
 		return GOT_PAGE;
 	return kill_retry(climb) ? START_AGAIN : GIVE_UP;
 }

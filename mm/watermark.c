@@ -29,6 +29,7 @@
 #include "mm/buddy.h"
 #include "mm/node.h"
 #include "mm/pageblock.h"
+#include "mm/pcp.h"
 
 /* The marks of MOVABLE (and of high memory) do not follow min_free_kbytes. */
 #define MOVABLE_MIN_DIVISOR 1024
@@ -133,6 +134,7 @@ void watermark_setup(struct node *node)
 		setup_lowmem_reserve(node, (enum zone_type)type);
 		spin_unlock_irqrestore(&zone->lock, enabled);
 	}
+	pcp_setup(node);
 }
 
 unsigned long watermark_floor(unsigned long min_mark, enum reserve_right right)

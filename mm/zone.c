@@ -5,8 +5,11 @@
  * Every managed page of a zone is in exactly one column, and the column
  * follows from the state of its block's head:
  *
- *	FREE	USED	PARKED	OWNED HANDOVER	BAD	LOOSE
- *	free	used	parked	   exclusive	bad	in flight
+ *	FREE	USED	PCP		PARKED	OWNED HANDOVER	BAD	LOOSE
+ *	free	used	on lists	parked	   exclusive	bad	in flight
+ *
+ * Between USED and PCP a page moves without a lock.  So used_pages counts both, and the
+ * sets of the CPUs know how many are PCP (zone_used_pages()).
  *
  * Code that changes the state updates the counters; zone_check() counts the pages
  * again (mm/debug/zone_check.c).
@@ -24,10 +27,15 @@
 const char *page_state_name(enum page_state state)
 {
 	static const char *const name[PAGE_STATE_COUNT] = {
-		[PAGE_NONE] = "reserved",        [PAGE_FREE] = "free",
-		[PAGE_LOOSE] = "in flight",      [PAGE_USED] = "used",
-		[PAGE_PARKED] = "parked",        [PAGE_OWNED] = "owned",
-		[PAGE_HANDOVER] = "handed over", [PAGE_BAD] = "bad",
+		[PAGE_NONE] = "reserved",
+		[PAGE_FREE] = "free",
+		[PAGE_LOOSE] = "in flight",
+		[PAGE_USED] = "used",
+		[PAGE_PCP] = "on a CPU's list",
+		[PAGE_PARKED] = "parked",
+		[PAGE_OWNED] = "owned",
+		[PAGE_HANDOVER] = "handed over",
+		[PAGE_BAD] = "bad",
 	};
 
 	return (unsigned int)state < PAGE_STATE_COUNT ? name[state] : "corrupt";
@@ -40,6 +48,7 @@ static unsigned long *column(struct zone *zone, enum page_state state)
 	case PAGE_LOOSE:
 		return &zone->loose_pages;
 	case PAGE_USED:
+	case PAGE_PCP:
 		return &zone->used_pages;
 	case PAGE_PARKED:
 		return &zone->parked_pages;
@@ -91,6 +100,22 @@ struct page *zone_block_head(const struct zone *zone, unsigned long pfn)
 			return page;
 	}
 	return NULL;
+}
+
+unsigned long zone_pcp_pages(const struct zone *zone)
+{
+	unsigned long pages = 0;
+
+	if (zone->pcp == NULL)
+		return 0;
+	for (unsigned int cpu = 0; cpu < zone->node->pcp_cpus; cpu++)
+		pages += READ_ONCE(zone->pcp[cpu].count);
+	return pages;
+}
+
+unsigned long zone_used_pages(const struct zone *zone)
+{
+	return READ_ONCE(zone->used_pages) - zone_pcp_pages(zone);
 }
 
 static void lru_init(struct lru *lru)

@@ -12,7 +12,8 @@
  *	present	spanned less holes
  *	managed	present less reserved: what the buddy was given
  *
- *	free + isolated + parked + used + exclusive + bad + in flight = managed
+ *	free + isolated + on CPUs' lists + parked + used + exclusive + bad + in flight
+ *		= managed
  *	managed + reserved = present
  */
 #ifndef MM_ZONE_H
@@ -74,6 +75,22 @@ struct audit {
 
 struct node;
 
+/* Orders 0 to 3 of three types have lists: number 3 * order + type, as in Linux. */
+#define PCP_ORDERS 4
+#define PCP_LISTS  (PCP_ORDERS * MIGRATE_PCPTYPES)
+
+/* A CPU's free pages of a zone: mm/pcp.c.  Only that CPU changes them. */
+struct pcp_set {
+	bool busy;          /* a call is in between */
+	unsigned int count; /* pages on the lists, and in LARGE */
+	unsigned int high;  /* from here on pages go back to the zone */
+	unsigned int high_min, high_max; /* limits of HIGH */
+	unsigned int batch;
+	unsigned long changes;         /* of the lists, ever */
+	struct list blocks[PCP_LISTS]; /* the last one taken or given first */
+	struct page *large;            /* of PAGEBLOCK_ORDER, or NULL */
+};
+
 /* Corrupt pages that are still to be reported (mm/page_prep.c): copies of the first
  * ones, and the number of all. */
 #define BAD_PAGES 4
@@ -122,13 +139,14 @@ struct zone {
 	unsigned long isolated_pages;    /* (z) free, in ISOLATE blocks */
 	unsigned long nr_free_highatomic; /* (z) those in HIGHATOMIC blocks */
 	unsigned long nr_reserved_highatomic; /* (z) pages of these blocks */
-	unsigned long used_pages;             /* (z) */
-	unsigned long parked_pages;           /* (z) */
-	unsigned long exclusive_pages;        /* (z) OWNED and HANDOVER */
-	unsigned long bad_pages;              /* (z) */
-	unsigned long loose_pages;            /* (z) in flight */
-	unsigned long changes;                /* (z) of the free lists, ever */
-	struct audit *audits; /* (z) and pool->lock; usually none */
+	unsigned long used_pages; /* (z) with those in PCP: zone_used_pages() */
+	unsigned long parked_pages;    /* (z) */
+	unsigned long exclusive_pages; /* (z) OWNED and HANDOVER */
+	unsigned long bad_pages;       /* (z) */
+	unsigned long loose_pages;     /* (z) in flight */
+	unsigned long changes;         /* (z) of the free lists, ever */
+	struct audit *audits;          /* (z) and pool->lock; usually none */
+	struct pcp_set *pcp;           /* of each CPU; NULL: lists are off */
 
 	struct compact_state compact;
 	struct lru lru;       /* which of the used pages can be reclaimed */
@@ -139,6 +157,7 @@ struct zone {
 struct page_columns {
 	unsigned long free;
 	unsigned long isolated; /* free, but in ISOLATE pageblocks */
+	unsigned long pcp;      /* on CPUs' lists */
 	unsigned long parked;
 	unsigned long used;
 	unsigned long exclusive;
@@ -146,6 +165,10 @@ struct page_columns {
 	unsigned long loose;
 	unsigned long reserved;
 };
+
+/* Pages on CPUs' lists, and those in use: exact while no call is in between. */
+unsigned long zone_pcp_pages(const struct zone *zone);
+unsigned long zone_used_pages(const struct zone *zone);
 
 /*
  * An empty zone over the COUNT struct pages at PAGES, the first of which

@@ -402,9 +402,10 @@ static unsigned long room(const struct node *node)
 		const struct zone *zone = &node->zone[type];
 
 		if (zone->managed > 0)
-			pages += watermark_headroom(
-				zone, wmark_pages(zone, WMARK_MIN), ZONE_NORMAL,
-				RESERVE_NONE);
+			pages += zone_pcp_pages(zone) +
+			         watermark_headroom(
+					 zone, wmark_pages(zone, WMARK_MIN),
+					 ZONE_NORMAL, RESERVE_NONE);
 	}
 	return pages;
 }

@@ -200,7 +200,8 @@ static struct page_columns read_columns(void)
 
 		columns.free += zone->free_pages;
 		columns.parked += zone->parked_pages;
-		columns.used += zone->used_pages;
+		columns.free += zone_pcp_pages(zone);
+		columns.used += zone_used_pages(zone);
 		columns.exclusive += zone->exclusive_pages;
 		columns.bad += zone->bad_pages;
 	}

@@ -29,6 +29,7 @@
 struct zone_copy {
 	unsigned long free;
 	unsigned long isolate; /* free, in ISOLATE pageblocks */
+	unsigned long pcp;     /* on CPUs' lists */
 	unsigned long used;
 	unsigned long parked;
 	unsigned long exclusive;
@@ -60,7 +61,8 @@ static struct zone_copy copy_zone(struct zone *zone)
 	struct zone_copy copy = {
 		.free = zone->free_pages,
 		.isolate = zone->isolated_pages,
-		.used = zone->used_pages,
+		.pcp = zone_pcp_pages(zone),
+		.used = zone_used_pages(zone),
 		.parked = zone->parked_pages,
 		.exclusive = zone->exclusive_pages,
 		.bad = zone->bad_pages,
@@ -84,6 +86,7 @@ static struct zone_copy copy_all(struct node *node)
 
 		sum.free += copy.free;
 		sum.isolate += copy.isolate;
+		sum.pcp += copy.pcp;
 		sum.used += copy.used;
 		sum.parked += copy.parked;
 		sum.exclusive += copy.exclusive;
@@ -140,6 +143,26 @@ static int run_buddyinfo(int argc, char **argv __unused)
 	return 0;
 }
 
+/* As Linux prints them; a zone without lists has none. */
+static void print_pagesets(const struct zone *zone)
+{
+	if (zone->pcp == NULL)
+		return;
+	console_printf("  pagesets\n");
+	for (unsigned int cpu = 0; cpu < zone->node->pcp_cpus; cpu++) {
+		const struct pcp_set *set = &zone->pcp[cpu];
+
+		console_printf("    cpu: %u\n"
+		               "              count:    %u\n"
+		               "              high:     %u\n"
+		               "              batch:    %u\n"
+		               "              high_min: %u\n"
+		               "              high_max: %u\n",
+		               cpu, set->count, set->high, set->batch,
+		               set->high_min, set->high_max);
+	}
+}
+
 static void print_zone(struct zone *zone)
 {
 	struct zone_copy copy = copy_zone(zone);
@@ -177,10 +200,12 @@ static void print_zone(struct zone *zone)
 	               "      nr_exclusive %lu\n"
 	               "      nr_bad       %lu\n"
 	               "      nr_in_flight %lu\n"
-	               "  start_pfn:           %lu\n",
+	               "      nr_on_lists  %lu\n",
 	               copy.dirty + copy.writeback, copy.used, copy.isolate,
 	               copy.parked, copy.exclusive, copy.bad, copy.loose,
-	               zone->start_pfn);
+	               copy.pcp);
+	print_pagesets(zone);
+	console_printf("  start_pfn:           %lu\n", zone->start_pfn);
 }
 
 static int run_zoneinfo(int argc, char **argv __unused)

@@ -40,6 +40,7 @@
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/address_space.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/migrate.h"
@@ -375,6 +376,8 @@ static int contig_alloc(unsigned long start, unsigned long end,
 	error = start_isolate_page_range(contig.zone, start, end, type);
 	if (error != 0)
 		return error;
+	/* From now on what becomes free there stays off the CPUs' lists. */
+	pcp_drain_zone(contig.zone);
 	error = contig_empty_and_take(&contig);
 	kassert(list_empty(&contig.pages));
 	undo_isolate_page_range(contig.zone, start, end, type);

@@ -97,6 +97,7 @@ static bool isolation_look_movable(const struct zone *zone,
 		return false;
 	switch ((enum page_state)head->state) {
 	case PAGE_FREE:
+	case PAGE_PCP:
 	case PAGE_LOOSE:
 		return true;
 	case PAGE_USED:

@@ -18,6 +18,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/node.h"
+#include "mm/pcp.h"
 #include "mm/watermark.h"
 
 #define KB (PAGE_SIZE / KIB)
@@ -44,6 +45,15 @@ static void show_detail(const char *format, ...)
 			sum += READ_ONCE((report)->zone[type].field);          \
 		sum;                                                           \
 	})
+
+static unsigned long show_pcp(const struct mem_report *report)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		pages += zone_pcp_pages(&report->zone[type]);
+	return pages;
+}
 
 /* In pages.  It fits a screen together with the caller and its backtrace. */
 static void show_summary(const struct mem_report *report)
@@ -83,8 +93,8 @@ static void show_other_pages(const struct mem_report *report)
 	show_detail(" unevictable:%lu dirty:%lu writeback:%lu\n",
 	            SUM(report, lru.count[LRU_UNEVICTABLE]),
 	            SUM(report, lru.file_dirty), SUM(report, lru.writeback));
-	show_detail(" free:%lu free_pcp:0 free_cma:0\n",
-	            SUM(report, free_pages));
+	show_detail(" free:%lu free_pcp:%lu free_cma:0\n",
+	            SUM(report, free_pages), show_pcp(report));
 }
 
 /* In kilobytes.  There is one node. */
@@ -146,7 +156,8 @@ static void show_zone(const struct zone *zone)
 
 	show_detail("Node 0 %s free:%lukB boost:%lukB min:%lukB low:%lukB "
 	            "high:%lukB reserved_highatomic:%luKB "
-	            "free_highatomic:%luKB present:%lukB managed:%lukB\n",
+	            "free_highatomic:%luKB present:%lukB managed:%lukB "
+	            "free_pcp:%lukB local_pcp:%lukB\n",
 	            zone->name, zone->free_pages * KB,
 	            zone->watermark_boost * KB,
 	            wmark_pages(zone, WMARK_MIN) * KB,
@@ -154,7 +165,8 @@ static void show_zone(const struct zone *zone)
 	            wmark_pages(zone, WMARK_HIGH) * KB,
 	            zone->nr_reserved_highatomic * KB,
 	            zone->nr_free_highatomic * KB, zone->present * KB,
-	            zone->managed * KB);
+	            zone->managed * KB, zone_pcp_pages(zone) * KB,
+	            pcp_local_pages(zone) * KB);
 	show_detail(
 		" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
 		"inactive_file:%lukB unevictable:%lukB writepending:%lukB\n",
@@ -165,7 +177,7 @@ static void show_zone(const struct zone *zone)
 	show_detail(" isolated:%lukB parked:%lukB exclusive:%lukB used:%lukB "
 	            "bad:%lukB in_flight:%lukB\n",
 	            zone->isolated_pages * KB, zone->parked_pages * KB,
-	            zone->exclusive_pages * KB, zone->used_pages * KB,
+	            zone->exclusive_pages * KB, zone_used_pages(zone) * KB,
 	            zone->bad_pages * KB, zone->loose_pages * KB);
 	show_detail("lowmem_reserve[]: %lu %lu %lu %lu\n",
 	            zone->lowmem_reserve[ZONE_DMA],

@@ -27,6 +27,8 @@
 	X(pgalloc_normal, "pages allocated from ZONE_NORMAL")                  \
 	X(pgalloc_movable, "pages allocated from ZONE_MOVABLE")                \
 	X(pgfree, "pages freed")                                               \
+	X(pcp_refill, "pages that went onto a CPU's list from their zone")     \
+	X(pcp_drain, "pages that went back")                                   \
 	X(freelist_pass, "walks over the zones of a request")                  \
 	X(kswapd_wake_request, "times a request woke kswapd")                  \
 	X(alloc_fail, "requests that failed for lack of memory")               \

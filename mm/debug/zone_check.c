@@ -26,9 +26,12 @@
 
 /* ---- Counting in slices -------------------------------------------------- */
 
-/* The state that represents its column; an invalid one: the last entry. */
+/* The state that represents its column; an invalid one: the last entry.  Between USED and
+ * PCP pages move without a lock: they are counted together. */
 static unsigned int audit_state(uint8_t state)
 {
+	if (state == PAGE_PCP)
+		return PAGE_USED;
 	if (state == PAGE_HANDOVER)
 		return PAGE_OWNED;
 	return min(state, PAGE_STATE_COUNT);
@@ -68,12 +71,14 @@ static void fill_columns(const struct zone *zone, const unsigned long *count,
                          struct page_columns *columns)
 {
 	unsigned long isolated = buddy_pages_of(zone, MIGRATE_ISOLATE);
+	unsigned long pcp = zone_pcp_pages(zone);
 
 	*columns = (struct page_columns){
 		.free = count[PAGE_FREE] - isolated,
 		.isolated = isolated,
+		.pcp = pcp,
 		.parked = count[PAGE_PARKED],
-		.used = count[PAGE_USED],
+		.used = count[PAGE_USED] - pcp,
 		.exclusive = count[PAGE_OWNED],
 		.bad = count[PAGE_BAD],
 		.loose = count[PAGE_LOOSE],
@@ -93,14 +98,15 @@ static const char *compare_columns(const struct zone *zone,
 		{ "free", counted->free, zone->free_pages },
 		{ "isolated", counted->isolated, zone->isolated_pages },
 		{ "parked", counted->parked, zone->parked_pages },
-		{ "used", counted->used, zone->used_pages },
+		{ "used or on lists", counted->used + counted->pcp,
+		  zone->used_pages },
 		{ "exclusive", counted->exclusive, zone->exclusive_pages },
 		{ "bad", counted->bad, zone->bad_pages },
 		{ "in flight", counted->loose, zone->loose_pages },
 		{ "managed",
-		  counted->free + counted->isolated + counted->parked +
-		          counted->used + counted->exclusive + counted->bad +
-		          counted->loose,
+		  counted->free + counted->isolated + counted->pcp +
+		          counted->parked + counted->used + counted->exclusive +
+		          counted->bad + counted->loose,
 		  zone->managed },
 	};
 
@@ -115,6 +121,18 @@ static const char *compare_columns(const struct zone *zone,
 		}
 	}
 	return NULL;
+}
+
+/* Is a call between two steps on a CPU's list? */
+static bool zone_check_pcp_busy(const struct zone *zone)
+{
+	if (zone->pcp == NULL)
+		return false;
+	for (unsigned int cpu = 0; cpu < zone->node->pcp_cpus; cpu++) {
+		if (READ_ONCE(zone->pcp[cpu].busy))
+			return true;
+	}
+	return false;
 }
 
 /* May a page that is neither USED nor BAD look like this? */
@@ -249,7 +267,10 @@ static const char *check_head(const struct zone *zone, const struct page *page)
 	if (page->state == PAGE_BAD)
 		return NULL;
 	if (page->state == PAGE_USED)
-		return READ_ONCE(page->refcount) > 0 ? NULL : "corrupt";
+		return READ_ONCE(page->refcount) > 0 ||
+		                       zone_check_pcp_busy(zone)
+		               ? NULL
+		               : "corrupt";
 	if (page_is_exclusive(page) && page->order != 0)
 		return "corrupt";
 	return idle_page_is_sound(page) ? NULL : "corrupt";

@@ -8,7 +8,7 @@
 #define MM_RECLAIM_COMPACTION_H
 
 #include "mm/node.h"
-#include "mm/recovery.h"
+#include "mm/reclaim/recovery.h"
 
 /* For recovery_ops.compact: rungs 3 and 7 of the slow path. */
 enum compact_result compact_for_request(struct node *node,

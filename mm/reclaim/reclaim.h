@@ -16,7 +16,7 @@
  * The data is a part of the zones and the node: mm/reclaim/lru_state.h,
  * mm/reclaim/writeback_state.h.  Reclaim knows owners of pages by their address_space
  * (mm/reclaim/address_space.h), never mm/swap/ or mm/user/.  Above: mm/slow_path.c calls
- * through struct recovery_ops (mm/recovery.h), which kernel/services.c fills in.
+ * through struct recovery_ops (mm/reclaim/recovery.h), which kernel/services.c fills in.
  *
  * Linux: mm/vmscan.c, mm/swap.c, mm/shrinker.c, mm/page-writeback.c, mm/oom_kill.c.
  */

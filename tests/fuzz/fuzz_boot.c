@@ -16,7 +16,7 @@
  */
 #include "kernel/core/multiboot2.h"
 #include "lib/string.h"
-#include "mm/memmap.h"
+#include "mm/boot/memmap.h"
 #include "tests/fuzz/fuzz.h"
 
 #define HEADER       4

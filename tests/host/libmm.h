@@ -157,7 +157,7 @@ void machine_set_refiller_hook(struct node *node, void (*hook)(void));
 void machine_set_unlock_hook(void (*hook)(const struct spinlock *lock));
 
 /*
- * Set the rungs of a request that may wait (mm/recovery.h documents their
+ * Set the rungs of a request that may wait (mm/reclaim/recovery.h documents their
  * arguments and results); NULL: none, as at the beginning.  Called in the
  * context of the request, with no lock held.
  */

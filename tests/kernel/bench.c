@@ -10,6 +10,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/refiller.h"
 #include "mm/page_alloc.h"
+#include "mm/pcp.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/watermark.h"
@@ -258,6 +259,7 @@ void leave_room(struct drained *drained, unsigned long room)
 		list_remove(&page->link);
 		__free_pages(page, page->order);
 	}
+	pcp_drain_node(main_node());
 }
 
 void restore_room(struct drained *drained)
@@ -278,13 +280,20 @@ unsigned long pages_not_free(void)
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		const struct zone *zone = &node->zone[type];
 
-		pages += zone->used_pages + zone->exclusive_pages +
+		pages += zone_used_pages(zone) + zone->exclusive_pages +
 		         zone->bad_pages + zone->loose_pages;
 	}
 	return pages - main_vmalloc()->tables;
 }
 
 unsigned long allowed_by_rules(enum reserve_right right)
+{
+	/* A page on a list has been paid for, and belongs to nobody. */
+	pcp_drain_node(main_node());
+	return allowed_by_rules_besides_lists(right);
+}
+
+unsigned long allowed_by_rules_besides_lists(enum reserve_right right)
 {
 	struct node *node = main_node();
 	unsigned long allowed = 0;

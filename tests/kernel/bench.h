@@ -90,4 +90,7 @@ unsigned long pages_not_free(void);
  */
 unsigned long allowed_by_rules(enum reserve_right right);
 
+/* The same, and what is on CPUs' lists stays there, uncounted. */
+unsigned long allowed_by_rules_besides_lists(enum reserve_right right);
+
 #endif

@@ -147,7 +147,7 @@ static void path_walk_keep(void *exclusive)
 
 static void path_walk_take_plain(void)
 {
-	unsigned long allowed = allowed_by_rules(RESERVE_ATOMIC);
+	unsigned long allowed = allowed_by_rules_besides_lists(RESERVE_ATOMIC);
 	struct page *plain = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
 
 	walk_line.plain[walk_line.interrupts % WALK_SHOTS] = plain;

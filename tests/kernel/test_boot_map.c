@@ -9,7 +9,7 @@
  */
 #include "kernel/boot_memory.h"
 #include "kernel/core/context.h"
-#include "mm/memmap.h"
+#include "mm/boot/memmap.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"

@@ -25,6 +25,7 @@
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/pcp.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/swap/swapfile.h"
 #include "mm/user/anon.h"
@@ -341,7 +342,7 @@ static bool test_fail_nth_run_contig(void)
 }
 
 /* Take movable pages until the next one will come from a free pageblock, in which there is
- * no page of the kernel. */
+ * no page of the kernel, and not from a CPU's list. */
 static void take_pieces(struct list *pieces)
 {
 	const unsigned int small = (1U << PAGEBLOCK_ORDER) - 1;
@@ -350,6 +351,7 @@ static void take_pieces(struct list *pieces)
 	do {
 		page = alloc_page(GFP_HIGHUSER_MOVABLE);
 		list_append(pieces, &page->link);
+		pcp_drain_node(main_node());
 	} while (page_zone(main_node(), page)->nonempty[MIGRATE_MOVABLE] &
 	         small);
 }

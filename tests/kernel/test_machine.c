@@ -19,8 +19,8 @@
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/boot/memmap.h"
 #include "mm/exclusive/exclusive.h"
-#include "mm/memmap.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
@@ -796,9 +796,10 @@ CASE(boot, present_is_managed_plus_reserved_in_every_zone)
 
 		EXPECT(zone_check(&node->zone[type], &columns, false, sentence,
 		                  sizeof(sentence)) == NULL);
-		EXPECT_EQUAL(columns.free + columns.parked + columns.used +
-		                     columns.exclusive + columns.bad +
-		                     columns.loose + columns.reserved,
+		EXPECT_EQUAL(columns.free + columns.pcp + columns.parked +
+		                     columns.used + columns.exclusive +
+		                     columns.bad + columns.loose +
+		                     columns.reserved,
 		             zone->present);
 	}
 	return NULL;

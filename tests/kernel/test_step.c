@@ -6,8 +6,11 @@
 #include "kernel/core/lock.h"
 #include "kernel/core/lock_order.h"
 #include "lib/string.h"
+#include "mm/buddy.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/pageblock.h"
+#include "mm/pcp.h"
 #include "tests/kernel/bench.h"
 #include "tests/kernel/path_walk.h"
 #include "tests/suite.h"
@@ -238,6 +241,88 @@ static const char *check_cancelled(void)
 	                        : "the call was refused";
 }
 
+/* ---- Per-CPU lists ------------------------------------------------------- */
+
+/* Of the private node; at most so many pages are on its list. */
+static struct pcp_set step_sets[ZONE_COUNT];
+#define STEP_FRACTION 8UL
+#define STEP_LIST     16U
+
+/* The node has no whole pageblock that a request could claim, and a page that is stolen
+ * returns to the list of its pageblock's type.  So all of it becomes UNMOVABLE. */
+static void test_step_make_unmovable(struct zone *zone)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	for (unsigned long i = 0; i < zone->spanned; i++) {
+		if (zone->pages[i].state == PAGE_FREE)
+			buddy_change_list(zone, &zone->pages[i],
+			                  MIGRATE_UNMOVABLE);
+	}
+	for (unsigned long i = 0; i < pageblock_count(zone); i++)
+		zone->blocks[i].type = MIGRATE_UNMOVABLE;
+	spin_unlock_irqrestore(&zone->lock, enabled);
+}
+
+static void prepare_lists(void)
+{
+	pcp_start(main_node(), step_sets, 1);
+	pcp_set_fraction(main_node(), STEP_FRACTION);
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		test_step_make_unmovable(&main_node()->zone[type]);
+}
+
+/* A page is used; PAGES are on the list. */
+static void prepare_list_of(unsigned int pages)
+{
+	struct page *page[STEP_LIST];
+
+	prepare_lists();
+	walked.page = alloc_page(GFP_KERNEL);
+	for (unsigned int i = 0; i < pages; i++)
+		page[i] = alloc_page(GFP_KERNEL);
+	pcp_drain_node(main_node());
+	for (unsigned int i = 0; i < pages; i++)
+		__free_page(page[i]);
+}
+
+static void prepare_warm_list(void)
+{
+	prepare_list_of(2);
+	__free_page(walked.page);
+	walked.page = NULL;
+}
+
+static void prepare_page_and_list(void)
+{
+	prepare_list_of(2);
+}
+
+static void prepare_page_and_full_list(void)
+{
+	prepare_list_of(STEP_LIST);
+}
+
+static void run_drain(void *data)
+{
+	(void)data;
+	pcp_drain_node(main_node());
+}
+
+static void finish_lists(void)
+{
+	if (walked.page != NULL && walked.page->state == PAGE_USED)
+		__free_page(walked.page);
+	pcp_set_fraction(main_node(), 0);
+	pcp_stop(main_node());
+}
+
+static void finish_freed(void)
+{
+	walked.page = NULL;
+	finish_lists();
+}
+
 /*
  * A lock that no handler takes, with interrupts on; the handler takes others.
  */
@@ -312,6 +397,22 @@ CASE_OF_PATH(step,
 CASE_OF_PATH(step, free_pages_with_an_interrupt_at_each_instruction,
              "free_pages", test_step_prepare_page, test_step_run_free,
              check_nothing, finish_nothing, ERRAND_TAKE)
+CASE_OF_PATH(step, pcp_take_with_an_interrupt_at_each_instruction, "pcp_take",
+             prepare_warm_list, run_alloc_atomic, path_walk_check_plain,
+             finish_lists, ERRAND_TAKE)
+CASE_OF_PATH(step, pcp_refill_with_an_interrupt_at_each_instruction,
+             "pcp_refill", prepare_lists, run_alloc_kernel,
+             path_walk_check_plain, finish_lists, ERRAND_TAKE)
+CASE_OF_PATH(step, pcp_free_with_an_interrupt_at_each_instruction, "pcp_free",
+             prepare_page_and_list, test_step_run_free, check_nothing,
+             finish_freed, ERRAND_TAKE)
+CASE_OF_PATH(step,
+             pcp_free_to_a_full_list_with_an_interrupt_at_each_instruction,
+             "pcp_free_full", prepare_page_and_full_list, test_step_run_free,
+             check_nothing, finish_freed, ERRAND_TAKE)
+CASE_OF_PATH(step, pcp_drain_with_an_interrupt_at_each_instruction, "pcp_drain",
+             prepare_warm_list, run_drain, check_nothing, finish_freed,
+             ERRAND_TAKE)
 CASE_OF_PATH(step, refill_with_an_interrupt_at_each_instruction, "refill",
              prepare_nothing, test_step_run_refill, check_done, finish_nothing,
              ERRAND_TAKE)

@@ -24,6 +24,7 @@ REASONS = {
     "mm/buddy.c": "the buddy allocator itself",
     "mm/pageblock.c": "from which list of the buddy a block comes",
     "mm/reclaim/highatomic.c": "a free pageblock that is given up merges like a freed one",
+    "mm/pcp.c": "pages on their way between a zone and a CPU's list",
     "mm/page_prep.c": "between the buddy and the front door",
     "mm/page_alloc.c": "the front door",
     "mm/zone.c": "boot: what nobody has becomes free",

@@ -10,7 +10,7 @@
 #include "lib/errno.h"
 #include "lib/random.h"
 #include "lib/string.h"
-#include "mm/memmap.h"
+#include "mm/boot/memmap.h"
 #include "tests/mm/private_node.h"
 #include "tests/suite.h"
 

@@ -17,7 +17,8 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PAGE = 4096
 ZONES = {"DMA": (0, 16 * MIB), "DMA32": (16 * MIB, 4 * GIB)}
 ZONES["Normal"] = (4 * GIB, 1 << 40)
-COLUMNS = ("free_pages", "isolate", "used_pages", "parked", "exclusive", "bad")
+COLUMNS = ("free_pages", "isolate", "on_lists", "used_pages", "parked", "exclusive")
+COLUMNS += ("bad",)
 
 # Memory the BIOS keeps: above 639 KiB, and at the top of low memory.
 BIOS_LOW = (0x9FC00, MIB)

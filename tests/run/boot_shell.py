@@ -71,6 +71,10 @@ def zoneinfo_has_linuxs_format(lab):
             r"        protection: \(\d+, \d+, \d+, \d+\)",
             r"      nr_free_pages \d+",
             r"      nr_\w+ +\d+",
+            r"  pagesets",
+            r"    cpu: \d+",
+            r"              (count|high|batch):    +\d+",
+            r"              high_(min|max): \d+",
             r"  start_pfn:           \d+",
         )
 

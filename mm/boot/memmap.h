@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/memmap.h -- the memory map, and reservations before the buddy exists.
+ * mm/boot/ -- memory before there is an allocator.
+ *
+ * This file: the memory map, and reservations before the buddy exists.
  *
  * The firmware's map is taken as hostile: unsorted, overlapping, unaligned,
  * wrapped, with unknown types.  Where two entries disagree the more

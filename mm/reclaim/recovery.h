@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/recovery.h -- the operations of the slow path.
+ * mm/reclaim/recovery.h -- the operations of the slow path.
  *
  * Lower files reclaim memory, and the front door decides when each of them is called
  * (mm/slow_path.c).  Each may be absent (NULL): then that rung is skipped, and a node

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/memmap.c -- the boot memory map, cleaned while it is read.
+ * mm/boot/memmap.c -- the boot memory map, cleaned while it is read.
  *
  * Linux copies the firmware's map into a table and sorts the overlaps out
  * there (arch/x86/kernel/e820.c).  A table has an end, and a map may have more
@@ -17,7 +17,7 @@
  *
  * The table of taken ranges is small, sorted and disjoint; neighbours merge.
  */
-#include "mm/memmap.h"
+#include "mm/boot/memmap.h"
 
 #include "kernel/core/panic.h"
 #include "lib/errno.h"

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm/pcp.h -- per-CPU page lists: free pages at hand, without the zone's lock.
+ *
+ * Any context but NMI, unless noted.  None of these functions waits.
+ */
+#ifndef MM_PCP_H
+#define MM_PCP_H
+
+#include "mm/node.h"
+
+/* Pages that a request moves to a list or from it; and at most, one after the other, those
+ * that come from other lists for a request that cannot sleep. */
+#define PCP_MOVES        8UL
+#define PCP_MOVES_LIMIT  64UL
+
+/* A zone of so many managed pages keeps a block of PAGEBLOCK_ORDER for each CPU. */
+#define PCP_LARGE_ZONE   51200UL
+
+/* The smallest percpu_pagelist_high_fraction but 0. */
+#define PCP_FRACTION_MIN 8UL
+
+/* The lists of NODE are on, for CPUS CPUs (at least 1), in ZONE_COUNT * CPUS sets that stay
+ * until pcp_stop(); off, and empty.  While no other thread uses the node.  A node
+ * begins with its lists off. */
+void pcp_start(struct node *node, struct pcp_set *sets, unsigned int cpus);
+void pcp_stop(struct node *node);
+
+/* Pages of ZONE on the lists of this CPU. */
+unsigned long pcp_local_pages(const struct zone *zone);
+
+/* The marks of NODE have changed: batch, high_min and high_max follow.  Linux:
+ * zone_set_pageset_high_and_batch(). */
+void pcp_setup(struct node *node);
+
+/* Linux's percpu_pagelist_high_fraction: 0: by the marks; else a list holds at most this
+ * fraction of its zone.  0, or -EINVAL for 1..7.  Thread context. */
+int pcp_set_fraction(struct node *node, unsigned long fraction);
+
+/* The batch of a zone of MANAGED pages.  Linux: zone_batchsize(). */
+unsigned int pcp_batch(unsigned long managed);
+
+/* A block for REQUEST off this CPU's list, USED; NULL: there is none, or an interrupt has
+ * come between the steps of another call.  A corrupt block is leaked: call
+ * page_prep_report_bad(). */
+__must_check struct page *pcp_take(struct zone *zone,
+                                   const struct alloc_request *request);
+
+/* REQUEST was served by ZONE: fetch what is left of PCP_MOVES pages, as long as the low
+ * mark holds.  Call page_prep_report_bad() afterwards. */
+void pcp_refill(struct zone *zone, const struct alloc_request *request);
+
+/* Drop the last reference of a block in use, and put it onto this CPU's list.  False:
+ * nothing has changed, and the zone is to take it (or to refuse it). */
+bool pcp_free(struct zone *zone, struct page *page, unsigned int order,
+              uintptr_t caller);
+
+/* At least PCP_MOVES pages of this CPU's lists, if there are so many, go back to one of the
+ * zones that REQUEST may use.  0: there are none. */
+unsigned long pcp_give_back(struct node *node,
+                            const struct alloc_request *request);
+
+/* All pages of this CPU's lists go back to ZONE; to all zones.  Linux: drain_pages_zone(),
+ * drain_pages(). */
+void pcp_drain_zone(struct zone *zone);
+void pcp_drain_node(struct node *node);
+
+/* Once a second: lists that are long without need become shorter.  Linux:
+ * decay_pcp_high(). */
+void pcp_decay(struct node *node);
+
+/* This CPU's set of ZONE, busy, preemption off; NULL: lists are off, or a call was
+ * interrupted here.  And the end of that. */
+struct pcp_set *pcp_enter(struct zone *zone);
+void pcp_leave(struct pcp_set *set);
+
+/*
+ * NULL, or a sentence in BUFFER about the first broken invariant of this CPU's lists of
+ * ZONE.  Calls in interrupts use the zone meanwhile.
+ */
+const char *pcp_check(struct zone *zone, char *buffer, size_t size);
+
+#endif

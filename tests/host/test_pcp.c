@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/host/test_pcp.c -- per-CPU page lists: sizes, refills, drains, and who pays.
+ *
+ * Most scenes play in zone Z: one zone of 61440 managed pages, the DMA32 of a 256 MB
+ * machine, with the marks 480/600/720.
+ */
+#include <string.h>
+
+#include "lib/errno.h"
+#include "lib/random.h"
+#include "mm/buddy.h"
+#include "mm/page_bits.h"
+#include "mm/pageblock.h"
+#include "mm/pcp.h"
+#include "mm/watermark.h"
+#include "tests/host/pile.h"
+#include "tests/suite.h"
+
+SUITE(pcp);
+
+#define Z_PAGES 61440UL
+#define CPUS    4U
+
+static struct node *node;
+static struct zone *zone;
+static struct pcp_set *set; /* of CPU 0 */
+static struct pcp_set sets[ZONE_COUNT * CPUS];
+static struct pile pile;
+
+/* Zone Z with FREE pages free, and lists for CPUS CPUs. */
+static void pcp_scene(unsigned long free, unsigned int cpus)
+{
+	machine_start(Z_PAGES);
+	node = machine_one_zone(ZONE_DMA32, Z_PAGES);
+	zone = &node->zone[ZONE_DMA32];
+	machine_set_marks(zone, 480, 600, 720);
+	set_main_node(node);
+	pile.node = node;
+	pile.count = 0;
+	pile_leave(&pile, free);
+	pcp_start(node, sets, cpus);
+	set = &zone->pcp[0];
+}
+
+static const char *pcp_scene_check(void)
+{
+	static char sentence[200];
+
+	if (node_check(node, NULL, false, sentence, sizeof(sentence)) != NULL)
+		return sentence;
+	if (pcp_check(zone, sentence, sizeof(sentence)) != NULL)
+		return sentence;
+	return buddy_check(zone, false, sentence, sizeof(sentence));
+}
+
+/* Everything goes back, but for BAD pages that were leaked. */
+static const char *pcp_scene_end_with(unsigned long bad)
+{
+	pile_give(&pile, PILE_PAGES);
+	pcp_stop(node);
+	EXPECT_EQUAL(zone->bad_pages, bad);
+	EXPECT_EQUAL(zone->free_pages, zone->managed - bad);
+	return pcp_scene_check();
+}
+
+/* Everything goes back, and nothing is missing. */
+static const char *pcp_scene_end(void)
+{
+	const char *broken = pcp_scene_check();
+
+	if (broken != NULL)
+		return broken;
+	pile_give(&pile, PILE_PAGES);
+	pcp_stop(node);
+	EXPECT_EQUAL(zone->free_pages, zone->managed);
+	EXPECT_EQUAL(zone->used_pages, 0);
+	return pcp_scene_check();
+}
+
+static struct page *pcp_get(gfp_t gfp, unsigned int order)
+{
+	return alloc_pages_node(node, gfp, order);
+}
+
+static void pcp_put(struct page *page, unsigned int order)
+{
+	free_pages_node(node, page, order, RETURN_ADDRESS());
+}
+
+/* ---- Sizes --------------------------------------------------------------- */
+
+CASE(pcp, batch_is_linux_s_for_every_size)
+{
+	static const struct {
+		unsigned long managed;
+		unsigned int batch;
+	} row[] = {
+		{ 0, 1 },       { 2048, 1 },       { 8192, 1 },
+		{ 12288, 3 },   { 20714, 3 },      { 32768, 7 },
+		{ 50301, 15 },  { 61440, 15 },     { 118585, 31 },
+		{ 223033, 63 }, { 1UL << 30, 63 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		EXPECT_EQUAL(pcp_batch(row[i].managed), row[i].batch);
+	return NULL;
+}
+
+CASE(pcp, limits_are_the_low_mark_and_an_eighth_of_the_zone)
+{
+	pcp_scene(2000, 1);
+	EXPECT_EQUAL(set->batch, 15);
+	EXPECT_EQUAL(set->high_min, 600);
+	EXPECT_EQUAL(set->high_max, 7680);
+	EXPECT_EQUAL(set->high, 600);
+	pcp_stop(node);
+	pcp_start(node, sets, CPUS);
+	set = &zone->pcp[0];
+	EXPECT_EQUAL(set->high_min, 150);
+	EXPECT_EQUAL(set->high_max, 1920);
+	return pcp_scene_end();
+}
+
+CASE(pcp, fraction_fixes_the_limit_and_1_to_7_are_refused)
+{
+	pcp_scene(2000, CPUS);
+	EXPECT_EQUAL(pcp_set_fraction(node, 8), 0);
+	EXPECT_EQUAL(set->high_min, 1920);
+	EXPECT_EQUAL(set->high_max, 1920);
+	EXPECT_EQUAL(pcp_set_fraction(node, 100), 0);
+	EXPECT_EQUAL(set->high_min, 153);
+	EXPECT_EQUAL(set->high_max, 153);
+	for (unsigned long fraction = 1; fraction < 8; fraction++)
+		EXPECT_EQUAL(pcp_set_fraction(node, fraction), -EINVAL);
+	EXPECT_EQUAL(set->high_max, 153);
+	EXPECT_EQUAL(node->pcp_fraction, 100);
+	EXPECT_EQUAL(pcp_set_fraction(node, 0), 0);
+	EXPECT_EQUAL(set->high_min, 150);
+	EXPECT_EQUAL(set->high_max, 1920);
+	return pcp_scene_end();
+}
+
+CASE(pcp, limits_follow_the_marks)
+{
+	pcp_scene(2000, 1);
+	node->min_free_kbytes = 8000;
+	watermark_setup(node);
+	EXPECT_EQUAL(zone->watermark[WMARK_LOW], 2500);
+	EXPECT_EQUAL(set->high_min, 2500);
+	EXPECT_EQUAL(set->high, 2500);
+	return pcp_scene_end();
+}
+
+/* ---- Taking and giving --------------------------------------------------- */
+
+CASE(pcp, without_lists_a_page_goes_back_to_the_zone)
+{
+	struct page *page;
+
+	pcp_scene(2000, 1);
+	pcp_stop(node);
+	page = pcp_get(GFP_KERNEL, 0);
+	EXPECT_EQUAL(zone->free_pages, 1999);
+	pcp_put(page, 0);
+	EXPECT_EQUAL(zone->free_pages, 2000);
+	EXPECT_EQUAL(zone_pcp_pages(zone), 0);
+	return pcp_scene_end();
+}
+
+/* One is used, seven are on the list: all eight have left the zone. */
+CASE(pcp, a_refill_moves_8_pages_and_the_next_7_requests_none)
+{
+	struct page *page[8];
+
+	pcp_scene(2000, 1);
+	page[0] = pcp_get(GFP_KERNEL, 0);
+	EXPECT_EQUAL(zone->free_pages, 1992);
+	EXPECT_EQUAL(set->count, 7);
+	EXPECT_EQUAL(zone_used_pages(zone), Z_PAGES - 2000 + 1);
+	for (unsigned int i = 1; i < 8; i++) {
+		page[i] = pcp_get(GFP_KERNEL, 0);
+		EXPECT(page[i] != NULL && page[i]->state == PAGE_USED);
+		EXPECT_EQUAL(page_ref_count(page[i]), 1);
+		EXPECT_EQUAL(zone->free_pages, 1992);
+		EXPECT_EQUAL(set->count, 7 - i);
+	}
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pcp_refill), 7);
+	for (unsigned int i = 0; i < 8; i++)
+		pcp_put(page[i], 0);
+	EXPECT_EQUAL(set->count, 8);
+	EXPECT_EQUAL(zone->free_pages, 1992);
+	return pcp_scene_end();
+}
+
+CASE(pcp, a_refill_is_smaller_for_larger_blocks_and_none_for_order_3)
+{
+	static const unsigned int extra[PCP_ORDERS] = { 7, 6, 4, 0 };
+
+	for (unsigned int order = 0; order < PCP_ORDERS; order++) {
+		struct page *page;
+
+		machine_start(Z_PAGES);
+		node = machine_one_zone(ZONE_DMA32, Z_PAGES);
+		zone = &node->zone[ZONE_DMA32];
+		machine_set_marks(zone, 480, 600, 720);
+		set_main_node(node);
+		pcp_start(node, sets, 1);
+		page = pcp_get(GFP_KERNEL, order);
+		EXPECT_EQUAL(zone->pcp[0].count, extra[order]);
+		EXPECT_EQUAL(zone->free_pages,
+		             Z_PAGES - extra[order] - (1UL << order));
+		pcp_put(page, order);
+		pcp_stop(node);
+		EXPECT_EQUAL(zone->free_pages, Z_PAGES);
+	}
+	return NULL;
+}
+
+CASE(pcp, the_page_given_last_is_taken_first)
+{
+	struct page *a, *b;
+
+	pcp_scene(2000, 1);
+	a = pcp_get(GFP_KERNEL, 0);
+	b = pcp_get(GFP_KERNEL, 0);
+	pcp_put(a, 0);
+	pcp_put(b, 0);
+	EXPECT(pcp_get(GFP_KERNEL, 0) == b);
+	EXPECT(pcp_get(GFP_KERNEL, 0) == a);
+	pcp_put(a, 0);
+	pcp_put(b, 0);
+	return pcp_scene_end();
+}
+
+/* Two free pages of a list are no free block: only the zone merges. */
+CASE(pcp, pages_on_a_list_do_not_merge_until_they_go_back)
+{
+	struct page *page[16];
+	unsigned long blocks;
+
+	machine_start(Z_PAGES);
+	node = machine_one_zone(ZONE_DMA32, Z_PAGES);
+	zone = &node->zone[ZONE_DMA32];
+	machine_set_marks(zone, 480, 600, 720);
+	set_main_node(node);
+	pcp_start(node, sets, 1);
+	blocks = zone->free_area[MAX_ORDER].count;
+	for (unsigned int i = 0; i < 16; i++)
+		page[i] = pcp_get(GFP_HIGHUSER_MOVABLE, 0);
+	for (unsigned int i = 0; i < 16; i++)
+		pcp_put(page[i], 0);
+	EXPECT_EQUAL(zone->pcp[0].count, 16);
+	EXPECT(zone->free_area[MAX_ORDER].count < blocks);
+	pcp_drain_zone(zone);
+	EXPECT_EQUAL(zone->pcp[0].count, 0);
+	EXPECT_EQUAL(zone->free_pages, Z_PAGES);
+	EXPECT_EQUAL(zone->free_area[MAX_ORDER].count, blocks);
+	return pcp_scene_check();
+}
+
+CASE(pcp, types_have_separate_lists)
+{
+	struct page *movable, *other;
+
+	pcp_scene(Z_PAGES, 1);
+	movable = pcp_get(GFP_HIGHUSER_MOVABLE, 0);
+	pcp_put(movable, 0);
+	other = pcp_get(GFP_KERNEL, 0);
+	EXPECT(other != movable);
+	EXPECT_EQUAL(pageblock_type(zone, zone_pfn(zone, other)),
+	             MIGRATE_UNMOVABLE);
+	EXPECT(pcp_get(GFP_HIGHUSER_MOVABLE, 0) == movable);
+	pcp_put(movable, 0);
+	pcp_put(other, 0);
+	return pcp_scene_end();
+}
+
+CASE(pcp, a_full_list_gives_8_of_the_oldest_back)
+{
+	struct page *oldest;
+
+	pcp_scene(8000, 1);
+	pcp_set_fraction(node, 200); /* 307 pages */
+	pcp_drain_zone(zone);
+	pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 400);
+	pcp_drain_zone(zone);
+	EXPECT_EQUAL(set->high, 307);
+	oldest = pile.page[pile.count - 1];
+	pile_give(&pile, 307);
+	EXPECT_EQUAL(set->count, 307);
+	EXPECT_EQUAL(oldest->state, PAGE_PCP);
+	pile_give(&pile, 1);
+	EXPECT_EQUAL(set->count, 300);
+	/* The head of a block, or in the middle of one. */
+	EXPECT(oldest->state == PAGE_FREE || oldest->state == PAGE_NONE);
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pcp_drain) % 8, 0);
+	return pcp_scene_end();
+}
+
+/* A free or a request never moves more than 8 pages, whatever the sizes. */
+CASE(pcp, a_call_moves_at_most_8_pages_each_way)
+{
+	struct random dice = { .state = test_seed() };
+
+	pcp_scene(6000, 1);
+	pcp_set_fraction(node, 1000);
+	for (unsigned int round = 0; round < 20000; round++) {
+		unsigned long before = zone->free_pages;
+		unsigned long now;
+
+		if (random_below(&dice, 2) == 0)
+			pile_give(&pile, 1);
+		else if (pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 1) == 0)
+			continue;
+		now = zone->free_pages;
+		EXPECT((now > before ? now - before : before - now) <=
+		       PCP_MOVES);
+	}
+	return pcp_scene_end();
+}
+
+CASE(pcp, a_large_zone_keeps_one_block_of_order_9)
+{
+	struct page *a, *b;
+
+	machine_start(Z_PAGES);
+	node = machine_one_zone(ZONE_DMA32, Z_PAGES);
+	zone = &node->zone[ZONE_DMA32];
+	machine_set_marks(zone, 480, 600, 720);
+	set_main_node(node);
+	pcp_start(node, sets, 1);
+	a = pcp_get(GFP_KERNEL | __GFP_COMP, 9);
+	b = pcp_get(GFP_KERNEL | __GFP_COMP, 9);
+	EXPECT_EQUAL(zone->pcp[0].count, 0);
+	pcp_put(a, 9);
+	EXPECT(a->state == PAGE_PCP && zone->pcp[0].large == a);
+	EXPECT_EQUAL(zone->pcp[0].count, 512);
+	pcp_put(b, 9);
+	EXPECT_EQUAL(zone->pcp[0].count, 512);
+	EXPECT_EQUAL(zone->free_pages, Z_PAGES - 512);
+	EXPECT(pcp_get(GFP_KERNEL, 9) == a);
+	EXPECT_EQUAL(zone->pcp[0].count, 0);
+	pcp_put(a, 9);
+	zone->managed = PCP_LARGE_ZONE - 1;
+	b = pcp_get(GFP_KERNEL, 9);
+	EXPECT(b != a);
+	pcp_put(b, 9);
+	EXPECT(zone->pcp[0].large == a);
+	zone->managed = Z_PAGES;
+	pcp_stop(node);
+	EXPECT_EQUAL(zone->free_pages, Z_PAGES);
+	return NULL;
+}
+
+/* ---- Who pays ------------------------------------------------------------ */
+
+CASE(pcp, a_refill_stops_at_the_low_mark)
+{
+	pcp_scene(604, 1);
+	pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 1);
+	EXPECT_EQUAL(zone->free_pages, 600);
+	EXPECT_EQUAL(set->count, 3);
+	return pcp_scene_end();
+}
+
+CASE(pcp, a_request_that_uses_the_reserve_takes_its_own_page_only)
+{
+	static const gfp_t mask[] = { GFP_ATOMIC, GFP_NOWAIT, __GFP_MEMALLOC };
+
+	for (size_t i = 0; i < ARRAY_SIZE(mask); i++) {
+		pcp_scene(550, 1);
+		EXPECT_EQUAL(pile_drain(&pile, mask[i], 3), 3);
+		EXPECT_EQUAL(zone->free_pages, 547);
+		EXPECT_EQUAL(set->count, 0);
+		EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pcp_refill), 0);
+	}
+	return pcp_scene_end();
+}
+
+CASE(pcp, a_page_on_a_list_has_been_paid_for)
+{
+	const gfp_t mask = __GFP_MOVABLE | __GFP_NOWARN;
+	struct page *page;
+
+	pcp_scene(2000, 1);
+	page = pcp_get(mask, 0);
+	EXPECT_EQUAL(set->count, 7);
+	pile_drain(&pile, __GFP_MEMALLOC | __GFP_MOVABLE, PILE_PAGES);
+	EXPECT_EQUAL(zone->free_pages, 0);
+	pcp_put(page, 0);
+	EXPECT(set->count > 0);
+	EXPECT(pcp_get(mask, 0) == page);
+	EXPECT(pcp_get(mask, 0) == NULL);
+	pcp_put(page, 0);
+	return pcp_scene_end();
+}
+
+/* DMA32 keeps a part for requests that cannot use NORMAL, lists or not. */
+CASE(pcp, a_list_of_a_lower_zone_does_not_undermine_its_lowmem_reserve)
+{
+	static const unsigned long each[ZONE_COUNT] = { 0, 4096, 4096, 0 };
+	struct zone *low;
+	struct page *page;
+
+	machine_start((4UL << 20) + 4096);
+	node = machine_zones((4UL << 20) - 4096, each);
+	low = &node->zone[ZONE_DMA32];
+	machine_set_marks(low, 40, 50, 60);
+	machine_set_marks(&node->zone[ZONE_NORMAL], 40, 50, 60);
+	low->lowmem_reserve[ZONE_NORMAL] = 1000;
+	set_main_node(node);
+	pcp_start(node, sets, 1);
+	pile.node = node;
+	pile.count = 0;
+	pile_drain(&pile, (GFP_KERNEL | __GFP_DMA32), 3100);
+	EXPECT(low->free_pages < 1050);
+	page = pcp_get((GFP_KERNEL | __GFP_DMA32), 0);
+	pcp_put(page, 0);
+	while (node->zone[ZONE_NORMAL].free_pages > 50 ||
+	       zone_pcp_pages(&node->zone[ZONE_NORMAL]) > 0)
+		EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
+	EXPECT(low->pcp[0].count > 0);
+	EXPECT(page->state == PAGE_PCP);
+	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT | __GFP_NOWARN, 1), 1);
+	EXPECT(page->state == PAGE_PCP);
+	EXPECT(pcp_get((GFP_KERNEL | __GFP_DMA32), 0) == page);
+	pcp_put(page, 0);
+	pile_give(&pile, PILE_PAGES);
+	pcp_stop(node);
+	EXPECT_EQUAL(node_free(node), 8192);
+	return NULL;
+}
+
+/* 300 movable pages are on the list; unmovable ones are asked for. */
+CASE(pcp, before_a_request_gets_null_the_lists_go_back)
+{
+	unsigned long got;
+
+	pcp_scene(2000, 1);
+	pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 300);
+	pile_give(&pile, 300);
+	EXPECT(set->count >= 300);
+	got = pile_drain(&pile, GFP_ATOMIC | __GFP_NOWARN, PILE_PAGES);
+	EXPECT_EQUAL(got, 2000 - 180);
+	EXPECT_EQUAL(set->count, 0);
+	EXPECT_EQUAL(zone->free_pages, 180);
+	return pcp_scene_end();
+}
+
+/* Every second page is on the list, so no two of them make a block. */
+static void pcp_scene_of_single_pages(void)
+{
+	pcp_scene(2000, 1);
+	pcp_set_fraction(node, 200); /* 307 pages */
+	pcp_stop(node);
+	pile_drain(&pile, __GFP_MEMALLOC | __GFP_MOVABLE, PILE_PAGES);
+	pcp_start(node, sets, 1);
+	for (unsigned long pfn = 0; set->count < 306; pfn += 2)
+		pcp_put(zone_page(zone, zone->start_pfn + pfn), 0);
+}
+
+/* The single pages are no longer the pile's. */
+static const char *pcp_single_pages_end(void)
+{
+	const char *broken = pcp_scene_check();
+
+	for (unsigned long pfn = 0; broken == NULL && pfn < Z_PAGES; pfn++) {
+		struct page *page = zone_page(zone, zone->start_pfn + pfn);
+
+		if (page->state == PAGE_USED)
+			pcp_put(page, page->order);
+	}
+	pile.count = 0;
+	return broken != NULL ? broken : pcp_scene_end();
+}
+
+CASE(pcp, a_request_that_cannot_sleep_waits_for_64_pages_at_most)
+{
+	pcp_scene_of_single_pages();
+	EXPECT(pcp_get(GFP_ATOMIC | __GFP_NOWARN, 1) == NULL);
+	EXPECT_EQUAL(set->count, 306 - 64);
+	EXPECT_EQUAL(zone->free_pages, 64);
+	return pcp_single_pages_end();
+}
+
+CASE(pcp, a_request_that_may_sleep_gets_null_after_all_of_them)
+{
+	pcp_scene_of_single_pages();
+	EXPECT(pcp_get(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, 1) == NULL);
+	EXPECT_EQUAL(set->count, 0);
+	EXPECT_EQUAL(zone->free_pages, 306);
+	return pcp_single_pages_end();
+}
+
+static unsigned int reclaims;
+
+static unsigned long
+pcp_reclaim_nothing_yet(struct node *of, const struct alloc_request *request)
+{
+	(void)of;
+	(void)request;
+	reclaims++;
+	return 1;
+}
+
+CASE(pcp, reclaim_that_made_progress_empties_the_lists_once)
+{
+	struct page *page;
+
+	pcp_scene(2000, 1);
+	pcp_set_fraction(node, 50); /* 1228 pages */
+	pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 1000);
+	pile_give(&pile, 1000);
+	EXPECT(set->count >= 1000);
+	pcp_set_fraction(node, 0);
+	reclaims = 0;
+	node->recovery.reclaim = pcp_reclaim_nothing_yet;
+	while (zone->free_pages > 480)
+		EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, 1), 1);
+	EXPECT(set->count >= 1000);
+	page = pcp_get(GFP_KERNEL, 0);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(reclaims, 1);
+	EXPECT_EQUAL(set->count, 0);
+	pcp_put(page, 0);
+	return pcp_scene_end();
+}
+
+/* ---- Types --------------------------------------------------------------- */
+
+static void pcp_retype(struct page *page, enum migratetype type)
+{
+	bool enabled = spin_lock_irqsave(&zone->lock);
+
+	pageblock_retype(zone, page, type);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+}
+
+CASE(pcp, a_page_goes_back_to_the_list_of_what_its_pageblock_is_now)
+{
+	struct page *page;
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_HIGHUSER_MOVABLE, 0);
+	pcp_put(page, 0);
+	EXPECT_EQUAL(page->state, PAGE_PCP);
+	EXPECT_EQUAL(pageblock_type(zone, zone_pfn(zone, page)),
+	             MIGRATE_MOVABLE);
+	pcp_retype(page, MIGRATE_RECLAIMABLE);
+	pcp_drain_zone(zone);
+	EXPECT_EQUAL(page->state, PAGE_FREE);
+	return pcp_scene_end();
+}
+
+CASE(pcp, pages_of_highatomic_pageblocks_bypass_the_lists)
+{
+	struct page *page;
+	unsigned long before;
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_HIGHUSER_MOVABLE, 0);
+	pcp_drain_zone(zone);
+	pcp_retype(page, MIGRATE_HIGHATOMIC);
+	before = zone->nr_free_highatomic;
+	pcp_put(page, 0);
+	EXPECT_EQUAL(set->count, 0);
+	EXPECT_EQUAL(zone->nr_free_highatomic, before + 1);
+	pcp_retype(page, MIGRATE_MOVABLE);
+	return pcp_scene_end();
+}
+
+/* ---- Interrupts ---------------------------------------------------------- */
+
+CASE(pcp, an_interrupt_that_finds_the_list_in_use_takes_the_zone_s_path)
+{
+	struct page *warm, *page;
+	struct pcp_set *busy;
+	unsigned long count, free;
+
+	pcp_scene(2000, 1);
+	warm = pcp_get(GFP_KERNEL, 0);
+	pcp_put(warm, 0);
+	count = set->count;
+	free = zone->free_pages;
+	busy = pcp_enter(zone);
+	EXPECT(busy == set);
+	machine_enter_irq(NULL);
+	EXPECT(pcp_enter(zone) == NULL);
+	page = pcp_get(GFP_ATOMIC, 0);
+	EXPECT(page != NULL && page->state == PAGE_USED && page != warm);
+	EXPECT_EQUAL(zone->free_pages, free - 1);
+	pcp_put(page, 0);
+	EXPECT_EQUAL(zone->free_pages, free);
+	machine_leave_irq();
+	EXPECT_EQUAL(set->count, count);
+	pcp_leave(busy);
+	EXPECT_EQUAL(preempt_count(), 0);
+	EXPECT(pcp_get(GFP_KERNEL, 0) == warm);
+	pcp_put(warm, 0);
+	return pcp_scene_end();
+}
+
+/* ---- Misuse -------------------------------------------------------------- */
+
+CASE(pcp, a_page_on_a_list_is_free_already)
+{
+	struct page *page;
+	uint64_t mark = log_mark();
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_KERNEL, 0);
+	pcp_put(page, 0);
+	pcp_put(page, 0);
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_free_refused), 1);
+	EXPECT(log_contains_since(mark, "it is free already"));
+	EXPECT(!try_get_page(page));
+	EXPECT_EQUAL(pin_page(page), -EINVAL);
+	return pcp_scene_end();
+}
+
+CASE(pcp, a_page_that_is_corrupt_on_its_list_is_leaked)
+{
+	struct page *page;
+	uint64_t mark = log_mark();
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_KERNEL, 0);
+	pcp_put(page, 0);
+	page->mapcount = 1;
+	EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
+	EXPECT_EQUAL(page->state, PAGE_BAD);
+	EXPECT(log_contains_since(mark, "Bad page state"));
+	return pcp_scene_end_with(1);
+}
+
+CASE(pcp, a_page_with_a_mapping_or_a_bit_does_not_enter)
+{
+	struct page *page;
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_KERNEL, 0);
+	page->mapcount = 1;
+	pcp_put(page, 0);
+	EXPECT_EQUAL(page->state, PAGE_BAD);
+	page = pcp_get(GFP_KERNEL, 0);
+	page_set(page, PG_dirty);
+	pcp_put(page, 0);
+	EXPECT_EQUAL(page->state, PAGE_BAD);
+	return pcp_scene_end_with(2);
+}
+
+/* One reference remains: the first page stays, the rest is free. */
+CASE(pcp, a_block_with_references_left_takes_the_zone_s_path)
+{
+	struct page *page;
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_KERNEL, 2);
+	pcp_drain_zone(zone);
+	get_page(page);
+	pcp_put(page, 2);
+	EXPECT(page->state == PAGE_USED && page->order == 0);
+	EXPECT_EQUAL(set->count, 0);
+	put_page(page);
+	EXPECT_EQUAL(page->state, PAGE_PCP);
+	return pcp_scene_end();
+}
+
+CASE(pcp, an_nmi_gets_nothing_from_a_list)
+{
+	struct page *page;
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_KERNEL, 0);
+	pcp_put(page, 0);
+	preempt_count_add(NMI_ONE);
+	EXPECT(pcp_get(GFP_ATOMIC, 0) == NULL);
+	pcp_put(page, 0);
+	preempt_count_sub(NMI_ONE);
+	EXPECT_EQUAL(set->count, 8);
+	return pcp_scene_end();
+}
+
+/* ---- Checks -------------------------------------------------------------- */
+
+CASE(pcp, check_finds_a_wrong_count_and_a_page_that_is_not_there)
+{
+	struct page *page;
+	char sentence[200];
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_KERNEL, 0);
+	pcp_put(page, 0);
+	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) == NULL);
+	set->count++;
+	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) != NULL);
+	EXPECT(strstr(sentence, "K2") != NULL);
+	set->count--;
+	page->state = PAGE_USED;
+	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) != NULL);
+	EXPECT(strstr(sentence, "K1") != NULL);
+	page->state = PAGE_PCP;
+	page->flags = PAGE_COMPOUND;
+	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) != NULL);
+	EXPECT(strstr(sentence, "K3") != NULL);
+	page->flags = 0;
+	zone->used_pages++;
+	EXPECT(zone_check(zone, NULL, false, sentence, sizeof(sentence)) !=
+	       NULL);
+	zone->used_pages--;
+	return pcp_scene_end();
+}
+
+/* ---- Decay --------------------------------------------------------------- */
+
+CASE(pcp, decay_follows_linux_s_numbers)
+{
+	static const unsigned int full[] = { 1680, 1470, 1287, 1127, 987 };
+	static const unsigned int idle[] = { 875, 766, 671 };
+
+	pcp_scene(6000, CPUS);
+	pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 2500);
+	set->high = 1920;
+	pcp_drain_zone(zone);
+	set->high = 1920;
+	pile_give(&pile, 1920);
+	EXPECT_EQUAL(set->count, 1920);
+	for (size_t i = 0; i < ARRAY_SIZE(full); i++) {
+		pcp_decay(node);
+		EXPECT_EQUAL(set->high, full[i]);
+		EXPECT_EQUAL(set->count, full[i]);
+	}
+	set->high = 1000;
+	while (set->count > 100)
+		pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(idle); i++) {
+		pcp_decay(node);
+		EXPECT_EQUAL(set->high, idle[i]);
+		EXPECT_EQUAL(set->count, 100);
+	}
+	for (unsigned int i = 0; i < 100; i++)
+		pcp_decay(node);
+	EXPECT_EQUAL(set->high, 150);
+	return pcp_scene_end();
+}

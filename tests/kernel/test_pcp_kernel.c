@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/test_pcp_kernel.c -- the kernel's own per-CPU page lists, in real interrupts.
+ */
+#include "drivers/pit.h"
+#include "kernel/core/clock.h"
+#include "lib/random.h"
+#include "mm/mm_check.h"
+#include "mm/page_alloc.h"
+#include "mm/pcp.h"
+#include "tests/kernel/bench.h"
+#include "tests/suite.h"
+
+SUITE(pcp_kernel);
+
+#define HELD   32U
+#define ROUNDS 4000U
+
+/* The highest zone of the machine that has memory. */
+static struct zone *pcp_highest_zone(void)
+{
+	struct node *node = main_node();
+	int type = ZONE_NORMAL;
+
+	while (type > ZONE_DMA && node->zone[type].managed == 0)
+		type--;
+	return &node->zone[type];
+}
+
+CASE(pcp_kernel, every_zone_with_memory_has_lists_after_boot)
+{
+	const struct node *node = main_node();
+
+	EXPECT_EQUAL(node->pcp_cpus, 1);
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct zone *zone = &node->zone[type];
+
+		EXPECT_EQUAL(zone->pcp != NULL, zone->managed > 0);
+		if (zone->pcp == NULL)
+			continue;
+		EXPECT_EQUAL(zone->pcp->batch, pcp_batch(zone->managed));
+		EXPECT_EQUAL(zone->pcp->high_min,
+		             max(zone->watermark[WMARK_LOW],
+		                 4UL * zone->pcp->batch));
+	}
+	return NULL;
+}
+
+/* A page that is freed and taken again does not reach the zone. */
+CASE(pcp_kernel, a_page_comes_back_without_the_zone)
+{
+	struct zone *zone = pcp_highest_zone();
+	unsigned long changes;
+	struct page *page, *again;
+
+	page = alloc_page(GFP_KERNEL);
+	EXPECT(page != NULL);
+	__free_page(page);
+	EXPECT_EQUAL(page->state, PAGE_PCP);
+	changes = zone->changes;
+	for (unsigned int i = 0; i < 100; i++) {
+		again = alloc_page(GFP_KERNEL);
+		if (again != page)
+			return "another page came";
+		__free_page(again);
+	}
+	EXPECT_EQUAL(zone->changes, changes);
+	return NULL;
+}
+
+static struct {
+	struct page *page;
+	unsigned int order;
+	unsigned long taken;
+} pcp_ticker;
+
+/* At each tick a block comes, and the last one goes. */
+static void pcp_take_in_tick(void *data)
+{
+	(void)data;
+	if (pcp_ticker.page != NULL)
+		__free_pages(pcp_ticker.page, pcp_ticker.order);
+	pcp_ticker.order = (pcp_ticker.order + 1) % PCP_ORDERS;
+	pcp_ticker.page =
+		alloc_pages(GFP_ATOMIC | __GFP_NOWARN, pcp_ticker.order);
+	pcp_ticker.taken += pcp_ticker.page != NULL;
+}
+
+CASE(pcp_kernel, interrupts_and_a_thread_share_a_list)
+{
+	static const gfp_t mask[] = { GFP_KERNEL, GFP_KERNEL | __GFP_MOVABLE,
+		                      GFP_KERNEL | __GFP_RECLAIMABLE,
+		                      GFP_ATOMIC };
+	struct random dice = { .state = test_seed() };
+	struct page *held[HELD] = { NULL };
+	unsigned int order[HELD];
+	unsigned int hz = clock_hz();
+	char sentence[200];
+	const char *broken;
+
+	pcp_ticker.page = NULL;
+	pcp_ticker.taken = 0;
+	pit_set_hz(5000);
+	pit_set_listener(pcp_take_in_tick, NULL);
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		unsigned int i = (unsigned int)random_below(&dice, HELD);
+
+		if (held[i] != NULL) {
+			__free_pages(held[i], order[i]);
+			held[i] = NULL;
+		} else {
+			order[i] = (unsigned int)random_below(&dice, 4);
+			held[i] = alloc_pages(
+				mask[random_below(&dice, ARRAY_SIZE(mask))] |
+					__GFP_NOWARN | __GFP_NORETRY,
+				order[i]);
+		}
+		if (round % 512 == 0)
+			pcp_drain_node(main_node());
+	}
+	pit_set_listener(NULL, NULL);
+	pit_set_hz(hz);
+	for (unsigned int i = 0; i < HELD; i++) {
+		if (held[i] != NULL)
+			__free_pages(held[i], order[i]);
+	}
+	if (pcp_ticker.page != NULL)
+		__free_pages(pcp_ticker.page, pcp_ticker.order);
+	broken = node_check(main_node(), NULL, false, sentence,
+	                    sizeof(sentence));
+	if (broken != NULL)
+		return test_failure("%s", broken);
+	EXPECT(pcp_ticker.taken > 0);
+	return NULL;
+}
+
+/* Not one page of the lists is missing when memory is drained. */
+CASE(pcp_kernel, the_lists_do_not_hide_a_page_from_a_request)
+{
+	struct node *node = main_node();
+	struct drained drained;
+	unsigned long left = 0;
+
+	drained_init(&drained);
+	drain(&drained, GFP_ATOMIC | __GFP_NOWARN);
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		left += zone_pcp_pages(&node->zone[type]);
+	drained_free(&drained);
+	EXPECT_EQUAL(left, 0);
+	return NULL;
+}
