@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/pageblock.h"
 #include "mm/reclaim/kswapd.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/page_lock.h"
@@ -77,20 +78,6 @@ static bool give_hope(void)
 	       reclaim_directly() > 0;
 }
 
-static bool kernel_reclaim_prepare(void)
-{
-	set_small_marks();
-	space_init(main_space, SPACE_FILE);
-	leave_room(&drained, ROOM);
-	return give_hope();
-}
-
-static void clear_away(void)
-{
-	space_clear(main_space);
-	restore_room(&drained);
-}
-
 /* Let others run until CONDITION; false: it took too long. */
 static bool others_until(bool (*condition)(void))
 {
@@ -104,17 +91,42 @@ static bool others_until(bool (*condition)(void))
 	return true;
 }
 
+static bool kswapd_sleeps(void)
+{
+	return READ_ONCE(main_node()->reclaim.kswapd_sleeps);
+}
+
+/*
+ * The state does not depend on earlier cases: no pageblock is HIGHATOMIC, because
+ * requests that cannot wait would read the file into these, and pages that come back to
+ * them do not count for kswapd; and kswapd has nothing left to do.
+ */
+static bool kernel_reclaim_prepare(void)
+{
+	const struct alloc_request request =
+		kernel_reclaim_request_of(GFP_HIGHUSER_MOVABLE);
+	bool rests = others_until(kswapd_sleeps);
+
+	while (highatomic_unreserve(main_node(), &request, true))
+		;
+	set_small_marks();
+	space_init(main_space, SPACE_FILE);
+	leave_room(&drained, ROOM);
+	return rests && give_hope();
+}
+
+static void clear_away(void)
+{
+	space_clear(main_space);
+	restore_room(&drained);
+}
+
 static bool kswapd_sleeps_above_high(void)
 {
 	struct node *node = main_node();
 
 	return READ_ONCE(node->reclaim.kswapd_sleeps) &&
 	       node_is_balanced(node, 0, ZONE_NORMAL);
-}
-
-static bool kswapd_sleeps(void)
-{
-	return READ_ONCE(main_node()->reclaim.kswapd_sleeps);
 }
 
 static bool could_add_a_page(void)
@@ -173,8 +185,11 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	rests = others_until(kswapd_sleeps);
 	WRITE_ONCE(node->reclaim.kswapd_failures, MAX_RECLAIM_RETRIES);
 	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd);
-	while (space_add(main_space, GFP_NOWAIT) != NULL)
-		;
+	/* A kswapd that works all the same would bring pages for ever. */
+	for (unsigned long i = 0; i < 2 * FILE_PAGES; i++) {
+		if (space_add(main_space, GFP_NOWAIT) == NULL)
+			break;
+	}
 	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd) - stolen;
 	direct = test_reclaim_event(VMSTAT_pgsteal_direct);
 	/*
