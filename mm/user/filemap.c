@@ -122,9 +122,10 @@ static enum add_result try_add(struct filemap *map, unsigned long index,
 static void filemap_prune(struct filemap *map, unsigned long index)
 {
 	bool enabled = spin_lock_irqsave(&map->lock);
+	void *nodes = filemap_tree_prune(&map->tree, index);
 
-	filemap_tree_prune(&map->tree, index);
 	spin_unlock_irqrestore(&map->lock, enabled);
+	filemap_tree_free(nodes);
 }
 
 /* With nodes as they are needed; what was made for nothing goes again. */
@@ -238,31 +239,37 @@ int read_cache_page(struct filemap *map, unsigned long index,
 
 /* ---- Taking out ---------------------------------------------------------- */
 
-/* Out of the index; the reference of the index is the caller's to drop. */
-static void take_out(struct filemap *map, struct page *page)
+/* Out of the index; the reference of the index is the caller's to drop, and the nodes
+ * are its to free, without the lock. */
+__must_check static void *take_out(struct filemap *map, struct page *page)
 {
+	void *nodes;
+
 	kassert(spin_is_mine(&map->lock) && page->mapping == &map->space);
 	kassert(page_has(page, PG_locked));
 	kassert(map->space.nrpages > 0);
-	filemap_tree_remove(&map->tree, page->index);
+	nodes = filemap_tree_remove(&map->tree, page->index);
 	map->space.nrpages--;
 	map->changes++;
 	page->mapping = NULL;
 	page->index = 0;
+	return nodes;
 }
 
 void filemap_remove(struct page *page)
 {
 	struct filemap *map = filemap_of(page);
 	bool enabled;
+	void *nodes;
 
 	kassert(page_has(page, PG_locked));
 	wait_on_page_writeback(page);
 	clear_page_dirty_for_io(page);
 	lru_remove(main_node(), page);
 	enabled = spin_lock_irqsave(&map->lock);
-	take_out(map, page);
+	nodes = take_out(map, page);
 	spin_unlock_irqrestore(&map->lock, enabled);
+	filemap_tree_free(nodes);
 	put_kept_page(page);
 }
 
@@ -287,9 +294,12 @@ bool filemap_release(struct page *page)
 	bool free = page_ref_count(page) == RECLAIM_REFERENCES &&
 	            !page_has(page, PG_dirty) && !page_has(page, PG_writeback);
 
+	void *nodes = NULL;
+
 	if (free)
-		take_out(map, page);
+		nodes = take_out(map, page);
 	spin_unlock_irqrestore(&map->lock, enabled);
+	filemap_tree_free(nodes);
 	if (free)
 		put_kept_page(page);
 	return free;

@@ -53,11 +53,15 @@ static void *filemap_tree_take(struct page **spare)
 	return node;
 }
 
-static void filemap_tree_free_node(void *node)
+void filemap_tree_free(void *chain)
 {
-	kassert(*filemap_tree_used(node) == 0);
-	*filemap_tree_used(node) = 0;
-	free_page((uintptr_t)node);
+	while (chain != NULL) {
+		void *node = chain;
+
+		kassert(*filemap_tree_used(node) == 0);
+		chain = *(void **)node;
+		free_page((uintptr_t)node);
+	}
 }
 
 /* Raise the tree until it reaches INDEX.  False: it needs a node. */
@@ -104,8 +108,9 @@ void **filemap_tree_make(struct filemap_tree *tree, unsigned long index,
 	return entry;
 }
 
-void filemap_tree_prune(struct filemap_tree *tree, unsigned long index)
+void *filemap_tree_prune(struct filemap_tree *tree, unsigned long index)
 {
+	void *chain = NULL;
 	void **entry[FILEMAP_TREE_HEIGHT + 1] = { &tree->root };
 	unsigned int depth = 0;
 
@@ -117,17 +122,20 @@ void filemap_tree_prune(struct filemap_tree *tree, unsigned long index)
 		entry[++depth] = filemap_tree_entry(node, level, index);
 	}
 	while (depth > 0 && *filemap_tree_used(*entry[depth - 1]) == 0) {
-		depth--;
-		filemap_tree_free_node(*entry[depth]);
+		void **node = *entry[--depth];
+
+		node[0] = chain;
+		chain = node;
 		*entry[depth] = NULL;
 		if (depth > 0)
 			--*filemap_tree_used(*entry[depth - 1]);
 	}
 	if (tree->root == NULL)
 		tree->height = 0;
+	return chain;
 }
 
-void filemap_tree_remove(struct filemap_tree *tree, unsigned long index)
+void *filemap_tree_remove(struct filemap_tree *tree, unsigned long index)
 {
 	void **entry = &tree->root;
 	void *above = NULL;
@@ -141,7 +149,7 @@ void filemap_tree_remove(struct filemap_tree *tree, unsigned long index)
 	*entry = NULL;
 	if (above != NULL)
 		--*filemap_tree_used(above);
-	filemap_tree_prune(tree, index);
+	return filemap_tree_prune(tree, index);
 }
 
 unsigned long filemap_tree_behind(unsigned long index, unsigned int level)

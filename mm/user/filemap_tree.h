@@ -47,10 +47,19 @@ unsigned long *filemap_tree_used(void *node);
 void **filemap_tree_make(struct filemap_tree *tree, unsigned long index,
                          struct page **spare);
 
-/* Clear the entry for INDEX, which has a page, and free the nodes that lead nowhere now. */
-void filemap_tree_remove(struct filemap_tree *tree, unsigned long index);
+/*
+ * Clear the entry for INDEX, which has a page, and take the nodes that lead nowhere now
+ * out of the tree: a chain for filemap_tree_free(), or NULL.  A free takes longer than
+ * the lock should be held.
+ */
+__must_check void *filemap_tree_remove(struct filemap_tree *tree,
+                                       unsigned long index);
 
-/* Free the nodes on the way to INDEX that lead nowhere. */
-void filemap_tree_prune(struct filemap_tree *tree, unsigned long index);
+/* The same for the nodes on the way to INDEX that lead nowhere. */
+__must_check void *filemap_tree_prune(struct filemap_tree *tree,
+                                      unsigned long index);
+
+/* Free a chain of nodes.  Without the tree's lock. */
+void filemap_tree_free(void *chain);
 
 #endif

@@ -185,7 +185,7 @@ CASE(reclaim, direct_reclaim_brings_memory_when_kswapd_has_given_up)
 	rests = others_until(kswapd_sleeps);
 	WRITE_ONCE(node->reclaim.kswapd_failures, MAX_RECLAIM_RETRIES);
 	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd);
-	/* A kswapd that works all the same would bring pages for ever. */
+	/* A kswapd that works all the same would bring pages without end. */
 	for (unsigned long i = 0; i < 2 * FILE_PAGES; i++) {
 		if (space_add(main_space, GFP_NOWAIT) == NULL)
 			break;
