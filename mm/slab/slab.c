@@ -180,7 +180,8 @@ static bool slab_suits(const struct page *slab, bool reserve)
 }
 
 /* One of the cache's partial slabs, off its list, or NULL.  Those that do not suit go to
- * the end, so that the next request does not look at them again.  cache->lock held. */
+ * the end, so that the next request does not look at them again.  One that is being
+ * checked is counted and on no list.  cache->lock held. */
 static struct page *slab_get_partial(struct kmem_cache *cache, bool reserve)
 {
 	unsigned long looks = min(cache->partials, SLAB_LOOKS);
@@ -190,6 +191,8 @@ static struct page *slab_get_partial(struct kmem_cache *cache, bool reserve)
 		struct page *slab =
 			list_first(&cache->partial, struct page, link);
 
+		if (slab == NULL)
+			return NULL;
 		if (slab_suits(slab, reserve)) {
 			slab_unlink(cache, slab);
 			return slab;

@@ -640,6 +640,50 @@ static const char *rules_random(struct kmem_cache *cache, size_t size,
 	return NULL;
 }
 
+/* ---- While somebody checks ------------------------------------------------ */
+
+static struct kmem_cache *checked_cache;
+static unsigned int checked_unlocks;
+
+/* As soon as a lock has been given back often enough, another thread takes an object. */
+static void take_while_checked(const struct spinlock *lock __unused)
+{
+	if (checked_unlocks > 0 && --checked_unlocks == 0)
+		object[1] = kmem_cache_alloc(checked_cache, GFP_KERNEL);
+}
+
+/* The only slab with free objects is on no list for a while. */
+CASE(slab_rules, a_check_hides_no_object_from_others)
+{
+	bool ended = false;
+
+	for (unsigned int at = 1; !ended; at++) {
+		char text[200];
+		const char *wrong;
+
+		node = slab_machine(2048, 1);
+		checked_cache = kmem_cache_create("test", 96, 0, 0, NULL);
+		EXPECT(checked_cache != NULL);
+		object[0] = kmem_cache_alloc(checked_cache, GFP_KERNEL);
+		object[1] = NULL;
+		(void)kmem_cache_shrink(checked_cache);
+		EXPECT_EQUAL(checked_cache->partials, 1);
+		checked_unlocks = at;
+		machine_set_unlock_hook(take_while_checked);
+		wrong = slab_check(node, text, sizeof(text));
+		machine_set_unlock_hook(NULL);
+		if (wrong != NULL)
+			return test_failure("unlock %u: %s", at, wrong);
+		EXPECT_EQUAL(object[1] != NULL, checked_unlocks == 0);
+		ended = object[1] == NULL;
+		kmem_cache_free(checked_cache, object[0]);
+		if (object[1] != NULL)
+			kmem_cache_free(checked_cache, object[1]);
+		EXPECT(rules_end(checked_cache) == NULL);
+	}
+	return NULL;
+}
+
 CASE(slab_rules, random_takes_and_gives_keep_every_object_and_the_invariants)
 {
 	static const uint32_t flags[] = { 0, SLAB_POISON | SLAB_RED_ZONE,
