@@ -23,8 +23,8 @@
  *	high_min    600		low mark, and at least 4 * batch
  *	high_max   7680		an eighth of the zone
  *	high	  600..7680	the limit now: a refill raises it by a batch, while the
- *				zone is above its high mark; pcp_decay() lowers it each
- *				second, and so does a free while the zone is below that mark
+ *				zone is above its high mark; a free while the zone is
+ *				below that mark lowers it, and so does pcp_decay()
  *
  * Who pays for the reserves?  A page pays once, when it leaves the zone.
  * A refill therefore happens above the low mark only.  A request that dips into the reserve
@@ -46,7 +46,7 @@
  *
  * Invariants, checked by pcp_check() and zone_check():
  *
- *  K1  A block is PCP if and only if it is in a set of its zone, on the list of its order.
+ *  K1  A block in a set is PCP, of this zone, and on the list of its order.
  *  K2  count is the number of pages in the set.
  *  K3  A PCP block has no reference, mapping, flag, bit or owner.
  *  K4  zone->used_pages counts the pages that are USED or PCP.

@@ -74,6 +74,7 @@ bool exclusive_wants_balance(void *data)
 /* More than should stay: a single frame, or a whole pageblock. */
 static bool exclusive_pool_has_surplus(const struct exclusive_pool *pool)
 {
+	kassert(spin_is_mine(&pool->lock));
 	if (pool->full > 0 &&
 	    pool->count >= EXCLUSIVE_BLOCK_LOW + PAGEBLOCK_PAGES)
 		return true;

@@ -194,6 +194,7 @@ static unsigned long exclusive_shrink_single(struct node *node,
 	struct exclusive_pool *pool = &node->pool;
 	unsigned long given = 0;
 
+	kassert(READ_ONCE(pool->busy));
 	while (READ_ONCE(pool->count) > target) {
 		struct page *page = exclusive_pool_oldest(pool);
 
@@ -235,6 +236,8 @@ unsigned long exclusive_spare(struct node *node, unsigned long target)
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	unsigned long count = pool->count;
 
+	kassert(pool->in_whole <= pool->count);
+	kassert(pool->full <= pool->blocks);
 	for (unsigned long full = pool->full;
 	     full > 0 && count >= EXCLUSIVE_BLOCK_LOW + PAGEBLOCK_PAGES;
 	     full--) {

@@ -65,6 +65,7 @@ bool exclusive_region_join(struct node *node, unsigned long pfn)
 	void *table;
 
 	kassert(READ_ONCE(pool->busy));
+	kassert(pfn % REGION_FRAMES == 0 && direct_map_is_split(pfn));
 	while (i < pool->regions && pool->region[i] != pfn / REGION_FRAMES)
 		i++;
 	if (i == pool->regions)

@@ -95,6 +95,7 @@ static void kcompactd_try_zone(struct zone *zone, unsigned int order)
 {
 	enum compact_result result;
 
+	kassert(order > 0 && order <= MAX_ORDER);
 	if (zone->managed == 0 || compaction_deferred(zone, order) ||
 	    !compaction_is_needed(zone, order, zone->type))
 		return;
@@ -112,6 +113,7 @@ static void kcompactd_do_work(struct node *node)
 	enum zone_type highest = READ_ONCE(state->highest);
 
 	kassert(order > 0 && order <= MAX_ORDER);
+	kassert(highest < ZONE_COUNT);
 	count_vm_event(node, VMSTAT_compact_daemon_wake);
 	for (unsigned int type = 0; type <= highest; type++)
 		kcompactd_try_zone(&node->zone[type], order);
