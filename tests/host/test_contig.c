@@ -345,6 +345,20 @@ CASE(contig, a_page_that_is_free_in_the_end_is_no_reason_to_fail)
 	return contig_scene_end();
 }
 
+/* Somebody wrote into a free page: its block is leaked, and those before it go back. */
+CASE(contig, a_corrupt_page_in_the_range_gives_the_rest_back)
+{
+	contig_scene_start_free();
+	zone_page(zone, 1024)->refcount = 77;
+	EXPECT_EQUAL(take(512, 1536, GFP_KERNEL), -EBUSY);
+	EXPECT_EQUAL(zone->bad_pages, 512);
+	EXPECT_EQUAL(zone->free_pages, PAGES - 512);
+	EXPECT_EQUAL(zone_block_head(zone, 512)->state, PAGE_FREE);
+	EXPECT_EQUAL(zone->isolated_pages, 0);
+	EXPECT(contig_was_said("Bad page state"));
+	return contig_scene_check();
+}
+
 CASE(contig, without_fs_pages_of_files_stay)
 {
 	contig_scene_start(SPACE_FILE);
