@@ -145,9 +145,9 @@ void pcp_start(struct node *node, struct pcp_set *sets, unsigned int cpus)
 	node->pcp_cpus = cpus;
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		for (unsigned int cpu = 0; cpu < cpus; cpu++)
-			pcp_init(&sets[type * cpus + cpu]);
+			pcp_init(&sets[(size_t)type * cpus + cpu]);
 		if (node->zone[type].managed > 0)
-			node->zone[type].pcp = &sets[type * cpus];
+			node->zone[type].pcp = &sets[(size_t)type * cpus];
 	}
 	pcp_setup(node);
 }
@@ -476,7 +476,8 @@ void pcp_decay(struct node *node)
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
 		struct pcp_set *set = pcp_enter(zone);
-		unsigned int step, high;
+		unsigned int step;
+		unsigned int high;
 
 		if (set == NULL)
 			continue;

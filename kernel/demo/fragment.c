@@ -23,6 +23,7 @@
 #include "lib/errno.h"
 #include "mm/node.h"
 #include "mm/page_alloc.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/kcompactd.h"
 #include "mm/scope.h"
 #include "mm/user/anon.h"
@@ -108,6 +109,8 @@ int fragment_begin(unsigned long pages)
 		made = fragment_fill_all(pages, most);
 	if (made == pages) {
 		fragment_free_gaps();
+		/* The gaps are free in their zone, not on a CPU's list. */
+		pcp_drain_node(main_node());
 		return 0;
 	}
 	fragment_end();

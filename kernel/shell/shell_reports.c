@@ -354,6 +354,7 @@ static int run_vmstat(int argc, char **argv)
 		            vmstat_read(&node->stat, event));
 	}
 	print_count(prefix, "nr_used_pages", sum.used);
+	print_count(prefix, "nr_pcp", sum.pcp);
 	print_count(prefix, "nr_isolate", sum.isolate);
 	print_count(prefix, "nr_parked", sum.parked);
 	print_count(prefix, "nr_exclusive", sum.exclusive);

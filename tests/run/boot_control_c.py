@@ -53,7 +53,6 @@ def request_that_waits_forever_is_told_and_ended(lab, mask):
 # Commands that take as long as one is willing to let them: what to type, what they
 # say when they have begun, and what must not have come to its end.
 LONG = {
-    "bench": ("bench", r"__free_page"),
     "selftest": ("selftest", r"# Subtest: "),
     "storm": ("storm 1000 10000000", r"\^C ends it"),
     "threads": ("threads 1000", r""),
@@ -73,8 +72,8 @@ LONG = {
 # disk has a time limit.
 SHORT = set(
     """
-    buddyinfo pagetypeinfo extfrag compact fragment zoneinfo meminfo vmstat slabinfo vmallocinfo check alloc free gfp owner
-    exclusive recorder
+    buddyinfo pagetypeinfo extfrag compact contig fragment zoneinfo meminfo vmstat slabinfo vmallocinfo check alloc free gfp owner
+    exclusive recorder bench
     panic disks write rm mkdir sync df mount umount swapon swaps oom_score_adj fail
     sysctl irqs ps stacks reboot poweroff help echo clear
     """.split()
@@ -86,7 +85,6 @@ WHOLE = {
     "scribble": r"16000 sectors written",
     "ls": r"name-2999",
     "anon": r"2000 of 2000 pages filled",
-    "bench": r"thread switch",
     "threads": r"threads: 1000 lived",
 }
 

@@ -484,7 +484,8 @@ def selftest_without_i8042(lab, words):
         skipped = [
             case
             for case in cases
-            if case.outcome == "skipped" and "checked" not in case.reason
+            if case.outcome == "skipped"
+            and case.reason not in ("checked build", "a large zone")
         ]
         check(len(skipped) >= 8, f"only {len(skipped)} cases were skipped")
         for case in skipped:

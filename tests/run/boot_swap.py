@@ -26,11 +26,11 @@ def nothing_said(machine, line, limit=60):
 
 
 def free_or_parked(machine):
-    """Free pages; reclaim lets the parked pool give some back."""
+    """Free pages, those on lists too; reclaim lets the parked pool give some back."""
     said = command(machine, "vmstat nr_")
     return sum(
         number(said, rf"^nr_{what} +(\d+)$", "vmstat")
-        for what in ("free_pages", "parked")
+        for what in ("free_pages", "pcp", "parked")
     )
 
 
