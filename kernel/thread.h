@@ -44,7 +44,7 @@ void thread_visit(void (*visit)(struct thread *thread, void *data), void *data);
  * long.  True: the last one has been among them, and the next call begins with the
  * first.  VISIT does not wait.  One caller; any context but NMI.
  */
-#define THREADS_SOME 4U
+#define THREADS_SOME 2U
 bool thread_visit_some(void (*visit)(struct thread *thread, void *data),
                        void *data);
 
