@@ -98,8 +98,8 @@ enum page_bit {
  * All fields but state are those of a head; of other pages nothing is read.
  *
  * Field locks: (z) its zone's lock while the page is FREE or LOOSE; the
- * holder of the block while it is USED; the CPU's set while it is PCP; (x) the exclusive pool's lock while it
- * is PARKED, OWNED or HANDOVER.
+ * holder of the block while it is USED; the CPU's set while it is PCP; (x) the
+ * exclusive pool's lock while it is PARKED, OWNED or HANDOVER.
  */
 struct page {
 	struct list link; /* (z,x) free list, CPU's, parked, owner's list */

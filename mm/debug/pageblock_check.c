@@ -3,46 +3,86 @@
  * mm/debug/pageblock_check.c -- counting the pages of each pageblock again.
  *
  * The invariants P1 and P2 of mm/pageblock.c, for one pageblock at a time.  The buddy's
- * lists are mm/buddy.c's, the zone's counters those of mm/debug/zone_check.c.
+ * lists are mm/debug/buddy_check.c's, the zone's counters those of mm/debug/zone_check.c.
  *
- * Locking: zone->lock and zone->lru.lock, one after the other.
+ * A pageblock is counted in slices, and again if something has changed between two of
+ * them.  One that does not come to rest is passed over after CHECK_WALKS attempts.
+ *
+ * Locking: zone->lock and zone->lru.lock, one after the other, for a slice.
  */
 #include "kernel/core/panic.h"
 #include "lib/format.h"
+#include "mm/debug/check.h"
 #include "mm/page_bits.h"
 #include "mm/pageblock.h"
 
-static unsigned long pageblock_count_free(const struct zone *zone,
-                                          unsigned long first,
-                                          unsigned long end)
+struct pageblock_count {
+	const struct zone *zone;
+	struct spinlock *lock;
+	const unsigned long *changes; /* of what LOOK looks at */
+	const uint16_t *counted;
+	/* Pages to count at frame *PFN; *PFN goes on, to END at most. */
+	unsigned long (*look)(const struct zone *zone, unsigned long *pfn,
+	                      unsigned long end);
+	unsigned long seen; /* out */
+};
+
+static unsigned long pageblock_look_free(const struct zone *zone,
+                                         unsigned long *pfn, unsigned long end)
 {
-	const struct page *head = zone_block_head(zone, first);
-	unsigned long pages = 0;
+	const struct page *head = zone_block_head(zone, *pfn);
+	unsigned long begin = *pfn;
 
-	for (unsigned long pfn = first; pfn < end;) {
-		unsigned long next = pfn + 1;
-
-		if (head != NULL && head->state != PAGE_NONE)
-			next = zone_pfn(zone, head) + (1UL << head->order);
-		next = clamp(next, pfn + 1, end);
-		if (head != NULL && head->state == PAGE_FREE)
-			pages += next - pfn;
-		pfn = next;
-		if (pfn < end)
-			head = zone_page(zone, pfn);
+	if (head == NULL) {
+		++*pfn;
+		return 0;
 	}
-	return pages;
+	*pfn = min(zone_pfn(zone, head) + (1UL << head->order), end);
+	kassert(*pfn > begin);
+	return head->state == PAGE_FREE ? *pfn - begin : 0;
 }
 
-static unsigned long pageblock_count_listed(const struct zone *zone,
-                                            unsigned long first,
-                                            unsigned long end)
+static unsigned long pageblock_look_listed(const struct zone *zone,
+                                           unsigned long *pfn,
+                                           unsigned long end __unused)
 {
-	unsigned long pages = 0;
+	return page_has(zone_page(zone, (*pfn)++), PG_lru) ? 1 : 0;
+}
 
-	for (unsigned long pfn = first; pfn < end; pfn++)
-		pages += page_has(zone_page(zone, pfn), PG_lru) ? 1 : 0;
-	return pages;
+/* Count the frames FIRST..END-1.  *SAME: it is what the pageblock says.  False: something
+ * has changed meanwhile. */
+static bool pageblock_count_once(struct pageblock_count *count,
+                                 unsigned long first, unsigned long end,
+                                 bool *same)
+{
+	bool enabled = spin_lock_irqsave(count->lock);
+	unsigned long changes = *count->changes;
+	bool moved = false;
+
+	count->seen = 0;
+	for (unsigned int step = 1; !moved && first < end; step++) {
+		count->seen += count->look(count->zone, &first, end);
+		if (step % CHECK_SLICE != 0)
+			continue;
+		spin_unlock_irqrestore(count->lock, enabled);
+		enabled = spin_lock_irqsave(count->lock);
+		moved = *count->changes != changes;
+	}
+	*same = count->seen == *count->counted;
+	spin_unlock_irqrestore(count->lock, enabled);
+	return !moved;
+}
+
+static bool pageblock_count_agrees(struct pageblock_count *count,
+                                   unsigned long first, unsigned long end)
+{
+	bool same;
+
+	for (unsigned int i = 0; i < CHECK_WALKS; i++) {
+		if (pageblock_count_once(count, first, end, &same))
+			return same;
+	}
+	return true;
 }
 
 static const char *pageblock_check_one(struct zone *zone, unsigned long pfn,
@@ -52,30 +92,35 @@ static const char *pageblock_check_one(struct zone *zone, unsigned long pfn,
 	unsigned long end =
 		min(ALIGN_DOWN(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES,
 	            zone->start_pfn + zone->spanned);
-	bool enabled = spin_lock_irqsave(&zone->lock);
-	unsigned long free = pageblock_count_free(zone, pfn, end);
-	bool sound = free == block->free && block->type < MIGRATE_TYPES;
-	unsigned long listed;
-	bool counted;
+	struct pageblock_count free = {
+		.zone = zone,
+		.lock = &zone->lock,
+		.changes = &zone->changes,
+		.counted = &block->free,
+		.look = pageblock_look_free,
+	};
+	struct pageblock_count listed = {
+		.zone = zone,
+		.lock = &zone->lru.lock,
+		.changes = &zone->lru.changes,
+		.counted = &block->movable,
+		.look = pageblock_look_listed,
+	};
 
-	spin_unlock_irqrestore(&zone->lock, enabled);
-	if (!sound) {
+	if (block->type >= MIGRATE_TYPES ||
+	    !pageblock_count_agrees(&free, pfn, end)) {
 		scnprintf(buffer, size,
 		          "zone %s: invariant P1 broken: the pageblock of pfn "
 		          "%#lx has %lu free pages",
-		          zone->name, pfn, free);
+		          zone->name, pfn, free.seen);
 		return buffer;
 	}
-	enabled = spin_lock_irqsave(&zone->lru.lock);
-	listed = pageblock_count_listed(zone, pfn, end);
-	counted = listed == block->movable;
-	spin_unlock_irqrestore(&zone->lru.lock, enabled);
-	if (counted)
+	if (pageblock_count_agrees(&listed, pfn, end))
 		return NULL;
 	scnprintf(buffer, size,
 	          "zone %s: invariant P2 broken: the pageblock of pfn %#lx has "
 	          "%lu pages on the lists of reclaim",
-	          zone->name, pfn, listed);
+	          zone->name, pfn, listed.seen);
 	return buffer;
 }
 

@@ -46,6 +46,7 @@
 #include "kernel/core/held.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
+#include "mm/buddy.h"
 #include "mm/debug/extfrag.h"
 #include "mm/page_bits.h"
 #include "mm/page_prep.h"
@@ -247,26 +248,44 @@ static bool compact_may_take(const struct compact_control *cc)
 	return cc->zone->free_pages > cc->zone->watermark[WMARK_MIN] + 1;
 }
 
-/* The next free frame of the pageblock, in use from now on; NULL: there is no more, or too
- * little would stay free. */
-static struct page *compact_take_frame(struct compact_control *cc)
+/* Frame PFN, in use from now on.  NULL: it is not free any more; or too little would stay
+ * free, and the pageblock gives nothing more. */
+static struct page *compact_take_at(struct compact_control *cc,
+                                    unsigned long pfn)
 {
 	static const struct alloc_request request = { .order = 0 };
 	struct zone *zone = cc->zone;
-	unsigned long last =
-		min(cc->free_pfn + PAGEBLOCK_PAGES, compact_end(zone)) - 1;
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
 
-	if (cc->free_next <= last && compact_may_take(cc))
-		page = page_prep_take_within(cc->node, zone, cc->free_next,
-		                             last);
-	if (page != NULL) {
+	cc->free_next = pfn + 1;
+	if (compact_may_take(cc))
+		page = page_prep_take_within(cc->node, zone, pfn, pfn);
+	else
+		cc->free_next = cc->free_pfn + PAGEBLOCK_PAGES;
+	if (page != NULL)
 		page_prep_claim(zone, page, &request);
-		cc->free_next = zone_pfn(zone, page) + 1;
-	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	page_prep_report_bad(cc->node, zone);
+	return page;
+}
+
+/* The next free frame of the pageblock, or NULL.  It is searched for with interrupts on,
+ * so what is found is looked at again. */
+static struct page *compact_take_frame(struct compact_control *cc)
+{
+	unsigned long last =
+		min(cc->free_pfn + PAGEBLOCK_PAGES, compact_end(cc->zone)) - 1;
+	struct page *page = NULL;
+
+	while (page == NULL && cc->free_next <= last) {
+		unsigned long pfn =
+			buddy_find_within(cc->zone, cc->free_next, last);
+
+		if (pfn == -1UL)
+			return NULL;
+		page = compact_take_at(cc, pfn);
+	}
 	return page;
 }
 

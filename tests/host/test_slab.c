@@ -644,42 +644,61 @@ static const char *rules_random(struct kmem_cache *cache, size_t size,
 
 static struct kmem_cache *checked_cache;
 static unsigned int checked_unlocks;
+static bool checked_gives;
 
-/* As soon as a lock has been given back often enough, another thread takes an object. */
+/* As soon as a lock has been given back often enough, another thread takes an object, or
+ * gives the only one back. */
 static void take_while_checked(const struct spinlock *lock __unused)
 {
-	if (checked_unlocks > 0 && --checked_unlocks == 0)
+	if (checked_unlocks == 0 || --checked_unlocks > 0)
+		return;
+	if (checked_gives)
+		kmem_cache_free(checked_cache, object[0]);
+	else
 		object[1] = kmem_cache_alloc(checked_cache, GFP_KERNEL);
 }
 
-/* The only slab with free objects is on no list for a while. */
-CASE(slab_rules, a_check_hides_no_object_from_others)
+/* Something happens at unlock AT of a check; *ENDED: the check had ended before. */
+static const char *check_beside(unsigned int at, bool gives, bool *ended)
 {
-	bool ended = false;
+	char text[200];
+	const char *wrong;
 
-	for (unsigned int at = 1; !ended; at++) {
-		char text[200];
-		const char *wrong;
-
-		node = slab_machine(2048, 1);
-		checked_cache = kmem_cache_create("test", 96, 0, 0, NULL);
-		EXPECT(checked_cache != NULL);
-		object[0] = kmem_cache_alloc(checked_cache, GFP_KERNEL);
-		object[1] = NULL;
-		(void)kmem_cache_shrink(checked_cache);
-		EXPECT_EQUAL(checked_cache->partials, 1);
-		checked_unlocks = at;
-		machine_set_unlock_hook(take_while_checked);
-		wrong = slab_check(node, text, sizeof(text));
-		machine_set_unlock_hook(NULL);
-		if (wrong != NULL)
-			return test_failure("unlock %u: %s", at, wrong);
-		EXPECT_EQUAL(object[1] != NULL, checked_unlocks == 0);
-		ended = object[1] == NULL;
+	node = slab_machine(2048, 1);
+	checked_cache = kmem_cache_create("test", 96, 0, 0, NULL);
+	EXPECT(checked_cache != NULL);
+	object[0] = kmem_cache_alloc(checked_cache, GFP_KERNEL);
+	object[1] = NULL;
+	(void)kmem_cache_shrink(checked_cache);
+	EXPECT_EQUAL(checked_cache->partials, 1);
+	checked_unlocks = at;
+	checked_gives = gives;
+	machine_set_unlock_hook(take_while_checked);
+	wrong = slab_check(node, text, sizeof(text));
+	machine_set_unlock_hook(NULL);
+	if (wrong != NULL)
+		return test_failure("unlock %u: %s", at, wrong);
+	*ended = checked_unlocks > 0;
+	EXPECT_EQUAL(object[1] != NULL, !gives && !*ended);
+	if (!gives || *ended)
 		kmem_cache_free(checked_cache, object[0]);
-		if (object[1] != NULL)
-			kmem_cache_free(checked_cache, object[1]);
-		EXPECT(rules_end(checked_cache) == NULL);
+	if (object[1] != NULL)
+		kmem_cache_free(checked_cache, object[1]);
+	return rules_end(checked_cache);
+}
+
+/* The only slab with free objects is on no list for a while. */
+CASE(slab_rules, others_take_and_give_at_each_moment_of_a_check)
+{
+	for (unsigned int gives = 0; gives < 2; gives++) {
+		bool ended = false;
+
+		for (unsigned int at = 1; !ended; at++) {
+			const char *wrong = check_beside(at, gives, &ended);
+
+			if (wrong != NULL)
+				return wrong;
+		}
 	}
 	return NULL;
 }

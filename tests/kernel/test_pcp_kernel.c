@@ -51,7 +51,8 @@ CASE(pcp_kernel, a_page_comes_back_without_the_zone)
 {
 	struct zone *zone = pcp_highest_zone();
 	unsigned long changes;
-	struct page *page, *again;
+	struct page *page;
+	struct page *again;
 
 	page = alloc_page(GFP_KERNEL);
 	EXPECT(page != NULL);
