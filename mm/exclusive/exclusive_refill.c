@@ -232,20 +232,15 @@ unsigned long exclusive_shrink(struct node *node, unsigned long target)
 unsigned long exclusive_spare(struct node *node, unsigned long target)
 {
 	struct exclusive_pool *pool = &node->pool;
-	unsigned long spare = 0;
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	unsigned long count = pool->count;
+	unsigned long blocks =
+		(count - min(count, EXCLUSIVE_BLOCK_LOW)) / PAGEBLOCK_PAGES;
+	unsigned long spare = min(blocks, pool->full) * PAGEBLOCK_PAGES;
 
-	kassert(pool->in_whole <= pool->count);
-	kassert(pool->full <= pool->blocks);
-	for (unsigned long full = pool->full;
-	     full > 0 && count >= EXCLUSIVE_BLOCK_LOW + PAGEBLOCK_PAGES;
-	     full--) {
-		spare += PAGEBLOCK_PAGES;
-		count -= PAGEBLOCK_PAGES;
-	}
-	if (count > target)
-		spare += min(count - target, pool->count - pool->in_whole);
+	kassert(pool->in_whole <= count && pool->full <= pool->blocks);
+	if (count - spare > target)
+		spare += min(count - spare - target, count - pool->in_whole);
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	return spare;
 }

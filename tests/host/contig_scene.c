@@ -72,11 +72,7 @@ const char *contig_scene_check(void)
 {
 	static char sentence[200];
 
-	if (zone_check(zone, NULL, false, sentence, sizeof(sentence)) != NULL)
-		return sentence;
-	if (buddy_check(zone, false, sentence, sizeof(sentence)) != NULL)
-		return sentence;
-	return pageblock_check(zone, sentence, sizeof(sentence));
+	return node_check(node, NULL, false, sentence, sizeof(sentence));
 }
 
 const char *contig_scene_end(void)

@@ -79,13 +79,6 @@ static bool whole_release(unsigned long count)
 	return ok;
 }
 
-static const char *whole_check(void)
-{
-	static char sentence[200];
-
-	return node_check(node, NULL, false, sentence, sizeof(sentence));
-}
-
 /* Frames that are not in the direct map. */
 static unsigned long count_hidden(void)
 {
@@ -116,7 +109,7 @@ CASE(exclusive_block, a_large_zone_parks_a_whole_pageblock_and_splits_nothing)
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.count, BLOCK);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_unpark), 0);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block, zones_of_51200_pages_are_large_and_smaller_ones_are_not)
@@ -130,7 +123,7 @@ CASE(exclusive_block, zones_of_51200_pages_are_large_and_smaller_ones_are_not)
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.blocks, 1);
 	EXPECT_EQUAL(node->pool.count, BLOCK);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block, one_is_added_below_256_and_the_refiller_is_woken_for_it)
@@ -147,7 +140,7 @@ CASE(exclusive_block, one_is_added_below_256_and_the_refiller_is_woken_for_it)
 	EXPECT_EQUAL(node->pool.blocks, 2);
 	EXPECT_EQUAL(node->pool.count, 255 + BLOCK);
 	EXPECT_EQUAL(zone->exclusive_pages, 257);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block, pages_are_zeroed_before_they_are_parked)
@@ -169,7 +162,7 @@ CASE(exclusive_block, pages_are_zeroed_before_they_are_parked)
 		words[0] = i;
 		machine_leave_irq();
 	}
-	return whole_check();
+	return test_exclusive_check();
 }
 
 /* The low mark must hold without the 512 pages. */
@@ -188,7 +181,7 @@ CASE(exclusive_block, without_a_pageblock_above_low_single_frames_are_parked)
 		exclusive_balance(node);
 		EXPECT_EQUAL(node->pool.blocks, row[i].blocks);
 		EXPECT_EQUAL(node->pool.count, row[i].parked);
-		EXPECT(whole_check() == NULL);
+		EXPECT(test_exclusive_check() == NULL);
 		pile_give(&pile, PILE_PAGES);
 	}
 	return NULL;
@@ -208,7 +201,7 @@ CASE(exclusive_block, a_region_that_was_split_is_joined_before_it_is_hidden)
 	/* The others were empty, too; the newest stays split. */
 	EXPECT_EQUAL(node->pool.regions, 1);
 	EXPECT_EQUAL(node->pool.tables_left, LARGE / BLOCK - 1);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block, a_pageblock_whose_region_boot_split_is_left_alone)
@@ -220,7 +213,7 @@ CASE(exclusive_block, a_pageblock_whose_region_boot_split_is_left_alone)
 	EXPECT_EQUAL(node->pool.blocks, 0);
 	EXPECT_EQUAL(node->pool.count, SINGLE_HIGH);
 	EXPECT_EQUAL(zone->free_pages, all_free - SINGLE_HIGH);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 /* ---- Out ----------------------------------------------------------------- */
@@ -246,7 +239,7 @@ CASE(exclusive_block, a_full_one_goes_back_only_if_256_others_remain)
 	EXPECT_EQUAL(zone->free_pages, all_free - BLOCK);
 	EXPECT_EQUAL(count_hidden(), BLOCK);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_block_unpark), 1);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block,
@@ -262,7 +255,7 @@ CASE(exclusive_block,
 	EXPECT_EQUAL(count_hidden(), BLOCK);
 	EXPECT_EQUAL(exclusive_trim(node, 0), 0);
 	EXPECT_EQUAL(node->pool.count, BLOCK);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block, single_frames_go_when_a_pageblock_has_come)
@@ -273,7 +266,7 @@ CASE(exclusive_block, single_frames_go_when_a_pageblock_has_come)
 	EXPECT_EQUAL(node->pool.count, BLOCK);
 	EXPECT_EQUAL(node->pool.blocks, 1);
 	EXPECT_EQUAL(count_hidden(), BLOCK);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block, shrinking_breaks_one_up_if_it_must)
@@ -288,12 +281,12 @@ CASE(exclusive_block, shrinking_breaks_one_up_if_it_must)
 	EXPECT_EQUAL(node->pool.tables_left, 7);
 	EXPECT_EQUAL(count_hidden(), 110);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_block_break), 1);
-	EXPECT(whole_check() == NULL);
+	EXPECT(test_exclusive_check() == NULL);
 	EXPECT(whole_release(10));
 	EXPECT_EQUAL(exclusive_shrink(node, 0), 110);
 	EXPECT_EQUAL(count_hidden(), 0);
 	EXPECT_EQUAL(zone->free_pages, all_free);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block, shrinking_gives_whole_ones_first)
@@ -304,7 +297,7 @@ CASE(exclusive_block, shrinking_gives_whole_ones_first)
 	EXPECT_EQUAL(node->pool.regions, 0);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_block_break), 0);
 	EXPECT_EQUAL(zone->free_pages, all_free);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 CASE(exclusive_block, without_a_table_none_is_broken_up)
@@ -314,7 +307,7 @@ CASE(exclusive_block, without_a_table_none_is_broken_up)
 	EXPECT_EQUAL(whole_take(1), 1);
 	EXPECT_EQUAL(exclusive_shrink(node, 0), 0);
 	EXPECT_EQUAL(node->pool.count, BLOCK - 1);
-	return whole_check();
+	return test_exclusive_check();
 }
 
 /* ---- While others take ---------------------------------------------------- */
@@ -338,7 +331,7 @@ CASE(exclusive_block, a_page_taken_while_one_goes_back_keeps_it_in_the_pool)
 		machine_set_unlock_hook(take_between);
 		exclusive_shrink(node, 0);
 		machine_set_unlock_hook(NULL);
-		EXPECT(whole_check() == NULL);
+		EXPECT(test_exclusive_check() == NULL);
 		EXPECT_EQUAL(taken_count + zone->free_pages, all_free);
 		EXPECT_EQUAL(node->pool.count + zone->loose_pages, 0);
 		/* It came while the frames left the pool, one after the other. */
@@ -360,6 +353,7 @@ CASE(exclusive_block, random_takes_and_releases_keep_every_invariant)
 	whole_begin(LARGE);
 	for (unsigned int round = 0; round < 400; round++) {
 		unsigned long n = random_below(&dice, 300);
+		unsigned long spare;
 
 		switch (random_below(&dice, 5)) {
 		case 0:
@@ -374,18 +368,20 @@ CASE(exclusive_block, random_takes_and_releases_keep_every_invariant)
 			EXPECT(node->pool.count >= 256);
 			break;
 		case 4:
-			if (n < 100)
+			if (n < 100) {
 				exclusive_shrink(node, n);
-			else
-				exclusive_trim(node, n);
+				break;
+			}
+			spare = exclusive_spare(node, n);
+			EXPECT_EQUAL(exclusive_trim(node, n), spare);
 			break;
 		}
 		EXPECT_EQUAL(node->pool.count + taken_count + zone->free_pages,
 		             all_free);
-		EXPECT(whole_check() == NULL);
+		EXPECT(test_exclusive_check() == NULL);
 	}
 	EXPECT(whole_release(2 * BLOCK));
 	exclusive_shrink(node, 0);
 	EXPECT_EQUAL(count_hidden(), 0);
-	return whole_check();
+	return test_exclusive_check();
 }
