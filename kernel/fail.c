@@ -2,9 +2,10 @@
 /*
  * kernel/fail.c -- the settings of fault injection, by name.
  *
- * One table says what each name means.  On the command line fail_page_alloc has
- * Linux's form, four numbers: interval, probability, space, times.  It takes
- * effect when the boot is over: a boot that fails on purpose shows nothing.
+ * One table says what each name means, for pages (fail_page_alloc) and for objects
+ * (failslab).  On the command line both have Linux's form, four numbers: interval,
+ * probability, space, times.  They take effect when the boot is over: a boot that
+ * fails on purpose shows nothing.
  */
 #include "kernel/fail.h"
 
@@ -31,12 +32,20 @@ struct setting {
 	size_t offset; /* in struct fault_attr */
 	uint64_t low;
 	uint64_t high;
+	bool of_pages; /* an object has no order, and no zone */
 };
 
 #define SETTING(text, kind, member, lowest, highest)                           \
 	{                                                                      \
-		text, kind, offsetof(struct fault_attr, member), lowest,       \
-			highest                                                \
+		.name = (text), .type = (kind),                                \
+		.offset = offsetof(struct fault_attr, member),                 \
+		.low = (lowest), .high = (highest),                            \
+	}
+#define SETTING_OF_PAGES(text, kind, member, lowest, highest)                  \
+	{                                                                      \
+		.name = (text), .type = (kind),                                \
+		.offset = offsetof(struct fault_attr, member),                 \
+		.low = (lowest), .high = (highest), .of_pages = true,          \
 	}
 
 static const struct setting settings[] = {
@@ -45,67 +54,83 @@ static const struct setting settings[] = {
 	SETTING("times", SIGNED, times, 0, INT32_MAX),
 	SETTING("space", SIGNED, space, 0, INT32_MAX),
 	SETTING("verbose", UNSIGNED, verbose, 0, 2),
-	SETTING("min-order", UNSIGNED, min_order, 0, MAX_ORDER),
+	SETTING_OF_PAGES("min-order", UNSIGNED, min_order, 0, MAX_ORDER),
 	SETTING("task-filter", BOOL, task_filter, 0, 1),
 	SETTING("ignore-gfp-wait", BOOL, ignore_gfp_wait, 0, 1),
-	SETTING("ignore-gfp-highmem", BOOL, ignore_gfp_highmem, 0, 1),
+	SETTING_OF_PAGES("ignore-gfp-highmem", BOOL, ignore_gfp_highmem, 0, 1),
 	SETTING("seed", NUMBER_64, seed, 0, UINT64_MAX),
 };
 
-static struct fault_attr *attributes(void)
+static struct fault_attr *fail_attributes(enum fail_point point)
 {
-	return &main_node()->fail_page_alloc;
+	struct node *node = main_node();
+
+	return point == FAIL_SLAB ? &node->failslab : &node->fail_page_alloc;
 }
 
-static void *fail_place(const struct setting *setting)
+/* NULL: POINT has no such setting. */
+static const struct setting *fail_setting(enum fail_point point, size_t index)
 {
-	return (char *)attributes() + setting->offset;
+	return settings[index].of_pages && point != FAIL_PAGE_ALLOC
+	               ? NULL
+	               : &settings[index];
 }
 
-static void store(const struct setting *setting, uint64_t value)
+static void *fail_place(enum fail_point point, const struct setting *setting)
 {
+	return (char *)fail_attributes(point) + setting->offset;
+}
+
+static void store(enum fail_point point, const struct setting *setting,
+                  uint64_t value)
+{
+	void *place = fail_place(point, setting);
+
 	switch (setting->type) {
 	case UNSIGNED:
 	case SIGNED:
-		WRITE_ONCE(*(uint32_t *)fail_place(setting), (uint32_t)value);
+		WRITE_ONCE(*(uint32_t *)place, (uint32_t)value);
 		break;
 	case BOOL:
-		WRITE_ONCE(*(bool *)fail_place(setting), value != 0);
+		WRITE_ONCE(*(bool *)place, value != 0);
 		break;
 	case NUMBER_64:
-		WRITE_ONCE(*(uint64_t *)fail_place(setting), value);
+		WRITE_ONCE(*(uint64_t *)place, value);
 		break;
 	}
 }
 
-static long load(const struct setting *setting)
+static long load(enum fail_point point, const struct setting *setting)
 {
+	const void *place = fail_place(point, setting);
+
 	switch (setting->type) {
 	case UNSIGNED:
 	case SIGNED:
-		return *(const int32_t *)fail_place(setting);
+		return *(const int32_t *)place;
 	case BOOL:
-		return *(const bool *)fail_place(setting);
+		return *(const bool *)place;
 	case NUMBER_64:
-		return *(const int64_t *)fail_place(setting);
+		return *(const int64_t *)place;
 	}
 	return 0;
 }
 
-static int set_attribute(const struct setting *setting, const char *text)
+static int set_attribute(enum fail_point point, const struct setting *setting,
+                         const char *text)
 {
 	uint64_t value;
 	int error;
 
 	if (setting->type == SIGNED && strcmp(text, "-1") == 0) {
-		store(setting, UINT32_MAX);
+		store(point, setting, UINT32_MAX);
 		return 0;
 	}
 	error = parse_number(text, &value);
 	if (error == 0 && (value < setting->low || value > setting->high))
 		error = -ERANGE;
 	if (error == 0)
-		store(setting, value);
+		store(point, setting, value);
 	return error;
 }
 
@@ -160,38 +185,50 @@ static const char *value_of(const char *word, const char *name)
 	return word + length + 1;
 }
 
-int fail_set(const char *word)
+int fail_set(enum fail_point point, const char *word)
 {
 	const char *value = value_of(word, "fail-nth");
 
-	if (value != NULL)
+	if (value != NULL && point == FAIL_PAGE_ALLOC)
 		return set_nth(value);
 	value = value_of(word, "make-it-fail");
 	if (value != NULL)
 		return set_make_it_fail(value);
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		const struct setting *setting = fail_setting(point, i);
+
 		value = value_of(word, settings[i].name);
-		if (value != NULL)
-			return set_attribute(&settings[i], value);
+		if (value != NULL && setting != NULL)
+			return set_attribute(point, setting, value);
 	}
 	return -EINVAL;
 }
 
-void fail_reset(void)
+void fail_reset(enum fail_point point)
 {
-	fault_attr_init(attributes());
-	fail_nth_set(current_thread(), 0, false);
 	current_thread()->mm->make_it_fail = false;
+	if (point == FAIL_SLAB) {
+		failslab_attr_init(fail_attributes(point));
+	} else {
+		fault_attr_init(fail_attributes(point));
+		fail_nth_set(current_thread(), 0, false);
+	}
 }
 
-void fail_visit(void (*visit)(const char *name, long value))
+void fail_visit(enum fail_point point,
+                void (*visit)(const char *name, long value))
 {
 	const struct thread *thread = current_thread();
 
-	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		visit(settings[i].name, load(&settings[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		const struct setting *setting = fail_setting(point, i);
+
+		if (setting != NULL)
+			visit(setting->name, load(point, setting));
+	}
 	visit("make-it-fail", thread->mm->make_it_fail);
-	visit("fail-nth", thread->mm->fail_nth);
+	if (point == FAIL_PAGE_ALLOC)
+		visit("fail-nth", thread->mm->fail_nth);
 }
 
 /* ---- The command line ---------------------------------------------------- */
@@ -200,7 +237,7 @@ void fail_visit(void (*visit)(const char *name, long value))
 static const char *const boot_names[] = { "interval", "probability", "space",
 	                                  "times" };
 
-static char boot_words[ARRAY_SIZE(boot_names)][40];
+static char boot_words[FAIL_POINTS][ARRAY_SIZE(boot_names)][40];
 static const char *boot_nth;
 
 /* The next of the numbers in *TEXT, as a word for fail_set(). */
@@ -219,14 +256,25 @@ static int fail_next_word(const char **text, const char *name, char *word,
 	return 0;
 }
 
-static int set_fail_page_alloc(const char *value)
+static int fail_take_words(enum fail_point point, const char *value)
 {
 	int error = value == NULL ? -EINVAL : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(boot_names) && error == 0; i++)
-		error = fail_next_word(&value, boot_names[i], boot_words[i],
-		                       sizeof(boot_words[i]));
+		error = fail_next_word(&value, boot_names[i],
+		                       boot_words[point][i],
+		                       sizeof(boot_words[point][i]));
 	return error == 0 && *value != '\0' ? -EINVAL : error;
+}
+
+static int set_fail_page_alloc(const char *value)
+{
+	return fail_take_words(FAIL_PAGE_ALLOC, value);
+}
+
+static int set_failslab(const char *value)
+{
+	return fail_take_words(FAIL_SLAB, value);
 }
 
 static int set_fail_nth(const char *value)
@@ -243,16 +291,25 @@ static int set_fail_nth(const char *value)
 PARAM(fail_page_alloc, "fail_page_alloc",
       "=INTERVAL,PROBABILITY,SPACE,TIMES: fail requests on purpose",
       set_fail_page_alloc);
+PARAM(failslab, "failslab",
+      "=INTERVAL,PROBABILITY,SPACE,TIMES: the same for objects", set_failslab);
 PARAM(fail_nth, "fail_nth", "=N[,forever]: the first thread's Nth request",
       set_fail_nth);
 
-void fail_start(void)
+static void fail_start_point(enum fail_point point, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(boot_names); i++) {
-		if (boot_words[i][0] != '\0' && fail_set(boot_words[i]) != 0)
-			pr_warn("fail_page_alloc: bad value in '%s'\n",
-			        boot_words[i]);
+		const char *word = boot_words[point][i];
+
+		if (word[0] != '\0' && fail_set(point, word) != 0)
+			pr_warn("%s: bad value in '%s'\n", name, word);
 	}
+}
+
+void fail_start(void)
+{
+	fail_start_point(FAIL_PAGE_ALLOC, "fail_page_alloc");
+	fail_start_point(FAIL_SLAB, "failslab");
 	if (boot_nth != NULL && set_nth(boot_nth) != 0)
 		pr_warn("fail_nth: bad value '%s'\n", boot_nth);
 }

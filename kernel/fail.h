@@ -7,21 +7,30 @@
 
 #include "lib/types.h"
 
-/* Do what fail_page_alloc= and fail_nth= on the command line asked for, to the
- * running thread.  Once, when the boot is over. */
+/* Requests for pages (fail_page_alloc), and for objects of the slab allocator. */
+enum fail_point {
+	FAIL_PAGE_ALLOC,
+	FAIL_SLAB,
+	FAIL_POINTS,
+};
+
+/* Do what fail_page_alloc=, failslab= and fail_nth= on the command line asked for, the
+ * last to the running thread.  Once, when the boot is over. */
 void fail_start(void);
 
 /*
- * Set by a word "name=value", names as in Linux's debugfs; for the running
- * thread make-it-fail=0|1 and fail-nth=N[,forever].  0, -EINVAL (no such name,
- * no number) or -ERANGE.  Thread context.
+ * Set by a word "name=value", names as in Linux's debugfs; for the running thread
+ * make-it-fail=0|1 and, with pages, fail-nth=N[,forever].  Objects have no min-order
+ * and no ignore-gfp-highmem.  0, -EINVAL (no such name, no number) or -ERANGE.  Thread
+ * context.
  */
-__must_check int fail_set(const char *word);
+__must_check int fail_set(enum fail_point point, const char *word);
 
 /* The defaults: nothing fails. */
-void fail_reset(void);
+void fail_reset(enum fail_point point);
 
 /* Call VISIT for each setting. */
-void fail_visit(void (*visit)(const char *name, long value));
+void fail_visit(enum fail_point point,
+                void (*visit)(const char *name, long value));
 
 #endif

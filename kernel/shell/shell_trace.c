@@ -164,17 +164,17 @@ static void print_setting(const char *name, long value)
 	console_printf("  %-20s %ld\n", name, value);
 }
 
-static int run_fail(int argc, char **argv)
+static int shell_fail(enum fail_point point, int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "off") == 0) {
-		fail_reset();
+		fail_reset(point);
 		return 0;
 	}
 	for (int i = 1; i < argc; i++) {
-		int error = fail_set(argv[i]);
+		int error = fail_set(point, argv[i]);
 
 		if (error != 0) {
-			console_printf("fail: '%s' %s\n", argv[i],
+			console_printf("%s: '%s' %s\n", argv[0], argv[i],
 			               error == -ERANGE ? "is out of range"
 			                                : "makes no sense");
 			return 0;
@@ -182,23 +182,39 @@ static int run_fail(int argc, char **argv)
 	}
 	if (argc > 1)
 		return 0;
-	fail_visit(print_setting);
+	fail_visit(point, print_setting);
 	console_printf("  %-20s %lu\n", "fault_injected",
 	               vmstat_read(&main_node()->stat, VMSTAT_fault_injected));
 	return 0;
 }
 
+static int run_fail(int argc, char **argv)
+{
+	return shell_fail(FAIL_PAGE_ALLOC, argc, argv);
+}
+
+static int run_failslab(int argc, char **argv)
+{
+	return shell_fail(FAIL_SLAB, argc, argv);
+}
+
+/* The last three are settings of pages alone. */
+static const char *const fail_words[] = {
+	"off",           "probability=", "interval=",    "times=",
+	"space=",        "verbose=",     "task-filter=", "ignore-gfp-wait=",
+	"make-it-fail=", "seed=",        "min-order=",   "ignore-gfp-highmem=",
+	"fail-nth=",
+};
+
 static const char *fail_candidate(const char *word __unused, unsigned int index)
 {
-	static const char *const name[] = {
-		"off",           "probability=", "interval=",
-		"times=",        "space=",       "verbose=",
-		"min-order=",    "task-filter=", "ignore-gfp-wait=",
-		"fail-nth=",     "seed=",        "ignore-gfp-highmem=",
-		"make-it-fail=",
-	};
+	return index < ARRAY_SIZE(fail_words) ? fail_words[index] : NULL;
+}
 
-	return index < ARRAY_SIZE(name) ? name[index] : NULL;
+static const char *failslab_candidate(const char *word __unused,
+                                      unsigned int index)
+{
+	return index < ARRAY_SIZE(fail_words) - 3 ? fail_words[index] : NULL;
 }
 
 /* ---- sysctl -------------------------------------------------------------- */
@@ -273,6 +289,8 @@ static const struct shell_command commands[] = {
 	              "what the allocator did; stream: over COM2"),
 	SHELL_COMMAND("fail", "[off|NAME=VALUE ...]", run_fail, fail_candidate,
 	              "allocations fail on purpose"),
+	SHELL_COMMAND("failslab", "[off|NAME=VALUE ...]", run_failslab,
+	              failslab_candidate, "the same for objects"),
 	SHELL_COMMAND("sysctl", "[NAME[=VALUE ...]]", run_sysctl,
 	              sysctl_candidate, "marks, reserves, swappiness"),
 };

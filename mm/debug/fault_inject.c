@@ -36,6 +36,12 @@ void fault_attr_init(struct fault_attr *attr)
 	};
 }
 
+void failslab_attr_init(struct fault_attr *attr)
+{
+	fault_attr_init(attr);
+	attr->min_order = 0;
+}
+
 /* ---- fail_nth ------------------------------------------------------------ */
 
 unsigned int fail_nth_threads;

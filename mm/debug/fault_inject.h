@@ -42,6 +42,9 @@ struct fault_attr {
 
 void fault_attr_init(struct fault_attr *attr);
 
+/* The same for objects, which have no order: none is spared for it. */
+void failslab_attr_init(struct fault_attr *attr);
+
 /*
  * Shall the request fail?  Linux's name.  If so it is counted (fault_injected)
  * and traced, and logged unless the mask has __GFP_NOWARN.  __GFP_NOFAIL never

@@ -383,8 +383,7 @@ bool slab_start(struct node *node, unsigned int cpus, uint64_t key)
 	state->key = key;
 	state->fail_limit.interval = 10000000;
 	state->fail_limit.burst = 1;
-	fault_attr_init(&node->failslab);
-	node->failslab.min_order = 0;
+	failslab_attr_init(&node->failslab);
 	if (!slab_cache_init(boot, node, &wish))
 		return false;
 	state->boot = slab_cache_settle(boot, size);

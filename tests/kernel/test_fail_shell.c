@@ -281,6 +281,7 @@ static const struct line test_lines[] = {
 	{ .text = "sysctl" },
 	{ .text = "sysctl vm.swappiness=60" },
 	{ .text = "fail", .varies = true },
+	{ .text = "failslab", .varies = true },
 	{ .text = "irqs", .varies = true },
 	{ .text = "ps", .varies = true },
 	{ .text = "log 3", .varies = true },

@@ -85,6 +85,7 @@ LINES = """
     swapoff hda2
     umount
     fail
+    failslab
     sysctl
     trace
     trace on

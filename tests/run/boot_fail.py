@@ -45,3 +45,26 @@ def fail_nth_fails_what_the_shell_asks_for(lab):
         check("out of range" in said, f"101 %: {said!r}")
         said = command(qemu, "fail frobnicate=1")
         check("makes no sense" in said, f"frobnicate: {said!r}")
+
+
+@boot_test
+def failslab_fails_objects_and_spares_pages(lab):
+    """
+    `threads 3` takes an object for its table and one a thread, and pages for stacks.
+    """
+    with lab.prompt("failslab=1,100,0,-1") as qemu:
+        said = command(qemu, "threads 3")
+        check("threads: 3 lived" in said, f"it may wait, and is spared: {said!r}")
+        command(qemu, "failslab ignore-gfp-wait=0 space=1")
+        said = command(qemu, "threads 3")
+        check("no memory" in said, f"an object is there: {said!r}")
+        check(injected(qemu) > 0, "nothing is counted")
+        check(not any(answers(qemu, "ATOMIC 1", 4)), "pages fail, too")
+        said = command(qemu, "failslab")
+        check("min-order" not in said, f"objects have an order: {said!r}")
+        check(number(said, r"probability +(\d+)", "failslab") == 100, said)
+        command(qemu, "failslab off")
+        said = command(qemu, "threads 3")
+        check("threads: 3 lived" in said, f"they fail still: {said!r}")
+        said = command(qemu, "failslab min-order=0")
+        check("makes no sense" in said, f"min-order: {said!r}")
