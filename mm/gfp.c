@@ -36,22 +36,14 @@ enum gfp_status {
 	NOTHING,
 };
 
-#define FLAG_MASK(name, mask, status, meaning)   (mask),
-#define FLAG_STATUS(name, mask, status, meaning) status,
-
-static const gfp_t flag_mask[] = { GFP_FLAGS(FLAG_MASK) };
-static const uint8_t flag_status[] = { GFP_FLAGS(FLAG_STATUS) };
-
-/* All flags with a status, as one mask. */
-static gfp_t flags_with(enum gfp_status status)
+/* All flags with STATUS, as one mask: a constant. */
+static inline gfp_t flags_with(enum gfp_status status)
 {
-	gfp_t mask = 0;
+#define GFP_WITH(name, mask, its_status, meaning)                              \
+	((its_status) == status ? (gfp_t)(mask) : 0) |
 
-	for (size_t i = 0; i < ARRAY_SIZE(flag_mask); i++) {
-		if (flag_status[i] == status)
-			mask |= flag_mask[i];
-	}
-	return mask;
+	return GFP_FLAGS(GFP_WITH) 0;
+#undef GFP_WITH
 }
 
 enum zone_type gfp_zone(gfp_t mask, bool *bad)
@@ -207,15 +199,6 @@ static const char *mask_refusal(gfp_t mask, unsigned int order, gfp_t *blamed)
 	return NULL;
 }
 
-enum migratetype gfp_migratetype(gfp_t mask)
-{
-	if (mask & __GFP_MOVABLE)
-		return MIGRATE_MOVABLE;
-	if (mask & __GFP_RECLAIMABLE)
-		return MIGRATE_RECLAIMABLE;
-	return MIGRATE_UNMOVABLE;
-}
-
 static enum reserve_right mask_right(gfp_t mask)
 {
 	bool plain = (mask & (__GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC)) != 0;
@@ -333,7 +316,7 @@ enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 
 	kassert(size > 0);
 	fill_request(request, mask, order, context);
-	scnprintf(why, size, "%s", "");
+	why[0] = '\0';
 	if (context->in_nmi) {
 		scnprintf(why, size, "the allocator is closed in an NMI");
 		return GFP_IN_NMI;
@@ -357,48 +340,4 @@ enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 	}
 	gfp_assert_sound(request, context);
 	return GFP_OK;
-}
-
-const char *zone_type_name(enum zone_type type)
-{
-	static const char *const name[ZONE_COUNT] = {
-		[ZONE_DMA] = "DMA",
-		[ZONE_DMA32] = "DMA32",
-		[ZONE_NORMAL] = "Normal",
-		[ZONE_MOVABLE] = "Movable",
-	};
-
-	return (unsigned int)type < ZONE_COUNT ? name[type] : "?";
-}
-
-const char *migratetype_name(enum migratetype type)
-{
-	static const char *const name[MIGRATE_TYPES] = {
-		[MIGRATE_UNMOVABLE] = "Unmovable",
-		[MIGRATE_MOVABLE] = "Movable",
-		[MIGRATE_RECLAIMABLE] = "Reclaimable",
-		[MIGRATE_HIGHATOMIC] = "HighAtomic",
-		[MIGRATE_ISOLATE] = "Isolate",
-	};
-
-	return (unsigned int)type < MIGRATE_TYPES ? name[type] : "?";
-}
-
-const char *reserve_right_name(enum reserve_right right)
-{
-	switch (right) {
-	case RESERVE_NONE:
-		return "none";
-	case RESERVE_NOWAIT:
-		return "no pages below min";
-	case RESERVE_HALF:
-		return "half of min";
-	case RESERVE_VICTIM:
-		return "half of min, as a victim";
-	case RESERVE_ATOMIC:
-		return "half of min and a quarter of the rest";
-	case RESERVE_ALL:
-		return "everything";
-	}
-	return "?";
 }

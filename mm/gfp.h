@@ -199,7 +199,55 @@ __must_check enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
                                          char *why, size_t size);
 
 /* The kind of page that MASK, a legal one, requests. */
-enum migratetype gfp_migratetype(gfp_t mask);
+static inline enum migratetype gfp_migratetype(gfp_t mask)
+{
+	return (enum migratetype)((mask / __GFP_MOVABLE) & 3);
+}
+
+static_assert(__GFP_MOVABLE * MIGRATE_MOVABLE == __GFP_MOVABLE &&
+                      __GFP_MOVABLE * MIGRATE_RECLAIMABLE == __GFP_RECLAIMABLE,
+              "the bits are the number of the type; both are no type");
+
+/*
+ * The shortcut.  A request with these flags alone does not need gfp_decode() if a page
+ * is on this CPU's list: in the fast pass they only say which list, whether the page is
+ * zeroed, and whether it is compound.  Not hot are zones that a request may not always
+ * fall back to, flags that ask the state of the node, those that are refused, and
+ * unknown bits.
+ */
+#define GFP_HOT                                                                \
+	(__GFP_HIGHMEM | __GFP_MOVABLE | __GFP_RECLAIMABLE | __GFP_HIGH |      \
+	 __GFP_IO | __GFP_FS | __GFP_ZERO | __GFP_RECLAIM | __GFP_NOWARN |     \
+	 __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_NORETRY | __GFP_MEMALLOC | \
+	 __GFP_COMP | __GFP_NOMEMALLOC | __GFP_HARDWALL | __GFP_THISNODE)
+
+/* True only if gfp_decode() accepts MASK in CONTEXT for every order up to MAX_ORDER, and
+ * leaves the mask as it is. */
+static inline bool gfp_is_hot(gfp_t mask, const struct alloc_context *context)
+{
+	return (mask & ~(gfp_t)GFP_HOT) == 0 &&
+	       gfp_migratetype(mask) < MIGRATE_PCPTYPES && !context->in_nmi &&
+	       !context->noio && !context->nofs &&
+	       (context->can_sleep || !(mask & __GFP_DIRECT_RECLAIM));
+}
+
+/* Of a hot mask: the highest zone; shall the page be compound, and zeroed? */
+static inline enum zone_type gfp_hot_zone(gfp_t mask)
+{
+	const gfp_t both = __GFP_HIGHMEM | __GFP_MOVABLE;
+
+	return (mask & both) == both ? ZONE_MOVABLE : ZONE_NORMAL;
+}
+
+static inline bool gfp_is_compound(gfp_t mask)
+{
+	return (mask & __GFP_COMP) != 0;
+}
+
+static inline bool gfp_wants_zeroes(gfp_t mask)
+{
+	return (mask & __GFP_ZERO) != 0;
+}
 
 /*
  * For the front door's calls by address: is an exclusive page asked for; the

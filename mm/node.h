@@ -29,7 +29,10 @@ struct node {
 	unsigned long watermark_scale_factor;
 	unsigned long
 		watermark_boost_factor; /* of high, in 1/10000; 0: no boost */
-	unsigned int pcp_cpus;      /* CPUs that have lists; 0: lists are off */
+	unsigned int pcp_cpus; /* CPUs that have lists; 0: lists are off */
+	/* By highest zone: the first one with memory, whose lists a request tries first; NULL:
+	 * lists are off.  Linux: preferred_zoneref. */
+	struct zone *preferred_zone[ZONE_COUNT];
 	unsigned long pcp_fraction; /* percpu_pagelist_high_fraction */
 	unsigned long swappiness;   /* 0..200: how readily anon is reclaimed */
 	unsigned long lowmem_reserve_ratio[ZONE_COUNT]; /* 0: no reserve */

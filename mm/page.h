@@ -103,13 +103,20 @@ enum page_bit {
  */
 struct page {
 	struct list link; /* (z,x) free list, CPU's, parked, owner's list */
-	uint8_t state;    /* (z,x) enum page_state */
-	uint8_t order;    /* (z) the block has 2^order pages */
-	uint8_t zone;     /* enum zone_type */
-	uint8_t mapcount; /* kernel mappings but the direct map's; atomic */
-	uint8_t flags;    /* enum page_flag */
-	uint8_t lru;      /* enum lru_list, while PG_lru; its lock */
-	uint16_t bits;    /* 1 << enum page_bit; atomic; 0 unless USED */
+	union {
+		struct {
+			uint8_t state; /* (z,x) enum page_state */
+			uint8_t order; /* (z) the block has 2^order pages */
+			uint8_t zone;  /* enum zone_type */
+			/* Kernel mappings but the direct map's; atomic. */
+			uint8_t mapcount;
+			uint8_t flags; /* enum page_flag */
+			uint8_t lru; /* enum lru_list, while PG_lru; its lock */
+			uint16_t
+				bits; /* 1 << enum page_bit; atomic; 0 unless USED */
+		};
+		uint64_t word; /* these eight bytes as one: PAGE_WORD() */
+	};
 	int32_t refcount; /* 0 unless USED; atomic */
 	uint32_t gfp;     /* mask it was taken with; gfp_migratetype() */
 	uint64_t taker;   /* owner number that took it last; owner_name() */
@@ -132,6 +139,11 @@ struct page {
 
 static_assert(sizeof(struct page) == 64, "1/64 of memory; docs say so");
 static_assert((int)PG_BIT_COUNT <= 16, "they fit into page->bits");
+
+/* VALUE where page->word has FIELD. */
+#define PAGE_WORD(field, value)                                                \
+	((uint64_t)(value) << 8 * (offsetof(struct page, field) -              \
+	                           offsetof(struct page, word)))
 
 /* "free", "owned" ... */
 const char *page_state_name(enum page_state state);

@@ -6,6 +6,7 @@
  * finds pages ends it (Linux: mm/page_alloc.c, __alloc_pages_noprof() and
  * __alloc_pages_slowpath()):
  *
+ *	page_alloc_hot()	a page of this CPU's list: what nearly all get
  *	gfp_decode()		is the request legal, and what are its rights?
  *	fast_pass()		this CPU's list, or a zone above its LOW mark
  *	alloc_slow_path()	everything else: mm/slow_path.c
@@ -18,7 +19,6 @@
 #include "mm/page_alloc.h"
 
 #include "kernel/core/context.h"
-#include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -35,16 +35,8 @@
 static void count_taken(struct node *node, const struct zone *zone,
                         unsigned int order)
 {
-	static const enum vmstat_event event[ZONE_COUNT] = {
-		[ZONE_DMA] = VMSTAT_pgalloc_dma,
-		[ZONE_DMA32] = VMSTAT_pgalloc_dma32,
-		[ZONE_NORMAL] = VMSTAT_pgalloc_normal,
-		[ZONE_MOVABLE] = VMSTAT_pgalloc_movable,
-	};
-
 	kassert(order <= MAX_ORDER);
-	kassert(zone->type < ZONE_COUNT);
-	vmstat_add(&node->stat, event[zone->type], 1UL << order);
+	vmstat_add(&node->stat, VMSTAT_PGALLOC(zone->type), 1UL << order);
 }
 
 /* A boost is no reason to refuse a page to a request that may use a part of the
@@ -130,7 +122,8 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 	if (zone->managed == 0)
 		return NULL;
 	if (may_use_list(zone, request, mark, right, flags))
-		page = pcp_take(zone, request);
+		page = pcp_take(zone, request->order, request->migratetype,
+		                request->compound);
 	if (page == NULL) {
 		page = page_alloc_take_under_lock(node, zone, request, mark,
 		                                  right, flags);
@@ -233,13 +226,47 @@ static void zero_block(struct node *node, struct page *page, unsigned int order)
 }
 
 /* Record the request in the page, for reports. */
-static void note_taker(struct page *page, const struct alloc_request *request,
-                       uintptr_t caller)
+static void note_taker(struct page *page, gfp_t gfp, uintptr_t caller)
 {
 	kassert(page->state == PAGE_USED || page->state == PAGE_OWNED);
 	page->taker = current_owner_id();
-	page->gfp = request->gfp;
+	page->gfp = gfp;
 	page_set_caller(page, caller);
+}
+
+/* Is a switch on that records requests or lets some fail? */
+static bool page_alloc_is_watched(const struct node *node)
+{
+	return (READ_ONCE(node->trace.enabled) | READ_ONCE(fail_nth_threads) |
+	        READ_ONCE(node->fail_page_alloc.probability)) != 0;
+}
+
+/*
+ * The shortcut: the page that the fast pass would take off this CPU's list, if there is
+ * one, without decoding the mask.  The watermark was paid when the page came to the list.
+ * NULL: the ladder decides, also what is wrong with the request.
+ */
+static struct page *page_alloc_hot(struct node *node, gfp_t gfp,
+                                   unsigned int order, uintptr_t caller)
+{
+	const struct alloc_context context = gfp_context();
+	struct page *page;
+	struct zone *zone;
+
+	if (!gfp_is_hot(gfp, &context) || page_alloc_is_watched(node))
+		return NULL;
+	zone = node->preferred_zone[gfp_hot_zone(gfp)];
+	if (zone == NULL)
+		return NULL;
+	page = pcp_take(zone, order, gfp_migratetype(gfp),
+	                gfp_is_compound(gfp));
+	if (page == NULL)
+		return NULL;
+	count_taken(node, zone, order);
+	note_taker(page, gfp, caller);
+	if (gfp_wants_zeroes(gfp))
+		zero_block(node, page, order);
+	return page;
 }
 
 static struct page *page_alloc_serve(struct node *node,
@@ -256,7 +283,7 @@ static struct page *page_alloc_serve(struct node *node,
 		page = alloc_slow_path(node, request);
 	if (page == NULL)
 		return NULL;
-	note_taker(page, request, caller);
+	note_taker(page, request->gfp, caller);
 	/* A parked frame has its own events, and is already zeroed. */
 	if (request->exclusive)
 		return page;
@@ -267,16 +294,16 @@ static struct page *page_alloc_serve(struct node *node,
 	return page;
 }
 
-static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
-                               uintptr_t caller)
+/* The ladder, for all that the shortcut does not serve. */
+static struct page *page_alloc_ladder(struct node *node, gfp_t gfp,
+                                      unsigned int order, uintptr_t caller)
 {
 	const struct alloc_context context = gfp_context();
 	struct alloc_request request;
 	enum gfp_verdict verdict;
 	char why[256];
 
-	if (node == NULL)
-		return NULL;
+	kassert(node != NULL);
 	verdict = gfp_decode(gfp, order, &context, &request, why, sizeof(why));
 	if (verdict != GFP_OK) {
 		alloc_report_verdict(node, verdict, &request, why, caller);
@@ -285,6 +312,18 @@ static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
 	if (should_fail_alloc_page(node, gfp, order))
 		return NULL;
 	return page_alloc_serve(node, &request, caller);
+}
+
+static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
+                               uintptr_t caller)
+{
+	struct page *page;
+
+	if (node == NULL)
+		return NULL;
+	page = page_alloc_hot(node, gfp, order, caller);
+	return page != NULL ? page
+	                    : page_alloc_ladder(node, gfp, order, caller);
 }
 
 struct page *alloc_pages_node(struct node *node, gfp_t gfp, unsigned int order)
@@ -370,16 +409,9 @@ struct page *virt_to_page(const void *address)
 /* An exclusive page has no address in the direct map. */
 static bool wants_address(gfp_t gfp, uintptr_t caller)
 {
-	char place[PLACE_SIZE];
-
 	if (!gfp_is_exclusive(gfp))
 		return true;
-	count_vm_event(main_node(), VMSTAT_alloc_refused);
-	caller_format(place, sizeof(place), caller);
-	pr_err("BUG: %s at %s wants a direct-map address for __GFP_EXCLUSIVE: "
-	       "such a page has none\n",
-	       context_name(), place);
-	backtrace_print_from(caller);
+	alloc_report_address(main_node(), caller);
 	return false;
 }
 
@@ -559,7 +591,7 @@ static void bulk_finish(struct node *node, struct page *page,
                         const struct alloc_request *request, uintptr_t caller)
 {
 	kassert(page->state == PAGE_USED && page->order == 0);
-	note_taker(page, request, caller);
+	note_taker(page, request->gfp, caller);
 	trace_mm_page_alloc(&node->trace, node_pfn(node, page), 0,
 	                    request->migratetype, request->gfp);
 	if (request->zero)

@@ -15,9 +15,7 @@
  */
 #include "kernel/core/context.h"
 #include "kernel/core/held.h"
-#include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
-#include "kernel/core/printk.h"
 #include "lib/errno.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_bits.h"
@@ -80,33 +78,6 @@ static const char *free_refusal(struct node *node, const struct page *page,
 	return NULL;
 }
 
-void page_report_free(struct node *node, const struct page *page,
-                      unsigned int order, uintptr_t caller, const char *why)
-{
-	const struct page *head;
-	char now[PLACE_SIZE];
-	char then[PLACE_SIZE];
-
-	kassert(!in_nmi());
-	kassert(why != NULL);
-	count_vm_event(node, VMSTAT_free_refused);
-	caller_format(now, sizeof(now), caller);
-	if (page == NULL) {
-		pr_err("BUG: free of order %u by %s at %s refused: %s\n", order,
-		       context_name(), now, why);
-		backtrace_print_from(caller);
-		return;
-	}
-	head = page_head(node, page);
-	caller_format(then, sizeof(then), page_caller(head));
-	pr_err("BUG: free of pfn %#lx order %u by %s at %s refused: %s\n"
-	       "  the page is %s, order %u, last touched by %s at %s\n",
-	       node_pfn(node, page), order, context_name(), now, why,
-	       page_state_name((enum page_state)head->state), head->order,
-	       owner_name(head->taker), then);
-	backtrace_print_from(caller);
-}
-
 /* References remain on the first page of a block that is not compound: free
  * the others, largest part first.  zone->lock held. */
 static void give_all_but_first(struct node *node, struct zone *zone,
@@ -154,16 +125,15 @@ static void page_free_drop_reference(struct node *node, struct zone *zone,
 		give_all_but_first(node, zone, page, caller);
 }
 
-/* __free_pages() (WHOLE) and put_page() (not). */
-void page_drop(struct node *node, struct page *page, unsigned int order,
-               uintptr_t caller, bool whole)
+/* All that does not go to this CPU's list. */
+static void page_drop_to_zone(struct node *node, struct page *page,
+                              unsigned int order, uintptr_t caller, bool whole)
 {
-	const char *why;
 	struct zone *zone;
+	const char *why;
 	bool enabled;
 
-	if (page_free_is_closed(node))
-		return;
+	kassert(!in_nmi());
 	if (!page_is_of(node, page) || order > MAX_ORDER) {
 		page_report_free(node, NULL, order, caller,
 		                 order > MAX_ORDER ? "no such order"
@@ -176,10 +146,6 @@ void page_drop(struct node *node, struct page *page, unsigned int order,
 		return;
 	}
 	zone = page_zone(node, page);
-	if (pcp_free(zone, page, order, caller)) {
-		exclusive_memory_freed(node);
-		return;
-	}
 	enabled = spin_lock_irqsave(&zone->lock);
 	why = free_refusal(node, page, order);
 	if (why == NULL)
@@ -190,6 +156,18 @@ void page_drop(struct node *node, struct page *page, unsigned int order,
 		page_report_free(node, page, order, caller, why);
 	else
 		exclusive_memory_freed(node);
+}
+
+/* __free_pages() (WHOLE) and put_page() (not). */
+void page_drop(struct node *node, struct page *page, unsigned int order,
+               uintptr_t caller, bool whole)
+{
+	if (page_free_is_closed(node))
+		return;
+	if (page_is_of(node, page) && pcp_free(node, page, order, caller))
+		exclusive_memory_freed(node);
+	else
+		page_drop_to_zone(node, page, order, caller, whole);
 }
 
 void free_pages_node(struct node *node, struct page *page, unsigned int order,
@@ -295,20 +273,6 @@ static bool page_saturate(struct page *head)
 	return full;
 }
 
-static void page_report_get(struct page *page, uintptr_t caller,
-                            const char *why)
-{
-	char place[PLACE_SIZE];
-
-	kassert(!in_nmi());
-	caller_format(place, sizeof(place), caller);
-	pr_err("BUG: get_page(pfn %#lx) by %s at %s: the page is %s and %s\n",
-	       page_to_pfn(page), context_name(), place,
-	       page_state_name((enum page_state)page->state), why);
-	backtrace_print_from(caller);
-	count_vm_event(main_node(), VMSTAT_free_refused);
-}
-
 void get_page(struct page *page)
 {
 	struct page *head = open_page(page, RETURN_ADDRESS());
@@ -317,7 +281,7 @@ void get_page(struct page *page)
 		return;
 	while (!page_add_reference(head)) {
 		if (READ_ONCE(head->refcount) <= 0) {
-			page_report_get(page, RETURN_ADDRESS(),
+			page_report_get(main_node(), page, RETURN_ADDRESS(),
 			                "has no reference");
 			return;
 		}
@@ -325,7 +289,7 @@ void get_page(struct page *page)
 			return;
 		if (page_saturate(head)) {
 			page_report_get(
-				page, RETURN_ADDRESS(),
+				main_node(), page, RETURN_ADDRESS(),
 				"has too many references: it is leaked");
 			return;
 		}

@@ -42,4 +42,8 @@ bool page_is_of(const struct node *node, const struct page *page);
 void page_report_free(struct node *node, const struct page *page,
                       unsigned int order, uintptr_t caller, const char *why);
 
+/* Report a get_page() that cannot be counted. */
+void page_report_get(struct node *node, struct page *page, uintptr_t caller,
+                     const char *why);
+
 #endif

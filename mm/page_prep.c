@@ -9,16 +9,14 @@
  * check_new_pages(), bad_page()).
  *
  * A report takes thousands of instructions.  So bad pages are copied under the lock,
- * and the caller reports them after it has released it: page_prep_report_bad().
+ * and the caller reports them after it has released it (mm/debug/page_report.c).
  *
- * Locking: the caller holds zone->lock, except for page_prep_report_bad().
+ * Locking: the caller holds zone->lock.
  */
 #include "mm/page_prep.h"
 
-#include "kernel/core/line_table.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
-#include "kernel/core/printk.h"
 #include "mm/buddy.h"
 #include "mm/node.h"
 #include "mm/page_bits.h"
@@ -37,7 +35,8 @@ void page_prep_claim(struct zone *zone, struct page *page,
 	kassert(page->order == request->order);
 	kassert(page->refcount == 0);
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_USED);
-	page_prep_use(page, request);
+	page->flags = page_flags_of(request->order, request->compound);
+	page->refcount = 1;
 }
 
 void page_prep_unclaim(struct zone *zone, struct page *page)
@@ -83,41 +82,6 @@ static void page_prep_note_bad(struct zone *zone, const struct page *page)
 		bad->page[bad->count] = *page;
 	}
 	WRITE_ONCE(bad->count, bad->count + 1);
-}
-
-static void page_prep_print_bad(struct node *node, unsigned long pfn,
-                                const struct page *page)
-{
-	char place[PLACE_SIZE];
-
-	if (!ratelimit_pass(&node->bad_limit))
-		return;
-	pr_err("BUG: Bad page state: pfn %#lx refcount:%d mapcount:%u flags:%#x "
-	       "bits:%#x mapping:%p; leaked\n"
-	       "  last touched by %s at %s\n",
-	       pfn, page->refcount, page->mapcount, page->flags, page->bits,
-	       (void *)page->mapping, owner_name(page->taker),
-	       caller_format(place, sizeof(place), page_caller(page)));
-	backtrace_print_from(0);
-}
-
-void page_prep_report_bad(struct node *node, struct zone *zone)
-{
-	struct bad_pages bad;
-	bool enabled;
-
-	kassert(zone->node == node);
-	if (READ_ONCE(zone->bad.count) == 0)
-		return;
-	enabled = spin_lock_irqsave(&zone->lock);
-	bad = zone->bad;
-	zone->bad.count = 0;
-	spin_unlock_irqrestore(&zone->lock, enabled);
-	for (unsigned int i = 0; i < min(bad.count, BAD_PAGES + 0U); i++)
-		page_prep_print_bad(node, bad.pfn[i], &bad.page[i]);
-	if (bad.count > BAD_PAGES)
-		pr_err("BUG: %u more bad pages with them; leaked\n",
-		       bad.count - BAD_PAGES);
 }
 
 bool page_prep_check(struct node *node, struct zone *zone, struct page *page)

@@ -13,13 +13,10 @@
 void page_prep_claim(struct zone *zone, struct page *page,
                      const struct alloc_request *request);
 
-/* The same for a block that is USED already; no lock is needed. */
-static inline void page_prep_use(struct page *page,
-                                 const struct alloc_request *request)
+/* The flags of a block that was just taken. */
+static inline uint8_t page_flags_of(unsigned int order, bool compound)
 {
-	page->flags =
-		request->compound && request->order > 0 ? PAGE_COMPOUND : 0;
-	page->refcount = 1;
+	return compound && order > 0 ? PAGE_COMPOUND : 0;
 }
 
 /* A free page has no references, mappings, flags, bits or owner; anything else was

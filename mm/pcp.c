@@ -138,6 +138,20 @@ static void pcp_init(struct pcp_set *set)
 		list_init(&set->blocks[list]);
 }
 
+/* From one with memory to the next higher one all are empty, so that no lowmem reserve
+ * protects the first from requests of the others. */
+static void pcp_find_preferred_zones(struct node *node)
+{
+	struct zone *zone = NULL;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		if (node->zone[type].pcp != NULL)
+			zone = &node->zone[type];
+		kassert(zone == NULL || zone->managed > 0);
+		node->preferred_zone[type] = zone;
+	}
+}
+
 void pcp_start(struct node *node, struct pcp_set *sets, unsigned int cpus)
 {
 	kassert(cpus > 0 && cpus <= MAX_CPUS);
@@ -150,6 +164,7 @@ void pcp_start(struct node *node, struct pcp_set *sets, unsigned int cpus)
 			node->zone[type].pcp = &sets[(size_t)type * cpus];
 	}
 	pcp_setup(node);
+	pcp_find_preferred_zones(node);
 }
 
 void pcp_stop(struct node *node)
@@ -159,6 +174,7 @@ void pcp_stop(struct node *node)
 		kassert(zone_pcp_pages(&node->zone[type]) == 0);
 		node->zone[type].pcp = NULL;
 	}
+	pcp_find_preferred_zones(node);
 	node->pcp_cpus = 0;
 }
 
@@ -211,11 +227,27 @@ static unsigned int pcp_list(const struct zone *zone, unsigned int order,
 	       pageblock_request_type(zone->node, type);
 }
 
+/* page->word of a block on the lists of ZONE: state, order and zone (K1), and no
+ * mapping, flag, bit or place on the lru (K3). */
+static uint64_t pcp_word(const struct zone *zone, unsigned int order)
+{
+	return PAGE_WORD(state, PAGE_PCP) | PAGE_WORD(order, order) |
+	       PAGE_WORD(zone, zone->type);
+}
+
+/* K1 and K3.  page_prep_is_clean() says the second alone. */
+static bool pcp_is_sound(const struct zone *zone, const struct page *page,
+                         unsigned int order)
+{
+	return page->word == pcp_word(zone, order) && page->refcount == 0 &&
+	       page->owner == NULL && page->receiver == NULL;
+}
+
 static void pcp_push(struct zone *zone, struct pcp_set *set, struct page *page,
                      enum migratetype type)
 {
-	kassert(set->busy && page->state == PAGE_PCP);
-	kassert(page_prep_is_clean(page)); /* K3 */
+	kassert(set->busy);
+	kassert(pcp_is_sound(zone, page, page->order));
 	if (page->order == PAGEBLOCK_ORDER) {
 		kassert(set->large == NULL);
 		set->large = page;
@@ -243,7 +275,6 @@ static struct page *pcp_pop(struct zone *zone, struct pcp_set *set,
 		page = NULL;
 	if (page == NULL)
 		return NULL;
-	kassert(page->state == PAGE_PCP && page->order == order);
 	kassert(set->count >= 1U << order);
 	if (order < PCP_ORDERS)
 		list_remove(&page->link);
@@ -265,25 +296,28 @@ static void pcp_leak(struct zone *zone, struct page *page)
 	spin_unlock_irqrestore(&zone->lock, enabled);
 }
 
-struct page *pcp_take(struct zone *zone, const struct alloc_request *request)
+struct page *pcp_take(struct zone *zone, unsigned int order,
+                      enum migratetype type, bool compound)
 {
 	struct pcp_set *set;
 	struct page *page;
 
-	kassert(request->migratetype < MIGRATE_PCPTYPES);
-	if (!pcp_has_order(zone, request->order))
+	if (!pcp_has_order(zone, order))
 		return NULL;
 	set = pcp_enter(zone);
 	if (set == NULL)
 		return NULL;
-	page = pcp_pop(zone, set, request->order, request->migratetype);
-	if (page != NULL && !page_prep_is_clean(page)) {
+	page = pcp_pop(zone, set, order, type);
+	if (page != NULL && !pcp_is_sound(zone, page, order)) {
 		pcp_leak(zone, page);
 		page = NULL;
 	}
 	if (page != NULL) {
-		page->state = PAGE_USED;
-		page_prep_use(page, request);
+		page->word = PAGE_WORD(state, PAGE_USED) |
+		             PAGE_WORD(order, order) |
+		             PAGE_WORD(zone, zone->type) |
+		             PAGE_WORD(flags, page_flags_of(order, compound));
+		page->refcount = 1;
 	}
 	pcp_leave(set);
 	return page;
@@ -332,6 +366,7 @@ static unsigned long pcp_refill_slice(struct zone *zone, struct pcp_set *set,
 		if (page == NULL)
 			break;
 		page_set_state(zone, page, PAGE_LOOSE, PAGE_PCP);
+		page->lru = 0;
 		pcp_push(zone, set, page, request->migratetype);
 		got++;
 	}
@@ -495,14 +530,21 @@ void pcp_decay(struct node *node)
 
 /* ---- Freeing ------------------------------------------------------------- */
 
-/* May the block be freed by the shortest way?  Everything else is for the zone's. */
+/* The part of page->word that decides whether a block may be freed by the shortest way. */
+#define PCP_FREE_MASK                                                          \
+	(PAGE_WORD(state, UINT8_MAX) | PAGE_WORD(order, UINT8_MAX) |           \
+	 PAGE_WORD(mapcount, UINT8_MAX) |                                      \
+	 PAGE_WORD(flags, UINT8_MAX & ~(PAGE_COMPOUND | PAGE_PFMEMALLOC)) |    \
+	 PAGE_WORD(bits, PAGE_BITS_AT_FREE))
+
+/* May it?  It is in use, as a block of ORDER, and nothing but a reference is left of its
+ * use.  Everything else is for the zone's way. */
 static bool pcp_is_plain(const struct page *page, unsigned int order)
 {
-	return READ_ONCE(page->state) == PAGE_USED && page->order == order &&
-	       READ_ONCE(page->refcount) == 1 && page->mapcount == 0 &&
-	       (page->flags & ~(PAGE_COMPOUND | PAGE_PFMEMALLOC)) == 0 &&
-	       (READ_ONCE(page->bits) & PAGE_BITS_AT_FREE) == 0 &&
-	       page->mapping == NULL;
+	return (READ_ONCE(page->word) & PCP_FREE_MASK) ==
+	               (PAGE_WORD(state, PAGE_USED) |
+	                PAGE_WORD(order, order)) &&
+	       READ_ONCE(page->refcount) == 1 && page->mapping == NULL;
 }
 
 /* Drop the reference, which is the only one.  False: others have come. */
@@ -530,9 +572,8 @@ static void pcp_give(struct zone *zone, struct pcp_set *set, struct page *page,
 
 	kassert(set->busy);
 	kassert(page->state == PAGE_USED && page->refcount == 0);
-	page->flags = 0;
 	page_prep_retire(page, caller);
-	page->state = PAGE_PCP;
+	page->word = pcp_word(zone, order);
 	count_vm_events(zone->node, VMSTAT_pgfree, 1UL << order);
 	trace_mm_page_free(&zone->node->trace, node_pfn(zone->node, page),
 	                   order);
@@ -543,14 +584,18 @@ static void pcp_give(struct zone *zone, struct pcp_set *set, struct page *page,
 		          PCP_MOVES);
 }
 
-bool pcp_free(struct zone *zone, struct page *page, unsigned int order,
+bool pcp_free(struct node *node, struct page *page, unsigned int order,
               uintptr_t caller)
 {
 	enum migratetype type;
 	struct pcp_set *set;
+	struct zone *zone;
 	bool freed;
 
-	if (!pcp_has_order(zone, order) || !pcp_is_plain(page, order))
+	if (!pcp_is_plain(page, order))
+		return false;
+	zone = page_zone(node, page);
+	if (!pcp_has_order(zone, order))
 		return false;
 	set = pcp_enter(zone);
 	if (set == NULL)

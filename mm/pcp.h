@@ -40,11 +40,11 @@ int pcp_set_fraction(struct node *node, unsigned long fraction);
 /* The batch of a zone of MANAGED pages.  Linux: zone_batchsize(). */
 unsigned int pcp_batch(unsigned long managed);
 
-/* A block for REQUEST off this CPU's list, USED; NULL: there is none, or an interrupt has
- * come between the steps of another call.  A corrupt block is leaked: call
- * page_prep_report_bad(). */
-__must_check struct page *pcp_take(struct zone *zone,
-                                   const struct alloc_request *request);
+/* A block of ORDER for pages of TYPE off this CPU's list, USED, with one reference; NULL:
+ * there is none, or an interrupt has come between the steps of another call.  A corrupt
+ * block is leaked: call page_prep_report_bad() if it is NULL. */
+__must_check struct page *pcp_take(struct zone *zone, unsigned int order,
+                                   enum migratetype type, bool compound);
 
 /* REQUEST was served by ZONE: fetch what is left of PCP_MOVES pages, as long as the low
  * mark holds.  Call page_prep_report_bad() afterwards. */
@@ -52,7 +52,7 @@ void pcp_refill(struct zone *zone, const struct alloc_request *request);
 
 /* Drop the last reference of a block in use, and put it onto this CPU's list.  False:
  * nothing has changed, and the zone is to take it (or to refuse it). */
-bool pcp_free(struct zone *zone, struct page *page, unsigned int order,
+bool pcp_free(struct node *node, struct page *page, unsigned int order,
               uintptr_t caller);
 
 /* At least PCP_MOVES pages of this CPU's lists, if there are so many, go back to one of the

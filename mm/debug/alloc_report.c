@@ -83,6 +83,19 @@ void alloc_report_nofail_doubts(struct node *node,
 	}
 }
 
+void alloc_report_address(struct node *node, uintptr_t caller)
+{
+	char place[PLACE_SIZE];
+
+	kassert(!in_nmi());
+	count_vm_event(node, VMSTAT_alloc_refused);
+	caller_format(place, sizeof(place), caller);
+	pr_err("BUG: %s at %s wants a direct-map address for __GFP_EXCLUSIVE: "
+	       "such a page has none\n",
+	       context_name(), place);
+	backtrace_print_from(caller);
+}
+
 void alloc_report_exact(uintptr_t caller)
 {
 	char place[PLACE_SIZE];

@@ -19,6 +19,9 @@ void alloc_report_nofail_doubts(struct node *node,
                                 const struct alloc_request *request,
                                 uintptr_t caller);
 
+/* The address of an exclusive page was asked for: counted as refused. */
+void alloc_report_address(struct node *node, uintptr_t caller);
+
 /* alloc_pages_exact() was called with flags that it takes away. */
 void alloc_report_exact(uintptr_t caller);
 

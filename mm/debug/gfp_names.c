@@ -181,3 +181,47 @@ int gfp_parse(const char *text, gfp_t *mask, char *bad, size_t size)
 	*mask = take & ~leave;
 	return 0;
 }
+
+const char *zone_type_name(enum zone_type type)
+{
+	static const char *const name[ZONE_COUNT] = {
+		[ZONE_DMA] = "DMA",
+		[ZONE_DMA32] = "DMA32",
+		[ZONE_NORMAL] = "Normal",
+		[ZONE_MOVABLE] = "Movable",
+	};
+
+	return (unsigned int)type < ZONE_COUNT ? name[type] : "?";
+}
+
+const char *migratetype_name(enum migratetype type)
+{
+	static const char *const name[MIGRATE_TYPES] = {
+		[MIGRATE_UNMOVABLE] = "Unmovable",
+		[MIGRATE_MOVABLE] = "Movable",
+		[MIGRATE_RECLAIMABLE] = "Reclaimable",
+		[MIGRATE_HIGHATOMIC] = "HighAtomic",
+		[MIGRATE_ISOLATE] = "Isolate",
+	};
+
+	return (unsigned int)type < MIGRATE_TYPES ? name[type] : "?";
+}
+
+const char *reserve_right_name(enum reserve_right right)
+{
+	switch (right) {
+	case RESERVE_NONE:
+		return "none";
+	case RESERVE_NOWAIT:
+		return "no pages below min";
+	case RESERVE_HALF:
+		return "half of min";
+	case RESERVE_VICTIM:
+		return "half of min, as a victim";
+	case RESERVE_ATOMIC:
+		return "half of min and a quarter of the rest";
+	case RESERVE_ALL:
+		return "everything";
+	}
+	return "?";
+}

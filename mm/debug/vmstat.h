@@ -113,6 +113,10 @@ enum vmstat_event {
 };
 #undef VMSTAT_ENUM
 
+/* pgalloc of a zone. */
+#define VMSTAT_PGALLOC(zone_type)                                              \
+	((enum vmstat_event)(VMSTAT_pgalloc_dma + (unsigned int)(zone_type)))
+
 struct vmstat {
 	unsigned long count[VMSTAT_COUNT];
 };
