@@ -50,7 +50,8 @@ struct irqsoff_cpu {
 	uint64_t begin;
 	uintptr_t place;
 	struct irqsoff_stretch recent;
-	struct irqsoff_stretch longest;
+	struct irqsoff_stretch
+		longest[IRQSOFF_PLACES]; /* sorted, longest first */
 	struct irqsoff_stretch longest_report;
 };
 
@@ -75,6 +76,23 @@ void irqsoff_begin(uintptr_t place)
 	cpu->begin = arch_cycles();
 }
 
+/* STRETCH is longer than the last of the longest: it takes the room of its place, or of
+ * the last. */
+static void irqsoff_insert(struct irqsoff_stretch *longest,
+                           struct irqsoff_stretch stretch)
+{
+	unsigned int at = 0;
+
+	while (at < IRQSOFF_PLACES - 1 && longest[at].place != stretch.place)
+		at++;
+	if (longest[at].place == stretch.place &&
+	    longest[at].ticks >= stretch.ticks)
+		return;
+	for (; at > 0 && longest[at - 1].ticks < stretch.ticks; at--)
+		longest[at] = longest[at - 1];
+	longest[at] = stretch;
+}
+
 static void irqsoff_record(struct irqsoff_cpu *cpu, uint64_t ticks)
 {
 	const struct irqsoff_stretch stretch = { ticks, cpu->place };
@@ -86,8 +104,8 @@ static void irqsoff_record(struct irqsoff_cpu *cpu, uint64_t ticks)
 	}
 	if (ticks > cpu->recent.ticks)
 		cpu->recent = stretch;
-	if (ticks > cpu->longest.ticks)
-		cpu->longest = stretch;
+	if (ticks > cpu->longest[IRQSOFF_PLACES - 1].ticks)
+		irqsoff_insert(cpu->longest, stretch);
 }
 
 void irqsoff_end(void)
@@ -131,13 +149,31 @@ void irqsoff_set_place(uintptr_t place)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-struct irqsoff_stretch irqsoff_longest(void)
+struct irqsoff_stretch irqsoff_longest(unsigned int rank)
 {
 	bool enabled = arch_irq_save();
-	struct irqsoff_stretch stretch = irqsoff_this_cpu()->longest;
+	struct irqsoff_stretch stretch = { 0, 0 };
+
+	if (rank < IRQSOFF_PLACES)
+		stretch = irqsoff_this_cpu()->longest[rank];
 
 	arch_irq_restore(enabled);
 	return stretch;
+}
+
+void irqsoff_forget(uintptr_t place)
+{
+	bool enabled = arch_irq_save();
+	struct irqsoff_stretch *longest = irqsoff_this_cpu()->longest;
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < IRQSOFF_PLACES; i++) {
+		if (longest[i].place != place)
+			longest[kept++] = longest[i];
+	}
+	while (kept < IRQSOFF_PLACES)
+		longest[kept++] = (struct irqsoff_stretch){ 0, 0 };
+	arch_irq_restore(enabled);
 }
 
 struct irqsoff_stretch irqsoff_longest_report(void)

@@ -33,14 +33,19 @@ void irqsoff_stop(void);
 unsigned int irqsoff_ticks_per_instruction(void);
 
 /*
- * The longest stretch of this CPU since irqsoff_start(), the longest of those in
- * which a line was logged, which the others leave out, and the longest since the
- * last call of irqsoff_forget_recent().  Any context but an NMI.
+ * The longest stretch of this CPU since irqsoff_start() (RANK 0), the longest of those
+ * that began elsewhere (1), and so on up to IRQSOFF_PLACES - 1; the longest of those in
+ * which a line was logged, which the others leave out; and the longest since the last
+ * call of irqsoff_forget_recent().  Any context but an NMI.
  */
-struct irqsoff_stretch irqsoff_longest(void);
+#define IRQSOFF_PLACES 4U
+struct irqsoff_stretch irqsoff_longest(unsigned int rank);
 struct irqsoff_stretch irqsoff_longest_report(void);
 struct irqsoff_stretch irqsoff_recent(void);
 void irqsoff_forget_recent(void);
+
+/* Forget the longest stretch of PLACE: a test made it. */
+void irqsoff_forget(uintptr_t place);
 
 /*
  * The stretch that goes on is not to count: somebody stops the CPU in it on

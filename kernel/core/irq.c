@@ -371,19 +371,30 @@ static const char *irq_format_stretch(char *buffer, size_t size,
 	unsigned int ticks = irqsoff_ticks_per_instruction();
 	unsigned int line;
 	const char *file = line_find(stretch.place - 1, &line);
+	int length = scnprintf(
+		buffer, size, "%s at most %llu %s, ", what,
+		(unsigned long long)(ticks == 0 ? stretch.ticks
+	                                        : stretch.ticks / ticks),
+		ticks == 0 ? "cycles" : "instructions");
 
-	scnprintf(buffer, size, "%s at most %llu %s, %s:%u", what,
-	          (unsigned long long)(ticks == 0 ? stretch.ticks
-	                                          : stretch.ticks / ticks),
-	          ticks == 0 ? "cycles" : "instructions",
-	          file == NULL ? "nowhere" : file, line);
+	if (file != NULL)
+		scnprintf(buffer + length, size - (size_t)length, "%s:%u", file,
+		          line);
+	else
+		place_format(buffer + length, size - (size_t)length,
+		             stretch.place - 1);
 	return buffer;
 }
 
-const char *irq_longest_off(char *buffer, size_t size)
+const char *irq_longest_off(char *buffer, size_t size, unsigned int rank)
 {
-	return irq_format_stretch(buffer, size, "interrupts off",
-	                          irqsoff_longest());
+	struct irqsoff_stretch stretch = irqsoff_longest(rank);
+
+	if (rank > 0 && stretch.ticks == 0)
+		return NULL;
+	return irq_format_stretch(buffer, size,
+	                          rank == 0 ? "interrupts off" : "  elsewhere",
+	                          stretch);
 }
 
 const char *irq_longest_report(char *buffer, size_t size)

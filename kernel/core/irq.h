@@ -88,10 +88,11 @@ void irq_boot_is_over(void);
 /*
  * "interrupts off at most 1234 instructions, FILE:LINE" into BUFFER, which it
  * returns: the longest stretch since the boot, in cycles where the machine does
- * not count instructions.  Handlers and traps are separate stretches
+ * not count instructions.  With RANK 1 and more, the longest that began elsewhere;
+ * NULL: there was none.  Handlers and traps are separate stretches
  * (kernel/arch/irqsoff.h).  Any context but an NMI.
  */
-const char *irq_longest_off(char *buffer, size_t size);
+const char *irq_longest_off(char *buffer, size_t size, unsigned int rank);
 
 /* The same of stretches in which a line was logged; the other leaves them out. */
 const char *irq_longest_report(char *buffer, size_t size);

@@ -98,7 +98,9 @@ static int run_irqs(int argc, char **argv __unused)
 	               (unsigned long long)spurious);
 	console_printf("ERR: %10llu   Interrupts without a handler\n",
 	               (unsigned long long)unhandled);
-	console_printf("%s\n", irq_longest_off(text, sizeof(text)));
+	for (unsigned int i = 0; irq_longest_off(text, sizeof(text), i) != NULL;
+	     i++)
+		console_printf("%s\n", text);
 	console_printf("%s\n", irq_longest_report(text, sizeof(text)));
 	print_devices();
 	print_uptime();

@@ -146,8 +146,8 @@ static bool idle_page_is_sound(const struct page *page)
 
 /* ---- Block by block ------------------------------------------------------ */
 
-/* Frames that were never given to the buddy are visited by the hundred. */
-#define RESERVED_SLICE 128UL
+/* Frames that were never given to the buddy are visited by sixteen. */
+#define RESERVED_SLICE 16UL
 
 /* A check of a zone: its locks, and its count. */
 struct zone_walk {

@@ -113,7 +113,48 @@ CASE(irqsoff, the_longest_stretch_is_measured_to_a_few_instructions)
 		return test_failure("%llu instructions, at %p",
 		                    (unsigned long long)length,
 		                    (void *)irqsoff_recent().place);
-	EXPECT(irqsoff_longest().ticks >= irqsoff_recent().ticks);
+	EXPECT(irqsoff_longest(0).ticks >= irqsoff_recent().ticks);
+	return NULL;
+}
+
+CASE(irqsoff, the_longest_stretches_are_of_different_places_and_sorted)
+{
+	struct irqsoff_stretch longest[IRQSOFF_PLACES];
+
+	for (unsigned int i = 0; i < IRQSOFF_PLACES; i++)
+		longest[i] = irqsoff_longest(i);
+	EXPECT(longest[0].ticks > 0);
+	for (unsigned int i = 1; i < IRQSOFF_PLACES; i++) {
+		EXPECT(longest[i].ticks <= longest[i - 1].ticks);
+		for (unsigned int before = 0; before < i; before++)
+			EXPECT(longest[i].ticks == 0 ||
+			       longest[i].place != longest[before].place);
+	}
+	EXPECT_EQUAL(irqsoff_longest(IRQSOFF_PLACES).ticks, 0);
+	return NULL;
+}
+
+/* Like the 8,000 of memcpy above: once in the table, and then forgotten. */
+CASE(irqsoff, a_place_is_among_the_longest_once_until_it_is_forgotten)
+{
+	unsigned int found[2] = { 0, 0 };
+
+	NEEDS_COUNT();
+	for (unsigned int i = 0; i < 3; i++) {
+		bool enabled = arch_irq_save();
+
+		spend(20000 + 1000 * i);
+		irqsoff_set_place((uintptr_t)memcpy);
+		arch_irq_restore(enabled);
+	}
+	for (unsigned int i = 0; i < IRQSOFF_PLACES; i++)
+		found[0] += irqsoff_longest(i).place == (uintptr_t)memcpy;
+	irqsoff_forget((uintptr_t)memcpy);
+	irqsoff_forget((uintptr_t)memset);
+	for (unsigned int i = 0; i < IRQSOFF_PLACES; i++)
+		found[1] += irqsoff_longest(i).place == (uintptr_t)memcpy;
+	EXPECT_EQUAL(found[0], 1);
+	EXPECT_EQUAL(found[1], 0);
 	return NULL;
 }
 
@@ -150,6 +191,7 @@ CASE(irqsoff, a_handlers_time_counts_from_the_door_to_the_way_out)
 		arch_relax();
 	pit_set_listener(NULL, NULL);
 	recent = irqsoff_recent();
+	irqsoff_forget((uintptr_t)memcpy);
 	EXPECT(recent.ticks / irqsoff_ticks_per_instruction() >= 8000);
 	return NULL;
 }

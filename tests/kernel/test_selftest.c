@@ -101,6 +101,45 @@ CASE(selftest, leak_is_a_failure)
 	return NULL;
 }
 
+/* A page is in hand for some ticks longer than the case lasts. */
+static struct {
+	struct page *page;
+	unsigned int ticks; /* until it is given back */
+} isolated;
+
+static void give_isolated_page(void *data __unused)
+{
+	if (isolated.page == NULL || --isolated.ticks > 0)
+		return;
+	__free_page(isolated.page);
+	isolated.page = NULL;
+	__atomic_fetch_sub(&main_node()->reclaim.in_hand, 1, __ATOMIC_RELAXED);
+}
+
+static const char *lets_a_page_be_isolated(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	if (page == NULL)
+		return "no page";
+	__atomic_fetch_add(&main_node()->reclaim.in_hand, 1, __ATOMIC_RELAXED);
+	isolated.ticks = 5;
+	WRITE_ONCE(isolated.page, page);
+	return NULL;
+}
+
+CASE(selftest, page_that_reclaim_has_in_hand_is_no_leak)
+{
+	const char *told;
+
+	pit_set_listener(give_isolated_page, NULL);
+	told = test_selftest_attempt(lets_a_page_be_isolated);
+	while (READ_ONCE(isolated.page) != NULL)
+		thread_yield();
+	pit_set_listener(NULL, NULL);
+	return told;
+}
+
 static struct page *block; /* of two pages, for cases that spoil the second */
 
 /* Nothing that is counted changes. */
