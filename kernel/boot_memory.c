@@ -13,6 +13,7 @@
 #include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/vmap.h"
+#include "kernel/cma_area.h"
 #include "kernel/core/multiboot2.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
@@ -249,8 +250,10 @@ struct node *mm_init(uint64_t info_physical)
 	/* GRUB may have put the boot information into a gap of it, another
 	 * loader a module over it. */
 	boot_memory_must(memmap_take_loaded(&memmap, info_physical));
+	cma_area_reserve(&memmap);
 	/* Every frame that nobody has goes to the buddies. */
 	memmap_release_free(&memmap, &node);
+	cma_area_start(&node);
 	/* Grouping and the marks follow from what they got. */
 	pageblock_group_by_mobility(&node);
 	node.min_free_kbytes = watermark_min_free_kbytes(node_managed(&node) *

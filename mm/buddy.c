@@ -25,15 +25,15 @@
  *  B2  A FREE page's frame number is a multiple of 2^order, and its block lies
  *      inside the zone.
  *  B3  No two free buddies of one order exist (the largest order has none), but two
- *      pageblocks of which just one is HIGHATOMIC or ISOLATE.
+ *      pageblocks of different types one of which is HIGHATOMIC, CMA or ISOLATE.
  *  B4  The other pages of a block are NONE.
  *  B5  free_area[].of_type[] is the length of its list, count is their sum, and
  *      free_pages + isolated_pages is the sum of the sizes of all free blocks.
  *  B6  A free block is on the list of its pageblock's type (mm/pageblock.h), whose
  *      free pages are counted in pageblock->free; nonempty[] has a bit for each list
  *      that is not empty.
- *  B7  nr_free_highatomic is the number of pages on the HIGHATOMIC lists,
- *      isolated_pages of those on the ISOLATE lists.
+ *  B7  nr_free_highatomic is the number of pages on the HIGHATOMIC lists, nr_free_cma
+ *      of those on the CMA lists, isolated_pages of those on the ISOLATE lists.
  *
  * Locking: the caller holds zone->lock throughout.
  *
@@ -70,6 +70,16 @@ static unsigned long *buddy_counter(struct zone *zone, enum migratetype type)
 	                               : &zone->free_pages;
 }
 
+/* CHANGE is the number of pages that come to the lists of TYPE, or go. */
+static void buddy_count_aside(struct zone *zone, enum migratetype type,
+                              unsigned long change)
+{
+	if (type == MIGRATE_HIGHATOMIC)
+		zone->nr_free_highatomic += change;
+	if (type == MIGRATE_CMA)
+		zone->nr_free_cma += change;
+}
+
 static void link_block(struct zone *zone, struct page *page,
                        enum migratetype type, bool at_back)
 {
@@ -83,8 +93,7 @@ static void link_block(struct zone *zone, struct page *page,
 	area->of_type[type]++;
 	zone->nonempty[type] |= (uint16_t)(1U << page->order);
 	*buddy_counter(zone, type) += 1UL << page->order;
-	if (type == MIGRATE_HIGHATOMIC)
-		zone->nr_free_highatomic += 1UL << page->order;
+	buddy_count_aside(zone, type, 1UL << page->order);
 }
 
 static void unlink_block(struct zone *zone, struct page *page)
@@ -101,8 +110,7 @@ static void unlink_block(struct zone *zone, struct page *page)
 	if (--area->of_type[type] == 0)
 		zone->nonempty[type] &= (uint16_t) ~(1U << page->order);
 	*buddy_counter(zone, type) -= 1UL << page->order;
-	if (type == MIGRATE_HIGHATOMIC)
-		zone->nr_free_highatomic -= 1UL << page->order;
+	buddy_count_aside(zone, type, -(1UL << page->order));
 }
 
 static void insert_block(struct zone *zone, struct page *page,
@@ -238,6 +246,12 @@ struct page *buddy_take(struct zone *zone, unsigned int order,
 		order);
 }
 
+/* Frames of HIGHATOMIC and ISOLATE pageblocks are not found by their number. */
+static bool buddy_is_findable(enum migratetype type)
+{
+	return type < MIGRATE_PCPTYPES || type == MIGRATE_CMA;
+}
+
 unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
                                 unsigned long last)
 {
@@ -252,7 +266,7 @@ unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
 			continue;
 		}
 		if (READ_ONCE(head->state) == PAGE_FREE &&
-		    pageblock_type(zone, pfn) < MIGRATE_PCPTYPES)
+		    buddy_is_findable(pageblock_type(zone, pfn)))
 			return pfn;
 		/* A guess may go back, the search never does. */
 		pfn = max(pfn + 1, zone_pfn(zone, head) +

@@ -57,7 +57,7 @@ static inline bool buddy_types_merge(enum migratetype a, enum migratetype b)
 	return a == b || (a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES);
 }
 
-/* The lowest free frame in FIRST..LAST in a pageblock that is for all requests, or -1UL.
+/* The lowest free frame in FIRST..LAST in no HIGHATOMIC or ISOLATE pageblock, or -1UL.
  * Without zone->lock: a guess. */
 unsigned long buddy_find_within(const struct zone *zone, unsigned long first,
                                 unsigned long last);

@@ -124,6 +124,7 @@ enum migratetype {
 	MIGRATE_RECLAIMABLE,
 	MIGRATE_PCPTYPES, /* a request is for one of those above */
 	MIGRATE_HIGHATOMIC = MIGRATE_PCPTYPES,
+	MIGRATE_CMA,     /* for movable pages, until cma_alloc() wants it */
 	MIGRATE_ISOLATE, /* no request gets its pages: mm/contig/ */
 	MIGRATE_TYPES,
 };

@@ -48,8 +48,9 @@ static bool passes_without_boost(const struct zone *zone,
 	return zone->watermark_boost > 0 && request->order == 0 &&
 	       mark == WMARK_MIN &&
 	       (right == RESERVE_HALF || right == RESERVE_ATOMIC) &&
-	       watermark_ok(zone, 0, zone->watermark[mark],
-	                    request->highest_zone, right);
+	       watermark_ok_cma(zone, 0, zone->watermark[mark],
+	                        request->highest_zone, right,
+	                        request_may_use_cma(zone, request));
 }
 
 /* May ZONE serve the request at MARK with RIGHT?  zone->lock held. */
@@ -60,8 +61,9 @@ static bool zone_may_serve(const struct zone *zone,
 	kassert(mark < WMARK_COUNT);
 	kassert(zone->type <= request->highest_zone);
 	return zone->managed > 0 &&
-	       (watermark_ok(zone, request->order, wmark_pages(zone, mark),
-	                     request->highest_zone, right) ||
+	       (watermark_ok_cma(zone, request->order, wmark_pages(zone, mark),
+	                         request->highest_zone, right,
+	                         request_may_use_cma(zone, request)) ||
 	        passes_without_boost(zone, request, mark, right));
 }
 
@@ -539,8 +541,10 @@ static struct zone *bulk_zone(struct node *node,
 		struct zone *zone = &node->zone[type];
 
 		if (zone->managed > 0 &&
-		    watermark_ok(zone, 0, wmark_pages(zone, WMARK_LOW) + wanted,
-		                 request->highest_zone, RESERVE_NONE))
+		    watermark_ok_cma(zone, 0,
+		                     wmark_pages(zone, WMARK_LOW) + wanted,
+		                     request->highest_zone, RESERVE_NONE,
+		                     request_may_use_cma(zone, request)))
 			return zone;
 	}
 	return NULL;

@@ -49,9 +49,6 @@
 #include "mm/node.h"
 #include "mm/watermark.h"
 
-/* MIGRATE_TYPES of Linux with CMA and isolation: grouping needs a pageblock of each. */
-#define LINUX_TYPES    6UL
-
 /* A movable request claims from free blocks of this order on. */
 #define CLAIM_ORDER    (PAGEBLOCK_ORDER / 2)
 
@@ -65,19 +62,6 @@ static const enum migratetype
 		[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
 		[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
 	};
-
-void pageblock_group_by_mobility(struct node *node)
-{
-	unsigned long pages = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		const struct zone *zone = &node->zone[type];
-		unsigned long high = wmark_pages(zone, WMARK_HIGH);
-
-		pages += zone->managed > high ? zone->managed - high : 0;
-	}
-	node->no_mobility = pages < PAGEBLOCK_PAGES * LINUX_TYPES;
-}
 
 enum migratetype pageblock_request_type(const struct node *node,
                                         enum migratetype requested)
@@ -242,6 +226,9 @@ bool pageblock_has_block(const struct zone *zone, unsigned int order,
 
 	if (zone->nonempty[type] >> order != 0)
 		return true;
+	if (type == MIGRATE_MOVABLE &&
+	    zone->nonempty[MIGRATE_CMA] >> order != 0)
+		return true;
 	if (!may_claim(zone, 0, type))
 		claimable = claimable >> CLAIM_ORDER << CLAIM_ORDER;
 	return claimable != 0;
@@ -264,19 +251,33 @@ static struct page *pageblock_steal(struct zone *zone, unsigned int order,
 		order);
 }
 
+/* Are CMA pages the first to go to a request for TYPE?  If more than half of all free pages
+ * are.  Linux: __rmqueue(). */
+static bool pageblock_cma_first(const struct zone *zone, enum migratetype type)
+{
+	kassert(type < MIGRATE_PCPTYPES);
+	return type == MIGRATE_MOVABLE &&
+	       zone->nr_free_cma > zone->free_pages / 2;
+}
+
 struct page *pageblock_take(struct zone *zone, unsigned int order,
                             enum migratetype type, unsigned int flags)
 {
+	bool cma_first = pageblock_cma_first(zone, type);
 	struct page *page = NULL;
 
 	kassert(spin_is_mine(&zone->lock));
 	kassert(type < MIGRATE_PCPTYPES);
+	if (flags & TAKE_OWN_TYPE)
+		return cma_first ? NULL : buddy_take(zone, order, type);
 	if (flags & TAKE_HIGHATOMIC)
 		page = buddy_take(zone, order, MIGRATE_HIGHATOMIC);
+	if (page == NULL && cma_first)
+		page = buddy_take(zone, order, MIGRATE_CMA);
 	if (page == NULL)
 		page = buddy_take(zone, order, type);
-	if (flags & TAKE_OWN_TYPE)
-		return page;
+	if (page == NULL && type == MIGRATE_MOVABLE)
+		page = buddy_take(zone, order, MIGRATE_CMA);
 	if (page == NULL)
 		page = pageblock_claim(zone, order, type, flags);
 	if (page == NULL && !(flags & TAKE_NO_FRAGMENT))

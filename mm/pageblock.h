@@ -65,7 +65,8 @@ enum take_flag {
 	TAKE_WAKES = 1 << 1,           /* a boosted mark may wake kswapd */
 	TAKE_HIGHATOMIC = 1 << 2,      /* from HIGHATOMIC blocks first */
 	TAKE_HIGHATOMIC_LAST = 1 << 3, /* if there is nothing else */
-	TAKE_OWN_TYPE = 1 << 4,        /* from the lists of its type only */
+	/* From the lists of its type only; nothing while CMA pages are to go first. */
+	TAKE_OWN_TYPE = 1 << 4,
 };
 
 /* The flags of a request of ORDER with RIGHT; 0: no page of a HIGHATOMIC block. */
@@ -118,8 +119,8 @@ static inline bool pageblock_is_whole(const struct zone *zone,
 
 /*
  * Take a block of 2^ORDER pages for pages of TYPE, LOOSE, or NULL: from free pages of
- * its type; else by claiming a pageblock of another type; else by stealing the one
- * block.  Linux: __rmqueue().
+ * its type; else, movable ones, in a CMA pageblock; else by claiming a pageblock of another
+ * type; else by stealing the one block.  Linux: __rmqueue().
  */
 __must_check struct page *pageblock_take(struct zone *zone, unsigned int order,
                                          enum migratetype type,

@@ -39,7 +39,8 @@
  *
  * The type of a pageblock is read when a page goes back.  If the
  * pageblock was retyped meanwhile, the page arrives on the right list.  Pages of HIGHATOMIC
- * pageblocks never enter.
+ * and CMA pageblocks never enter, and while CMA pages go to movable requests first, no
+ * movable page is fetched.
  *
  * Interrupts stay on.  A call marks the set busy, and an interrupt that finds it so uses
  * the zone instead; so no step of a call is seen half done.  Preemption is off meanwhile.

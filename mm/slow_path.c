@@ -359,7 +359,8 @@ static bool reclaim_could_help(const struct climb *climb)
 		if (zone->managed > 0 &&
 		    watermark_would_pass(zone, pages, request->order,
 		                         wmark_pages(zone, WMARK_MIN),
-		                         request->highest_zone, right))
+		                         request->highest_zone, right,
+		                         request_may_use_cma(zone, request)))
 			return true;
 	}
 	return false;
@@ -397,10 +398,10 @@ static bool room_to_compact(const struct climb *climb)
 			reclaimable_pages(climb->node, zone) / request->order;
 
 		if (zone->managed > 0 &&
-		    watermark_would_pass(zone, pages, 0,
-		                         wmark_pages(zone, mark) +
-		                                 (2UL << request->order),
-		                         request->highest_zone, RESERVE_NONE))
+		    watermark_would_pass(
+			    zone, pages, 0,
+			    wmark_pages(zone, mark) + (2UL << request->order),
+			    request->highest_zone, RESERVE_NONE, true))
 			return true;
 	}
 	return false;

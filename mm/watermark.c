@@ -61,46 +61,6 @@ static void setup_marks(struct zone *zone, unsigned long pages_min,
 	WRITE_ONCE(zone->watermark_boost, 0);
 }
 
-unsigned long watermark_boost_limit(const struct zone *zone)
-{
-	unsigned long limit = zone->watermark[WMARK_HIGH] *
-	                      zone->node->watermark_boost_factor / 10000;
-
-	if (limit == 0 || 4 * PAGEBLOCK_PAGES > zone->managed)
-		return 0;
-	return max(limit, PAGEBLOCK_PAGES);
-}
-
-bool watermark_boost(struct zone *zone)
-{
-	unsigned long limit = watermark_boost_limit(zone);
-
-	kassert(spin_is_mine(&zone->lock));
-	if (limit == 0)
-		return false;
-	WRITE_ONCE(zone->watermark_boost,
-	           min(zone->watermark_boost + PAGEBLOCK_PAGES, limit));
-	return true;
-}
-
-unsigned long watermark_set_boost_factor(struct node *node,
-                                         unsigned long factor)
-{
-	unsigned long before = node->watermark_boost_factor;
-
-	node->watermark_boost_factor = factor;
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		struct zone *zone = &node->zone[type];
-		bool enabled = spin_lock_irqsave(&zone->lock);
-
-		WRITE_ONCE(zone->watermark_boost,
-		           min(zone->watermark_boost,
-		               watermark_boost_limit(zone)));
-		spin_unlock_irqrestore(&zone->lock, enabled);
-	}
-	return before;
-}
-
 static void setup_lowmem_reserve(struct node *node, enum zone_type type)
 {
 	const unsigned long ratio = node->lowmem_reserve_ratio[type];
@@ -160,7 +120,7 @@ unsigned long watermark_floor(unsigned long min_mark, enum reserve_right right)
 /* Pages that a request with RIGHT must leave free in ZONE. */
 static unsigned long pages_to_leave(const struct zone *zone, unsigned long mark,
                                     enum zone_type highest,
-                                    enum reserve_right right)
+                                    enum reserve_right right, bool cma)
 {
 	kassert(highest < ZONE_COUNT);
 	kassert(right <= RESERVE_ALL);
@@ -168,14 +128,16 @@ static unsigned long pages_to_leave(const struct zone *zone, unsigned long mark,
 		return 0;
 	return watermark_floor(mark, right) + zone->lowmem_reserve[highest] +
 	       (right == RESERVE_NONE ? READ_ONCE(zone->nr_free_highatomic)
-	                              : 0);
+	                              : 0) +
+	       (cma ? 0 : READ_ONCE(zone->nr_free_cma));
 }
 
 /* A free block of 2^ORDER pages or more that RIGHT may take? */
 static bool has_block_for(const struct zone *zone, unsigned int order,
-                          enum reserve_right right)
+                          enum reserve_right right, bool cma)
 {
 	return buddy_has_block(zone, order) ||
+	       (cma && zone->nonempty[MIGRATE_CMA] >> order != 0) ||
 	       (zone->nonempty[MIGRATE_HIGHATOMIC] >> order != 0 &&
 	        highatomic_flags(order, right) != 0);
 }
@@ -183,9 +145,10 @@ static bool has_block_for(const struct zone *zone, unsigned int order,
 /* Would 2^ORDER pages out of FREE leave enough? */
 static bool leaves_enough(const struct zone *zone, unsigned long free,
                           unsigned int order, unsigned long mark,
-                          enum zone_type highest, enum reserve_right right)
+                          enum zone_type highest, enum reserve_right right,
+                          bool cma)
 {
-	unsigned long leave = pages_to_leave(zone, mark, highest, right);
+	unsigned long leave = pages_to_leave(zone, mark, highest, right, cma);
 	unsigned long beyond_first = (1UL << order) - 1;
 
 	kassert(order <= MAX_ORDER);
@@ -195,29 +158,32 @@ static bool leaves_enough(const struct zone *zone, unsigned long free,
 
 bool watermark_would_pass(const struct zone *zone, unsigned long free,
                           unsigned int order, unsigned long mark,
-                          enum zone_type highest, enum reserve_right right)
+                          enum zone_type highest, enum reserve_right right,
+                          bool cma)
 {
-	return leaves_enough(zone, free, order, mark, highest, right) &&
-	       (order == 0 || has_block_for(zone, order, right));
+	return leaves_enough(zone, free, order, mark, highest, right, cma) &&
+	       (order == 0 || has_block_for(zone, order, right, cma));
+}
+
+bool request_may_use_cma(const struct zone *zone,
+                         const struct alloc_request *request)
+{
+	return pageblock_request_type(zone->node, request->migratetype) ==
+	       MIGRATE_MOVABLE;
+}
+
+bool watermark_ok_cma(const struct zone *zone, unsigned int order,
+                      unsigned long mark, enum zone_type highest,
+                      enum reserve_right right, bool cma)
+{
+	return leaves_enough(zone, zone->free_pages, order, mark, highest,
+	                     right, cma) &&
+	       has_block_for(zone, order, right, cma);
 }
 
 bool watermark_ok(const struct zone *zone, unsigned int order,
                   unsigned long mark, enum zone_type highest,
                   enum reserve_right right)
 {
-	return leaves_enough(zone, zone->free_pages, order, mark, highest,
-	                     right) &&
-	       has_block_for(zone, order, right);
-}
-
-unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,
-                                 enum zone_type highest,
-                                 enum reserve_right right)
-{
-	unsigned long leave = pages_to_leave(zone, mark, highest, right);
-
-	kassert(zone->type <= highest);
-	if (highatomic_flags(0, right) == 0)
-		leave = max(leave, zone->nr_free_highatomic);
-	return zone->free_pages > leave ? zone->free_pages - leave : 0;
+	return watermark_ok_cma(zone, order, mark, highest, right, false);
 }

@@ -83,11 +83,23 @@ bool watermark_ok(const struct zone *zone, unsigned int order,
                   unsigned long mark, enum zone_type highest,
                   enum reserve_right right);
 
+/* The same for a request that may use CMA pages, or not (watermark_ok()): then they do not
+ * count.  Linux: ALLOC_CMA. */
+bool watermark_ok_cma(const struct zone *zone, unsigned int order,
+                      unsigned long mark, enum zone_type highest,
+                      enum reserve_right right, bool cma);
+
+/* May REQUEST use CMA pages of ZONE?  Movable ones, where pages are grouped.  Linux:
+ * gfp_to_alloc_flags_cma(). */
+bool request_may_use_cma(const struct zone *zone,
+                         const struct alloc_request *request);
+
 /* The same if FREE pages were free.  Any page makes a block of order 0; for a
  * higher order a block must exist now, as in Linux. */
 bool watermark_would_pass(const struct zone *zone, unsigned long free,
                           unsigned int order, unsigned long mark,
-                          enum zone_type highest, enum reserve_right right);
+                          enum zone_type highest, enum reserve_right right,
+                          bool cma);
 
 /*
  * How many order-0 requests would pass now, one after the other:

@@ -9,6 +9,7 @@
  * Locking: zone->lock while one list or one order is read; types of pageblocks are read
  * without, and may be a moment old.
  */
+#include "kernel/cma_area.h"
 #include "kernel/core/console.h"
 #include "kernel/demo/fragment.h"
 #include "kernel/shell/shell_command.h"
@@ -203,6 +204,59 @@ static int run_contig(int argc, char **argv)
 	return 0;
 }
 
+static void cma_show(struct cma *cma)
+{
+	if (cma->count == 0)
+		console_printf("cma: there is no area; boot with cma=SIZE\n");
+	else
+		console_printf("cma: %lu pages from pfn %#lx on, %lu taken\n",
+		               cma->count, cma->base_pfn, cma_taken(cma));
+}
+
+static int cma_run_alloc(struct cma *cma, uint64_t pages, uint64_t align)
+{
+	struct page *page;
+
+	if (align > MAX_ORDER)
+		return -EINVAL;
+	page = cma_alloc(cma, pages, (unsigned int)align, false);
+	if (page == NULL)
+		console_printf("cma: there is no place for them\n");
+	else
+		console_printf("cma: %llu pages from pfn %#lx on\n",
+		               (unsigned long long)pages, page_to_pfn(page));
+	return 0;
+}
+
+static int cma_run_free(struct cma *cma, uint64_t pfn, uint64_t pages)
+{
+	if (!cma_release(cma, pfn_to_page(pfn), pages))
+		console_printf("cma: they are not taken\n");
+	return 0;
+}
+
+static int run_cma(int argc, char **argv)
+{
+	struct cma *cma = main_cma();
+	uint64_t number[2] = { 0, 0 };
+
+	if (argc == 1) {
+		cma_show(cma);
+		return 0;
+	}
+	for (int i = 2; i < argc && i < 4; i++) {
+		if (parse_number(argv[i], &number[i - 2]) != 0)
+			return -EINVAL;
+	}
+	if (argc > 4 || argc < 3)
+		return -EINVAL;
+	if (strcmp(argv[1], "alloc") == 0)
+		return cma_run_alloc(cma, number[0], number[1]);
+	if (strcmp(argv[1], "free") != 0 || argc != 4)
+		return -EINVAL;
+	return cma_run_free(cma, number[0], number[1]);
+}
+
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("pagetypeinfo", "", run_pagetypeinfo, NULL,
 	              "free blocks and pageblocks of each type"),
@@ -210,6 +264,8 @@ static const struct shell_command commands[] = {
 	              "fragmentation of each order, and why"),
 	SHELL_COMMAND("compact", "", run_compact, NULL,
 	              "move pages until free memory is in one piece"),
+	SHELL_COMMAND("cma", "[alloc PAGES [ALIGN]|free PFN PAGES]", run_cma,
+	              NULL, "the CMA area, and pages of it"),
 	SHELL_COMMAND("contig", "PAGES|off", run_contig, NULL,
 	              "empty a range of frames and take it"),
 	SHELL_COMMAND("fragment", "[PAGES|off]", run_fragment, NULL,

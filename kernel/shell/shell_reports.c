@@ -2,7 +2,7 @@
 /*
  * kernel/shell/shell_reports.c -- memory in numbers, in the formats of Linux's /proc.
  *
- * Features that Labyrinth does not have (per-CPU page sets, CMA, the watermark
+ * Features that Labyrinth does not have (per-CPU page sets, the watermark
  * boost) have no line; those that Linux does not have are at the end of each
  * report: parked, exclusive, used and bad pages.
  *
@@ -28,6 +28,8 @@
 /* A zone's numbers at one moment. */
 struct zone_copy {
 	unsigned long free;
+	unsigned long cma;
+	unsigned long free_cma;
 	unsigned long isolate; /* free, in ISOLATE pageblocks */
 	unsigned long pcp;     /* on CPUs' lists */
 	unsigned long used;
@@ -60,6 +62,8 @@ static struct zone_copy copy_zone(struct zone *zone)
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct zone_copy copy = {
 		.free = zone->free_pages,
+		.cma = zone->nr_cma,
+		.free_cma = zone->nr_free_cma,
 		.isolate = zone->isolated_pages,
 		.pcp = zone_pcp_pages(zone),
 		.used = zone_used_pages(zone),
@@ -85,6 +89,8 @@ static struct zone_copy copy_all(struct node *node)
 		struct zone_copy copy = copy_zone(&node->zone[type]);
 
 		sum.free += copy.free;
+		sum.cma += copy.cma;
+		sum.free_cma += copy.free_cma;
 		sum.isolate += copy.isolate;
 		sum.pcp += copy.pcp;
 		sum.used += copy.used;
@@ -175,12 +181,13 @@ static void print_zone(struct zone *zone)
 	               "        promo    %lu\n"
 	               "        spanned  %lu\n"
 	               "        present  %lu\n"
-	               "        managed  %lu\n",
+	               "        managed  %lu\n"
+	               "        cma      %lu\n",
 	               zone->name, copy.free, wmark_pages(zone, WMARK_MIN),
 	               wmark_pages(zone, WMARK_LOW),
 	               wmark_pages(zone, WMARK_HIGH),
 	               wmark_pages(zone, WMARK_PROMO), zone->spanned,
-	               zone->present, zone->managed);
+	               zone->present, zone->managed, copy.cma);
 	console_printf("        protection: (%lu, %lu, %lu, %lu)\n",
 	               zone->lowmem_reserve[ZONE_DMA],
 	               zone->lowmem_reserve[ZONE_DMA32],
@@ -193,6 +200,7 @@ static void print_zone(struct zone *zone)
 		console_printf("      nr_zone_%s %lu\n",
 		               lru_list_name((enum lru_list)list),
 		               copy.lru[list]);
+	console_printf("      nr_free_cma  %lu\n", copy.free_cma);
 	console_printf("      nr_zone_write_pending %lu\n"
 	               "      nr_used_pages %lu\n"
 	               "      nr_isolate   %lu\n"
@@ -309,6 +317,8 @@ static int run_meminfo(int argc, char **argv __unused)
 	print_kilobytes("VmallocTotal:", vmap_size / PAGE_SIZE);
 	print_kilobytes("VmallocUsed:", READ_ONCE(main_vmalloc()->pages));
 	print_kilobytes("VmallocChunk:", 0);
+	print_kilobytes("CmaTotal:", sum.cma);
+	print_kilobytes("CmaFree:", sum.free_cma);
 	print_kilobytes("DirectMap4k:", small);
 	print_kilobytes("DirectMap2M:", large);
 	return 0;
@@ -346,6 +356,7 @@ static int run_vmstat(int argc, char **argv)
 	if (argc > 2)
 		return -EINVAL;
 	print_count(prefix, "nr_free_pages", sum.free);
+	print_count(prefix, "nr_free_cma", sum.free_cma);
 	print_lru_counts(prefix, &sum);
 	for (unsigned int i = 0; i < VMSTAT_COUNT; i++) {
 		enum vmstat_event event = (enum vmstat_event)i;

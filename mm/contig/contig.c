@@ -369,7 +369,7 @@ static int contig_alloc(unsigned long start, unsigned long end,
 	int error;
 
 	kassert(may_sleep_here());
-	kassert(type == MIGRATE_MOVABLE);
+	kassert(type == MIGRATE_MOVABLE || type == MIGRATE_CMA);
 	if (!contig_gfp_read(mask, &contig.gfp) || contig.zone == NULL)
 		return -EINVAL;
 	list_init(&contig.pages);

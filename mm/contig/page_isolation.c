@@ -24,6 +24,8 @@
  *	is no obstacle			free pages, those in flight, pages on a list of
  *					reclaim
  *
+ * A CMA pageblock (mm/contig/cma.c) is for CMA's callers without a look, and for no others.
+ *
  * A free block of two pageblocks is cut, and just one of them changes.  Free pageblocks of
  * which one is ISOLATE do not merge (B3); when they are both of one kind again, they do.
  *
@@ -182,23 +184,32 @@ static enum migratetype isolation_switch(struct zone *zone, unsigned long first,
 	return was;
 }
 
-static bool isolation_can_empty(struct zone *zone, unsigned long first)
+/* A CMA pageblock holds pages that can move, by its type, and is for CMA alone.  The pages of
+ * the other types are looked at. */
+static bool isolation_can_empty(struct zone *zone, unsigned long first,
+                                enum migratetype type)
 {
+	bool cma = pageblock_type(zone, first) == MIGRATE_CMA;
+
+	kassert(type == MIGRATE_MOVABLE || type == MIGRATE_CMA);
+	if (cma)
+		return type == MIGRATE_CMA;
 	return isolation_all(zone, first, first + PAGEBLOCK_PAGES,
 	                     isolation_look_movable);
 }
 
-static int isolate_pageblock(struct zone *zone, unsigned long first)
+static int isolate_pageblock(struct zone *zone, unsigned long first,
+                             enum migratetype type)
 {
 	enum migratetype was;
 
 	if (!pageblock_is_whole(zone, first) ||
-	    !isolation_can_empty(zone, first))
+	    !isolation_can_empty(zone, first, type))
 		return -EBUSY;
 	was = isolation_switch(zone, first, false, MIGRATE_ISOLATE);
 	if (was == MIGRATE_ISOLATE)
 		return -EBUSY;
-	if (isolation_can_empty(zone, first))
+	if (was == MIGRATE_CMA || isolation_can_empty(zone, first, type))
 		return 0;
 	(void)isolation_switch(zone, first, true, was);
 	return -EBUSY;
@@ -222,7 +233,7 @@ int start_isolate_page_range(struct zone *zone, unsigned long start,
 
 	kassert(start < end);
 	for (unsigned long at = first; at < end; at += PAGEBLOCK_PAGES) {
-		if (isolate_pageblock(zone, at) == 0)
+		if (isolate_pageblock(zone, at, type) == 0)
 			continue;
 		if (at > first)
 			undo_isolate_page_range(zone, first, at, type);

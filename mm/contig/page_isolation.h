@@ -4,6 +4,7 @@
  *
  *	page_isolation.h	pageblocks whose free pages nobody gets: this file
  *	contig.h		a range of frames is emptied and taken
+ *	cma.h			a range that is kept for this, and lent meanwhile
  *
  * mm/contig/page_isolation.c has the theory.  Linux: mm/page_isolation.c.
  */

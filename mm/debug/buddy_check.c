@@ -147,6 +147,7 @@ const char *buddy_check(struct zone *zone, bool locked, char *buffer,
 	}
 	counted = zone->free_pages + zone->isolated_pages;
 	sound = on_lists[MIGRATE_HIGHATOMIC] == zone->nr_free_highatomic &&
+	        on_lists[MIGRATE_CMA] == zone->nr_free_cma &&
 	        on_lists[MIGRATE_ISOLATE] == zone->isolated_pages;
 	if (!locked)
 		spin_unlock_irqrestore(&zone->lock, enabled);
@@ -154,8 +155,9 @@ const char *buddy_check(struct zone *zone, bool locked, char *buffer,
 		return NULL;
 	scnprintf(buffer, size,
 	          "zone %s: invariant %s broken: %lu pages on the lists, %lu "
-	          "counted; HIGHATOMIC: %lu, ISOLATE: %lu",
+	          "counted; HIGHATOMIC: %lu, CMA: %lu, ISOLATE: %lu",
 	          zone->name, total == counted ? "B7" : "B5", total, counted,
-	          on_lists[MIGRATE_HIGHATOMIC], on_lists[MIGRATE_ISOLATE]);
+	          on_lists[MIGRATE_HIGHATOMIC], on_lists[MIGRATE_CMA],
+	          on_lists[MIGRATE_ISOLATE]);
 	return buffer;
 }

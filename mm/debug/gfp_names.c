@@ -201,6 +201,7 @@ const char *migratetype_name(enum migratetype type)
 		[MIGRATE_MOVABLE] = "Movable",
 		[MIGRATE_RECLAIMABLE] = "Reclaimable",
 		[MIGRATE_HIGHATOMIC] = "HighAtomic",
+		[MIGRATE_CMA] = "CMA",
 		[MIGRATE_ISOLATE] = "Isolate",
 	};
 

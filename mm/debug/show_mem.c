@@ -93,8 +93,9 @@ static void show_other_pages(const struct mem_report *report)
 	show_detail(" unevictable:%lu dirty:%lu writeback:%lu\n",
 	            SUM(report, lru.count[LRU_UNEVICTABLE]),
 	            SUM(report, lru.file_dirty), SUM(report, lru.writeback));
-	show_detail(" free:%lu free_pcp:%lu free_cma:0\n",
-	            SUM(report, free_pages), show_pcp(report));
+	show_detail(" free:%lu free_pcp:%lu free_cma:%lu\n",
+	            SUM(report, free_pages), show_pcp(report),
+	            SUM(report, nr_free_cma));
 }
 
 /* In kilobytes.  There is one node. */
@@ -120,7 +121,7 @@ static int show_types(const struct zone *zone, unsigned int order, char *at,
 	static const char letter[MIGRATE_TYPES] = {
 		[MIGRATE_UNMOVABLE] = 'U',   [MIGRATE_MOVABLE] = 'M',
 		[MIGRATE_RECLAIMABLE] = 'E', [MIGRATE_HIGHATOMIC] = 'H',
-		[MIGRATE_ISOLATE] = 'I',
+		[MIGRATE_CMA] = 'C',         [MIGRATE_ISOLATE] = 'I',
 	};
 	char types[MIGRATE_TYPES + 1];
 	unsigned int length = 0;
@@ -157,7 +158,7 @@ static void show_zone(const struct zone *zone)
 	show_detail("Node 0 %s free:%lukB boost:%lukB min:%lukB low:%lukB "
 	            "high:%lukB reserved_highatomic:%luKB "
 	            "free_highatomic:%luKB present:%lukB managed:%lukB "
-	            "free_pcp:%lukB local_pcp:%lukB\n",
+	            "free_pcp:%lukB local_pcp:%lukB free_cma:%lukB\n",
 	            zone->name, zone->free_pages * KB,
 	            zone->watermark_boost * KB,
 	            wmark_pages(zone, WMARK_MIN) * KB,
@@ -166,7 +167,7 @@ static void show_zone(const struct zone *zone)
 	            zone->nr_reserved_highatomic * KB,
 	            zone->nr_free_highatomic * KB, zone->present * KB,
 	            zone->managed * KB, zone_pcp_pages(zone) * KB,
-	            pcp_local_pages(zone) * KB);
+	            pcp_local_pages(zone) * KB, zone->nr_free_cma * KB);
 	show_detail(
 		" active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
 		"inactive_file:%lukB unevictable:%lukB writepending:%lukB\n",

@@ -90,6 +90,8 @@
 	X(flusher_write, "pages that the flusher began to write")              \
 	X(pgmigrate_success, "pages that moved to another frame")              \
 	X(pgmigrate_fail, "pages that should have and did not")                \
+	X(cma_alloc_success, "requests to CMA areas that got pages")           \
+	X(cma_alloc_fail, "and those that did not")                            \
 	X(compact_migrate_scanned, "frames looked at for pages to move")       \
 	X(compact_free_scanned, "frames looked at for room")                   \
 	X(compact_isolated, "pages that compaction took in hand")              \

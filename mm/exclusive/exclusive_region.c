@@ -16,6 +16,7 @@
 #include "mm/buddy.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
+#include "mm/pageblock.h"
 
 /* ---- Tables ------------------------------------------------------------ */
 
@@ -119,7 +120,8 @@ unsigned long exclusive_region_find(const struct exclusive_pool *pool,
 		unsigned long pfn = buddy_find_within(
 			zone, search->pfn == -1UL ? first : search->pfn, last);
 
-		if (pfn != -1UL) {
+		/* CMA pageblocks are for movable pages only. */
+		if (pfn != -1UL && pageblock_type(zone, pfn) != MIGRATE_CMA) {
 			search->pfn = pfn + 1;
 			return pfn;
 		}

@@ -96,7 +96,9 @@ bool compaction_suitable(struct zone *zone, unsigned int order,
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	unsigned long mark = wmark_pages(zone, costly ? WMARK_LOW : WMARK_MIN) +
 	                     (2UL << order);
-	bool room = watermark_ok(zone, 0, mark, highest, RESERVE_NONE);
+	/* Pages may move to CMA pageblocks. */
+	bool room =
+		watermark_ok_cma(zone, 0, mark, highest, RESERVE_NONE, true);
 	struct extfrag free;
 	long index;
 
@@ -289,6 +291,12 @@ static struct page *compact_take_frame(struct compact_control *cc)
 	return page;
 }
 
+/* Do only pages that can move lie in pageblocks of TYPE?  Linux: is_migrate_movable(). */
+static bool compact_holds_movable(enum migratetype type)
+{
+	return type == MIGRATE_MOVABLE || type == MIGRATE_CMA;
+}
+
 /* May the pageblock in which the scanner is give room?  Not if it has a free block as
  * large as the one wanted: that would be broken up. */
 static bool compact_is_target(const struct compact_control *cc)
@@ -305,7 +313,7 @@ static bool compact_is_target(const struct compact_control *cc)
 	if (head != NULL && READ_ONCE(head->state) == PAGE_FREE &&
 	    READ_ONCE(head->order) >= min(cc->order, PAGEBLOCK_ORDER + 0U))
 		return false;
-	return pageblock_type(zone, first) == MIGRATE_MOVABLE;
+	return compact_holds_movable(pageblock_type(zone, first));
 }
 
 /* One pageblock down.  False: it would meet the other scanner. */
@@ -473,7 +481,8 @@ static bool compact_is_source(const struct compact_control *cc,
 		return false;
 	if (cc->mode != MIGRATE_ASYNC || !cc->direct)
 		return true;
-	return block->type == cc->type;
+	return block->type == cc->type ||
+	       (cc->type == MIGRATE_MOVABLE && block->type == MIGRATE_CMA);
 }
 
 /* Isolate up to 32 pages of the next pageblocks.  False: the scanners have met, and there
@@ -598,9 +607,10 @@ static bool compact_mark_passes(struct zone *zone,
                                 const struct alloc_request *request)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
-	bool passes =
-		watermark_ok(zone, request->order, wmark_pages(zone, WMARK_MIN),
-	                     request->highest_zone, request->right);
+	bool passes = watermark_ok_cma(zone, request->order,
+	                               wmark_pages(zone, WMARK_MIN),
+	                               request->highest_zone, request->right,
+	                               request_may_use_cma(zone, request));
 
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	return passes;

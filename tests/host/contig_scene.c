@@ -47,6 +47,15 @@ void contig_scene_put_all(struct space *space, unsigned long first,
 		contig_scene_put(space, first);
 }
 
+void contig_scene_reserve(unsigned long first, unsigned long end)
+{
+	for (; first < end; first++) {
+		memset(zone_page(zone, first), 0, sizeof(struct page));
+		zone->used_pages--;
+		zone->managed--;
+	}
+}
+
 bool contig_scene_intact(const struct space *space)
 {
 	for (unsigned long i = 0; i < SPACE_PAGES; i++) {

@@ -29,6 +29,9 @@ struct page *contig_scene_put(struct space *space, unsigned long pfn);
 void contig_scene_put_all(struct space *space, unsigned long first,
                           unsigned long end);
 
+/* The frames FIRST..END-1, in use by that owner, are in no block: boot keeps them. */
+void contig_scene_reserve(unsigned long first, unsigned long end);
+
 /* Does each page of SPACE still have its bytes? */
 bool contig_scene_intact(const struct space *space);
 

@@ -309,7 +309,7 @@ CASE(highatomic, without_a_right_free_pages_there_are_subtracted)
 	EXPECT(watermark_ok(zone, 0, 480, ZONE_NORMAL, RESERVE_NONE));
 	EXPECT(!watermark_ok(zone, 0, 481, ZONE_NORMAL, RESERVE_NONE));
 	EXPECT(!watermark_would_pass(zone, 985, 0, 481, ZONE_NORMAL,
-	                             RESERVE_NONE));
+	                             RESERVE_NONE, false));
 	for (size_t i = 0; i < ARRAY_SIZE(with); i++)
 		EXPECT(watermark_ok(zone, 0, 984, ZONE_NORMAL, with[i]));
 	EXPECT(!watermark_ok(zone, 0, 985, ZONE_NORMAL, RESERVE_NOWAIT));

@@ -250,6 +250,7 @@ static const struct line memory_lines[] = {
 	{ .text = "pagetypeinfo", .varies = true },
 	{ .text = "extfrag", .varies = true },
 	{ .text = "compact", .varies = true },
+	{ .text = "cma", .varies = true },
 	{ .text = "contig 4", .behind = "contig off\n", .varies = true },
 	{ .text = "check" },
 	{ .text = "gfp" },

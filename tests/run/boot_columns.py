@@ -27,6 +27,8 @@ LINES = """
     vmallocinfo
     contig
     contig 512
+    cma
+    cma alloc 4
     contig off
     check
     alloc

@@ -68,6 +68,7 @@ def zoneinfo_has_linuxs_format(lab):
             r"        spanned  \d+",
             r"        present  \d+",
             r"        managed  \d+",
+            r"        cma      \d+",
             r"        protection: \(\d+, \d+, \d+, \d+\)",
             r"      nr_free_pages \d+",
             r"      nr_\w+ +\d+",
