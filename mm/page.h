@@ -39,6 +39,7 @@
  * stack): mapcount says how often.  While it is not 0 the page cannot become
  * FREE, so never exclusive either: a block that is freed with a mapping is BAD.
  *
+ * Between PARKED and OWNED a page moves without a lock, too (mm/exclusive/exclusive_stack.c).
  * PARKED, OWNED and HANDOVER are the states of an exclusive page: see
  * mm/exclusive/exclusive.h.  BAD pages are never used again.
  */
@@ -120,8 +121,10 @@ struct page {
 	int32_t refcount; /* 0 unless USED; atomic */
 	uint32_t gfp;     /* mask it was taken with; gfp_migratetype() */
 	uint64_t taker;   /* owner number that took it last; owner_name() */
-	uint32_t private; /* (x) entry of the window; slab_counts(); swap entry */
-	int32_t caller;   /* who took or gave it last: page_caller() */
+	/* (x) entry of the window, PARKED: 1 on a CPU's stack; slab_counts();
+	 * swap entry */
+	uint32_t private;
+	int32_t caller; /* who took or gave it last: page_caller() */
 	union {
 		/* (x) OWNED: it; HANDOVER: the sender or NULL */
 		struct owner *owner;

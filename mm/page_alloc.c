@@ -345,6 +345,10 @@ struct page *alloc_page(gfp_t gfp)
 
 void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void)
 {
+	void *address = exclusive_take_parked(RETURN_ADDRESS());
+
+	if (address != NULL)
+		return address;
 	return exclusive_address(alloc_from(main_node(),
 	                                    GFP_ATOMIC | __GFP_EXCLUSIVE, 0,
 	                                    RETURN_ADDRESS()));

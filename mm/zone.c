@@ -9,7 +9,8 @@
  *	free	used	on lists	parked	   exclusive	bad	in flight
  *
  * Between USED and PCP a page moves without a lock.  So used_pages counts both, and the
- * sets of the CPUs know how many are PCP (zone_used_pages()).
+ * sets of the CPUs know how many are PCP (zone_used_pages()).  So it is between PARKED and
+ * OWNED: exclusive_pages counts what is on CPUs' stacks (exclusive_zone_owned()).
  *
  * Code that changes the state updates the counters; zone_check() counts the pages
  * again (mm/debug/zone_check.c).

@@ -142,13 +142,14 @@ struct zone {
 	unsigned long nr_free_highatomic; /* (z) those in HIGHATOMIC blocks */
 	unsigned long nr_reserved_highatomic; /* (z) pages of these blocks */
 	unsigned long used_pages; /* (z) with those in PCP: zone_used_pages() */
-	unsigned long parked_pages;    /* (z) */
-	unsigned long exclusive_pages; /* (z) OWNED and HANDOVER */
-	unsigned long bad_pages;       /* (z) */
-	unsigned long loose_pages;     /* (z) in flight */
-	unsigned long changes;         /* (z) of the free lists, ever */
-	struct audit *audits;          /* (z) and pool->lock; usually none */
-	struct pcp_set *pcp;           /* of each CPU; NULL: lists are off */
+	unsigned long parked_pages; /* (z) without those on CPUs' stacks */
+	unsigned long
+		exclusive_pages;   /* (z) with those: exclusive_zone_owned() */
+	unsigned long bad_pages;   /* (z) */
+	unsigned long loose_pages; /* (z) in flight */
+	unsigned long changes;     /* (z) of the free lists, ever */
+	struct audit *audits;      /* (z) and pool->lock; usually none */
+	struct pcp_set *pcp;       /* of each CPU; NULL: lists are off */
 
 	struct compact_state compact;
 	struct lru lru;       /* which of the used pages can be reclaimed */

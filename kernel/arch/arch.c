@@ -65,6 +65,16 @@ void arch_relax(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+void arch_clear_page(void *address)
+{
+	uint64_t words = PAGE_SIZE / sizeof(uint64_t);
+
+	__asm__ volatile("rep stosq"
+	                 : "+D"(address), "+c"(words)
+	                 : "a"(0UL)
+	                 : "memory");
+}
+
 uint64_t arch_cycles(void)
 {
 	uint32_t low;

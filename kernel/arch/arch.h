@@ -48,6 +48,9 @@ void arch_wait_for_interrupt(void);
 /* A hint inside a loop that waits for another CPU or device. */
 void arch_relax(void);
 
+/* Zero the page at ADDRESS, which begins there.  Linux: clear_page(). */
+void arch_clear_page(void *address);
+
 /* The time-stamp counter: cycles, monotonic on one CPU. */
 uint64_t arch_cycles(void);
 

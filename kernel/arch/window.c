@@ -140,6 +140,11 @@ void window_unmap(struct window *window, unsigned int index)
 	flush_address(window_entry_address(window, index));
 }
 
+bool window_is_empty(const struct window *window, unsigned int index)
+{
+	return READ_ONCE(window->table[index]) == 0;
+}
+
 unsigned long window_frame(const struct window *window, unsigned int index)
 {
 	uint64_t entry;

@@ -98,6 +98,9 @@ void *window_map(struct window *window, unsigned int index, unsigned long pfn);
  */
 void window_unmap(struct window *window, unsigned int index);
 
+/* Is entry INDEX empty: nothing mapped, nothing noted? */
+bool window_is_empty(const struct window *window, unsigned int index);
+
 /* The frame mapped at INDEX, or -1UL.  Reads the page table itself. */
 unsigned long window_frame(const struct window *window, unsigned int index);
 

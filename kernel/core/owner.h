@@ -41,24 +41,32 @@ struct owner_loss {
 /* A power of 2, because the count of losses may wrap around. */
 #define OWNER_LOSSES 4
 
-/* Field locks: (c) constant after owner_begin(), (x) the exclusive pool's. */
+/* Field locks: (c) constant after owner_begin(), (x) the exclusive pool's, (o) the owner
+ * itself while it runs, with interrupts off. */
 struct owner {
 	enum owner_kind kind;       /* (c) */
 	char name[OWNER_NAME_SIZE]; /* (c) "shell", "irq 0 timer" */
 	uint64_t id;                /* (c) from 1, never used twice */
 	bool alive;                 /* (x) has a window */
 	struct window window;       /* (c) */
-	unsigned long entries[BITMAP_LONGS(WINDOW_ENTRIES)]; /* (x) in use */
-	unsigned int next_entry;     /* (x) where the search starts */
-	unsigned int owned;          /* (x) pages OWNED by this owner */
-	struct list pages;           /* (x) OWNED by it */
+	/* In use: atomic, and only the owner sets a bit. */
+	unsigned long entries[BITMAP_LONGS(WINDOW_ENTRIES)];
+	unsigned int next_entry;     /* (o) where the search starts */
 	unsigned int sent;           /* (x) pages HANDOVER, from it */
 	struct list incoming;        /* (x) HANDOVER, to it, oldest first */
 	unsigned int incoming_count; /* (x) how many these are */
 	struct list all;             /* (x) on the list of all owners */
-	unsigned int losses;         /* (x) ever */
-	struct owner_loss loss[OWNER_LOSSES]; /* (x) the last ones */
+	unsigned int losses;         /* (o) ever */
+	struct owner_loss loss[OWNER_LOSSES]; /* (o) the last ones */
 };
+
+/* Pages OWNED by OWNER: its entries in use, but those of pages that it sent.  Exact
+ * with the pool's lock held while OWNER does not run. */
+static inline unsigned int owner_pages(const struct owner *owner)
+{
+	return (unsigned int)bitmap_weight(owner->entries, WINDOW_ENTRIES) -
+	       owner->sent;
+}
 
 /*
  * Begin an owner: number it, copy the name, give it its window.  Returns 0 or

@@ -127,7 +127,7 @@ static void hoard_exclusive(unsigned long left)
 	const struct exclusive_pool *pool = &main_node()->pool;
 
 	while (hoard.exclusive_count < WINDOW_ENTRIES &&
-	       READ_ONCE(pool->count) > left) {
+	       exclusive_pool_parked(pool) > left) {
 		struct page *page =
 			alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE | __GFP_NOWARN);
 

@@ -202,10 +202,10 @@ static struct page_columns read_columns(void)
 		const struct zone *zone = &node->zone[type];
 
 		columns.free += zone->free_pages;
-		columns.parked += zone->parked_pages;
+		columns.parked += exclusive_zone_parked(zone);
 		columns.free += zone_pcp_pages(zone);
 		columns.used += zone_used_pages(zone);
-		columns.exclusive += zone->exclusive_pages;
+		columns.exclusive += exclusive_zone_owned(zone);
 		columns.bad += zone->bad_pages;
 	}
 	/* Page tables of vmalloc() stay for the next area, groups of windows for
@@ -344,18 +344,12 @@ static void print_log_since(uint64_t mark)
  * stays held; taking it again is a panic that names it. */
 static void tidy_up(unsigned int hz)
 {
-	const struct owner *owner = current_owner();
-	struct page *page;
-
 	held_forget();
 	recorder_stop();
 	silence_listeners();
 	if (clock_hz() != hz)
 		pit_set_hz(hz);
-	while ((page = list_first(&owner->pages, struct page, link)) != NULL) {
-		if (exclusive_release(exclusive_address(page)) != 0)
-			break;
-	}
+	exclusive_release_all();
 	refiller_pause(false);
 	refiller_settle();
 }

@@ -272,19 +272,11 @@ static int shell_pages_run_drain(int argc, char **argv)
 /* Free all blocks and all exclusive pages of the shell's thread. */
 static void free_all(void)
 {
-	const struct owner *owner = current_owner();
 	unsigned long blocks = shell_free_blocks();
-	unsigned long pages = 0;
-	struct page *page;
+	unsigned int pages = exclusive_release_all();
 
-	/* Only the owner takes pages off its own list. */
-	while ((page = list_first(&owner->pages, struct page, link)) != NULL) {
-		if (exclusive_release(exclusive_address(page)) != 0)
-			break;
-		pages++;
-	}
-	console_printf("%lu blocks and %lu exclusive pages given back\n",
-	               blocks, pages);
+	console_printf("%lu blocks and %u exclusive pages given back\n", blocks,
+	               pages);
 }
 
 /* The page that ARGV[1] names, or a message and NULL. */
@@ -413,7 +405,7 @@ static void copy_owner(const struct owner *owner, void *data)
 	memcpy(row->name, owner->name, sizeof(row->name));
 	row->id = owner->id;
 	row->window = owner->window.base;
-	row->owned = owner->owned;
+	row->owned = owner_pages(owner);
 	row->sent = owner->sent;
 	row->incoming = owner->incoming_count;
 }

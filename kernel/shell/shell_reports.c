@@ -17,6 +17,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/lru.h"
@@ -67,8 +68,8 @@ static struct zone_copy copy_zone(struct zone *zone)
 		.isolate = zone->isolated_pages,
 		.pcp = zone_pcp_pages(zone),
 		.used = zone_used_pages(zone),
-		.parked = zone->parked_pages,
-		.exclusive = zone->exclusive_pages,
+		.parked = exclusive_zone_parked(zone),
+		.exclusive = exclusive_zone_owned(zone),
 		.bad = zone->bad_pages,
 		.loose = zone->loose_pages,
 	};

@@ -157,7 +157,7 @@ static void shell_system_print_thread(struct thread *thread, void *data)
 	               (unsigned long long)(thread->sampled / 1000),
 	               (unsigned long long)thread->switches,
 	               (unsigned long long)thread->preempted,
-	               thread->owner.owned, thread_stack_used(thread),
+	               owner_pages(&thread->owner), thread_stack_used(thread),
 	               what_it_does(thread, thread == self));
 }
 

@@ -68,7 +68,8 @@ static void show_summary(const struct mem_report *report)
 			continue;
 		pr_warn("%-7s%8lu%8lu%8lu%8lu%8lu%8lu%8lu\n", zone->name,
 		        zone->free_pages, wmark_pages(zone, WMARK_MIN),
-		        wmark_pages(zone, WMARK_HIGH), zone->parked_pages,
+		        wmark_pages(zone, WMARK_HIGH),
+		        exclusive_zone_parked(zone),
 		        list[LRU_ACTIVE_ANON] + list[LRU_INACTIVE_ANON],
 		        list[LRU_ACTIVE_FILE] + list[LRU_INACTIVE_FILE],
 		        zone->managed);
@@ -177,8 +178,8 @@ static void show_zone(const struct zone *zone)
 		(zone->lru.file_dirty + zone->lru.writeback) * KB);
 	show_detail(" isolated:%lukB parked:%lukB exclusive:%lukB used:%lukB "
 	            "bad:%lukB in_flight:%lukB\n",
-	            zone->isolated_pages * KB, zone->parked_pages * KB,
-	            zone->exclusive_pages * KB, zone_used_pages(zone) * KB,
+	            zone->isolated_pages * KB, exclusive_zone_parked(zone) * KB,
+	            exclusive_zone_owned(zone) * KB, zone_used_pages(zone) * KB,
 	            zone->bad_pages * KB, zone->loose_pages * KB);
 	show_detail("lowmem_reserve[]: %lu %lu %lu %lu\n",
 	            zone->lowmem_reserve[ZONE_DMA],
@@ -222,7 +223,7 @@ static void describe_node(const struct node *node, const struct zone *zones,
 		.zone = zones,
 		.hopeless = READ_ONCE(node->reclaim.kswapd_failures) >=
 		            MAX_RECLAIM_RETRIES,
-		.parked = node->pool.count,
+		.parked = exclusive_pool_parked(&node->pool),
 		.parked_low = node->pool.low,
 		.parked_high = node->pool.high,
 		.tables_left = node->pool.tables_left,

@@ -56,7 +56,8 @@
 	X(exclusive_block_unpark, "pageblocks freed by the pool")              \
 	X(exclusive_block_break, "pageblocks made single parked frames")       \
 	X(exclusive_take, "exclusive pages taken")                             \
-	X(exclusive_empty, "takes that found the pool empty")                  \
+	X(exclusive_empty, "takes that found no frame within reach")           \
+	X(exclusive_elsewhere, "of these: frames were on other CPUs' stacks")  \
 	X(exclusive_window_full, "takes and accepts that found no entry")      \
 	X(exclusive_release, "exclusive pages released")                       \
 	X(exclusive_transfer, "hand-overs begun")                              \

@@ -27,12 +27,13 @@
 /* ---- Counting in slices -------------------------------------------------- */
 
 /* The state that represents its column; an invalid one: the last entry.  Between USED and
- * PCP pages move without a lock: they are counted together. */
+ * PCP, and between PARKED and OWNED, pages move without a lock: they are counted
+ * together. */
 static unsigned int audit_state(uint8_t state)
 {
 	if (state == PAGE_PCP)
 		return PAGE_USED;
-	if (state == PAGE_HANDOVER)
+	if (state == PAGE_PARKED || state == PAGE_HANDOVER)
 		return PAGE_OWNED;
 	return min(state, PAGE_STATE_COUNT);
 }
@@ -72,14 +73,15 @@ static void fill_columns(const struct zone *zone, const unsigned long *count,
 {
 	unsigned long isolated = buddy_pages_of(zone, MIGRATE_ISOLATE);
 	unsigned long pcp = zone_pcp_pages(zone);
+	unsigned long parked = exclusive_zone_parked(zone);
 
 	*columns = (struct page_columns){
 		.free = count[PAGE_FREE] - isolated,
 		.isolated = isolated,
 		.pcp = pcp,
-		.parked = count[PAGE_PARKED],
+		.parked = parked,
 		.used = count[PAGE_USED] - pcp,
-		.exclusive = count[PAGE_OWNED],
+		.exclusive = count[PAGE_OWNED] - parked,
 		.bad = count[PAGE_BAD],
 		.loose = count[PAGE_LOOSE],
 		.reserved = zone->present - zone->managed,
@@ -97,10 +99,10 @@ static const char *compare_columns(const struct zone *zone,
 	} row[] = {
 		{ "free", counted->free, zone->free_pages },
 		{ "isolated", counted->isolated, zone->isolated_pages },
-		{ "parked", counted->parked, zone->parked_pages },
 		{ "used or on lists", counted->used + counted->pcp,
 		  zone->used_pages },
-		{ "exclusive", counted->exclusive, zone->exclusive_pages },
+		{ "parked or exclusive", counted->parked + counted->exclusive,
+		  zone->parked_pages + zone->exclusive_pages },
 		{ "bad", counted->bad, zone->bad_pages },
 		{ "in flight", counted->loose, zone->loose_pages },
 		{ "managed",

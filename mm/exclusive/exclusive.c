@@ -21,16 +21,16 @@
  * Taking a page must work in an interrupt handler at the worst moment, so a thread,
  * the refiller, does all slow work beforehand: it takes a frame from the buddy,
  * splits the 2 MiB entry that maps it, zeroes it, hides it and flushes.  The taker
- * pops a list and writes one page-table entry (invalid to valid: no flush).
+ * pops its CPU's stack and writes one page-table entry (invalid to valid: no flush).
  *
  * Invariants, checked by exclusive_check():
  *
  *  X1  A frame is absent from the direct map if and only if its page is PARKED,
  *      OWNED or HANDOVER.
  *  X2  A PARKED page is on pool->parked or pool->whole, and pool->count is the
- *      length of both.
- *  X3  An OWNED page is on owner->pages of a living owner and mapped at its
- *      entry of that owner's window; nothing else is mapped in any window.
+ *      length of both; or it is on the stack of one CPU.
+ *  X3  An OWNED page is mapped at its entry of the window of a living owner;
+ *      nothing else is mapped in any window.
  *  X4  A HANDOVER page is on receiver->incoming of a living owner and mapped
  *      nowhere; its sender, if it lives, keeps the entry, so that a cancel
  *      cannot fail, and this entry, not present, notes the frame.
@@ -39,7 +39,11 @@
  *  X6  A frame that is mapped besides the direct map and the windows (a stack)
  *      is in use and counts its mappings.  So an exclusive one is not.
  *
- * Locking: pool->lock, with interrupts off, is a leaf and is held for a few
+ * Locking: a take and a release need no lock while the stack has a frame, or room: an
+ * OWNED page, its entry and the bit of that are changed by their owner alone, on the CPU
+ * where it runs, with interrupts off.  Everything that two owners may change is under
+ * pool->lock: pages on their way, the entries that note them, the lists.  The lock, with
+ * interrupts off, is a leaf and is held for a few
  * dozen instructions, however many owners and pages there are: a page that was
  * sent is found by its entry, an owner by its window or its number.  No page is
  * zeroed and no TLB of another CPU is flushed under it.  pool->busy admits one
@@ -61,20 +65,21 @@
 
 /* ---- Entries and windows ------------------------------------------------- */
 
-/* Mark a free entry of OWNER as used and return its index, or WINDOW_ENTRIES.  Round robin, so
- * that an address stays dead for long.  pool->lock held. */
+/* Mark a free entry of OWNER, the caller, as used and return its index, or
+ * WINDOW_ENTRIES.  Round robin, so that an address stays dead for long.  Interrupts off. */
 static unsigned int claim_entry(struct owner *owner)
 {
-	unsigned int index = (unsigned int)bitmap_find_clear(
-		owner->entries, WINDOW_ENTRIES, owner->next_entry);
+	unsigned int index = owner->next_entry;
 
-	kassert(owner->next_entry < WINDOW_ENTRIES);
-	if (index < WINDOW_ENTRIES) {
-		kassert(window_frame(&owner->window, index) == -1UL);
-		kassert(window_noted(&owner->window, index) == -1UL);
-		bitmap_set(owner->entries, index);
-		owner->next_entry = (index + 1) % WINDOW_ENTRIES;
-	}
+	kassert(index < WINDOW_ENTRIES);
+	if (bitmap_test(owner->entries, index))
+		index = (unsigned int)bitmap_find_clear(owner->entries,
+		                                        WINDOW_ENTRIES, index);
+	if (index == WINDOW_ENTRIES)
+		return index;
+	kassert(window_is_empty(&owner->window, index));
+	exclusive_use_entry(owner, index);
+	owner->next_entry = (index + 1) % WINDOW_ENTRIES;
 	return index;
 }
 
@@ -89,36 +94,26 @@ static void *exclusive_entry_address(const struct owner *owner,
 void exclusive_make_owned(struct node *node, struct page *page,
                           struct owner *owner, unsigned int index)
 {
-	kassert(spin_is_mine(&node->pool.lock));
-	kassert(index < WINDOW_ENTRIES && bitmap_test(owner->entries, index));
+	kassert(page->state == PAGE_PARKED || page->state == PAGE_HANDOVER);
 	kassert(page->refcount == 0 && page->mapcount == 0);
 	kassert(owner->window.id != 0);
-	page_set_state(page_zone(node, page), page,
-	               (enum page_state)page->state, PAGE_OWNED);
+	/* Neither way a column changes: exclusive_stack.c. */
+	WRITE_ONCE(page->state, PAGE_OWNED);
 	page->owner = owner;
 	page->receiver = NULL;
 	page->private = index;
-	list_append(&owner->pages, &page->link);
-	owner->owned++;
-	node->pool.owned++;
-	node->pool.changes++;
 	window_map(&owner->window, index, node_pfn(node, page));
 }
 
-void exclusive_unmake_owned(struct node *node, struct page *page)
+void exclusive_unmake_owned(struct page *page)
 {
 	struct owner *owner = page->owner;
 
-	kassert(spin_is_mine(&node->pool.lock));
 	kassert(page->state == PAGE_OWNED);
-	kassert(owner->owned > 0 && node->pool.owned > 0);
 	kassert(bitmap_test(owner->entries, page->private));
 	window_unmap(&owner->window, page->private);
 	/* From here on its owner cannot touch it. */
-	kassert(window_frame(&owner->window, page->private) == -1UL);
-	list_remove(&page->link);
-	owner->owned--;
-	node->pool.owned--;
+	kassert(window_is_empty(&owner->window, page->private));
 }
 
 /* ---- Taking -------------------------------------------------------------- */
@@ -149,69 +144,146 @@ bool exclusive_can_take(const struct node *node)
 	       bitmap_weight(owner->entries, WINDOW_ENTRIES) < WINDOW_ENTRIES;
 }
 
-/* Take for OWNER under the lock; *EMPTY says whether the pool was. */
-static struct page *take_locked(struct node *node, struct owner *owner,
-                                bool *empty)
+/* The result of a take. */
+struct take {
+	struct page *page; /* or NULL */
+	bool empty;        /* no frame was within reach */
+	bool low;          /* the refiller should know */
+};
+
+/* Pop, an entry, one write.  Interrupts off. */
+static void exclusive_take_top(struct node *node, struct owner *owner,
+                               struct take *take)
 {
 	struct exclusive_pool *pool = &node->pool;
-	struct page *page = exclusive_pool_first(pool);
-	unsigned int index;
+	struct exclusive_stack *stack = &pool->stack[exclusive_stack_cpu()];
+	struct page *page = stack->count > 0
+	                            ? stack->frame[stack->count - 1]
+	                            : exclusive_stack_fill_and_top(node, stack);
+	unsigned int index = WINDOW_ENTRIES;
+	unsigned long reach;
 
-	kassert(spin_is_mine(&pool->lock));
-	kassert(page == NULL || page->state == PAGE_PARKED);
-	*empty = page == NULL;
-	if (page == NULL)
-		return NULL;
-	index = claim_entry(owner);
-	if (index == WINDOW_ENTRIES)
-		return NULL;
-	exclusive_pool_unlink(node, page);
-	page->taker = owner->id;
-	exclusive_make_owned(node, page, owner, index);
-	return page;
+	take->page = NULL;
+	take->empty = page == NULL;
+	if (page != NULL)
+		index = claim_entry(owner);
+	if (index < WINDOW_ENTRIES) {
+		kassert(page->state == PAGE_PARKED);
+		WRITE_ONCE(stack->count, stack->count - 1);
+		stack->changes++;
+		page->taker = owner->id;
+		exclusive_make_owned(node, page, owner, index);
+		take->page = page;
+	}
+	reach = READ_ONCE(pool->count) + stack->count;
+	take->low = reach < pool->low || reach == EXCLUSIVE_BLOCK_LOW - 1;
 }
 
-/* Count and trace the result of a take. */
-static void note_take(struct node *node, const struct page *page, bool empty)
+static void exclusive_take_wake(struct node *node)
 {
-	kassert(page == NULL || !empty);
-	if (page != NULL) {
-		count_vm_event(node, VMSTAT_exclusive_take);
-		trace_mm_exclusive_take(&node->trace, node_pfn(node, page),
-		                        page->private);
-	} else if (empty) {
+	struct exclusive_pool *pool = &node->pool;
+	bool enabled;
+	bool wake;
+
+	if (READ_ONCE(pool->wake_pending))
+		return;
+	enabled = spin_lock_irqsave(&pool->lock);
+	wake = exclusive_pool_request_wake(pool);
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	if (wake)
+		exclusive_pool_wake(node);
+}
+
+/* Count and trace a page that was taken, and let the refiller know. */
+static void exclusive_take_note(struct node *node, const struct take *take)
+{
+	kassert(take->page->state == PAGE_OWNED);
+	count_vm_event(node, VMSTAT_exclusive_take);
+	trace_mm_exclusive_take(&node->trace, node_pfn(node, take->page),
+	                        take->page->private);
+	if (take->low)
+		exclusive_take_wake(node);
+}
+
+/* The same for NULL. */
+static void exclusive_take_note_failure(struct node *node,
+                                        const struct take *take)
+{
+	struct exclusive_pool *pool = &node->pool;
+
+	kassert(take->page == NULL);
+	if (take->empty) {
 		count_vm_event(node, VMSTAT_exclusive_empty);
+		if (exclusive_pool_stacked(pool) > 0)
+			count_vm_event(node, VMSTAT_exclusive_elsewhere);
 		trace_mm_exclusive_empty(&node->trace,
-		                         READ_ONCE(node->pool.count));
+		                         exclusive_pool_parked(pool));
 	} else {
 		count_vm_event(node, VMSTAT_exclusive_window_full);
 	}
+	if (take->empty || take->low)
+		exclusive_take_wake(node);
 }
 
 struct page *exclusive_take(struct node *node)
 {
-	struct exclusive_pool *pool = &node->pool;
 	struct owner *owner =
 		exclusive_is_closed(node) ? NULL : asking_owner(node);
-	struct page *page;
+	struct take take;
 	bool enabled;
-	bool empty;
-	bool wake = false;
 
 	if (owner == NULL) {
 		count_vm_event(node, VMSTAT_exclusive_refused);
 		return NULL;
 	}
-	enabled = spin_lock_irqsave(&pool->lock);
-	page = take_locked(node, owner, &empty);
-	if (empty || pool->count < pool->low ||
-	    pool->count == EXCLUSIVE_BLOCK_LOW - 1)
-		wake = exclusive_pool_request_wake(pool);
-	spin_unlock_irqrestore(&pool->lock, enabled);
-	note_take(node, page, empty);
-	if (wake)
-		exclusive_pool_wake(node);
-	return page;
+	enabled = arch_irq_save();
+	exclusive_take_top(node, owner, &take);
+	arch_irq_restore(enabled);
+	if (take.page != NULL)
+		exclusive_take_note(node, &take);
+	else
+		exclusive_take_note_failure(node, &take);
+	return take.page;
+}
+
+/* Might should_fail_alloc_page() say yes? */
+static bool exclusive_take_may_fail(const struct node *node)
+{
+	return READ_ONCE(fail_nth_threads) != 0 ||
+	       READ_ONCE(node->fail_page_alloc.probability) != 0;
+}
+
+void *exclusive_take_parked(uintptr_t caller)
+{
+	struct node *node = main_node();
+	/* In an NMI there is none. */
+	struct owner *owner = current_owner();
+	struct take take;
+	bool enabled;
+
+	if (node == NULL || owner == NULL || !owner->alive ||
+	    exclusive_take_may_fail(node))
+		return NULL;
+	enabled = arch_irq_save();
+	exclusive_take_top(node, owner, &take);
+	arch_irq_restore(enabled);
+	if (take.page == NULL)
+		return NULL;
+	take.page->gfp = GFP_ATOMIC | __GFP_EXCLUSIVE;
+	page_set_caller(take.page, caller);
+	exclusive_take_note(node, &take);
+	return exclusive_entry_address(owner, take.page->private);
+}
+
+/* The page that is taken next here, or NULL. */
+static const struct page *exclusive_take_next(const struct exclusive_pool *pool)
+{
+	const struct exclusive_stack *stack =
+		&pool->stack[exclusive_stack_cpu()];
+
+	kassert(spin_is_mine(&pool->lock));
+	return stack->count > 0 ? stack->frame[stack->count - 1]
+	                        : exclusive_pool_first(pool);
 }
 
 struct zone *exclusive_would_take_from(struct node *node,
@@ -226,7 +298,7 @@ struct zone *exclusive_would_take_from(struct node *node,
 	if (!exclusive_can_take(node))
 		return NULL;
 	enabled = spin_lock_irqsave(&pool->lock);
-	page = exclusive_pool_first(pool);
+	page = exclusive_take_next(pool);
 	if (page != NULL)
 		zone = page_zone(node, page);
 	spin_unlock_irqrestore(&pool->lock, enabled);
@@ -374,42 +446,99 @@ static void note_loss(struct owner *owner, unsigned int index, uint64_t to,
 
 /* ---- Release ------------------------------------------------------------- */
 
-int exclusive_release(void *address)
+/* The OWNED page at ADDRESS of the window of ME, the caller, or NULL.  No lock: nobody
+ * else takes it away, nor maps one there. */
+static struct page *exclusive_own_page(const struct node *node,
+                                       const struct owner *me,
+                                       uintptr_t address)
 {
-	struct node *node = main_node();
-	char name[OWNER_NAME_SIZE];
-	const struct owner *holder;
-	struct page *page = NULL;
-	bool enabled;
-	bool wake = false;
-	int error;
+	uintptr_t offset = address - me->window.base;
+	unsigned long pfn;
 
-	if (exclusive_is_closed(node))
-		return -EPERM;
-	/* No other context can take the caller's page while the caller runs, so
-	 * it may be scrubbed before the lock is taken. */
-	if (exclusive_page(address) != NULL)
-		memset(address, 0, PAGE_SIZE);
-	enabled = spin_lock_irqsave(&node->pool.lock);
-	error = find_mine(node, (uintptr_t)address, &page, &holder);
-	copy_name(name, holder);
-	if (error == 0) {
-		struct owner *owner = page->owner;
+	if (!me->alive || offset >= WINDOW_SIZE || offset % PAGE_SIZE != 0)
+		return NULL;
+	pfn = window_frame(&me->window, (unsigned int)(offset / PAGE_SIZE));
+	return pfn == -1UL ? NULL : node_page(node, pfn);
+}
 
-		note_loss(owner, page->private, 0, RETURN_ADDRESS());
-		exclusive_unmake_owned(node, page);
-		bitmap_clear(owner->entries, page->private);
-		wake = exclusive_pool_park(node, page);
-	}
-	spin_unlock_irqrestore(&node->pool.lock, enabled);
-	if (error != 0)
-		return exclusive_refuse(node, "exclusive_release", address,
-		                        name, RETURN_ADDRESS(), error);
+/* The caller's OWNED page, zeroed, goes to the pool. */
+static void exclusive_release_page(struct node *node, struct page *page,
+                                   uintptr_t caller)
+{
+	struct owner *owner = page->owner;
+	unsigned int index = page->private;
+	bool enabled = arch_irq_save();
+	bool wake;
+
+	kassert(owner->alive && page->state == PAGE_OWNED);
+	note_loss(owner, index, 0, caller);
+	exclusive_unmake_owned(page);
+	exclusive_free_entry(owner, index);
+	wake = exclusive_stack_push(node, page);
+	arch_irq_restore(enabled);
 	count_vm_event(node, VMSTAT_exclusive_release);
 	trace_mm_exclusive_release(&node->trace, node_pfn(node, page));
 	if (wake)
 		exclusive_pool_wake(node);
-	return 0;
+}
+
+/* Why the caller cannot give up what is at ADDRESS: reported.  0: now it can. */
+static int exclusive_release_refuse(struct node *node, const void *address,
+                                    uintptr_t caller)
+{
+	char name[OWNER_NAME_SIZE];
+	const struct owner *holder;
+	struct page *page;
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
+	int error = find_mine(node, (uintptr_t)address, &page, &holder);
+
+	if (error != 0)
+		copy_name(name, holder);
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+	return error == 0 ? 0
+	                  : exclusive_refuse(node, "exclusive_release", address,
+	                                     name, caller, error);
+}
+
+int exclusive_release(void *address)
+{
+	struct node *node = main_node();
+	const struct owner *me;
+	int error;
+
+	if (exclusive_is_closed(node))
+		return -EPERM;
+	me = current_owner();
+	do {
+		struct page *page =
+			me == NULL ? NULL
+				   : exclusive_own_page(node, me,
+		                                        (uintptr_t)address);
+
+		if (page != NULL) {
+			arch_clear_page(address);
+			exclusive_release_page(node, page, RETURN_ADDRESS());
+			return 0;
+		}
+		error = exclusive_release_refuse(node, address,
+		                                 RETURN_ADDRESS());
+	} while (error == 0);
+	return error;
+}
+
+unsigned int exclusive_release_all(void)
+{
+	const struct owner *me = current_owner();
+	unsigned int released = 0;
+
+	kassert(!in_nmi());
+	for (unsigned int i = 0; me != NULL && i < WINDOW_ENTRIES; i++) {
+		if (window_frame(&me->window, i) == -1UL)
+			continue;
+		released +=
+			exclusive_release(exclusive_entry_address(me, i)) == 0;
+	}
+	return released;
 }
 
 /* ---- Hand-over ----------------------------------------------------------- */
@@ -441,10 +570,10 @@ static void send_page(struct node *node, struct page *page,
 	kassert(receiver->alive);
 	kassert(receiver != sender);
 	/* The old owner's access ends before the new one's begins. */
-	exclusive_unmake_owned(node, page);
+	exclusive_unmake_owned(page);
 	window_note(&sender->window, page->private, node_pfn(node, page));
 	sender->sent++;
-	page_set_state(page_zone(node, page), page, PAGE_OWNED, PAGE_HANDOVER);
+	WRITE_ONCE(page->state, PAGE_HANDOVER);
 	page->receiver = receiver;
 	list_append(&receiver->incoming, &page->link);
 	receiver->incoming_count++;
@@ -468,8 +597,9 @@ int exclusive_transfer(void *address, uint64_t to)
 		return -EPERM;
 	enabled = spin_lock_irqsave(&node->pool.lock);
 	error = check_transfer(node, address, to, &page, &receiver, &holder);
-	copy_name(name, holder);
-	if (error == 0) {
+	if (error != 0) {
+		copy_name(name, holder);
+	} else {
 		note_loss(page->owner, page->private, to, RETURN_ADDRESS());
 		send_page(node, page, receiver);
 	}
@@ -493,6 +623,7 @@ void exclusive_unqueue(struct node *node, struct page *page)
 	list_remove(&page->link);
 	page->receiver->incoming_count--;
 	node->pool.handover--;
+	node->pool.changes++;
 }
 
 void exclusive_drop_sender(struct page *page)
@@ -504,7 +635,7 @@ void exclusive_drop_sender(struct page *page)
 	if (sender == NULL)
 		return;
 	window_note(&sender->window, page->private, -1UL);
-	bitmap_clear(sender->entries, page->private);
+	exclusive_free_entry(sender, page->private);
 	sender->sent--;
 	page->owner = NULL;
 }
@@ -576,9 +707,11 @@ int exclusive_cancel(void *address)
 	    exclusive_window_owner(&node->pool, id) == me &&
 	    (uintptr_t)address % PAGE_SIZE == 0)
 		page = exclusive_find_sent(node, me, index);
-	copy_name(name,
-	          id == 0 ? NULL : exclusive_window_owner(&node->pool, id));
-	if (page != NULL) {
+	if (page == NULL) {
+		copy_name(name,
+		          id == 0 ? NULL
+		                  : exclusive_window_owner(&node->pool, id));
+	} else {
 		kassert(page->owner == me);
 		exclusive_return_to_sender(node, page);
 	}

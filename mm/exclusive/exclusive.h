@@ -8,7 +8,8 @@
  *
  *	exclusive.h		the interface: this file
  *	exclusive.c		states, invariants X1..X6; take, release, hand over
- *	exclusive_pool.c	parked frames, ready to be taken
+ *	exclusive_stack.c	the parked frames that a CPU has at hand
+ *	exclusive_pool.c	the node's parked frames, behind them
  *	exclusive_refill.c	the refiller's work: buddy to pool and back
  *	exclusive_block.c	whole pageblocks out of the direct map
  *	exclusive_region.c	splitting the direct map, 2 MiB at a time
@@ -48,6 +49,9 @@ __must_check void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void);
  */
 int exclusive_release(void *address);
 
+/* Release all pages that the caller owns; says how many. */
+unsigned int exclusive_release_all(void);
+
 /*
  * Begin to hand the page at ADDRESS over to the owner with number TO:
  * thread_owner_id(), irq_owner_id().  On return the caller's access has ended
@@ -83,6 +87,11 @@ unsigned long exclusive_incoming(uint64_t id);
 
 /* Take one page for the running owner out of NODE's pool, or NULL. */
 struct page *exclusive_take(struct node *node);
+
+/* The short way of the Labyrinth routine: a parked frame for the running owner, and its
+ * address, or NULL and nothing has changed: the ladder looks again, and says why.  CALLER
+ * is remembered as the taker's place. */
+void *exclusive_take_parked(uintptr_t caller);
 
 /* Could the running owner own one more page of NODE, if there was one? */
 bool exclusive_can_take(const struct node *node);

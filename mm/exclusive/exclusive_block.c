@@ -15,7 +15,8 @@
  * parked frames must go (exclusive_shrink()) and there is none such, one is broken up:
  * its region is split, and its frames are single ones from then on.
  *
- * pageblock->hidden is 0, or 1 and the number of its parked frames.
+ * pageblock->hidden is 0, or 1 and the number of its parked frames, but those that a CPU
+ * has on its stack (exclusive_stack.c): a caller that needs a whole one drains that.
  *
  * Locking: pool->busy for all of it; zone->lock and pool->lock for one frame at a time.
  */
@@ -124,7 +125,8 @@ unsigned long exclusive_block_park(struct node *node)
 		if (page == NULL)
 			continue;
 		pfn = node_pfn(node, page);
-		memset(frame_address(pfn), 0, PAGEBLOCK_PAGES * PAGE_SIZE);
+		for (unsigned long i = 0; i < PAGEBLOCK_PAGES; i++)
+			arch_clear_page(frame_address(pfn + i));
 		direct_map_hide_region(pfn);
 		exclusive_block_set(&node->pool, pageblock_of(zone, pfn), true);
 		for (unsigned long i = 0; i < PAGEBLOCK_PAGES; i++) {
@@ -173,6 +175,16 @@ static bool exclusive_block_unpark(struct node *node, struct page *page)
 	return false;
 }
 
+/* Frames of hidden pageblocks may be on the stack. */
+static void exclusive_block_drain(struct node *node)
+{
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
+
+	if (node->pool.blocks > 0)
+		exclusive_stack_drain(node);
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+}
+
 unsigned long exclusive_block_give(struct node *node, unsigned long keep)
 {
 	struct exclusive_pool *pool = &node->pool;
@@ -180,6 +192,7 @@ unsigned long exclusive_block_give(struct node *node, unsigned long keep)
 	unsigned long pfn;
 
 	kassert(READ_ONCE(pool->busy));
+	exclusive_block_drain(node);
 	if (READ_ONCE(pool->full) == 0 ||
 	    READ_ONCE(pool->count) < keep + PAGEBLOCK_PAGES)
 		return 0;
@@ -201,7 +214,7 @@ static void exclusive_block_move(struct exclusive_pool *pool, struct page *page)
 {
 	bool enabled = spin_lock_irqsave(&pool->lock);
 
-	if (page->state == PAGE_PARKED) {
+	if (page->state == PAGE_PARKED && page->private == 0) {
 		list_remove(&page->link);
 		list_append(&pool->parked, &page->link);
 		pool->changes++;
@@ -212,10 +225,12 @@ static void exclusive_block_move(struct exclusive_pool *pool, struct page *page)
 bool exclusive_block_break(struct node *node)
 {
 	struct exclusive_pool *pool = &node->pool;
-	struct page *page = exclusive_block_find(node, 1);
+	struct page *page;
 	unsigned long pfn;
 
 	kassert(READ_ONCE(pool->busy));
+	exclusive_block_drain(node);
+	page = exclusive_block_find(node, 1);
 	if (page == NULL || !exclusive_region_may_split(pool))
 		return false;
 	pfn = node_pfn(node, page);

@@ -47,7 +47,7 @@ static const char *check_page_owner(const struct node *node,
 	if (page->state != PAGE_PARKED && is_orphan(&node->pool, page))
 		return NULL;
 	if (page->state == PAGE_OWNED &&
-	    (page->owner == NULL ||
+	    (page->owner == NULL || page->receiver != NULL ||
 	     window_frame(&page->owner->window, page->private) != pfn))
 		return "X3";
 	if (page->state == PAGE_HANDOVER &&
@@ -202,6 +202,16 @@ static struct exclusive_pool *pool_of(const struct exclusive_walk *walk)
 	return &walk->node->pool;
 }
 
+/* Of lists, owners, windows and stacks, ever. */
+static unsigned long exclusive_check_changes(const struct exclusive_pool *pool)
+{
+	unsigned long changes = pool->changes;
+
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		changes += READ_ONCE(pool->stack[cpu].changes);
+	return changes;
+}
+
 /* One step more; false: something has changed, no pointer is good any more. */
 static bool walk_goes_on(struct exclusive_walk *walk)
 {
@@ -211,7 +221,7 @@ static bool walk_goes_on(struct exclusive_walk *walk)
 		return true;
 	spin_unlock_irqrestore(lock, walk->enabled);
 	walk->enabled = spin_lock_irqsave(lock);
-	walk->moved = pool_of(walk)->changes != walk->changes;
+	walk->moved = exclusive_check_changes(pool_of(walk)) != walk->changes;
 	return !walk->moved;
 }
 
@@ -251,7 +261,7 @@ static const char *check_pool_list(struct exclusive_walk *walk,
 		const struct page *page = exclusive_check_page_at(walk, at);
 
 		if (page == NULL || page->state != PAGE_PARKED ||
-		    page->owner != NULL ||
+		    page->owner != NULL || page->private != 0 ||
 		    (list == &pool->parked &&
 		     exclusive_check_block(walk, page)->hidden > 0))
 			return broken_at(
@@ -281,7 +291,59 @@ static const char *check_pool_lists(struct exclusive_walk *walk)
 	return walk->buffer;
 }
 
-/* The pageblocks that are hidden as a whole, and their parked frames. */
+/* Is PAGE, on a stack, one of the node's pages and marked as being there? */
+static bool exclusive_check_is_stacked(const struct node *node,
+                                       const struct page *page)
+{
+	return page >= node->pages && page < node->pages + node->page_count &&
+	       ((uintptr_t)page - (uintptr_t)node->pages) % sizeof(*page) ==
+	               0 &&
+	       page->state == PAGE_PARKED && page->owner == NULL &&
+	       page->private == EXCLUSIVE_STACKED;
+}
+
+/* The frames that CPUs have at hand, none of them twice. */
+static const char *check_pool_stack(struct exclusive_walk *walk,
+                                    const struct exclusive_stack *stack)
+{
+	unsigned int count = READ_ONCE(stack->count);
+
+	for (unsigned int i = 0; i < min(count, EXCLUSIVE_STACK); i++) {
+		const struct page *page = stack->frame[i];
+		bool sound = exclusive_check_is_stacked(walk->node, page);
+
+		for (unsigned int other = 0; other < i; other++)
+			sound = sound && stack->frame[other] != page;
+		if (!sound) {
+			scnprintf(walk->buffer, walk->size,
+			          "exclusive: invariant X2 broken: frame %u of "
+			          "a CPU's stack",
+			          i);
+			return walk->buffer;
+		}
+	}
+	if (count <= EXCLUSIVE_STACK)
+		return NULL;
+	scnprintf(walk->buffer, walk->size,
+	          "exclusive: invariant X2 broken: %u frames on a stack",
+	          count);
+	return walk->buffer;
+}
+
+static const char *check_pool_stacks(struct exclusive_walk *walk)
+{
+	const char *broken = NULL;
+
+	for (unsigned int cpu = 0; cpu < MAX_CPUS && broken == NULL; cpu++) {
+		broken = check_pool_stack(walk, &pool_of(walk)->stack[cpu]);
+		if (!walk_goes_on(walk))
+			return NULL;
+	}
+	return broken;
+}
+
+/* The pageblocks that are hidden as a whole, and those of their frames that are on the
+ * list. */
 static const char *check_pool_blocks(struct exclusive_walk *walk)
 {
 	const struct exclusive_pool *pool = pool_of(walk);
@@ -339,6 +401,8 @@ static const char *check_pool(struct exclusive_walk *walk)
 		return walk->buffer;
 	}
 	broken = check_pool_lists(walk);
+	if (broken == NULL && !walk->moved)
+		broken = check_pool_stacks(walk);
 	return broken != NULL || walk->moved ? broken : check_pool_blocks(walk);
 }
 
@@ -365,26 +429,6 @@ static unsigned long count_mapped(struct exclusive_walk *walk,
 			return 0;
 	}
 	return mapped;
-}
-
-/* Every listed page is OWNED by the owner; how many, or -1UL. */
-static unsigned long count_owned(struct exclusive_walk *walk,
-                                 const struct owner *owner)
-{
-	unsigned long owned = 0;
-	const struct list *at;
-
-	list_for_each(at, &owner->pages) {
-		const struct page *page = exclusive_check_page_at(walk, at);
-
-		if (page == NULL || page->state != PAGE_OWNED ||
-		    page->owner != owner || page->receiver != NULL ||
-		    ++owned > WINDOW_ENTRIES)
-			return -1UL;
-		if (!walk_goes_on(walk))
-			return 0;
-	}
-	return owned;
 }
 
 /* Every incoming page is on its way to the owner; how many, or -1UL. */
@@ -435,24 +479,21 @@ static const char *check_owner(struct exclusive_walk *walk,
                                const struct owner *owner,
                                struct exclusive_counts *sum)
 {
-	unsigned long owned = count_owned(walk, owner);
-	unsigned long mapped = walk->moved ? 0 : count_mapped(walk, owner);
+	unsigned long owned = count_mapped(walk, owner);
 	unsigned long incoming = walk->moved ? 0 : count_incoming(walk, owner);
 	unsigned long sent;
 
 	if (walk->moved)
 		return NULL;
 	if (exclusive_window_owner(pool_of(walk), owner->window.id) != owner ||
-	    owned == -1UL || owned != owner->owned || owned != mapped)
+	    owned == -1UL)
 		return "X3";
 	if (incoming == -1UL || incoming != owner->incoming_count)
 		return "X4";
 	sent = count_sent(walk, owner);
 	if (walk->moved)
 		return NULL;
-	if (owner->sent != sent ||
-	    bitmap_weight(owner->entries, WINDOW_ENTRIES) !=
-	            owner->owned + owner->sent)
+	if (owner->sent != sent || owner_pages(owner) != owned)
 		return "X5";
 	sum->owned += owned;
 	sum->handover += incoming;
@@ -464,6 +505,7 @@ static const char *check_owners(struct exclusive_walk *walk)
 	const struct exclusive_pool *pool = pool_of(walk);
 	struct exclusive_counts sum = { 0 };
 	unsigned long by_zones = 0;
+	unsigned long stacked = exclusive_pool_stacked(pool);
 	struct list *at;
 
 	list_for_each(at, &pool->owners) {
@@ -481,14 +523,14 @@ static const char *check_owners(struct exclusive_walk *walk)
 	}
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		by_zones += walk->node->zone[type].exclusive_pages;
-	if (sum.owned == pool->owned && sum.handover == pool->handover &&
-	    sum.owned + sum.handover + pool->orphans == by_zones)
+	if (sum.handover == pool->handover &&
+	    sum.owned + sum.handover + pool->orphans + stacked == by_zones)
 		return NULL;
 	scnprintf(walk->buffer, walk->size,
-	          "exclusive: %lu and %lu pages on the owners' lists, counted "
-	          "%lu and %lu, %lu of the dead, %lu by the zones",
-	          sum.owned, sum.handover, pool->owned, pool->handover,
-	          pool->orphans, by_zones);
+	          "exclusive: %lu and %lu pages of owners, %lu on their way "
+	          "counted, %lu of the dead, %lu on stacks, %lu by the zones",
+	          sum.owned, sum.handover, pool->handover, pool->orphans,
+	          stacked, by_zones);
 	return walk->buffer;
 }
 
@@ -519,7 +561,7 @@ static const char *check_lists(struct exclusive_walk *walk)
 	walk->moved = true;
 	for (unsigned int i = 0; i < CHECK_WALKS && walk->moved; i++) {
 		walk->moved = false;
-		walk->changes = pool_of(walk)->changes;
+		walk->changes = exclusive_check_changes(pool_of(walk));
 		broken = check_pool(walk);
 		if (broken == NULL && !walk->moved)
 			broken = check_scrub_window(walk);
@@ -569,9 +611,11 @@ void exclusive_counts(struct node *node, struct exclusive_counts *counts)
 
 	if (!in_nmi()) {
 		enabled = spin_lock_irqsave(&node->pool.lock);
-		now.parked = node->pool.count;
-		now.owned = node->pool.owned;
+		now.parked = exclusive_pool_parked(&node->pool);
 		now.handover = node->pool.handover;
+		for (unsigned int type = 0; type < ZONE_COUNT; type++)
+			now.owned += exclusive_zone_owned(&node->zone[type]);
+		now.owned -= now.handover + node->pool.orphans;
 		spin_unlock_irqrestore(&node->pool.lock, enabled);
 	}
 	*counts = now;

@@ -34,12 +34,60 @@ static inline unsigned int exclusive_windows(const struct exclusive_pool *pool)
 struct owner *exclusive_find_owner(const struct exclusive_pool *pool,
                                    uint64_t id);
 
+/* Mark entry INDEX of OWNER as used, which only the owner itself does; as free, which a
+ * receiver may do on another CPU. */
+static inline void exclusive_use_entry(struct owner *owner, unsigned int index)
+{
+	__atomic_fetch_or(&owner->entries[index / BITS_PER_LONG],
+	                  1UL << (index % BITS_PER_LONG), __ATOMIC_ACQUIRE);
+}
+
+static inline void exclusive_free_entry(struct owner *owner, unsigned int index)
+{
+	__atomic_fetch_and(&owner->entries[index / BITS_PER_LONG],
+	                   ~(1UL << (index % BITS_PER_LONG)), __ATOMIC_RELEASE);
+}
+
+/* ---- exclusive_stack.c ---- */
+
+/* page->private of a PARKED frame: on a CPU's stack; else 0. */
+#define EXCLUSIVE_STACKED 1U
+
+/* The CPU that runs.  Interrupts off. */
+static inline unsigned int exclusive_stack_cpu(void)
+{
+	unsigned int cpu = arch_cpu_id();
+
+	kassert(cpu < MAX_CPUS);
+	return cpu;
+}
+
+/* The top of the empty STACK after frames of the lists came onto it, or NULL.  Interrupts
+ * off. */
+struct page *exclusive_stack_fill_and_top(struct node *node,
+                                          struct exclusive_stack *stack);
+
+/* The OWNED page, unmapped and zeroed, becomes the top of this CPU's stack, PARKED; true:
+ * the caller must call exclusive_pool_wake().  Interrupts off. */
+bool exclusive_stack_push(struct node *node, struct page *page);
+
+/* All frames of this CPU's stack go to the lists.  pool->lock held. */
+void exclusive_stack_drain(struct node *node);
+
+/* Parked frames that each CPU can reach: on the lists, and on the shortest stack.  And
+ * those that this one can. */
+unsigned long exclusive_reach(const struct exclusive_pool *pool);
+unsigned long exclusive_reach_here(const struct exclusive_pool *pool);
+
 /* ---- exclusive_pool.c ---- */
 
 /* Record that a wake-up is due; true if the caller must call exclusive_pool_wake()
  * when it has released the lock.  pool->lock held. */
 bool exclusive_pool_request_wake(struct exclusive_pool *pool);
 void exclusive_pool_wake(struct node *node);
+
+/* The same if frames are parked that should go back. */
+bool exclusive_pool_request_wake_for_surplus(struct exclusive_pool *pool);
 
 /* Put a zeroed page that is on no list and mapped nowhere into the pool; true: the
  * caller must call exclusive_pool_wake().  pool->lock held. */
@@ -50,12 +98,14 @@ void exclusive_pool_park_loose(struct node *node, struct page *page);
 
 /* The single frame that was parked first, or NULL.  The result may already be
  * outdated. */
-struct page *exclusive_pool_oldest(struct exclusive_pool *pool);
+struct page *exclusive_pool_oldest(struct node *node);
 
-/* The parked page that is taken next, or NULL.  pool->lock held. */
+/* The page that comes off the lists next, or NULL.  pool->lock held. */
 struct page *exclusive_pool_first(const struct exclusive_pool *pool);
 
-/* Take a PARKED page off its list; the caller changes the state.  pool->lock held. */
+/* Put a PARKED page onto its list; take it off, and the caller changes the state.
+ * pool->lock held. */
+void exclusive_pool_link(struct node *node, struct page *page);
 void exclusive_pool_unlink(struct node *node, struct page *page);
 
 /* Make PAGE LOOSE, still hidden; false if it is no longer parked.  Takes
@@ -137,13 +187,13 @@ bool exclusive_refill_would_find(struct node *node, struct zone *zone,
 
 /* ---- exclusive.c ---- */
 
-/* Make the page OWNED by OWNER at INDEX, which is claimed.  pool->lock held. */
+/* Make the page, off a stack or a queue, OWNED by OWNER at INDEX, which is claimed.
+ * Interrupts off; pool->lock held unless OWNER is the caller. */
 void exclusive_make_owned(struct node *node, struct page *page,
                           struct owner *owner, unsigned int index);
 
-/* Undo that: unmapped and on no list; the caller changes the state.  The entry stays
- * claimed.  pool->lock held. */
-void exclusive_unmake_owned(struct node *node, struct page *page);
+/* Undo that: unmapped; the caller changes the state.  The entry stays claimed. */
+void exclusive_unmake_owned(struct page *page);
 
 /* Take a HANDOVER page off its receiver's list; the caller changes the state.
  * pool->lock held. */

@@ -204,9 +204,7 @@ static void owner_has_nothing(struct owner *owner)
 {
 	memset(owner->entries, 0, sizeof(owner->entries));
 	owner->next_entry = 0;
-	owner->owned = 0;
 	owner->sent = 0;
-	list_init(&owner->pages);
 	list_init(&owner->incoming);
 	owner->incoming_count = 0;
 }
@@ -245,7 +243,7 @@ static void scrub_hidden(struct node *node, struct page *page)
 
 	kassert(page_is_exclusive(page));
 	kassert(scrub->id != 0);
-	memset(address, 0, PAGE_SIZE);
+	arch_clear_page(address);
 	window_unmap(scrub, 0);
 	window_close(before);
 	spin_unlock_irqrestore(&node->pool.scrub_lock, enabled);
@@ -280,17 +278,20 @@ static void make_orphan(struct exclusive_pool *pool, struct page *page)
 	pool->changes++;
 }
 
-/* One OWNED page of an owner that ends, off its list; NULL: none is left. */
-static struct page *orphan_owned(struct node *node, struct owner *owner)
+/* The OWNED page of an owner that ends at INDEX, out of its window; NULL: there is
+ * none. */
+static struct page *orphan_owned(struct node *node, struct owner *owner,
+                                 unsigned int index)
 {
 	bool enabled = spin_lock_irqsave(&node->pool.lock);
-	struct page *page = list_first(&owner->pages, struct page, link);
+	unsigned long pfn = window_frame(&owner->window, index);
+	struct page *page = pfn == -1UL ? NULL : node_page(node, pfn);
 
 	kassert(!owner->alive);
 	if (page != NULL) {
-		kassert(page->owner == owner);
-		exclusive_unmake_owned(node, page);
-		bitmap_clear(owner->entries, page->private);
+		kassert(page->owner == owner && page->private == index);
+		exclusive_unmake_owned(page);
+		exclusive_free_entry(owner, index);
 		make_orphan(&node->pool, page);
 	}
 	spin_unlock_irqrestore(&node->pool.lock, enabled);
@@ -367,11 +368,15 @@ static void end_owner(struct owner *owner)
 		if (page != NULL)
 			scrub_and_park(node, page);
 	}
-	while ((page = orphan_owned(node, owner)) != NULL)
-		scrub_and_park(node, page);
+	for (unsigned int i = 0; i < WINDOW_ENTRIES && owner_pages(owner) > 0;
+	     i++) {
+		page = orphan_owned(node, owner, i);
+		if (page != NULL)
+			scrub_and_park(node, page);
+	}
 
 	enabled = spin_lock_irqsave(&pool->lock);
-	kassert(owner->owned == 0 && owner->sent == 0);
+	kassert(owner_pages(owner) == 0 && owner->sent == 0);
 	kassert(owner->incoming_count == 0);
 	kassert(*window_owner_at(pool, owner->window.id) == owner);
 	kassert(pool->owner_count > 0);

@@ -9,6 +9,8 @@
  *	LOOSE, hidden <--exclusive_pool_unpark_loose()-------- PARKED
  *	OWNED, HANDOVER, zeroed --exclusive_pool_park()------> PARKED
  *
+ * The frames here are the node's; each CPU has a few at hand (exclusive_stack.c).
+ *
  * exclusive_refill.c moves frames between the pool and the buddy; the owners take
  * them (exclusive.c).  A free that returns memory to the buddy wakes the refiller
  * if the last refill found none (starved).
@@ -81,11 +83,18 @@ static bool exclusive_pool_has_surplus(const struct exclusive_pool *pool)
 	return pool->count > pool->top && pool->count > pool->in_whole;
 }
 
-static void exclusive_pool_link(struct node *node, struct page *page)
+bool exclusive_pool_request_wake_for_surplus(struct exclusive_pool *pool)
+{
+	return exclusive_pool_has_surplus(pool) &&
+	       exclusive_pool_request_wake(pool);
+}
+
+void exclusive_pool_link(struct node *node, struct page *page)
 {
 	struct exclusive_pool *pool = &node->pool;
 
-	kassert(page->state == PAGE_PARKED);
+	kassert(spin_is_mine(&pool->lock));
+	kassert(page->state == PAGE_PARKED && page->private == 0);
 	if (exclusive_block_count(node, page, 1)) {
 		list_push(&pool->whole, &page->link);
 		pool->in_whole++;
@@ -129,6 +138,7 @@ void exclusive_pool_park_loose(struct node *node, struct page *page)
 	kassert(page->owner == NULL && page->receiver == NULL);
 	kassert(page->refcount == 0 && page->mapcount == 0);
 	kassert(!direct_map_visible(node_pfn(node, page)));
+	page->private = 0;
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_PARKED);
 	exclusive_pool_link(node, page);
 	spin_unlock_irqrestore(&pool->lock, inner);
@@ -137,11 +147,14 @@ void exclusive_pool_park_loose(struct node *node, struct page *page)
 	trace_mm_exclusive_park(&node->trace, node_pfn(node, page));
 }
 
-struct page *exclusive_pool_oldest(struct exclusive_pool *pool)
+struct page *exclusive_pool_oldest(struct node *node)
 {
+	struct exclusive_pool *pool = &node->pool;
 	bool enabled = spin_lock_irqsave(&pool->lock);
 	struct page *page = NULL;
 
+	if (list_empty(&pool->parked))
+		exclusive_stack_drain(node);
 	if (!list_empty(&pool->parked))
 		page = container_of(pool->parked.prev, struct page, link);
 	spin_unlock_irqrestore(&pool->lock, enabled);
@@ -154,8 +167,12 @@ bool exclusive_pool_unpark_loose(struct node *node, struct page *page)
 	struct zone *zone = page_zone(node, page);
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	bool inner = spin_lock_irqsave(&pool->lock);
-	bool parked = page->state == PAGE_PARKED;
+	bool parked;
 
+	if (page->state == PAGE_PARKED && page->private == EXCLUSIVE_STACKED)
+		exclusive_stack_drain(node);
+	/* Still on a stack: that of another CPU. */
+	parked = page->state == PAGE_PARKED && page->private == 0;
 	if (parked) {
 		exclusive_pool_unlink(node, page);
 		page_set_state(zone, page, PAGE_PARKED, PAGE_LOOSE);
@@ -176,9 +193,9 @@ bool exclusive_pool_park(struct node *node, struct page *page)
 	               (enum page_state)page->state, PAGE_PARKED);
 	page->owner = NULL;
 	page->receiver = NULL;
+	page->private = 0;
 	exclusive_pool_link(node, page);
-	return exclusive_pool_has_surplus(pool) &&
-	       exclusive_pool_request_wake(pool);
+	return exclusive_pool_request_wake_for_surplus(pool);
 }
 
 /* ---- One thread at a time ---------------------------------------------- */
@@ -235,6 +252,7 @@ void exclusive_pool_init(struct node *node, void *table, unsigned long tables)
 
 	/* No compound literal: a compiler may build it on the stack first. */
 	memset(pool, 0, sizeof(*pool));
+	pool->cpus = 1;
 	pool->lock.name = "exclusive pool";
 	pool->scrub_lock.name = "scrub window";
 	pool->high = exclusive_pool_high(managed);

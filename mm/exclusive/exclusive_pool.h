@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mm/exclusive/exclusive_pool.h -- the data of the pool of parked frames (a part of
- * struct node).  Its functions: mm/exclusive/exclusive.h.
+ * struct node), and what the reports of others read in it.  Its functions:
+ * mm/exclusive/exclusive.h.
  */
 #ifndef MM_EXCLUSIVE_EXCLUSIVE_POOL_H
 #define MM_EXCLUSIVE_EXCLUSIVE_POOL_H
 
+#include "kernel/arch/arch.h"
 #include "kernel/arch/window.h"
 #include "kernel/core/lock.h"
 #include "lib/list.h"
 #include "lib/types.h"
+#include "mm/page.h"
+
+struct zone;
 
 /*
  * Tables for splitting: at most 512, which covers 1 GiB of frames region by
@@ -33,14 +38,29 @@
 #define WINDOWS_KEPT          8U
 
 /*
+ * The parked frames that a CPU has at hand.  Only this CPU writes it, with interrupts off;
+ * others may read it, and know that it moves.  The size is the promise: so many frames of
+ * each other CPU may be out of reach (exclusive_stack.c).
+ */
+#define EXCLUSIVE_STACK       8U
+struct exclusive_stack {
+	unsigned int count;
+	unsigned long changes;               /* ever */
+	struct page *frame[EXCLUSIVE_STACK]; /* the last one is taken next */
+} __attribute__((aligned(64)));
+
+/*
  * Field locks: (p) pool->lock, (r) the refiller alone, (c) constant after
  * exclusive_pool_init().
  */
 struct exclusive_pool {
+	struct exclusive_stack stack[MAX_CPUS];
+	unsigned int cpus; /* those that have one; constant after boot */
+
 	struct spinlock lock; /* a leaf: nothing is taken under it */
 	struct list parked;   /* (p) of struct page: single frames */
 	struct list whole;   /* (p) those of pageblocks that are hidden whole */
-	unsigned long count; /* (p) on both lists */
+	unsigned long count; /* (p) on both lists: exclusive_pool_parked() */
 	unsigned long in_whole; /* (p) on the second one */
 	unsigned long blocks;   /* (p) pageblocks that are hidden whole */
 	unsigned long full;     /* (p) those with all frames parked */
@@ -52,7 +72,6 @@ struct exclusive_pool {
 	void (*wake)(void);     /* (c) wakes the refiller; or NULL */
 
 	unsigned long changes;    /* (p) of lists, owners and windows, ever */
-	unsigned long owned;      /* (p) OWNED pages, but orphans */
 	unsigned long handover;   /* (p) HANDOVER pages, but orphans */
 	unsigned long orphans;    /* (p) pages of the dead, being scrubbed */
 	struct list owners;       /* (p) alive, by owner->all */
@@ -79,5 +98,28 @@ struct exclusive_pool {
 	unsigned int regions;                   /* (r) in region[] */
 	uint32_t region[EXCLUSIVE_MAX_REGIONS]; /* (r) pfn / REGION_FRAMES */
 };
+
+/* Frames on the stacks of all CPUs.  Exact while these do not move. */
+static inline unsigned long
+exclusive_pool_stacked(const struct exclusive_pool *pool)
+{
+	unsigned long stacked = 0;
+
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		stacked += READ_ONCE(pool->stack[cpu].count);
+	return stacked;
+}
+
+/* All parked frames: those on the lists, and those on the stacks. */
+static inline unsigned long
+exclusive_pool_parked(const struct exclusive_pool *pool)
+{
+	return READ_ONCE(pool->count) + exclusive_pool_stacked(pool);
+}
+
+/* The columns of ZONE: PARKED; OWNED and HANDOVER.  Exact while no stack moves.  Any
+ * context. */
+unsigned long exclusive_zone_parked(const struct zone *zone);
+unsigned long exclusive_zone_owned(const struct zone *zone);
 
 #endif

@@ -146,7 +146,7 @@ static bool exclusive_refill_one(struct node *node, enum watermark mark,
 		return false;
 	pfn = node_pfn(node, page);
 	exclusive_region_split(node, pfn);
-	memset(frame_address(pfn), 0, PAGE_SIZE);
+	arch_clear_page(frame_address(pfn));
 	direct_map_hide(pfn);
 	exclusive_pool_park_loose(node, page);
 	return true;
@@ -159,7 +159,7 @@ unsigned long exclusive_refill(struct node *node, unsigned long target)
 
 	if (!exclusive_pool_begin_busy(pool))
 		return 0;
-	while (READ_ONCE(pool->count) < target &&
+	while (exclusive_reach(pool) < target &&
 	       exclusive_refill_one(node, WMARK_MIN, RESERVE_ATOMIC))
 		parked++;
 	exclusive_pool_end_busy(pool);
@@ -175,7 +175,7 @@ bool exclusive_refill_for(struct node *node, enum watermark mark,
 	kassert(mark < WMARK_COUNT);
 	while (!exclusive_pool_begin_busy(pool))
 		thread_sleep(UNTIL_NEXT_TICK);
-	some = READ_ONCE(pool->count) > 0 ||
+	some = exclusive_reach_here(pool) > 0 ||
 	       exclusive_refill_one(node, mark, right);
 	exclusive_pool_end_busy(pool);
 	return some;
@@ -195,8 +195,8 @@ static unsigned long exclusive_shrink_single(struct node *node,
 	unsigned long given = 0;
 
 	kassert(READ_ONCE(pool->busy));
-	while (READ_ONCE(pool->count) > target) {
-		struct page *page = exclusive_pool_oldest(pool);
+	while (exclusive_reach_here(pool) > target) {
+		struct page *page = exclusive_pool_oldest(node);
 
 		if (page == NULL)
 			break;
@@ -222,7 +222,7 @@ unsigned long exclusive_shrink(struct node *node, unsigned long target)
 		if (more == 0)
 			more = exclusive_shrink_single(node, target);
 		given += more;
-	} while (READ_ONCE(pool->count) > target &&
+	} while (exclusive_reach_here(pool) > target &&
 	         (more > 0 || exclusive_block_break(node)));
 	exclusive_region_join_empty(node);
 	exclusive_pool_end_busy(pool);
@@ -233,11 +233,15 @@ unsigned long exclusive_spare(struct node *node, unsigned long target)
 {
 	struct exclusive_pool *pool = &node->pool;
 	bool enabled = spin_lock_irqsave(&pool->lock);
-	unsigned long count = pool->count;
-	unsigned long blocks =
-		(count - min(count, EXCLUSIVE_BLOCK_LOW)) / PAGEBLOCK_PAGES;
-	unsigned long spare = min(blocks, pool->full) * PAGEBLOCK_PAGES;
+	unsigned long count;
+	unsigned long blocks;
+	unsigned long spare;
 
+	/* A trim would do the same first. */
+	exclusive_stack_drain(node);
+	count = pool->count;
+	blocks = (count - min(count, EXCLUSIVE_BLOCK_LOW)) / PAGEBLOCK_PAGES;
+	spare = min(blocks, pool->full) * PAGEBLOCK_PAGES;
 	kassert(pool->in_whole <= count && pool->full <= pool->blocks);
 	if (count - spare > target)
 		spare += min(count - spare - target, count - pool->in_whole);
@@ -268,7 +272,7 @@ static void exclusive_refill_blocks(struct node *node)
 
 	if (!exclusive_pool_begin_busy(pool))
 		return;
-	while (READ_ONCE(pool->count) < EXCLUSIVE_BLOCK_LOW &&
+	while (exclusive_reach(pool) < EXCLUSIVE_BLOCK_LOW &&
 	       exclusive_block_park(node) > 0)
 		;
 	exclusive_pool_end_busy(pool);
@@ -285,12 +289,12 @@ void exclusive_balance(struct node *node)
 	spin_unlock_irqrestore(&pool->lock, enabled);
 
 	exclusive_refill_blocks(node);
-	if (READ_ONCE(pool->count) > pool->top)
+	if (exclusive_reach(pool) > pool->top)
 		exclusive_trim(node, pool->top);
 	else
 		exclusive_refill(node, pool->high);
 
 	enabled = spin_lock_irqsave(&pool->lock);
-	pool->starved = pool->count < pool->low;
+	pool->starved = exclusive_reach(pool) < pool->low;
 	spin_unlock_irqrestore(&pool->lock, enabled);
 }

@@ -205,6 +205,13 @@ void machine_begin_thread(struct thread *thread, const char *name);
 void machine_end_thread(struct thread *thread);
 void machine_switch_to(struct thread *thread);
 
+/*
+ * This thread of the host goes on as CPU number ID, with the same thread and window: what
+ * each CPU has for itself is another one's from now on.  No lock is held, interrupts are
+ * on.
+ */
+void machine_be_cpu(unsigned int id);
+
 /* Interrupt lines as owners. */
 void machine_begin_line(struct owner *line, const char *name);
 void machine_end_line(struct owner *line);

@@ -95,6 +95,15 @@ unsigned int arch_cpu_id(void)
 	return host_cpu()->id;
 }
 
+void machine_be_cpu(unsigned int id)
+{
+	struct host_cpu *cpu = host_cpu();
+
+	if (id >= MAX_CPUS || cpu->held > 0 || !cpu->irq_enabled)
+		panic("CPU %u cannot go on here", id);
+	cpu->id = id;
+}
+
 bool arch_irq_enabled(void)
 {
 	return host_cpu()->irq_enabled;
@@ -141,6 +150,11 @@ void arch_wait_for_interrupt(void)
 void arch_relax(void)
 {
 	sched_yield();
+}
+
+void arch_clear_page(void *address)
+{
+	memset(address, 0, PAGE_SIZE);
 }
 
 uint64_t arch_cycles(void)
@@ -796,6 +810,18 @@ static const char *machine_end_vmalloc(char *buffer, size_t size)
 	return buffer;
 }
 
+/* Each CPU has parked frames at hand. */
+static void shrink_on_each_cpu(struct node *node)
+{
+	unsigned int before = arch_cpu_id();
+
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+		machine_be_cpu(cpu);
+		exclusive_shrink(node, 0);
+	}
+	machine_be_cpu(before);
+}
+
 const char *machine_finish(void)
 {
 	static char sentence[200];
@@ -809,7 +835,7 @@ const char *machine_finish(void)
 	if (machine.exclusive != NULL) {
 		end_owners();
 		machine.exclusive->pool.busy = false;
-		exclusive_shrink(machine.exclusive, 0);
+		shrink_on_each_cpu(machine.exclusive);
 	}
 	for (unsigned int i = 0; i < machine.nodes; i++) {
 		broken =

@@ -576,6 +576,13 @@ static unsigned long frame_with(const struct window *window, unsigned int index,
 	                                  : -1UL;
 }
 
+bool window_is_empty(const struct window *window, unsigned int index)
+{
+	check_window(window);
+	machine_memory_check_entry(index);
+	return window->table[index] == 0;
+}
+
 unsigned long window_frame(const struct window *window, unsigned int index)
 {
 	return frame_with(window, index, ENTRY_PRESENT);

@@ -281,29 +281,33 @@ CASE(checks, the_scrub_window_is_empty_between_two_uses)
 
 /* ---- Owners -------------------------------------------------------------- */
 
-CASE(checks, an_owners_list_holds_its_own_pages_only)
+/* Map frame PFN at an entry of ME's window that is free, as if ME owned it. */
+static const char *expect_mapping_found(struct owner *me, unsigned long pfn)
 {
-	struct owner *me;
-	struct page *page;
+	const unsigned int index = WINDOW_ENTRIES - 1;
 	const char *wrong;
 
+	window_map(&me->window, index, pfn);
+	bitmap_set(me->entries, index);
+	wrong = expect_found("a frame in the window of another", "X3");
+	bitmap_clear(me->entries, index);
+	window_unmap(&me->window, index);
+	return wrong;
+}
+
+CASE(checks, a_window_holds_its_owners_pages_only)
+{
+	const char *wrong;
+	struct page *page;
+
 	test_checks_start();
-	me = &machine_main()->owner;
 	page = test_checks_take();
 	EXPECT(page != NULL);
-	list_remove(&page->link);
-	list_append(&other.owner.pages, &page->link);
-	me->owned--;
-	other.owner.owned++;
-	wrong = expect_found("an owned page on another's list", "X3");
-	list_remove(&page->link);
-	list_append(&me->pages, &page->link);
-	me->owned++;
-	other.owner.owned--;
+	wrong = expect_mapping_found(&other.owner, page_to_pfn(page));
 	return wrong != NULL ? wrong : test_checks_check();
 }
 
-CASE(checks, an_owners_list_holds_no_used_page)
+CASE(checks, a_window_holds_no_used_and_no_parked_page)
 {
 	struct owner *me;
 	struct page *used;
@@ -313,12 +317,40 @@ CASE(checks, an_owners_list_holds_no_used_page)
 	me = &machine_main()->owner;
 	used = alloc_page(GFP_KERNEL);
 	EXPECT(used != NULL);
-	list_append(&me->pages, &used->link);
-	me->owned++;
-	wrong = expect_found("a used page on an owner's list", "X3");
-	list_remove(&used->link);
-	me->owned--;
+	wrong = expect_mapping_found(me, page_to_pfn(used));
 	__free_page(used);
+	if (wrong == NULL)
+		wrong = expect_mapping_found(
+			me, node_pfn(node, list_first(&node->pool.parked,
+		                                      struct page, link)));
+	return wrong != NULL ? wrong : test_checks_check();
+}
+
+/* The last page to be released is the top of the stack. */
+CASE(checks, a_frame_on_a_stack_is_parked_marked_and_there_once)
+{
+	struct exclusive_stack *stack;
+	struct page *page;
+	struct page *below;
+	const char *wrong;
+
+	test_checks_start();
+	page = test_checks_take();
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(exclusive_release(exclusive_address(page)), 0);
+	stack = &node->pool.stack[0];
+	EXPECT(stack->count >= 2 && stack->frame[stack->count - 1] == page);
+	EXPECT_SEEN(page->owner, &timer, "X2");
+	EXPECT_SEEN(page->private, 0, "X2");
+	EXPECT_SEEN(page->refcount, 1, "corrupt");
+	EXPECT_SEEN(stack->count, stack->count - 1, "exclusive");
+	below = stack->frame[0];
+	stack->frame[0] = page;
+	wrong = expect_found("a frame twice on a stack", "X2");
+	stack->frame[0] = first_free_block();
+	if (wrong == NULL)
+		wrong = expect_found("a free page on a stack", "X2");
+	stack->frame[0] = below;
 	return wrong != NULL ? wrong : test_checks_check();
 }
 

@@ -121,7 +121,7 @@ CASE(exclusive, pool_of_8_gives_8_in_an_interrupt)
 	EXPECT_EQUAL(test_exclusive_take_all(), 8);
 	machine_leave_irq();
 	EXPECT_EQUAL(wakes, 1);
-	EXPECT_EQUAL(timer.owned, 8);
+	EXPECT_EQUAL(owner_pages(&timer), 8);
 	EXPECT_EQUAL(might_sleep_violations(), 0);
 	return test_exclusive_check();
 }
@@ -131,7 +131,7 @@ CASE(exclusive, the_refiller_is_woken_below_low_and_not_at_it)
 	test_exclusive_start(8);
 	for (unsigned int i = 0; i < 4; i++)
 		EXPECT(test_exclusive_take() != NULL);
-	EXPECT_EQUAL(node->pool.count, node->pool.low);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), node->pool.low);
 	EXPECT_EQUAL(wakes, 0);
 	EXPECT(test_exclusive_take() != NULL);
 	EXPECT_EQUAL(wakes, 1);
@@ -184,7 +184,7 @@ CASE(exclusive, a_context_without_an_owner_gets_nothing)
 	machine_enter_nmi();
 	EXPECT(test_exclusive_take() == NULL);
 	machine_leave_nmi();
-	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 8);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_refused), 1);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_alloc_in_nmi), 1);
 	return test_exclusive_check();
@@ -237,7 +237,7 @@ static const char *expect_nothing_moved(unsigned long refused,
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_park), 0);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_take), 0);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_alloc_fail), 1);
-	EXPECT_EQUAL(node->pool.count, 0);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 0);
 	return test_exclusive_check();
 }
 

@@ -95,19 +95,19 @@ CASE(exclusive_block, a_large_zone_parks_a_whole_pageblock_and_splits_nothing)
 {
 	whole_begin(LARGE);
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, BLOCK);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), BLOCK);
 	EXPECT_EQUAL(node->pool.blocks, 1);
 	EXPECT_EQUAL(node->pool.full, 1);
 	EXPECT_EQUAL(node->pool.regions, 0);
 	EXPECT_EQUAL(node->pool.tables_left, 8);
-	EXPECT_EQUAL(zone->parked_pages, BLOCK);
+	EXPECT_EQUAL(exclusive_zone_parked(zone), BLOCK);
 	EXPECT_EQUAL(zone->free_pages, all_free - BLOCK);
 	EXPECT_EQUAL(count_hidden(), BLOCK);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_block_park), 1);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_park), BLOCK);
 	/* It is enough, and nothing is given back. */
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, BLOCK);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), BLOCK);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_unpark), 0);
 	return test_exclusive_check();
 }
@@ -117,12 +117,12 @@ CASE(exclusive_block, zones_of_51200_pages_are_large_and_smaller_ones_are_not)
 	whole_begin(51199);
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.blocks, 0);
-	EXPECT_EQUAL(node->pool.count, 51199 / 512);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 51199 / 512);
 	EXPECT(node->pool.regions > 0);
 	whole_begin(51200);
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.blocks, 1);
-	EXPECT_EQUAL(node->pool.count, BLOCK);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), BLOCK);
 	return test_exclusive_check();
 }
 
@@ -138,8 +138,8 @@ CASE(exclusive_block, one_is_added_below_256_and_the_refiller_is_woken_for_it)
 	EXPECT_EQUAL(wakes, 1);
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.blocks, 2);
-	EXPECT_EQUAL(node->pool.count, 255 + BLOCK);
-	EXPECT_EQUAL(zone->exclusive_pages, 257);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 255 + BLOCK);
+	EXPECT_EQUAL(exclusive_zone_owned(zone), 257);
 	return test_exclusive_check();
 }
 
@@ -180,7 +180,7 @@ CASE(exclusive_block, without_a_pageblock_above_low_single_frames_are_parked)
 		pile_leave(&pile, row[i].free);
 		exclusive_balance(node);
 		EXPECT_EQUAL(node->pool.blocks, row[i].blocks);
-		EXPECT_EQUAL(node->pool.count, row[i].parked);
+		EXPECT_EQUAL(exclusive_pool_parked(&node->pool), row[i].parked);
 		EXPECT(test_exclusive_check() == NULL);
 		pile_give(&pile, PILE_PAGES);
 	}
@@ -197,7 +197,7 @@ CASE(exclusive_block, a_region_that_was_split_is_joined_before_it_is_hidden)
 	EXPECT_EQUAL(node->pool.tables_left, 0);
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.blocks, 1);
-	EXPECT_EQUAL(node->pool.count, BLOCK);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), BLOCK);
 	/* The others were empty, too; the newest stays split. */
 	EXPECT_EQUAL(node->pool.regions, 1);
 	EXPECT_EQUAL(node->pool.tables_left, LARGE / BLOCK - 1);
@@ -211,7 +211,7 @@ CASE(exclusive_block, a_pageblock_whose_region_boot_split_is_left_alone)
 		machine_split_at_boot(node->start_pfn + i);
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.blocks, 0);
-	EXPECT_EQUAL(node->pool.count, SINGLE_HIGH);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), SINGLE_HIGH);
 	EXPECT_EQUAL(zone->free_pages, all_free - SINGLE_HIGH);
 	return test_exclusive_check();
 }
@@ -224,7 +224,7 @@ CASE(exclusive_block, a_full_one_goes_back_only_if_256_others_remain)
 	exclusive_balance(node);
 	EXPECT_EQUAL(whole_take(257), 257);
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, 255 + BLOCK);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 255 + BLOCK);
 	wakes = 0;
 	EXPECT_EQUAL(exclusive_spare(node, node->pool.low), 0);
 	exclusive_balance(node);
@@ -235,7 +235,7 @@ CASE(exclusive_block, a_full_one_goes_back_only_if_256_others_remain)
 	EXPECT_EQUAL(exclusive_spare(node, node->pool.low), BLOCK);
 	exclusive_balance(node);
 	EXPECT_EQUAL(node->pool.blocks, 1);
-	EXPECT_EQUAL(node->pool.count, 256);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 256);
 	EXPECT_EQUAL(zone->free_pages, all_free - BLOCK);
 	EXPECT_EQUAL(count_hidden(), BLOCK);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_block_unpark), 1);
@@ -251,10 +251,12 @@ CASE(exclusive_block,
 	wakes = 0;
 	EXPECT(whole_release(100));
 	EXPECT_EQUAL(wakes, 0);
-	EXPECT_EQUAL(node->pool.full, 1);
+	/* The last ones are on the stack, until somebody wants them. */
+	EXPECT_EQUAL(node->pool.full, 0);
 	EXPECT_EQUAL(count_hidden(), BLOCK);
 	EXPECT_EQUAL(exclusive_trim(node, 0), 0);
-	EXPECT_EQUAL(node->pool.count, BLOCK);
+	EXPECT_EQUAL(node->pool.full, 1);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), BLOCK);
 	return test_exclusive_check();
 }
 
@@ -263,7 +265,7 @@ CASE(exclusive_block, single_frames_go_when_a_pageblock_has_come)
 	whole_begin(LARGE);
 	EXPECT_EQUAL(exclusive_refill(node, SINGLE_HIGH), SINGLE_HIGH);
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, BLOCK);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), BLOCK);
 	EXPECT_EQUAL(node->pool.blocks, 1);
 	EXPECT_EQUAL(count_hidden(), BLOCK);
 	return test_exclusive_check();
@@ -275,7 +277,7 @@ CASE(exclusive_block, shrinking_breaks_one_up_if_it_must)
 	exclusive_balance(node);
 	EXPECT_EQUAL(whole_take(10), 10);
 	EXPECT_EQUAL(exclusive_shrink(node, 100), BLOCK - 10 - 100);
-	EXPECT_EQUAL(node->pool.count, 100);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 100);
 	EXPECT_EQUAL(node->pool.blocks, 0);
 	EXPECT_EQUAL(node->pool.regions, 1);
 	EXPECT_EQUAL(node->pool.tables_left, 7);
@@ -306,7 +308,7 @@ CASE(exclusive_block, without_a_table_none_is_broken_up)
 	exclusive_balance(node);
 	EXPECT_EQUAL(whole_take(1), 1);
 	EXPECT_EQUAL(exclusive_shrink(node, 0), 0);
-	EXPECT_EQUAL(node->pool.count, BLOCK - 1);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), BLOCK - 1);
 	return test_exclusive_check();
 }
 
@@ -333,7 +335,9 @@ CASE(exclusive_block, a_page_taken_while_one_goes_back_keeps_it_in_the_pool)
 		machine_set_unlock_hook(NULL);
 		EXPECT(test_exclusive_check() == NULL);
 		EXPECT_EQUAL(taken_count + zone->free_pages, all_free);
-		EXPECT_EQUAL(node->pool.count + zone->loose_pages, 0);
+		EXPECT_EQUAL(exclusive_pool_parked(&node->pool) +
+		                     zone->loose_pages,
+		             0);
 		/* It came while the frames left the pool, one after the other. */
 		if (at > BLOCK)
 			continue;
@@ -365,7 +369,7 @@ CASE(exclusive_block, random_takes_and_releases_keep_every_invariant)
 			break;
 		case 3:
 			exclusive_balance(node);
-			EXPECT(node->pool.count >= 256);
+			EXPECT(exclusive_pool_parked(&node->pool) >= 256);
 			break;
 		case 4:
 			if (n < 100) {
@@ -376,7 +380,8 @@ CASE(exclusive_block, random_takes_and_releases_keep_every_invariant)
 			EXPECT_EQUAL(exclusive_trim(node, n), spare);
 			break;
 		}
-		EXPECT_EQUAL(node->pool.count + taken_count + zone->free_pages,
+		EXPECT_EQUAL(exclusive_pool_parked(&node->pool) + taken_count +
+		                     zone->free_pages,
 		             all_free);
 		EXPECT(test_exclusive_check() == NULL);
 	}

@@ -27,7 +27,7 @@ CASE(exclusive, release_scrubs_and_parks)
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	EXPECT(all_bytes_are(eyes(pfn), 0));
 	EXPECT_EQUAL(node_page(node, pfn)->state, PAGE_PARKED);
-	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 8);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_release), 1);
 	return test_exclusive_check();
 }
@@ -40,16 +40,16 @@ CASE(exclusive, release_above_high_parks_and_wakes_the_refiller)
 	for (unsigned int i = 0; i < 8; i++)
 		page[i] = test_exclusive_take();
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 8);
 	wakes = 0;
 	EXPECT_EQUAL(exclusive_release(page[0]), 0);
-	EXPECT_EQUAL(node->pool.count, 9);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 9);
 	EXPECT_EQUAL(wakes, 1);
 	EXPECT(exclusive_wants_balance(node));
 	EXPECT_EQUAL(exclusive_release(page[1]), 0);
 	EXPECT_EQUAL(wakes, 1);
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 8);
 	EXPECT(!exclusive_wants_balance(node));
 	return test_exclusive_check();
 }
@@ -61,7 +61,7 @@ CASE(exclusive, release_up_to_high_wakes_nobody)
 	test_exclusive_start(8);
 	page = test_exclusive_take();
 	EXPECT_EQUAL(exclusive_release(page), 0);
-	EXPECT_EQUAL(node->pool.count, node->pool.high);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), node->pool.high);
 	EXPECT_EQUAL(wakes, 0);
 	EXPECT(!exclusive_wants_balance(node));
 	return test_exclusive_check();
@@ -125,7 +125,7 @@ CASE(exclusive, released_twice_is_enoent)
 	EXPECT_EQUAL(exclusive_transfer(page, timer.id), -ENOENT);
 	EXPECT_EQUAL(exclusive_cancel(page), -ENOENT);
 	EXPECT(exclusive_page(page) == NULL);
-	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 8);
 	return test_exclusive_check();
 }
 
@@ -584,7 +584,7 @@ CASE(exclusive, a_full_window_gives_null_and_its_own_counter)
 	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_ENTRIES);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full), 1);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_empty), 0);
-	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 8);
 	machine_switch_to(&other);
 	EXPECT(test_exclusive_take() != NULL);
 	machine_switch_to(machine_main());
@@ -605,8 +605,7 @@ CASE(exclusive, accept_into_a_full_window_leaves_it_on_its_way)
 	EXPECT(exclusive_accept() == NULL);
 	EXPECT_EQUAL(exclusive_incoming(thread_owner_id(machine_main())), 1);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_window_full), 2);
-	page = exclusive_address(
-		list_first(&machine_main()->owner.pages, struct page, link));
+	page = (void *)machine_main()->owner.window.base;
 	EXPECT_EQUAL(exclusive_release(page), 0);
 	EXPECT(exclusive_accept() == page);
 	return test_exclusive_check();
@@ -627,9 +626,9 @@ CASE(exclusive, the_end_of_an_owner_scrubs_and_parks_what_it_owned)
 		pfn[i] = frame_of(page);
 	}
 	machine_switch_to(machine_main());
-	EXPECT_EQUAL(node->pool.count, 5);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 5);
 	machine_end_thread(&other);
-	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 8);
 	for (unsigned int i = 0; i < 3; i++) {
 		EXPECT_EQUAL(node_page(node, pfn[i])->state, PAGE_PARKED);
 		EXPECT(all_bytes_are(eyes(pfn[i]), 0));

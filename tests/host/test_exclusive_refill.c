@@ -157,7 +157,8 @@ CASE(exclusive, the_check_looks_at_every_mapping)
 	char said[200];
 	void *mapped;
 
-	test_exclusive_start(2);
+	/* One frame is owned, three are on the stack, two on the list. */
+	test_exclusive_start(6);
 	page = alloc_page(GFP_KERNEL);
 	address = test_exclusive_take();
 	EXPECT(page != NULL && address != NULL);
@@ -166,6 +167,7 @@ CASE(exclusive, the_check_looks_at_every_mapping)
 		node_pfn(node, page),
 		node_pfn(node,
 		         list_first(&node->pool.parked, struct page, link)),
+		node_pfn(node, node->pool.stack[0].frame[0]),
 		node_pfn(node, next_single()),
 	};
 
@@ -270,7 +272,7 @@ CASE(exclusive, refill_takes_exactly_free_less_floor)
 		test_exclusive_start(3);
 		pile_leave(&pile, free);
 		EXPECT_EQUAL(exclusive_refill(node, PAGES), expected);
-		EXPECT_EQUAL(node->pool.count, 3 + expected);
+		EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 3 + expected);
 		EXPECT_EQUAL(node_free(node), free - expected);
 		EXPECT(test_exclusive_check() == NULL);
 		pile_give(&pile, PILE_PAGES);
@@ -311,13 +313,13 @@ CASE(exclusive, over_refills_an_interrupt_gets_parked_plus_free_less_floor)
 		machine_leave_irq();
 		exclusive_balance(node);
 		refills++;
-	} while (node->pool.count > 0);
+	} while (exclusive_pool_parked(&node->pool) > 0);
 	EXPECT_EQUAL(got, 8 + 200 - FLOOR);
 	EXPECT_EQUAL(refills, 1 + (200 - FLOOR + 7) / 8);
 	EXPECT_EQUAL(node_free(node), FLOOR);
 	pile_give(&pile, PILE_PAGES);
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, 8);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 8);
 	return test_exclusive_check();
 }
 
@@ -330,7 +332,7 @@ CASE(exclusive, plain_atomic_gets_free_less_floor_beside_the_pool)
 	EXPECT_EQUAL(test_exclusive_take_all(), 8);
 	machine_leave_irq();
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, 0);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 0);
 	pile_give(&pile, PILE_PAGES);
 	return test_exclusive_check();
 }
@@ -346,7 +348,7 @@ CASE(exclusive, memory_that_comes_back_wakes_a_starved_refiller)
 	pile_give(&pile, 1);
 	EXPECT_EQUAL(wakes, 1);
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, 2);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 2);
 	pile_give(&pile, PILE_PAGES);
 	return test_exclusive_check();
 }
@@ -361,7 +363,7 @@ CASE(exclusive, the_end_of_an_owner_wakes_a_starved_refiller)
 	machine_end_thread(&other);
 	EXPECT_EQUAL(wakes, 1);
 	exclusive_balance(node);
-	EXPECT_EQUAL(node->pool.count, 1);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 1);
 	pile_give(&pile, PILE_PAGES);
 	return test_exclusive_check();
 }
@@ -424,7 +426,7 @@ CASE(exclusive, shrink_gives_frames_back_visible_and_joins_regions)
 	EXPECT_EQUAL(exclusive_refill(node, 1500), 1500);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_direct_map_level2_splits), 3);
 	EXPECT_EQUAL(exclusive_shrink(node, 100), 1400);
-	EXPECT_EQUAL(node->pool.count, 100);
+	EXPECT_EQUAL(exclusive_pool_parked(&node->pool), 100);
 	EXPECT(test_exclusive_check() == NULL);
 	EXPECT_EQUAL(exclusive_shrink(node, 0), 100);
 	EXPECT_EQUAL(node_free(node), free);

@@ -158,8 +158,8 @@ CASE(exclusive, would_take_from_names_the_zone_of_the_page)
 	pile_drain(&pile, GFP_ATOMIC, 500);
 	/* Also while the pool holds pages of two zones. */
 	exclusive_refill(node, 20);
-	EXPECT(node->zone[ZONE_NORMAL].parked_pages > 0);
-	EXPECT(node->zone[ZONE_DMA32].parked_pages > 0);
+	EXPECT(exclusive_zone_parked(&node->zone[ZONE_NORMAL]) > 0);
+	EXPECT(exclusive_zone_parked(&node->zone[ZONE_DMA32]) > 0);
 	for (unsigned int i = 0; i < 40; i++) {
 		const char *wrong;
 
@@ -169,8 +169,8 @@ CASE(exclusive, would_take_from_names_the_zone_of_the_page)
 		if (wrong != NULL)
 			return wrong;
 	}
-	EXPECT(node->zone[ZONE_DMA].exclusive_pages > 0);
-	EXPECT(node->zone[ZONE_DMA32].exclusive_pages > 0);
+	EXPECT(exclusive_zone_owned(&node->zone[ZONE_DMA]) > 0);
+	EXPECT(exclusive_zone_owned(&node->zone[ZONE_DMA32]) > 0);
 	pile_give(&pile, PILE_PAGES);
 	return test_exclusive_check();
 }
@@ -197,7 +197,7 @@ CASE(exclusive, would_take_from_knows_who_asks)
 	machine_leave_irq();
 	if (wrong != NULL)
 		return wrong;
-	EXPECT_EQUAL(timer.owned, 1);
+	EXPECT_EQUAL(owner_pages(&timer), 1);
 	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_ENTRIES);
 	return test_exclusive_compare_answer(GFP_KERNEL | __GFP_EXCLUSIVE);
 }
@@ -254,9 +254,9 @@ CASE(exclusive, check_finds_each_broken_invariant)
 	page->private ++;
 	EXPECT(test_exclusive_check_says("X3"));
 	page->private --;
-	me->owned++;
-	EXPECT(test_exclusive_check_says("X3"));
-	me->owned--;
+	me->sent++;
+	EXPECT(test_exclusive_check_says("X5"));
+	me->sent--;
 	bitmap_set(me->entries, 400);
 	EXPECT(test_exclusive_check_says("X5"));
 	bitmap_clear(me->entries, 400);

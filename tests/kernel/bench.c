@@ -9,6 +9,7 @@
 #include "kernel/core/irq.h"
 #include "kernel/core/sched.h"
 #include "kernel/refiller.h"
+#include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 #include "mm/pcp.h"
 #include "mm/slab/slab.h"
@@ -280,7 +281,7 @@ unsigned long pages_not_free(void)
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		const struct zone *zone = &node->zone[type];
 
-		pages += zone_used_pages(zone) + zone->exclusive_pages +
+		pages += zone_used_pages(zone) + exclusive_zone_owned(zone) +
 		         zone->bad_pages + zone->loose_pages;
 	}
 	return pages - main_vmalloc()->tables;

@@ -163,7 +163,7 @@ static void path_walk_take_plain(void)
 
 static void path_walk_take_exclusive(void)
 {
-	unsigned long parked = own->node.pool.count;
+	unsigned long parked = exclusive_pool_parked(&own->node.pool);
 	void *exclusive = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 
 	if (exclusive != NULL)
@@ -405,9 +405,9 @@ static const char *check_line(void)
 		wrong = check_kept(owner);
 	if (wrong != NULL)
 		return wrong;
-	if (owner->owned != walk_line.count)
+	if (owner_pages(owner) != walk_line.count)
 		return test_failure("the line owns %u pages, and was given %u",
-		                    owner->owned, walk_line.count);
+		                    owner_pages(owner), walk_line.count);
 	for (unsigned int i = 0; i < WALK_SHOTS; i++) {
 		const char *sentence = check_plain(walk_line.plain[i], owner);
 
@@ -435,9 +435,9 @@ const char *path_walk_check_plain(void)
 
 static const char *check_thread_owns(unsigned int expected)
 {
-	if (walk_line.thread->owned != expected)
+	if (owner_pages(walk_line.thread) != expected)
 		return test_failure("the thread owns %u pages, expected %u",
-		                    walk_line.thread->owned, expected);
+		                    owner_pages(walk_line.thread), expected);
 	return NULL;
 }
 
@@ -489,6 +489,7 @@ static void begin_run(const struct walk_path *path)
 	walk->shots = 0;
 	begin_at_origin();
 	own->node.pool.wake_pending = false;
+	own->node.pool.top = 2 * WALK_PARKED;
 	path->prepare();
 	walk_line.thread->next_entry = 0;
 	walk_line.errand = path->errand;

@@ -73,7 +73,10 @@ CASE(exclusive, direct_map_faults_for_reads_and_writes)
 static struct page *next_parked(void)
 {
 	struct exclusive_pool *pool = &main_node()->pool;
+	const struct exclusive_stack *stack = &pool->stack[arch_cpu_id()];
 
+	if (stack->count > 0)
+		return stack->frame[stack->count - 1];
 	return list_empty(&pool->whole)
 	               ? list_first(&pool->parked, struct page, link)
 	               : list_first(&pool->whole, struct page, link);
@@ -102,9 +105,9 @@ CASE(exclusive, frame_cannot_be_touched_right_after_it_is_parked)
 	bool enabled;
 
 	refiller_settle();
-	exclusive_shrink(node, node->pool.count - 1);
+	exclusive_shrink(node, exclusive_pool_parked(&node->pool) - 1);
 	enabled = arch_irq_save();
-	exclusive_refill(node, node->pool.count + 1);
+	exclusive_refill(node, exclusive_pool_parked(&node->pool) + 1);
 	page = list_first(&node->pool.parked, struct page, link);
 	sentence = expect_exclusive_fault(
 		phys_to_virt(page_to_pfn(page) << PAGE_SHIFT), false, NULL,

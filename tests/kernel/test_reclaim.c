@@ -316,13 +316,13 @@ CASE(reclaim, frames_parked_above_low_are_given_back_under_pressure)
 	unsigned long paused;
 
 	exclusive_balance(node);
-	before = node->pool.count;
+	before = exclusive_pool_parked(&node->pool);
 	spare = exclusive_spare(node, node->pool.low);
 	refiller_pause(true);
 	paused = shrink_slab(node, GFP_KERNEL, 0);
 	refiller_pause(false);
 	freed = shrink_slab(node, GFP_KERNEL, 0);
-	parked = node->pool.count;
+	parked = exclusive_pool_parked(&node->pool);
 	exclusive_balance(node);
 	test_note("%lu parked, %lu given back, low is %lu", before, freed,
 	          node->pool.low);

@@ -231,7 +231,7 @@ CASE(reserve, interrupts_get_exactly_free_minus_floor_by_gfp_atomic)
 CASE(reserve, interrupts_get_the_parked_pages_then_null_and_one_wake_up)
 {
 	struct node *node = main_node();
-	unsigned long parked = node->pool.count;
+	unsigned long parked = exclusive_pool_parked(&node->pool);
 	unsigned long wakes = test_reserve_event(VMSTAT_exclusive_wake);
 	unsigned long taken;
 	unsigned long woken;
@@ -268,7 +268,7 @@ CASE(reserve, interrupts_get_parked_plus_free_minus_floor_over_refills)
 	drained_init(&drained);
 	refiller_pause(true);
 	drain(&drained, GFP_NOWAIT);
-	parked = node->pool.count;
+	parked = exclusive_pool_parked(&node->pool);
 	allowed = allowed_by_rules(RESERVE_ATOMIC);
 	refiller_pause(false);
 	begin_taking(true);

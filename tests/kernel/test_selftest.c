@@ -290,12 +290,12 @@ CASE(selftest, faulting_case_is_recorded_and_cleared_away)
 	EXPECT_EQUAL(clock_hz(), hz);
 	/* No tick has come to a listener whose data can be on the stack of the case. */
 	EXPECT_EQUAL(test_selftest_ticks, 0);
-	EXPECT_EQUAL(current_owner()->owned, 0);
+	EXPECT_EQUAL(owner_pages(current_owner()), 0);
 	/* The refiller works again. */
 	exclusive_shrink(node, 0);
 	EXPECT(labyrinth_void_alloc_page_gfp_atomic_exclusive() == NULL);
 	refiller_settle();
-	EXPECT(node->pool.count >= node->pool.high);
+	EXPECT(exclusive_pool_parked(&node->pool) >= node->pool.high);
 	thread_sleep(5000);
 	EXPECT_EQUAL(test_selftest_ticks, 0);
 	return NULL;

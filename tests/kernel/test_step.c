@@ -184,6 +184,24 @@ static void run_take(void *data)
 	walked.address = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 }
 
+/* This CPU has frames at hand: the next PAGES takes need no other. */
+static void prepare_at_hand(unsigned int pages)
+{
+	struct exclusive_stack *stack = &main_node()->pool.stack[arch_cpu_id()];
+	void *page[EXCLUSIVE_STACK + 1];
+
+	for (unsigned int i = 0; i < pages; i++)
+		page[i] = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+	for (unsigned int i = 0; i < pages; i++)
+		exclusive_release(page[i]);
+	kassert(stack->count >= pages);
+}
+
+static void prepare_one_at_hand(void)
+{
+	prepare_at_hand(1);
+}
+
 /* Nothing is parked, and the refiller has been woken. */
 static void prepare_told(void)
 {
@@ -208,6 +226,22 @@ static const char *check_no_address(void)
 static void prepare_exclusive(void)
 {
 	walked.address = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+}
+
+/* The stack is full, and the thread has a page.  (Frames move four at a time, so there must
+ * be nine.) */
+static void prepare_full_stack(void)
+{
+	exclusive_shrink(main_node(), EXCLUSIVE_STACK + 1);
+	prepare_exclusive();
+	prepare_at_hand(EXCLUSIVE_STACK);
+}
+
+/* One frame more than should stay. */
+static void prepare_surplus(void)
+{
+	prepare_exclusive();
+	main_node()->pool.top = WALK_PARKED - 1;
 }
 
 static void run_release(void *data)
@@ -434,6 +468,9 @@ CASE_OF_PATH(step,
 CASE_OF_PATH(step, take_with_an_interrupt_at_each_instruction, "take",
              prepare_nothing, run_take, path_walk_check_exclusive,
              finish_exclusive, ERRAND_TAKE)
+CASE_OF_PATH(step, take_at_hand_with_an_interrupt_at_each_instruction,
+             "take_at_hand", prepare_one_at_hand, run_take,
+             path_walk_check_exclusive, finish_exclusive, ERRAND_TAKE)
 CASE_OF_PATH(step,
              take_from_an_empty_pool_with_an_interrupt_at_each_instruction,
              "take_from_an_empty_pool", prepare_told, run_take_quiet,
@@ -441,6 +478,13 @@ CASE_OF_PATH(step,
 CASE_OF_PATH(step, release_with_an_interrupt_at_each_instruction, "release",
              prepare_exclusive, run_release, check_error, finish_nothing,
              ERRAND_TAKE)
+CASE_OF_PATH(step,
+             release_to_a_full_stack_with_an_interrupt_at_each_instruction,
+             "release_to_a_full_stack", prepare_full_stack, run_release,
+             check_error, finish_nothing, ERRAND_TAKE)
+CASE_OF_PATH(step, release_of_a_surplus_with_an_interrupt_at_each_instruction,
+             "release_of_a_surplus", prepare_surplus, run_release, check_error,
+             finish_nothing, ERRAND_TAKE)
 CASE_OF_PATH(step, transfer_with_an_interrupt_at_each_instruction, "transfer",
              prepare_exclusive, run_transfer, check_error, finish_nothing,
              ERRAND_TAKE_AND_ACCEPT)

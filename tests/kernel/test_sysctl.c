@@ -332,11 +332,11 @@ CASE(sysctl, lowered_marks_feed_a_starved_refiller)
 	refiller_pause(false);
 	exclusive_balance(node);
 	refiller_settle();
-	starved = node->pool.count;
+	starved = exclusive_pool_parked(&node->pool);
 	error[1] = test_sysctl_set_number("min_free_kbytes",
 	                                  before.min_free_kbytes);
 	refiller_settle();
-	fed = node->pool.count;
+	fed = exclusive_pool_parked(&node->pool);
 	drained_free(&drained);
 	test_sysctl_restore(&before);
 	EXPECT(error[0] == 0 && error[1] == 0);

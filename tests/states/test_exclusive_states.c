@@ -243,16 +243,6 @@ static const char *check_contents(void)
 
 /* ---- The picture of the real thing --------------------------------------- */
 
-static unsigned int length_of(const struct list *list)
-{
-	const struct list *at;
-	unsigned int length = 0;
-
-	list_for_each(at, list)
-		length++;
-	return length;
-}
-
 static uint8_t test_exclusive_states_number_of(const struct owner *owner)
 {
 	for (uint8_t i = 0; i < OWNERS; i++) {
@@ -270,7 +260,7 @@ static void picture_of_owner(struct picture *picture, int number)
 	picture->alive[number] = owner->alive;
 	if (!owner->alive)
 		return;
-	picture->owned[number] = (uint8_t)length_of(&owner->pages);
+	picture->owned[number] = (uint8_t)owner_pages(owner);
 	list_for_each(at, &owner->incoming)
 		picture->queue[number][picture->queued[number]++] =
 			test_exclusive_states_number_of(
@@ -281,7 +271,7 @@ static void test_exclusive_states_key(struct search_key *key)
 {
 	struct picture picture = {
 		.free = (uint8_t)node_free(x.node),
-		.parked = (uint8_t)length_of(&x.node->pool.parked),
+		.parked = (uint8_t)exclusive_pool_parked(&x.node->pool),
 	};
 
 	for (int i = 0; i < OWNERS; i++)
@@ -318,6 +308,17 @@ static struct page *test_exclusive_states_page_at(const struct list *list,
 	return NULL;
 }
 
+/* The address of page number POSITION in the window of OWNER. */
+static char *test_exclusive_states_owned_at(const struct owner *owner,
+                                            unsigned int position)
+{
+	unsigned int index = 0;
+
+	while (window_frame(&owner->window, index) == -1UL || position-- > 0)
+		index++;
+	return (char *)owner->window.base + index * PAGE_SIZE;
+}
+
 static bool owned_address(int owner, unsigned int k, struct address *address)
 {
 	if (!x.model.alive[owner] || k >= x.model.owned[owner])
@@ -325,8 +326,8 @@ static bool owned_address(int owner, unsigned int k, struct address *address)
 	*address = (struct address){
 		.place = OWNED,
 		.holder = owner,
-		.at = exclusive_address(test_exclusive_states_page_at(
-			&test_exclusive_states_owner_number(owner)->pages, k)),
+		.at = test_exclusive_states_owned_at(
+			test_exclusive_states_owner_number(owner), k),
 	};
 	return true;
 }
