@@ -3,7 +3,8 @@
  * tests/states/test_exclusive_states.c -- every state of a few exclusive pages
  * of two threads and an interrupt line, and every call in each.
  *
- * Callers: thread A, thread B, the line L on top of A, thread main, which owns
+ * There are one or two CPUs, and each call is made on each: a context goes on where it
+ * likes.  Callers: thread A, thread B, the line L on top of A, thread main, which owns
  * nothing, and an interrupt without an owner on top of B.  Each tries to take, accept,
  * release, transfer to each, cancel and touch, with each address that anybody
  * has or had; main refills, shrinks, ends and begins the others, and tries to
@@ -12,18 +13,19 @@
  *
  * States.  Frames cannot be told apart, nor can the entries of a window,
  * but hand-overs can: they are accepted in the order they were sent.  So the key
- * is: how many frames are free and parked, who is alive, how many pages each
+ * is: how many frames are free, how many are parked on the lists of the pool and on the
+ * stack of each CPU, who is alive, how many pages each
  * owns, and for each the queue of the senders of the pages on their way to
  * it, one of which may have ended.  Not in it: flags that only say whether the refiller
  * has been woken, and the former owner of a page.
  *
  * The number of states.  With F frames, the coefficient of x^F in
  *
- *	sum over k = 0..3 of  C(3,k) / ((1-x)^(k+2) (1-kx)^k)
+ *	sum over k = 0..3 of  C(3,k) / ((1-x)^(k+2+c) (1-kx)^k)
  *
- * for k owners alive: 1/(1-x) stands for a count (free, parked, owned by each of
- * k) and 1/(1-kx) for a queue, each entry of which is one of the k - 1 other
- * owners alive, or one that has ended, G: 52, 261 and 1194.  Of the 1194, 13 are
+ * for k owners alive and c CPUs: 1/(1-x) stands for a count (free, on the lists, on each
+ * stack, owned by each of k) and 1/(1-kx) for a queue, each entry of which is one of the k - 1 other
+ * owners alive, or one that has ended, G.  With three frames, 13 states are
  * impossible, because the end of an owner makes G of all it has sent and empties
  * its own queue:
  *
@@ -50,13 +52,15 @@ SUITE(exclusive_states);
 #define CALLERS     5
 #define GONE        OWNERS /* a sender that has ended */
 #define MOST_FRAMES 3
+#define MOST_CPUS   2
 #define TABLES      5 /* of the scrub window, of main, A, B and L */
 #define PAGES       (MOST_FRAMES + TABLES)
 
 /* The model, which is the key. */
 struct picture {
 	uint8_t free;
-	uint8_t parked;
+	uint8_t listed; /* parked, on the lists of the pool */
+	uint8_t stacked[MOST_CPUS];
 	uint8_t alive[OWNERS];
 	uint8_t owned[OWNERS];
 	uint8_t queued[OWNERS];
@@ -83,6 +87,8 @@ struct address {
 static struct {
 	struct node *node;
 	unsigned int frames;
+	unsigned int cpus;
+	unsigned int cpu; /* where the call is made */
 	struct thread thread[2];
 	struct owner line;
 	char *last_base[OWNERS];           /* of the window it has or had */
@@ -91,6 +97,7 @@ static struct {
 
 	struct zone zone_before;
 	struct list parked_before;
+	struct exclusive_stack stack_before[MOST_CPUS];
 	struct page page_before[PAGES];
 	struct owner owner_before[OWNERS];
 } x;
@@ -135,13 +142,16 @@ static void dirty_free_frames(void)
 static void test_exclusive_states_begin(void)
 {
 	unsigned int frames = x.frames;
+	unsigned int cpus = x.cpus;
 
 	memset(&x, 0, sizeof(x));
 	x.frames = frames;
+	x.cpus = cpus;
 	machine_start(frames + TABLES);
 	x.node = machine_one_zone(ZONE_NORMAL, frames + TABLES);
 	machine_split_at_boot(0);
 	machine_start_exclusive(x.node, 0);
+	x.node->pool.cpus = cpus;
 	x.model.free = (uint8_t)frames;
 	for (int i = 0; i < OWNERS; i++) {
 		test_exclusive_states_begin_owner(i);
@@ -177,6 +187,7 @@ static void test_exclusive_states_save(void)
 {
 	x.zone_before = x.node->zone[ZONE_NORMAL];
 	x.parked_before = x.node->pool.parked;
+	memcpy(x.stack_before, x.node->pool.stack, sizeof(x.stack_before));
 	memcpy(x.page_before, x.node->pages,
 	       x.node->page_count * sizeof(struct page));
 	for (int i = 0; i < OWNERS; i++)
@@ -195,6 +206,8 @@ static bool test_exclusive_states_is_unchanged(void)
 	              sizeof(struct zone)) == 0 &&
 	       memcmp(&x.parked_before, &x.node->pool.parked,
 	              sizeof(struct list)) == 0 &&
+	       memcmp(x.stack_before, x.node->pool.stack,
+	              sizeof(x.stack_before)) == 0 &&
 	       memcmp(x.page_before, x.node->pages,
 	              x.node->page_count * sizeof(struct page)) == 0;
 }
@@ -271,9 +284,11 @@ static void test_exclusive_states_key(struct search_key *key)
 {
 	struct picture picture = {
 		.free = (uint8_t)node_free(x.node),
-		.parked = (uint8_t)exclusive_pool_parked(&x.node->pool),
+		.listed = (uint8_t)x.node->pool.count,
 	};
 
+	for (unsigned int cpu = 0; cpu < MOST_CPUS; cpu++)
+		picture.stacked[cpu] = (uint8_t)x.node->pool.stack[cpu].count;
 	for (int i = 0; i < OWNERS; i++)
 		picture_of_owner(&picture, i);
 	memcpy(key->byte, &picture, sizeof(picture));
@@ -404,9 +419,27 @@ static void unqueue(int receiver, unsigned int position)
 	queue[left] = 0;
 }
 
+/* The frames that the CPU can reach. */
+static unsigned int model_reach(void)
+{
+	return x.model.listed + x.model.stacked[x.cpu];
+}
+
+/* One frame less on the stack, which is filled before: of three frames, all come. */
+static void model_pop(void)
+{
+	uint8_t *stacked = &x.model.stacked[x.cpu];
+
+	if (*stacked == 0) {
+		*stacked = x.model.listed;
+		x.model.listed = 0;
+	}
+	--*stacked;
+}
+
 static enum search_step do_take(int caller)
 {
-	bool can = caller < OWNERS && x.model.parked > 0;
+	bool can = caller < OWNERS && model_reach() > 0;
 	char *page;
 
 	if (caller == MAIN)
@@ -422,7 +455,7 @@ static enum search_step do_take(int caller)
 			    : "a page out of nowhere");
 	if (page == NULL)
 		return kept();
-	x.model.parked--;
+	model_pop();
 	x.model.owned[caller]++;
 	return STEP_MOVED;
 }
@@ -475,7 +508,7 @@ static enum search_step do_release(int caller, const struct address *address,
 	if (error != 0)
 		return kept();
 	x.model.owned[caller]--;
-	x.model.parked++;
+	x.model.stacked[x.cpu]++;
 	return STEP_MOVED;
 }
 
@@ -573,27 +606,37 @@ static enum search_step call_on_address(int caller, unsigned int number,
 
 static enum search_step do_refill(unsigned int target)
 {
-	unsigned long want =
-		target > x.model.parked ? target - x.model.parked : 0;
+	/* That each CPU can reach so many. */
+	unsigned int least = x.model.stacked[0];
+	unsigned long want;
 
+	if (x.cpus > 1)
+		least = min(least, (unsigned int)x.model.stacked[1]);
+	least += x.model.listed;
+	want = target > least ? target - least : 0;
 	want = min(want, (unsigned long)x.model.free);
 	if (exclusive_refill(x.node, target) != want)
 		return test_exclusive_states_wrong(
 			"the refill parked more or fewer frames");
 	x.model.free -= (uint8_t)want;
-	x.model.parked += (uint8_t)want;
+	x.model.listed += (uint8_t)want;
 	return want > 0 ? STEP_MOVED : kept();
 }
 
 static enum search_step do_shrink(unsigned int target)
 {
 	unsigned long want =
-		x.model.parked > target ? x.model.parked - target : 0;
+		model_reach() > target ? model_reach() - target : 0;
 
 	if (exclusive_shrink(x.node, target) != want)
 		return test_exclusive_states_wrong(
 			"the pool gave back more or fewer frames");
-	x.model.parked -= (uint8_t)want;
+	/* The stack is drained only if the list is not enough. */
+	if (want > x.model.listed) {
+		x.model.listed += x.model.stacked[x.cpu];
+		x.model.stacked[x.cpu] = 0;
+	}
+	x.model.listed -= (uint8_t)want;
 	x.model.free += (uint8_t)want;
 	return want > 0 ? STEP_MOVED : kept();
 }
@@ -603,7 +646,7 @@ static void model_return_all(int owner)
 {
 	for (unsigned int i = 0; i < x.model.queued[owner]; i++) {
 		if (x.model.queue[owner][i] == GONE)
-			x.model.parked++;
+			x.model.listed++;
 		else
 			x.model.owned[x.model.queue[owner][i]]++;
 	}
@@ -620,7 +663,7 @@ static void model_end(int owner)
 		}
 	}
 	model_return_all(owner);
-	x.model.parked += x.model.owned[owner];
+	x.model.listed += x.model.owned[owner];
 	x.model.owned[owner] = 0;
 	x.model.alive[owner] = 0;
 }
@@ -709,6 +752,7 @@ static enum search_step do_nmi(void)
 #define ACCEPT_CALLS  CALLERS
 #define ADDRESS_CALLS (CALLERS * ADDRESSES * ON_ADDRESS)
 #define TARGETS       (MOST_FRAMES + 2)
+/* On one CPU. */
 #define CALLS                                                                  \
 	(TAKE_CALLS + ACCEPT_CALLS + ADDRESS_CALLS + 2 * TARGETS + OWNERS +    \
 	 PAGES + 1)
@@ -730,7 +774,7 @@ static enum search_step call_of_main(unsigned int call)
 	return do_nmi();
 }
 
-static enum search_step test_exclusive_states_call(unsigned int call)
+static enum search_step test_exclusive_states_call_here(unsigned int call)
 {
 	int caller = (int)(call % CALLERS);
 
@@ -746,6 +790,19 @@ static enum search_step test_exclusive_states_call(unsigned int call)
 		return do_accept(caller);
 	call = (call - ACCEPT_CALLS) / CALLERS;
 	return call_on_address(caller, call / ON_ADDRESS, call % ON_ADDRESS);
+}
+
+static enum search_step test_exclusive_states_call(unsigned int call)
+{
+	enum search_step step;
+
+	x.cpu = call / CALLS;
+	if (x.cpu >= x.cpus)
+		return STEP_ABSENT;
+	machine_be_cpu(x.cpu);
+	step = test_exclusive_states_call_here(call % CALLS);
+	machine_be_cpu(0);
+	return step;
 }
 
 static void describe_of_main(unsigned int call, char *buffer, size_t size)
@@ -779,9 +836,16 @@ static void test_exclusive_states_describe(unsigned int call, char *buffer,
 		                              "an empty entry of",
 		                              "the old window of nobody",
 		                              "no entry" };
-	const char *caller = callers[call % CALLERS];
 	struct address address;
+	const char *caller;
 
+	if (call >= CALLS) {
+		snprintf(buffer, size, "on CPU 1: ");
+		buffer += 10;
+		size -= 10;
+		call -= CALLS;
+	}
+	caller = callers[call % CALLERS];
 	if (call >= TAKE_CALLS + ACCEPT_CALLS + ADDRESS_CALLS) {
 		describe_of_main(call - TAKE_CALLS - ACCEPT_CALLS -
 		                         ADDRESS_CALLS,
@@ -800,7 +864,7 @@ static void test_exclusive_states_describe(unsigned int call, char *buffer,
 }
 
 static struct search_model model = {
-	.calls = CALLS,
+	.calls = MOST_CPUS * CALLS,
 	.begin = test_exclusive_states_begin,
 	.call = test_exclusive_states_call,
 	.key = test_exclusive_states_key,
@@ -818,7 +882,7 @@ static void series_divide(unsigned long *series, unsigned long factor)
 		series[i] += factor * series[i - 1];
 }
 
-static unsigned long expected_states(unsigned int frames)
+static unsigned long expected_states(unsigned int frames, unsigned int cpus)
 {
 	static const unsigned long choices[OWNERS + 1] = { 1, 3, 3, 1 };
 	static const unsigned long impossible[MOST_FRAMES + 1] = { 0, 0, 0,
@@ -828,7 +892,7 @@ static unsigned long expected_states(unsigned int frames)
 	for (unsigned int alive = 0; alive <= OWNERS; alive++) {
 		unsigned long series[MOST_FRAMES + 1] = { 1 };
 
-		for (unsigned int i = 0; i < alive + 2; i++)
+		for (unsigned int i = 0; i < alive + 2 + cpus; i++)
 			series_divide(series, 1);
 		for (unsigned int i = 0; i < alive; i++)
 			series_divide(series, alive);
@@ -837,39 +901,49 @@ static unsigned long expected_states(unsigned int frames)
 	return states - impossible[frames];
 }
 
-static const char *search_frames(unsigned int frames)
+static const char *search_frames(unsigned int frames, unsigned int cpus)
 {
 	struct search_result result;
 	const char *broken;
 
 	x.frames = frames;
-	broken = search_all(&model, expected_states(frames), &result);
+	x.cpus = cpus;
+	broken = search_all(&model, expected_states(frames, cpus), &result);
 	if (broken != NULL)
 		return broken;
 	test_exclusive_states_begin();
-	test_note("%u frames: %lu states, %lu calls, up to %u steps", frames,
-	          result.states, result.transitions, result.depth);
-	EXPECT_EQUAL(result.states, expected_states(frames));
+	test_note("%u frames, %u CPUs: %lu states, %lu calls, up to %u steps",
+	          frames, cpus, result.states, result.transitions,
+	          result.depth);
+	EXPECT_EQUAL(result.states, expected_states(frames, cpus));
 	return NULL;
 }
 
 CASE(exclusive_states, as_many_as_the_series_says)
 {
-	EXPECT_EQUAL(expected_states(0), 8);
-	EXPECT_EQUAL(expected_states(1), 52);
-	EXPECT_EQUAL(expected_states(2), 261);
-	EXPECT_EQUAL(expected_states(3), 1194 - 13);
+	/* Without a stack. */
+	EXPECT_EQUAL(expected_states(0, 0), 8);
+	EXPECT_EQUAL(expected_states(1, 0), 52);
+	EXPECT_EQUAL(expected_states(2, 0), 261);
+	EXPECT_EQUAL(expected_states(3, 0), 1194 - 13);
 	return NULL;
 }
 
 CASE(exclusive_states, every_call_in_every_state_of_1_and_2_frames)
 {
-	const char *broken = search_frames(1);
+	const char *broken = search_frames(1, 1);
 
-	return broken != NULL ? broken : search_frames(2);
+	return broken != NULL ? broken : search_frames(2, 1);
+}
+
+CASE(exclusive_states, every_call_in_every_state_of_2_frames_and_2_cpus)
+{
+	const char *broken = search_frames(1, 2);
+
+	return broken != NULL ? broken : search_frames(2, 2);
 }
 
 CASE(exclusive_states, every_call_in_every_state_of_3_frames)
 {
-	return search_frames(3);
+	return search_frames(3, 1);
 }
