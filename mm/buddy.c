@@ -44,6 +44,7 @@
 
 #include "kernel/core/panic.h"
 #include "mm/pageblock.h"
+#include "mm/reclaim/capture.h"
 
 /* ---- The lists: insert and remove mirror each other -------------- */
 
@@ -163,12 +164,10 @@ static struct page *mark_loose(struct zone *zone, struct page *page,
 	return page;
 }
 
-/*
- * The free block at frame PFN of exactly ORDER, or NULL.  PFN may lie outside
- * the zone: buddies never merge across zones.
- */
-static struct page *free_block_at(const struct zone *zone, unsigned long pfn,
-                                  unsigned int order)
+/* The free block at frame PFN of exactly ORDER, or NULL.  PFN may lie outside
+ * the zone: buddies never merge across zones. */
+static inline struct page *free_block_at(const struct zone *zone,
+                                         unsigned long pfn, unsigned int order)
 {
 	struct page *page;
 
@@ -179,11 +178,9 @@ static struct page *free_block_at(const struct zone *zone, unsigned long pfn,
 	return page->state == PAGE_FREE && page->order == order ? page : NULL;
 }
 
-/*
- * The block at PAGE is off the lists and of order HAVE: free all but the 2^WANT pages
+/* The block at PAGE is off the lists and of order HAVE: free all but the 2^WANT pages
  * that hold frame KEEP, and return these.  The page in the middle, NONE until now,
- * becomes a head.  Linux: expand().
- */
+ * becomes a head.  Linux: expand(). */
 static struct page *split_block(struct zone *zone, struct page *page,
                                 unsigned int have, unsigned int want,
                                 unsigned long keep)
@@ -305,8 +302,8 @@ static bool join_is_likely(const struct zone *zone, unsigned long pfn,
 	       NULL;
 }
 
-struct page *buddy_mergeable(const struct zone *zone, const struct page *page,
-                             unsigned int order)
+inline struct page *buddy_mergeable(const struct zone *zone,
+                                    const struct page *page, unsigned int order)
 {
 	unsigned long pfn = zone_pfn(zone, page);
 	struct page *buddy = free_block_at(zone, buddy_pfn(pfn, order), order);
@@ -319,13 +316,18 @@ struct page *buddy_mergeable(const struct zone *zone, const struct page *page,
 }
 
 /* Merge the block at PAGE, of *ORDER and on no list, with its free buddies: the head of
- * what becomes of it. */
+ * what becomes of it, or NULL: the running thread keeps it. */
 static struct page *buddy_merge(struct zone *zone, struct page *page,
                                 unsigned int *order)
 {
 	for (; *order < MAX_ORDER; ++*order) {
+		struct capture *capture = capture_of(zone, page, *order);
 		struct page *buddy = buddy_mergeable(zone, page, *order);
 
+		if (capture != NULL) {
+			capture->page = mark_loose(zone, page, *order);
+			return NULL;
+		}
 		if (buddy == NULL)
 			break;
 		remove_block(zone, buddy);
@@ -351,6 +353,7 @@ void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 	audit_move(zone, page, 1UL << order, PAGE_LOOSE, PAGE_FREE);
 	zone->loose_pages -= 1UL << order;
 	page = buddy_merge(zone, page, &order);
-	insert_block(zone, page, order,
-	             join_is_likely(zone, zone_pfn(zone, page), order));
+	if (page != NULL)
+		insert_block(zone, page, order,
+		             join_is_likely(zone, zone_pfn(zone, page), order));
 }

@@ -196,12 +196,14 @@ static bool compact(struct climb *climb, enum compact_priority priority)
 	/* A page on a list does not merge. */
 	pcp_drain_node(climb->node);
 	climb->compacted = climb->node->recovery.compact(
-		climb->node, climb->request, priority);
+		climb->node, climb->request, priority, &climb->page);
 	memalloc_noreclaim_restore(scope);
 	if (climb->compacted == COMPACT_SKIPPED)
 		return false;
 	count_vm_event(climb->node, VMSTAT_compact_stall);
-	found = pass(climb, WMARK_MIN, climb->right);
+	found = climb->page != NULL || pass(climb, WMARK_MIN, climb->right);
+	if (found && climb->right == RESERVE_ALL)
+		climb->page->flags |= PAGE_PFMEMALLOC;
 	if (found)
 		compaction_defer_reset(page_zone(climb->node, climb->page),
 		                       climb->request->order, true);

@@ -24,6 +24,7 @@ struct mm_task {
 	uint64_t oom_since;       /* when it became a victim, microseconds */
 	unsigned int fail_nth;    /* (t) requests until one fails; 0: none */
 	unsigned int fail_failed; /* (t) requests that failed by fail_nth */
+	struct capture *capture;  /* (t) the block that it compacts for */
 	short oom_score_adj;
 	bool make_it_fail; /* (t) fail_page_alloc with task_filter applies */
 	bool fail_forever; /* (t) all requests after the fail_nth-th fail */

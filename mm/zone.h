@@ -111,6 +111,7 @@ struct compact_state {
 	unsigned int defer_shift;  /* so many attempts are skipped: 1 << it */
 	unsigned int order_failed; /* the smallest order that failed */
 	bool flush;                /* skip bits are to be cleared */
+	unsigned int captures;     /* (z) mm/reclaim/capture.c: threads */
 };
 
 /* Field locks: (c) constant after boot, (z) zone->lock. */

@@ -16,9 +16,9 @@
  *	suitable	are enough frames free to move pages to, and is it fragments
  *			that are missing?  (compaction_suitable())
  *	deferred	after a failure the next attempts are skipped, 1, 3, 7 ... 63
- *	skip		a pageblock in which a scanner found nothing is passed over;
- *			forgotten when kswapd goes to sleep
- *	positions	the next attempt begins where the last one ended
+ *	skip		a pageblock in which a scanner found nothing, or has tried
+ *			everything, is passed over; forgotten when kswapd goes to sleep
+ *	positions	the next attempt begins behind what the last ones finished
  *
  *			ASYNC		SYNC_LIGHT	SYNC_FULL
  *	pageblocks of	the request's	all types	all types
@@ -51,16 +51,19 @@
 #include "mm/page_bits.h"
 #include "mm/page_prep.h"
 #include "mm/pageblock.h"
+#include "mm/reclaim/capture.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/migrate.h"
 #include "mm/reclaim/reclaim_internal.h"
 #include "mm/task.h"
 #include "mm/watermark.h"
 
-#define COMPACT_CLUSTER    32UL /* pages isolated at a time */
-#define COMPACT_MAX_DEFER  6U
-#define EXTFRAG_THRESHOLD  500L
-#define COMPACT_WHOLE_ZONE (MAX_ORDER + 1U) /* the order of compact_node() */
+#define COMPACT_CLUSTER       32UL /* pages isolated at a time */
+#define COMPACT_SAMPLE        8    /* pages, of which one is looked at */
+#define COMPACT_MAX_DEFER     6U
+#define COMPACT_ISOLATED_WAIT 20000 /* microseconds, as in Linux */
+#define EXTFRAG_THRESHOLD     500L
+#define COMPACT_WHOLE_ZONE    (MAX_ORDER + 1U) /* the order of compact_node() */
 
 /* The compaction of one zone. */
 struct compact_control {
@@ -81,10 +84,12 @@ struct compact_control {
 	struct list pages;       /* isolated */
 	unsigned long isolated;
 	struct list room; /* frames to move to */
+	bool ends;        /* no room, or too many isolate: it has no success */
 	unsigned long moved;
 	unsigned long migrate_scanned;
 	unsigned long free_scanned;
 	bool (*enough)(struct zone *zone); /* NULL: a block of ORDER is */
+	struct capture capture;            /* if it is direct */
 };
 
 /* ---- Is it worth it? ----------------------------------------------------- */
@@ -194,10 +199,32 @@ static void compact_reset_positions(struct zone *zone)
 	state->free_pfn = compact_block_of(compact_end(zone) - 1);
 }
 
+/* Every eighth page is looked at. */
+static bool compact_has_work(const struct zone *zone, unsigned long first)
+{
+	unsigned long end = min(first + PAGEBLOCK_PAGES, compact_end(zone));
+
+	kassert(first % PAGEBLOCK_PAGES == 0);
+	for (unsigned long pfn = max(first, zone->start_pfn); pfn < end;
+	     pfn += COMPACT_SAMPLE) {
+		const struct page *page = zone_page(zone, pfn);
+
+		if (READ_ONCE(page->state) == PAGE_FREE ||
+		    page_has(page, PG_lru))
+			return true;
+	}
+	return false;
+}
+
+/* Look again at pageblocks in which there is a page to move, or room. */
 static void compact_clear_skip(struct zone *zone)
 {
-	for (unsigned long i = 0; i < pageblock_count(zone); i++)
-		zone->blocks[i].skip = false;
+	unsigned long first = compact_block_of(zone->start_pfn);
+
+	for (unsigned long i = 0; i < pageblock_count(zone); i++) {
+		if (compact_has_work(zone, first + i * PAGEBLOCK_PAGES))
+			zone->blocks[i].skip = false;
+	}
 	zone->compact.flush = false;
 	compact_reset_positions(zone);
 }
@@ -221,12 +248,15 @@ static void compact_begin(struct compact_control *cc)
 
 	if (cc->direct && compaction_restarting(zone, cc->order))
 		compact_clear_skip(zone);
+	if (!zone_contains(zone, state->migrate_pfn[0]) ||
+	    !zone_contains(zone, state->migrate_pfn[1]) ||
+	    state->free_pfn >= end ||
+	    state->free_pfn < compact_block_of(zone->start_pfn) ||
+	    state->free_pfn == 0)
+		compact_reset_positions(zone);
 	cc->migrate_pfn = state->migrate_pfn[cc->mode != MIGRATE_ASYNC];
 	cc->free_pfn = state->free_pfn;
-	if (cc->whole || !zone_contains(zone, cc->migrate_pfn) ||
-	    cc->free_pfn >= end ||
-	    cc->free_pfn < compact_block_of(zone->start_pfn) ||
-	    cc->free_pfn == 0) {
+	if (cc->whole) {
 		cc->migrate_pfn = zone->start_pfn;
 		cc->free_pfn = compact_block_of(end - 1);
 	}
@@ -250,8 +280,8 @@ static bool compact_may_take(const struct compact_control *cc)
 	return cc->zone->free_pages > cc->zone->watermark[WMARK_MIN] + 1;
 }
 
-/* Frame PFN, in use from now on.  NULL: it is not free any more; or too little would stay
- * free, and the pageblock gives nothing more. */
+/* Frame PFN, in use from now on; NULL: it is not free any more, or too little would stay
+ * free, which ends the run. */
 static struct page *compact_take_at(struct compact_control *cc,
                                     unsigned long pfn)
 {
@@ -264,7 +294,7 @@ static struct page *compact_take_at(struct compact_control *cc,
 	if (compact_may_take(cc))
 		page = page_prep_take_within(cc->node, zone, pfn, pfn);
 	else
-		cc->free_next = cc->free_pfn + PAGEBLOCK_PAGES;
+		cc->ends = true;
 	if (page != NULL)
 		page_prep_claim(zone, page, &request);
 	spin_unlock_irqrestore(&zone->lock, enabled);
@@ -280,7 +310,7 @@ static struct page *compact_take_frame(struct compact_control *cc)
 		min(cc->free_pfn + PAGEBLOCK_PAGES, compact_end(cc->zone)) - 1;
 	struct page *page = NULL;
 
-	while (page == NULL && cc->free_next <= last) {
+	while (page == NULL && !cc->ends && cc->free_next <= last) {
 		unsigned long pfn =
 			buddy_find_within(cc->zone, cc->free_next, last);
 
@@ -323,8 +353,20 @@ static bool compact_next_target(struct compact_control *cc)
 		return false;
 	cc->free_pfn -= PAGEBLOCK_PAGES;
 	cc->free_next = max(cc->free_pfn, cc->zone->start_pfn);
-	cc->zone->compact.free_pfn = cc->free_pfn;
 	return !compact_have_met(cc);
+}
+
+/* The pageblock has been looked at to its end: pass over it the next time. */
+static void compact_note_target(const struct compact_control *cc)
+{
+	struct compact_state *state = &cc->zone->compact;
+	unsigned long first = max(cc->free_pfn, cc->zone->start_pfn);
+
+	kassert(cc->free_pfn % PAGEBLOCK_PAGES == 0);
+	pageblock_of(cc->zone, first)->skip = true;
+	if (cc->free_pfn >= PAGEBLOCK_PAGES)
+		state->free_pfn =
+			min(state->free_pfn, cc->free_pfn - PAGEBLOCK_PAGES);
 }
 
 /* References of frames that wait to be moved to count as reclaim's. */
@@ -339,9 +381,12 @@ static void compact_find_room(struct compact_control *cc)
 {
 	unsigned long wanted = cc->isolated;
 
-	while (wanted > 0 && !compact_have_met(cc)) {
-		struct page *page =
-			compact_is_target(cc) ? compact_take_frame(cc) : NULL;
+	while (wanted > 0 && !cc->ends && !compact_have_met(cc)) {
+		/* Its bit may have been set since the scanner is in it. */
+		bool begun =
+			cc->free_next > max(cc->free_pfn, cc->zone->start_pfn);
+		bool target = begun || compact_is_target(cc);
+		struct page *page = target ? compact_take_frame(cc) : NULL;
 
 		if (page != NULL) {
 			list_append(&cc->room, &page->link);
@@ -349,7 +394,11 @@ static void compact_find_room(struct compact_control *cc)
 			wanted--;
 			continue;
 		}
+		if (cc->ends)
+			return;
 		cc->free_scanned += PAGEBLOCK_PAGES;
+		if (target)
+			compact_note_target(cc);
 		if (!compact_next_target(cc))
 			return;
 	}
@@ -477,49 +526,96 @@ static bool compact_is_source(const struct compact_control *cc,
 {
 	const struct pageblock *block = pageblock_of(cc->zone, pfn);
 
-	if (block->skip && !cc->ignore_skip)
-		return false;
 	if (cc->mode != MIGRATE_ASYNC || !cc->direct)
 		return true;
 	return block->type == cc->type ||
 	       (cc->type == MIGRATE_MOVABLE && block->type == MIGRATE_CMA);
 }
 
+/* The next run begins behind END.  ASYNC leaves the pageblock to the others. */
+static void compact_note_source(const struct compact_control *cc,
+                                unsigned long end)
+{
+	struct compact_state *state = &cc->zone->compact;
+
+	state->migrate_pfn[0] = max(state->migrate_pfn[0], end);
+	if (cc->mode != MIGRATE_ASYNC)
+		state->migrate_pfn[1] = max(state->migrate_pfn[1], end);
+}
+
+/* The scanner goes on in the pageblock that ends at END. */
+static void compact_isolate_next(struct compact_control *cc, unsigned long end)
+{
+	unsigned long begin = cc->migrate_pfn;
+	struct pageblock *block = pageblock_of(cc->zone, begin);
+	bool first = begin == max(compact_block_of(begin), cc->zone->start_pfn);
+
+	kassert(end > begin && end - begin <= PAGEBLOCK_PAGES);
+	if (first && block->skip && !cc->ignore_skip) {
+		cc->migrate_pfn = end;
+		return;
+	}
+	if (!compact_is_source(cc, begin)) {
+		compact_note_source(cc, end);
+		cc->migrate_pfn = end;
+		return;
+	}
+	cc->migrate_pfn = min(compact_isolate_block(cc, begin, end),
+	                      compact_end(cc->zone));
+	/* There is nothing in it, or all that was has been tried. */
+	if (cc->migrate_pfn >= end && (cc->isolated == 0 || !first)) {
+		block->skip = true;
+		compact_note_source(cc, end);
+	}
+}
+
+/* Have all threads together isolated more than half of the pages on the lists, or a 16th
+ * for a run with FS, so that one without FS gets through?  Linux: too_many_isolated(). */
+static bool compact_few_isolated(void *data)
+{
+	const struct compact_control *cc = data;
+	unsigned long isolated = 0;
+	unsigned long listed = 0;
+
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		const struct lru *lru = &cc->node->zone[type].lru;
+
+		for (unsigned int list = 0; list < LRU_UNEVICTABLE; list++)
+			listed += READ_ONCE(lru->count[list]);
+		for (unsigned int kind = 0; kind < LRU_KINDS; kind++)
+			isolated += READ_ONCE(lru->isolated[kind]);
+	}
+	return isolated <= listed / (cc->may_fs ? 16 : 2);
+}
+
+/* While others have isolated too much, ASYNC ends, and the others wait, once. */
+static bool compact_may_isolate(struct compact_control *cc)
+{
+	if (compact_few_isolated(cc))
+		return true;
+	return cc->mode != MIGRATE_ASYNC &&
+	       wait_event_timeout(&cc->node->reclaim.isolated_wait,
+	                          compact_few_isolated, cc,
+	                          COMPACT_ISOLATED_WAIT);
+}
+
 /* Isolate up to 32 pages of the next pageblocks.  False: the scanners have met, and there
  * are none. */
 static bool compact_isolate(struct compact_control *cc)
 {
-	while (cc->isolated == 0 && !compact_have_met(cc)) {
-		unsigned long begin = cc->migrate_pfn;
-		unsigned long end =
-			min(compact_block_of(begin) + PAGEBLOCK_PAGES,
-		            compact_end(cc->zone));
-
-		if (!compact_is_source(cc, begin)) {
-			cc->migrate_pfn = end;
-			continue;
-		}
-		cc->migrate_pfn = min(compact_isolate_block(cc, begin, end),
-		                      compact_end(cc->zone));
-		if (cc->isolated == 0 && begin == compact_block_of(begin) &&
-		    cc->mode != MIGRATE_ASYNC)
-			pageblock_of(cc->zone, begin)->skip = true;
+	if (!compact_may_isolate(cc)) {
+		cc->ends = true;
+		return false;
 	}
+	while (cc->isolated == 0 && !compact_have_met(cc))
+		compact_isolate_next(cc, min(compact_block_of(cc->migrate_pfn) +
+		                                     PAGEBLOCK_PAGES,
+		                             compact_end(cc->zone)));
 	count_vm_events(cc->node, VMSTAT_compact_isolated, cc->isolated);
 	return cc->isolated > 0;
 }
 
 /* ---- One zone ------------------------------------------------------------ */
-
-static void compact_note_position(const struct compact_control *cc)
-{
-	struct compact_state *state = &cc->zone->compact;
-
-	state->migrate_pfn[0] = max(state->migrate_pfn[0], cc->migrate_pfn);
-	if (cc->mode != MIGRATE_ASYNC)
-		state->migrate_pfn[1] =
-			max(state->migrate_pfn[1], cc->migrate_pfn);
-}
 
 /* Is what the run was for there? */
 static bool compact_is_finished(const struct compact_control *cc)
@@ -528,8 +624,14 @@ static bool compact_is_finished(const struct compact_control *cc)
 	bool enabled;
 	bool found;
 
+	if (cc->capture.page != NULL)
+		return true;
 	if (cc->enough != NULL)
 		return cc->enough(zone);
+	/* A pageblock is finished first: a part of it helps nobody for long. */
+	if (cc->migrate_pfn % PAGEBLOCK_PAGES != 0 &&
+	    cc->migrate_pfn != zone->start_pfn && !compact_have_met(cc))
+		return false;
 	if (cc->order > MAX_ORDER)
 		return false;
 	enabled = spin_lock_irqsave(&zone->lock);
@@ -553,8 +655,10 @@ static enum compact_result compact_run(struct compact_control *cc)
 	while (!compact_is_finished(cc)) {
 		unsigned long stay;
 
-		if (compact_is_killed() || !compact_isolate(cc))
-			return COMPACT_FAILED;
+		if (cc->ends || compact_is_killed())
+			return COMPACT_CONTENDED;
+		if (!compact_isolate(cc))
+			return cc->ends ? COMPACT_CONTENDED : COMPACT_FAILED;
 		held_take(HELD_PIN, &cc->pages, RETURN_ADDRESS());
 		stay = migrate_pages(cc->node, &cc->pages, &target, cc->mode);
 		kassert(stay <= cc->isolated);
@@ -589,7 +693,6 @@ static enum compact_result compact_zone(struct compact_control *cc)
 	list_init(&cc->room);
 	compact_begin(cc);
 	result = compact_run(cc);
-	compact_note_position(cc);
 	if (compact_have_met(cc)) {
 		compact_reset_positions(cc->zone);
 		if (cc->direct)
@@ -618,8 +721,9 @@ static bool compact_mark_passes(struct zone *zone,
 
 static enum compact_result
 compact_zone_for_request(struct zone *zone, const struct alloc_request *request,
-                         enum compact_priority priority)
+                         enum compact_priority priority, struct page **page)
 {
+	enum compact_result result;
 	bool full = priority == COMPACT_SYNC_FULL;
 	struct compact_control cc = {
 		.node = zone->node,
@@ -639,26 +743,29 @@ compact_zone_for_request(struct zone *zone, const struct alloc_request *request,
 		return COMPACT_SUCCESS;
 	if (!compaction_suitable(zone, request->order, request->highest_zone))
 		return COMPACT_SKIPPED;
-	return compact_zone(&cc);
+	capture_begin(&cc.capture, zone, request);
+	result = compact_zone(&cc);
+	*page = capture_end(&cc.capture);
+	/* The last page that went may have completed it. */
+	return *page != NULL ? COMPACT_SUCCESS : result;
 }
 
-/* The zone was compacted with NOW as its result: how soon again?  A thread that was
- * killed has not tried all there is. */
+/* The zone was compacted with NOW as its result: how soon again? */
 static void compact_note_result(struct zone *zone, unsigned int order,
                                 enum compact_priority priority,
                                 enum compact_result now)
 {
 	if (now == COMPACT_SUCCESS)
 		compaction_defer_reset(zone, order, false);
-	if (now == COMPACT_FAILED && priority != COMPACT_ASYNC &&
-	    !compact_is_killed())
+	if (now == COMPACT_FAILED && priority != COMPACT_ASYNC)
 		defer_compaction(zone, order);
 }
 
 /* One zone, unless it is deferred. */
 static enum compact_result compact_try_zone(struct zone *zone,
                                             const struct alloc_request *request,
-                                            enum compact_priority priority)
+                                            enum compact_priority priority,
+                                            struct page **page)
 {
 	enum compact_result now;
 
@@ -667,21 +774,22 @@ static enum compact_result compact_try_zone(struct zone *zone,
 	if (priority != COMPACT_SYNC_FULL &&
 	    compaction_deferred(zone, request->order))
 		return COMPACT_DEFERRED;
-	now = compact_zone_for_request(zone, request, priority);
+	now = compact_zone_for_request(zone, request, priority, page);
 	compact_note_result(zone, request->order, priority, now);
 	return now;
 }
 
 enum compact_result compact_for_request(struct node *node,
                                         const struct alloc_request *request,
-                                        enum compact_priority priority)
+                                        enum compact_priority priority,
+                                        struct page **page)
 {
 	enum compact_result result = COMPACT_SKIPPED;
 
 	kassert(request->order > 0 && request->may_sleep);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
-		enum compact_result now =
-			compact_try_zone(&node->zone[type], request, priority);
+		enum compact_result now = compact_try_zone(
+			&node->zone[type], request, priority, page);
 
 		result = max(result, now);
 		if (now == COMPACT_SUCCESS || compact_is_killed())

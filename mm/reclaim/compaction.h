@@ -13,7 +13,8 @@
 /* For recovery_ops.compact: rungs 3 and 7 of the slow path. */
 enum compact_result compact_for_request(struct node *node,
                                         const struct alloc_request *request,
-                                        enum compact_priority priority);
+                                        enum compact_priority priority,
+                                        struct page **page);
 
 /*
  * Compact all of NODE, whatever it costs, as `compact` in the shell does (Linux:
@@ -30,7 +31,7 @@ void compact_node_until(struct node *node, bool (*enough)(struct zone *zone));
 
 /*
  * Compact ZONE until it has a block of ORDER, as SYNC_LIGHT, though no request of the
- * caller's waits for it.  COMPACT_SUCCESS or COMPACT_FAILED.  Thread context; may sleep.
+ * caller's waits for it.  COMPACT_SUCCESS, FAILED or CONTENDED.  Thread context; may sleep.
  */
 enum compact_result compact_zone_in_advance(struct zone *zone,
                                             unsigned int order);

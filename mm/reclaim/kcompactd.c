@@ -102,7 +102,7 @@ static void kcompactd_try_zone(struct zone *zone, unsigned int order)
 	result = compact_zone_in_advance(zone, order);
 	if (result == COMPACT_SUCCESS)
 		compaction_defer_reset(zone, order, false);
-	else
+	else if (result == COMPACT_FAILED)
 		defer_compaction(zone, order);
 }
 

@@ -163,12 +163,10 @@ static bool kswapd_run_round(struct scan *scan)
 	return scan->scanned - scanned >= target && scan->reclaimed > before;
 }
 
-/*
- * A boosted mark (mm/watermark.h#watermark_boost) asks for more free pages than the node
+/* A boosted mark (mm/watermark.h#watermark_boost) asks for more free pages than the node
  * would need.  They are reclaimed without effort: nothing is written or swapped for
  * them, priority stays at DEF_PRIORITY - 2 or above, and a round without success is the
- * last.  The boosts of the beginning are taken away when the run ends.
- */
+ * last.  The boosts of the beginning are taken away when the run ends. */
 struct boost {
 	bool any;
 	unsigned long of_zone[ZONE_COUNT];

@@ -7,12 +7,10 @@
 
 #include "mm/node.h"
 
-/*
- * A request of 2^ORDER pages whose highest zone is HIGHEST found NODE below its
+/* A request of 2^ORDER pages whose highest zone is HIGHEST found NODE below its
  * low marks.  kswapd is woken if it sleeps, unless the node is balanced for such
  * a request, or hopeless: then kcompactd is, if the request may not sleep and so cannot
- * compact for itself.  The wake_kswapd of struct node.  Any context but NMI.
- */
+ * compact for itself.  The wake_kswapd of struct node.  Any context but NMI. */
 void wakeup_kswapd(struct node *node, unsigned int order,
                    enum zone_type highest, bool may_sleep);
 
@@ -37,11 +35,9 @@ struct kswapd {
  * again and again. */
 void kswapd_step(struct node *node, struct kswapd *kswapd);
 
-/*
- * Reclaim until some zone up to HIGHEST has more than its high mark free, for a
+/* Reclaim until some zone up to HIGHEST has more than its high mark free, for a
  * request of ORDER.  Returns the order it has really worked for: 0 once
- * 2 << ORDER pages came free.  THREAD_MEMALLOC is set.
- */
+ * 2 << ORDER pages came free.  THREAD_MEMALLOC is set. */
 unsigned int kswapd_balance(struct node *node, unsigned int order,
                             enum zone_type highest);
 

@@ -232,11 +232,9 @@ static bool caller_will_end(void)
 	return true;
 }
 
-/*
- * Would the request be served now?  A victim may have ended between the look at
+/* Would the request be served now?  A victim may have ended between the look at
  * HIGH and the choice: a thread that is no longer seen alive has freed everything
- * before, so this is checked after the choice.
- */
+ * before, so this is checked after the choice. */
 static bool memory_is_back(const struct node *node,
                            const struct alloc_request *request)
 {

@@ -23,12 +23,10 @@ void oom_register_threads(void (*visit)(void (*each)(struct thread *thread,
                                                      void *data),
                                         void *data));
 
-/*
- * A mechanism that holds memory for threads can free it without them.  reap() frees
+/* A mechanism that holds memory for threads can free it without them.  reap() frees
  * what it has of the thread with that number, which is to end and may not use it any
  * more; false: not all could be freed now.  It runs in the reaper's thread, may wait
- * for a short time, and must not allocate.  The link begins as LIST_INIT().
- */
+ * for a short time, and must not allocate.  The link begins as LIST_INIT(). */
 struct oom_reaper {
 	bool (*reap)(uint64_t owner);
 	struct list link;
@@ -38,20 +36,16 @@ void oom_register_reaper(struct oom_reaper *reaper);
 /* How many pages swap has; without, none. */
 void oom_register_swap(unsigned long (*pages)(void));
 
-/*
- * How much would be won by killing THREAD, of TOTAL pages of memory and swap:
+/* How much would be won by killing THREAD, of TOTAL pages of memory and swap:
  * rss + swapents + page-table pages + oom_score_adj * (TOTAL / 1000).
- * OOM_NEVER: it is not a candidate.  Source: Linux mm/oom_kill.c, oom_badness().
- */
+ * OOM_NEVER: it is not a candidate.  Source: Linux mm/oom_kill.c, oom_badness(). */
 #define OOM_NEVER INT64_MIN
 int64_t oom_badness(const struct thread *thread, unsigned long total);
 
-/*
- * The node's recovery.oom: REQUEST found no page anywhere.  True: memory is on
+/* The node's recovery.oom: REQUEST found no page anywhere.  True: memory is on
  * its way, or somebody else must bring it (a request without FS kills nobody).
  * While a victim is alive and has memory, nobody else is killed.  Without any
- * candidate this is a panic.  Thread context; one call at a time.
- */
+ * candidate this is a panic.  Thread context; one call at a time. */
 bool out_of_memory(struct node *node, const struct alloc_request *request);
 
 /* The reaper's thread; never returns. */

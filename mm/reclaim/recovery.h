@@ -15,6 +15,7 @@
 
 struct node;
 struct zone;
+struct page;
 
 /* From the most thorough to the quickest (Linux's COMPACT_PRIO_...). */
 enum compact_priority {
@@ -24,10 +25,11 @@ enum compact_priority {
 };
 
 enum compact_result {
-	COMPACT_SKIPPED,  /* not tried: too few free pages to move others to */
-	COMPACT_DEFERRED, /* not tried: it has failed too often lately */
-	COMPACT_FAILED,   /* tried all there is */
-	COMPACT_SUCCESS,  /* there was a block of the order wanted */
+	COMPACT_SKIPPED,   /* not tried: too few free pages to move others to */
+	COMPACT_DEFERRED,  /* not tried: it has failed too often lately */
+	COMPACT_FAILED,    /* tried all there is */
+	COMPACT_CONTENDED, /* ended early: too many others, or it was killed */
+	COMPACT_SUCCESS,   /* there was a block of the order wanted */
 };
 
 struct recovery_ops {
@@ -38,10 +40,12 @@ struct recovery_ops {
 	 * are none (zone_reclaimable_pages()).  So these count twice: they are
 	 * tried before a thread is killed. */
 	unsigned long (*reclaimable)(struct node *node, struct zone *zone);
-	/* Move pages until a block of request->order is free. */
+	/* Move pages until a block of request->order is free.  *PAGE, NULL before:
+	 * a block that was kept for the request. */
 	enum compact_result (*compact)(struct node *node,
 	                               const struct alloc_request *request,
-	                               enum compact_priority priority);
+	                               enum compact_priority priority,
+	                               struct page **page);
 	/* Kill a thread for its memory.  True: memory is on its way, from a
 	 * victim of this call or of an earlier one. */
 	bool (*oom)(struct node *node, const struct alloc_request *request);

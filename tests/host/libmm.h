@@ -170,7 +170,8 @@ void machine_set_compact_hook(
 	struct node *node,
 	enum compact_result (*hook)(struct node *node,
                                     const struct alloc_request *request,
-                                    enum compact_priority priority));
+                                    enum compact_priority priority,
+                                    struct page **page));
 void machine_set_oom_hook(struct node *node,
                           bool (*hook)(struct node *node,
                                        const struct alloc_request *request));

@@ -46,7 +46,8 @@ void machine_set_compact_hook(
 	struct node *node,
 	enum compact_result (*hook)(struct node *node,
                                     const struct alloc_request *request,
-                                    enum compact_priority priority))
+                                    enum compact_priority priority,
+                                    struct page **page))
 {
 	node->recovery.compact = hook;
 }

@@ -2,6 +2,7 @@
 /* tests/host/test_compaction.c -- when a zone is compacted, and what comes of it. */
 #include <string.h>
 
+#include "kernel/core/clock.h"
 #include "lib/random.h"
 #include "mm/buddy.h"
 #include "mm/page_alloc.h"
@@ -408,6 +409,191 @@ CASE(compaction, does_not_take_a_pinned_anonymous_page_in_hand)
 		free_pages_node(node, pile.page[--pile.count], 1,
 		                RETURN_ADDRESS());
 	return test_reclaim_finish();
+}
+
+/* ---- When it ends, and where it begins ----------------------------------- */
+
+static enum compact_result compact_for(gfp_t mask, unsigned int order,
+                                       enum compact_priority priority,
+                                       struct page **page)
+{
+	struct alloc_request request = test_reclaim_request_of(mask, order);
+
+	*page = NULL;
+	return compact_for_request(node, &request, priority, page);
+}
+
+CASE(compaction, the_block_is_kept_for_the_request_and_ends_the_run)
+{
+	unsigned long passes;
+	struct page *page;
+
+	alternate();
+	passes = test_reclaim_stat(VMSTAT_freelist_pass);
+	EXPECT(compact_for(GFP_HIGHUSER_MOVABLE, 3, COMPACT_SYNC_LIGHT,
+	                   &page) == COMPACT_SUCCESS);
+	EXPECT(page != NULL && page->state == PAGE_USED && page->order == 3);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_freelist_pass), passes);
+	/* One round of 32, not the pageblock. */
+	EXPECT(test_reclaim_stat(VMSTAT_pgmigrate_success) <= 32);
+	free_pages_node(node, page, 3, RETURN_ADDRESS());
+	return alternate_end();
+}
+
+CASE(compaction, a_request_gets_the_block_that_was_kept_without_another_pass)
+{
+	unsigned long passes;
+	struct page *page;
+
+	alternate();
+	passes = test_reclaim_stat(VMSTAT_freelist_pass);
+	page = alloc_pages_node(node, GFP_HIGHUSER_MOVABLE, 3);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_success), 1);
+	/* The fast pass, rungs 2 and 4; rung 7 has the block. */
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_freelist_pass), passes + 3);
+	free_pages_node(node, page, 3, RETURN_ADDRESS());
+	return alternate_end();
+}
+
+CASE(compaction, a_page_taken_with_all_rights_is_marked_also_if_it_was_kept)
+{
+	struct page *page;
+
+	alternate();
+	page = alloc_pages_node(node, GFP_HIGHUSER_MOVABLE | __GFP_MEMALLOC, 4);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_success), 1);
+	EXPECT(page->flags & PAGE_PFMEMALLOC);
+	free_pages_node(node, page, 4, RETURN_ADDRESS());
+	return alternate_end();
+}
+
+/* Pages that have moved since the start; all others are where they were. */
+CASE(compaction, finishes_the_pageblock_it_is_in)
+{
+	struct page *page;
+
+	alternate();
+	EXPECT(compact_for(GFP_KERNEL, 3, COMPACT_SYNC_LIGHT, &page) ==
+	       COMPACT_SUCCESS);
+	/* Nothing is kept of a MOVABLE pageblock; every second page of it moved. */
+	EXPECT(page == NULL);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgmigrate_success), 256);
+	EXPECT_EQUAL(zone->compact.migrate_pfn[0] % PAGEBLOCK_PAGES, 0);
+	EXPECT_EQUAL(zone->compact.migrate_pfn[0],
+	             zone->compact.migrate_pfn[1]);
+	EXPECT(pageblock_of(zone, zone->compact.migrate_pfn[0] - 1)->skip);
+	return alternate_end();
+}
+
+/* The highest frame to which a page has moved. */
+static unsigned long highest_moved(const unsigned long *before)
+{
+	unsigned long highest = 0;
+
+	for (unsigned long i = 1; i < 2048; i += 2) {
+		unsigned long pfn = node_pfn(node, file_space.page[i]);
+
+		if (pfn != before[i])
+			highest = max(highest, pfn);
+	}
+	return highest;
+}
+
+/* The lowest of four pageblocks is emptied into the highest, which then has no room. */
+CASE(compaction, the_next_run_takes_room_where_the_last_one_ended)
+{
+	static unsigned long before[2048];
+	unsigned long top = 0;
+	struct page *block;
+	struct page *page;
+
+	alternate();
+	for (unsigned long i = 1; i < 2048; i += 2)
+		top = max(top, node_pfn(node, file_space.page[i]));
+	top = ALIGN_DOWN(top, PAGEBLOCK_PAGES);
+	EXPECT(compact_for(GFP_KERNEL, 8, COMPACT_SYNC_LIGHT, &page) ==
+	       COMPACT_SUCCESS);
+	EXPECT_EQUAL(pageblock_of(zone, top)->free, 0);
+	block = alloc_pages_node(node, __GFP_MEMALLOC | __GFP_MOVABLE, 9);
+	EXPECT(block != NULL);
+	for (unsigned long i = 1; i < 2048; i += 2)
+		before[i] = node_pfn(node, file_space.page[i]);
+	EXPECT(compact_for(GFP_HIGHUSER_MOVABLE, 3, COMPACT_SYNC_LIGHT,
+	                   &page) == COMPACT_SUCCESS);
+	EXPECT(highest_moved(before) >= top - PAGEBLOCK_PAGES);
+	EXPECT(highest_moved(before) < top);
+	/* The highest was looked at to its end. */
+	EXPECT(pageblock_of(zone, top)->skip);
+	EXPECT_EQUAL(zone->compact.free_pfn, top - PAGEBLOCK_PAGES);
+	free_pages_node(node, page, 3, RETURN_ADDRESS());
+	free_pages_node(node, block, 9, RETURN_ADDRESS());
+	return alternate_end();
+}
+
+CASE(compaction, room_begins_at_the_cached_position)
+{
+	static unsigned long before[2048];
+	unsigned long middle = PAGES;
+	struct page *page;
+
+	alternate();
+	for (unsigned long i = 1; i < 2048; i += 2) {
+		before[i] = node_pfn(node, file_space.page[i]);
+		middle = min(middle, before[i]);
+	}
+	middle = ALIGN_DOWN(middle, PAGEBLOCK_PAGES) + 2 * PAGEBLOCK_PAGES;
+	zone->compact.free_pfn = middle;
+	zone->compact.migrate_pfn[0] = zone->start_pfn;
+	zone->compact.migrate_pfn[1] = zone->start_pfn;
+	EXPECT(compact_for(GFP_HIGHUSER_MOVABLE, 3, COMPACT_SYNC_LIGHT,
+	                   &page) == COMPACT_SUCCESS);
+	EXPECT(highest_moved(before) > 0 &&
+	       highest_moved(before) < middle + PAGEBLOCK_PAGES);
+	free_pages_node(node, page, 3, RETURN_ADDRESS());
+	return alternate_end();
+}
+
+CASE(compaction, where_too_little_stays_free_it_ends_and_is_not_deferred)
+{
+	struct page *page;
+
+	alternate();
+	machine_set_marks(zone, 1007, 1010, 1020);
+	EXPECT(compact_for(GFP_KERNEL, 3, COMPACT_SYNC_LIGHT, &page) ==
+	       COMPACT_CONTENDED);
+	EXPECT_EQUAL(zone->compact.defer_shift, 0);
+	EXPECT(test_reclaim_stat(VMSTAT_pgmigrate_success) < 20);
+	machine_set_marks(zone, 8, 10, 12);
+	return alternate_end();
+}
+
+/* A 16th of the 1024 pages on the lists, and one more, are in the hands of others. */
+CASE(compaction, while_too_many_are_isolated_async_ends_and_others_wait_20_ms)
+{
+	uint64_t before;
+	struct page *page;
+
+	alternate();
+	EXPECT_EQUAL(node_lru_count(node, LRU_INACTIVE_FILE) +
+	                     node_lru_count(node, LRU_ACTIVE_FILE),
+	             1024);
+	zone->lru.isolated[LRU_FILE] += 65;
+	before = clock_microseconds();
+	EXPECT(compact_for(GFP_HIGHUSER_MOVABLE, 3, COMPACT_ASYNC, &page) ==
+	       COMPACT_CONTENDED);
+	EXPECT_EQUAL(clock_microseconds(), before);
+	EXPECT(compact_for(GFP_HIGHUSER_MOVABLE, 3, COMPACT_SYNC_LIGHT,
+	                   &page) == COMPACT_CONTENDED);
+	EXPECT_EQUAL(clock_microseconds(), before + 20000);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_isolated), 0);
+	zone->lru.isolated[LRU_FILE]--;
+	EXPECT(compact_for(GFP_HIGHUSER_MOVABLE, 3, COMPACT_SYNC_LIGHT,
+	                   &page) == COMPACT_SUCCESS);
+	free_pages_node(node, page, 3, RETURN_ADDRESS());
+	zone->lru.isolated[LRU_FILE] -= 64;
+	return alternate_end();
 }
 
 /* ---- Random -------------------------------------------------------------- */

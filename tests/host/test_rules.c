@@ -183,7 +183,8 @@ static unsigned long test_rules_on_reclaimable(struct node *node __unused,
 static enum compact_result
 test_rules_on_compact(struct node *node __unused,
                       const struct alloc_request *request __unused,
-                      enum compact_priority priority)
+                      enum compact_priority priority,
+                      struct page **page __unused)
 {
 	test_rules_write_down(priority == COMPACT_ASYNC        ? 'a'
 	                      : priority == COMPACT_SYNC_LIGHT ? 'l'

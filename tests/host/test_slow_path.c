@@ -78,10 +78,9 @@ static unsigned long test_slow_path_on_reclaimable(struct node *node __unused,
 	return pages > 0 ? pages : zone->free_pages;
 }
 
-enum compact_result
-test_slow_path_on_compact(struct node *node __unused,
-                          const struct alloc_request *request,
-                          enum compact_priority priority)
+enum compact_result test_slow_path_on_compact(
+	struct node *node __unused, const struct alloc_request *request,
+	enum compact_priority priority, struct page **page __unused)
 {
 	static const char letter[] = {
 		[COMPACT_SYNC_FULL] = 'f',

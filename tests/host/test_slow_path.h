@@ -43,10 +43,9 @@ unsigned long test_slow_path_stat(enum vmstat_event event);
 
 bool story_is(const char *expected);
 
-enum compact_result
-test_slow_path_on_compact(struct node *node __unused,
-                          const struct alloc_request *request,
-                          enum compact_priority priority);
+enum compact_result test_slow_path_on_compact(
+	struct node *node __unused, const struct alloc_request *request,
+	enum compact_priority priority, struct page **page __unused);
 
 /* Zone Z with FREE pages free and all hooks but that of compaction. */
 struct node *test_slow_path_begin(unsigned long free);

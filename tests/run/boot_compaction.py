@@ -29,6 +29,8 @@ def single_pages_between_movable_ones_become_blocks(lab):
         check(event(qemu, "oom_kill") == 0, "somebody was killed")
         check(event(qemu, "compact_success") > 0, "no compaction")
         command(qemu, "free all")
+        command(qemu, "fragment off")
+        command(qemu, "fragment")
         said = command(qemu, "compact")
         moved = re.search(r"compact: (\d+) pages moved", said)
         check(moved and int(moved[1]) > 100, said)
