@@ -250,7 +250,30 @@ def run_host(report):
 
 def run_states(report):
     """Searches of a few seconds; `make states` does the long ones, too."""
-    run_program(report, "states", "run-states", ("buddy_states", "exclusive_states"))
+    words = ("buddy_states", "exclusive_states", "type_states")
+    run_program(report, "states", "run-states", words)
+    check_states(report)
+
+
+STATES = "docs/08-testing.md has the numbers of states and calls"
+
+
+def check_states(report):
+    """Each search of a thousand states and more has a line in the book."""
+    path = os.path.join(lab.TEST_DIRECTORY, "states", "output.log")
+    with open(path, errors="replace") as output:
+        found = re.findall(r"# .*page.*: (\d{4,}) states, (\d+) calls", output.read())
+    with open(os.path.join(ROOT, "docs", "08-testing.md"), encoding="ascii") as book:
+        lines = [line.split() for line in book]
+    missing = [
+        f"{states} states, {calls} calls"
+        for states, calls in found
+        if not any(states in line and calls in line for line in lines)
+    ]
+    if found and not missing:
+        report.passes("states", STATES)
+    else:
+        report.fails("states", STATES, "missing: " + (", ".join(missing) or "all"))
 
 
 def run_example(report):
