@@ -445,6 +445,38 @@ CASE(kswapd, a_node_below_its_marks_is_balanced_before_its_boost)
 	return finish_kswapd();
 }
 
+/* After five pages (1, 1 and 3 at the priorities 12, 11 and 10) others take all that is free,
+ * and no page can go any more. */
+static void others_drain(const struct spinlock *lock __unused)
+{
+	if (file_space.busy || file_space.releases < 5)
+		return;
+	file_space.busy = true;
+	pile_leave(&pile, LOW);
+}
+
+CASE(kswapd, a_node_that_falls_below_its_marks_gets_a_run_of_all_priorities)
+{
+	unsigned long size = SPACE_PAGES;
+
+	test_reclaim_start_pages(SPACE_PLAIN, 4 * PAGES);
+	space_fill(&file_space, GFP_KERNEL, size);
+	pile_leave(&pile, HIGH + PAGEBLOCK_PAGES + 10);
+	be_kswapd();
+	zone->watermark_boost = PAGEBLOCK_PAGES;
+	machine_set_unlock_hook(others_drain);
+	kswapd_balance(node, 0, ZONE_NORMAL);
+	machine_set_unlock_hook(NULL);
+	EXPECT_EQUAL(zone->watermark_boost, 0);
+	EXPECT_EQUAL(file_space.releases, 5);
+	/* pile_leave() has cleared the counters: they have the last round for the boost,
+	 * and the run of all priorities. */
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgsteal_kswapd), 3);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_pgscan_kswapd),
+	             3 + looks(size - 5, 12, 1));
+	return finish_kswapd();
+}
+
 CASE(kswapd, is_woken_for_a_boost_though_the_node_is_balanced)
 {
 	test_reclaim_start();
