@@ -247,6 +247,8 @@ static const char *held_lock(void)
 		if (spin_is_mine(&own->node.zone[type].lock))
 			return own->node.zone[type].lock.name;
 	}
+	if (spin_is_mine(&own->node.zone[ZONE_DMA].lru.lock))
+		return own->node.zone[ZONE_DMA].lru.lock.name;
 	return spin_is_mine(&own->node.pool.lock) ? own->node.pool.lock.name
 	                                          : NULL;
 }

@@ -25,9 +25,11 @@
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/pageblock.h"
 #include "mm/pcp.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/swap/swapfile.h"
+#include "mm/task.h"
 #include "mm/user/anon.h"
 #include "tests/kernel/bench.h"
 #include "tests/mm/ram_swap.h"
@@ -145,6 +147,33 @@ static bool run_bulk(void)
 			__free_page(page[i]);
 	}
 	return got == ARRAY_SIZE(page);
+}
+
+#define LISTED 20U
+
+/* Refills and drains of the CPU's lists: pages of order ORDER. */
+static bool run_lists_of(unsigned int order)
+{
+	struct page *page[LISTED] = { 0 };
+	bool done = true;
+
+	for (unsigned int i = 0; i < LISTED; i++) {
+		page[i] = alloc_pages(GFP_KERNEL, order);
+		done = done && page[i] != NULL;
+	}
+	for (unsigned int i = 0; i < LISTED; i++) {
+		if (page[i] != NULL)
+			__free_pages(page[i], order);
+	}
+	pcp_drain_node(main_node());
+	return done;
+}
+
+static bool run_lists(void)
+{
+	bool single = run_lists_of(0);
+
+	return run_lists_of(2) && single;
 }
 
 static bool run_vmalloc(void)
@@ -318,53 +347,6 @@ static bool run_swap_in(void)
 	return error == 0;
 }
 
-static int take_frame_of_page(void)
-{
-	struct page *page;
-	unsigned long pfn;
-	int error = anon_object_pin(object, 0, &page);
-
-	if (error != 0)
-		return error;
-	pfn = page_to_pfn(page);
-	anon_object_unpin(page, false);
-	error = alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE,
-	                           GFP_KERNEL | __GFP_NOWARN);
-	if (error == 0)
-		free_contig_range(pfn, 1);
-	return error;
-}
-
-static bool contig_is_busy(int error)
-{
-	return error == -EBUSY && fail_nth_failed(current_thread()) == 0;
-}
-
-static bool contig_failed;    /* an allocation, and so the call */
-static bool contig_elsewhere; /* no page had to move */
-
-/* The first page of the object must leave its frame.  Other threads compact and can have
- * the page for a moment; and if the kernel has a page in the same pageblock, any other
- * pageblock will do. */
-static bool test_fail_nth_run_contig(void)
-{
-	int error = take_frame_of_page();
-	struct page *pages;
-
-	for (unsigned int i = 0; i < 20 && contig_is_busy(error); i++) {
-		thread_yield();
-		error = take_frame_of_page();
-	}
-	contig_failed |= fail_nth_failed(current_thread()) > 0;
-	if (!contig_is_busy(error))
-		return error == 0;
-	contig_elsewhere = true;
-	pages = alloc_contig_pages(PAGEBLOCK_PAGES, GFP_KERNEL | __GFP_NOWARN);
-	if (pages != NULL)
-		free_contig_range(page_to_pfn(pages), PAGEBLOCK_PAGES);
-	return pages != NULL;
-}
-
 /* Take movable pages until the next one will come from a free pageblock, in which there is
  * no page of the kernel, and not from a CPU's list. */
 static void take_pieces(struct list *pieces)
@@ -378,6 +360,116 @@ static void take_pieces(struct list *pieces)
 		pcp_drain_node(main_node());
 	} while (page_zone(main_node(), page)->nonempty[MIGRATE_MOVABLE] &
 	         small);
+}
+
+static void give_pieces(struct list *pieces)
+{
+	struct page *page;
+
+	while ((page = list_first(pieces, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		__free_page(page);
+	}
+	pcp_drain_node(main_node());
+}
+
+/* The frame of the first page of the object, or 0. */
+static unsigned long frame_of_page(void)
+{
+	struct page *page;
+	unsigned long pfn;
+
+	if (anon_object_pin(object, 0, &page) != 0)
+		return 0;
+	pfn = page_to_pfn(page);
+	anon_object_unpin(page, false);
+	return pfn;
+}
+
+/* Is everything in the pageblock of frame PFN free, or a page that can move? */
+static bool can_be_emptied(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	const struct zone *zone = page_zone(main_node(), page);
+	const struct pageblock *pageblock = pageblock_of(zone, pfn);
+
+	pcp_drain_node(main_node());
+	return pageblock->type == MIGRATE_MOVABLE &&
+	       pageblock->free + READ_ONCE(pageblock->movable) ==
+	               PAGEBLOCK_PAGES;
+}
+
+/* The first page of the object goes to swap and comes back to a pageblock that can be
+ * emptied.  Nothing fails meanwhile. */
+static bool bring_page_to_pageblock(void)
+{
+	struct mm_task *task = current_thread()->mm;
+	unsigned int nth = task->fail_nth;
+	bool forever = task->fail_forever;
+	bool clean = false;
+
+	fail_nth_set(current_thread(), 0, false);
+	for (unsigned int i = 0; i < 50 && !clean; i++) {
+		struct list pieces = LIST_INIT(pieces);
+		unsigned long pfn = frame_of_page();
+
+		clean = pfn != 0 && can_be_emptied(pfn);
+		if (clean)
+			break;
+		(void)anon_object_swap_out(object, 0);
+		/* Also its own frame, if it is free now. */
+		take_pieces(&pieces);
+		(void)frame_of_page();
+		give_pieces(&pieces);
+		thread_yield();
+	}
+	fail_nth_set(current_thread(), nth, forever);
+	return clean;
+}
+
+static int take_frame_of_page(void)
+{
+	unsigned long pfn = frame_of_page();
+	int error;
+
+	if (pfn == 0)
+		return -ENOMEM;
+	error = alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE,
+	                           GFP_KERNEL | __GFP_NOWARN);
+	if (error == 0)
+		free_contig_range(pfn, 1);
+	return error;
+}
+
+static bool contig_is_busy(int error)
+{
+	return error == -EBUSY && fail_nth_failed(current_thread()) == 0;
+}
+
+static bool contig_failed; /* an allocation, and so the call */
+
+/* The first page of the object must leave its frame.  Other threads compact and can have
+ * the page for a moment. */
+static bool test_fail_nth_run_contig(void)
+{
+	int error = bring_page_to_pageblock() ? take_frame_of_page() : -EIO;
+
+	for (unsigned int i = 0; i < 20 && contig_is_busy(error); i++) {
+		thread_yield();
+		error = take_frame_of_page();
+	}
+	contig_failed |=
+		fail_nth_failed(current_thread()) > 0 && error == -ENOMEM;
+	return error == 0;
+}
+
+static bool compact_asked; /* for memory */
+static bool test_fail_nth_run_compact(void)
+{
+	bool done = run_command("compact");
+
+	compact_asked |= fail_nth_failed(current_thread()) > 0;
+	return done;
 }
 
 static bool test_fail_nth_run_swapon(void)
@@ -514,6 +606,11 @@ CASE(fail_nth, alloc_pages_bulk_survives)
 	return test_fail_nth_try(run_bulk, 1, ALL);
 }
 
+CASE(fail_nth, lists_that_are_refilled_and_drained_survive)
+{
+	return test_fail_nth_try(run_lists, 2 * LISTED, ALL);
+}
+
 CASE(fail_nth, shell_alloc_survives)
 {
 	return test_fail_nth_try(test_fail_nth_run_alloc, 1, ALL);
@@ -577,22 +674,27 @@ CASE(fail_nth, swap_in_survives_and_loses_nothing)
 
 CASE(fail_nth, alloc_contig_range_survives_and_loses_nothing)
 {
-	struct list pieces = LIST_INIT(pieces);
 	const char *broken;
-	struct page *page;
 
 	if (main_node()->no_mobility)
 		SKIP("pages are not grouped on this machine");
 	contig_failed = false;
-	contig_elsewhere = false;
-	take_pieces(&pieces);
-	broken = try_with_ram(test_fail_nth_run_contig, 0);
-	while ((page = list_first(&pieces, struct page, link)) != NULL) {
-		list_remove(&page->link);
-		__free_page(page);
-	}
+	/* The page that the first one moves to. */
+	broken = try_with_ram(test_fail_nth_run_contig, 1);
 	if (broken == NULL)
-		EXPECT(contig_failed || contig_elsewhere);
+		EXPECT(contig_failed);
+	return broken;
+}
+
+/* Compaction has the frames to move to, and asks for none. */
+CASE(fail_nth, compact_needs_no_memory_and_loses_nothing)
+{
+	const char *broken;
+
+	compact_asked = false;
+	broken = try_with_ram(test_fail_nth_run_compact, 0);
+	if (broken == NULL)
+		EXPECT(!compact_asked);
 	return broken;
 }
 

@@ -94,7 +94,7 @@ LEFT_OUT = {
     "qemu-qemu64-6G": """
         all_checks buddy fail_files fail_nth fail_shell files format gfp intruder life
         lines mbr memmap multiboot2 mutex nmi pressure printk recorder scan_codes sched
-        semaphore sequence step visit watchdog
+        semaphore sequence step step_move visit watchdog
     """.split(),
 }
 

@@ -40,7 +40,7 @@ SUITE(type_states);
 #define TRIED        4U
 #define LIST_HIGH    2U /* pages that the per-CPU lists keep */
 
-/* What the model says of a frame. */
+/* The state of a frame. */
 #define FRAME_FREE   0U  /* of a free block, or the tail of a block */
 #define FRAME_USED   1U  /* + order: the head of a block in use */
 #define FRAME_LISTED 16U /* + order: the head of a block on a per-CPU list */
@@ -269,7 +269,7 @@ static void typed_drain(unsigned int at)
 	t.model.listed_pages = 0;
 }
 
-/* One page more for a list that has room, of its own type only. */
+/* One page more, of the same type, for a list that has room. */
 static void typed_refill(unsigned int order, enum migratetype type)
 {
 	unsigned int frame = FRAMES;
