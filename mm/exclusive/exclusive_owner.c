@@ -298,6 +298,18 @@ static struct page *orphan_owned(struct node *node, struct owner *owner,
 	return page;
 }
 
+/* All of them are scrubbed and parked. */
+static void scrub_owned(struct node *node, struct owner *owner)
+{
+	for (unsigned int i = 0; i < WINDOW_ENTRIES && owner_pages(owner) > 0;
+	     i++) {
+		struct page *page = orphan_owned(node, owner, i);
+
+		if (page != NULL)
+			scrub_and_park(node, page);
+	}
+}
+
 /* Return one page on its way to OWNER to its sender; if that has ended, the page is
  * *ORPHAN, off its list.  False: none is left. */
 static bool refuse_incoming(struct node *node, struct owner *owner,
@@ -368,12 +380,7 @@ static void end_owner(struct owner *owner)
 		if (page != NULL)
 			scrub_and_park(node, page);
 	}
-	for (unsigned int i = 0; i < WINDOW_ENTRIES && owner_pages(owner) > 0;
-	     i++) {
-		page = orphan_owned(node, owner, i);
-		if (page != NULL)
-			scrub_and_park(node, page);
-	}
+	scrub_owned(node, owner);
 
 	enabled = spin_lock_irqsave(&pool->lock);
 	kassert(owner_pages(owner) == 0 && owner->sent == 0);

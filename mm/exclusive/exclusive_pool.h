@@ -47,7 +47,8 @@ struct exclusive_stack {
 	unsigned int count;
 	unsigned long changes;               /* ever */
 	struct page *frame[EXCLUSIVE_STACK]; /* the last one is taken next */
-} __attribute__((aligned(64)));
+	char apart[64]; /* no two CPUs' are in one line of the cache */
+};
 
 /*
  * Field locks: (p) pool->lock, (r) the refiller alone, (c) constant after
