@@ -137,7 +137,7 @@ compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup disk iso run where record replay test test-in mutants states \
+.PHONY: help setup disk iso run where record replay test bench test-in mutants states \
 	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
 	boottime build-iso book build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
@@ -319,6 +319,12 @@ boottime:
 	@tests/setup run
 	@$(MAKE) build-iso
 	@python3 tests/run/boottime.py
+
+## bench: instructions of the allocator's operations; writes docs/22-how-fast.md
+bench:
+	@tests/setup test
+	@$(MAKE) build-iso
+	@python3 tests/run/bench.py --write
 
 # --------------------------------------------------------- on the host
 

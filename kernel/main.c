@@ -44,6 +44,7 @@
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
 #include "kernel/core/watchdog.h"
+#include "kernel/demo/bench.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/demo/storm.h"
 #include "kernel/fail.h"
@@ -171,6 +172,7 @@ static __noreturn void serve_people(void)
 	pr_info("boot: %llu microseconds from the kernel's entry to the "
 	        "prompt\n",
 	        (unsigned long long)clock_microseconds());
+	bench_note_boot(clock_cycles());
 	say_what_is_deaf();
 	shell_keep();
 }

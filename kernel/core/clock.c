@@ -39,10 +39,15 @@ uint64_t clock_cycles_per_microsecond(void)
 	return max((READ_ONCE(khz) + 500) / 1000, (uint64_t)1);
 }
 
+uint64_t clock_cycles(void)
+{
+	return arch_cycles() - entry;
+}
+
 /* In two steps: cycles * 1000 would overflow after months. */
 uint64_t clock_microseconds(void)
 {
-	uint64_t cycles = arch_cycles() - entry;
+	uint64_t cycles = clock_cycles();
 	uint64_t rate = READ_ONCE(khz);
 
 	return cycles / rate * 1000 + cycles % rate * 1000 / rate;

@@ -10,6 +10,9 @@
 /* Microseconds since the kernel's entry: TSC over the calibrated rate. */
 uint64_t clock_microseconds(void);
 
+/* The same in cycles of the TSC. */
+uint64_t clock_cycles(void);
+
 /* TSC cycles a microsecond, as the timer's driver found; at least 1. */
 uint64_t clock_cycles_per_microsecond(void);
 

@@ -252,14 +252,6 @@ def ps_books_each_millisecond_once(lab):
 
 
 @boot_test
-def bench_says_what_pages_windows_and_switches_cost(lab):
-    with lab.prompt() as qemu:
-        said = command(qemu, "bench")
-        for what in ("alloc_page", "exclusive page", "window", "switch"):
-            check(re.search(rf"{what}.* [1-9]\d* cycles", said), said)
-
-
-@boot_test
 def history_and_editing_over_the_serial_line(lab):
     with lab.prompt() as qemu:
         command(qemu, "echo first")

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/demo/bench.h -- what the operations of the allocator cost.
+ *
+ * A measurement is a loop, timed with the time-stamp counter; nine of them are made and
+ * the shortest counts, less what loop and reading cost by themselves.  Where the counter
+ * counts instructions (QEMU with -icount shift=0), the results repeat exactly and can be
+ * compared between two versions of the code.  On other machines a cycle is what it is.
+ *
+ * Numbers for people and for `make bench`; no test passes or fails by the time that
+ * something took.
+ */
+#ifndef KERNEL_DEMO_BENCH_H
+#define KERNEL_DEMO_BENCH_H
+
+#include "lib/types.h"
+
+/* The time of a measurement, and its number of operations. */
+struct bench_time {
+	uint64_t ticks;
+	uint64_t operations;
+	uint64_t rounds;   /* of the loop, whose cost is not the operation's */
+	uint64_t readings; /* pairs of readings of the counter in TICKS */
+};
+
+struct bench {
+	const char *name;
+	const char *about; /* what an operation is */
+	/* One measurement into TIME, which is zeroed.  False: not enough memory. */
+	bool (*run)(struct bench_time *time);
+	bool once; /* it repeats by itself, and may take long */
+};
+
+/* Number INDEX, or NULL after the last. */
+const struct bench *bench_at(unsigned int index);
+
+/*
+ * Measure: ticks of the time-stamp counter for one operation, rounded up, into TICKS.
+ * 0, -ENOMEM, or -EINTR: STOP, asked between two measurements, said so.  Thread context;
+ * may sleep.
+ */
+__must_check int bench_measure(const struct bench *bench, bool (*stop)(void),
+                               uint64_t *ticks);
+
+/* The boot is over after TICKS since the kernel's entry. */
+void bench_note_boot(uint64_t ticks);
+
+/* ---- For the files of benches -------------------------------------------- */
+
+extern const struct bench bench_pages[];
+extern const unsigned int bench_pages_count;
+extern const struct bench bench_owners[];
+extern const unsigned int bench_owners_count;
+
+#endif

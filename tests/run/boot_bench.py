@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""The command bench, and the table of chapter 22 that is made with it."""
+
+import re
+
+import bench
+from lab import boot_test, check, command, number
+from qemu import GUEST_TIME
+
+NEAR = 0.05
+
+
+@boot_test
+def bench_says_what_operations_cost_and_repeats_exactly(lab):
+    """Where time is counted in instructions; nothing is lost by measuring."""
+    names = "order0_pair batch1024 kmalloc64_pair refused_nowait handover switch"
+    with lab.prompt(memory="64M", more=GUEST_TIME) as qemu:
+        said = command(qemu, "bench")
+        first = dict(re.findall(r"^(\w+) +(\d+)  \S", said, re.M))
+        check(set(names.split()) <= set(first), f"missing: {said!r}")
+        check("And, by name: churn50" in said, f"the long ones: {said!r}")
+        for name in ("order0_pair", "kmalloc64_pair"):
+            again = command(qemu, f"bench {name}")
+            count = number(again, rf"{name} +(\d+)", name)
+            check(count == int(first[name]), f"{again!r}, was {first[name]}")
+        check("exactly one column" in command(qemu, "check"), "the checks")
+        said = command(qemu, "bench frobnicate")
+        check("usage" in said.lower(), f"an unknown one: {said!r}")
+
+
+@boot_test
+def chapter_22_shows_what_the_benchmark_measures(lab):
+    """
+    The rows that take no time, with all switches off: within 5 per cent for the compiler
+    that the table was made with.  A row that reached its target reaches it with any.
+    """
+    made_with, shown = bench.shown()
+    check(set(shown) == set(bench.ROWS), f"the rows: {sorted(shown)}")
+    short = [name for name in bench.ROWS if name not in bench.LONG]
+    measured = bench.measure(bench.SWITCHES_OFF, short)
+    same = made_with == bench.compiler()
+    for name, count in measured.items():
+        written, _, target = shown[name]
+        check(count is not None and written is not None, f"{name}: no memory")
+        near = abs(count - written) <= NEAR * written
+        check(near or not same, f"{name}: {count}, not {written}: make bench")
+        check(count <= target or written > target, f"{name}: {count} > {target}")
