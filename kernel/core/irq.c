@@ -380,6 +380,8 @@ static const char *irq_format_stretch(char *buffer, size_t size,
 	if (file != NULL)
 		scnprintf(buffer + length, size - (size_t)length, "%s:%u", file,
 		          line);
+	else if (stretch.ticks == 0)
+		scnprintf(buffer + length, size - (size_t)length, "nowhere");
 	else
 		place_format(buffer + length, size - (size_t)length,
 		             stretch.place - 1);
