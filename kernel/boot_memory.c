@@ -18,6 +18,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
+#include "kernel/movable_zone.h"
 #include "kernel/sysctl.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
@@ -242,7 +243,8 @@ struct node *mm_init(uint64_t info_physical)
 	char sentence[160];
 
 	/* Each frame gets a struct page; all are taken. */
-	node_init(&node, array, blocks, 0, pages);
+	node_init_movable(&node, array, blocks, 0, pages,
+	                  movable_zone_start(&memmap));
 	trace_init(&node.trace, ring, records);
 	/* The boot code has done its work. */
 	boot_memory_must(memmap_give(&memmap, boot_physical_start(),
@@ -256,7 +258,7 @@ struct node *mm_init(uint64_t info_physical)
 	cma_area_start(&node);
 	/* Grouping and the marks follow from what they got. */
 	pageblock_group_by_mobility(&node);
-	node.min_free_kbytes = watermark_min_free_kbytes(node_managed(&node) *
+	node.min_free_kbytes = watermark_min_free_kbytes(node_lowmem(&node) *
 	                                                 (PAGE_SIZE / KIB));
 	watermark_setup(&node);
 	exclusive_pool_init(&node, table, tables);

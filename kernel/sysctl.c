@@ -57,7 +57,7 @@ static int64_t get_min_free(const struct node *node,
 
 static int set_min_free(struct node *node, const int64_t *values)
 {
-	unsigned long half = node_managed(node) / 2 * (PAGE_SIZE / KIB);
+	unsigned long half = node_lowmem(node) / 2 * (PAGE_SIZE / KIB);
 
 	if ((unsigned long)values[0] > half)
 		return -ENOMEM;

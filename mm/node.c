@@ -2,9 +2,12 @@
 /*
  * mm/node.c -- four zones over one array of struct page.
  *
- *	frame 0        4096                1048576
- *	|   DMA   |   DMA32   |   NORMAL ...      (MOVABLE: empty)
- *	0       16 MiB      4 GiB
+ *	frame 0        4096                1048576         MOVABLE
+ *	|   DMA   |   DMA32   |   NORMAL ...      |   MOVABLE ...
+ *	0       16 MiB      4 GiB                 mm/boot/zone_movable.c
+ *
+ * MOVABLE may begin below 4 GiB; then DMA32 ends there, and NORMAL is empty.  As a rule
+ * there is none.
  */
 #include "mm/node.h"
 
@@ -64,13 +67,14 @@ static void init_writeback(struct writeback_state *writeback)
 	wait_queue_init(&writeback->throttled, "dirty_throttled");
 }
 
-void node_init(struct node *node, struct page *pages, struct pageblock *blocks,
-               unsigned long start_pfn, unsigned long count)
+void node_init_movable(struct node *node, struct page *pages,
+                       struct pageblock *blocks, unsigned long start_pfn,
+                       unsigned long count, unsigned long movable)
 {
-	static const unsigned long zone_end[ZONE_COUNT] = {
-		[ZONE_DMA] = ZONE_DMA_END,
-		[ZONE_DMA32] = ZONE_DMA32_END,
-		[ZONE_NORMAL] = ~0UL,
+	const unsigned long zone_end[ZONE_COUNT] = {
+		[ZONE_DMA] = min(ZONE_DMA_END, movable),
+		[ZONE_DMA32] = min(ZONE_DMA32_END, movable),
+		[ZONE_NORMAL] = movable,
 		[ZONE_MOVABLE] = ~0UL,
 	};
 	unsigned long pfn = start_pfn;
@@ -112,6 +116,17 @@ void node_init(struct node *node, struct page *pages, struct pageblock *blocks,
 	init_writeback(&node->writeback);
 }
 
+void node_init(struct node *node, struct page *pages, struct pageblock *blocks,
+               unsigned long start_pfn, unsigned long count)
+{
+	node_init_movable(node, pages, blocks, start_pfn, count, ~0UL);
+}
+
+unsigned long node_lowmem(const struct node *node)
+{
+	return node_managed(node) - node->zone[ZONE_MOVABLE].managed;
+}
+
 unsigned long node_managed(const struct node *node)
 {
 	unsigned long managed = 0;
@@ -128,43 +143,6 @@ unsigned long node_free(const struct node *node)
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		free += READ_ONCE(node->zone[type].free_pages);
 	return free;
-}
-
-unsigned long node_lru_count(const struct node *node, enum lru_list list)
-{
-	unsigned long sum = 0;
-
-	kassert(list < LRU_COUNT);
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		sum += READ_ONCE(node->zone[type].lru.count[list]);
-	return sum;
-}
-
-unsigned long node_dirty(const struct node *node)
-{
-	unsigned long sum = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		sum += READ_ONCE(node->zone[type].lru.dirty);
-	return sum;
-}
-
-unsigned long node_file_dirty(const struct node *node)
-{
-	unsigned long sum = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		sum += READ_ONCE(node->zone[type].lru.file_dirty);
-	return sum;
-}
-
-unsigned long node_writeback(const struct node *node)
-{
-	unsigned long sum = 0;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		sum += READ_ONCE(node->zone[type].lru.writeback);
-	return sum;
 }
 
 struct page *node_page(const struct node *node, unsigned long pfn)

@@ -62,9 +62,13 @@ struct node {
 /*
  * An empty node over COUNT struct pages from START_PFN and NODE_PAGEBLOCKS(COUNT)
  * pageblocks.  The zones divide the frames at 16 MiB and 4 GiB; none is present.
+ * Frames from MOVABLE on, a multiple of a pageblock, are ZONE_MOVABLE.
  */
 void node_init(struct node *node, struct page *pages, struct pageblock *blocks,
                unsigned long start_pfn, unsigned long count);
+void node_init_movable(struct node *node, struct page *pages,
+                       struct pageblock *blocks, unsigned long start_pfn,
+                       unsigned long count, unsigned long movable);
 
 /* Where in BLOCKS, those of a node from START_PFN on, a zone's begin that starts at PFN:
  * two zones never share one. */
@@ -83,8 +87,9 @@ static inline struct pageblock *node_blocks_of(struct pageblock *blocks,
 struct node *main_node(void);
 void set_main_node(struct node *node);
 
-/* Sum over the zones. */
+/* Sum over the zones, and over those that requests of the kernel may use. */
 unsigned long node_managed(const struct node *node);
+unsigned long node_lowmem(const struct node *node);
 unsigned long node_free(const struct node *node);
 
 /* Pages on LIST in all zones, dirty ones, of these the ones of files, and those

@@ -81,10 +81,8 @@ static void setup_lowmem_reserve(struct node *node, enum zone_type type)
 
 void watermark_setup(struct node *node)
 {
-	unsigned long lowmem = 0;
+	unsigned long lowmem = node_lowmem(node);
 
-	for (unsigned int type = 0; type <= ZONE_NORMAL; type++)
-		lowmem += node->zone[type].managed;
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
 		bool enabled = spin_lock_irqsave(&zone->lock);

@@ -22,6 +22,7 @@ void pageblock_group_by_mobility(struct node *node)
 		const struct zone *zone = &node->zone[type];
 		unsigned long high = wmark_pages(zone, WMARK_HIGH);
 
+		kassert(zone->node == node);
 		pages += zone->managed > high ? zone->managed - high : 0;
 	}
 	node->no_mobility = pages < PAGEBLOCK_PAGES * GROUPING_TYPES;

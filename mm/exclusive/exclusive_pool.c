@@ -248,7 +248,7 @@ unsigned long exclusive_pool_high(unsigned long managed)
 void exclusive_pool_init(struct node *node, void *table, unsigned long tables)
 {
 	struct exclusive_pool *pool = &node->pool;
-	unsigned long managed = node_managed(node);
+	unsigned long managed = node_lowmem(node);
 
 	/* No compound literal: a compiler may build it on the stack first. */
 	memset(pool, 0, sizeof(*pool));
@@ -258,7 +258,7 @@ void exclusive_pool_init(struct node *node, void *table, unsigned long tables)
 	pool->high = exclusive_pool_high(managed);
 	pool->low = pool->high / 2;
 	pool->top = pool->high;
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+	for (unsigned int type = 0; type <= ZONE_NORMAL; type++) {
 		if (node->zone[type].managed >= EXCLUSIVE_BLOCK_ZONE)
 			pool->top = max(pool->high, EXCLUSIVE_BLOCK_LOW);
 	}
