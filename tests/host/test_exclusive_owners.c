@@ -93,6 +93,34 @@ CASE(exclusive, no_address_of_a_window_is_einval)
 	return test_exclusive_check();
 }
 
+CASE(exclusive, release_all_releases_the_callers_pages_and_no_others)
+{
+	void *sent;
+	void *theirs;
+
+	test_exclusive_start(8);
+	machine_enter_irq(&keyboard);
+	theirs = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+	machine_leave_irq();
+	sent = test_exclusive_take();
+	EXPECT(theirs != NULL && test_exclusive_take() != NULL &&
+	       test_exclusive_take() != NULL);
+	EXPECT_EQUAL(exclusive_transfer(sent, timer.id), 0);
+	EXPECT_EQUAL(exclusive_release_all(), 2);
+	EXPECT_EQUAL(exclusive_release_all(), 0);
+	EXPECT_EQUAL(exclusive_zone_owned(zone), 2);
+	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_exclusive_refused), 0);
+	machine_enter_irq(&keyboard);
+	EXPECT_EQUAL(exclusive_release_all(), 1);
+	machine_leave_irq();
+	machine_enter_irq(&timer);
+	EXPECT(exclusive_accept() != NULL);
+	EXPECT_EQUAL(exclusive_release_all(), 1);
+	machine_leave_irq();
+	EXPECT_EQUAL(exclusive_zone_owned(zone), 0);
+	return test_exclusive_check();
+}
+
 CASE(exclusive, another_owners_page_is_eperm_and_both_are_named)
 {
 	uint64_t mark;
