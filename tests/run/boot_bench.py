@@ -13,12 +13,12 @@ NEAR = 0.05
 @boot_test
 def bench_says_what_operations_cost_and_repeats_exactly(lab):
     """Where time is counted in instructions; nothing is lost by measuring."""
-    names = "order0_pair batch1024 kmalloc64_pair refused_nowait handover switch"
+    names = "order0_pair batch1024 kmalloc64_pair interrupt handover switch"
     with lab.prompt(memory="64M", more=GUEST_TIME) as qemu:
         said = command(qemu, "bench")
         first = dict(re.findall(r"^(\w+) +(\d+)  \S", said, re.M))
         check(set(names.split()) <= set(first), f"missing: {said!r}")
-        check("And, by name: churn50" in said, f"the long ones: {said!r}")
+        check("And, by name: churn50 churn90 reserve" in said, f"the long ones: {said!r}")
         for name in ("order0_pair", "kmalloc64_pair"):
             again = command(qemu, f"bench {name}")
             count = number(again, rf"{name} +(\d+)", name)
