@@ -83,10 +83,10 @@ static bool bench_kmalloc64_pair(struct bench_time *time)
 
 static struct page *batch[BATCH];
 
-/* Without bringing a small machine to its end. */
-static bool bench_has_room(void)
+/* BATCH pages, or what does not bring a small machine to its end. */
+static unsigned long bench_batch_size(void)
 {
-	return node_free(main_node()) > 2 * BATCH;
+	return clamp(node_free(main_node()) / 4, 1UL, BATCH);
 }
 
 static void bench_free_batch(unsigned long count)
@@ -97,38 +97,36 @@ static void bench_free_batch(unsigned long count)
 
 static bool bench_batch1024(struct bench_time *time)
 {
+	unsigned long count = bench_batch_size();
 	uint64_t begin = arch_cycles();
 
-	if (!bench_has_room())
-		return false;
-	for (unsigned long i = 0; i < BATCH; i++) {
+	for (unsigned long i = 0; i < count; i++) {
 		batch[i] = alloc_page(GFP_KERNEL);
 		if (batch[i] == NULL) {
 			bench_free_batch(i);
 			return false;
 		}
 	}
-	bench_free_batch(BATCH);
+	bench_free_batch(count);
 	*time = (struct bench_time){ .ticks = arch_cycles() - begin,
-		                     .operations = BATCH,
-		                     .rounds = 2 * BATCH };
+		                     .operations = count,
+		                     .rounds = 2 * count };
 	return true;
 }
 
 /* The pages taken; giving them back is not in it. */
 static bool bench_bulk(struct bench_time *time)
 {
+	unsigned long count = bench_batch_size();
 	unsigned long got;
 
-	if (!bench_has_room())
-		return false;
 	memset(batch, 0, sizeof(batch));
 	time->ticks = arch_cycles();
-	got = alloc_pages_bulk(GFP_KERNEL, BATCH, batch);
+	got = alloc_pages_bulk(GFP_KERNEL, count, batch);
 	time->ticks = arch_cycles() - time->ticks;
 	bench_free_batch(got);
-	time->operations = BATCH;
-	return got == BATCH;
+	time->operations = count;
+	return got == count;
 }
 
 /* ---- Churn --------------------------------------------------------------- */

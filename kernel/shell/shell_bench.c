@@ -6,6 +6,7 @@
 #include "kernel/demo/bench.h"
 #include "kernel/shell/shell_command.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/string.h"
 
 /* False: it was interrupted. */
@@ -29,17 +30,20 @@ static bool bench_show(const struct bench *bench)
 static void bench_show_short(void)
 {
 	const struct bench *bench;
+	char names[160];
+	int length = 0;
 
 	for (unsigned int i = 0; (bench = bench_at(i)) != NULL; i++) {
 		if (!bench->once && !bench_show(bench))
 			return;
 	}
-	console_printf("And, by name:");
 	for (unsigned int i = 0; (bench = bench_at(i)) != NULL; i++) {
 		if (bench->once)
-			console_printf(" %s", bench->name);
+			length += scnprintf(names + length,
+			                    sizeof(names) - (size_t)length,
+			                    " %s", bench->name);
 	}
-	console_printf("\n");
+	console_fold(2, "And, by name:%s", names);
 }
 
 static int run_bench(int argc, char **argv)

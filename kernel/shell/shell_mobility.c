@@ -54,6 +54,14 @@ static void print_type(struct zone *zone, enum migratetype type)
 	console_printf("%s\n", line);
 }
 
+/* Columns of a type: its name, or seven digits, and a space. */
+static int block_type_width(unsigned int type)
+{
+	return (int)max(strlen(migratetype_name((enum migratetype)type)),
+	                (size_t)7) +
+	       1;
+}
+
 static void print_block_types(const struct zone *zone)
 {
 	unsigned long count[MIGRATE_TYPES] = { 0 };
@@ -62,7 +70,7 @@ static void print_block_types(const struct zone *zone)
 		count[READ_ONCE(zone->blocks[i].type)]++;
 	console_printf("zone %7s", zone->name);
 	for (unsigned int type = 0; type < MIGRATE_TYPES; type++)
-		console_printf(" %11lu", count[type]);
+		console_printf("%*lu", block_type_width(type), count[type]);
 	console_printf("\n");
 }
 
@@ -83,7 +91,7 @@ static int run_pagetypeinfo(int argc, char **argv __unused)
 	}
 	console_printf("\n%-12s", "pageblocks");
 	for (unsigned int type = 0; type < MIGRATE_TYPES; type++)
-		console_printf(" %11s",
+		console_printf("%*s", block_type_width(type),
 		               migratetype_name((enum migratetype)type));
 	console_printf("\n");
 	for (unsigned int zone = 0; zone < ZONE_COUNT; zone++) {

@@ -486,9 +486,17 @@ def run_boot_test(report, name, test):
         report.passes("boot", name, time.monotonic() - started)
 
 
+# How many instructions it has depends on the frames that the machine gives it.
+BY_FRAMES = re.compile(r"(# step migrate_pages: )\d+ boundaries, ")
+
+
 def step_counts(text):
     """The counts of the stepping suite, path by path."""
     return [line for line in plain_lines(text) if "# step " in line]
+
+
+def comparable_steps(lines):
+    return {BY_FRAMES.sub(r"\1", line) for line in lines}
 
 
 def compare_steps(report):
@@ -500,8 +508,9 @@ def compare_steps(report):
         if not m.endswith("-checked") and "step" not in report.left_out(m)
     ]
     for machine in machines[1:]:
-        here, there = report.steps[machines[0]], report.steps[machine]
-        odd = sorted(set(here) ^ set(there))[:2]
+        here = comparable_steps(report.steps[machines[0]])
+        there = comparable_steps(report.steps[machine])
+        odd = sorted(here ^ there)[:2]
         if here and not odd:
             name = f"counted the same boundaries as {machines[0]}"
             report.passes(machine, name)
