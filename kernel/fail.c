@@ -28,10 +28,10 @@ enum type {
 
 struct setting {
 	const char *name;
-	enum type type;
 	size_t offset; /* in struct fault_attr */
 	uint64_t low;
 	uint64_t high;
+	enum type type;
 	bool of_pages; /* an object has no order, and no zone */
 };
 
