@@ -100,7 +100,8 @@ enum page_bit {
  *
  * Field locks: (z) its zone's lock while the page is FREE or LOOSE; the
  * holder of the block while it is USED; the CPU's set while it is PCP; (x) the
- * exclusive pool's lock while it is PARKED, OWNED or HANDOVER.
+ * exclusive pool's lock while it is HANDOVER, or PARKED on the pool's lists; its owner, or
+ * the CPU on whose stack it is, while it is OWNED or PARKED there.
  */
 struct page {
 	struct list link; /* (z,x) free list, CPU's, parked, owner's list */

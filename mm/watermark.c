@@ -115,10 +115,9 @@ unsigned long watermark_floor(unsigned long min_mark, enum reserve_right right)
 	return min_mark;
 }
 
-/* Pages that a request with RIGHT must leave free in ZONE. */
-static unsigned long pages_to_leave(const struct zone *zone, unsigned long mark,
-                                    enum zone_type highest,
-                                    enum reserve_right right, bool cma)
+unsigned long watermark_to_leave(const struct zone *zone, unsigned long mark,
+                                 enum zone_type highest,
+                                 enum reserve_right right, bool cma)
 {
 	kassert(highest < ZONE_COUNT);
 	kassert(right <= RESERVE_ALL);
@@ -146,7 +145,8 @@ static bool leaves_enough(const struct zone *zone, unsigned long free,
                           enum zone_type highest, enum reserve_right right,
                           bool cma)
 {
-	unsigned long leave = pages_to_leave(zone, mark, highest, right, cma);
+	unsigned long leave =
+		watermark_to_leave(zone, mark, highest, right, cma);
 	unsigned long beyond_first = (1UL << order) - 1;
 
 	kassert(order <= MAX_ORDER);

@@ -101,6 +101,12 @@ bool watermark_would_pass(const struct zone *zone, unsigned long free,
                           enum zone_type highest, enum reserve_right right,
                           bool cma);
 
+/* Pages that a request with RIGHT must leave free in ZONE; CMA: those of CMA pageblocks
+ * are for it, too. */
+unsigned long watermark_to_leave(const struct zone *zone, unsigned long mark,
+                                 enum zone_type highest,
+                                 enum reserve_right right, bool cma);
+
 /*
  * How many order-0 requests would pass now, one after the other:
  * max(0, free - floor - reserve), at most those that RIGHT may take.

@@ -7,8 +7,8 @@
  * counts instructions (QEMU with -icount shift=0), the results repeat exactly and can be
  * compared between two versions of the code.  On other machines a cycle is what it is.
  *
- * Numbers for people and for `make bench`; no test passes or fails by the time that
- * something took.
+ * Numbers for people and for `make bench`.  Tests compare counts of instructions, and no
+ * test passes or fails by the time that something took.
  */
 #ifndef KERNEL_DEMO_BENCH_H
 #define KERNEL_DEMO_BENCH_H

@@ -106,7 +106,8 @@ static bool bench_interrupt(struct bench_time *time)
 	return free_irq(BENCH_LINE, &bench_line) == 0;
 }
 
-/* PAGE to the line and back; NULL: it is lost on the way. */
+/* PAGE to the line and back; NULL: it did not come.  Then the line's end releases it, or
+ * it was refused and stays the caller's. */
 static void *bench_hand_over(void *page, uint64_t line, struct bench_time *time)
 {
 	bool enabled = arch_irq_save();
@@ -128,8 +129,12 @@ static bool bench_handover(struct bench_time *time)
 	void *page = labyrinth_void_alloc_page_gfp_atomic_exclusive();
 	uint64_t line;
 
-	if (page == NULL || !bench_request_line(true))
+	if (page == NULL)
 		return false;
+	if (!bench_request_line(true)) {
+		exclusive_release(page);
+		return false;
+	}
 	line = irq_owner_id(BENCH_LINE, &bench_line);
 	for (unsigned long i = 0; page != NULL && i < OWNER_ROUNDS; i++)
 		page = bench_hand_over(page, line, time);

@@ -247,12 +247,33 @@ static bool bench_churn90(struct bench_time *time)
 #define ATOMIC   (GFP_ATOMIC | __GFP_NOWARN)
 #define NOWAIT   (GFP_NOWAIT | __GFP_NOWARN)
 
-/* Pages taken until there is none for GFP; each of them is timed. */
-static void bench_drain(struct list *pages, gfp_t gfp, struct bench_time *time)
+/* Blocks taken until there is not even a page for GFP, large ones first. */
+static void bench_take_all(struct list *pages, gfp_t gfp)
+{
+	for (int order = MAX_ORDER; order >= 0; order--) {
+		struct page *page;
+
+		while ((page = alloc_pages(gfp, (unsigned int)order)) != NULL)
+			list_push(pages, &page->link);
+	}
+}
+
+static void bench_give_all(struct list *pages)
+{
+	struct page *page;
+
+	while ((page = list_first(pages, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		__free_pages(page, page->order);
+	}
+}
+
+/* Single pages, each of which is timed. */
+static void bench_take_reserve(struct list *pages, struct bench_time *time)
 {
 	for (;;) {
 		uint64_t begin = arch_cycles();
-		struct page *page = alloc_page(gfp);
+		struct page *page = alloc_page(ATOMIC);
 		uint64_t ticks = arch_cycles() - begin;
 
 		if (page == NULL)
@@ -262,38 +283,6 @@ static void bench_drain(struct list *pages, gfp_t gfp, struct bench_time *time)
 		time->readings++;
 		list_push(pages, &page->link);
 	}
-}
-
-static void bench_refill(struct list *pages)
-{
-	struct page *page;
-
-	while ((page = list_first(pages, struct page, link)) != NULL) {
-		list_remove(&page->link);
-		__free_page(page);
-	}
-}
-
-/* Nobody else runs meanwhile: what is measured is a state of few pages. */
-static bool bench_at_the_end(struct bench_time *time, bool atomic,
-                             void (*measure)(struct list *pages, gfp_t gfp,
-                                             struct bench_time *time))
-{
-	struct list pages = LIST_INIT(pages);
-	struct bench_time unused = { 0 };
-	bool enabled;
-
-	refiller_pause(true);
-	enabled = arch_irq_save();
-	irqsoff_discard();
-	bench_drain(&pages, NOWAIT, &unused);
-	if (atomic && measure != bench_drain)
-		bench_drain(&pages, ATOMIC, &unused);
-	measure(&pages, atomic ? ATOMIC : NOWAIT, time);
-	arch_irq_restore(enabled);
-	bench_refill(&pages);
-	refiller_pause(false);
-	return time->operations > 0;
 }
 
 static void bench_refuse(struct list *pages, gfp_t gfp, struct bench_time *time)
@@ -312,19 +301,51 @@ static void bench_refuse(struct list *pages, gfp_t gfp, struct bench_time *time)
 	time->rounds = REFUSALS;
 }
 
+enum bench_end {
+	BENCH_RESERVE,
+	BENCH_REFUSED_ATOMIC,
+	BENCH_REFUSED_NOWAIT
+};
+
+/* With interrupts on first, for there may be gigabytes; then nobody else runs: the state
+ * that is measured is one of few pages. */
+static bool bench_at_the_end(struct bench_time *time, enum bench_end what)
+{
+	struct list pages = LIST_INIT(pages);
+	bool enabled;
+
+	refiller_pause(true);
+	bench_take_all(&pages, NOWAIT);
+	enabled = arch_irq_save();
+	irqsoff_discard();
+	bench_take_all(&pages, NOWAIT);
+	if (what == BENCH_RESERVE) {
+		bench_take_reserve(&pages, time);
+	} else if (what == BENCH_REFUSED_NOWAIT) {
+		bench_refuse(&pages, NOWAIT, time);
+	} else {
+		bench_take_all(&pages, ATOMIC);
+		bench_refuse(&pages, ATOMIC, time);
+	}
+	arch_irq_restore(enabled);
+	bench_give_all(&pages);
+	refiller_pause(false);
+	return time->operations > 0;
+}
+
 static bool bench_reserve(struct bench_time *time)
 {
-	return bench_at_the_end(time, true, bench_drain);
+	return bench_at_the_end(time, BENCH_RESERVE);
 }
 
 static bool bench_refused_atomic(struct bench_time *time)
 {
-	return bench_at_the_end(time, true, bench_refuse);
+	return bench_at_the_end(time, BENCH_REFUSED_ATOMIC);
 }
 
 static bool bench_refused_nowait(struct bench_time *time)
 {
-	return bench_at_the_end(time, false, bench_refuse);
+	return bench_at_the_end(time, BENCH_REFUSED_NOWAIT);
 }
 
 /* ---- The worst of a million ---------------------------------------------- */

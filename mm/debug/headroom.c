@@ -8,17 +8,13 @@ unsigned long watermark_headroom(const struct zone *zone, unsigned long mark,
                                  enum zone_type highest,
                                  enum reserve_right right)
 {
-	unsigned long leave = 0;
+	unsigned long leave =
+		watermark_to_leave(zone, mark, highest, right, true);
 
 	kassert(zone->type <= highest);
-	kassert(right <= RESERVE_ALL);
-	if (right != RESERVE_ALL)
-		leave = watermark_floor(mark, right) +
-		        zone->lowmem_reserve[highest];
-	if (right == RESERVE_NONE)
-		leave += zone->nr_free_highatomic;
 	if (highatomic_flags(0, right) == 0)
 		leave = max(leave, zone->nr_free_highatomic);
+	/* They are never there, not even for one that may take everything. */
 	leave += zone->nr_free_cma;
 	return zone->free_pages > leave ? zone->free_pages - leave : 0;
 }

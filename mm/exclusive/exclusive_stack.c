@@ -119,7 +119,8 @@ struct page *exclusive_stack_fill_and_top(struct node *node,
 	return stack->count == 0 ? NULL : stack->frame[stack->count - 1];
 }
 
-/* Have the lists and STACK frames to give back, as far as can be seen here? */
+/* Have the lists and STACK frames to give back, as far as can be seen here?  No pageblock
+ * need be full: frames on the stack are not counted in it. */
 static bool exclusive_stack_has_surplus(const struct exclusive_pool *pool,
                                         const struct exclusive_stack *stack)
 {

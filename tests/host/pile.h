@@ -43,6 +43,17 @@ static inline void pile_give(struct pile *pile, unsigned long count)
 		                RETURN_ADDRESS());
 }
 
+/* Give all back of which the test has not given some itself (NULL). */
+static inline void pile_clear(struct pile *pile)
+{
+	for (unsigned long i = 0; i < pile->count; i++) {
+		if (pile->page[i] != NULL)
+			free_pages_node(pile->node, pile->page[i], 0,
+			                RETURN_ADDRESS());
+	}
+	pile->count = 0;
+}
+
 /* Leave FREE pages free in the whole node, and the counters at 0. */
 static inline void pile_leave(struct pile *pile, unsigned long free)
 {

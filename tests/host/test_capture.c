@@ -43,12 +43,7 @@ static const char *test_capture_end(void)
 	if (broken != NULL)
 		return broken;
 	EXPECT_EQUAL(zone->compact.captures, 0);
-	for (unsigned long i = 0; i < pile.count; i++) {
-		if (pile.page[i] != NULL)
-			free_pages_node(node, pile.page[i], 0,
-			                RETURN_ADDRESS());
-	}
-	pile.count = 0;
+	pile_clear(&pile);
 	return test_reclaim_finish();
 }
 

@@ -36,12 +36,7 @@ static void scattered(unsigned long free)
 
 static const char *scattered_end(void)
 {
-	for (unsigned long i = 0; i < pile.count; i++) {
-		if (pile.page[i] != NULL)
-			free_pages_node(node, pile.page[i], 0,
-			                RETURN_ADDRESS());
-	}
-	pile.count = 0;
+	pile_clear(&pile);
 	return test_reclaim_finish();
 }
 

@@ -25,6 +25,13 @@
 			SKIP("i8042");                                         \
 	} while (0)
 
+/* First in a case that counts instructions. */
+#define NEEDS_COUNT()                                                          \
+	do {                                                                   \
+		if (irqsoff_ticks_per_instruction() == 0)                      \
+			SKIP("instructions");                                  \
+	} while (0)
+
 /*
  * Call FUNCTION(DATA) once inside the next timer interrupt, or inside a
  * keyboard interrupt that the i8042 raises, and return when it has run.  False:

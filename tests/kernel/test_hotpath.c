@@ -25,12 +25,6 @@ SUITE(hotpath);
 #define HOTPATH_PAIR 1000U
 #endif
 
-#define NEEDS_COUNT()                                                          \
-	do {                                                                   \
-		if (irqsoff_ticks_per_instruction() == 0)                      \
-			SKIP("instructions");                                  \
-	} while (0)
-
 /* Instructions of a pair (an allocation, and its free), less those of the measuring.  The
  * shortest of many: interrupts come in between. */
 static uint64_t hotpath_pair(gfp_t gfp, unsigned int order)

@@ -45,12 +45,6 @@ SUITE(irqsoff);
 #define BOUND 5000ULL
 #endif
 
-#define NEEDS_COUNT()                                                          \
-	do {                                                                   \
-		if (irqsoff_ticks_per_instruction() == 0)                      \
-			SKIP("instructions");                                  \
-	} while (0)
-
 /* NULL, or where interrupts were off for more than MOST instructions since
  * irqsoff_forget_recent(). */
 static const char *at_most(uint64_t most)

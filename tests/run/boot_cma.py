@@ -7,6 +7,21 @@ from boot_disk import drive  # noqa: F401
 from lab import boot_test, check, command, disk_copy, number
 
 
+def fill_9000_pages(qemu):
+    """More than such a machine has free: some go to the disk."""
+    command(qemu, "swapon hda2")
+    command(qemu, "anon 9000")
+    said = command(qemu, "anon fill 1 1", 60)
+    check("9000 of 9000 pages filled" in said, said)
+
+
+def pressure_is_survived(qemu):
+    said = command(qemu, "pressure 1", 240)
+    check("all data intact" in said, said)
+    said = command(qemu, "check")
+    check("exactly one column" in said, said)
+
+
 @boot_test
 def an_area_is_lent_under_pressure_and_comes_back(lab):
     """16 of 64 MiB: pages are swapped and files written with it; half comes back."""
@@ -16,10 +31,7 @@ def an_area_is_lent_under_pressure_and_comes_back(lab):
         check(number(said, r"CmaTotal: +(\d+) kB", "meminfo") == 16384, said)
         free = number(said, r"CmaFree: +(\d+) kB", "meminfo")
         check(free > 0, said)
-        command(qemu, "swapon hda2")
-        command(qemu, "anon 9000")
-        said = command(qemu, "anon fill 1 1", 60)
-        check("9000 of 9000 pages filled" in said, said)
+        fill_9000_pages(qemu)
         said = command(qemu, "meminfo")
         lent = free - number(said, r"CmaFree: +(\d+) kB", "meminfo")
         check(lent > 4096, f"{lent} kB were lent: {said}")
@@ -34,10 +46,7 @@ def an_area_is_lent_under_pressure_and_comes_back(lab):
         command(qemu, f"cma free {taken[1]} 2048")
         check(" 0 taken" in command(qemu, "cma"), "cma")
         command(qemu, "anon drop 1")
-        said = command(qemu, "pressure 1", 240)
-        check("all data intact" in said, said)
-        said = command(qemu, "check")
-        check("exactly one column" in said, said)
+        pressure_is_survived(qemu)
 
 
 @boot_test

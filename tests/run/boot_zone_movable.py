@@ -3,6 +3,7 @@
 
 import re
 
+from boot_cma import fill_9000_pages, pressure_is_survived
 from boot_disk import drive  # noqa: F401
 from lab import boot_test, check, command, disk_copy, number
 
@@ -49,20 +50,14 @@ def a_zone_for_movable_pages_is_used_by_them_alone(lab):
     with lab.prompt("kernelcore=40M", disk=disk, memory="64M") as qemu:
         free = number(zone_of(command(qemu, "zoneinfo"), "Movable"),
                       r"pages free +(\d+)", "zoneinfo")
-        command(qemu, "swapon hda2")
-        command(qemu, "anon 9000")
-        said = command(qemu, "anon fill 1 1", 60)
-        check("9000 of 9000 pages filled" in said, said)
+        fill_9000_pages(qemu)
         left = number(zone_of(command(qemu, "zoneinfo"), "Movable"),
                       r"pages free +(\d+)", "zoneinfo")
         check(left < free // 4, f"{left} of {free} are free")
         said = command(qemu, "anon verify 1", 60)
         check("9000 pages, 0 wrong" in said, said)
         command(qemu, "anon drop 1")
-        said = command(qemu, "pressure 1", 240)
-        check("all data intact" in said, said)
-        said = command(qemu, "check")
-        check("exactly one column" in said, said)
+        pressure_is_survived(qemu)
 
 
 @boot_test
