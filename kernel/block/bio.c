@@ -2,57 +2,38 @@
 /*
  * kernel/block/bio.c -- where bios come from.
  *
- * One page of them, made at boot, in a mempool.  That is all there are: a disk
- * does one thing at a time, so with BIO_COUNT under way another one would make
- * nothing faster, and who wants it waits until a request ends.  So writing memory
- * out never depends on memory.
+ * They are objects of a cache, behind a mempool: as many as there is memory for, and
+ * BIO_RESERVE for the day when there is none.  A disk does one thing at a time, so a
+ * few of them keep it busy; who wants another one waits until a request ends.  So
+ * writing memory out never depends on memory.
  *
- * The pool's locks are all there is to lock.
+ * The locks are those of the pool and the cache.
  */
 #include "kernel/block/block.h"
 #include "kernel/core/held.h"
 #include "kernel/core/panic.h"
 #include "lib/string.h"
-#include "mm/page_alloc.h"
 #include "mm/slab/mempool.h"
-
-static_assert(BIO_COUNT <= PAGE_SIZE / sizeof(struct bio), "one page");
+#include "mm/slab/slab.h"
 
 static struct {
-	struct bio *bio;     /* the page */
-	unsigned int in_use; /* from its beginning: the pool's */
+	struct kmem_cache *cache;
 	mempool_t *pool;
 } bios;
 
-/* The pool's allocator: the next bio of the page, while it is filled; later
- * nothing, whatever the mask. */
-static void *next_bio(gfp_t gfp __unused, void *data __unused)
-{
-	if (bios.in_use == BIO_COUNT)
-		return NULL;
-	return &bios.bio[bios.in_use++];
-}
-
-/* They stay where they are until the page goes. */
-static void leave_bio(void *bio __unused, void *data __unused)
-{
-}
-
 void bio_init(void)
 {
-	bios.bio = (struct bio *)get_zeroed_page(GFP_KERNEL);
-	bios.in_use = 0;
-	if (bios.bio != NULL)
-		bios.pool =
-			mempool_create(BIO_COUNT, next_bio, leave_bio, NULL);
+	bios.cache = kmem_cache_create("bio", sizeof(struct bio), 0,
+	                               SLAB_PANIC, NULL);
+	bios.pool = mempool_create_slab_pool(BIO_RESERVE, bios.cache);
 	if (bios.pool == NULL)
-		panic("no memory for %u bios", BIO_COUNT);
+		panic("no memory for %u bios", BIO_RESERVE);
 }
 
 void bio_exit(void)
 {
 	mempool_destroy(bios.pool);
-	free_page((uintptr_t)bios.bio);
+	kmem_cache_destroy(bios.cache);
 	bios.pool = NULL;
 }
 

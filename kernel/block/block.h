@@ -71,12 +71,13 @@ void submit_bio(struct bio *bio);
 __must_check int submit_bio_wait(struct bio *bio);
 
 /*
- * A zeroed bio out of the BIO_COUNT that there are.  With a mask that may sleep
- * never NULL: it waits until one is put back, so do not wait for another bio
- * while holding one that is not submitted.  Otherwise NULL when all are out.
- * bio_put(): any context but NMI, in end_io(), too.
+ * A zeroed bio: an object of the cache "bio", or, when no memory is left, one of the
+ * BIO_RESERVE that are set aside.  With a mask that may sleep never NULL: it waits
+ * until one is put back, so do not wait for another bio while holding one that is not
+ * submitted.  Otherwise NULL when the reserve is empty.  GFP_NOIO where the request is
+ * what frees memory.  bio_put(): any context but NMI, in end_io(), too.
  */
-#define BIO_COUNT 32
+#define BIO_RESERVE 16
 __must_check struct bio *bio_alloc(gfp_t gfp);
 void bio_put(struct bio *bio);
 
@@ -172,10 +173,11 @@ struct block_statistics block_statistics(struct block_device *device);
 __must_check int bd_claim(struct block_device *device);
 void bd_release(struct block_device *device);
 
-/* Make the bios, before the first bio_alloc().  Thread context. */
+/* Make the cache and the reserve, after slab_start() and before the first bio_alloc().
+ * Thread context. */
 void bio_init(void);
 
-/* Give the pool back; all bios are.  Thread context. */
+/* Give both back; all bios are.  Thread context. */
 void bio_exit(void);
 
 /* ---- For drivers --------------------------------------------------------- */

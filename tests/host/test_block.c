@@ -10,7 +10,9 @@
 
 #include "kernel/block/mbr.h"
 #include "lib/string.h"
+#include "mm/debug/fault_inject.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/slab.h"
 #include "tests/host/libmm.h"
 #include "tests/host/machine_disk.h"
 #include "tests/suite.h"
@@ -386,23 +388,47 @@ CASE(block_queue, sectors_are_claimed_by_one_at_a_time)
 	return test_block_end();
 }
 
-CASE(block_queue, bios_run_out_and_come_back)
+/* 100 bios, more than the reserve, while there is memory. */
+CASE(block_queue, bios_are_as_many_as_memory_allows)
 {
-	struct bio *taken[BIO_COUNT];
+	struct bio *taken[100];
 
 	EXPECT(test_block_begin());
+	EXPECT(slab_start(main_node(), 1, SLAB_KEY));
 	bio_init();
-	for (unsigned int i = 0; i < BIO_COUNT; i++) {
+	for (unsigned int i = 0; i < 100; i++) {
+		taken[i] = bio_alloc(GFP_ATOMIC);
+		EXPECT(taken[i] != NULL && taken[i]->device == NULL);
+		taken[i]->device = disk;
+	}
+	for (unsigned int i = 0; i < 100; i++)
+		bio_put(taken[i]);
+	bio_exit();
+	EXPECT(slab_stop(main_node()));
+	return test_block_end();
+}
+
+CASE(block_queue, without_memory_the_reserve_of_bios_runs_out_and_comes_back)
+{
+	struct bio *taken[BIO_RESERVE];
+
+	EXPECT(test_block_begin());
+	EXPECT(slab_start(main_node(), 1, SLAB_KEY));
+	bio_init();
+	fail_nth_set(current_thread(), 1, true);
+	for (unsigned int i = 0; i < BIO_RESERVE; i++) {
 		taken[i] = bio_alloc(GFP_ATOMIC);
 		EXPECT(taken[i] != NULL && taken[i]->device == NULL);
 		taken[i]->device = disk;
 	}
 	EXPECT(bio_alloc(GFP_ATOMIC) == NULL);
 	bio_put(taken[3]);
-	taken[3] = bio_alloc(GFP_KERNEL);
+	taken[3] = bio_alloc(GFP_NOIO);
 	EXPECT(taken[3] != NULL && taken[3]->device == NULL);
-	for (unsigned int i = 0; i < BIO_COUNT; i++)
+	fail_nth_set(current_thread(), 0, false);
+	for (unsigned int i = 0; i < BIO_RESERVE; i++)
 		bio_put(taken[i]);
 	bio_exit();
+	EXPECT(slab_stop(main_node()));
 	return test_block_end();
 }

@@ -16,6 +16,7 @@
 #include "lib/errno.h"
 #include "lib/random.h"
 #include "lib/string.h"
+#include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 #include "mm/slab/mempool.h"
@@ -422,7 +423,7 @@ CASE(block, a_page_is_written_out_when_no_memory_is_left)
 	drain(&drained,
 	      __GFP_MEMALLOC | __GFP_HIGHMEM | __GFP_MOVABLE | __GFP_NOWARN);
 	free = node_free(main_node());
-	for (unsigned int i = 0; i < 2 * BIO_COUNT && error == 0; i++)
+	for (unsigned int i = 0; i < 2 * BIO_RESERVE && error == 0; i++)
 		error = write_by_bio(device, pair.page[0]);
 	drained_free(&drained);
 	give_pair(&pair, NULL);
@@ -440,7 +441,9 @@ static void wait_for_bio(void *data)
 {
 	struct bio_waiter *waiter = data;
 
+	fail_nth_set(current_thread(), 1, true);
 	waiter->bio = bio_alloc(GFP_NOIO);
+	fail_nth_set(current_thread(), 0, false);
 	held_hand_on(HELD_BIO, waiter->bio);
 	waiter->done = true;
 }
@@ -459,19 +462,23 @@ static bool wait_until_it_waits(const struct thread *thread)
 CASE(block, a_thread_waits_for_a_bio_until_one_is_put_back)
 {
 	struct bio_waiter waiter = { NULL, false };
-	struct bio *taken[BIO_COUNT];
+	struct bio *taken[BIO_RESERVE];
+	struct bio *more;
 	struct thread *thread;
 	bool waited;
 	bool early;
 
-	for (unsigned int i = 0; i < BIO_COUNT; i++)
+	fail_nth_set(current_thread(), 1, true);
+	for (unsigned int i = 0; i < BIO_RESERVE; i++)
 		taken[i] = bio_alloc(GFP_ATOMIC);
-	EXPECT(bio_alloc(GFP_ATOMIC) == NULL);
+	more = bio_alloc(GFP_ATOMIC);
+	fail_nth_set(current_thread(), 0, false);
+	EXPECT(more == NULL);
 	thread = thread_create("bio waiter", wait_for_bio, &waiter);
 	EXPECT(thread != NULL);
 	waited = wait_until_it_waits(thread);
 	early = waiter.done;
-	for (unsigned int i = 0; i < BIO_COUNT; i++) {
+	for (unsigned int i = 0; i < BIO_RESERVE; i++) {
 		if (taken[i] != NULL)
 			bio_put(taken[i]);
 	}
@@ -479,7 +486,7 @@ CASE(block, a_thread_waits_for_a_bio_until_one_is_put_back)
 	EXPECT(waiter.bio != NULL);
 	bio_put(waiter.bio);
 	EXPECT(waited && !early);
-	for (unsigned int i = 0; i < BIO_COUNT; i++)
+	for (unsigned int i = 0; i < BIO_RESERVE; i++)
 		EXPECT(taken[i] != NULL);
 	return NULL;
 }
