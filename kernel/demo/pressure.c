@@ -366,28 +366,37 @@ static void ask_in_interrupt(void)
  * room later. */
 #define TAKE_ALL (TAKE | __GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_NORETRY)
 
-static struct list taken = LIST_INIT(taken);
+/* What only movable pages can have: ZONE_MOVABLE, and CMA areas. */
+#define TAKE_MOVABLE (TAKE | __GFP_HIGHMEM | __GFP_MOVABLE)
 
-static void pressure_take(gfp_t gfp, unsigned int order)
+static struct list taken = LIST_INIT(taken);
+static struct list taken_movable = LIST_INIT(taken_movable);
+
+static void pressure_take(struct list *list, gfp_t gfp)
 {
 	struct page *page;
 
-	while ((page = alloc_pages(gfp, order)) != NULL)
-		list_push(&taken, &page->link);
+	for (int order = MAX_ORDER; order >= 0; order--) {
+		while ((page = alloc_pages(gfp, (unsigned int)order)) != NULL)
+			list_push(list, &page->link);
+	}
 }
 
 static void pressure_take_all(void)
 {
-	for (int order = MAX_ORDER; order >= 0; order--)
-		pressure_take(TAKE, (unsigned int)order);
-	pressure_take(TAKE_ALL, 0);
+	struct page *page;
+
+	pressure_take(&taken, TAKE);
+	while ((page = alloc_page(TAKE_ALL)) != NULL)
+		list_push(&taken, &page->link);
+	pressure_take(&taken_movable, TAKE_MOVABLE);
 }
 
-static void pressure_give_all(void)
+static void pressure_give(struct list *list)
 {
 	struct page *page;
 
-	while ((page = list_first(&taken, struct page, link)) != NULL) {
+	while ((page = list_first(list, struct page, link)) != NULL) {
 		list_remove(&page->link);
 		__free_pages(page, page->order);
 	}
@@ -633,13 +642,15 @@ void pressure_run(unsigned int rounds, unsigned long memory, struct ext2 *fs,
 	recorder_stop();
 	refiller_settle();
 	list_init(&taken);
+	list_init(&taken_movable);
 	boost_factor = watermark_set_boost_factor(main_node(), 0);
 	pressure_take_all();
 	pressure_give_some(report->memory);
 	pressure_count(report, -1);
 	run_with_interrupts(report, fs);
 	pressure_count(report, 1);
-	pressure_give_all();
+	pressure_give(&taken);
+	pressure_give(&taken_movable);
 	(void)watermark_set_boost_factor(main_node(), boost_factor);
 	pit_set_hz(hz_before);
 	refiller_settle();

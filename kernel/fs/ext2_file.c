@@ -197,7 +197,7 @@ static long ext2_file_read_some(struct inode *inode, uint64_t offset,
 		size_t part = min(PAGE_SIZE - in_page, size - done);
 		struct page *page;
 		int error = read_cache_page(&inode->data, at >> PAGE_SHIFT,
-		                            ext2_file_fill, EXT2_GFP, &page);
+		                            ext2_file_fill, EXT2_GFP_DATA, &page);
 
 		if (error != 0)
 			return done > 0 ? (long)done : error;
@@ -237,7 +237,7 @@ static int lock_end(struct inode *inode, uint64_t size, struct page **page)
 	if (size % PAGE_SIZE == 0 || inode->size == 0)
 		return 0;
 	error = read_cache_page(&inode->data, size >> PAGE_SHIFT,
-	                        ext2_file_fill, EXT2_GFP, page);
+	                        ext2_file_fill, EXT2_GFP_DATA, page);
 	if (error != 0)
 		return error;
 	lock_page(*page);
@@ -369,7 +369,7 @@ static int write_page(struct inode *inode, uint64_t offset, const char *from,
 {
 	struct page *page;
 	int error = filemap_grab(&inode->data, offset >> PAGE_SHIFT,
-	                         EXT2_GFP | __GFP_WRITE, &page);
+	                         EXT2_GFP_DATA | __GFP_WRITE, &page);
 
 	if (error != 0)
 		return error;

@@ -23,6 +23,9 @@
 #include "mm/reclaim/shrinker.h"
 
 #define EXT2_GFP        GFP_NOFS
+/* The same for what a file says: pages that can be moved.  A block of metadata may stay
+ * in use as long as its file system is mounted. */
+#define EXT2_GFP_DATA   (GFP_HIGHUSER_MOVABLE & ~(gfp_t)__GFP_FS)
 #define EXT2_HASH_LISTS 64
 #define EXT2_PATH_MAX   4096
 

@@ -136,7 +136,7 @@ static enum add_result add_with_nodes(struct filemap *map, unsigned long index,
 	enum add_result result = try_add(map, index, page, &spare);
 
 	while (result == NEEDS_NODE) {
-		spare = alloc_page(gfp | __GFP_ZERO);
+		spare = filemap_tree_spare(gfp);
 		if (spare == NULL) {
 			filemap_prune(map, index);
 			break;

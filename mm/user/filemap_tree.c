@@ -45,6 +45,15 @@ bool filemap_tree_reaches(const struct filemap_tree *tree, unsigned long index)
 	       index >> FILEMAP_TREE_BITS * tree->height == 0;
 }
 
+/* What says where a page lies or what it is for is not passed on. */
+struct page *filemap_tree_spare(gfp_t gfp)
+{
+	gfp_t node = gfp & ~(gfp_t)(__GFP_MOVABLE | __GFP_HIGHMEM |
+	                            __GFP_HARDWALL | __GFP_WRITE);
+
+	return alloc_page(node | __GFP_RECLAIMABLE | __GFP_ZERO);
+}
+
 static void *filemap_tree_take(struct page **spare)
 {
 	void *node = *spare == NULL ? NULL : page_address(*spare);

@@ -8,6 +8,7 @@
 #define MM_USER_FILEMAP_TREE_H
 
 #include "lib/types.h"
+#include "mm/gfp.h"
 #include "mm/page.h"
 
 #define FILEMAP_TREE_BITS    9
@@ -37,6 +38,10 @@ unsigned long filemap_tree_behind(unsigned long index, unsigned int level);
 
 /* The number of NODE's entries in use, to be read; only the tree writes it. */
 unsigned long *filemap_tree_used(void *node);
+
+/* A zeroed page for a node of a tree whose pages are requested with GFP: it cannot be
+ * moved, and goes when they are reclaimed.  NULL: no memory. */
+__must_check struct page *filemap_tree_spare(gfp_t gfp);
 
 /*
  * The entry for INDEX, with all nodes above it.  If it was empty, it is counted as used,

@@ -90,10 +90,15 @@ const char *image_make(const char *options, unsigned int kibibytes)
 
 void image_attach(unsigned long pages)
 {
+	machine_start(pages);
+	image_attach_to(machine_one_zone(ZONE_NORMAL, pages));
+}
+
+void image_attach_to(struct node *node)
+{
 	struct stat about;
 
-	machine_start(pages);
-	image.node = machine_one_zone(ZONE_NORMAL, pages);
+	image.node = node;
 	if (stat(image.path, &about) != 0)
 		panic("%s is gone", image.path);
 	set_main_node(image.node);

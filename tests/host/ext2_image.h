@@ -28,8 +28,10 @@ const char *image_tool(int wanted, const char *format, ...) __printf(2, 3);
 /* A new image of KIBIBYTES by mke2fs with OPTIONS, and an empty folder. */
 const char *image_make(const char *options, unsigned int kibibytes);
 
-/* A machine with PAGES pages and the image as its disk; then mount it. */
+/* A machine with PAGES pages and the image as its disk, or NODE of a machine that has
+ * been started; then mount it. */
 void image_attach(unsigned long pages);
+void image_attach_to(struct node *node);
 const char *image_mount(void);
 const char *image_start(const char *options, unsigned int kibibytes);
 

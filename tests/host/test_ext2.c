@@ -118,6 +118,39 @@ CASE(ext2, what_was_written_is_there_after_mounting_again)
 	return image_finish();
 }
 
+static enum zone_type ext2_zone_of(const struct page *page)
+{
+	return page_zone(image.node, page)->type;
+}
+
+/* A file of 5 pages, so its index has a node. */
+CASE(ext2, contents_lie_in_zone_movable_and_what_leads_to_them_does_not)
+{
+	const unsigned long pages[ZONE_COUNT] = { [ZONE_NORMAL] = 1024,
+		                                  [ZONE_MOVABLE] = 1024 };
+	struct inode *inode;
+	struct page *page;
+
+	TRY(image_make("", 1024));
+	machine_start(2048);
+	image_attach_to(machine_zones(0, pages));
+	TRY(image_mount());
+	WORKS(image_write("/file", 1, 5 * PAGE_SIZE));
+	TRY(image_same("/file", 1, 5 * PAGE_SIZE));
+	WORKS(ext2_open(image.fs, "/file", &inode));
+	for (unsigned long i = 0; i < 5; i++) {
+		page = find_get_page(&inode->data, i);
+		EXPECT(page != NULL);
+		EXPECT_EQUAL(ext2_zone_of(page), ZONE_MOVABLE);
+		put_page(page);
+	}
+	EXPECT_EQUAL(inode->data.tree.height, 1);
+	EXPECT_EQUAL(ext2_zone_of(virt_to_page(inode->data.tree.root)), ZONE_NORMAL);
+	EXPECT_EQUAL(ext2_zone_of(image.fs->super_page), ZONE_NORMAL);
+	ext2_close(inode);
+	return image_finish();
+}
+
 /* ---- Names --------------------------------------------------------------- */
 
 static const char *many_files(const char *options)

@@ -316,3 +316,19 @@ def oom_score_adj_is_range_checked(lab):
         check("kernel.oom_score_adj = -9\n" in said, said)
         said = command(qemu, "oom_score_adj 9999 1")
         check("no thread 9999" in said, f"9999: {said!r}")
+
+
+@boot_test
+def pressure_where_memory_is_kept_for_movable_pages(lab):
+    """With ZONE_MOVABLE and a CMA area, what is left to it is as little as it says."""
+    disk = disk_copy(lab.directory)
+    with lab.prompt("kernelcore=24M cma=4M", disk=disk, memory="64M") as qemu:
+        command(qemu, "swapon hda2")
+        said = command(qemu, "pressure 1 1200", 300)
+        check_report(said, ranges=False)
+        swapped = number(said, r"(\d+) pages to swap, \d+ from it;", "pressure")
+        check(swapped >= 1200, f"only {swapped} of 2400 pages had no room")
+        check("all data intact" in said, f"pressure: {said!r}")
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"check says {said!r}")
+        power_off(qemu)
