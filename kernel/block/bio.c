@@ -4,8 +4,8 @@
  *
  * They are objects of a cache, behind a mempool: as many as there is memory for, and
  * BIO_RESERVE for the day when there is none.  A disk does one thing at a time, so a
- * few of them keep it busy; who wants another one waits until a request ends.  So
- * writing memory out never depends on memory.
+ * few of them keep it busy; a caller that wants another one waits until a request ends.
+ * So writing memory out never depends on memory.
  *
  * The locks are those of the pool and the cache.
  */

@@ -366,7 +366,7 @@ static void ask_in_interrupt(void)
  * room later. */
 #define TAKE_ALL (TAKE | __GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_NORETRY)
 
-/* What only movable pages can have: ZONE_MOVABLE, and CMA areas. */
+/* The room that only movable pages can use: ZONE_MOVABLE, and CMA areas. */
 #define TAKE_MOVABLE (TAKE | __GFP_HIGHMEM | __GFP_MOVABLE)
 
 static struct list taken = LIST_INIT(taken);

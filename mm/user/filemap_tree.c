@@ -45,7 +45,7 @@ bool filemap_tree_reaches(const struct filemap_tree *tree, unsigned long index)
 	       index >> FILEMAP_TREE_BITS * tree->height == 0;
 }
 
-/* What says where a page lies or what it is for is not passed on. */
+/* Flags that name a place or a purpose are those of the pages, not of a node. */
 struct page *filemap_tree_spare(gfp_t gfp)
 {
 	gfp_t node = gfp & ~(gfp_t)(__GFP_MOVABLE | __GFP_HIGHMEM |
