@@ -23,8 +23,8 @@ static struct {
 
 void bio_init(void)
 {
-	bios.cache = kmem_cache_create("bio", sizeof(struct bio), 0,
-	                               SLAB_PANIC, NULL);
+	bios.cache = kmem_cache_create("bio", sizeof(struct bio), 0, SLAB_PANIC,
+	                               NULL);
 	bios.pool = mempool_create_slab_pool(BIO_RESERVE, bios.cache);
 	if (bios.pool == NULL)
 		panic("no memory for %u bios", BIO_RESERVE);

@@ -360,11 +360,11 @@ static void ask_in_interrupt(void)
 
 /* Down to the min marks, and kswapd is not woken: it would find nothing, and
  * after 16 runs give up. */
-#define TAKE     __GFP_NOWARN
+#define TAKE         __GFP_NOWARN
 
 /* The same, and what can be reclaimed: files that are cached already would make
  * room later. */
-#define TAKE_ALL (TAKE | __GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_NORETRY)
+#define TAKE_ALL     (TAKE | __GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_NORETRY)
 
 /* The room that only movable pages can use: ZONE_MOVABLE, and CMA areas. */
 #define TAKE_MOVABLE (TAKE | __GFP_HIGHMEM | __GFP_MOVABLE)

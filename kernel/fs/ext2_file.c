@@ -196,8 +196,9 @@ static long ext2_file_read_some(struct inode *inode, uint64_t offset,
 		size_t in_page = at & (PAGE_SIZE - 1);
 		size_t part = min(PAGE_SIZE - in_page, size - done);
 		struct page *page;
-		int error = read_cache_page(&inode->data, at >> PAGE_SHIFT,
-		                            ext2_file_fill, EXT2_GFP_DATA, &page);
+		int error =
+			read_cache_page(&inode->data, at >> PAGE_SHIFT,
+		                        ext2_file_fill, EXT2_GFP_DATA, &page);
 
 		if (error != 0)
 			return done > 0 ? (long)done : error;

@@ -126,8 +126,9 @@ static enum zone_type ext2_zone_of(const struct page *page)
 /* A file of 5 pages, so its index has a node. */
 CASE(ext2, contents_lie_in_zone_movable_and_what_leads_to_them_does_not)
 {
-	const unsigned long pages[ZONE_COUNT] = { [ZONE_NORMAL] = 1024,
-		                                  [ZONE_MOVABLE] = 1024 };
+	const unsigned long pages[ZONE_COUNT] = {
+		[ZONE_NORMAL] = 1024, [ZONE_MOVABLE] = 1024
+	};
 	struct inode *inode;
 	struct page *page;
 
@@ -145,7 +146,8 @@ CASE(ext2, contents_lie_in_zone_movable_and_what_leads_to_them_does_not)
 		put_page(page);
 	}
 	EXPECT_EQUAL(inode->data.tree.height, 1);
-	EXPECT_EQUAL(ext2_zone_of(virt_to_page(inode->data.tree.root)), ZONE_NORMAL);
+	EXPECT_EQUAL(ext2_zone_of(virt_to_page(inode->data.tree.root)),
+	             ZONE_NORMAL);
 	EXPECT_EQUAL(ext2_zone_of(image.fs->super_page), ZONE_NORMAL);
 	ext2_close(inode);
 	return image_finish();
