@@ -16,6 +16,7 @@
  *	GS.base	the address of its struct cpu, before the IDT is loaded: the
  *		stubs need it
  *
+ * A fifth, CR3, is kernel/arch/paging.c's: each CPU has its own root table.
  * GDT and TSS are one each for every CPU, the IDT is for all.  The interrupt
  * stacks of the first CPU are part of the image (linker.ld), with guard pages.
  *
@@ -319,12 +320,17 @@ static void load_idt(void)
 }
 
 /* GS.base points at CPU from now on. */
-static void become(struct cpu *cpu, unsigned int id)
+static void load_gs(struct cpu *cpu)
 {
-	cpu->self = cpu;
-	cpu->open_entry = &cpu->no_entry;
-	cpu->id = id;
 	write_msr(MSR_GS_BASE, (uint64_t)(uintptr_t)cpu);
+}
+
+/* An NMI may come between the two: the directories that its stub finds through GS are
+ * reached by addresses that all roots have. */
+void cpu_become(unsigned int id)
+{
+	write_cr3(cpus[id].root);
+	load_gs(&cpus[id]);
 }
 
 void cpu_init(void)
@@ -332,7 +338,11 @@ void cpu_init(void)
 	fill_idt();
 	fill_tables(&cpu_tables[0], double_fault_stack_top, nmi_stack_top);
 	load_tables(&cpu_tables[0]);
-	become(&cpus[0], 0);
+	for (unsigned int id = 0; id < MAX_CPUS; id++) {
+		cpus[id].self = &cpus[id];
+		cpus[id].id = id;
+	}
+	load_gs(&cpus[0]);
 	load_idt();
 	detect_features();
 	enable_features();

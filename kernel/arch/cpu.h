@@ -25,6 +25,13 @@ enum cpu_feature {
  */
 void cpu_init(void);
 
+/*
+ * The processor goes on as CPU number ID, which has a root (paging_make_root()): CR3
+ * and GS.base are that CPU's from now on, and so is what is open in its windows.
+ * Descriptor tables and stacks stay.  Interrupts off.
+ */
+void cpu_become(unsigned int id);
+
 /* Any context. */
 bool cpu_has(enum cpu_feature feature);
 const char *cpu_feature_name(enum cpu_feature feature);

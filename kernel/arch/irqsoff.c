@@ -9,7 +9,7 @@
  * A stretch belongs to a CPU, not to a thread: one that is switched away with
  * interrupts off has its stretch ended by the thread that comes.  A handler's own
  * time is a stretch, too, from the door (trap_dispatch()) to the way out; what
- * the stub does before and behind that, some 70 instructions, is not in it.
+ * the stub does before and behind that, some 80 instructions, is not in it.
  *
  * Invariants, on each CPU:
  *

@@ -4,8 +4,18 @@
  *
  *	root[273]  direct map   table -> table of 2 MiB entries, 512 a GiB
  *	root[402]  vmalloc    table -> nothing yet: kernel/arch/vmap.c
- *	root[416]  windows      table -> directories, this CPU's own: 512 windows each
+ *	root[416]  windows      table -> directories: 512 windows each; per CPU
  *	root[511]  image        table -> table -> entries of 4 KiB
+ *
+ * Each CPU has a root.  Two roots share the table below an entry if they have the same
+ * entry, so the entries must be the same: they are all made before the second root is,
+ * and none changes afterwards.  The one for the windows is the CPU's own, with all that
+ * is below down to the directories; whose tables they point to is kernel/arch/window.c's.
+ *
+ *	root of CPU 0   | 273 | 402 | 416 | 511 |    root of CPU 1   | 273 | 402 | 416 | 511 |
+ *	                   |     |     |     |          its own <---------------- +     |
+ *	                   +-----+-----|-----+-------- the same tables ---+-----+------+
+ *	                               +--> level 3 --> directories of CPU 0
  *
  * A machine of 4 MB pays for this: the root; two tables above the direct map
  * and two of 4 KiB entries in it (the hole below 1 MiB and the image make both
@@ -22,6 +32,10 @@
  *  P2  No page is open to user mode.
  *  P3  Virtual page 0 is not mapped.
  *  P4  No guard page is mapped.
+ *
+ * and
+ *
+ *  P5  All roots have the same kernel half, but for the window slot, which no two share.
  *
  * paging_check() walks a slice of entries with interrupts off, and finds its way
  * down from the root again for each: a table below may be gone by then.
@@ -43,6 +57,7 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
 #include "kernel/arch/window.h"
+#include "lib/errno.h"
 #include "lib/string.h"
 
 #define VGA_TEXT_START 0xb8000UL
@@ -57,7 +72,6 @@
 uintptr_t direct_map_base = DIRECT_MAP_BASE;
 
 static uintptr_t table_base = KERNEL_BASE; /* where frames are seen */
-static uint64_t root;                      /* physical; 0 before boot has it */
 static uint64_t (*take_frame)(void);
 
 uint64_t pte_nx(void)
@@ -83,7 +97,7 @@ static uint64_t paging_take_table(void)
 /* The entry for ADDRESS at LEVEL of the tables to be, making those above. */
 static uint64_t *paging_make_entry(uintptr_t address, unsigned int level)
 {
-	uint64_t *table = page_table_of(root);
+	uint64_t *table = page_table_of(cpus[0].root);
 
 	for (unsigned int at = ROOT_LEVEL; at > level; at--) {
 		uint64_t *entry = &table[level_index(address, at)];
@@ -103,10 +117,101 @@ static void map_range(uintptr_t address, uint64_t start, uint64_t end,
 			at | flags | PTE_PRESENT;
 }
 
+/* ---- One root a CPU ------------------------------------------------------ */
+
+/* The kernel's half, and its slot for windows. */
+#define KERNEL_HALF (TABLE_ENTRIES / 2)
+#define WINDOW_SLOT level_index(WINDOW_BASE, ROOT_LEVEL)
+
+/* A frame of zeroes, or 0. */
+static uint64_t paging_take_zeroed(uint64_t (*take)(void))
+{
+	uint64_t frame = take();
+
+	if (frame != 0)
+		memset(page_table_of(frame), 0, PAGE_SIZE);
+	return frame;
+}
+
+/* Group 0 is made with the first root; a later root has all groups that there are. */
+static bool paging_has_group(unsigned int group)
+{
+	return group == 0 || cpus[0].window_directory[group] != NULL;
+}
+
+/* False: no memory. */
+static bool paging_make_window_slot(unsigned int cpu, uint64_t (*take)(void))
+{
+	uint64_t table = paging_take_zeroed(take);
+
+	if (table == 0)
+		return false;
+	page_table_of(cpus[cpu].root)[WINDOW_SLOT] = table | LINK;
+	for (unsigned int group = 0; group < WINDOW_GROUPS; group++) {
+		uint64_t directory;
+
+		if (!paging_has_group(group))
+			continue;
+		directory = paging_take_zeroed(take);
+		if (directory == 0)
+			return false;
+		window_set_directory(cpu, group, phys_to_virt(directory));
+	}
+	return true;
+}
+
+/* False: no memory.  Then CPU may have a part of a root. */
+static bool paging_fill_root(unsigned int cpu, uint64_t (*take)(void))
+{
+	uint64_t frame = paging_take_zeroed(take);
+	uint64_t *root = page_table_of(frame);
+
+	if (frame == 0)
+		return false;
+	if (cpu != 0)
+		memcpy(root + KERNEL_HALF,
+		       page_table_of(cpus[0].root) + KERNEL_HALF,
+		       KERNEL_HALF * sizeof(*root));
+	root[WINDOW_SLOT] = 0;
+	WRITE_ONCE(cpus[cpu].root, frame);
+	return paging_make_window_slot(cpu, take);
+}
+
+int paging_make_root(unsigned int cpu, uint64_t (*take)(void),
+                     void (*give)(uint64_t frame))
+{
+	if (paging_fill_root(cpu, take))
+		return 0;
+	if (cpus[cpu].root != 0)
+		paging_unmake_root(cpu, give);
+	return -ENOMEM;
+}
+
+void paging_unmake_root(unsigned int cpu, void (*give)(uint64_t frame))
+{
+	uint64_t frame = cpus[cpu].root;
+	uint64_t slot = page_table_of(frame)[WINDOW_SLOT];
+
+	for (unsigned int group = 0; slot != 0 && group < WINDOW_GROUPS;
+	     group++) {
+		const void *table = window_remove_directory(cpu, group);
+
+		if (table != NULL)
+			give(virt_to_phys(table));
+	}
+	WRITE_ONCE(cpus[cpu].root, 0);
+	if (slot != 0)
+		give(slot & PTE_ADDRESS);
+	give(frame);
+}
+
+/* ---- The boot's ---------------------------------------------------------- */
+
+/* TAKE never fails, so nothing is given back. */
 void paging_begin(uint64_t (*take)(void))
 {
 	take_frame = take;
-	root = paging_take_table();
+	(void)paging_fill_root(0, take);
 }
 
 static bool paging_overlaps(uint64_t start, uint64_t end, uint64_t from,
@@ -168,13 +273,9 @@ static void map_image(void)
 	unmap_guard(nmi_stack_guard);
 }
 
-/* Windows and what vmalloc maps: the tables, and nothing in them yet. */
+/* For vmalloc and for registers: the tables, and nothing in them yet. */
 static void make_regions(void)
 {
-	uint64_t *directory = paging_make_entry(WINDOW_BASE, 2);
-
-	this_cpu()->window_directory[0] =
-		phys_to_virt((uintptr_t)directory - KERNEL_BASE);
 	paging_make_entry(VMAP_BASE, 3);
 	paging_make_entry(DEVICE_BASE, 1);
 }
@@ -185,7 +286,7 @@ void paging_switch(void)
 	          VGA_TEXT_END, UNCACHED | pte_nx());
 	map_image();
 	make_regions();
-	write_cr3(root);
+	write_cr3(cpus[0].root);
 	paging_flush_all();
 	table_base = DIRECT_MAP_BASE;
 }

@@ -15,6 +15,8 @@
  * The one thing there that is not RAM is the VGA's text, b8000..bffff, uncached.
  * Nothing else is mapped: no identity map, no page 0.
  *
+ * Each CPU has its own root table.  They are alike but for the windows.
+ *
  * Source: Intel SDM vol. 3A, 4.5 "4-Level Paging".
  */
 #ifndef KERNEL_ARCH_PAGING_H
@@ -42,6 +44,20 @@
 void paging_begin(uint64_t (*take_frame)(void));
 void paging_map_ram(uint64_t start, uint64_t end);
 void paging_switch(void);
+
+/*
+ * Make the root table of CPU, which has none: the kernel's half is that of the first
+ * CPU's root, except for the window slot, whose tables are new: one of level 3, and a
+ * directory for each group of windows that there is.  TAKE gives the frames as in
+ * paging_begin(), or 0; then those that it gave go to GIVE, and the answer is -ENOMEM.
+ * Else 0, and the groups of windows that are added later have directories on CPU as
+ * well.  Thread context; nobody adds a group meanwhile.
+ */
+__must_check int paging_make_root(unsigned int cpu, uint64_t (*take)(void),
+                                  void (*give)(uint64_t frame));
+
+/* The opposite, for a CPU that does not run and has no window open. */
+void paging_unmake_root(unsigned int cpu, void (*give)(uint64_t frame));
 
 /* Physical to direct-map address and back.  No check. */
 static inline void *phys_to_virt(uint64_t physical)

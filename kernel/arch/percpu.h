@@ -21,7 +21,7 @@ struct owner;
 
 struct cpu {
 	struct cpu *self;     /* 0: so that gs:0 is its address */
-	uint64_t *open_entry; /* 8: see kernel/arch/window.h; never NULL */
+	uint64_t open_window; /* 8: see kernel/arch/window.h; 0: none is open */
 	/* 16: interrupts that entered on each line, counted by the stub. */
 	uint64_t irq_taken[IRQ_LINES];
 	/* 144, 152, 160: kernel/core/nmi_watch.h. */
@@ -29,8 +29,9 @@ struct cpu {
 	uint64_t nmi_seen;  /* irq_taken[0] at the last of them */
 	uint64_t nmi_ticks; /* how many there were */
 
-	uint64_t no_entry; /* what open_entry points at when none is open */
-	uint64_t *window_directory[WINDOW_GROUPS]; /* by group; NULL: none */
+	uint64_t root; /* physical, see kernel/arch/paging.h; 0: it has none */
+	/* 176: by group; NULL: none. */
+	uint64_t *window_directory[WINDOW_GROUPS];
 	unsigned int id;
 	unsigned int preempt_count;  /* see kernel/core/context.h */
 	struct fault_expect *expect; /* see kernel/arch/trap.h */
@@ -43,11 +44,12 @@ struct cpu {
 };
 
 static_assert(offsetof(struct cpu, self) == 0, "trap.asm");
-static_assert(offsetof(struct cpu, open_entry) == 8, "trap.asm");
+static_assert(offsetof(struct cpu, open_window) == 8, "trap.asm");
 static_assert(offsetof(struct cpu, irq_taken) == 16, "trap.asm");
 static_assert(offsetof(struct cpu, nmi_watch) == 144, "trap.asm");
 static_assert(offsetof(struct cpu, nmi_seen) == 152, "trap.asm");
 static_assert(offsetof(struct cpu, nmi_ticks) == 160, "trap.asm");
+static_assert(offsetof(struct cpu, window_directory) == 176, "trap.asm");
 
 extern struct cpu cpus[MAX_CPUS];
 

@@ -10,20 +10,25 @@
 ;	error			the CPU for some exceptions, else the stub: 0
 ;	vector			the stub
 ;	rax ... r15		trap_common
-;	value entry		trap_common: the window that was open, see below
+;	value number		trap_common: the window that was open, see below
 ;
 ; 24 words: rsp is a multiple of 16 again at the call, as the ABI wants.
 ;
-; Windows (kernel/arch/window.h).  [gs:8] points at the directory entry of this
-; CPU's window, always; the entry is 0 when the window is closed.  Before any C
-; runs, the pair is saved, the entry is set to 0, and CR3 is reloaded, which
+; Windows (kernel/arch/window.h).  [gs:8] is the number of the window that is open
+; on this CPU, and 0 when none is.  Before any C runs, the number and the value of
+; its directory entry are saved, the entry is set to 0, and CR3 is reloaded, which
 ; flushes everything that is not global: of the interrupted party's window no
-; trace is left.  The very last thing before the registers come back is the
-; same pair.  Rules that make this hold in an NMI between any two instructions:
+; trace is left.  Then the number is 0.  The very last thing before the registers
+; come back is the same pair, in the directories of the CPU that runs then, which
+; may be another one.  Rules that make this hold in an NMI between any two
+; instructions:
 ;
-;  - what is saved and restored is the pair (pointer, value), both words;
-;  - an NMI flushes also if it finds the entry 0, because it may have come
-;    between another context's store of 0 and its flush;
+;  - what is saved and restored is the pair (number, value), both words: a number
+;    whose entry is 0 belongs to a window that is being opened or closed;
+;  - a window that opens has its number written first, then its entry; one that
+;    closes, its entry, the flush, and the number;
+;  - an NMI flushes also if it finds no window, because it may have come between
+;    another context's store of 0 and its flush;
 ;  - on the way back interrupts are off.
 ;
 ; Source: Intel SDM vol. 3A, 6.14 "Exception and Interrupt Handling in 64-bit
@@ -32,12 +37,14 @@
 default rel
 bits 64
 
-CPU_OPEN_ENTRY	equ 8
+CPU_OPEN_WINDOW	equ 8
 CPU_IRQ_TAKEN	equ 16
 CPU_NMI_WATCH	equ 144
 CPU_NMI_SEEN	equ 152
 CPU_NMI_TICKS	equ 160
+CPU_DIRECTORY	equ 176
 IRQ_LINES	equ 16
+GROUP_BITS	equ 9	; 512 windows have one directory
 
 ; The request register of the first 8259, and the timer's bit in it.
 PORT_IRR	equ 0x20
@@ -47,8 +54,6 @@ VECTOR_NMI	equ 2
 VECTOR_IRQ_BASE	equ 32
 
 ; Offsets in struct trap_frame.
-FRAME_ENTRY	equ 0
-FRAME_VALUE	equ 8
 FRAME_VECTOR	equ 17 * 8
 
 STUB_BYTES	equ 16	; trap_stub N begins at trap_stubs + N * 16
@@ -118,6 +123,15 @@ nmi_entry:
 	push byte 0
 	push dword VECTOR_NMI
 
+; The entry of window number rcx in this CPU's directories is at rdx + rax * 8.
+%macro FIND_ENTRY 0
+	mov eax, ecx
+	mov edx, ecx
+	and eax, (1 << GROUP_BITS) - 1
+	shr edx, GROUP_BITS
+	mov rdx, [gs:CPU_DIRECTORY + rdx * 8]
+%endmacro
+
 ; falls through
 trap_common:
 	cld
@@ -138,19 +152,17 @@ trap_common:
 	push r15
 
 	; Save the window, and close it.
-	mov rcx, [abs gs:CPU_OPEN_ENTRY]
-	mov rdx, [rcx]
-	push rdx
+	mov rcx, [abs gs:CPU_OPEN_WINDOW]
+	test rcx, rcx
+	jz trap_return.none_open
+	FIND_ENTRY
+	push qword [rdx + rax * 8]
 	push rcx
-	mov eax, [rsp + FRAME_VECTOR]
-	test rdx, rdx
-	jnz .close
-	cmp eax, VECTOR_NMI
-	jne .closed
-.close:
-	mov qword [rcx], 0
+	mov qword [rdx + rax * 8], 0
 	mov rdx, cr3
 	mov cr3, rdx
+	mov qword [abs gs:CPU_OPEN_WINDOW], 0
+	mov eax, [rsp + FRAME_VECTOR]
 .closed:
 	; Count what the lines deliver, whatever becomes of it.
 	sub eax, VECTOR_IRQ_BASE
@@ -163,18 +175,18 @@ trap_common:
 trap_return:
 	cli
 	; Whatever is open now was opened on top of us and not closed.
-	mov rcx, [abs gs:CPU_OPEN_ENTRY]
-	cmp qword [rcx], 0
-	je .restore
-	mov qword [rcx], 0
-	mov rdx, cr3
-	mov cr3, rdx
+	mov rcx, [abs gs:CPU_OPEN_WINDOW]
+	test rcx, rcx
+	jnz .leftover
 .restore:
 	pop rcx
-	pop rdx
-	mov [abs gs:CPU_OPEN_ENTRY], rcx
-	mov [rcx], rdx
-
+	pop rbx
+	mov [abs gs:CPU_OPEN_WINDOW], rcx
+	test rbx, rbx
+	jz .registers
+	FIND_ENTRY
+	mov [rdx + rax * 8], rbx
+.registers:
 	pop r15
 	pop r14
 	pop r13
@@ -192,6 +204,24 @@ trap_return:
 	pop rax
 	add rsp, 16			; vector, error
 	iretq
+
+.none_open:
+	push rcx
+	push rcx
+	mov eax, [rsp + FRAME_VECTOR]
+	cmp eax, VECTOR_NMI
+	jne trap_common.closed
+	mov rdx, cr3
+	mov cr3, rdx
+	jmp trap_common.closed
+
+.leftover:
+	FIND_ENTRY
+	mov qword [rdx + rax * 8], 0
+	mov rdx, cr3
+	mov cr3, rdx
+	mov qword [abs gs:CPU_OPEN_WINDOW], 0
+	jmp .restore
 
 ; bool fault_catch(struct fault_expect *expect, void (*function)(void *),
 ;		   void *argument)

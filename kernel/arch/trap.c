@@ -38,9 +38,12 @@ static trap_handler unhandled;
 /* In boot/early.asm: the sentence of a boot that died, and the end. */
 extern __noreturn void early_end(uint64_t vector, uint64_t error, uint64_t ip);
 
-void trap_set_handler(unsigned int vector, trap_handler handler)
+trap_handler trap_set_handler(unsigned int vector, trap_handler handler)
 {
+	trap_handler former = handlers[vector % VECTORS];
+
 	handlers[vector % VECTORS] = handler;
+	return former;
 }
 
 void trap_set_unhandled(trap_handler handler)

@@ -5,7 +5,7 @@
  * trap.asm has one stub for each of the 256 vectors.  A stub saves every
  * register and the open window (kernel/arch/window.h), closes the window,
  * counts vectors 32..47 in struct cpu::irq_taken, and calls trap_dispatch();
- * on the way back it restores all of it.  #DF and #MC run on a separate
+ * on the way back it restores all of it, the window on the CPU where it returns.  #DF and #MC run on a separate
  * stack (IST 1), and so does the NMI (IST 2).
  */
 #ifndef KERNEL_ARCH_TRAP_H
@@ -32,7 +32,7 @@
 
 /* The stack as the stub leaves it, lowest address first. */
 struct trap_frame {
-	uint64_t *window_entry; /* the pair of struct window_state */
+	uint64_t window_number; /* the pair of struct window_state */
 	uint64_t window_value;
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
 	uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
@@ -47,9 +47,10 @@ typedef void (*trap_handler)(struct trap_frame *frame);
 /*
  * HANDLER handles VECTOR from now on.  A vector without one is handled by the
  * handler of trap_set_unhandled() (kernel/core/fault.c's); as long as there
- * is none, by a line on COM1 and the end.  Not in interrupts.
+ * is none, by a line on COM1 and the end.  Returns the former handler, or NULL.  Not in
+ * interrupts.
  */
-void trap_set_handler(unsigned int vector, trap_handler handler);
+trap_handler trap_set_handler(unsigned int vector, trap_handler handler);
 void trap_set_unhandled(trap_handler handler);
 
 /* Called by the stubs. */

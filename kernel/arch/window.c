@@ -2,29 +2,29 @@
 /*
  * kernel/arch/window.c -- windows: opening, closing, and what is in them.
  *
- *	struct cpu          directory of group 0         a window's table
- *	+------------+      +---+                        +---+
- *	| open_entry |----> | 7 | P RW ----------------> | 0 | frame, RW NX
- *	+------------+      | 8 | 0                      | 1 | 0
- *	                    | 9 | 0                      ...
+ *	struct cpu                 of group 0            a window's table
+ *	+---------------------+    +---+                 +---+
+ *	| window_directory[0] |--> | 7 | P RW ---------> | 0 | frame, RW NX
+ *	|                 [1] |    | 8 | 0               | 1 | 0
+ *	| open_window: 7      |    | 9 | 0               ...
+ *	+---------------------+    ...
  *
  *	address of entry 1 of window 7 = WINDOW_BASE + 7 * 2 MiB + 1 * 4 KiB
  *
- * A directory, once made, stays: an entry of it may be kept in a trap frame for as
- * long as a thread waits.  So opening and closing is one write of an entry, in which
- * directory it may be.
+ * The tables of windows belong to owners and are the same for all CPUs; the
+ * directories are the CPU's, and so is what is open.  Opening and closing is one write
+ * of an entry, in which directory it may be.
  *
  * Invariants:
  *
- *  W1  At most one entry of a CPU's directories is not 0: *open_entry.
+ *  W1  At most one entry of a CPU's directories is not 0: that of open_window.
  *  W2  What the TLB holds of windows is of the one that is open.
- *  W3  When no window is open, open_entry points at the CPU's no_entry (or at
- *      the entry of a window that is closed), so it can always be followed.
+ *  W3  open_window is 0 or the number of a window whose group exists.
  *
  * window_open() and window_close() are one function: close what is open (store
- * 0, reload CR3), point at another entry, store its value.  An NMI may come
- * between any two of these steps and finds W1 and W3 true; W2 it makes true by
- * itself (trap.asm reloads CR3 in every NMI).
+ * 0, reload CR3), write the number of another window, store its value.  An NMI may
+ * come between any two of these steps and finds W1 and W3 true; W2 it makes true by
+ * itself (trap.asm reloads CR3 in every NMI that finds no window, or closes one).
  *
  * Locking: numbers are taken and given with atomic operations.  A window's
  * table is changed by its owner's context, or, while the owner does not run, by
@@ -78,21 +78,63 @@ unsigned int window_spare_number(void)
 	return id;
 }
 
+/* ---- Directories --------------------------------------------------------- */
+
+/* The first CPU that has a root and no directory for GROUP; MAX_CPUS: none. */
+static unsigned int window_lacks_directory(unsigned int group)
+{
+	unsigned int cpu = 0;
+
+	while (cpu < MAX_CPUS &&
+	       (cpus[cpu].root == 0 ||
+	        READ_ONCE(cpus[cpu].window_directory[group]) != NULL))
+		cpu++;
+	return cpu;
+}
+
 bool window_has_group(unsigned int group)
 {
-	return this_cpu()->window_directory[group] != NULL;
+	return window_lacks_directory(group) == MAX_CPUS;
+}
+
+/* The entry for the directory of GROUP in the level 3 table of CPU's window slot. */
+static uint64_t *window_group_entry(const struct cpu *cpu, unsigned int group)
+{
+	const uint64_t *root = page_table_of(cpu->root);
+	uint64_t *table =
+		page_table_of(root[level_index(WINDOW_BASE, ROOT_LEVEL)]);
+
+	return &table[group];
 }
 
 /* Invalid to valid: no flush. */
+void window_set_directory(unsigned int cpu, unsigned int group, void *table)
+{
+	WRITE_ONCE(*window_group_entry(&cpus[cpu], group),
+	           virt_to_phys(table) | PTE_PRESENT | PTE_WRITABLE);
+	WRITE_ONCE(cpus[cpu].window_directory[group], table);
+}
+
 void window_add_group(unsigned int group, void *table)
 {
-	uintptr_t address =
-		WINDOW_BASE + (uintptr_t)group * WINDOW_GROUP * WINDOW_SIZE;
-
-	WRITE_ONCE(*page_table_entry(address, 3),
-	           virt_to_phys(table) | PTE_PRESENT | PTE_WRITABLE);
-	this_cpu()->window_directory[group] = table;
+	window_set_directory(window_lacks_directory(group), group, table);
 }
+
+/* Valid to invalid: the processor may keep the entry, so it is flushed, if the CPU is
+ * this one; another one does not run. */
+void *window_remove_directory(unsigned int cpu, unsigned int group)
+{
+	void *table = cpus[cpu].window_directory[group];
+
+	if (table == NULL)
+		return NULL;
+	WRITE_ONCE(*window_group_entry(&cpus[cpu], group), 0);
+	WRITE_ONCE(cpus[cpu].window_directory[group], NULL);
+	flush_local();
+	return table;
+}
+
+/* ---- Windows ------------------------------------------------------------- */
 
 int window_create(struct window *window, unsigned int id, void *table)
 {
@@ -185,37 +227,54 @@ unsigned int window_of_address(uintptr_t address, unsigned int *index)
 
 /* ---- Open and closed ----------------------------------------------------- */
 
-static void set_open(struct cpu *cpu, struct window_state next)
+/* Number NUMBER's entry in the directories of CPU. */
+static uint64_t *window_number_entry(struct cpu *cpu, uint64_t number)
 {
-	if (*cpu->open_entry != 0) {
-		WRITE_ONCE(*cpu->open_entry, 0);
-		flush_local();
-	}
-	WRITE_ONCE(cpu->open_entry, next.entry);
-	WRITE_ONCE(*next.entry, next.value);
+	return &cpu->window_directory[number / WINDOW_GROUP]
+	                             [number % WINDOW_GROUP];
 }
 
-static struct window_state state_of(struct cpu *cpu,
-                                    const struct window *window)
+static void set_open(struct cpu *cpu, struct window_state next)
+{
+	if (cpu->open_window != 0) {
+		WRITE_ONCE(*window_number_entry(cpu, cpu->open_window), 0);
+		flush_local();
+	}
+	WRITE_ONCE(cpu->open_window, next.number);
+	if (next.number != 0)
+		WRITE_ONCE(*window_number_entry(cpu, next.number), next.value);
+}
+
+static struct window_state state_of(const struct window *window)
 {
 	if (window == NULL || window->id == 0)
-		return (struct window_state){ &cpu->no_entry, 0 };
+		return (struct window_state){ 0, 0 };
 	return (struct window_state){
-		.entry = &cpu->window_directory[window->id / WINDOW_GROUP]
-		                               [window->id % WINDOW_GROUP],
+		.number = window->id,
 		.value = virt_to_phys(window->table) | PTE_PRESENT |
 		         PTE_WRITABLE,
+	};
+}
+
+/* The window that is open on CPU. */
+static struct window_state open_on(struct cpu *cpu)
+{
+	uint64_t number = cpu->open_window;
+
+	return (struct window_state){
+		.number = number,
+		.value = number == 0 ? 0 : *window_number_entry(cpu, number),
 	};
 }
 
 struct window_state window_open(struct window *window)
 {
 	struct cpu *cpu = this_cpu();
-	struct window_state previous = { cpu->open_entry, *cpu->open_entry };
-	struct window_state next = state_of(cpu, window);
+	struct window_state previous = open_on(cpu);
+	struct window_state next = state_of(window);
 
 	/* A thread that goes on as itself keeps what the TLB knows. */
-	if (next.entry != previous.entry || next.value != previous.value)
+	if (next.number != previous.number || next.value != previous.value)
 		set_open(cpu, next);
 	return previous;
 }
@@ -227,24 +286,8 @@ void window_close(struct window_state previous)
 
 bool window_is_open(const struct window *window)
 {
-	struct cpu *cpu = this_cpu();
-	struct window_state state = state_of(cpu, window);
+	struct window_state state = open_on(this_cpu());
 
-	return window->id != 0 && cpu->open_entry == state.entry &&
-	       *state.entry != 0;
-}
-
-unsigned int window_of_entry(const uint64_t *entry)
-{
-	const struct cpu *cpu = this_cpu();
-
-	for (unsigned int group = 0; group < WINDOW_GROUPS; group++) {
-		const uint64_t *directory = cpu->window_directory[group];
-
-		if (directory != NULL && entry >= directory &&
-		    entry < directory + WINDOW_GROUP)
-			return group * WINDOW_GROUP +
-			       (unsigned int)(entry - directory);
-	}
-	return 0;
+	return window->id != 0 && state.number == window->id &&
+	       state.value != 0;
 }

@@ -6,19 +6,21 @@
  * A window is 2 MiB of addresses: one page table of 512 entries.  Window number
  * ID occupies the addresses from WINDOW_BASE + ID * 2 MiB, which no other
  * window ever shares, so an address alone identifies its owner.  512 windows make a
- * group, which has one page directory on each CPU; at most one entry of all these
- * directories is non-zero: the window that is open on this CPU.
+ * group, which has one page directory on each CPU (kernel/arch/paging.h: one root a
+ * CPU); at most one entry of all directories of a CPU is non-zero: the window that is
+ * open there.
  *
  *	open	the CPU's directory entry for the window points to its table
  *	closed	the entry is zero and the TLB has no translation of the window
  *
- * struct cpu::open_entry points at the directory entry in question, always;
- * the entry's value says whether it is open.  The entry stubs of interrupts,
- * NMIs and exceptions (trap.asm) save the pair (open_entry, *open_entry) on
- * the stack, clear the entry and flush before any C code runs, and put the
- * pair back on return: strictly last in, first out.  Because the *value* is
- * what is saved, an NMI between any two instructions of the functions below
- * leaves them as it found them.
+ * struct cpu::open_window is the number of the window in question, 0 if there is none;
+ * the entry's value says whether it is open.  The entry stubs of interrupts, NMIs and
+ * exceptions (trap.asm) save the pair (number, value) on the stack, clear the entry and
+ * flush before any C code runs, and on return they open the same window in the
+ * directories of the CPU where they return: strictly last in, first out.  Nothing that
+ * is saved belongs to a CPU, so what was interrupted may go on at another one.  Because
+ * the *value* is what is saved, an NMI between any two instructions of the functions
+ * below leaves them as it found them.
  *
  * Window entries are never global: reloading CR3 flushes windows and nothing
  * else (Intel SDM vol. 3A, 4.10.4.1).
@@ -56,10 +58,11 @@ struct window {
 	unsigned int id; /* 1 .. WINDOW_COUNT-1; 0: no window */
 };
 
-/* The window that was open before; only window_close() uses the fields. */
+/* The window that was open before; only window_close() uses the fields.  It may do so
+ * on another CPU. */
 struct window_state {
-	uint64_t *entry;
-	uint64_t value;
+	uint64_t number; /* 0: none */
+	uint64_t value;  /* of its directory entry */
 };
 
 /*
@@ -75,12 +78,20 @@ __must_check int window_create(struct window *window, unsigned int id,
  * 0: none. */
 unsigned int window_spare_number(void);
 
-/* Does GROUP exist? */
+/* Does GROUP exist: has each CPU that has a root a directory for it? */
 bool window_has_group(unsigned int group);
 
 /* TABLE, one page of zeroes that is visible in the direct map, becomes the directory of
- * GROUP, which does not exist yet, for good.  One caller at a time. */
+ * GROUP, which does not exist yet, on one of the CPUs that have none.  Call it until
+ * window_has_group().  One caller at a time. */
 void window_add_group(unsigned int group, void *table);
+
+/* The opposite: take the directory of GROUP from CPU and return it; NULL: it has none.
+ * No window of GROUP will be opened there. */
+void *window_remove_directory(unsigned int cpu, unsigned int group);
+
+/* For kernel/arch/paging.c, which makes roots: as window_add_group(), on CPU. */
+void window_set_directory(unsigned int cpu, unsigned int group, void *table);
 
 /* The opposite: the window is closed everywhere and empty.  Returns TABLE. */
 void *window_destroy(struct window *window);
@@ -123,10 +134,6 @@ void window_close(struct window_state previous);
 
 /* Is the window open on this CPU? */
 bool window_is_open(const struct window *window);
-
-/* The number of the window whose entry in this CPU's directories is ENTRY (struct
- * window_state, struct trap_frame), or 0.  For reports: any context. */
-unsigned int window_of_entry(const uint64_t *entry);
 
 /*
  * Which window and entry an address belongs to: the window's number, or 0 if

@@ -352,14 +352,14 @@ static void print_window_entry(uint64_t value, unsigned int index)
 
 /*
  * An address in a window: the walk finds each window closed, because the entry
- * into the kernel has closed what was open.  FRAME has kept its directory entry.
+ * into the kernel has closed what was open.  FRAME has kept its number and its
+ * directory entry.
  */
 static void print_window(const struct trap_frame *frame, uintptr_t address)
 {
 	uint64_t value = frame->window_value;
 	unsigned int index;
 	unsigned int id = window_of_address(address, &index);
-	unsigned int open;
 
 	if (id == 0)
 		return;
@@ -368,11 +368,11 @@ static void print_window(const struct trap_frame *frame, uintptr_t address)
 		pr_emerg("no window was open\n");
 		return;
 	}
-	open = window_of_entry(frame->window_entry);
-	pr_emerg("window %u was open; the exception closed it, its PDE was:\n",
-	         open);
+	pr_emerg(
+		"window %llu was open; the exception closed it, its PDE was:\n",
+		(unsigned long long)frame->window_number);
 	print_entry(2, value);
-	if (open == id)
+	if (frame->window_number == id)
 		print_window_entry(value, index);
 }
 

@@ -37,8 +37,8 @@
  * preempt_count belongs to the CPU, and to the thread while it runs: both sides
  * of a switch hold sched_lock and nothing else, so it is the same on both.
  * Windows: the entry stub keeps what was open on the stack of the interrupted
- * thread (trap.asm).  That is an entry of the CPU's own directory, and so a
- * preempted thread goes on where it was: threads do not change their CPU.
+ * thread (trap.asm), by number, and opens it again on the CPU where the thread goes
+ * on.
  *
  * No wake-up is lost.  A waiter is on its queue, and WAITING, before it looks
  * at the condition for the last time; a wake_up() between that look and the

@@ -20,8 +20,8 @@
  *
  * N is 512 at first and doubles when half of the windows are taken.  An owner keeps the
  * window that it has.  So a number is looked up for each N that there ever was: 7 at
- * most.  The new windows need two pages for each 512 (a directory, and the pointers to
- * the owners); they stay, as do page tables of vmalloc().  If there are none, the
+ * most.  The new windows need a page for each 512 for the pointers to the owners, and
+ * one for a directory on each CPU; they stay, as do page tables of vmalloc().  If there are none, the
  * windows that there are must do.
  *
  * A page that must be zeroed while it is mapped nowhere is mapped in the pool's
@@ -92,20 +92,32 @@ static unsigned int window_of_owner(const struct exclusive_pool *pool,
 	return (unsigned int)(id % exclusive_windows(pool));
 }
 
-/* DIRECTORY, or NULL if there is one, and OWNERS are for GROUP.  False: another thread
- * was faster. */
-static bool enter_group(struct exclusive_pool *pool, unsigned int group,
-                        void *directory, void *owners)
+/* DIRECTORY is for GROUP on a CPU that has none.  False: another thread was faster. */
+static bool enter_directory(struct exclusive_pool *pool, unsigned int group,
+                            void *directory)
 {
 	bool enabled = spin_lock_irqsave(&pool->lock);
-	bool missing = pool->by_window[group] == NULL &&
-	               window_has_group(group) == (directory == NULL);
+	bool missing = !window_has_group(group);
 
 	if (missing) {
-		if (directory != NULL)
-			window_add_group(group, directory);
+		window_add_group(group, directory);
+		pool->group_pages++;
+	}
+	spin_unlock_irqrestore(&pool->lock, enabled);
+	return missing;
+}
+
+/* OWNERS is for the owners of GROUP's windows.  False: another thread was faster. */
+static bool enter_group(struct exclusive_pool *pool, unsigned int group,
+                        void *owners)
+{
+	bool enabled = spin_lock_irqsave(&pool->lock);
+	bool missing = pool->by_window[group] == NULL;
+
+	kassert(window_has_group(group));
+	if (missing) {
 		pool->by_window[group] = owners;
-		pool->group_pages += directory == NULL ? 1 : 2;
+		pool->group_pages++;
 	}
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	return missing;
@@ -117,19 +129,28 @@ static bool enter_group(struct exclusive_pool *pool, unsigned int group,
 /* An owner that cannot begin is an answer. */
 #define OWNER_GFP __GFP_RETRY_MAYFAIL
 
+/* A directory of GROUP for each CPU.  False: no memory; those that were made stay. */
+static bool make_directories(struct exclusive_pool *pool, unsigned int group)
+{
+	while (!window_has_group(group)) {
+		void *directory = exclusive_owner_take_table(GROUP_GFP);
+
+		if (directory == NULL)
+			return false;
+		if (!enter_directory(pool, group, directory))
+			give_table(directory);
+	}
+	return true;
+}
+
 /* False: no memory. */
 static bool make_group(struct exclusive_pool *pool, unsigned int group)
 {
-	bool has_directory = window_has_group(group);
 	void *owners = exclusive_owner_take_table(GROUP_GFP);
-	void *directory =
-		has_directory ? NULL : exclusive_owner_take_table(GROUP_GFP);
 
-	if (owners != NULL && (has_directory || directory != NULL) &&
-	    enter_group(pool, group, directory, owners))
+	if (owners != NULL && make_directories(pool, group) &&
+	    enter_group(pool, group, owners))
 		return true;
-	if (directory != NULL)
-		give_table(directory);
 	if (owners != NULL)
 		give_table(owners);
 	return READ_ONCE(pool->by_window[group]) != NULL;

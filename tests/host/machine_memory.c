@@ -626,7 +626,7 @@ struct window_state window_open(struct window *window)
 {
 	struct host_cpu *cpu = host_cpu();
 	struct window_state before = {
-		.entry = (uint64_t *)(uintptr_t)++cpu->window_depth,
+		.number = ++cpu->window_depth,
 		.value = cpu->window,
 	};
 
@@ -643,7 +643,7 @@ void window_close(struct window_state previous)
 
 	if (arch_irq_enabled())
 		panic("a window is closed with interrupts on");
-	if ((uintptr_t)previous.entry != cpu->window_depth)
+	if (previous.number != cpu->window_depth)
 		panic("windows are closed in another order than they were "
 		      "opened");
 	cpu->window_depth--;
