@@ -304,6 +304,45 @@ CASE(reclaim, throttled_thread_goes_on_when_kswapd_has_freed_enough)
 	return NULL;
 }
 
+/* ---- Threads are made of what reclaim finds ------------------------------- */
+
+#define MADE 8
+
+static void count_a_run(void *data)
+{
+	(*(unsigned int *)data)++;
+}
+
+/* Down to the min mark by requests that reclaim nothing; a thread needs a stack, an object
+ * and the table of its window. */
+CASE(reclaim, threads_can_be_made_when_memory_is_full_of_cached_pages)
+{
+	struct thread *thread[MADE];
+	unsigned int runs = 0;
+	unsigned int made = 0;
+	unsigned long stolen;
+	bool ready = kernel_reclaim_prepare();
+
+	while (space_add(main_space, __GFP_NOWARN) != NULL)
+		;
+	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd) +
+	         test_reclaim_event(VMSTAT_pgsteal_direct);
+	while (made < MADE &&
+	       (thread[made] = thread_create("made of cache", count_a_run,
+	                                     &runs)) != NULL)
+		made++;
+	stolen = test_reclaim_event(VMSTAT_pgsteal_kswapd) +
+	         test_reclaim_event(VMSTAT_pgsteal_direct) - stolen;
+	for (unsigned int i = 0; i < made; i++)
+		thread_join(thread[i]);
+	clear_away();
+	EXPECT(ready);
+	EXPECT_EQUAL(made, MADE);
+	EXPECT_EQUAL(runs, MADE);
+	EXPECT(stolen > 0);
+	return NULL;
+}
+
 /* ---- A shrinker ---------------------------------------------------------- */
 
 CASE(reclaim, frames_parked_above_low_are_given_back_under_pressure)
