@@ -392,18 +392,26 @@ int alloc_contig_range(unsigned long start, unsigned long end,
 
 /* ---- Any place ----------------------------------------------------------- */
 
+/* The first of COUNT pages of ZONE at a multiple of COUNT, or NULL.  A thread that is being
+ * killed tries no further place: *KILLED is set. */
 static struct page *contig_search_zone(struct zone *zone, unsigned long count,
-                                       gfp_t mask, uintptr_t caller)
+                                       gfp_t mask, uintptr_t caller,
+                                       bool *killed)
 {
 	unsigned long end = zone->start_pfn + zone->spanned;
 	unsigned long pfn = (zone->start_pfn + count - 1) / count * count;
 
 	kassert(count > 0 && count <= zone->spanned);
-	for (; pfn + count <= end; pfn += count) {
-		if (isolation_is_memory(zone, pfn, pfn + count) &&
-		    contig_alloc(pfn, pfn + count, MIGRATE_MOVABLE, mask,
-		                 caller) == 0)
+	for (; pfn + count <= end && !*killed; pfn += count) {
+		int error;
+
+		if (!isolation_is_memory(zone, pfn, pfn + count))
+			continue;
+		error = contig_alloc(pfn, pfn + count, MIGRATE_MOVABLE, mask,
+		                     caller);
+		if (error == 0)
 			return zone_page(zone, pfn);
+		*killed = error == -EINTR;
 	}
 	return NULL;
 }
@@ -413,16 +421,18 @@ struct page *alloc_contig_pages(unsigned long count, gfp_t mask)
 	struct node *node = main_node();
 	struct page *page = NULL;
 	struct contig_gfp read;
+	bool killed = false;
 	bool bad_zone;
 	int type = gfp_zone(mask, &bad_zone);
 
 	kassert(may_sleep_here());
 	if (count == 0 || bad_zone || !contig_gfp_read(mask, &read))
 		return NULL;
-	for (; page == NULL && type >= ZONE_DMA; type--) {
+	for (; page == NULL && !killed && type >= ZONE_DMA; type--) {
 		if (count <= node->zone[type].spanned)
 			page = contig_search_zone(&node->zone[type], count,
-			                          mask, RETURN_ADDRESS());
+			                          mask, RETURN_ADDRESS(),
+			                          &killed);
 	}
 	return page;
 }

@@ -32,7 +32,8 @@ __must_check int alloc_contig_range(unsigned long start, unsigned long end,
 
 /*
  * Take COUNT neighbouring frames at a multiple of COUNT: the first place that can be emptied
- * in the zones that MASK names, from the highest down.  The first page, or NULL.
+ * in the zones that MASK names, from the highest down.  The first page; or NULL: there is no
+ * such place, or the thread is being killed.
  */
 __must_check struct page *alloc_contig_pages(unsigned long count, gfp_t mask);
 

@@ -454,6 +454,41 @@ CASE(contig, alloc_contig_pages_goes_down_the_zones_of_its_mask)
 	return NULL;
 }
 
+static bool contig_isolated[PAGES / PAGEBLOCK_PAGES]; /* once */
+
+/* The thread is killed while its first place is isolated. */
+static void contig_kill(const struct spinlock *lock __unused)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(contig_isolated); i++) {
+		if (contig_scene_type(i) != MIGRATE_ISOLATE)
+			continue;
+		contig_isolated[i] = true;
+		thread_set_flags(current_thread(), THREAD_KILLED);
+	}
+}
+
+CASE(contig, alloc_contig_pages_tries_no_other_place_for_a_killed_thread)
+{
+	const struct page *page;
+
+	contig_scene_start(SPACE_PLAIN);
+	contig_scene_put_all(&anon_space, 1024, 1536);
+	contig_scene_give(1536, 4096);
+	memset(contig_isolated, 0, sizeof(contig_isolated));
+	machine_set_unlock_hook(contig_kill);
+	page = alloc_contig_pages(512, GFP_KERNEL | __GFP_NOWARN);
+	machine_set_unlock_hook(NULL);
+	thread_clear_flags(current_thread(), THREAD_KILLED);
+	EXPECT(page == NULL);
+	/* [0, 1024) has pages that stay. */
+	for (unsigned int i = 0; i < ARRAY_SIZE(contig_isolated); i++)
+		EXPECT_EQUAL(contig_isolated[i], i == 2);
+	EXPECT(contig_scene_intact(&anon_space));
+	EXPECT(alloc_contig_pages(512, GFP_KERNEL) == zone_page(zone, 1024));
+	free_contig_range(1024, 512);
+	return contig_scene_end();
+}
+
 CASE(contig, pages_with_other_references_are_reported_when_given_back)
 {
 	contig_scene_start_free();
