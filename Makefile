@@ -139,7 +139,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso run where record replay test bench test-in mutants states \
 	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
-	bench-linux boottime build-iso book build-disk build-checked build-host build-suites build-fuzz FORCE
+	bench-linux hotpath boottime build-iso book build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -325,6 +325,12 @@ bench:
 	@tests/setup test
 	@$(MAKE) build-iso
 	@python3 tests/run/bench.py --write
+
+## hotpath: each instruction of a page request and its free
+hotpath:
+	@tests/setup run
+	@$(MAKE) build-iso
+	@python3 tests/run/bench.py hotpath
 
 ## bench-linux: the same loops in Debian's own kernel, and the ratios
 bench-linux:

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/shell/shell_bench.c -- the command bench (kernel/demo/bench.h).
+ * kernel/shell/shell_bench.c -- what operations cost: bench (kernel/demo/bench.h) and
+ * hotpath (kernel/demo/hotpath.h).
  */
 #include "kernel/core/console.h"
+#include "kernel/core/symbols.h"
 #include "kernel/demo/bench.h"
+#include "kernel/demo/hotpath.h"
 #include "kernel/shell/shell_command.h"
 #include "lib/errno.h"
 #include "lib/format.h"
@@ -72,9 +75,74 @@ static const char *bench_candidate(const char *word __unused,
 	return bench == NULL ? NULL : bench->name;
 }
 
+/* ---- hotpath ------------------------------------------------------------- */
+
+/* Is it a file of functions, not a header? */
+static bool hotpath_is_source(const char *file)
+{
+	size_t length = strlen(file);
+
+	return length > 2 && strcmp(file + length - 2, ".h") != 0;
+}
+
+/* Is the file, or the function, of PART new among the parts before it? */
+static bool hotpath_is_first(const struct hotpath_part *first,
+                             const struct hotpath_part *part, bool by_file)
+{
+	for (; first < part; first++) {
+		if (by_file ? strcmp(first->file, part->file) == 0
+		            : first->function == part->function)
+			return false;
+	}
+	return true;
+}
+
+static void hotpath_show(const char *call, const struct hotpath *path)
+{
+	char name[SYMBOL_NAME_SIZE];
+	unsigned int functions = 0;
+	unsigned int files = 0;
+
+	console_printf("%12s  %-28s %s\n", "instructions", "function",
+	               "from the file");
+	for (unsigned int i = 0; i < path->parts; i++) {
+		const struct hotpath_part *part = &path->part[i];
+		unsigned long offset;
+
+		(void)symbol_name(name, sizeof(name), part->function, &offset);
+		console_printf("%12lu  %-28s %s\n", part->instructions, name,
+		               part->file);
+		functions += hotpath_is_first(path->part, part, false);
+		files += hotpath_is_source(part->file) &&
+		         hotpath_is_first(path->part, part, true);
+	}
+	console_printf(
+		"hotpath: %s: %lu instructions, %u functions, %u files\n", call,
+		path->instructions, functions, files);
+}
+
+static int run_hotpath(int argc, char **argv __unused)
+{
+	static const char *const call[] = { "alloc_page(GFP_ATOMIC)",
+		                            "__free_page()" };
+	struct hotpath path;
+
+	for (unsigned int way = 0; way < ARRAY_SIZE(call); way++) {
+		if (argc > 1)
+			return -EINVAL;
+		if (hotpath_measure((enum hotpath_way)way, &path) != 0)
+			console_printf("hotpath: %s: no memory\n", call[way]);
+		else
+			hotpath_show(call[way], &path);
+	}
+	return 0;
+}
+
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("bench", "[NAME]", run_bench, bench_candidate,
 	              "what pages, interrupts and switches cost"),
+	SHELL_COMMAND("hotpath", "", run_hotpath, NULL,
+	              "each instruction of a page request and its free"),
 };
 
 SHELL_TABLE(shell_bench_commands, "tests", "", commands);

@@ -281,6 +281,7 @@ static const struct line test_lines[] = {
 	  .most = 3,
 	  .tells = "NULL",
 	  .varies = true },
+	{ .text = "hotpath", .varies = true },
 	{ .text = "trace on", .behind = "trace off\ntrace clear\n" },
 	{ .text = "trace stream on", .behind = "trace stream off\n" },
 	{ .text = "trace show 3", .varies = true },

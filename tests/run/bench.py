@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-usage: bench.py [--write]
+usage: bench.py [--write | hotpath]
 
 `make bench`: boots the disc on a machine where a tick of the time-stamp counter is an
 instruction, asks the shell's `bench` for each row, with all switches off and as `make
 run` starts, and writes build/bench/kernel.json.  --write: also the table in
-docs/22-how-fast.md.
+docs/22-how-fast.md, and below it the instructions of a request and of a free, one at a
+time.  hotpath: print only these.
 """
 
 import json
@@ -22,6 +23,8 @@ from qemu import Qemu
 
 CHAPTER = os.path.join(ROOT, "docs", "22-how-fast.md")
 BEGIN, END = "<!-- bench: written by make bench -->\n", "<!-- bench ends -->\n"
+HOT_BEGIN = "<!-- hotpath: written by make bench -->\n"
+HOT_END = "<!-- hotpath ends -->\n"
 MACHINE = {"memory": "512M", "more": ("-icount", "shift=0,sleep=off")}
 SWITCHES_OFF = "irqsoff=0 watchdog=0"
 # Name: what Debian 12's Linux 6.1 takes, and the target.
@@ -73,6 +76,18 @@ def measure(words, names):
     return counts
 
 
+def hotpath():
+    """The report of the shell's hotpath."""
+    with Qemu("hotpath", DIRECTORY, make_iso(SWITCHES_OFF), **MACHINE) as machine:
+        machine.console.expect(PROMPT, LIMIT)
+        return command(machine, "hotpath", LIMIT).strip("\n")
+
+
+def hot_totals(said):
+    """Instructions of a request, and of a free."""
+    return [int(found) for found in re.findall(r"hotpath: .*: (\d+) instructions", said)]
+
+
 def rows():
     off, run = measure(SWITCHES_OFF, ROWS), measure("", ROWS)
     return [
@@ -119,18 +134,33 @@ def shown():
     return made_with, counts
 
 
-def write_chapter(measured, made_with):
+def hot_shown():
+    """The chapter's report of hotpath."""
     with open(CHAPTER, encoding="utf-8") as file:
-        before, rest = file.read().split(BEGIN)
-    after = rest.split(END)[1]
+        return file.read().split(HOT_BEGIN)[1].split(HOT_END)[0]
+
+
+def write_block(begin, end, text):
+    with open(CHAPTER, encoding="utf-8") as file:
+        before, rest = file.read().split(begin)
+    after = rest.split(end)[1]
     with open(CHAPTER, "w", encoding="utf-8") as file:
-        file.write(before + BEGIN + table(measured, made_with) + END + after)
+        file.write(before + begin + text + end + after)
+
+
+def write_chapter(measured, made_with):
+    write_block(BEGIN, END, table(measured, made_with))
+    lines = [f"    {line}".rstrip() + "\n" for line in hotpath().splitlines()]
+    write_block(HOT_BEGIN, HOT_END, "\n" + "".join(lines))
 
 
 def main(words):
-    if words not in ([], ["--write"]):
+    if words not in ([], ["--write"], ["hotpath"]):
         print(__doc__.strip(), file=sys.stderr)
         return 2
+    if words == ["hotpath"]:
+        print(hotpath())
+        return 0
     measured, made_with = rows(), compiler()
     path = os.path.join(BUILD, "bench", "kernel.json")
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -29,6 +29,25 @@ def bench_says_what_operations_cost_and_repeats_exactly(lab):
 
 
 @boot_test
+def hotpath_books_the_instructions_that_bench_counts(lab):
+    """Each is in a row, and those of both ways are the pair's but for its two calls."""
+    words = bench.SWITCHES_OFF
+    with lab.prompt(words, memory="64M", more=("-icount", "shift=0,sleep=off")) as qemu:
+        said = command(qemu, "hotpath")
+        check(command(qemu, "hotpath") == said, "it does not repeat")
+        pair = number(command(qemu, "bench order0_pair_atomic"), r"pair_atomic +(\d+)", "pair")
+    for name, place in (("alloc_from", "mm/page_alloc.c"), ("pcp_free", "mm/pcp.c")):
+        check(re.search(rf"^ +\d+  {name} +{place}$", said, re.M), f"no {name}: {said}")
+    rows = sum(int(count) for count in re.findall(r"^ +(\d+)  \w", said, re.M))
+    totals = bench.hot_totals(said)
+    check(len(totals) == 2 and rows == sum(totals), f"{rows} in rows, {totals}")
+    check(0 <= pair - rows <= 40, f"{rows} instructions stepped, {pair} counted")
+    if bench.shown()[0] == bench.compiler():
+        shown = sum(bench.hot_totals(bench.hot_shown()))
+        check(abs(rows - shown) <= NEAR * shown, f"{rows}, not {shown}: make bench")
+
+
+@boot_test
 def chapter_22_shows_what_the_benchmark_measures(lab):
     """
     The rows that take no time, with all switches off: within 5 per cent for the compiler

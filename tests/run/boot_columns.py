@@ -53,6 +53,7 @@ LINES = """
     storm 20000
     storm 100 40
     bench
+    hotpath
     disks
     hexdump
     hexdump hda 0
