@@ -355,7 +355,8 @@ host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
 	tests/kernel/file_operations.c tests/host/test_*.c tests/host/stage.c \
 	tests/host/ext2_*.c tests/host/model*.c tests/host/slab_machine.c \
 	tests/host/contig_scene.c \
-	tests/host/main.c tests/sequence.c))
+	tests/host/main.c tests/sequence.c \
+	tests/states/search.c tests/states/test_direct_map_states.c))
 # Exhaustive searches of all states: without sanitizers, for speed.
 states_sources := $(sort $(wildcard tests/states/*.c) tests/host/main.c \
 	tests/mm/test_zone.c tests/sequence.c)

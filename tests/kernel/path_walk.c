@@ -195,6 +195,18 @@ static void path_walk_send(void)
 		walk_line.failure = "the line cannot send a page";
 }
 
+static void path_walk_look(void)
+{
+	void *exclusive = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+
+	if (exclusive == NULL || *(uint64_t *)exclusive != 0)
+		walk_line.failure = "the line has no zeroed exclusive page";
+	else if (exclusive_release(exclusive) != 0)
+		walk_line.failure = "the line's page is not the line's";
+	if (walk_line.failure == NULL)
+		walk_line.failure = walk_line.look();
+}
+
 static void path_walk_give_back(void)
 {
 	path_walk_accept_all();
@@ -225,6 +237,8 @@ static void on_line(int irq, void *dev_id)
 	    walk_line.errand == ERRAND_TAKE_AND_ACCEPT) {
 		path_walk_take_plain();
 		path_walk_take_exclusive();
+	} else if (walk_line.errand == ERRAND_LOOK) {
+		path_walk_look();
 	} else if (walk_line.errand == ERRAND_SEND) {
 		path_walk_send();
 	} else {
@@ -337,6 +351,17 @@ static bool may_step_over(const struct step_boundary *boundary)
 	       walk->behind[boundary->number] <= walk->target;
 }
 
+/* Interrupts in one run, and how far they may be from the first. */
+static unsigned int most_shots(void)
+{
+	return walk_line.errand == ERRAND_LOOK ? BOUNDARIES : shots_of_a_run;
+}
+
+static unsigned long path_walk_reach(void)
+{
+	return walk_line.errand == ERRAND_LOOK ? BOUNDARIES : REACH;
+}
+
 static enum step_action shoot(const struct step_boundary *boundary, void *data)
 {
 	(void)data;
@@ -346,15 +371,15 @@ static enum step_action shoot(const struct step_boundary *boundary, void *data)
 		return STEP_ON;
 	if (boundary->open && lock_is_open(boundary))
 		return STEP_END;
-	if (walk->shots < shots_of_a_run && path_walk_is_due(boundary)) {
+	if (walk->shots < most_shots() && path_walk_is_due(boundary)) {
 		walk->due[boundary->number] = false;
 		walk->shots++;
 		return STEP_INTERRUPT;
 	}
 	if (boundary->number == walk->target && walk->shots == 0)
 		walk->failure = "a path is not the same twice";
-	if (walk->failure != NULL || walk->shots == shots_of_a_run ||
-	    boundary->number > walk->target + REACH)
+	if (walk->failure != NULL || walk->shots == most_shots() ||
+	    boundary->number > walk->target + path_walk_reach())
 		return STEP_END;
 	return STEP_ON;
 }
@@ -495,6 +520,7 @@ static void begin_run(const struct walk_path *path)
 	path->prepare();
 	walk_line.thread->next_entry = 0;
 	walk_line.errand = path->errand;
+	walk_line.look = path->look;
 }
 
 /* After the stepped part: NULL, or what is wrong. */
@@ -564,9 +590,11 @@ static const char *walk_along(const struct walk_path *path)
 			test_note("step %s: at boundary %lu: %s", path->name, i,
 			          sentence);
 	}
-	test_note("step %s: %lu boundaries, %lu eligible, %lu interrupted, "
+	/* Those of the first kind are the same on each machine. */
+	test_note("%s %s: %lu boundaries, %lu eligible, %lu interrupted, "
 	          "%u found the pool empty",
-	          path->name, walk->boundaries, walk->open, walk->interrupted,
+	          path->errand == ERRAND_LOOK ? "map" : "step", path->name,
+	          walk->boundaries, walk->open, walk->interrupted,
 	          walk_line.empty);
 	if (sentence == NULL && walk->open == 0)
 		sentence = "no boundary was eligible";

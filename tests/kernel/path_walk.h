@@ -22,6 +22,9 @@ enum errand {
 	ERRAND_TAKE_AND_ACCEPT,
 	ERRAND_SEND, /* a page to the thread */
 	ERRAND_GIVE_BACK,
+	/* Take a page and release it, and look: the path is the same whether an
+	 * interrupt comes or not, so one run has all of them. */
+	ERRAND_LOOK,
 };
 
 struct walk_path {
@@ -32,6 +35,8 @@ struct walk_path {
 	const char *(*check)(void);
 	void (*finish)(void); /* gives back what the thread has */
 	enum errand errand;
+	/* For ERRAND_LOOK, in the handler: NULL, or what is wrong. */
+	const char *(*look)(void);
 };
 
 /* The thread's side. */
@@ -44,6 +49,7 @@ extern struct walked {
 /* The line's side. */
 extern struct walk_line {
 	enum errand errand;
+	const char *(*look)(void);
 	struct owner *thread;
 	uint64_t id; /* of the line's registration */
 	struct page *plain[WALK_SHOTS];

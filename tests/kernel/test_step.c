@@ -409,7 +409,7 @@ static void run_accept(void *data)
 #define CASE_OF_PATH(suite, name, ...)                                         \
 	CASE(suite, name)                                                      \
 	{                                                                      \
-		static const struct walk_path path = { __VA_ARGS__ };          \
+		static const struct walk_path path = { __VA_ARGS__, NULL };    \
                                                                                \
 		return path_walk_try(&path);                                   \
 	}
