@@ -21,7 +21,9 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/contig/cma.h"
 #include "mm/contig/contig.h"
+#include "mm/contig/page_isolation.h"
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
@@ -463,6 +465,99 @@ static bool test_fail_nth_run_contig(void)
 	return error == 0;
 }
 
+/* The pageblock of the object's first page, as an area. */
+static struct cma cma_area_of_page;
+static bool cma_failed; /* an allocation, and so the call */
+static bool cma_left;   /* a bit, or an isolated pageblock, after a failure */
+
+/* The pageblock of AREA, in which all can move, becomes one of TYPE, from a type that it may
+ * be isolated from. */
+static bool cma_change_type(const struct cma *area, enum migratetype from,
+                            enum migratetype type)
+{
+	struct zone *zone = page_zone(area->node, pfn_to_page(area->base_pfn));
+	unsigned long end = area->base_pfn + area->count;
+	int error = -EBUSY;
+	bool enabled;
+
+	/* Other threads can have a page of it for a moment. */
+	for (unsigned int i = 0; i < 20 && error != 0; i++) {
+		error = start_isolate_page_range(zone, area->base_pfn, end,
+		                                 from);
+		if (error != 0)
+			thread_yield();
+	}
+	if (error != 0)
+		return false;
+	undo_isolate_page_range(zone, area->base_pfn, end, type);
+	enabled = spin_lock_irqsave(&zone->lock);
+	if (type == MIGRATE_CMA)
+		zone->nr_cma += area->count;
+	else
+		zone->nr_cma -= area->count;
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	return true;
+}
+
+/* The first page of the object lies in an area, and has been lent its frame. */
+static bool cma_make_around_page(void)
+{
+	static unsigned long bits[CMA_LONGS(PAGEBLOCK_PAGES)];
+	struct cma *area = &cma_area_of_page;
+	bool clean = bring_page_to_pageblock();
+	unsigned long pfn = frame_of_page();
+
+	if (!clean || pfn == 0)
+		return false;
+	memset(bits, 0, sizeof(bits));
+	*area = (struct cma){ .node = main_node(),
+		              .base_pfn = ALIGN_DOWN(pfn, PAGEBLOCK_PAGES),
+		              .count = PAGEBLOCK_PAGES,
+		              .taken = bits };
+	mutex_init(&area->lock, "fail nth");
+	return cma_change_type(area, MIGRATE_MOVABLE, MIGRATE_CMA);
+}
+
+static bool cma_take_and_release(void)
+{
+	struct cma *area = &cma_area_of_page;
+	struct page *pages =
+		cma_alloc(area, PAGEBLOCK_PAGES, PAGEBLOCK_ORDER, true);
+
+	if (pages != NULL)
+		return cma_release(area, pages, PAGEBLOCK_PAGES);
+	cma_left |= cma_taken(area) != 0 ||
+	            page_zone(area->node, pfn_to_page(area->base_pfn))
+	                            ->isolated_pages != 0;
+	return false;
+}
+
+/* What has been lent must leave the area. */
+static bool test_fail_nth_run_cma(void)
+{
+	struct mm_task *task = current_thread()->mm;
+	unsigned int nth = task->fail_nth;
+	bool forever = task->fail_forever;
+	bool made;
+	bool done = false;
+
+	fail_nth_set(current_thread(), 0, false);
+	made = cma_make_around_page();
+	fail_nth_set(current_thread(), nth, forever);
+	if (!made)
+		return false;
+	for (unsigned int i = 0; i < 20 && !done; i++) {
+		done = cma_take_and_release();
+		if (fail_nth_failed(current_thread()) > 0)
+			break;
+		thread_yield();
+	}
+	cma_failed |= fail_nth_failed(current_thread()) > 0 && !done;
+	return cma_change_type(&cma_area_of_page, MIGRATE_CMA,
+	                       MIGRATE_MOVABLE) &&
+	       done;
+}
+
 static bool compact_asked; /* for memory */
 static bool test_fail_nth_run_compact(void)
 {
@@ -683,6 +778,22 @@ CASE(fail_nth, alloc_contig_range_survives_and_loses_nothing)
 	broken = try_with_ram(test_fail_nth_run_contig, 1);
 	if (broken == NULL)
 		EXPECT(contig_failed);
+	return broken;
+}
+
+CASE(fail_nth, cma_alloc_survives_and_loses_nothing)
+{
+	const char *broken;
+
+	if (main_node()->no_mobility)
+		SKIP("pages are not grouped on this machine");
+	cma_failed = false;
+	cma_left = false;
+	broken = try_with_ram(test_fail_nth_run_cma, 1);
+	if (broken == NULL) {
+		EXPECT(cma_failed);
+		EXPECT(!cma_left);
+	}
 	return broken;
 }
 
