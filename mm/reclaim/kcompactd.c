@@ -13,7 +13,7 @@
  *	    to do or no hope
  *
  * It takes the largest order asked for meanwhile, obeys deferral as requests do, and moves
- * as SYNC_LIGHT.  Nothing wakes it where compaction is not worth while
+ * as SYNC_LIGHT; where it fails it empties the CPUs' lists.  Nothing wakes it where compaction is not worth while
  * (compaction_is_needed()), but the order is remembered until it looks.
  *
  * Proactive compaction.  Each 500 ms, while kswapd sleeps, it looks at how fragmented
@@ -42,6 +42,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "mm/debug/extfrag.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/compaction.h"
 #include "mm/reclaim/kswapd.h"
 
@@ -102,8 +103,11 @@ static void kcompactd_try_zone(struct zone *zone, unsigned int order)
 	result = compact_zone_in_advance(zone, order);
 	if (result == COMPACT_SUCCESS)
 		compaction_defer_reset(zone, order, false);
-	else if (result == COMPACT_FAILED)
+	if (result == COMPACT_FAILED) {
+		/* A neighbour may lie on a list; then the next one has it. */
+		pcp_drain_zone(zone);
 		defer_compaction(zone, order);
+	}
 }
 
 static void kcompactd_do_work(struct node *node)

@@ -6,6 +6,7 @@
 #include "kernel/core/clock.h"
 #include "mm/page_alloc.h"
 #include "mm/pageblock.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/compaction.h"
 #include "mm/reclaim/kcompactd.h"
 #include "mm/reclaim/kswapd.h"
@@ -242,6 +243,134 @@ CASE(kcompactd, what_comes_meanwhile_is_its_next_work)
 	EXPECT_EQUAL(test_kcompactd_of()->order, 0);
 	EXPECT(zone->nonempty[MIGRATE_MOVABLE] >> 7 != 0);
 	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_daemon_wake), 2);
+	return test_kcompactd_end();
+}
+
+/* In the midst of its work: what is asked for then. */
+static struct {
+	unsigned int order; /* 0: nothing any more */
+	enum zone_type highest;
+} test_kcompactd_second;
+
+static void test_kcompactd_ask_again(const struct spinlock *lock)
+{
+	unsigned int order = test_kcompactd_second.order;
+
+	if (order == 0 || lock != &zone->lru.lock)
+		return;
+	test_kcompactd_second.order = 0;
+	wakeup_kcompactd(node, order, test_kcompactd_second.highest);
+}
+
+/* It works for order 5 in all zones, and ORDER up to HIGHEST is asked for meanwhile. */
+static void test_kcompactd_start_twice(unsigned int order,
+                                       enum zone_type highest)
+{
+	test_kcompactd_scatter(500);
+	test_kcompactd_second.order = order;
+	test_kcompactd_second.highest = highest;
+	wakeup_kcompactd(node, 5, ZONE_MOVABLE);
+	machine_set_unlock_hook(test_kcompactd_ask_again);
+	kcompactd_step(node, &test_kcompactd_state);
+	machine_set_unlock_hook(NULL);
+}
+
+CASE(kcompactd, a_larger_order_asked_for_while_it_works_starts_it_again)
+{
+	test_kcompactd_start_twice(7, ZONE_NORMAL);
+	EXPECT_EQUAL(test_kcompactd_second.order, 0);
+	EXPECT_EQUAL(test_kcompactd_of()->order, 7);
+	EXPECT_EQUAL(test_kcompactd_of()->highest, ZONE_NORMAL);
+	EXPECT(zone->nonempty[MIGRATE_MOVABLE] >> 5 != 0);
+	/* It does not sleep before. */
+	kcompactd_step(node, &test_kcompactd_state);
+	EXPECT_EQUAL(machine_waits(), 0);
+	EXPECT(zone->nonempty[MIGRATE_MOVABLE] >> 7 != 0);
+	EXPECT_EQUAL(test_kcompactd_of()->order, 0);
+	EXPECT_EQUAL(test_kcompactd_of()->highest, ZONE_MOVABLE);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_daemon_wake), 2);
+	return test_kcompactd_end();
+}
+
+CASE(kcompactd, no_larger_order_asked_for_while_it_works_is_done_with_the_first)
+{
+	test_kcompactd_start_twice(5, ZONE_MOVABLE);
+	EXPECT_EQUAL(test_kcompactd_second.order, 0);
+	EXPECT_EQUAL(test_kcompactd_of()->order, 0);
+	EXPECT_EQUAL(test_kcompactd_of()->highest, ZONE_MOVABLE);
+	EXPECT(test_kcompactd_end() == NULL);
+	/* Not so its zone: the next request counts up to it only. */
+	test_kcompactd_start_twice(4, ZONE_DMA32);
+	EXPECT_EQUAL(test_kcompactd_of()->order, 0);
+	EXPECT_EQUAL(test_kcompactd_of()->highest, ZONE_DMA32);
+	return test_kcompactd_end();
+}
+
+CASE(kcompactd, what_did_not_wake_it_is_looked_at_the_next_time)
+{
+	uint64_t before;
+
+	test_kcompactd_scatter(25);
+	test_kcompactd_of()->order = 0;
+	before = clock_microseconds();
+	machine_set_marks(zone, 800, 810, 820);
+	wakeup_kcompactd(node, 3, ZONE_NORMAL);
+	EXPECT_EQUAL(test_kcompactd_of()->order, 3);
+	/* Not worth while, as before: it does nothing, and forgets it. */
+	kcompactd_step(node, &test_kcompactd_state);
+	EXPECT_EQUAL(clock_microseconds(), before);
+	EXPECT_EQUAL(test_kcompactd_of()->order, 0);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_daemon_wake), 1);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_migrate_scanned), 0);
+	EXPECT_EQUAL(zone->compact.defer_shift, 0);
+	return test_kcompactd_end();
+}
+
+CASE(kcompactd, a_look_that_was_ordered_comes_before_what_is_asked_for)
+{
+	test_kcompactd_scatter(1024);
+	wakeup_kcompactd(node, 3, ZONE_NORMAL);
+	kcompactd_set_proactiveness(node, 20);
+	kcompactd_step(node, &test_kcompactd_state);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_daemon_wake), 0);
+	EXPECT(fragmentation_score_node(node) <= 80);
+	EXPECT(!test_kcompactd_of()->look);
+	EXPECT_EQUAL(test_kcompactd_of()->order, 3);
+	kcompactd_step(node, &test_kcompactd_state);
+	EXPECT_EQUAL(test_reclaim_stat(VMSTAT_compact_daemon_wake), 1);
+	EXPECT_EQUAL(test_kcompactd_of()->order, 0);
+	EXPECT_EQUAL(machine_waits(), 0);
+	return test_kcompactd_end();
+}
+
+/* A page is given to a list of CPU 0, and kcompactd works for order 3: are there pages on the
+ * lists afterwards? */
+static bool test_kcompactd_leaves_lists(void)
+{
+	static struct pcp_set sets[ZONE_COUNT];
+	bool left;
+
+	pcp_start(node, sets, 1);
+	__free_page(alloc_page(GFP_HIGHUSER_MOVABLE));
+	kassert(zone->pcp->count > 0);
+	wakeup_kcompactd(node, 3, ZONE_NORMAL);
+	kcompactd_step(node, &test_kcompactd_state);
+	left = zone->pcp->count > 0;
+	pcp_stop(node);
+	return left;
+}
+
+CASE(kcompactd, empties_the_cpus_lists_after_a_failure_and_not_after_a_success)
+{
+	test_kcompactd_scatter(500);
+	test_kcompactd_freeze();
+	EXPECT(!test_kcompactd_leaves_lists());
+	EXPECT_EQUAL(zone->compact.defer_shift, 1);
+	test_kcompactd_thaw();
+	EXPECT(test_kcompactd_end() == NULL);
+	test_kcompactd_scatter(500);
+	EXPECT(test_kcompactd_leaves_lists());
+	EXPECT_EQUAL(zone->compact.defer_shift, 0);
 	return test_kcompactd_end();
 }
 
