@@ -532,7 +532,7 @@ static bool cma_take_and_release(void)
 	return false;
 }
 
-/* What has been lent must leave the area. */
+/* The pages that have been lent must leave the area. */
 static bool test_fail_nth_run_cma(void)
 {
 	struct mm_task *task = current_thread()->mm;
