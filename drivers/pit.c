@@ -57,8 +57,12 @@
 #define B_OUTPUT       0x20
 
 #define WINDOW_BEGIN   0xffffU
-#define WINDOW_COUNTS  4773U /* 4 ms */
-/* A look takes three quarters of a microsecond at the very least. */
+/* Counts of the first window, half a millisecond, and of the longest, 4 ms: where
+ * looks take long, a short window does not say enough, so each is twice as long as the
+ * one before. */
+#define WINDOW_FIRST   600U
+#define WINDOW_MOST    4800U
+/* A count lasts 838 ns, and no processor looks so often meanwhile. */
 #define WINDOW_LOOKS   100000U
 /* Windows that may fail before the rate is taken as exact as it is known. */
 #define WINDOWS        50U
@@ -174,11 +178,13 @@ static bool pit_has_run_out(void)
 	return (inb(PORT_B) & B_OUTPUT) != 0;
 }
 
-/* Counter 2 counts from WINDOW_BEGIN on. */
-static enum pit_window measure_counting(struct tsc_window *window)
+/* Counter 2 counts COUNTS from WINDOW_BEGIN on. */
+static enum pit_window measure_counting(struct tsc_window *window,
+                                        unsigned int counts)
 {
 	struct pit_look begin;
 	struct pit_look end;
+	unsigned int looks = 0; /* that saw the same count */
 
 	write_count(CONTROL_ONCE_2, PORT_COUNTER_2, WINDOW_BEGIN);
 	/* It is loaded by the next edge of the 8254's clock. */
@@ -188,10 +194,13 @@ static enum pit_window measure_counting(struct tsc_window *window)
 		return WINDOW_DEAD;
 	begin = pit_look_well();
 	end = begin;
-	for (unsigned int i = 0; begin.count - end.count < WINDOW_COUNTS; i++) {
-		if (i == WINDOW_LOOKS)
-			return WINDOW_DEAD;
+	while (begin.count - end.count < counts) {
+		unsigned int before = end.count;
+
 		end = pit_look_once();
+		looks = end.count == before ? looks + 1 : 0;
+		if (looks == WINDOW_LOOKS)
+			return WINDOW_DEAD;
 		if (end.count > begin.count)
 			return WINDOW_TORN;
 	}
@@ -203,13 +212,14 @@ static enum pit_window measure_counting(struct tsc_window *window)
 	return WINDOW_GOOD;
 }
 
-static enum pit_window measure_window(struct tsc_window *window)
+static enum pit_window measure_window(struct tsc_window *window,
+                                      unsigned int counts)
 {
 	uint8_t quiet = inb(PORT_B) & (uint8_t) ~(B_GATE | B_SPEAKER);
 	enum pit_window answer;
 
 	outb(quiet | B_GATE, PORT_B);
-	answer = measure_counting(window);
+	answer = measure_counting(window, counts);
 	outb(quiet, PORT_B);
 	return answer;
 }
@@ -217,15 +227,18 @@ static enum pit_window measure_window(struct tsc_window *window)
 /* Measure until the rate is known, or for long enough. */
 static void measure(struct tsc_rate *rate)
 {
+	unsigned int counts = WINDOW_FIRST;
+
 	for (unsigned int i = 0; i < WINDOWS; i++) {
 		struct tsc_window window;
-		enum pit_window answer = measure_window(&window);
+		enum pit_window answer = measure_window(&window, counts);
 
 		if (answer == WINDOW_DEAD)
 			return;
 		if (answer == WINDOW_GOOD &&
 		    tsc_rate_add(rate, &window, PIT_FREQUENCY))
 			return;
+		counts = min(2 * counts, WINDOW_MOST);
 	}
 	if (rate->disagreed > 0)
 		pr_warn("pit: TSC and 8254 do not keep step: %u times of %u\n",

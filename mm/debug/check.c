@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/debug/check.c -- a walk along a list that others change.
+ * mm/debug/check.c -- walks along lists and blocks that others change.
  *
- * Locking: the list's own lock, for CHECK_SLICE elements.
+ * Locking: a list's own lock, for CHECK_SLICE elements.
  */
 #include "mm/debug/check.h"
 
 #include "kernel/arch/copy.h"
+#include "mm/zone.h"
 
 const char check_length[] = "length";
 
@@ -62,6 +63,24 @@ bool check_walk_list(struct check_walk *walk)
 	if (walk->lock != NULL)
 		spin_unlock_irqrestore(walk->lock, enabled);
 	return result != CHECK_BROKEN;
+}
+
+const struct page *check_next_block(const struct zone *zone,
+                                    const struct page *page,
+                                    unsigned long *rest)
+{
+	unsigned long pfn = zone_pfn(zone, page);
+	const struct page *head = zone_block_head(zone, pfn);
+	unsigned long pages;
+
+	*rest = 1;
+	if (head == NULL || head->order == 0)
+		return head;
+	pages = 1UL << min(head->order, (uint8_t)MAX_ORDER);
+	*rest = min(zone_pfn(zone, head) + pages,
+	            zone->start_pfn + zone->spanned) -
+	        pfn;
+	return head;
 }
 
 const char *check_buffer(char *buffer, size_t size)

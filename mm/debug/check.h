@@ -29,6 +29,8 @@
 #include "lib/list.h"
 #include "mm/page.h"
 
+struct zone;
+
 /* Steps under a lock: a few dozen instructions each. */
 #define CHECK_SLICE 16
 
@@ -59,6 +61,16 @@ extern const char check_length[];
 
 /* Walk; true: all is well, or the list keeps changing.  Any context. */
 bool check_walk_list(struct check_walk *walk);
+
+/*
+ * The head of the block that PAGE of ZONE is in, or NULL: it is in none.  *REST: the pages
+ * from PAGE on to the end of the block, at least 1, at most to the end of the zone.  A
+ * look at the head answers for all of them.  Whatever guards what the check counts is
+ * held: then no page of a block that is free can begin to count.
+ */
+const struct page *check_next_block(const struct zone *zone,
+                                    const struct page *page,
+                                    unsigned long *rest);
 
 /*
  * A check writes its message to BUFFER while it holds locks.  So BUFFER is cleared

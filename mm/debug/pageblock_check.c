@@ -30,23 +30,26 @@ struct pageblock_count {
 static unsigned long pageblock_look_free(const struct zone *zone,
                                          unsigned long *pfn, unsigned long end)
 {
-	const struct page *head = zone_block_head(zone, *pfn);
-	unsigned long begin = *pfn;
+	unsigned long pages;
+	const struct page *head =
+		check_next_block(zone, zone_page(zone, *pfn), &pages);
 
-	if (head == NULL) {
-		++*pfn;
-		return 0;
-	}
-	*pfn = min(zone_pfn(zone, head) + (1UL << head->order), end);
-	kassert(*pfn > begin);
-	return head->state == PAGE_FREE ? *pfn - begin : 0;
+	pages = min(pages, end - *pfn);
+	*pfn += pages;
+	return head != NULL && head->state == PAGE_FREE ? pages : 0;
 }
 
+/* A page on a list of reclaim is a block of its own. */
 static unsigned long pageblock_look_listed(const struct zone *zone,
                                            unsigned long *pfn,
-                                           unsigned long end __unused)
+                                           unsigned long end)
 {
-	return page_has(zone_page(zone, (*pfn)++), PG_lru) ? 1 : 0;
+	const struct page *page = zone_page(zone, *pfn);
+	unsigned long pages;
+
+	(void)check_next_block(zone, page, &pages);
+	*pfn += min(pages, end - *pfn);
+	return page_has(page, PG_lru) ? 1 : 0;
 }
 
 /* Count the frames FIRST..END-1.  *SAME: it is what the pageblock says.  False: something

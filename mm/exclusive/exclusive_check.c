@@ -83,26 +83,33 @@ static const char *check_page(const struct node *node, const struct page *page)
 	return hidden ? check_page_owner(node, page) : NULL;
 }
 
-/* PAGES pages from PFN on, in one region.  A region that is not split is visible or
- * hidden as a whole, so one look at its entry answers for all pages that are not
- * exclusive. */
-static const char *check_slice(const struct node *node, unsigned long pfn,
-                               unsigned long pages, unsigned long *at)
+/* The end of the frames from PFN on for which a look at PFN answers.  A region that is not
+ * split is visible or hidden as a whole, and all pages of a block that is not exclusive
+ * are in its head's state. */
+static unsigned long exclusive_check_reach(const struct node *node,
+                                           unsigned long pfn)
 {
-	bool split = direct_map_is_split(pfn);
-	bool looked = false;
+	const struct page *head = page_head(node, node_page(node, pfn));
+	unsigned long pages = 1UL << min(head->order, (uint8_t)MAX_ORDER);
 
-	for (*at = pfn; *at < pfn + pages; ++*at) {
-		const struct page *page = node_page(node, *at);
-		const char *broken;
+	if (head->state == PAGE_NONE || head->order == 0 ||
+	    page_is_exclusive(head) || direct_map_is_split(pfn))
+		return pfn + 1;
+	return min(node_pfn(node, head) + pages,
+	           ALIGN_DOWN(pfn, REGION_FRAMES) + REGION_FRAMES);
+}
 
-		if (!split && looked && !page_is_exclusive(page))
-			continue;
-		broken = check_page(node, page);
+/* HIDDEN_SLICE looks, at most, from *PFN on, which goes on to the frame behind the last,
+ * or to one that is broken. */
+static const char *check_slice(const struct node *node, unsigned long *pfn,
+                               unsigned long end)
+{
+	for (unsigned int i = 0; i < HIDDEN_SLICE && *pfn < end; i++) {
+		const char *broken = check_page(node, node_page(node, *pfn));
+
 		if (broken != NULL)
 			return broken;
-		looked =
-			!page_is_exclusive(page) && page_has_column(node, page);
+		*pfn = exclusive_check_reach(node, *pfn);
 	}
 	return NULL;
 }
@@ -111,21 +118,19 @@ static const char *exclusive_check_pages(struct node *node, bool try_lock,
                                          char *buffer, size_t size)
 {
 	unsigned long end = node->start_pfn + node->page_count;
-	unsigned long next;
+	unsigned long pfn = node->start_pfn;
 
-	for (unsigned long pfn = node->start_pfn; pfn < end; pfn = next) {
+	while (pfn < end) {
 		const char *broken;
 		bool enabled = false;
-		unsigned long at;
 
-		next = min(ALIGN_DOWN(pfn, HIDDEN_SLICE) + HIDDEN_SLICE, end);
 		if (!try_lock)
 			enabled = spin_lock_irqsave(&node->pool.lock);
-		broken = check_slice(node, pfn, next - pfn, &at);
+		broken = check_slice(node, &pfn, end);
 		if (!try_lock)
 			spin_unlock_irqrestore(&node->pool.lock, enabled);
 		if (broken != NULL)
-			return broken_at(buffer, size, broken, at);
+			return broken_at(buffer, size, broken, pfn);
 	}
 	return NULL;
 }

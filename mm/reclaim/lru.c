@@ -382,13 +382,18 @@ static const char *check_list(struct zone *zone, unsigned int list)
 	return walk.broken == check_length ? "L4" : walk.broken;
 }
 
-/* The next page: count it, and look at it. */
+/* The next block: count its head, and look at it.  What the sums count is a block of one
+ * page. */
 static const char *lru_audit_step(const struct zone *zone,
                                   struct lru_audit *audit)
 {
-	const struct page *page = audit->end++;
+	const struct page *page = audit->end;
 	bool dirty = page_has(page, PG_dirty);
 	const char *broken = NULL;
+	unsigned long pages;
+
+	(void)check_next_block(zone, page, &pages);
+	audit->end += pages;
 
 	if (page_has(page, PG_lru)) {
 		broken = check_listed(zone, page);
@@ -428,7 +433,8 @@ static const char *check_bits(struct zone *zone)
 	const char *broken = NULL;
 
 	lru->audits = &audit;
-	for (unsigned long i = 0; i < zone->spanned && broken == NULL; i++) {
+	for (unsigned long i = 0;
+	     audit.end < zone->pages + zone->spanned && broken == NULL; i++) {
 		if (i % CHECK_SLICE == 0) {
 			spin_unlock_irqrestore(&lru->lock, enabled);
 			enabled = spin_lock_irqsave(&lru->lock);

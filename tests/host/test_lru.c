@@ -243,7 +243,7 @@ CASE(lru, check_sees_each_broken_invariant)
 	EXPECT(lru_check(node, text, sizeof(text)) == NULL);
 	EXPECT_BROKEN(page->bits, 0, "L1");
 	EXPECT_BROKEN(page->lru, LRU_ACTIVE_FILE, "L1");
-	EXPECT_BROKEN(zone->pages[900].bits, 1 << PG_lru, "L1");
+	EXPECT_BROKEN(zone_block_head(zone, 900)->bits, 1 << PG_lru, "L1");
 	EXPECT_BROKEN(page->bits, (uint16_t)(page->bits | 1 << PG_isolated),
 	              "L2");
 	EXPECT_BROKEN(page->refcount, 0, "L2");
