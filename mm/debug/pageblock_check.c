@@ -39,7 +39,7 @@ static unsigned long pageblock_look_free(const struct zone *zone,
 	return head != NULL && head->state == PAGE_FREE ? pages : 0;
 }
 
-/* A page on a list of reclaim is a block of its own. */
+/* A page on a list of reclaim is a block of order 0. */
 static unsigned long pageblock_look_listed(const struct zone *zone,
                                            unsigned long *pfn,
                                            unsigned long end)

@@ -99,8 +99,8 @@ static unsigned long exclusive_check_reach(const struct node *node,
 	           ALIGN_DOWN(pfn, REGION_FRAMES) + REGION_FRAMES);
 }
 
-/* HIDDEN_SLICE looks, at most, from *PFN on, which goes on to the frame behind the last,
- * or to one that is broken. */
+/* HIDDEN_SLICE looks, at most, from *PFN on.  *PFN is the next frame to look at
+ * afterwards, or one that is broken. */
 static const char *check_slice(const struct node *node, unsigned long *pfn,
                                unsigned long end)
 {

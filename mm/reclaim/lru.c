@@ -382,8 +382,8 @@ static const char *check_list(struct zone *zone, unsigned int list)
 	return walk.broken == check_length ? "L4" : walk.broken;
 }
 
-/* The next block: count its head, and look at it.  What the sums count is a block of one
- * page. */
+/* The next block: count its head, and look at it.  Pages that the sums count are blocks of
+ * order 0. */
 static const char *lru_audit_step(const struct zone *zone,
                                   struct lru_audit *audit)
 {
