@@ -539,7 +539,7 @@ test-in:
 states:
 	@tests/setup build
 	@$(MAKE) $B/host/run-states
-	$(Q)$B/host/run-states buddy_states exclusive_states region_states \
+	$(Q)$B/host/run-states block_states buddy_states exclusive_states region_states \
 		type_states region_states_more buddy_states_16 type_states_whole
 
 ## replay-calls: run FILE=, a sequence of allocator calls, on the host and in QEMU

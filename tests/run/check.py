@@ -250,7 +250,8 @@ def run_host(report):
 
 def run_states(report):
     """Searches of a few seconds; `make states` does the long ones, too."""
-    words = ("buddy_states", "exclusive_states", "region_states", "type_states")
+    words = ("block_states", "buddy_states", "exclusive_states", "region_states")
+    words += ("type_states",)
     run_program(report, "states", "run-states", words)
     check_states(report)
 
