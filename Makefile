@@ -599,6 +599,7 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)python3 tests/lint/patches.py
 	$(Q)python3 tests/lint/prose.py
 	$(Q)python3 tests/lint/assertions.py
+	$(Q)python3 tests/lint/percpu.py $(CC) $(kernel_cflags)
 	$(Q)python3 tests/run/mutants.py --check
 	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)if command -v shellcheck >/dev/null; then \

@@ -106,14 +106,13 @@ static void pic_acknowledge(unsigned int irq)
  */
 static bool last_line_is_idle(uint16_t command)
 {
-	struct cpu *cpu = this_cpu();
 	uint8_t in_service;
 
-	WRITE_ONCE(cpu->irr_hidden, true);
+	this_cpu_write(irr_hidden, true);
 	outb(OCW3_READ_ISR, command);
 	in_service = inb(command);
 	outb(OCW3_READ_IRR, command);
-	WRITE_ONCE(cpu->irr_hidden, false);
+	this_cpu_write(irr_hidden, false);
 	return (in_service & 0x80) == 0;
 }
 

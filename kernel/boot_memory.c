@@ -22,6 +22,7 @@
 #include "kernel/sysctl.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
+#include "lib/string.h"
 #include "mm/boot/memmap.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/mm_check.h"
@@ -239,12 +240,16 @@ struct node *mm_init(uint64_t info_physical)
 	uint64_t records = trace_records_wanted(pages);
 	void *ring = early_memory(records * sizeof(struct trace_record),
 	                          "the trace");
+	struct vmstat_row *rows =
+		early_memory(MAX_CPUS * sizeof(*rows), "the event counters");
 	const char *broken;
 	char sentence[160];
 
 	/* Each frame gets a struct page; all are taken. */
 	node_init_movable(&node, array, blocks, 0, pages,
 	                  movable_zone_start(&memmap));
+	memset(rows, 0, MAX_CPUS * sizeof(*rows));
+	vmstat_start(&node.stat, rows, MAX_CPUS);
 	trace_init(&node.trace, ring, records);
 	/* The boot code has done its work. */
 	boot_memory_must(memmap_give(&memmap, boot_physical_start(),

@@ -92,6 +92,7 @@ void node_init_movable(struct node *node, struct page *pages,
 	node->lowmem_reserve_ratio[ZONE_DMA] = LOWMEM_RATIO_DMA;
 	node->lowmem_reserve_ratio[ZONE_DMA32] = LOWMEM_RATIO_DMA32;
 	node->lowmem_reserve_ratio[ZONE_NORMAL] = LOWMEM_RATIO_NORMAL;
+	vmstat_init(&node->stat);
 	fault_attr_init(&node->fail_page_alloc);
 	node->dump_limit.interval = DUMP_INTERVAL;
 	node->dump_limit.burst = 1;

@@ -11,7 +11,7 @@
 
 unsigned int arch_cpu_id(void)
 {
-	return this_cpu()->id;
+	return this_cpu_read(id);
 }
 
 bool arch_irq_enabled(void)

@@ -28,7 +28,11 @@
 
 #include "lib/types.h"
 
-#define MAX_CPUS 8
+#define MAX_CPUS       8
+
+/* From one struct cpu to the next, and from one CPU's counters to the next one's:
+ * kernel/arch/counter.h. */
+#define COUNTER_STRIDE 1024
 
 /* The number of the CPU that asks, 0 .. MAX_CPUS-1. */
 unsigned int arch_cpu_id(void);

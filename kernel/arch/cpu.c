@@ -99,7 +99,7 @@ struct cpu_tables {
 
 extern const char trap_stubs[];
 
-struct cpu cpus[MAX_CPUS];
+struct cpu cpu_data[MAX_CPUS];
 
 static struct cpu_tables cpu_tables[MAX_CPUS];
 static struct gate idt[VECTORS] __aligned(16);
@@ -329,8 +329,8 @@ static void load_gs(struct cpu *cpu)
  * reached by addresses that all roots have. */
 void cpu_become(unsigned int id)
 {
-	write_cr3(cpus[id].root);
-	load_gs(&cpus[id]);
+	write_cr3(cpu_data[id].root);
+	load_gs(&cpu_data[id]);
 }
 
 void cpu_init(void)
@@ -339,10 +339,10 @@ void cpu_init(void)
 	fill_tables(&cpu_tables[0], double_fault_stack_top, nmi_stack_top);
 	load_tables(&cpu_tables[0]);
 	for (unsigned int id = 0; id < MAX_CPUS; id++) {
-		cpus[id].self = &cpus[id];
-		cpus[id].id = id;
+		cpu_data[id].self = &cpu_data[id];
+		cpu_data[id].id = id;
 	}
-	load_gs(&cpus[0]);
+	load_gs(&cpu_data[0]);
 	load_idt();
 	detect_features();
 	enable_features();

@@ -97,7 +97,7 @@ static uint64_t paging_take_table(void)
 /* The entry for ADDRESS at LEVEL of the tables to be, making those above. */
 static uint64_t *paging_make_entry(uintptr_t address, unsigned int level)
 {
-	uint64_t *table = page_table_of(cpus[0].root);
+	uint64_t *table = page_table_of(cpu_data[0].root);
 
 	for (unsigned int at = ROOT_LEVEL; at > level; at--) {
 		uint64_t *entry = &table[level_index(address, at)];
@@ -136,7 +136,7 @@ static uint64_t paging_take_zeroed(uint64_t (*take)(void))
 /* Group 0 is made with the first root; a later root has all groups that there are. */
 static bool paging_has_group(unsigned int group)
 {
-	return group == 0 || cpus[0].window_directory[group] != NULL;
+	return group == 0 || cpu_data[0].window_directory[group] != NULL;
 }
 
 /* False: no memory. */
@@ -146,7 +146,7 @@ static bool paging_make_window_slot(unsigned int cpu, uint64_t (*take)(void))
 
 	if (table == 0)
 		return false;
-	page_table_of(cpus[cpu].root)[WINDOW_SLOT] = table | LINK;
+	page_table_of(cpu_data[cpu].root)[WINDOW_SLOT] = table | LINK;
 	for (unsigned int group = 0; group < WINDOW_GROUPS; group++) {
 		uint64_t directory;
 
@@ -170,10 +170,10 @@ static bool paging_fill_root(unsigned int cpu, uint64_t (*take)(void))
 		return false;
 	if (cpu != 0)
 		memcpy(root + KERNEL_HALF,
-		       page_table_of(cpus[0].root) + KERNEL_HALF,
+		       page_table_of(cpu_data[0].root) + KERNEL_HALF,
 		       KERNEL_HALF * sizeof(*root));
 	root[WINDOW_SLOT] = 0;
-	WRITE_ONCE(cpus[cpu].root, frame);
+	WRITE_ONCE(cpu_data[cpu].root, frame);
 	return paging_make_window_slot(cpu, take);
 }
 
@@ -182,14 +182,14 @@ int paging_make_root(unsigned int cpu, uint64_t (*take)(void),
 {
 	if (paging_fill_root(cpu, take))
 		return 0;
-	if (cpus[cpu].root != 0)
+	if (cpu_data[cpu].root != 0)
 		paging_unmake_root(cpu, give);
 	return -ENOMEM;
 }
 
 void paging_unmake_root(unsigned int cpu, void (*give)(uint64_t frame))
 {
-	uint64_t frame = cpus[cpu].root;
+	uint64_t frame = cpu_data[cpu].root;
 	uint64_t slot = page_table_of(frame)[WINDOW_SLOT];
 
 	for (unsigned int group = 0; slot != 0 && group < WINDOW_GROUPS;
@@ -199,7 +199,7 @@ void paging_unmake_root(unsigned int cpu, void (*give)(uint64_t frame))
 		if (table != NULL)
 			give(virt_to_phys(table));
 	}
-	WRITE_ONCE(cpus[cpu].root, 0);
+	WRITE_ONCE(cpu_data[cpu].root, 0);
 	if (slot != 0)
 		give(slot & PTE_ADDRESS);
 	give(frame);
@@ -286,7 +286,7 @@ void paging_switch(void)
 	          VGA_TEXT_END, UNCACHED | pte_nx());
 	map_image();
 	make_regions();
-	write_cr3(cpus[0].root);
+	write_cr3(cpu_data[0].root);
 	paging_flush_all();
 	table_base = DIRECT_MAP_BASE;
 }

@@ -5,6 +5,22 @@
  * GS.base points at the struct cpu of the CPU that runs; nothing runs in user
  * mode, so it always does.  The first fields are read and written by
  * kernel/arch/trap.asm: their offsets are fixed and asserted below.
+ *
+ * One instruction.  Between two instructions an interrupt or an NMI may come, and a
+ * thread with preemption on may move to another CPU.  Inside one it may not.  So each
+ * access below is one instruction relative to GS: it finds the CPU and its field in
+ * one step, and none of it needs a lock prefix, for no other CPU writes the field.
+ *
+ *	this_cpu_read(thread)		mov %gs:728, %rax
+ *	this_cpu_add(nmi_count, 1)	addq $1, %gs:760
+ *
+ * What is read is true of the CPU that the caller was on at that instruction.  It is
+ * of use where preemption is off, or where it is the same on all CPUs that the caller
+ * can be on, as the thread that runs.
+ *
+ * tests/lint/percpu.py disassembles each accessor.
+ *
+ * Source: Linux 6.12 arch/x86/include/asm/percpu.h, this_cpu_*().
  */
 #ifndef KERNEL_ARCH_PERCPU_H
 #define KERNEL_ARCH_PERCPU_H
@@ -41,7 +57,9 @@ struct cpu {
 	struct owner *irq_owner; /* innermost interrupt line that runs */
 	uint64_t irq_rip;        /* where the innermost interrupt came */
 	uint64_t nmi_count;      /* of NMIs that are not ticks */
-};
+} __aligned(COUNTER_STRIDE);
+
+static_assert(sizeof(struct cpu) == COUNTER_STRIDE, "kernel/arch/counter.h");
 
 static_assert(offsetof(struct cpu, self) == 0, "trap.asm");
 static_assert(offsetof(struct cpu, open_window) == 8, "trap.asm");
@@ -51,15 +69,82 @@ static_assert(offsetof(struct cpu, nmi_seen) == 152, "trap.asm");
 static_assert(offsetof(struct cpu, nmi_ticks) == 160, "trap.asm");
 static_assert(offsetof(struct cpu, window_directory) == 176, "trap.asm");
 
-extern struct cpu cpus[MAX_CPUS];
+extern struct cpu cpu_data[MAX_CPUS];
 
-/* The CPU that runs.  Stays true while preemption or interrupts are off. */
+#define CPU_FIELD(field) __typeof__(((struct cpu *)NULL)->field)
+
+/* The value of FIELD.  Like READ_ONCE(), it is read where it is written down, and other
+ * memory may be read and written around it. */
+#define this_cpu_read(field)                                                   \
+	({                                                                     \
+		CPU_FIELD(field) value_;                                       \
+		__asm__ volatile("mov %%gs:%c1, %0"                            \
+		                 : "=q"(value_)                                \
+		                 : "i"(offsetof(struct cpu, field)));          \
+		value_;                                                        \
+	})
+
+/* Barriers for the compiler from here on. */
+#define this_cpu_write(field, value)                                           \
+	do {                                                                   \
+		CPU_FIELD(field) written_ = (value);                           \
+		__asm__ volatile("mov %0, %%gs:%c1"                            \
+		                 :                                             \
+		                 : "q"(written_),                              \
+		                   "i"(offsetof(struct cpu, field))            \
+		                 : "memory");                                  \
+	} while (0)
+
+/* FIELD has 4 or 8 bytes. */
+#define this_cpu_add(field, amount)                                            \
+	do {                                                                   \
+		static_assert(sizeof(CPU_FIELD(field)) == 4 ||                 \
+		                      sizeof(CPU_FIELD(field)) == 8,           \
+		              "the suffix of the instruction");                \
+		if (sizeof(CPU_FIELD(field)) == 4)                             \
+			__asm__ volatile("addl %0, %%gs:%c1"                   \
+			                 :                                     \
+			                 : "ri"((uint32_t)(amount)),           \
+			                   "i"(offsetof(struct cpu, field))    \
+			                 : "cc", "memory");                    \
+		else                                                           \
+			__asm__ volatile("addq %0, %%gs:%c1"                   \
+			                 :                                     \
+			                 : "re"((uint64_t)(amount)),           \
+			                   "i"(offsetof(struct cpu, field))    \
+			                 : "cc", "memory");                    \
+	} while (0)
+
+#define this_cpu_inc(field) this_cpu_add(field, 1)
+
+/* What this_cpu_sub() says of FIELD, by the flags of the same instruction. */
+struct cpu_difference {
+	bool borrow; /* it was lower than AMOUNT, and has wrapped */
+	bool zero;   /* it is 0 now */
+};
+
+/* FIELD has 4 bytes. */
+#define this_cpu_sub(field, amount)                                            \
+	({                                                                     \
+		struct cpu_difference left_;                                   \
+		static_assert(sizeof(CPU_FIELD(field)) == 4,                   \
+		              "the suffix of the instruction");                \
+		__asm__ volatile("subl %2, %%gs:%c3"                           \
+		                 : "=@ccc"(left_.borrow), "=@ccz"(left_.zero)  \
+		                 : "ri"((uint32_t)(amount)),                   \
+		                   "i"(offsetof(struct cpu, field))            \
+		                 : "memory");                                  \
+		left_;                                                         \
+	})
+
+/*
+ * The CPU that runs, as a pointer.  Only where it stays so: interrupts or preemption are
+ * off for as long as the pointer is used.  What another context of the CPU may change
+ * or read meanwhile is accessed with READ_ONCE() and WRITE_ONCE().
+ */
 static inline struct cpu *this_cpu(void)
 {
-	struct cpu *cpu;
-
-	__asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
-	return cpu;
+	return this_cpu_read(self);
 }
 
 #endif

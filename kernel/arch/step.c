@@ -72,7 +72,7 @@ static void take_interrupt(struct trap_frame *frame)
 {
 	frame->vector = VECTOR_IRQ_BASE + step.line;
 	/* The stub counts what came by the line's own door. */
-	this_cpu()->irq_taken[step.line]++;
+	this_cpu()->irq_taken[step.line]++; /* in a trap: interrupts are off */
 }
 
 bool step_trap(struct trap_frame *frame)

@@ -84,11 +84,11 @@ static void dispatch(struct trap_frame *frame)
 		return;
 	}
 	/* No thread changes its CPU while an interrupt is on top of it. */
-	expect = this_cpu()->expect;
-	this_cpu()->expect = NULL;
+	expect = this_cpu_read(expect);
+	this_cpu_write(expect, NULL);
 	trap_call_handler(frame);
 	skip_halt(frame);
-	this_cpu()->expect = expect;
+	this_cpu_write(expect, expect);
 }
 
 /* An NMI may come in the middle of anything, and the time is not its victim's. */
@@ -165,30 +165,26 @@ const char *trap_name(unsigned int vector)
 
 void fault_catch_begin(struct fault_expect *expect, uint64_t resume_sp)
 {
-	struct cpu *cpu = this_cpu();
-
 	expect->resume_sp = resume_sp;
-	expect->preempt_count = cpu->preempt_count;
-	expect->irq_owner = cpu->irq_owner;
-	expect->outer = cpu->expect;
-	WRITE_ONCE(cpu->expect, expect);
+	expect->preempt_count = this_cpu_read(preempt_count);
+	expect->irq_owner = this_cpu_read(irq_owner);
+	expect->outer = this_cpu_read(expect);
+	this_cpu_write(expect, expect);
 }
 
 void fault_catch_end(struct fault_expect *expect)
 {
-	WRITE_ONCE(this_cpu()->expect, expect->outer);
+	this_cpu_write(expect, expect->outer);
 }
 
 void fault_catch_resume_at(struct fault_expect *expect,
                            struct trap_frame *frame, uint64_t address)
 {
-	struct cpu *cpu = this_cpu();
-
 	expect->frame = *frame;
 	expect->address = address;
-	cpu->expect = expect->outer;
-	cpu->preempt_count = expect->preempt_count;
-	cpu->irq_owner = expect->irq_owner;
+	this_cpu_write(expect, expect->outer);
+	this_cpu_write(preempt_count, expect->preempt_count);
+	this_cpu_write(irq_owner, expect->irq_owner);
 	frame->rip = (uint64_t)(uintptr_t)fault_catch_resume;
 	frame->rsp = expect->resume_sp;
 	frame->rflags &= ~(RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_AC);

@@ -86,8 +86,8 @@ static unsigned int window_lacks_directory(unsigned int group)
 	unsigned int cpu = 0;
 
 	while (cpu < MAX_CPUS &&
-	       (cpus[cpu].root == 0 ||
-	        READ_ONCE(cpus[cpu].window_directory[group]) != NULL))
+	       (cpu_data[cpu].root == 0 ||
+	        READ_ONCE(cpu_data[cpu].window_directory[group]) != NULL))
 		cpu++;
 	return cpu;
 }
@@ -110,9 +110,9 @@ static uint64_t *window_group_entry(const struct cpu *cpu, unsigned int group)
 /* Invalid to valid: no flush. */
 void window_set_directory(unsigned int cpu, unsigned int group, void *table)
 {
-	WRITE_ONCE(*window_group_entry(&cpus[cpu], group),
+	WRITE_ONCE(*window_group_entry(&cpu_data[cpu], group),
 	           virt_to_phys(table) | PTE_PRESENT | PTE_WRITABLE);
-	WRITE_ONCE(cpus[cpu].window_directory[group], table);
+	WRITE_ONCE(cpu_data[cpu].window_directory[group], table);
 }
 
 void window_add_group(unsigned int group, void *table)
@@ -124,12 +124,12 @@ void window_add_group(unsigned int group, void *table)
  * this one; another one does not run. */
 void *window_remove_directory(unsigned int cpu, unsigned int group)
 {
-	void *table = cpus[cpu].window_directory[group];
+	void *table = cpu_data[cpu].window_directory[group];
 
 	if (table == NULL)
 		return NULL;
-	WRITE_ONCE(*window_group_entry(&cpus[cpu], group), 0);
-	WRITE_ONCE(cpus[cpu].window_directory[group], NULL);
+	WRITE_ONCE(*window_group_entry(&cpu_data[cpu], group), 0);
+	WRITE_ONCE(cpu_data[cpu].window_directory[group], NULL);
 	flush_local();
 	return table;
 }

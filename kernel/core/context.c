@@ -2,9 +2,10 @@
 /*
  * kernel/core/context.c -- where am I, and may I wait here?
  *
- * preempt_count is this CPU's own word.  It is changed without a locked
- * instruction: whatever interrupts the change puts back what it added before it
- * returns, and no thread moves to another CPU while its count is not 0.
+ * preempt_count is this CPU's own word.  It is changed by one instruction that finds
+ * the CPU as well (kernel/arch/percpu.h), and without a lock prefix: whatever
+ * interrupts puts back what it added before it returns, and no thread moves to another
+ * CPU while its count is not 0.
  *
  * might_sleep() reports each call once, so that a bad one in an interrupt
  * handler does not fill the log a thousand times a second; it counts every
@@ -34,36 +35,44 @@ static unsigned long violations;     /* atomic */
 
 unsigned int preempt_count(void)
 {
-	return READ_ONCE(this_cpu()->preempt_count);
+	return this_cpu_read(preempt_count);
 }
 
 void preempt_count_add(unsigned int amount)
 {
-	this_cpu()->preempt_count += amount;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	this_cpu_add(preempt_count, amount);
+}
+
+/* It was lower than AMOUNT: somebody has subtracted what nobody had added. */
+static __cold void preempt_count_wrapped(unsigned int amount)
+{
+	if (panic_in_progress())
+		return;
+	this_cpu_add(preempt_count, amount);
+	panic("preempt_count is %#x and cannot go down by %#x", preempt_count(),
+	      amount);
 }
 
 void preempt_count_sub(unsigned int amount)
 {
-	struct cpu *cpu = this_cpu();
-
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (cpu->preempt_count < amount && !panic_in_progress())
-		panic("preempt_count is %#x and cannot go down by %#x",
-		      cpu->preempt_count, amount);
-	cpu->preempt_count -= amount;
+	if (this_cpu_sub(preempt_count, amount).borrow)
+		preempt_count_wrapped(amount);
 }
 
 void preempt_enable(void)
 {
-	preempt_count_sub(PREEMPT_ONE);
-	if (preempt_count() == 0)
+	const struct cpu_difference left =
+		this_cpu_sub(preempt_count, PREEMPT_ONE);
+
+	if (left.borrow)
+		preempt_count_wrapped(PREEMPT_ONE);
+	if (left.zero && this_cpu_read(need_resched))
 		sched_preempt();
 }
 
 bool may_sleep_here(void)
 {
-	return this_cpu()->thread != NULL && preempt_count() == 0 &&
+	return this_cpu_read(thread) != NULL && preempt_count() == 0 &&
 	       arch_irq_enabled();
 }
 
@@ -124,15 +133,14 @@ unsigned long might_sleep_violations(void)
 
 const char *context_name(void)
 {
-	struct cpu *cpu = this_cpu();
+	const struct owner *line = this_cpu_read(irq_owner);
+	const struct thread *thread = this_cpu_read(thread);
 
 	if (in_nmi())
 		return "nmi";
-	if (cpu->irq_owner != NULL)
-		return cpu->irq_owner->name;
+	if (line != NULL)
+		return line->name;
 	if (in_interrupt())
 		return "interrupt";
-	if (cpu->thread == NULL)
-		return "boot";
-	return cpu->thread->title;
+	return thread == NULL ? "boot" : thread->title;
 }

@@ -475,18 +475,17 @@ static bool is_copy(const struct fault *fault)
 
 static void exception(struct trap_frame *frame)
 {
-	struct cpu *cpu = this_cpu();
-	struct fault_expect *expect = cpu->expect;
+	struct fault_expect *expect = this_cpu_read(expect);
 	struct fault fault;
 	char text[TEXT_SIZE];
 	bool again = frame->vector == VECTOR_DOUBLE_FAULT &&
 	             begin_double_fault(frame);
 
 	/* A fault from here on is not the context's. */
-	cpu->expect = NULL;
+	this_cpu_write(expect, NULL);
 	fault = fault_describe(frame);
 	if (is_copy(&fault)) {
-		cpu->expect = expect;
+		this_cpu_write(expect, expect);
 		return;
 	}
 	if (can_be_caught(&fault)) {

@@ -122,14 +122,13 @@ static void leave_line(unsigned int irq)
 static void run_handler(unsigned int irq)
 {
 	struct irq_line *line = &lines[irq];
-	struct cpu *cpu = this_cpu();
-	struct owner *interrupted = cpu->irq_owner;
-	struct fault_expect *expect = cpu->expect;
+	struct owner *interrupted = this_cpu_read(irq_owner);
+	struct fault_expect *expect = this_cpu_read(expect);
 	unsigned int count = preempt_count();
 	struct window_state window;
 
-	cpu->irq_owner = &line->owner;
-	cpu->expect = NULL;
+	this_cpu_write(irq_owner, &line->owner);
+	this_cpu_write(expect, NULL);
 	window = window_open(line->owner.window.id != 0 ? &line->owner.window
 	                                                : NULL);
 	irqsoff_set_place((uintptr_t)line->handler + 1);
@@ -140,24 +139,22 @@ static void run_handler(unsigned int irq)
 		      "returned with %#x",
 		      line->owner.name, count, preempt_count());
 	window_close(window);
-	cpu->expect = expect;
-	cpu->irq_owner = interrupted;
+	this_cpu_write(expect, expect);
+	this_cpu_write(irq_owner, interrupted);
 }
 
 static void irq_dispatch(struct trap_frame *frame)
 {
 	unsigned int irq = (unsigned int)frame->vector - VECTOR_IRQ_BASE;
-
-	struct cpu *cpu = this_cpu();
-	uint64_t outer_rip = cpu->irq_rip;
+	uint64_t outer_rip = this_cpu_read(irq_rip);
 
 	preempt_count_add(HARDIRQ_ONE);
-	cpu->irq_rip = frame->rip;
+	this_cpu_write(irq_rip, frame->rip);
 	if (enter_line(irq)) {
 		run_handler(irq);
 		leave_line(irq);
 	}
-	cpu->irq_rip = outer_rip;
+	this_cpu_write(irq_rip, outer_rip);
 	preempt_count_sub(HARDIRQ_ONE);
 	/* What was interrupted: a place where a thread may be preempted? */
 	if ((frame->rflags & RFLAGS_IF) != 0)
@@ -166,7 +163,7 @@ static void irq_dispatch(struct trap_frame *frame)
 
 uint64_t irq_interrupted_rip(void)
 {
-	return this_cpu()->irq_rip;
+	return this_cpu_read(irq_rip);
 }
 
 void irq_init(void)
@@ -336,7 +333,7 @@ void irq_statistics(unsigned int irq, struct irq_statistics *statistics)
 		.name = line->state == LINE_IN_USE ? line->name : NULL,
 	};
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-		now.taken += READ_ONCE(cpus[cpu].irq_taken[irq]);
+		now.taken += READ_ONCE(cpu_data[cpu].irq_taken[irq]);
 	spin_unlock_irqrestore(&irq_lock, enabled);
 	*statistics = now;
 }

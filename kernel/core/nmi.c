@@ -50,21 +50,21 @@ static void nmi_call_handler(uintptr_t rip)
 
 static void nmi(struct trap_frame *frame)
 {
-	struct cpu *cpu = this_cpu();
+	uint64_t count = this_cpu_read(nmi_count) + 1;
 	char place[PLACE_SIZE];
 
 	if (nmi_watch_took(frame))
 		return;
-	cpu->nmi_count++;
+	this_cpu_inc(nmi_count);
 	if (panic_in_progress())
 		return;
-	cpu->preempt_count += NMI_ONE;
-	if ((cpu->nmi_count & (cpu->nmi_count - 1)) == 0)
+	this_cpu_add(preempt_count, NMI_ONE);
+	if ((count & (count - 1)) == 0)
 		pr_warn("NMI received at %s (%llu so far)\n",
 		        place_format(place, sizeof(place), frame->rip),
-		        (unsigned long long)cpu->nmi_count);
+		        (unsigned long long)count);
 	nmi_call_handler(frame->rip);
-	cpu->preempt_count -= NMI_ONE;
+	this_cpu_sub(preempt_count, NMI_ONE);
 }
 
 uint64_t nmi_count(void)
@@ -72,7 +72,7 @@ uint64_t nmi_count(void)
 	uint64_t sum = 0;
 
 	for (unsigned int i = 0; i < MAX_CPUS; i++)
-		sum += READ_ONCE(cpus[i].nmi_count);
+		sum += READ_ONCE(cpu_data[i].nmi_count);
 	return sum;
 }
 

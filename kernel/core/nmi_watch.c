@@ -89,16 +89,15 @@ static void prolong_stretch(struct trap_frame *frame, uint64_t taken)
 
 bool nmi_watch_took(struct trap_frame *frame)
 {
-	struct cpu *cpu = this_cpu();
-	uint64_t taken = cpu->irq_taken[TIMER];
+	uint64_t taken = this_cpu_read(irq_taken[TIMER]);
 
-	if (cpu->nmi_watch == 0 ||
-	    ((inb(PORT_IRR) & IRR_TIMER) == 0 && !cpu->irr_hidden))
+	if (this_cpu_read(nmi_watch) == 0 ||
+	    ((inb(PORT_IRR) & IRR_TIMER) == 0 && !this_cpu_read(irr_hidden)))
 		return false;
-	cpu->nmi_ticks++;
-	if (taken == cpu->nmi_seen)
+	this_cpu_inc(nmi_ticks);
+	if (taken == this_cpu_read(nmi_seen))
 		prolong_stretch(frame, taken);
-	cpu->nmi_seen = taken;
+	this_cpu_write(nmi_seen, taken);
 	return true;
 }
 
@@ -106,23 +105,22 @@ bool nmi_watch_took(struct trap_frame *frame)
 
 static void watch(bool on)
 {
-	struct cpu *cpu = this_cpu();
 	bool enabled = arch_irq_save();
 
 	/* An NMI between the two is counted as another source's. */
 	if (on) {
-		cpu->nmi_seen = cpu->irq_taken[TIMER] - 1;
-		WRITE_ONCE(cpu->nmi_watch, 1);
+		this_cpu_write(nmi_seen, this_cpu_read(irq_taken[TIMER]) - 1);
+		this_cpu_write(nmi_watch, 1);
 	}
 	route_ticks(on);
 	if (!on)
-		WRITE_ONCE(cpu->nmi_watch, 0);
+		this_cpu_write(nmi_watch, 0);
 	arch_irq_restore(enabled);
 }
 
 bool nmi_watch_pause(void)
 {
-	bool was_on = this_cpu()->nmi_watch != 0;
+	bool was_on = this_cpu_read(nmi_watch) != 0;
 
 	if (was_on)
 		watch(false);
@@ -187,7 +185,7 @@ int nmi_watch_begin(void (*route)(bool on))
 
 uint64_t nmi_watch_ticks(void)
 {
-	return READ_ONCE(this_cpu()->nmi_ticks);
+	return this_cpu_read(nmi_ticks);
 }
 
 void nmi_watch_set_limit(uint64_t microseconds)

@@ -93,13 +93,14 @@ void owner_end(struct owner *owner)
 
 struct owner *current_owner(void)
 {
-	struct cpu *cpu = this_cpu();
+	struct owner *line = this_cpu_read(irq_owner);
+	struct thread *thread = this_cpu_read(thread);
 
 	if (in_nmi())
 		return NULL;
-	if (cpu->irq_owner != NULL)
-		return cpu->irq_owner;
-	return cpu->thread != NULL ? &cpu->thread->owner : NULL;
+	if (line != NULL)
+		return line;
+	return thread != NULL ? &thread->owner : NULL;
 }
 
 const char *owner_name(uint64_t id)

@@ -513,19 +513,19 @@ static void print_culprit(struct culprit culprit)
 /* In which context, where, and with which locks? */
 static void set_scene(const struct trap_frame *frame, uintptr_t caller)
 {
-	struct cpu *cpu = this_cpu();
+	const struct thread *thread = this_cpu_read(thread);
+	unsigned int count = preempt_count();
 	char place[PLACE_SIZE];
 
 	format_culprit(place, sizeof(place), frame, caller);
 	/* Now: what the reports below release is told apart by its class. */
-	held_count = lock_order_held(
-		cpu->thread == NULL ? NULL : &cpu->thread->mutexes, held,
-		SUMMARY_LOCKS);
+	held_count = lock_order_held(thread == NULL ? NULL : &thread->mutexes,
+	                             held, SUMMARY_LOCKS);
 	scnprintf(scene, sizeof(scene),
 	          "in %s, CPU %u, preempt_count %#x, at %s", context_name(),
-	          cpu->id, cpu->preempt_count, place);
+	          arch_cpu_id(), count, place);
 	/* The consoles refuse to speak in an NMI; this one does not end. */
-	cpu->preempt_count &= ~NMI_MASK;
+	this_cpu_write(preempt_count, count & ~NMI_MASK);
 }
 
 static void print_cause(void)

@@ -103,7 +103,7 @@ static struct wait_queue sleep = WAIT_QUEUE_INIT(sleep);
 
 struct thread *current_thread(void)
 {
-	return this_cpu()->thread;
+	return this_cpu_read(thread);
 }
 
 void wait_queue_init(struct wait_queue *queue, const char *name)
@@ -131,10 +131,10 @@ static void let_interrupts_in(bool *enabled)
 /* Should THREAD, which can run now, take over? */
 static void ask_for_switch(const struct thread *thread)
 {
-	struct cpu *cpu = this_cpu();
+	const struct thread *self = this_cpu_read(thread);
 
-	if (cpu->thread != NULL && thread->priority > cpu->thread->priority)
-		cpu->need_resched = true;
+	if (self != NULL && thread->priority > self->priority)
+		this_cpu_write(need_resched, true);
 }
 
 static void make_runnable(struct thread *thread)
@@ -254,13 +254,12 @@ static struct thread *next_after(struct thread *self)
 /* Go on as NEXT; returns when somebody switches back. */
 static void switch_to(struct thread *next)
 {
-	struct cpu *cpu = this_cpu();
-	struct thread *self = cpu->thread;
-	struct fault_expect *expect = cpu->expect;
+	struct thread *self = current_thread();
+	struct fault_expect *expect = this_cpu_read(expect);
 
 	/* Nothing but sched_lock, and no interrupt. */
 	kassert(preempt_count() == PREEMPT_ONE);
-	cpu->need_resched = false;
+	this_cpu_write(need_resched, false);
 	open_window_of(next);
 	account(&self->runtime, self, next);
 	if (self->state == THREAD_ENDED)
@@ -271,11 +270,10 @@ static void switch_to(struct thread *next)
 	list_remove(&next->run_link);
 	next->on_cpu = true;
 	next->switches++;
-	cpu->thread = next;
-	cpu->expect = NULL;
+	this_cpu_write(thread, next);
+	this_cpu_write(expect, NULL);
 	arch_switch_stack(&self->stack_pointer, next->stack_pointer);
-	/* Perhaps another CPU: CPU is what this stack remembers. */
-	this_cpu()->expect = expect;
+	this_cpu_write(expect, expect);
 }
 
 /* Is the turn of the running thread over? */
@@ -296,7 +294,7 @@ static void preempt(struct thread *self)
 		over ? self->priority
 		     : (enum thread_priority)(self->priority + 1));
 
-	this_cpu()->need_resched = false;
+	this_cpu_write(need_resched, false);
 	if (next != NULL) {
 		struct list *queue = &run_queue[self->priority];
 
@@ -403,7 +401,7 @@ void sched_init(struct thread *main)
 	main->on_cpu = true;
 	/* The boot so far was its work, too. */
 	main->began = 0;
-	this_cpu()->thread = main;
+	this_cpu_write(thread, main);
 	open_window_of(main);
 	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }
@@ -449,7 +447,7 @@ void thread_set_priority(struct thread *thread, enum thread_priority priority)
 		list_append(&run_queue[priority], &thread->run_link);
 		ask_for_switch(thread);
 	} else if (thread->on_cpu) {
-		this_cpu()->need_resched = true;
+		this_cpu_write(need_resched, true);
 	}
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
@@ -493,21 +491,21 @@ __noreturn void thread_exit(enum thread_end how)
 
 /* ---- Preemption ---------------------------------------------------------- */
 
-static bool may_preempt(const struct cpu *cpu)
+static bool may_preempt(void)
 {
-	return cpu->need_resched && cpu->thread != NULL &&
+	return this_cpu_read(need_resched) && current_thread() != NULL &&
 	       preempt_count() == 0 && !panic_in_progress();
 }
 
 void sched_irq_exit(void)
 {
-	if (may_preempt(this_cpu()))
+	if (may_preempt())
 		preempt(current_thread());
 }
 
 void sched_preempt(void)
 {
-	while (may_preempt(this_cpu()) && arch_irq_enabled()) {
+	while (may_preempt() && arch_irq_enabled()) {
 		arch_irq_disable();
 		preempt(current_thread());
 		arch_irq_enable();
@@ -641,13 +639,13 @@ static void ring_alarms(uint64_t now)
 
 void sched_tick(void)
 {
-	struct cpu *cpu = this_cpu();
+	const struct thread *self = current_thread();
 	uint64_t now = clock_microseconds();
 
 	if (now >= READ_ONCE(next_alarm))
 		ring_alarms(now);
-	if (cpu->thread != NULL && turn_is_over(cpu->thread))
-		cpu->need_resched = true;
+	if (self != NULL && turn_is_over(self))
+		this_cpu_write(need_resched, true);
 }
 
 void sched_times(struct sched_times *times)

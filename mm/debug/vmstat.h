@@ -11,12 +11,22 @@
  *
  * This file: the counters, with Linux's names where Linux counts the same.
  *
- * Each counter only grows.  Incremented with one locked instruction, so from
- * any context, NMI included.
+ * Each counter only grows.  Each CPU has its own, and adds to it with one instruction
+ * (kernel/arch/counter.h): from any context, NMI included, and none is lost.  What is
+ * read is the sum over the CPUs.
+ *
+ *	struct vmstat        memory of the caller, one row a CPU
+ *	+-----------+        +---------------------------+
+ *	| way       |------> | pgalloc_dma, ...    CPU 0 |
+ *	| first     |        | pgalloc_dma, ...    CPU 1 |
+ *	+-----------+
+ *
+ * Before there are rows, when one CPU runs, `first` is the row.  It stays in the sum.
  */
 #ifndef MM_DEBUG_VMSTAT_H
 #define MM_DEBUG_VMSTAT_H
 
+#include "kernel/arch/counter.h"
 #include "kernel/core/panic.h"
 #include "lib/types.h"
 
@@ -120,22 +130,40 @@ enum vmstat_event {
 #define VMSTAT_PGALLOC(zone_type)                                              \
 	((enum vmstat_event)(VMSTAT_pgalloc_dma + (unsigned int)(zone_type)))
 
-struct vmstat {
-	unsigned long count[VMSTAT_COUNT];
+/* The counters of one CPU. */
+struct vmstat_row {
+	unsigned long count[COUNTER_ROW];
 };
 
+static_assert(VMSTAT_COUNT <= COUNTER_ROW, "a row has room for all");
+
+struct vmstat {
+	unsigned long *way;     /* to this CPU's row: arch_counter_way() */
+	struct vmstat_row *row; /* NULL: none but `first` */
+	unsigned int cpus;      /* rows at `row` */
+	unsigned long first[VMSTAT_COUNT];
+};
+
+/* All are 0, and there is one CPU. */
+void vmstat_init(struct vmstat *stat);
+
+/* From now on CPUS CPUs count, in as many zeroed ROWS, which stay.  One CPU runs. */
+void vmstat_start(struct vmstat *stat, struct vmstat_row *rows,
+                  unsigned int cpus);
+
+/* All are 0.  While nobody counts. */
+void vmstat_clear(struct vmstat *stat);
+
+/* Any context. */
 static inline void vmstat_add(struct vmstat *stat, enum vmstat_event event,
                               unsigned long amount)
 {
 	kassert(event < VMSTAT_COUNT);
-	__atomic_fetch_add(&stat->count[event], amount, __ATOMIC_RELAXED);
+	arch_counter_add(stat->way + event, amount);
 }
 
-static inline unsigned long vmstat_read(const struct vmstat *stat,
-                                        enum vmstat_event event)
-{
-	return READ_ONCE(stat->count[event]);
-}
+/* The sum.  Any context. */
+unsigned long vmstat_read(const struct vmstat *stat, enum vmstat_event event);
 
 const char *vmstat_name(enum vmstat_event event);
 const char *vmstat_meaning(enum vmstat_event event);

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/counter.h"
 #include "kernel/arch/vmap.h"
 #include "kernel/core/clock.h"
 #include "lib/errno.h"
@@ -93,6 +94,17 @@ struct host_cpu *host_cpu(void)
 unsigned int arch_cpu_id(void)
 {
 	return host_cpu()->id;
+}
+
+unsigned long *arch_counter_way(unsigned long *rows)
+{
+	return rows;
+}
+
+void arch_counter_add(unsigned long *way, unsigned long amount)
+{
+	__atomic_fetch_add(way + arch_cpu_id() * COUNTER_ROW, amount,
+	                   __ATOMIC_RELAXED);
 }
 
 void machine_be_cpu(unsigned int id)
@@ -576,6 +588,7 @@ static void free_nodes(void)
 	for (unsigned int i = 0; i < machine.nodes; i++) {
 		free(machine.node[i]->pages);
 		free(machine.node[i]->zone[ZONE_DMA].blocks);
+		free(machine.node[i]->stat.row);
 		free(machine.node[i]);
 	}
 	machine.nodes = 0;
@@ -630,6 +643,8 @@ struct node *machine_zones(unsigned long first,
 	if (node == NULL || page == NULL || blocks == NULL)
 		panic("the host has no memory for a node");
 	node_init(node, page, blocks, first, total);
+	vmstat_start(&node->stat, calloc(MAX_CPUS, sizeof(struct vmstat_row)),
+	             MAX_CPUS);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		struct zone *zone = &node->zone[type];
 

@@ -64,7 +64,7 @@ static inline void pile_leave(struct pile *pile, unsigned long free)
 		           now - free);
 	else
 		pile_give(pile, free - now);
-	pile->node->stat = (struct vmstat){ 0 };
+	vmstat_clear(&pile->node->stat);
 }
 
 #endif

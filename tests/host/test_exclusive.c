@@ -39,7 +39,7 @@ void start_with(unsigned long tables)
 	pile.node = node;
 	pile.count = 0;
 	wakes = 0;
-	node->stat = (struct vmstat){ 0 };
+	vmstat_clear(&node->stat);
 }
 
 void test_exclusive_start(unsigned long parked)
@@ -290,7 +290,7 @@ CASE(exclusive, a_full_window_moves_no_frame)
 	test_exclusive_start(WINDOW_ENTRIES);
 	EXPECT_EQUAL(test_exclusive_take_all(), WINDOW_ENTRIES);
 	free = node_free(node);
-	node->stat = (struct vmstat){ 0 };
+	vmstat_clear(&node->stat);
 	EXPECT(alloc_page(GFP_KERNEL | __GFP_EXCLUSIVE) == NULL);
 	EXPECT_EQUAL(node_free(node), free);
 	return expect_nothing_moved(0, 1);

@@ -44,7 +44,7 @@ static void whole_begin_with(unsigned long pages, unsigned long tables)
 	taken_count = 0;
 	wakes = 0;
 	all_free = zone->free_pages;
-	node->stat = (struct vmstat){ 0 };
+	vmstat_clear(&node->stat);
 }
 
 static void whole_begin(unsigned long pages)

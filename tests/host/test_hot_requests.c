@@ -164,7 +164,7 @@ CASE(hot_requests, never_a_shortcut_for_an_illegal_request)
 
 static struct node *node;
 static struct pcp_set sets[ZONE_COUNT];
-static struct vmstat stat_before;
+static struct vmstat_row stat_before;
 
 /* A node with EACH pages in its zones, and on the lists of its highest zones a block of
  * each order and type. */
@@ -208,12 +208,13 @@ static void hot_ask(gfp_t mask, unsigned int order, bool ladder,
                     struct answer *answer)
 {
 	memset(answer, 0, sizeof(*answer));
-	stat_before = node->stat;
+	stat_before = *node->stat.row;
 	fail_nth_threads = ladder;
 	answer->page = alloc_pages_node(node, mask, order);
 	fail_nth_threads = 0;
 	for (unsigned int i = 0; i < VMSTAT_COUNT; i++)
-		answer->counted[i] = node->stat.count[i] - stat_before.count[i];
+		answer->counted[i] =
+			node->stat.row->count[i] - stat_before.count[i];
 	if (answer->page == NULL)
 		return;
 	answer->as = *answer->page;

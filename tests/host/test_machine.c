@@ -384,6 +384,25 @@ CASE(machine, a_failed_assertion_is_an_outcome_with_its_text)
 	return expect_panic(assert_false, "assertion failed: data != NULL");
 }
 
+/* mm/debug/vmstat.h: each CPU adds to its own row, and the sum misses none. */
+CASE(machine, counts_of_several_cpus_are_one_sum)
+{
+	struct node *node;
+
+	machine_start(64);
+	node = machine_one_zone(ZONE_NORMAL, 64);
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+		machine_be_cpu(cpu);
+		vmstat_add(&node->stat, VMSTAT_pgfree, cpu + 1);
+	}
+	machine_be_cpu(0);
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pgfree),
+	             MAX_CPUS * (MAX_CPUS + 1) / 2);
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		EXPECT_EQUAL(node->stat.row[cpu].count[VMSTAT_pgfree], cpu + 1);
+	return NULL;
+}
+
 CASE(machine, finish_finds_a_leaked_page)
 {
 	struct node *node;

@@ -521,7 +521,7 @@ static struct page *request_for_real(void)
 
 	memset(&played, 0, sizeof(played));
 	real = (struct outcome){ .zone = -1 };
-	pile.node->stat = (struct vmstat){ 0 };
+	vmstat_clear(&pile.node->stat);
 	machine_set_compact_hook(pile.node,
 	                         scene.compacts ? test_rules_on_compact : NULL);
 	machine_set_wait_hook(test_rules_on_rest);

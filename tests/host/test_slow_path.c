@@ -163,7 +163,7 @@ struct node *begin_scattered(unsigned long free)
 		free_pages_node(node, page, 0, RETURN_ADDRESS());
 	}
 	script.passes = 0;
-	node->stat = (struct vmstat){ 0 };
+	vmstat_clear(&node->stat);
 	return node;
 }
 
@@ -255,11 +255,11 @@ CASE(slow_path, who_cannot_wait_has_3_passes_2_wakes_and_no_other_rung)
 CASE(slow_path, order_11_moves_no_counter)
 {
 	struct node *node = test_slow_path_begin(200);
-	struct vmstat before = node->stat;
+	struct vmstat_row before = *node->stat.row;
 
 	EXPECT(test_slow_path_ask(GFP_KERNEL, 11) == NULL);
 	EXPECT(test_slow_path_ask(GFP_KERNEL | __GFP_NOFAIL, 11) == NULL);
-	EXPECT(memcmp(&before, &node->stat, sizeof(before)) == 0);
+	EXPECT(memcmp(&before, node->stat.row, sizeof(before)) == 0);
 	EXPECT(story_is(""));
 	return test_slow_path_finish();
 }

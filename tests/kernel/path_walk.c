@@ -49,11 +49,16 @@
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
 
-#define ORDER        7
-#define FRAMES       (1UL << ORDER)
+#define ORDER  7
+#define FRAMES (1UL << ORDER)
 /* Nothing on a PC's board has line 5; the test raises it. */
-#define LINE         5
-#define BOUNDARIES   16384U
+#define LINE   5
+/* The checked build also checks each addition and each pointer. */
+#ifdef CHECKED
+#define BOUNDARIES 24576U
+#else
+#define BOUNDARIES 16384U
+#endif
 #define DEPTH        32U
 #define LONGEST_CALL 7U /* bytes of the instruction */
 /* How far after the first interrupt of a run the next ones may be. */

@@ -312,7 +312,7 @@ static bool overflow_again(const struct fault *fault, void *data)
 
 	if (!match_overflow(fault, NULL))
 		return false;
-	this_cpu()->expect = outer;
+	this_cpu_write(expect, outer);
 	provoke_stack_overflow(NULL);
 	return false;
 }

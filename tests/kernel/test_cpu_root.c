@@ -86,7 +86,7 @@ static int second_begin(void)
 static void go_on_at(unsigned int id)
 {
 	struct cpu *from = this_cpu();
-	struct cpu *to = &cpus[id];
+	struct cpu *to = &cpu_data[id];
 
 	if (from == to)
 		return;
@@ -121,7 +121,7 @@ static unsigned int open_entries(unsigned int cpu, unsigned int *number)
 
 	for (unsigned int id = 0; id < WINDOW_COUNT; id++) {
 		const uint64_t *directory =
-			cpus[cpu].window_directory[id / WINDOW_GROUP];
+			cpu_data[cpu].window_directory[id / WINDOW_GROUP];
 
 		if (directory == NULL || directory[id % WINDOW_GROUP] == 0)
 			continue;
@@ -141,11 +141,11 @@ static const char *expect_open_on(unsigned int cpu, unsigned int id)
 		return test_failure("CPU %u: %u windows are open, the last one "
 		                    "is %u, expected %u",
 		                    cpu, count, number, id);
-	if (id != 0 && cpus[cpu].open_window != id)
-		return test_failure("CPU %u: window %u is open, its number is "
-		                    "%llu",
-		                    cpu, id,
-		                    (unsigned long long)cpus[cpu].open_window);
+	if (id != 0 && cpu_data[cpu].open_window != id)
+		return test_failure(
+			"CPU %u: window %u is open, its number is "
+			"%llu",
+			cpu, id, (unsigned long long)cpu_data[cpu].open_window);
 	return NULL;
 }
 
@@ -169,26 +169,26 @@ static bool test_cpu_root_faults(void *address)
 CASE(cpu_root, a_second_root_has_the_same_kernel_half_but_for_the_windows)
 {
 	const unsigned int slot = level_index(WINDOW_BASE, ROOT_LEVEL);
-	const uint64_t *first = phys_to_virt(cpus[0].root);
+	const uint64_t *first = phys_to_virt(cpu_data[0].root);
 	const uint64_t *second;
 	unsigned int differ = 0;
 	bool windows_differ;
 	uint64_t cr3;
 
 	EXPECT_EQUAL(second_begin(), 0);
-	second = phys_to_virt(cpus[SECOND].root);
+	second = phys_to_virt(cpu_data[SECOND].root);
 	for (unsigned int i = 0; i < TABLE_ENTRIES; i++)
 		differ += first[i] != second[i];
 	windows_differ = first[slot] != second[slot] && second[slot] != 0;
 	go_on_at(SECOND);
 	cr3 = read_cr3();
-	differ += arch_cpu_id() != SECOND || cr3 != cpus[SECOND].root;
+	differ += arch_cpu_id() != SECOND || cr3 != cpu_data[SECOND].root;
 	go_on_at(0);
 	second_end();
 	EXPECT_EQUAL(differ, 1);
 	EXPECT(windows_differ);
-	EXPECT(cr3 != cpus[0].root && read_cr3() == cpus[0].root);
-	EXPECT_EQUAL(cpus[SECOND].root, 0);
+	EXPECT(cr3 != cpu_data[0].root && read_cr3() == cpu_data[0].root);
+	EXPECT_EQUAL(cpu_data[SECOND].root, 0);
 	EXPECT_EQUAL(test_cpu_root_taken, 0);
 	return NULL;
 }
@@ -206,7 +206,7 @@ CASE(cpu_root, a_root_that_memory_does_not_suffice_for_gives_back_what_it_took)
 			break;
 		EXPECT_EQUAL(error, -ENOMEM);
 		EXPECT_EQUAL(test_cpu_root_taken, 0);
-		EXPECT_EQUAL(cpus[SECOND].root, 0);
+		EXPECT_EQUAL(cpu_data[SECOND].root, 0);
 		EXPECT(window_has_group(0));
 		needed++;
 	}
@@ -323,8 +323,8 @@ static const char *group_is_in_both(void *directory[2], void *table,
 		window_add_group(GROUP, directory[1]);
 	if (wrong == NULL && !window_has_group(GROUP))
 		wrong = "two directories do not suffice";
-	if (wrong == NULL && (cpus[0].window_directory[GROUP] == NULL ||
-	                      cpus[SECOND].window_directory[GROUP] == NULL))
+	if (wrong == NULL && (cpu_data[0].window_directory[GROUP] == NULL ||
+	                      cpu_data[SECOND].window_directory[GROUP] == NULL))
 		wrong = "a CPU has no directory";
 	if (wrong != NULL)
 		return wrong;
@@ -370,7 +370,7 @@ CASE(cpu_root, a_root_made_later_has_the_groups_that_there_are)
 	EXPECT(directory != NULL);
 	window_add_group(GROUP, directory);
 	if (second_begin() == 0) {
-		second = cpus[SECOND].window_directory[GROUP];
+		second = cpu_data[SECOND].window_directory[GROUP];
 		second_end();
 	}
 	removed = window_remove_directory(0, GROUP);

@@ -77,7 +77,7 @@ static void drain_to(struct node *node, unsigned long free)
 {
 	test_page_alloc_drain(node, __GFP_MEMALLOC | __GFP_NOWARN,
 	                      node_free(node) - free);
-	node->stat = (struct vmstat){ 0 };
+	vmstat_clear(&node->stat);
 	kswapd_wakes = 0;
 }
 
@@ -275,7 +275,8 @@ CASE(page_alloc, order_11_is_null_and_moves_no_counter)
 	EXPECT(alloc_pages_node(node, GFP_NOWAIT, 11) == NULL);
 	EXPECT(alloc_pages_node(node, GFP_ATOMIC | __GFP_NOWARN, 64) == NULL);
 	for (unsigned int event = 0; event < VMSTAT_COUNT; event++)
-		EXPECT_EQUAL(node->stat.count[event], 0);
+		EXPECT_EQUAL(vmstat_read(&node->stat, (enum vmstat_event)event),
+		             0);
 	EXPECT(fingerprint(node) == before);
 	return NULL;
 }

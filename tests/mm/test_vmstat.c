@@ -39,12 +39,42 @@ CASE(vmstat, numbers_that_are_not_events_are_shown_as_such)
 
 CASE(vmstat, a_counter_grows_alone)
 {
-	struct vmstat stat = { 0 };
+	struct vmstat stat;
 
+	vmstat_init(&stat);
 	vmstat_add(&stat, VMSTAT_pgfree, 3);
 	vmstat_add(&stat, VMSTAT_pgfree, 4);
 	for (unsigned int i = 0; i < VMSTAT_COUNT; i++)
 		EXPECT_EQUAL(vmstat_read(&stat, (enum vmstat_event)i),
 		             i == VMSTAT_pgfree ? 7 : 0);
+	return NULL;
+}
+
+struct vmstat_rows {
+	struct vmstat stat;
+	struct vmstat_row row[2];
+};
+SUITE_OBJECT(struct vmstat_rows, rows);
+
+CASE(vmstat, what_was_counted_before_there_were_rows_stays_in_the_sum)
+{
+	struct vmstat *stat = &rows->stat;
+	unsigned int me = arch_cpu_id();
+
+	EXPECT(me < ARRAY_SIZE(rows->row));
+	memset(rows->row, 0, sizeof(rows->row));
+	vmstat_init(stat);
+	vmstat_add(stat, VMSTAT_pgfree, 3);
+	vmstat_start(stat, rows->row, ARRAY_SIZE(rows->row));
+	vmstat_add(stat, VMSTAT_pgfree, 4);
+	EXPECT_EQUAL(stat->first[VMSTAT_pgfree], 3);
+	EXPECT_EQUAL(rows->row[me].count[VMSTAT_pgfree], 4);
+	EXPECT_EQUAL(vmstat_read(stat, VMSTAT_pgfree), 7);
+	/* Another CPU's. */
+	rows->row[1 - me].count[VMSTAT_pgfree] = 5;
+	EXPECT_EQUAL(vmstat_read(stat, VMSTAT_pgfree), 12);
+	EXPECT_EQUAL(vmstat_read(stat, VMSTAT_pgalloc_dma), 0);
+	vmstat_clear(stat);
+	EXPECT_EQUAL(vmstat_read(stat, VMSTAT_pgfree), 0);
 	return NULL;
 }
