@@ -19,6 +19,7 @@ SUITE(rules_compaction);
 
 #define COMPACT_SCENES 40U
 #define ROUND_PAGES    32U
+#define ROUND_PASSES   10U
 
 enum frame_kind {
 	FRAME_GIVEN, /* free */
@@ -120,30 +121,59 @@ static unsigned int scanned_isolate(unsigned long *from)
 	return count;
 }
 
-/* The frames of a round are left over from one to the next. */
+/* Frames that were taken for pages to move to, in their order.  They are left over from
+ * one round to the next. */
+struct scanned_rooms {
+	unsigned long pfn[PAGES];
+	unsigned int taken, count;
+};
+
+/* One pass over the COUNT pages FROM, of a round of ISOLATED: each needs a frame, also one
+ * that then stays.  Those that stay are left in FROM.  False: there is no frame. */
+static bool scanned_pass(struct scanned_rooms *rooms, unsigned int isolated,
+                         unsigned long *from, unsigned int *count)
+{
+	unsigned int stay = 0;
+
+	for (unsigned int i = 0; i < *count; i++) {
+		unsigned long to;
+
+		if (rooms->taken == rooms->count)
+			rooms->count += scanned_take_room(
+				isolated, rooms->pfn + rooms->count);
+		if (rooms->taken == rooms->count)
+			return false;
+		if (scanned.kind[from[i]] == FRAME_PIN) {
+			from[stay++] = from[i];
+			continue;
+		}
+		to = rooms->pfn[rooms->taken++];
+		scanned.expected[scanned.index[from[i]]] = (uint16_t)to;
+		scanned.kind[from[i]] = FRAME_GIVEN;
+		scanned.kind[to] = FRAME_KEPT;
+		scanned.free++;
+		scanned.moved++;
+	}
+	*count = stay;
+	return true;
+}
+
+/* Pages that stay are tried again, and need a frame again, before the next round. */
 static void scanned_run(void)
 {
-	static unsigned long room[PAGES];
+	static struct scanned_rooms rooms;
 	unsigned long from[ROUND_PAGES];
-	unsigned int rooms = 0;
-	unsigned int taken = 0;
 	unsigned int count;
 
+	rooms.taken = 0;
+	rooms.count = 0;
 	while (!scanned.ends && (count = scanned_isolate(from)) > 0) {
-		for (unsigned int i = 0; i < count; i++) {
-			if (taken == rooms)
-				rooms += scanned_take_room(count, room + rooms);
-			if (taken == rooms)
-				break;
-			if (scanned.kind[from[i]] == FRAME_PIN)
-				continue;
-			scanned.expected[scanned.index[from[i]]] =
-				(uint16_t)room[taken];
-			scanned.kind[from[i]] = FRAME_GIVEN;
-			scanned.kind[room[taken++]] = FRAME_KEPT;
-			scanned.free++;
-			scanned.moved++;
-		}
+		unsigned int isolated = count;
+		bool goes_on = true;
+
+		for (unsigned int pass = 0; goes_on && pass < ROUND_PASSES;
+		     pass++)
+			goes_on = scanned_pass(&rooms, isolated, from, &count);
 	}
 }
 
