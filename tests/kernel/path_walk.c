@@ -56,8 +56,10 @@
 /* The checked build also checks each addition and each pointer. */
 #ifdef CHECKED
 #define BOUNDARIES 24576U
+#define WALK_ORDER 6
 #else
 #define BOUNDARIES 16384U
+#define WALK_ORDER 5
 #endif
 #define DEPTH        32U
 #define LONGEST_CALL 7U /* bytes of the instruction */
@@ -138,7 +140,6 @@ struct walk {
 
 static struct walk *walk;
 
-#define WALK_ORDER 5
 _Static_assert(sizeof(struct walk) <= PAGE_SIZE << WALK_ORDER,
                "a walk has room in its block");
 

@@ -89,7 +89,9 @@ def hot_totals(said):
 
 
 def rows():
-    off, run = measure(SWITCHES_OFF, ROWS), measure("", ROWS)
+    # The short ones first, as the tests do: what lies on the lists decides a little.
+    names = sorted(ROWS, key=lambda name: name in LONG)
+    off, run = measure(SWITCHES_OFF, names), measure("", names)
     return [
         {
             "name": name,
