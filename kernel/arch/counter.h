@@ -14,8 +14,8 @@
  *	+----------------------- way ------>|
  *
  * and one instruction, add to gs:[way], finds the CPU and adds.  An interrupt or an NMI
- * comes before it or behind it; a thread that moves to another CPU moves before it or
- * behind it.  Nothing is lost, without a lock prefix, in any context.  A reader adds up
+ * comes before it or after it, and a thread moves to another CPU before it or after
+ * it.  Nothing is lost, without a lock prefix, in any context.  A reader adds up
  * the rows: each word only grows, by what its own CPU adds, so the sum is exact when
  * nobody adds, and otherwise lies between what it was and what it is.
  *
@@ -39,7 +39,7 @@
 unsigned long *arch_counter_way(unsigned long *rows);
 void arch_counter_add(unsigned long *way, unsigned long amount);
 #else
-/* The way to the first counter of ROWS; those behind it are behind it.  No pointer:
+/* The way to the first counter of ROWS; the others follow it, as in a row.  No pointer:
  * arch_counter_add() alone can use it. */
 static inline unsigned long *arch_counter_way(unsigned long *rows)
 {

@@ -14,7 +14,7 @@
  *	this_cpu_read(thread)		mov %gs:728, %rax
  *	this_cpu_add(nmi_count, 1)	addq $1, %gs:760
  *
- * What is read is true of the CPU that the caller was on at that instruction.  It is
+ * The value is true of the CPU that the caller was on at that instruction.  It is
  * of use where preemption is off, or where it is the same on all CPUs that the caller
  * can be on, as the thread that runs.
  *
@@ -117,7 +117,7 @@ extern struct cpu cpu_data[MAX_CPUS];
 
 #define this_cpu_inc(field) this_cpu_add(field, 1)
 
-/* What this_cpu_sub() says of FIELD, by the flags of the same instruction. */
+/* The answer of this_cpu_sub() about FIELD, from the flags of the same instruction. */
 struct cpu_difference {
 	bool borrow; /* it was lower than AMOUNT, and has wrapped */
 	bool zero;   /* it is 0 now */
@@ -139,8 +139,8 @@ struct cpu_difference {
 
 /*
  * The CPU that runs, as a pointer.  Only where it stays so: interrupts or preemption are
- * off for as long as the pointer is used.  What another context of the CPU may change
- * or read meanwhile is accessed with READ_ONCE() and WRITE_ONCE().
+ * off for as long as the pointer is used.  A field that another context of
+ * the CPU may change meanwhile is accessed with READ_ONCE() and WRITE_ONCE().
  */
 static inline struct cpu *this_cpu(void)
 {

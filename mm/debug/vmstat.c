@@ -21,7 +21,7 @@ void vmstat_start(struct vmstat *stat, struct vmstat_row *rows,
 	kassert(cpus > 0 && cpus <= MAX_CPUS && stat->row == NULL);
 	stat->row = rows;
 	stat->cpus = cpus;
-	/* What counts before this counts in `first`. */
+	/* Events before this are in `first`. */
 	WRITE_ONCE(stat->way, arch_counter_way(rows->count));
 }
 

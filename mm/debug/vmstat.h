@@ -12,8 +12,8 @@
  * This file: the counters, with Linux's names where Linux counts the same.
  *
  * Each counter only grows.  Each CPU has its own, and adds to it with one instruction
- * (kernel/arch/counter.h): from any context, NMI included, and none is lost.  What is
- * read is the sum over the CPUs.
+ * (kernel/arch/counter.h): from any context, NMI included, and none is lost.  A reading
+ * is the sum over the CPUs.
  *
  *	struct vmstat        memory of the caller, one row a CPU
  *	+-----------+        +---------------------------+

@@ -5,8 +5,8 @@ A static function shares its name with no other function of the tree, so that
 grep, gdb and a backtrace lead to one place.
 
 Functions with external linkage may exist twice: the host's stand-ins in tests/host/
-have the names of what they stand for, and the linker checks each program.  What they
-stand for may be an inline function of a header, which the host does not see.
+have the names of what they stand for, and the linker checks each program.  The
+original may be an inline function of a header, which the host does not see.
 """
 
 import re
