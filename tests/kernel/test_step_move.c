@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/kernel/test_step_move.c -- a page that moves to another frame, with an interrupt at
- * every instruction: tests/kernel/path_walk.c walks along migration.
+ * every instruction: tests/kernel/path_walk.c walks along migration, and along the isolation
+ * of a page and its way back.
  *
  * The page has an index of one place.  Whatever the interrupts take meanwhile, afterwards
  * the index has the page with its bytes, in a frame that nobody else has.
@@ -149,6 +150,48 @@ CASE(step_move, migrate_pages_with_an_interrupt_at_each_instruction)
 		.prepare = prepare_isolated,
 		.run = step_run_migrate,
 		.check = check_migrated,
+		.finish = step_index_clear,
+		.errand = ERRAND_TAKE,
+	};
+
+	return path_walk_try(&path);
+}
+
+/* ---- One page is isolated, and comes back -------------------------------- */
+
+static void prepare_listed(void)
+{
+	source_page = alloc_page(GFP_KERNEL);
+	step_index_put(source_page);
+	list_init(&isolated);
+}
+
+static void step_run_isolate(void *data __unused)
+{
+	struct zone *zone = page_zone(main_node(), source_page);
+
+	if (!lru_isolate_page(zone, source_page))
+		return;
+	list_append(&isolated, &source_page->link);
+	walked.done = migrate_putback(main_node(), &isolated);
+}
+
+static const char *check_put_back(void)
+{
+	if (walked.done != 1 || step_index != source_page)
+		return "the page was not isolated";
+	if (!list_empty(&isolated) || page_has(source_page, PG_isolated))
+		return "the page is still isolated";
+	return step_index_check();
+}
+
+CASE(step_move, a_page_isolated_and_put_back_with_an_interrupt_at_each_instruction)
+{
+	static const struct walk_path path = {
+		.name = "lru_isolate_page",
+		.prepare = prepare_listed,
+		.run = step_run_isolate,
+		.check = check_put_back,
 		.finish = step_index_clear,
 		.errand = ERRAND_TAKE,
 	};
