@@ -185,7 +185,8 @@ static const char *check_put_back(void)
 	return step_index_check();
 }
 
-CASE(step_move, a_page_isolated_and_put_back_with_an_interrupt_at_each_instruction)
+CASE(step_move,
+     a_page_isolated_and_put_back_with_an_interrupt_at_each_instruction)
 {
 	static const struct walk_path path = {
 		.name = "lru_isolate_page",
