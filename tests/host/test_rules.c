@@ -386,13 +386,17 @@ static gfp_t random_mask(void)
 	return mask;
 }
 
-/* Is an endless wait ended when all pages become free? */
+/* Is an endless wait ended when all pages become free?  Not by those that are set aside:
+ * with NORETRY nobody gives up the last such pageblock. */
 static bool ample(void)
 {
 	int highest = model_highest_zone(scene.mask);
 
 	for (int type = 0; type <= highest; type++) {
-		if (scene.managed[type] >= AMPLE && scene.order <= 3)
+		unsigned long aside =
+			pile.node->zone[type].nr_reserved_highatomic;
+
+		if (scene.managed[type] >= AMPLE + aside && scene.order <= 3)
 			return true;
 	}
 	return false;
@@ -458,7 +462,6 @@ static void new_scene(void)
 		scene.order = 1 + test_rules_below(3);
 	}
 	script_compaction();
-	bound_waiting();
 }
 
 /* ---- One request for real ------------------------------------------------ */
@@ -628,6 +631,7 @@ static const char *play(unsigned int number)
 
 	new_scene();
 	fill_zones();
+	bound_waiting();
 	page = request_for_real();
 	wrong = test_rules_compare(number);
 	if (page != NULL)
