@@ -4,6 +4,7 @@
  * alloc_would_take_from(), and whether the checks detect corruption.
  */
 #include "kernel/arch/arch.h"
+#include "kernel/arch/direct_map.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/task.h"
@@ -230,6 +231,38 @@ static bool test_exclusive_check_says(const char *text)
 			return true;
 	}
 	return false;
+}
+
+/* The last page of a free block of at least two in the region of PFN, or NULL. */
+static struct page *last_of_a_free_block(unsigned long pfn)
+{
+	unsigned long first = ALIGN_DOWN(pfn, REGION_FRAMES);
+
+	for (pfn = first; pfn < first + REGION_FRAMES; pfn++) {
+		const struct page *page = node_page(node, pfn);
+
+		if (page != NULL && page->state == PAGE_FREE && page->order > 0)
+			return node_page(node, pfn + (1UL << page->order) - 1);
+	}
+	return NULL;
+}
+
+/* X1: a look at the head answers for a block only where the region is in one piece. */
+CASE(exclusive, check_finds_a_frame_that_is_hidden_inside_a_free_block)
+{
+	struct page *inside;
+	unsigned long pfn;
+
+	test_exclusive_start(8);
+	pfn = page_to_pfn(alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE));
+	EXPECT(direct_map_is_split(pfn));
+	inside = last_of_a_free_block(pfn);
+	EXPECT(inside != NULL && inside->state == PAGE_NONE);
+	EXPECT(test_exclusive_check() == NULL);
+	direct_map_hide(node_pfn(node, inside));
+	EXPECT(test_exclusive_check_says("X1"));
+	direct_map_show(node_pfn(node, inside));
+	return test_exclusive_check();
 }
 
 CASE(exclusive, check_finds_each_broken_invariant)

@@ -148,6 +148,8 @@ CASE(ext2, contents_lie_in_zone_movable_and_what_leads_to_them_does_not)
 	EXPECT_EQUAL(inode->data.tree.height, 1);
 	EXPECT_EQUAL(ext2_zone_of(virt_to_page(inode->data.tree.root)),
 	             ZONE_NORMAL);
+	EXPECT_EQUAL(gfp_migratetype(virt_to_page(inode->data.tree.root)->gfp),
+	             MIGRATE_RECLAIMABLE);
 	EXPECT_EQUAL(ext2_zone_of(image.fs->super_page), ZONE_NORMAL);
 	ext2_close(inode);
 	return image_finish();

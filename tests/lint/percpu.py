@@ -39,7 +39,6 @@ bool probe_sub(void) { return this_cpu_sub(preempt_count, 1).zero; }
 void probe_counter(unsigned long *way) { arch_counter_add(way + 5, 2); }
 """
 FUNCTIONS = re.findall(r"^\w[\w ]* (probe_\w+)\(.*\) \{", PROBE, re.M)
-MEMORY = re.compile(r"%gs:|\(%r|\(,%r|0x[0-9a-f]+$")
 
 
 def disassemble(compiler, flags):

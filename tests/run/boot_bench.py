@@ -29,6 +29,17 @@ def bench_says_what_operations_cost_and_repeats_exactly(lab):
 
 
 @boot_test
+def the_rate_is_measured_where_a_count_of_the_8254_lasts_838_instructions(lab):
+    """So many looks see the same count that it could be taken for a broken one."""
+    more = ("-icount", "shift=0,sleep=off")
+    with lab.prompt(memory="16M", more=more) as qemu:
+        said = command(qemu, "log 60")
+    found = re.search(r"pit: TSC runs at (\d+) MHz", said)
+    check(found is not None, f"it is not measured: {said!r}")
+    check(abs(int(found.group(1)) - 1000) <= 5, f"{found.group(0)}, not 1000")
+
+
+@boot_test
 def hotpath_books_the_instructions_that_bench_counts(lab):
     """Each is in a row, and those of both ways are the pair's but for its two calls."""
     words = bench.SWITCHES_OFF
