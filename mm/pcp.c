@@ -368,7 +368,11 @@ static unsigned long pcp_refill_slice(struct zone *zone, struct pcp_set *set,
 			break;
 		page_set_state(zone, page, PAGE_LOOSE, PAGE_PCP);
 		page->lru = 0;
-		pcp_push(zone, set, page, request->migratetype);
+		/* To the back: they are taken in the order of their frames. */
+		list_append(&set->blocks[pcp_list(zone, request->order,
+		                                  request->migratetype)],
+		            &page->link);
+		set->count += 1U << request->order;
 		got++;
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);

@@ -93,7 +93,7 @@ static bool contig_can_move(const struct contig *contig,
 	if (READ_ONCE(page->state) != PAGE_USED || !page_has(page, PG_lru))
 		return false;
 	/* A pinned page stays; its index has the one reference. */
-	if (page_has(page, PG_swapbacked))
+	if (page_has(page, PG_swapbacked) && !page_has(page, PG_swapcache))
 		return READ_ONCE(page->refcount) == 1;
 	return contig->gfp.may_fs;
 }

@@ -14,8 +14,8 @@
  *
  * Not captured: a second block; one of another order; in a MOVABLE pageblock a block for
  * a request of another type, which would mix them, unless it is the whole pageblock; one
- * of an isolated or CMA pageblock; a corrupt one.  And not order 10: nothing merges further
- * then.
+ * of an isolated or CMA pageblock; a corrupt one; one for a service thread.  And not order
+ * 10: nothing merges further then.
  *
  * Invariant: zone->compact.captures is the number of threads with a capture of the zone,
  * so that freeing costs one test of one word where nobody compacts.
@@ -41,7 +41,8 @@ struct capture *capture_search(const struct zone *zone, const struct page *page,
 
 	kassert(spin_is_mine(&zone->lock));
 	if (capture == NULL || capture->zone != zone || capture->page != NULL ||
-	    capture->request->order != order)
+	    capture->request->order != order ||
+	    thread_has_flags(current_thread(), THREAD_SERVICE))
 		return NULL;
 	type = pageblock_type(zone, zone_pfn(zone, page));
 	/* Set aside (CMA) or being emptied (ISOLATE). */

@@ -280,6 +280,21 @@ static bool compact_may_take(const struct compact_control *cc)
 	return cc->zone->free_pages > cc->zone->watermark[WMARK_MIN] + 1;
 }
 
+/* A pageblock with a free block of half of it gives room, and so is one of movable pages
+ * from now on.  Linux: __isolate_free_page(). */
+static void compact_make_movable(struct zone *zone, unsigned long pfn)
+{
+	const struct page *head = zone_block_head(zone, pfn);
+	enum migratetype type = pageblock_type(zone, pfn);
+
+	if (type == MIGRATE_MOVABLE || type >= MIGRATE_PCPTYPES ||
+	    head == NULL || head->state != PAGE_FREE ||
+	    head->order < PAGEBLOCK_ORDER - 1 ||
+	    !pageblock_is_whole(zone, compact_block_of(pfn)))
+		return;
+	pageblock_retype(zone, head, MIGRATE_MOVABLE);
+}
+
 /* Frame PFN, in use from now on; NULL: it is not free any more, or too little would stay
  * free, which ends the run. */
 static struct page *compact_take_at(struct compact_control *cc,
@@ -291,10 +306,11 @@ static struct page *compact_take_at(struct compact_control *cc,
 	struct page *page = NULL;
 
 	cc->free_next = pfn + 1;
-	if (compact_may_take(cc))
+	cc->ends |= !compact_may_take(cc);
+	if (!cc->ends) {
+		compact_make_movable(zone, pfn);
 		page = page_prep_take_within(cc->node, zone, pfn, pfn);
-	else
-		cc->ends = true;
+	}
 	if (page != NULL)
 		page_prep_claim(zone, page, &request);
 	spin_unlock_irqrestore(&zone->lock, enabled);
@@ -450,14 +466,14 @@ static void compact_give_room(struct compact_control *cc)
 static bool compact_can_move(const struct compact_control *cc,
                              const struct page *page)
 {
-	bool anon = page_has(page, PG_swapbacked);
+	/* Of a file, or in the swap cache.  Linux: folio_mapping(). */
+	bool in_cache =
+		!page_has(page, PG_swapbacked) || page_has(page, PG_swapcache);
 
 	if (READ_ONCE(page->state) != PAGE_USED || !page_has(page, PG_lru))
 		return false;
 	/* A pinned page stays; its index has the one reference. */
-	if (anon && READ_ONCE(page->refcount) > 1)
-		return false;
-	if (!anon && !cc->may_fs)
+	if (in_cache ? !cc->may_fs : READ_ONCE(page->refcount) > 1)
 		return false;
 	return cc->mode == MIGRATE_SYNC || !page_has(page, PG_writeback);
 }
@@ -769,8 +785,7 @@ static enum compact_result compact_try_zone(struct zone *zone,
 {
 	enum compact_result now;
 
-	if (zone->managed == 0)
-		return COMPACT_SKIPPED;
+	kassert(zone->managed > 0);
 	if (priority != COMPACT_SYNC_FULL &&
 	    compaction_deferred(zone, request->order))
 		return COMPACT_DEFERRED;
@@ -788,9 +803,12 @@ enum compact_result compact_for_request(struct node *node,
 
 	kassert(request->order > 0 && request->may_sleep);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
-		enum compact_result now = compact_try_zone(
-			&node->zone[type], request, priority, page);
+		enum compact_result now;
 
+		if (node->zone[type].managed == 0)
+			continue;
+		now = compact_try_zone(&node->zone[type], request, priority,
+		                       page);
 		result = max(result, now);
 		if (now == COMPACT_SUCCESS || compact_is_killed())
 			break;

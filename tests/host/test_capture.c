@@ -166,3 +166,16 @@ CASE(capture,
 	free_pages_node(node, page, 1, RETURN_ADDRESS());
 	return test_capture_end();
 }
+
+/* Linux: kernel threads capture nothing. */
+CASE(capture, a_service_thread_keeps_nothing)
+{
+	test_capture_start(GFP_HIGHUSER_MOVABLE, 1);
+	thread_set_flags(current_thread(), THREAD_SERVICE);
+	test_capture_free(64, 2);
+	thread_clear_flags(current_thread(), THREAD_SERVICE);
+	EXPECT(capture.page == NULL);
+	EXPECT_EQUAL(zone->free_area[1].count, 1);
+	EXPECT(capture_end(&capture) == NULL);
+	return test_capture_end();
+}

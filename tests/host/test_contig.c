@@ -10,6 +10,7 @@
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/pageblock.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/scope.h"
 #include "tests/host/contig_scene.h"
@@ -370,6 +371,41 @@ CASE(contig, without_fs_pages_of_files_stay)
 	EXPECT_EQUAL(take(512, 1024, GFP_NOFS), -EBUSY);
 	EXPECT(file_space.page[0] == zone_page(zone, 600));
 	EXPECT(anon_space.page[0] != zone_page(zone, 601));
+	EXPECT_EQUAL(take(512, 1024, GFP_KERNEL), 0);
+	free_contig_range(512, 512);
+	return contig_scene_end();
+}
+
+/* Free, but not in the zone. */
+CASE(contig, pages_on_the_cpus_lists_are_no_obstacle)
+{
+	static struct pcp_set sets[ZONE_COUNT];
+	unsigned long first;
+	struct page *page;
+
+	contig_scene_start_free();
+	pcp_start(node, sets, 1);
+	page = alloc_page(GFP_HIGHUSER_MOVABLE);
+	__free_page(page);
+	EXPECT_EQUAL(page->state, PAGE_PCP);
+	first = ALIGN_DOWN(zone_pfn(zone, page), PAGEBLOCK_PAGES);
+	EXPECT_EQUAL(take(first, first + 512, GFP_KERNEL), 0);
+	EXPECT_EQUAL(page->state, PAGE_USED);
+	free_contig_range(first, 512);
+	pcp_stop(node);
+	return contig_scene_end();
+}
+
+/* In the swap cache, and of no file. */
+CASE(contig, without_fs_pages_in_the_swap_cache_stay)
+{
+	contig_scene_start(SPACE_PLAIN);
+	page_set(contig_scene_put(&anon_space, 601), PG_swapcache);
+	contig_scene_give(512, 601);
+	contig_scene_give(602, 1024);
+	contig_scene_give(ROOM_FIRST, ROOM_END);
+	EXPECT_EQUAL(take(512, 1024, GFP_NOFS), -EBUSY);
+	EXPECT(anon_space.page[0] == zone_page(zone, 601));
 	EXPECT_EQUAL(take(512, 1024, GFP_KERNEL), 0);
 	free_contig_range(512, 512);
 	return contig_scene_end();

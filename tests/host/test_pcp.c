@@ -10,9 +10,11 @@
 #include "lib/errno.h"
 #include "lib/random.h"
 #include "mm/buddy.h"
+#include "mm/contig/page_isolation.h"
 #include "mm/page_bits.h"
 #include "mm/pageblock.h"
 #include "mm/pcp.h"
+#include "mm/reclaim/lru.h"
 #include "mm/watermark.h"
 #include "tests/host/pile.h"
 #include "tests/suite.h"
@@ -193,6 +195,22 @@ CASE(pcp, a_refill_moves_8_pages_and_the_next_7_requests_none)
 	return pcp_scene_end();
 }
 
+CASE(pcp, the_pages_of_a_refill_are_taken_in_the_order_of_their_frames)
+{
+	struct page *page[16];
+
+	pcp_scene(Z_PAGES, 1);
+	for (unsigned int i = 0; i < 16; i++) {
+		page[i] = pcp_get(GFP_HIGHUSER_MOVABLE, 0);
+		EXPECT_EQUAL(zone_pfn(zone, page[i]),
+		             zone_pfn(zone, page[0]) + i);
+	}
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pcp_refill), 14);
+	for (unsigned int i = 0; i < 16; i++)
+		pcp_put(page[i], 0);
+	return pcp_scene_end();
+}
+
 CASE(pcp, a_refill_is_smaller_for_larger_blocks_and_none_for_order_3)
 {
 	static const unsigned int extra[PCP_ORDERS] = { 7, 6, 4, 0 };
@@ -351,6 +369,71 @@ CASE(pcp, a_large_zone_keeps_one_block_of_order_9)
 	pcp_stop(node);
 	EXPECT_EQUAL(zone->free_pages, Z_PAGES);
 	return NULL;
+}
+
+/* COUNT single pages of the type of MASK are given to a list that was empty. */
+static void pcp_fill(struct page **page, unsigned int count, gfp_t mask)
+{
+	for (unsigned int i = 0; i < count; i++)
+		page[i] = pcp_get(mask, 0);
+	pcp_drain_zone(zone);
+}
+
+static unsigned int pcp_lists_of(struct page *const *page, unsigned int count)
+{
+	unsigned int listed = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		listed += page[i]->state == PAGE_PCP;
+	return listed;
+}
+
+/* The list that overflows has three pages; five of the one after it follow, although there
+ * are older ones on the one before. */
+CASE(pcp, a_drain_begins_with_the_list_just_given_to_and_goes_on_with_the_next)
+{
+	const struct alloc_request any = { .highest_zone = ZONE_DMA32 };
+	struct page *first[100], *given[3], *next[50];
+
+	pcp_scene(8000, 1);
+	pcp_fill(first, 100, GFP_KERNEL);
+	pcp_fill(given, 3, GFP_HIGHUSER_MOVABLE);
+	pcp_fill(next, 50, GFP_KERNEL | __GFP_RECLAIMABLE);
+	for (unsigned int i = 0; i < 100; i++)
+		pcp_put(first[i], 0);
+	for (unsigned int i = 0; i < 50; i++)
+		pcp_put(next[i], 0);
+	pcp_put(given[0], 0);
+	pcp_put(given[1], 0);
+	EXPECT_EQUAL(set->count, 152);
+	pcp_set_fraction(node, 405); /* 151 pages */
+	pcp_put(given[2], 0);
+	EXPECT_EQUAL(set->count, 153 - 8);
+	EXPECT_EQUAL(pcp_lists_of(first, 100), 100);
+	EXPECT_EQUAL(pcp_lists_of(given, 3), 0);
+	EXPECT_EQUAL(pcp_lists_of(next, 50), 45);
+	/* The oldest five. */
+	EXPECT_EQUAL(pcp_lists_of(&next[5], 45), 45);
+	/* A drain that no free has asked for begins with the first list. */
+	EXPECT_EQUAL(pcp_give_back(node, &any), 8);
+	EXPECT_EQUAL(pcp_lists_of(first, 100), 92);
+	return pcp_scene_end();
+}
+
+CASE(pcp, blocks_of_orders_4_to_8_and_10_never_enter)
+{
+	pcp_scene(Z_PAGES, 1);
+	for (unsigned int order = PCP_ORDERS; order <= MAX_ORDER; order++) {
+		struct page *page = pcp_get(GFP_KERNEL, order);
+		unsigned long free = zone->free_pages;
+
+		EXPECT(page != NULL);
+		pcp_put(page, order);
+		EXPECT_EQUAL(zone->free_pages - free,
+		             order == PAGEBLOCK_ORDER ? 0 : 1UL << order);
+		pcp_drain_zone(zone);
+	}
+	return pcp_scene_end();
 }
 
 /* ---- Who pays ------------------------------------------------------------ */
@@ -567,6 +650,28 @@ CASE(pcp, pages_of_highatomic_pageblocks_bypass_the_lists)
 	EXPECT_EQUAL(set->count, 0);
 	EXPECT_EQUAL(zone->nr_free_highatomic, before + 1);
 	pcp_retype(page, MIGRATE_MOVABLE);
+	return pcp_scene_end();
+}
+
+CASE(pcp, pages_of_isolated_pageblocks_bypass_the_lists)
+{
+	struct page *page;
+	unsigned long first;
+
+	pcp_scene(Z_PAGES, 1);
+	page = pcp_get(GFP_HIGHUSER_MOVABLE, 0);
+	lru_add(node, page);
+	pcp_drain_zone(zone);
+	first = ALIGN_DOWN(zone_pfn(zone, page), PAGEBLOCK_PAGES);
+	EXPECT_EQUAL(start_isolate_page_range(zone, first, first + 1,
+	                                      MIGRATE_MOVABLE),
+	             0);
+	EXPECT_EQUAL(zone->isolated_pages, 511);
+	lru_remove(node, page);
+	pcp_put(page, 0);
+	EXPECT_EQUAL(set->count, 0);
+	EXPECT_EQUAL(zone->isolated_pages, 512);
+	undo_isolate_page_range(zone, first, first + 1, MIGRATE_MOVABLE);
 	return pcp_scene_end();
 }
 

@@ -86,6 +86,11 @@ CASE(slab_shape, partial_slabs_of_a_cpu_are_linuxs)
 	EXPECT_EQUAL(slab_shape_cpu_partial(256, per_slab(256, 4)), 7);
 	EXPECT_EQUAL(slab_shape_cpu_partial(1024, per_slab(1024, 4)), 3);
 	EXPECT_EQUAL(slab_shape_cpu_partial(8192, per_slab(8192, 4)), 3);
+	/* The bounds of the four sizes: 2 * 52 of 16, 2 * 24 of 16, 2 * 6 of 8. */
+	EXPECT_EQUAL(slab_shape_cpu_partial(255, 16), 15);
+	EXPECT_EQUAL(slab_shape_cpu_partial(1023, 16), 7);
+	EXPECT_EQUAL(slab_shape_cpu_partial(4095, 16), 3);
+	EXPECT_EQUAL(slab_shape_cpu_partial(4096, 8), 2);
 	return NULL;
 }
 
