@@ -29,14 +29,14 @@ bool arch_irq_enabled(void)
 void arch_irq_enable(void)
 {
 	irqsoff_end();
-	__asm__ volatile("sti" : : : "memory");
+	irqsoff_sti();
 }
 
 bool irqsoff_save(uintptr_t place)
 {
 	bool enabled = arch_irq_enabled();
 
-	__asm__ volatile("cli" : : : "memory");
+	irqsoff_cli();
 	if (irqsoff_measures && enabled)
 		irqsoff_begin(place);
 	return enabled;

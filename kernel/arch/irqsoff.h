@@ -65,6 +65,17 @@ void irqsoff_set_place(uintptr_t place);
 /* arch_irq_save() on behalf of PLACE: the caller of a lock. */
 bool irqsoff_save(uintptr_t place);
 
+/* The instructions by themselves, where nothing is measured. */
+static inline void irqsoff_cli(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
+static inline void irqsoff_sti(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
 /*
  * For kernel/arch/: interrupts were on and are off; they are going to be on.  The
  * second says nothing if they are on already.

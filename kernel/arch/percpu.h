@@ -33,7 +33,8 @@ struct fault_expect;
 struct thread;
 struct owner;
 
-#define IRQ_LINES 16
+#define IRQ_LINES  16
+#define LOCKS_MOST 16
 
 struct cpu {
 	struct cpu *self;     /* 0: so that gs:0 is its address */
@@ -57,6 +58,9 @@ struct cpu {
 	struct owner *irq_owner; /* innermost interrupt line that runs */
 	uint64_t irq_rip;        /* where the innermost interrupt came */
 	uint64_t nmi_count;      /* of NMIs that are not ticks */
+	/* The spinlocks it holds, the outermost in [1]: kernel/core/lock_watch.h. */
+	uint32_t locks_held;
+	uint32_t lock[1 + LOCKS_MOST];
 } __aligned(COUNTER_STRIDE);
 
 static_assert(sizeof(struct cpu) == COUNTER_STRIDE, "kernel/arch/counter.h");

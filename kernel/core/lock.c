@@ -27,16 +27,17 @@
 #include "kernel/arch/irqsoff.h"
 #include "kernel/core/context.h"
 #include "kernel/core/lock_order.h"
+#include "kernel/core/lock_watch.h"
 #include "kernel/core/panic.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
-static uint32_t my_mark(void)
+static inline uint32_t my_mark(void)
 {
-	return arch_cpu_id() + 1;
+	return this_cpu_read(id) + 1;
 }
 
-static bool try_to_take(struct spinlock *lock)
+static inline bool try_to_take(struct spinlock *lock)
 {
 	uint32_t nobody = 0;
 
@@ -50,12 +51,9 @@ bool spin_is_mine(const struct spinlock *lock)
 	return lock->held == my_mark();
 }
 
-/* Preemption is off. */
-static void lock_take(struct spinlock *lock, uintptr_t place)
+/* Somebody has it.  Returns ENABLED, so that nothing has to be kept across the call. */
+static __noinline bool lock_wait(struct spinlock *lock, bool enabled)
 {
-	if (in_nmi() && !panic_in_progress())
-		panic("spinlock %s: taken in an NMI", lock->name);
-	lock_order_take(&lock->order_class, lock->name, place);
 	while (!try_to_take(lock)) {
 		if (panic_in_progress())
 			break;
@@ -66,9 +64,33 @@ static void lock_take(struct spinlock *lock, uintptr_t place)
 		       !panic_in_progress())
 			arch_relax();
 	}
+	return enabled;
 }
 
-static void lock_release(struct spinlock *lock)
+/* The watch may have something to learn, or an NMI takes it.  Returns ENABLED. */
+static __noinline bool lock_take_watched(struct spinlock *lock, bool enabled,
+                                         uintptr_t place)
+{
+	if (in_nmi() && !panic_in_progress())
+		panic("spinlock %s: taken in an NMI", lock->name);
+	lock_order_take(&lock->order_class, lock->name, place);
+	return lock_wait(lock, enabled);
+}
+
+/* Preemption is off.  IRQS_OFF: interrupts, too.  Returns ENABLED. */
+static inline bool lock_take(struct spinlock *lock, bool irqs_off, bool enabled,
+                             uintptr_t place)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!lock_is_known(lock->order_class, cpu, irqs_off))
+		return lock_take_watched(lock, enabled, place);
+	lock_note(lock->order_class, place, cpu);
+	return try_to_take(lock) ? enabled : lock_wait(lock, enabled);
+}
+
+/* It is not the innermost, or not this CPU's, or an NMI's. */
+static __noinline void lock_release_other(struct spinlock *lock)
 {
 	lock_order_release(lock->order_class);
 	if (spin_is_mine(lock))
@@ -78,25 +100,66 @@ static void lock_release(struct spinlock *lock)
 		      arch_cpu_id(), lock->held == 0 ? "nobody" : "another");
 }
 
+/* False: nothing was done. */
+static inline bool lock_release_innermost(struct spinlock *lock)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!spin_is_mine(lock) || (cpu->preempt_count & NMI_MASK) != 0 ||
+	    !lock_forget_innermost(lock->order_class, cpu))
+		return false;
+	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* spin_lock_irqsave() where it is measured how long interrupts stay off. */
+static __noinline bool lock_measured(struct spinlock *lock, bool enabled,
+                                     uintptr_t place)
+{
+	if (enabled)
+		irqsoff_begin(place);
+	preempt_disable();
+	return lock_take(lock, true, enabled, place);
+}
+
 bool spin_lock_irqsave(struct spinlock *lock)
 {
-	bool enabled = irqsoff_save(CALLER);
+	bool enabled = arch_irq_enabled();
 
+	irqsoff_cli();
+	if (irqsoff_measures)
+		return lock_measured(lock, enabled, CALLER);
 	preempt_disable();
-	lock_take(lock, CALLER);
-	return enabled;
+	return lock_take(lock, true, enabled, CALLER);
+}
+
+/* spin_unlock_irqrestore(); RELEASED: but for the lock. */
+static __noinline void unlock_slowly(struct spinlock *lock, bool released,
+                                     bool enabled)
+{
+	if (!released)
+		lock_release_other(lock);
+	arch_irq_restore(enabled);
+	preempt_enable();
 }
 
 void spin_unlock_irqrestore(struct spinlock *lock, bool enabled)
 {
-	lock_release(lock);
-	arch_irq_restore(enabled);
+	bool released = lock_release_innermost(lock);
+
+	if (!released || irqsoff_measures) {
+		unlock_slowly(lock, released, enabled);
+		return;
+	}
+	if (enabled)
+		irqsoff_sti();
 	preempt_enable();
 }
 
 void spin_unlock_irqrestore_no_resched(struct spinlock *lock, bool enabled)
 {
-	lock_release(lock);
+	if (!lock_release_innermost(lock))
+		lock_release_other(lock);
 	preempt_enable_no_resched();
 	arch_irq_restore(enabled);
 }
@@ -120,11 +183,12 @@ bool spin_trylock_irqsave(struct spinlock *lock, bool *enabled)
 void spin_lock(struct spinlock *lock)
 {
 	preempt_disable();
-	lock_take(lock, CALLER);
+	(void)lock_take(lock, false, false, CALLER);
 }
 
 void spin_unlock(struct spinlock *lock)
 {
-	lock_release(lock);
+	if (!lock_release_innermost(lock))
+		lock_release_other(lock);
 	preempt_enable();
 }

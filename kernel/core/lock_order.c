@@ -11,8 +11,10 @@
  *	   new: B -> A at log_flush+0x40      circle: reported, not added
  *
  * The search is a flood fill over a bit matrix of 64 classes, and happens once
- * for an edge.  A second lock of a class that is held already is an edge from a
- * class to itself: a circle, too.
+ * for an edge.  A row has the classes that this one was taken under: so one row tells
+ * whether a lock adds anything (kernel/core/lock_watch.h), and what is below comes
+ * seldom.  A second lock of a class that is held already is an edge from a class to
+ * itself: a circle, too.
  *
  * Interrupts.  A class taken in an interrupt handler must never be held by a
  * thread that can be interrupted.  Both uses are noted with their place, and
@@ -21,8 +23,7 @@
  * Locking: the matrix only gains bits, each with one atomic OR, so readers need
  * no lock; `busy` is a plain word for the rare insertions (a spinlock
  * would call this file again).  The list of held locks is per CPU: preemption
- * is off, and an interrupt removes what it added.  It adds where the
- * interrupted code was adding, so the list changes with interrupts off.
+ * is off, and an interrupt removes what it added.
  *
  * Places are kept as 32 bits: the image lies in the last 2 GiB.
  */
@@ -31,35 +32,17 @@
 #include "kernel/arch/arch.h"
 #include "kernel/core/context.h"
 #include "kernel/core/line_table.h"
+#include "kernel/core/lock_watch.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "lib/string.h"
 
-#define CLASSES  64 /* bits of a row */
-#define HELD_MAX 16
-
-struct lock_class {
-	const char *name;
-	uint64_t after; /* atomic bits: classes taken while it is held */
-	uint32_t place[CLASSES]; /* where, for each bit of `after` */
-	uint32_t in_irq;         /* where it was first taken in an interrupt */
-	uint32_t irqs_on;        /* where, first, with interrupts on */
-	bool irq_reported;
-};
-
-/* The spinlocks of one CPU, outermost first. */
-struct held_spinlocks {
-	unsigned int count;
-	uint8_t order_class[HELD_MAX];
-	uint32_t place[HELD_MAX];
-};
-
-/* Class 0 means "not known yet". */
-static struct lock_class classes[CLASSES];
+struct lock_class lock_classes[LOCK_CLASSES];
+/* Where a class was first taken under another: [inner][outer]. */
+static uint32_t edge_place[LOCK_CLASSES][LOCK_CLASSES];
 static unsigned int class_count = 1;
 static uint32_t busy;
 static unsigned long reports;
-static struct held_spinlocks held_by_cpu[MAX_CPUS];
 
 static bool lock_order_enter(void)
 {
@@ -90,12 +73,14 @@ static uintptr_t full_place(uint32_t place)
 static uint32_t find_class(const char *name)
 {
 	for (unsigned int i = 1; i < class_count; i++) {
-		if (strcmp(classes[i].name, name) == 0)
+		if (strcmp(lock_classes[i].name, name) == 0)
 			return i;
 	}
-	if (class_count == CLASSES)
+	if (class_count == LOCK_CLASSES)
 		return 0;
-	classes[class_count].name = name;
+	lock_classes[class_count].name = name;
+	lock_classes[class_count].before = 1;
+	lock_classes[class_count].contexts = PREEMPT_MASK;
 	return class_count++;
 }
 
@@ -108,25 +93,27 @@ static uint32_t learn_class(uint32_t *order_class, const char *name)
 	enabled = lock_order_enter();
 	*order_class = find_class(name);
 	lock_order_leave(enabled);
-	if (*order_class == 0 && !panic_in_progress())
+	if (*order_class != 0)
+		return *order_class;
+	if (!panic_in_progress())
 		panic("lock %s: more than %d classes of locks", name,
-		      CLASSES - 1);
-	return *order_class;
+		      LOCK_CLASSES - 1);
+	return *order_class = LOCK_CLASSES - 1;
 }
 
 /* ---- The graph ----------------------------------------------------------- */
 
-/* Every class that can be reached from class FROM. */
-static uint64_t reachable(uint32_t from)
+/* Every class from which class TO can be reached. */
+static uint64_t reaching(uint32_t to)
 {
-	uint64_t found = classes[from].after;
+	uint64_t found = lock_classes[to].before;
 	uint64_t done = 0;
 
 	while ((found & ~done) != 0) {
 		uint32_t next = (uint32_t)__builtin_ctzll(found & ~done);
 
 		done |= 1ULL << next;
-		found |= classes[next].after;
+		found |= lock_classes[next].before;
 	}
 	return found;
 }
@@ -134,9 +121,11 @@ static uint64_t reachable(uint32_t from)
 /* The first step of a way from class FROM to class TO. */
 static uint32_t first_step(uint32_t from, uint32_t to)
 {
+	uint64_t steps = reaching(to) | 1ULL << to;
+
 	for (uint32_t step = 1; step < class_count; step++) {
-		if ((classes[from].after & (1ULL << step)) != 0 &&
-		    (step == to || (reachable(step) & (1ULL << to)) != 0))
+		if ((steps & (1ULL << step)) != 0 &&
+		    (lock_classes[step].before & (1ULL << from)) != 0)
 			return step;
 	}
 	return to;
@@ -159,15 +148,16 @@ static void report_circle(const struct circle *circle)
 	if (panic_in_progress())
 		return;
 	pr_err("BUG: lock order: %s takes %s at %s\n", context_name(),
-	       classes[circle->inner].name,
+	       lock_classes[circle->inner].name,
 	       caller_format(text, sizeof(text),
 	                     full_place(circle->inner_place)));
-	pr_err("  holding %s since %s\n", classes[circle->outer].name,
+	pr_err("  holding %s since %s\n", lock_classes[circle->outer].name,
 	       caller_format(text, sizeof(text),
 	                     full_place(circle->outer_place)));
 	if (circle->outer != circle->inner)
 		pr_err("  but %s was taken under %s at %s\n",
-		       classes[circle->step].name, classes[circle->inner].name,
+		       lock_classes[circle->step].name,
+		       lock_classes[circle->inner].name,
 		       caller_format(text, sizeof(text),
 		                     full_place(circle->step_place)));
 	backtrace_print_from(full_place(circle->inner_place));
@@ -179,20 +169,19 @@ static void report_circle(const struct circle *circle)
  */
 static bool add_edge(struct circle *circle)
 {
-	struct lock_class *outer = &classes[circle->outer];
-	struct lock_class *inner = &classes[circle->inner];
-	uint64_t bit = 1ULL << circle->inner;
+	struct lock_class *inner = &lock_classes[circle->inner];
+	uint64_t bit = 1ULL << circle->outer;
 	bool enabled = lock_order_enter();
 	bool closed = false;
 
-	if ((outer->after & bit) == 0) {
+	if ((inner->before & bit) == 0) {
 		closed = circle->outer == circle->inner ||
-		         (reachable(circle->inner) & (1ULL << circle->outer)) !=
+		         (reaching(circle->outer) & (1ULL << circle->inner)) !=
 		                 0;
 		circle->step = first_step(circle->inner, circle->outer);
-		circle->step_place = inner->place[circle->step];
-		outer->place[circle->inner] = circle->inner_place;
-		__atomic_fetch_or(&outer->after, bit, __ATOMIC_RELEASE);
+		circle->step_place = edge_place[circle->step][circle->inner];
+		edge_place[circle->inner][circle->outer] = circle->inner_place;
+		__atomic_fetch_or(&inner->before, bit, __ATOMIC_RELEASE);
 	}
 	lock_order_leave(enabled);
 	return closed;
@@ -209,7 +198,7 @@ static void check_edge(uint32_t outer, uint32_t outer_place, uint32_t inner,
 		.inner_place = place,
 	};
 
-	if ((READ_ONCE(classes[outer].after) & (1ULL << inner)) != 0)
+	if ((READ_ONCE(lock_classes[inner].before) & (1ULL << outer)) != 0)
 		return;
 	if (add_edge(&circle))
 		report_circle(&circle);
@@ -239,6 +228,7 @@ static void check_irq_use(struct lock_class *class, uint32_t place)
 	if (in_interrupt()) {
 		if (class->in_irq == 0)
 			class->in_irq = place;
+		class->contexts |= SOFTIRQ_MASK | HARDIRQ_MASK;
 	} else if (arch_irq_enabled()) {
 		if (class->irqs_on == 0)
 			class->irqs_on = place;
@@ -251,62 +241,63 @@ static void check_irq_use(struct lock_class *class, uint32_t place)
 
 /* ---- Spinlocks ----------------------------------------------------------- */
 
-static struct held_spinlocks *my_spinlocks(void)
+static void note_held(uint32_t order_class, uintptr_t place)
 {
-	return &held_by_cpu[arch_cpu_id()];
+	if (this_cpu_read(locks_held) < LOCKS_MOST)
+		lock_note(order_class, place, this_cpu());
+	else if (!panic_in_progress())
+		panic("more than %d spinlocks are held", LOCKS_MOST);
 }
 
-static void note_held(uint32_t order_class, uint32_t place)
+/* It need not be the innermost.  Interrupts are off. */
+static void forget_held(uint32_t order_class)
 {
-	struct held_spinlocks *held = my_spinlocks();
-	bool enabled;
+	struct cpu *cpu = this_cpu();
 
-	if (held->count == HELD_MAX) {
-		if (panic_in_progress())
-			return;
-		panic("more than %d spinlocks are held", HELD_MAX);
-	}
-	enabled = arch_irq_save();
-	held->order_class[held->count] = (uint8_t)order_class;
-	held->place[held->count] = place;
-	held->count++;
-	arch_irq_restore(enabled);
-}
-
-/* Interrupts are off. */
-static void forget_held(struct held_spinlocks *held, uint32_t order_class)
-{
-	for (unsigned int i = held->count; i-- > 0;) {
-		if (held->order_class[i] != order_class)
+	for (unsigned int i = cpu->locks_held; i > 0; i--) {
+		if (lock_entry_class(cpu->lock[i]) != order_class)
 			continue;
-		held->count--;
-		for (; i < held->count; i++) {
-			held->order_class[i] = held->order_class[i + 1];
-			held->place[i] = held->place[i + 1];
-		}
+		for (; i < cpu->locks_held; i++)
+			cpu->lock[i] = cpu->lock[i + 1];
+		cpu->lock[i] = 0;
+		cpu->locks_held--;
 		return;
 	}
+}
+
+static uintptr_t entry_place(uint32_t entry)
+{
+	return LOCK_PLACE_BASE | entry >> LOCK_CLASS_SHIFT;
 }
 
 void lock_order_take(uint32_t *order_class, const char *name, uintptr_t place)
 {
-	const struct held_spinlocks *held = my_spinlocks();
+	const struct cpu *cpu = this_cpu();
 	uint32_t inner = learn_class(order_class, name);
 
 	if (panic_in_progress())
 		return;
-	for (unsigned int i = 0; i < held->count; i++)
-		check_edge(held->order_class[i], held->place[i], inner,
+	for (unsigned int i = 1; i <= cpu->locks_held; i++) {
+		uint32_t outer = READ_ONCE(cpu->lock[i]);
+
+		check_edge(lock_entry_class(outer),
+		           (uint32_t)entry_place(outer), inner,
 		           (uint32_t)place);
-	check_irq_use(&classes[inner], (uint32_t)place);
-	note_held(inner, (uint32_t)place);
+	}
+	check_irq_use(&lock_classes[inner], (uint32_t)place);
+	note_held(inner, place);
 }
 
 void lock_order_note_held(uint32_t *order_class, const char *name,
                           uintptr_t place)
 {
-	if (!panic_in_progress() && !in_nmi())
-		note_held(learn_class(order_class, name), (uint32_t)place);
+	uint32_t learnt;
+
+	if (in_nmi())
+		return;
+	learnt = learn_class(order_class, name);
+	if (!panic_in_progress())
+		note_held(learnt, place);
 }
 
 void lock_order_release(uint32_t order_class)
@@ -317,39 +308,53 @@ void lock_order_release(uint32_t order_class)
 	if (in_nmi())
 		return;
 	enabled = arch_irq_save();
-	forget_held(my_spinlocks(), order_class);
+	forget_held(order_class);
 	arch_irq_restore(enabled);
 }
 
-static struct held_lock describe_held(unsigned int order_class, uint32_t place,
+static struct held_lock describe_held(unsigned int order_class, uintptr_t place,
                                       bool is_mutex)
 {
 	return (struct held_lock){
-		.name = classes[order_class % CLASSES].name,
-		.place = full_place(place),
+		.name = lock_classes[order_class % LOCK_CLASSES].name,
+		.place = place,
 		.is_mutex = is_mutex,
 	};
+}
+
+/* One that is being noted or forgotten is not held. */
+static unsigned int held_spinlocks(struct held_lock *held, unsigned int room)
+{
+	const struct cpu *cpu = this_cpu();
+	unsigned int count = 0;
+
+	for (unsigned int i = min(READ_ONCE(cpu->locks_held), LOCKS_MOST + 0U);
+	     i > 0; i--) {
+		uint32_t entry = READ_ONCE(cpu->lock[i]);
+
+		if (lock_entry_class(entry) == 0)
+			continue;
+		if (count < room)
+			held[count] = describe_held(lock_entry_class(entry),
+			                            entry_place(entry), false);
+		count++;
+	}
+	return count;
 }
 
 unsigned int lock_order_held(const struct held_mutexes *mutexes,
                              struct held_lock *held, unsigned int room)
 {
-	const struct held_spinlocks *spinlocks = my_spinlocks();
-	unsigned int count = 0;
+	unsigned int count = held_spinlocks(held, room);
 
-	for (unsigned int i = min(READ_ONCE(spinlocks->count), HELD_MAX + 0U);
-	     i-- > 0; count++) {
-		if (count < room)
-			held[count] = describe_held(spinlocks->order_class[i],
-			                            spinlocks->place[i], false);
-	}
 	if (mutexes == NULL)
 		return count;
 	for (unsigned int i = min(mutexes->count, LOCK_ORDER_MUTEXES + 0U);
 	     i-- > 0; count++) {
 		if (count < room)
-			held[count] = describe_held(mutexes->order_class[i],
-			                            mutexes->place[i], true);
+			held[count] = describe_held(
+				mutexes->order_class[i],
+				full_place(mutexes->place[i]), true);
 	}
 	return count;
 }

@@ -8,8 +8,8 @@
  * The same for a class that is taken in interrupts and, elsewhere, by a thread
  * with interrupts on: the interrupt could come on top of that thread.
  *
- * Spinlocks and mutexes both report here.  After its first
- * time a class costs one bit test for each lock that is held.
+ * Spinlocks and mutexes both report here.  A spinlock that adds nothing does not even call
+ * this file (kernel/core/lock_watch.h).
  */
 #ifndef KERNEL_CORE_LOCK_ORDER_H
 #define KERNEL_CORE_LOCK_ORDER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/demo/bench_owners.c -- what exclusive pages, interrupts, threads and the boot
- * cost.
+ * kernel/demo/bench_owners.c -- what exclusive pages, locks, interrupts, threads and the
+ * boot cost.
  *
  * The interrupts are INT instructions on the vector of a line that no device of the
  * machine uses: the way in, the registered handler and the way out are those of any
@@ -12,6 +12,7 @@
 #include "kernel/arch/irqsoff.h"
 #include "kernel/arch/window.h"
 #include "kernel/core/irq.h"
+#include "kernel/core/lock.h"
 #include "kernel/core/sched.h"
 #include "kernel/demo/bench.h"
 #include "kernel/thread.h"
@@ -145,6 +146,25 @@ static bool bench_handover(struct bench_time *time)
 	       !bench_line.failed;
 }
 
+/* ---- Locks --------------------------------------------------------------- */
+
+static struct spinlock bench_spinlock = SPINLOCK_INIT("bench");
+
+/* Nobody else wants it, and interrupts are on. */
+static bool bench_lock(struct bench_time *time)
+{
+	time->ticks = arch_cycles();
+	for (unsigned long i = 0; i < OWNER_ROUNDS; i++) {
+		bool enabled = spin_lock_irqsave(&bench_spinlock);
+
+		spin_unlock_irqrestore(&bench_spinlock, enabled);
+	}
+	time->ticks = arch_cycles() - time->ticks;
+	time->operations = OWNER_ROUNDS;
+	time->rounds = OWNER_ROUNDS;
+	return true;
+}
+
 /* ---- Threads ------------------------------------------------------------- */
 
 static void yield_until_stopped(void *data)
@@ -215,6 +235,7 @@ const struct bench bench_owners[] = {
 	  false },
 	{ "handover", "exclusive_transfer() and _accept()", bench_handover,
 	  false },
+	{ "lock", "spin_lock_irqsave() and its unlock", bench_lock, false },
 	{ "interrupt", "in and out, an empty handler", bench_interrupt, false },
 	{ "switch", "between threads, windows and all", bench_switch, false },
 	{ "window", "of it: one closed, one opened", bench_window, false },

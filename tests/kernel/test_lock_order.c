@@ -92,6 +92,35 @@ CASE(lock_order, lock_of_interrupts_held_with_interrupts_on_is_reported)
 	return NULL;
 }
 
+static struct spinlock known_lock = SPINLOCK_INIT("test known");
+
+static __noinline void take_known(void *data __unused)
+{
+	bool enabled = spin_lock_irqsave(&known_lock);
+
+	spin_unlock_irqrestore(&known_lock, enabled);
+}
+
+/* The class is known by then, and has been taken in a thread in both ways. */
+CASE(lock_order, first_use_of_a_known_lock_in_an_interrupt_is_reported)
+{
+	static bool known;
+	uint64_t mark = log_mark();
+	unsigned int expected = reports_expected(&known);
+
+	take_known(NULL);
+	spin_lock(&known_lock);
+	spin_unlock(&known_lock);
+	EXPECT_EQUAL(lock_order_take_reports(), 0);
+	EXPECT(in_timer_interrupt(take_known, NULL));
+	EXPECT_EQUAL(lock_order_take_reports(), expected);
+	if (expected == 1)
+		EXPECT(log_contains_since(
+			mark, "lock test known is taken in interrupts, at "
+			      "take_known+"));
+	return NULL;
+}
+
 static struct mutex outer_mutex = MUTEX_INIT(outer_mutex, "test outer mutex");
 static struct mutex inner_mutex = MUTEX_INIT(inner_mutex, "test inner mutex");
 

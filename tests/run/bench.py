@@ -46,6 +46,7 @@ ROWS = {
     "handover": (None, 500),
     "worst_alloc": (7057, 500),
     "worst_free": (75194, 500),
+    "lock": (None, 60),
     "interrupt": (None, 250),
     "switch": (None, 300),
     "boot": (None, 5000000),
