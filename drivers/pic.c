@@ -16,7 +16,7 @@
  * without its ISR bit.  A spurious 7 gets no end-of-interrupt; a spurious 15
  * gets one for line 2 of the master, which did see a real request.
  *
- * Locking: pic.lock guards the masks and the pairs of port accesses.
+ * Locking: kernel/core/irq.c calls the functions below one at a time.
  *
  * Source: Intel 8259A data sheet, "Initialization Command Words", "Operation
  * Command Words", "Reading the 8259A status".
@@ -27,7 +27,6 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/trap.h"
 #include "kernel/core/irq.h"
-#include "kernel/core/lock.h"
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
 
@@ -47,13 +46,7 @@
 #define LAST_OF_MASTER 7
 #define LAST_OF_SLAVE  15
 
-static struct {
-	struct spinlock lock;
-	uint16_t masked; /* one bit a line */
-} pic = {
-	.lock = SPINLOCK_INIT("pic"),
-	.masked = 0xffff & ~(1U << CASCADE),
-};
+static uint16_t masked = 0xffff & ~(1U << CASCADE); /* one bit a line */
 
 static bool on_slave(unsigned int irq)
 {
@@ -64,40 +57,31 @@ static bool on_slave(unsigned int irq)
 static void write_mask(unsigned int irq)
 {
 	if (on_slave(irq))
-		outb((uint8_t)(pic.masked >> LINES_PER_CHIP), SLAVE_DATA);
+		outb((uint8_t)(masked >> LINES_PER_CHIP), SLAVE_DATA);
 	else
-		outb((uint8_t)pic.masked, MASTER_DATA);
+		outb((uint8_t)masked, MASTER_DATA);
 }
 
 static void pic_mask(unsigned int irq)
 {
-	bool enabled = spin_lock_irqsave(&pic.lock);
-
-	pic.masked |= (uint16_t)(1U << irq);
+	masked |= (uint16_t)(1U << irq);
 	write_mask(irq);
-	spin_unlock_irqrestore(&pic.lock, enabled);
 }
 
 static void pic_unmask(unsigned int irq)
 {
-	bool enabled = spin_lock_irqsave(&pic.lock);
-
-	pic.masked &= (uint16_t) ~(1U << irq);
+	masked &= (uint16_t) ~(1U << irq);
 	write_mask(irq);
-	spin_unlock_irqrestore(&pic.lock, enabled);
 }
 
 static void pic_acknowledge(unsigned int irq)
 {
-	bool enabled = spin_lock_irqsave(&pic.lock);
-
 	if (on_slave(irq)) {
 		outb(OCW2_SPECIFIC | (irq - LINES_PER_CHIP), SLAVE_COMMAND);
 		outb(OCW2_SPECIFIC | CASCADE, MASTER_COMMAND);
 	} else {
 		outb((uint8_t)(OCW2_SPECIFIC | irq), MASTER_COMMAND);
 	}
-	spin_unlock_irqrestore(&pic.lock, enabled);
 }
 
 /*
@@ -118,28 +102,28 @@ static bool last_line_is_idle(uint16_t command)
 
 static bool pic_spurious(unsigned int irq)
 {
-	bool spurious = false;
-	bool enabled;
-
-	if (irq != LAST_OF_MASTER && irq != LAST_OF_SLAVE)
+	if (irq == LAST_OF_MASTER)
+		return last_line_is_idle(MASTER_COMMAND);
+	if (irq != LAST_OF_SLAVE || !last_line_is_idle(SLAVE_COMMAND))
 		return false;
-	enabled = spin_lock_irqsave(&pic.lock);
-	if (irq == LAST_OF_MASTER) {
-		spurious = last_line_is_idle(MASTER_COMMAND);
-	} else if (last_line_is_idle(SLAVE_COMMAND)) {
-		spurious = true;
-		outb(OCW2_SPECIFIC | CASCADE, MASTER_COMMAND);
-	}
-	spin_unlock_irqrestore(&pic.lock, enabled);
-	return spurious;
+	outb(OCW2_SPECIFIC | CASCADE, MASTER_COMMAND);
+	return true;
+}
+
+static bool pic_begin(unsigned int irq)
+{
+	if (pic_spurious(irq))
+		return false;
+	pic_mask(irq);
+	pic_acknowledge(irq);
+	return true;
 }
 
 static const struct irq_chip pic_chip = {
 	.name = "XT-PIC",
+	.begin = pic_begin,
 	.mask = pic_mask,
 	.unmask = pic_unmask,
-	.acknowledge = pic_acknowledge,
-	.spurious = pic_spurious,
 };
 
 /* A mask register that keeps what is written to it belongs to an 8259. */

@@ -143,8 +143,7 @@ void irqsoff_exclude(uint64_t ticks)
 
 void irqsoff_set_place(uintptr_t place)
 {
-	if (irqsoff_measures)
-		irqsoff_this_cpu()->place = place;
+	irqsoff_this_cpu()->place = place;
 }
 
 /* ---- Asking -------------------------------------------------------------- */

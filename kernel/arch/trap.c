@@ -51,7 +51,7 @@ void trap_set_unhandled(trap_handler handler)
 	unhandled = handler;
 }
 
-static void trap_call_handler(struct trap_frame *frame)
+static inline void trap_call_handler(struct trap_frame *frame)
 {
 	trap_handler handler = handlers[frame->vector % VECTORS];
 
@@ -62,41 +62,30 @@ static void trap_call_handler(struct trap_frame *frame)
 	handler(frame);
 }
 
-static bool is_exception(uint64_t vector)
-{
-	return vector < VECTOR_IRQ_BASE && vector != VECTOR_NMI;
-}
-
 /* The interrupt that the halt is to wait for may come right behind this NMI. */
 static void skip_halt(struct trap_frame *frame)
 {
-	if (frame->vector == VECTOR_NMI &&
-	    frame->rip == (uint64_t)(uintptr_t)arch_halt)
+	if (frame->rip == (uint64_t)(uintptr_t)arch_halt)
 		frame->rip += HALT_BYTES;
 }
 
-static void dispatch(struct trap_frame *frame)
+/* No thread changes its CPU while an interrupt is on top of it. */
+static inline void dispatch_interrupt(struct trap_frame *frame)
 {
-	struct fault_expect *expect;
+	struct fault_expect *expect = this_cpu_read(expect);
 
-	if (is_exception(frame->vector)) {
-		trap_call_handler(frame);
-		return;
-	}
-	/* No thread changes its CPU while an interrupt is on top of it. */
-	expect = this_cpu_read(expect);
 	this_cpu_write(expect, NULL);
 	trap_call_handler(frame);
-	skip_halt(frame);
 	this_cpu_write(expect, expect);
 }
 
 /* An NMI may come in the middle of anything, and the time is not its victim's. */
-static void dispatch_nmi(struct trap_frame *frame)
+static __noinline void dispatch_nmi(struct trap_frame *frame)
 {
 	uint64_t begin = arch_cycles();
 
-	dispatch(frame);
+	dispatch_interrupt(frame);
+	skip_halt(frame);
 	irqsoff_exclude(arch_cycles() - begin);
 }
 
@@ -115,8 +104,11 @@ void trap_dispatch(struct trap_frame *frame)
 	}
 	if (enabled && irqsoff_measures)
 		irqsoff_begin(frame->rip + 1);
-	dispatch(frame);
-	if (enabled)
+	if (frame->vector < VECTOR_IRQ_BASE)
+		trap_call_handler(frame);
+	else
+		dispatch_interrupt(frame);
+	if (enabled && irqsoff_measures)
 		irqsoff_end();
 }
 

@@ -88,14 +88,10 @@ static bool enter_line(unsigned int irq)
 	bool enabled = spin_lock_irqsave(&irq_lock);
 	bool runs = false;
 
-	if (controller != NULL && controller->spurious(irq)) {
+	if (controller != NULL && !controller->begin(irq)) {
 		line->spurious++;
 	} else {
 		line->depth_max = max(line->depth_max, hardirq_depth());
-		if (controller != NULL) {
-			controller->mask(irq);
-			controller->acknowledge(irq);
-		}
 		runs = line->state == LINE_IN_USE;
 		if (runs)
 			line->running = true;
@@ -123,23 +119,22 @@ static void run_handler(unsigned int irq)
 {
 	struct irq_line *line = &lines[irq];
 	struct owner *interrupted = this_cpu_read(irq_owner);
-	struct fault_expect *expect = this_cpu_read(expect);
 	unsigned int count = preempt_count();
 	struct window_state window;
 
 	this_cpu_write(irq_owner, &line->owner);
-	this_cpu_write(expect, NULL);
 	window = window_open(line->owner.window.id != 0 ? &line->owner.window
 	                                                : NULL);
-	irqsoff_set_place((uintptr_t)line->handler + 1);
+	if (irqsoff_measures)
+		irqsoff_set_place((uintptr_t)line->handler + 1);
 	line->handler((int)irq, line->dev_id);
-	arch_irq_disable();
+	if (arch_irq_enabled())
+		arch_irq_disable();
 	if (preempt_count() != count)
 		panic("%s: its handler was entered with preempt_count %#x and "
 		      "returned with %#x",
 		      line->owner.name, count, preempt_count());
 	window_close(window);
-	this_cpu_write(expect, expect);
 	this_cpu_write(irq_owner, interrupted);
 }
 

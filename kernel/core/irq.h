@@ -22,14 +22,15 @@
 /* The form of every handler; IRQ is the line, DEV_ID from request_irq(). */
 typedef void (*irq_handler)(int irq, void *dev_id);
 
-/* The controller, registered by its driver.  Interrupts off for all of them. */
+/* The controller, registered by its driver.  Its functions are called with a lock of
+ * irq.c held and interrupts off: only one at a time. */
 struct irq_chip {
 	const char *name;
+	/* The line has interrupted: mask it and send the end of interrupt.  False: it was
+	 * spurious (and what the chip needs then is sent). */
+	bool (*begin)(unsigned int irq);
 	void (*mask)(unsigned int irq);
 	void (*unmask)(unsigned int irq);
-	void (*acknowledge)(unsigned int irq); /* end of interrupt */
-	/* Was this entry spurious?  (Sends what the chip needs if so.) */
-	bool (*spurious)(unsigned int irq);
 };
 void irq_register_chip(const struct irq_chip *chip);
 
