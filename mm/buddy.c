@@ -29,9 +29,9 @@
  *  B4  The other pages of a block are NONE.
  *  B5  free_area[].of_type[] is the length of its list, count is their sum, and
  *      free_pages + isolated_pages is the sum of the sizes of all free blocks.
- *  B6  A free block is on the list of its pageblock's type (mm/pageblock.h), whose
- *      free pages are counted in pageblock->free; nonempty[] has a bit for each list
- *      that is not empty.
+ *  B6  A free block is on the list of its list_type, its pageblock's type unless that
+ *      is unsettled (mm/pageblock.h); pageblock->free counts its free pages; nonempty[]
+ *      has a bit for each list that is not empty.
  *  B7  nr_free_highatomic is the number of pages on the HIGHATOMIC lists, nr_free_cma
  *      of those on the CMA lists, isolated_pages of those on the ISOLATE lists.
  *
@@ -91,6 +91,7 @@ static void link_block(struct zone *zone, struct page *page,
 		list_append(&area->blocks[type], &page->link);
 	else
 		list_push(&area->blocks[type], &page->link);
+	page->list_type = (uint8_t)type;
 	area->of_type[type]++;
 	zone->nonempty[type] |= (uint16_t)(1U << page->order);
 	*buddy_counter(zone, type) += 1UL << page->order;
@@ -99,7 +100,7 @@ static void link_block(struct zone *zone, struct page *page,
 
 static void unlink_block(struct zone *zone, struct page *page)
 {
-	enum migratetype type = pageblock_type(zone, zone_pfn(zone, page));
+	enum migratetype type = (enum migratetype)page->list_type;
 	struct free_area *area = &zone->free_area[page->order];
 
 	kassert(page->state == PAGE_FREE && page->order <= MAX_ORDER);
@@ -159,6 +160,7 @@ static struct page *mark_loose(struct zone *zone, struct page *page,
 	page->order = (uint8_t)order;
 	page->zone = (uint8_t)zone->type;
 	page->state = PAGE_LOOSE;
+	page->list_type = 0;
 	audit_move(zone, page, 1UL << order, PAGE_FREE, PAGE_LOOSE);
 	zone->loose_pages += 1UL << order;
 	return page;

@@ -45,8 +45,8 @@ unsigned long buddy_pages_of(const struct zone *zone, enum migratetype type);
 struct page *buddy_first(const struct zone *zone, unsigned int order,
                          enum migratetype type);
 
-/* Move the free block PAGE to the end of the list of TYPE; its pageblocks follow
- * before the lock is released. */
+/* Move the free block PAGE to the end of the list of TYPE, its pageblock's type before the
+ * lock is released. */
 void buddy_change_list(struct zone *zone, struct page *page,
                        enum migratetype type);
 

@@ -113,7 +113,12 @@ struct page {
 			/* Kernel mappings but the direct map's; atomic. */
 			uint8_t mapcount;
 			uint8_t flags; /* enum page_flag */
-			uint8_t lru; /* enum lru_list, while PG_lru; its lock */
+			union {
+				/* enum lru_list, while PG_lru; its lock */
+				uint8_t lru;
+				/* (z) FREE: enum migratetype of its list */
+				uint8_t list_type;
+			};
 			uint16_t
 				bits; /* 1 << enum page_bit; atomic; 0 unless USED */
 		};

@@ -91,24 +91,29 @@ static bool may_use_list(const struct zone *zone,
 	       zone_may_serve(zone, request, mark, right);
 }
 
-/* Take a block out of the zone itself. */
+/* Take a block out of the zone itself.  Only the first look at the mark counts: a claim
+ * raises it. */
 static struct page *
 page_alloc_take_under_lock(struct node *node, struct zone *zone,
                            const struct alloc_request *request,
                            enum watermark mark, enum reserve_right right,
                            unsigned int flags)
 {
-	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
+	bool allowed = false;
 
 	kassert(zone->node == node);
-	if (zone_may_serve(zone, request, mark, right)) {
-		page = page_prep_take(node, zone, request->order,
-		                      request->migratetype, flags);
+	do {
+		bool enabled = spin_lock_irqsave(&zone->lock);
+
+		allowed = allowed || zone_may_serve(zone, request, mark, right);
+		if (allowed)
+			page = page_prep_take(node, zone, request->order,
+			                      request->migratetype, flags);
 		if (page != NULL)
 			page_prep_claim(zone, page, request);
-	}
-	spin_unlock_irqrestore(&zone->lock, enabled);
+		spin_unlock_irqrestore(&zone->lock, enabled);
+	} while (page == NULL && pageblock_settle(zone));
 	return page;
 }
 
@@ -621,7 +626,7 @@ static unsigned long bulk_fill(struct zone *zone,
 		                bulk_empty(array + done,
 		                           min(entries - done, BULK_SLICE)),
 		                &taken);
-		if (list_empty(&taken))
+		if (list_empty(&taken) && !pageblock_settle(zone))
 			break;
 		while ((page = list_first(&taken, struct page, link)) != NULL) {
 			list_remove(&page->link);

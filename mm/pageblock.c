@@ -122,45 +122,6 @@ static unsigned long pages_alike(const struct pageblock *block,
 	return rest > movable ? rest - movable : 0;
 }
 
-/* Frames inside a block are skipped like pages in use, for only heads are FREE. */
-void pageblock_set_type(struct zone *zone, unsigned long first,
-                        enum migratetype type)
-{
-	struct pageblock *block = pageblock_of(zone, first);
-	struct page *page = zone_page(zone, first);
-	const struct page *end = page + PAGEBLOCK_PAGES;
-	unsigned long left = block->free;
-
-	kassert(pageblock_is_whole(zone, first));
-	while (left > 0) {
-		while (page < end && page->state != PAGE_FREE)
-			page++;
-		kassert(page < end && left >= 1UL << page->order);
-		buddy_change_list(zone, page, type);
-		left -= 1UL << page->order;
-		page += 1UL << page->order;
-	}
-	block->type = (uint8_t)type;
-}
-
-void pageblock_retype(struct zone *zone, const struct page *page,
-                      enum migratetype type)
-{
-	unsigned long pfn = zone_pfn(zone, page);
-	unsigned long first = ALIGN_DOWN(pfn, PAGEBLOCK_PAGES);
-	bool whole = page->state == PAGE_FREE && page->order >= PAGEBLOCK_ORDER;
-
-	kassert(spin_is_mine(&zone->lock));
-	if (whole)
-		buddy_change_list(zone, zone_page(zone, pfn), type);
-	for (; first < pfn + (1UL << page->order); first += PAGEBLOCK_PAGES) {
-		if (whole)
-			pageblock_of(zone, first)->type = (uint8_t)type;
-		else
-			pageblock_set_type(zone, first, type);
-	}
-}
-
 /* One block of ORDER out of a free block of HAVE, a pageblock or more. */
 static struct page *claim_whole(struct zone *zone, struct page *page,
                                 unsigned int have, unsigned int order,
@@ -172,25 +133,26 @@ static struct page *claim_whole(struct zone *zone, struct page *page,
 	return buddy_take_block(zone, page, order);
 }
 
-/* Try to make the pageblock of the free block PAGE one of TYPE.  Linux:
- * try_to_claim_block(). */
-static struct page *claim_part(struct zone *zone, const struct page *page,
-                               unsigned int order, enum migratetype type,
-                               unsigned int flags)
+/* Begin to make the pageblock of the free block PAGE one of TYPE.  True: it is unsettled
+ * now, or another was.  Linux: try_to_claim_block(). */
+static bool claim_part(struct zone *zone, const struct page *page,
+                       enum migratetype type, unsigned int flags)
 {
 	unsigned long first = ALIGN_DOWN(zone_pfn(zone, page), PAGEBLOCK_PAGES);
 	const struct pageblock *block;
 
+	if (pageblock_is_unsettled(zone))
+		return true;
 	if (watermark_boost(zone) && (flags & TAKE_WAKES))
 		zone->boosted = true;
 	if (!pageblock_is_whole(zone, first))
-		return NULL;
+		return false;
 	block = pageblock_of(zone, first);
 	if (block->free + pages_alike(block, type) < CLAIM_MAJORITY &&
 	    !zone->node->no_mobility)
-		return NULL;
+		return false;
 	pageblock_retype(zone, page, type);
-	return buddy_take(zone, order, type);
+	return true;
 }
 
 static struct page *pageblock_claim(struct zone *zone, unsigned int order,
@@ -210,11 +172,10 @@ static struct page *pageblock_claim(struct zone *zone, unsigned int order,
 		large &= ~(1U << at);
 		page = buddy_first(zone, at,
 		                   fallback_with_block(zone, at, type));
-		page = at >= PAGEBLOCK_ORDER
-		               ? claim_whole(zone, page, at, order, type)
-		               : claim_part(zone, page, order, type, flags);
-		if (page != NULL)
-			return page;
+		if (at >= PAGEBLOCK_ORDER)
+			return claim_whole(zone, page, at, order, type);
+		if (claim_part(zone, page, type, flags))
+			return NULL;
 	}
 	return NULL;
 }
@@ -280,6 +241,8 @@ struct page *pageblock_take(struct zone *zone, unsigned int order,
 		page = buddy_take(zone, order, MIGRATE_CMA);
 	if (page == NULL)
 		page = pageblock_claim(zone, order, type, flags);
+	if (page == NULL && pageblock_is_unsettled(zone))
+		return NULL;
 	if (page == NULL && !(flags & TAKE_NO_FRAGMENT))
 		page = pageblock_steal(zone, order, type);
 	if (page == NULL && (flags & TAKE_HIGHATOMIC_LAST))

@@ -100,8 +100,20 @@ void highatomic_reserve(struct zone *zone, const struct page *page);
 bool highatomic_unreserve(struct node *node,
                           const struct alloc_request *request, bool force);
 
-/* The pageblocks in which the block PAGE lies, free or in use, become of TYPE, and their
- * free pages change lists.  They must be whole.  At most 512 steps. */
+/* Is a pageblock of ZONE of another type than some of its free pages yet? */
+static inline bool pageblock_is_unsettled(const struct zone *zone)
+{
+	return READ_ONCE(zone->retype_pfn) < READ_ONCE(zone->retype_end);
+}
+
+/* Without zone->lock: move these pages, in slices.  False: there were none. */
+bool pageblock_settle(struct zone *zone);
+
+/* Take zone->lock at a moment when no pageblock is unsettled. */
+bool pageblock_lock_settled(struct zone *zone);
+
+/* The pageblocks in which the block PAGE lies, free or in use, become of TYPE.  They must be
+ * whole, and none unsettled; call pageblock_settle() after the lock is released. */
 void pageblock_retype(struct zone *zone, const struct page *page,
                       enum migratetype type);
 
@@ -120,7 +132,8 @@ static inline bool pageblock_is_whole(const struct zone *zone,
 /*
  * Take a block of 2^ORDER pages for pages of TYPE, LOOSE, or NULL: from free pages of
  * its type; else, movable ones, in a CMA pageblock; else by claiming a pageblock of another
- * type; else by stealing the one block.  Linux: __rmqueue().
+ * type; else by stealing the one block.  NULL and pageblock_is_unsettled(): a claim has begun;
+ * call pageblock_settle() after the lock is released, and ask again.  Linux: __rmqueue().
  */
 __must_check struct page *pageblock_take(struct zone *zone, unsigned int order,
                                          enum migratetype type,

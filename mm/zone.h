@@ -136,10 +136,11 @@ struct zone {
 	struct free_area free_area[MAX_ORDER + 1]; /* (z) */
 	uint16_t
 		nonempty[MIGRATE_TYPES]; /* (z) 1 << order: a list has blocks */
-	unsigned long free_pages;        /* (z) free, and for requests */
-	unsigned long isolated_pages;    /* (z) free, in ISOLATE blocks */
-	unsigned long nr_free_cma;       /* (z) of free_pages: in CMA blocks */
-	unsigned long nr_cma;            /* (z) pages of these blocks */
+	unsigned long retype_pfn, retype_end; /* (z) mm/reclaim/retype.c */
+	unsigned long free_pages;             /* (z) free, and for requests */
+	unsigned long isolated_pages;         /* (z) free, in ISOLATE blocks */
+	unsigned long nr_free_cma;        /* (z) of free_pages: in CMA blocks */
+	unsigned long nr_cma;             /* (z) pages of these blocks */
 	unsigned long nr_free_highatomic; /* (z) those in HIGHATOMIC blocks */
 	unsigned long nr_reserved_highatomic; /* (z) pages of these blocks */
 	unsigned long used_pages; /* (z) with those in PCP: zone_used_pages() */

@@ -51,6 +51,7 @@ static void cma_release_block(struct zone *zone, unsigned long pfn,
 
 	kassert(pageblock_is_whole(zone, pfn));
 	enabled = spin_lock_irqsave(&zone->lock);
+	kassert(pageblock_of(zone, pfn)->free == 0);
 	pageblock_set_type(zone, pfn, type);
 	if (type == MIGRATE_CMA)
 		zone->nr_cma += PAGEBLOCK_PAGES;

@@ -174,13 +174,14 @@ static void isolation_change(struct zone *zone, unsigned long first,
 static enum migratetype isolation_switch(struct zone *zone, unsigned long first,
                                          bool isolated, enum migratetype to)
 {
-	bool enabled = spin_lock_irqsave(&zone->lock);
+	bool enabled = pageblock_lock_settled(zone);
 	enum migratetype was = pageblock_type(zone, first);
 
 	kassert(first % PAGEBLOCK_PAGES == 0 && to < MIGRATE_TYPES);
 	if ((was == MIGRATE_ISOLATE) == isolated)
 		isolation_change(zone, first, to);
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	(void)pageblock_settle(zone);
 	return was;
 }
 

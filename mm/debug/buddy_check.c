@@ -39,7 +39,13 @@ static const char *check_block(const struct list *at, void *data)
 	if (walk->order < MAX_ORDER &&
 	    buddy_mergeable(zone, page, walk->order) != NULL)
 		return "B3";
-	return pageblock_type(zone, pfn) == walk->type ? NULL : "B6";
+	if (page->list_type != walk->type)
+		return "B6";
+	return pageblock_type(zone, pfn) == walk->type ||
+	                       (pfn >= zone->retype_pfn &&
+	                        pfn < zone->retype_end)
+	               ? NULL
+	               : "B6";
 }
 
 /* Check the list of ORDER and TYPE: NULL, or a sentence in BUFFER. */

@@ -67,17 +67,24 @@ static struct page *exclusive_refill_take_at(struct node *node,
                                              enum reserve_right right,
                                              unsigned long pfn)
 {
-	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = NULL;
+	bool allowed = false;
 
 	kassert(pfn == -1UL || zone_contains(zone, pfn));
-	if (exclusive_refill_right_allows(zone, mark, right))
-		page = pfn == -1UL
-		               ? page_prep_take(node, zone, 0,
-		                                MIGRATE_UNMOVABLE,
-		                                highatomic_flags(0, right))
-		               : page_prep_take_within(node, zone, pfn, pfn);
-	spin_unlock_irqrestore(&zone->lock, enabled);
+	do {
+		bool enabled = spin_lock_irqsave(&zone->lock);
+
+		allowed = allowed ||
+		          exclusive_refill_right_allows(zone, mark, right);
+		if (allowed)
+			page = pfn == -1UL ? page_prep_take(
+						     node, zone, 0,
+						     MIGRATE_UNMOVABLE,
+						     highatomic_flags(0, right))
+			                   : page_prep_take_within(node, zone,
+			                                           pfn, pfn);
+		spin_unlock_irqrestore(&zone->lock, enabled);
+	} while (page == NULL && pageblock_settle(zone));
 	page_prep_report_bad(node, zone);
 	return page;
 }

@@ -44,7 +44,7 @@ void highatomic_reserve(struct zone *zone, const struct page *page)
 	kassert(page->state == PAGE_USED && page->order > 0);
 	if (READ_ONCE(zone->nr_reserved_highatomic) >= highatomic_limit(zone))
 		return;
-	enabled = spin_lock_irqsave(&zone->lock);
+	enabled = pageblock_lock_settled(zone);
 	if (zone->nr_reserved_highatomic < highatomic_limit(zone) &&
 	    pageblock_type(zone, pfn) < MIGRATE_PCPTYPES &&
 	    pageblock_is_whole(zone, ALIGN_DOWN(pfn, PAGEBLOCK_PAGES))) {
@@ -53,6 +53,7 @@ void highatomic_reserve(struct zone *zone, const struct page *page)
 			max(PAGEBLOCK_PAGES, 1UL << page->order);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	(void)pageblock_settle(zone);
 }
 
 /* zone->lock held. */
@@ -92,10 +93,11 @@ bool highatomic_unreserve(struct node *node,
 
 		if (READ_ONCE(zone->nr_reserved_highatomic) <= kept)
 			continue;
-		enabled = spin_lock_irqsave(&zone->lock);
+		enabled = pageblock_lock_settled(zone);
 		done = unreserve_one(zone, pageblock_request_type(
 						   node, request->migratetype));
 		spin_unlock_irqrestore(&zone->lock, enabled);
+		(void)pageblock_settle(zone);
 	}
 	return done;
 }

@@ -25,8 +25,9 @@ static struct zone *zone;
 static struct page *listed[PAGES];
 static unsigned int listings;
 
-static struct page *block_take(unsigned int order, enum migratetype type,
-                               unsigned int flags)
+/* A claim may begin, and is left so. */
+static struct page *block_take_once(unsigned int order, enum migratetype type,
+                                    unsigned int flags)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	struct page *page = pageblock_take(zone, order, type, flags);
@@ -36,6 +37,17 @@ static struct page *block_take(unsigned int order, enum migratetype type,
 		page->refcount = 1;
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	return page;
+}
+
+static struct page *block_take(unsigned int order, enum migratetype type,
+                               unsigned int flags)
+{
+	struct page *page;
+
+	do {
+		page = block_take_once(order, type, flags);
+	} while (page == NULL && pageblock_settle(zone));
 	return page;
 }
 
@@ -184,6 +196,73 @@ CASE(pageblock, each_free_block_that_is_tried_boosts_once)
 	block_list(601, 1024 - 601);
 	EXPECT(block_take(0, MIGRATE_UNMOVABLE, 0) == zone_page(zone, 600));
 	EXPECT_EQUAL(zone->watermark_boost, 1024);
+	return scene_end();
+}
+
+/* Every second page of the pageblock at FIRST. */
+static void give_every_second(unsigned long first)
+{
+	for (unsigned long i = 0; i < PAGEBLOCK_PAGES; i += 2)
+		block_give(first + i, 0);
+}
+
+static unsigned long pieces_of(enum migratetype type)
+{
+	return zone->free_area[0].of_type[type];
+}
+
+CASE(pageblock, a_pageblock_in_pieces_is_claimed_first_and_they_follow)
+{
+	const struct page *page;
+
+	scene_start(0, PAGES);
+	give_every_second(512);
+	EXPECT(block_take_once(0, MIGRATE_UNMOVABLE, 0) == NULL);
+	EXPECT(pageblock_is_unsettled(zone));
+	EXPECT_EQUAL(type_of(1), MIGRATE_UNMOVABLE);
+	EXPECT_EQUAL(pieces_of(MIGRATE_MOVABLE), 256);
+	EXPECT(scene_check() == NULL);
+	/* A page comes and goes meanwhile. */
+	page = block_take_once(0, MIGRATE_MOVABLE, 0);
+	EXPECT(page != NULL && pieces_of(MIGRATE_MOVABLE) == 255);
+	block_give(zone_pfn(zone, page), 0);
+	EXPECT_EQUAL(pieces_of(MIGRATE_UNMOVABLE), 1);
+	EXPECT(scene_check() == NULL);
+	EXPECT(pageblock_settle(zone));
+	EXPECT(!pageblock_settle(zone));
+	EXPECT_EQUAL(pieces_of(MIGRATE_MOVABLE), 0);
+	EXPECT_EQUAL(pieces_of(MIGRATE_UNMOVABLE), 256);
+	EXPECT(block_take_once(0, MIGRATE_UNMOVABLE, 0) != NULL);
+	return scene_end();
+}
+
+CASE(pageblock, a_second_claim_waits_for_the_first_and_does_not_steal)
+{
+	scene_start(0, PAGES);
+	give_every_second(1024);
+	give_every_second(512);
+	EXPECT(block_take_once(0, MIGRATE_UNMOVABLE, 0) == NULL);
+	EXPECT(block_take_once(0, MIGRATE_RECLAIMABLE, 0) == NULL);
+	EXPECT_EQUAL(zone->watermark_boost, 512);
+	EXPECT_EQUAL(type_of(1), MIGRATE_UNMOVABLE);
+	EXPECT_EQUAL(type_of(2), MIGRATE_MOVABLE);
+	EXPECT(block_take(0, MIGRATE_RECLAIMABLE, 0) != NULL);
+	EXPECT_EQUAL(zone->watermark_boost, 1024);
+	EXPECT_EQUAL(pieces_of(MIGRATE_RECLAIMABLE), 255);
+	return scene_end();
+}
+
+CASE(pageblock, a_bulk_request_goes_on_when_its_claim_is_complete)
+{
+	struct page *page[20] = { NULL };
+
+	scene_start(0, PAGES);
+	node->watermark_boost_factor = 0;
+	set_main_node(node);
+	give_every_second(512);
+	EXPECT_EQUAL(alloc_pages_bulk(GFP_NOWAIT, 20, page), 20);
+	EXPECT_EQUAL(type_of(1), MIGRATE_UNMOVABLE);
+	EXPECT_EQUAL(pieces_of(MIGRATE_UNMOVABLE), 236);
 	return scene_end();
 }
 
@@ -441,11 +520,13 @@ CASE(pageblock, random_types_keep_every_invariant)
 			block_give(zone_pfn(zone, taken[i]), taken[i]->order);
 			taken[i] = NULL;
 		} else {
-			taken[i] =
-				block_take(order,
-			                   (enum migratetype)random_below(
-						   &random, MIGRATE_PCPTYPES),
-			                   0);
+			enum migratetype type = (enum migratetype)random_below(
+				&random, MIGRATE_PCPTYPES);
+
+			/* Sometimes a claim has only begun. */
+			taken[i] = random_below(&random, 2)
+			                   ? block_take(order, type, 0)
+			                   : block_take_once(order, type, 0);
 		}
 		if (step % 500 == 0) {
 			const char *broken = scene_check();

@@ -614,10 +614,11 @@ CASE(pcp, reclaim_that_made_progress_empties_the_lists_once)
 
 static void pcp_retype(struct page *page, enum migratetype type)
 {
-	bool enabled = spin_lock_irqsave(&zone->lock);
+	bool enabled = pageblock_lock_settled(zone);
 
 	pageblock_retype(zone, page, type);
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	(void)pageblock_settle(zone);
 }
 
 CASE(pcp, a_page_goes_back_to_the_list_of_what_its_pageblock_is_now)

@@ -283,7 +283,7 @@ static void each_pageblock(void (*visit)(struct zone *zone, unsigned long pfn))
 
 static void set_aside(struct zone *zone, unsigned long pfn)
 {
-	bool enabled = spin_lock_irqsave(&zone->lock);
+	bool enabled = pageblock_lock_settled(zone);
 	const struct page *head = zone_block_head(zone, pfn);
 
 	if (pageblock_type(zone, pfn) != MIGRATE_HIGHATOMIC && one_in(2)) {
@@ -291,6 +291,7 @@ static void set_aside(struct zone *zone, unsigned long pfn)
 		zone->nr_reserved_highatomic += max(512UL, 1UL << head->order);
 	}
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	(void)pageblock_settle(zone);
 }
 
 /* One without a free page. */

@@ -50,14 +50,18 @@ static void types_use(unsigned int frame, unsigned int order)
 static struct page *types_real_take(unsigned int order, enum migratetype type,
                                     unsigned int flags)
 {
-	bool enabled = spin_lock_irqsave(&types_zone->lock);
-	struct page *page = pageblock_take(types_zone, order, type, flags);
+	struct page *page;
 
-	if (page != NULL) {
-		page_set_state(types_zone, page, PAGE_LOOSE, PAGE_USED);
-		page->refcount = 1;
-	}
-	spin_unlock_irqrestore(&types_zone->lock, enabled);
+	do {
+		bool enabled = spin_lock_irqsave(&types_zone->lock);
+
+		page = pageblock_take(types_zone, order, type, flags);
+		if (page != NULL) {
+			page_set_state(types_zone, page, PAGE_LOOSE, PAGE_USED);
+			page->refcount = 1;
+		}
+		spin_unlock_irqrestore(&types_zone->lock, enabled);
+	} while (page == NULL && pageblock_settle(types_zone));
 	return page;
 }
 

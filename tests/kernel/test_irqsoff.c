@@ -21,9 +21,12 @@
 #include "lib/errno.h"
 #include "lib/list.h"
 #include "lib/string.h"
+#include "mm/contig/page_isolation.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
+#include "mm/pageblock.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/page_lock.h"
 #include "mm/reclaim/reclaim_internal.h"
@@ -857,5 +860,59 @@ CASE(irqsoff, any_number_of_sleeping_threads_is_woken_within_the_bound)
 	irqsoff_join_all();
 	EXPECT(gathered);
 	EXPECT_EQUAL(irqsoff_crowd.awake, irqsoff_crowd.count);
+	return wrong;
+}
+
+/* ---- A pageblock of which every second page is free ---------------------- */
+
+/* On the lists of reclaim or given back: the 512 pages of a pageblock, which have begun at
+ * FIRST. */
+static void scatter(struct node *node, struct page *first, bool again)
+{
+	for (unsigned long i = 0; i < PAGEBLOCK_PAGES; i++) {
+		struct page *page = first + i;
+
+		if (i % 2 == 0) {
+			if (!again)
+				__free_page(page);
+		} else if (again) {
+			lru_remove(node, page);
+			page_clear(page, PG_swapbacked);
+			__free_page(page);
+		} else {
+			page_set(page, PG_swapbacked);
+			lru_add(node, page);
+		}
+	}
+}
+
+CASE(irqsoff, a_pageblock_in_pieces_changes_its_type_within_the_bound)
+{
+	void *address = alloc_pages_exact(PAGEBLOCK_PAGES * PAGE_SIZE,
+	                                  GFP_KERNEL | __GFP_MOVABLE);
+	struct node *node = main_node();
+	const char *wrong;
+	struct page *first;
+	struct zone *zone;
+	unsigned long pfn;
+	int error;
+
+	NEEDS_COUNT();
+	if (address == NULL)
+		SKIP("a pageblock");
+	first = virt_to_page(address);
+	zone = page_zone(node, first);
+	pfn = node_pfn(node, first);
+	scatter(node, first, false);
+	pcp_drain_node(node);
+	irqsoff_forget_recent();
+	error = start_isolate_page_range(zone, pfn, pfn + PAGEBLOCK_PAGES,
+	                                 MIGRATE_MOVABLE);
+	if (error == 0)
+		undo_isolate_page_range(zone, pfn, pfn + PAGEBLOCK_PAGES,
+		                        MIGRATE_MOVABLE);
+	wrong = at_most(BOUND);
+	scatter(node, first, true);
+	EXPECT_EQUAL(error, 0);
 	return wrong;
 }
