@@ -127,6 +127,32 @@ static void begin_vmalloc_work(void)
 
 static struct pcp_set page_lists[ZONE_COUNT];
 
+/* Linux's sysctl_stat_interval: a second. */
+#define VMSTAT_INTERVAL 1000000ULL
+
+/*
+ * Lists that have become long become shorter, step by step, once they are not used so
+ * much.  Linux's work of this name does that on each CPU, and a second one, the shepherd,
+ * looks each second which CPUs need it.  The shepherd's timer is deferrable: it does not
+ * wake a CPU whose tick is stopped.  Here the tick never stops, and one CPU has lists: the
+ * work looks itself.  An idle machine pays for a look with two switches of threads, in one
+ * of the tick's many interrupts; where no list is too long nothing else happens.
+ */
+static struct delayed_work vmstat_work;
+
+static void vmstat_update(struct work *work __unused)
+{
+	pcp_decay(main_node());
+	queue_delayed_work(&vmstat_work, VMSTAT_INTERVAL);
+}
+
+static void begin_page_lists(struct node *node)
+{
+	pcp_start(node, page_lists, 1);
+	work_init(&vmstat_work.work, vmstat_update);
+	queue_delayed_work(&vmstat_work, VMSTAT_INTERVAL);
+}
+
 void begin_service_threads(struct node *node)
 {
 	if (!slab_start(node, 1, SLAB_KEY))
@@ -144,5 +170,5 @@ void begin_service_threads(struct node *node)
 	begin_vmalloc_work();
 	begin_recovery(node);
 	/* From here on the allocator is used by more than one thread. */
-	pcp_start(node, page_lists, 1);
+	begin_page_lists(node);
 }

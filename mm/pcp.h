@@ -65,9 +65,8 @@ unsigned long pcp_give_back(struct node *node,
 void pcp_drain_zone(struct zone *zone);
 void pcp_drain_node(struct node *node);
 
-/* Lists that are long without need become shorter.  Linux: decay_pcp_high(), which its
- * vmstat worker calls each second.  Nobody calls it in the kernel yet: lists become
- * shorter when memory is short. */
+/* This CPU's lists that are long without need become shorter; call it each second.  Linux:
+ * decay_pcp_high(), which its vmstat worker calls.  In the kernel kernel/services.c does. */
 void pcp_decay(struct node *node);
 
 /* This CPU's set of ZONE, busy, preemption off; NULL: lists are off, or a call was

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel/core/work.h -- what an interrupt leaves for a thread to do.
+ * kernel/core/work.h -- what an interrupt leaves for a thread to do, now or later.
  *
  * A piece of work is queued in any context (but an NMI) and done later, in the
  * order of queueing, by one thread, which may sleep in it.
@@ -14,17 +14,38 @@
 struct work {
 	struct list link;
 	void (*function)(struct work *work);
-	bool pending; /* queued, and not begun */
+	uint64_t number; /* counts what is queued; while it is on the queue */
+	bool pending;    /* queued, or to be queued later; and not begun */
 };
 
 void work_init(struct work *work, void (*function)(struct work *work));
 
 /* False: it is queued already, and will be done once.  While it is done it can
- * be queued again. */
+ * be queued again.  Any context but NMI. */
 bool queue_work(struct work *work);
 
-/* Wait until everything that was queued before is done.  Thread context; not
- * from work. */
+/* Work that is queued when its time has come.  work_init(&delayed->work) prepares it. */
+struct delayed_work {
+	struct work work;
+	uint64_t deadline; /* clock_microseconds() */
+};
+
+/*
+ * Queue DELAYED->work in MICROSECONDS, or as soon after that as the worker can; 0: now.
+ * False: it is pending already, and keeps its time.  Linux: queue_delayed_work().  Any
+ * context but NMI.
+ */
+bool queue_delayed_work(struct delayed_work *delayed, uint64_t microseconds);
+
+/*
+ * It will not be done, unless it is queued again.  False: it was not pending.  Its
+ * function may be running: flush_work() waits for that.  Linux: cancel_delayed_work().
+ * Any context but NMI.
+ */
+bool cancel_delayed_work(struct delayed_work *delayed);
+
+/* Wait until everything that was queued before is done or cancelled; delayed work whose
+ * time has not come is not queued.  Thread context; not from work. */
 void flush_work(void);
 
 /* The worker thread's function; it never returns. */

@@ -4,6 +4,7 @@
  */
 #include "drivers/pit.h"
 #include "kernel/core/clock.h"
+#include "kernel/core/sched.h"
 #include "lib/random.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
@@ -148,5 +149,40 @@ CASE(pcp_kernel, the_lists_do_not_hide_a_page_from_a_request)
 		left += zone_pcp_pages(&node->zone[type]);
 	drained_free(&drained);
 	EXPECT_EQUAL(left, 0);
+	return NULL;
+}
+
+#define SECOND 1000000ULL
+
+/* Pages are taken until the list's limit is well above its least; then all go back. */
+static bool pcp_raise_high(const struct pcp_set *set)
+{
+	unsigned int aim = min(set->high_min + 8 * set->batch, set->high_max);
+	struct list pages = LIST_INIT(pages);
+	struct page *page;
+
+	while (set->high < aim &&
+	       (page = alloc_page(GFP_NOWAIT | __GFP_NOWARN)) != NULL)
+		list_append(&pages, &page->link);
+	while ((page = list_first(&pages, struct page, link)) != NULL) {
+		list_remove(&page->link);
+		__free_page(page);
+	}
+	return set->high >= aim && set->high > set->high_min;
+}
+
+/* Nobody asks for it: the worker does it each second. */
+CASE(pcp_kernel, seconds_without_use_lower_the_limit_of_a_list_again)
+{
+	const struct pcp_set *set = pcp_highest_zone()->pcp;
+	unsigned int high;
+
+	EXPECT(pcp_raise_high(set));
+	for (unsigned int i = 0; i < 2; i++) {
+		high = set->high;
+		thread_sleep(SECOND + SECOND / 10);
+		EXPECT(set->high < high || high == set->high_min);
+		EXPECT(set->count <= set->high);
+	}
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads that take turns, wait, and are kept waiting: preemption, priorities,
- * time limits, mutexes, semaphores, completions, deferred work.
+ * time limits, mutexes, semaphores, completions.
  */
 #include "drivers/pit.h"
 #include "kernel/arch/arch.h"
@@ -11,7 +11,6 @@
 #include "kernel/core/mutex.h"
 #include "kernel/core/sched.h"
 #include "kernel/core/semaphore.h"
-#include "kernel/core/work.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -23,7 +22,6 @@
 SUITE(sched);
 SUITE(mutex);
 SUITE(semaphore);
-SUITE(work);
 
 #define MILLISECOND 1000ULL
 
@@ -519,65 +517,5 @@ CASE(semaphore, completion_by_an_interrupt_lets_one_waiter_go)
 	complete_all(&done);
 	wait_for_completion(&done);
 	wait_for_completion(&done);
-	return NULL;
-}
-
-/* ---- Deferred work ------------------------------------------------------- */
-
-struct job {
-	struct work work;
-	unsigned int runs;
-	bool may_sleep;
-};
-
-static void run_job(struct work *work)
-{
-	struct job *job = container_of(work, struct job, work);
-
-	job->runs++;
-	job->may_sleep = may_sleep_here();
-	thread_sleep(MILLISECOND);
-}
-
-static void queue_job(void *data)
-{
-	struct job *job = data;
-
-	/* The second time it is pending already. */
-	queue_work(&job->work);
-	queue_work(&job->work);
-}
-
-CASE(work, interrupt_leaves_work_that_sleeps_to_a_thread)
-{
-	struct job job = { .runs = 0 };
-
-	work_init(&job.work, run_job);
-	EXPECT(in_timer_interrupt(queue_job, &job));
-	flush_work();
-	EXPECT_EQUAL(job.runs, 1);
-	EXPECT(job.may_sleep);
-	EXPECT(!job.work.pending);
-	return NULL;
-}
-
-/* Queues itself again, once. */
-static void run_again(struct work *work)
-{
-	struct job *job = container_of(work, struct job, work);
-
-	if (++job->runs == 1)
-		queue_work(work);
-}
-
-CASE(work, work_queued_while_it_runs_runs_once_more)
-{
-	struct job job = { .runs = 0 };
-
-	work_init(&job.work, run_again);
-	EXPECT(queue_work(&job.work));
-	flush_work(); /* the first time, in which it is queued */
-	flush_work();
-	EXPECT_EQUAL(job.runs, 2);
 	return NULL;
 }
