@@ -119,15 +119,19 @@ static void begin_devices(void)
 	i8042_init();
 	hears_keyboard = keyboard_init() == 0;
 	panic_set_poll(look_back);
-	if (pit_check() == 0)
-		begin_nmi_watch();
 }
 
-/* Disks need threads that wait, and the timer. */
+/* Disks need threads that wait, and the timer: its first tick comes while they are looked
+ * for. */
 static void begin_disks(void)
 {
+	unsigned int disks;
+
 	bio_init();
-	if (ata_init() == 0)
+	disks = ata_init();
+	if (pit_check() == 0)
+		begin_nmi_watch();
+	if (disks == 0)
 		return;
 	if (thread_create("block", block_thread, NULL) == NULL)
 		panic("the block thread cannot be started");

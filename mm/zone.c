@@ -85,19 +85,22 @@ void page_set_state(struct zone *zone, struct page *page, enum page_state from,
 struct page *zone_block_head(const struct zone *zone, unsigned long pfn)
 {
 	struct page *itself = zone_page(zone, pfn);
+	unsigned long first = ALIGN_DOWN(pfn, 1UL << MAX_ORDER);
+	unsigned long far;
 
 	if (READ_ONCE(itself->state) != PAGE_NONE)
 		return itself;
-	for (int order = MAX_ORDER; order > 0; order--) {
-		unsigned long first = ALIGN_DOWN(pfn, 1UL << order);
+	/* PFN aligned to each order; those that are the same once: by the bits of PFN. */
+	for (; (far = pfn - first) != 0;
+	     first += 1UL << (63 - __builtin_clzl(far))) {
 		struct page *page;
 
-		if (!zone_contains(zone, first))
+		if (first < zone->start_pfn)
 			continue;
-		page = zone_page(zone, first);
+		page = itself - far;
 		if (READ_ONCE(page->state) != PAGE_NONE &&
-		    pfn - first < 1UL << min(READ_ONCE(page->order),
-		                             (uint8_t)MAX_ORDER))
+		    far < 1UL << min(READ_ONCE(page->order),
+		                     (uint8_t)MAX_ORDER))
 			return page;
 	}
 	return NULL;
