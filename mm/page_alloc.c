@@ -88,7 +88,12 @@ static bool may_use_list(const struct zone *zone,
 	if (flags & TAKE_HIGHATOMIC)
 		return false;
 	return zone->lowmem_reserve[request->highest_zone] == 0 ||
-	       zone_may_serve(zone, request, mark, right);
+	       right == RESERVE_ALL ||
+	       watermark_would_pass(zone, READ_ONCE(zone->free_pages),
+	                            request->order, wmark_pages(zone, mark),
+	                            request->highest_zone, right,
+	                            request_may_use_cma(zone, request)) ||
+	       passes_without_boost(zone, request, mark, right);
 }
 
 /* Take a block out of the zone itself.  Only the first look at the mark counts: a claim

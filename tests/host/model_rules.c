@@ -175,6 +175,60 @@ static bool model_take(struct model *m, int zone, enum floor floor)
 	return true;
 }
 
+/* ---- The CPU's lists ----------------------------------------------------- */
+
+/* Which blocks are there, now that more frames are free? */
+static void model_see_blocks(struct model *m, int zone)
+{
+	const struct frames *frames = &m->view.frames[zone];
+
+	m->view.largest[zone] = frames_largest(frames);
+	for (int type = 0; type < MIGRATE_PCPTYPES; type++)
+		m->view.unmixed[zone][type] =
+			frames_unmixed(frames, (enum migratetype)type);
+}
+
+/* PAGES pages of the lists of ZONE, or a block more, are free now. */
+static unsigned long model_drain(struct model *m, int zone, unsigned long pages)
+{
+	unsigned long moved = frames_drain(&m->view.frames[zone], pages);
+
+	m->view.free[zone] += moved;
+	m->outcome->drained += moved;
+	if (moved > 0)
+		model_see_blocks(m, zone);
+	return moved;
+}
+
+static void model_drain_all(struct model *m)
+{
+	for (int zone = 0; zone < ZONE_COUNT; zone++)
+		model_drain(m, zone, ~0UL);
+}
+
+/* A page of a list has left the zone already, so no mark is checked; but the reserve for
+ * lower zones is kept, and HIGHATOMIC pageblocks come first for those whom they are for. */
+static bool model_take_listed(struct model *m, int zone, int mark,
+                              enum floor floor)
+{
+	const struct scene *s = m->scene;
+
+	if (floor == ATOMIC_OF_MARK && s->order > 0)
+		return false;
+	if (floor != NO_MARK &&
+	    s->reserve[zone][model_highest_zone(m->mask)] > 0 &&
+	    !model_zone_ok(m, zone, m->view.free[zone], s->order,
+	                   s->mark[zone][mark], floor))
+		return false;
+	if (!frames_have_listed(&m->view.frames[zone], s->order,
+	                        (enum migratetype)(m->mask >> 3 & 3)))
+		return false;
+	m->outcome->zone = zone;
+	m->outcome->unmarked = floor == NO_MARK;
+	m->outcome->listed = mark == 1;
+	return true;
+}
+
 /* Give up a HIGHATOMIC pageblock; the last one of a zone only if FORCED. */
 static bool model_give_up(struct model *m, bool forced)
 {
@@ -183,8 +237,10 @@ static bool model_give_up(struct model *m, bool forced)
 
 		if (aside->reserved <= (forced ? 0 : 512) || aside->count == 0)
 			continue;
-		m->view.largest[zone] =
-			max(m->view.largest[zone], aside->block[0].merged);
+		frames_open(&m->view.frames[zone], aside->block[0].frame,
+		            aside->block[0].pages,
+		            (enum migratetype)(m->mask >> 3 & 3));
+		model_see_blocks(m, zone);
 		aside->reserved -= aside->block[0].pages;
 		aside->count--;
 		for (unsigned int i = 0; i < aside->count; i++)
@@ -210,6 +266,8 @@ static bool model_pass_over(struct model *m, int mark, enum floor floor,
 	unsigned int type = m->mask >> 3 & 3;
 
 	for (int zone = model_highest_zone(m->mask); zone >= 0; zone--) {
+		if (model_take_listed(m, zone, mark, floor))
+			return true;
 		if (unmixed &&
 		    m->view.unmixed[zone][type] < (int)m->scene->order)
 			continue;
@@ -264,6 +322,7 @@ static bool model_can_compact(const struct model *m)
 static bool model_compact(struct model *m, char how, enum floor floor,
                           enum compact_result *result)
 {
+	model_drain_all(m);
 	*result = m->scene->compacted[m->compactions++ % ANSWERS];
 	story_tell(&m->outcome->story, how);
 	return *result != COMPACT_SKIPPED && model_pass(m, 0, floor);
@@ -330,6 +389,27 @@ static bool model_never_kills(const struct model *m)
 	return m->scene->order > 3 ||
 	       model_has(m, __GFP_RETRY_MAYFAIL | __GFP_THISNODE) ||
 	       model_highest_zone(m->mask) < 2;
+}
+
+/* The lists go back, 8 pages at a time, until there is a page; 64 at most for a caller that
+ * cannot wait. */
+static bool model_empty_lists(struct model *m, enum floor floor)
+{
+	unsigned long most = model_has(m, __GFP_DIRECT_RECLAIM) ? ~0UL : 64;
+
+	for (unsigned long moved = 0; moved < most;) {
+		unsigned long pages = 0;
+
+		for (int zone = model_highest_zone(m->mask);
+		     zone >= 0 && pages == 0; zone--)
+			pages = model_drain(m, zone, 8);
+		if (pages == 0)
+			return false;
+		if (model_pass(m, 0, floor))
+			return true;
+		moved += pages;
+	}
+	return false;
 }
 
 static void model_rest(struct model *m, unsigned long reclaimed)
@@ -401,6 +481,7 @@ static enum end model_round(struct model *m, struct rounds *r)
 		return PAGE;
 	if (r->reclaimed > 0) {
 		model_give_up(m, false);
+		model_drain_all(m);
 		if (model_pass(m, 0, r->floor))
 			return PAGE;
 	}
@@ -422,7 +503,7 @@ static enum end model_round(struct model *m, struct rounds *r)
 	if (r->reclaimed > 0 && model_can_compact(m) &&
 	    model_compact_again(m, r->compacted, &r->how, &r->lost))
 		return RETRY;
-	return model_kill(m, r);
+	return model_empty_lists(m, r->floor) ? PAGE : model_kill(m, r);
 }
 
 /* Compaction before any reclaim. */
@@ -457,7 +538,7 @@ static bool model_has_zone(const struct model *m)
 
 static void model_slow_path(struct model *m)
 {
-	struct rounds r = { .how = 'l' };
+	struct rounds r = { .how = 'l', .floor = model_first_right(m) };
 	enum end end;
 
 	if (!model_has_zone(m) &&
@@ -472,6 +553,8 @@ static void model_slow_path(struct model *m)
 		if (end == RETRY)
 			end = model_round(m, &r);
 		if (end == NO_PAGE) {
+			if (model_empty_lists(m, r.floor))
+				return;
 			if (!model_has(m, __GFP_NOFAIL) ||
 			    !model_has(m, __GFP_DIRECT_RECLAIM))
 				return;

@@ -19,13 +19,18 @@
  * none, and whether that was reported.
  *
  * At one moment of a scene pages may come free: in one of the reclaims, kills or
- * rests.  The free pages are then counted and passed to the model. */
+ * rests.  The free pages are then counted and passed to the model.
+ *
+ * In some scenes pages lie on the CPU's lists.  A pass takes them before the zone's, without
+ * a mark, and they go back to the zone: all when reclaim found pages but the request none,
+ * and before compaction; 8 at a time before a kill and before NULL. */
 #ifndef TESTS_HOST_MODEL_RULES_H
 #define TESTS_HOST_MODEL_RULES_H
 
 #include "mm/pageblock.h"
 #include "mm/reclaim/reclaim_internal.h"
 #include "tests/host/libmm.h"
+#include "tests/host/model_lists.h"
 
 #define STORY_MAX 2000
 #define ANSWERS   8
@@ -62,10 +67,10 @@ struct aside {
 	unsigned int count;
 	struct {
 		unsigned long number;
+		unsigned long frame; /* its first one, as in struct frames */
 		unsigned long pages; /* 512, or 1024 */
 		unsigned long free;
 		int largest; /* order of the largest free block */
-		int merged;  /* and as soon as it may merge with others */
 	} block[ASIDE_MAX];
 };
 
@@ -76,6 +81,7 @@ struct view {
 	/* The same of blocks that a request of each type gets without mixing. */
 	int unmixed[ZONE_COUNT][MIGRATE_PCPTYPES];
 	struct aside aside[ZONE_COUNT];
+	struct frames frames[ZONE_COUNT];
 };
 
 struct story {
@@ -112,9 +118,11 @@ struct scene {
 struct outcome {
 	enum gfp_verdict verdict;
 	struct story story;
-	int zone;      /* -1: no page */
-	bool unmarked; /* taken without a mark: pfmemalloc */
-	bool aside;    /* from a HIGHATOMIC pageblock */
+	int zone;              /* -1: no page */
+	bool unmarked;         /* taken without a mark: pfmemalloc */
+	bool aside;            /* from a HIGHATOMIC pageblock */
+	bool listed;           /* from a list of the CPU, in the first pass */
+	unsigned long drained; /* pages of lists that went back */
 	unsigned long reserved[ZONE_COUNT];
 	bool dump;
 };

@@ -121,13 +121,22 @@ static bool types_is_merged_soon(const struct types_zone *zone,
 	               TYPES_NONE;
 }
 
+/* May two free pageblocks of these types become one block? */
+static bool types_are_mixed(unsigned int one, unsigned int other)
+{
+	return one == other ||
+	       (one <= MIGRATE_RECLAIMABLE && other <= MIGRATE_RECLAIMABLE);
+}
+
 void types_model_give(struct types_zone *zone, unsigned int frame,
                       unsigned int order)
 {
 	while (order < MAX_ORDER) {
 		unsigned int buddy = types_free_buddy(zone, frame, order);
 
-		if (buddy == TYPES_NONE)
+		if (buddy == TYPES_NONE ||
+		    (order == 9 && !types_are_mixed(types_type(zone, frame),
+		                                    types_type(zone, buddy))))
 			break;
 		types_remove(zone, buddy);
 		if (order >= 9)
@@ -263,16 +272,114 @@ static unsigned int types_steal(struct types_zone *zone, unsigned int order,
 	return TYPES_NONE;
 }
 
-unsigned int types_model_take(struct types_zone *zone, unsigned int order,
-                              enum migratetype type, bool no_fragment)
+unsigned long types_model_free(const struct types_zone *zone,
+                               enum migratetype type)
 {
-	unsigned int frame = types_take_own(zone, order, type);
+	unsigned long pages = 0;
 
+	for (unsigned long i = 0; i < TYPES_BLOCKS; i++) {
+		if (type == MIGRATE_TYPES ? zone->type[i] != MIGRATE_ISOLATE
+		                          : zone->type[i] == type)
+			pages += zone->free[i];
+	}
+	return pages;
+}
+
+unsigned int types_model_take(struct types_zone *zone, unsigned int order,
+                              enum migratetype type, unsigned int flags)
+{
+	bool movable = type == MIGRATE_MOVABLE;
+	bool cma_first =
+		movable && types_model_free(zone, MIGRATE_CMA) >
+				   types_model_free(zone, MIGRATE_TYPES) / 2;
+	unsigned int frame = TYPES_NONE;
+
+	/* A refill. */
+	if (flags & TAKE_OWN_TYPE)
+		return cma_first ? TYPES_NONE
+		                 : types_take_own(zone, order, type);
+	if (flags & TAKE_HIGHATOMIC)
+		frame = types_take_own(zone, order, MIGRATE_HIGHATOMIC);
+	if (frame == TYPES_NONE && cma_first)
+		frame = types_take_own(zone, order, MIGRATE_CMA);
 	if (frame == TYPES_NONE)
-		frame = types_claim(zone, order, type, no_fragment);
-	if (frame == TYPES_NONE && !no_fragment)
+		frame = types_take_own(zone, order, type);
+	if (frame == TYPES_NONE && movable)
+		frame = types_take_own(zone, order, MIGRATE_CMA);
+	if (frame == TYPES_NONE)
+		frame = types_claim(zone, order, type,
+		                    flags & TAKE_NO_FRAGMENT);
+	if (frame == TYPES_NONE && !(flags & TAKE_NO_FRAGMENT))
 		frame = types_steal(zone, order, type);
+	if (frame == TYPES_NONE && (flags & TAKE_HIGHATOMIC_LAST))
+		frame = types_take_own(zone, order, MIGRATE_HIGHATOMIC);
 	return frame;
+}
+
+bool types_model_has_block(const struct types_zone *zone, unsigned int order,
+                           enum migratetype type)
+{
+	bool found = false;
+
+	for (unsigned int at = order; !found && at <= MAX_ORDER; at++) {
+		found = zone->first[at][type] != TYPES_NONE;
+		if (type == MIGRATE_MOVABLE)
+			found |= zone->first[at][MIGRATE_CMA] != TYPES_NONE;
+		if (type != MIGRATE_MOVABLE || at >= 4)
+			found |= types_fallback(zone, at, type) != TYPES_NONE;
+	}
+	return found;
+}
+
+/* ---- Isolation ----------------------------------------------------------- */
+
+/* Pageblock NUMBER becomes one of TYPE.  A free block of two pageblocks is cut. */
+static void types_change(struct types_zone *zone, unsigned long number,
+                         unsigned int type)
+{
+	unsigned int frame = (unsigned int)((zone->start / 512 + number) * 512 -
+	                                    zone->start);
+	unsigned int half = 0;
+	unsigned int whole = frame;
+
+	if (zone->head[frame] == 0 && frame >= 512 &&
+	    zone->head[frame - 512] == 1 + 10)
+		whole = frame - 512;
+	if (zone->head[whole] < 1 + 9) {
+		types_retype(zone, frame, type);
+		return;
+	}
+	if (zone->head[whole] == 1 + 10)
+		half = 512;
+	types_remove(zone, whole);
+	if (half != 0)
+		types_insert(zone, frame == whole ? frame + half : whole, 9,
+		             false);
+	zone->type[number] = (uint8_t)type;
+	types_model_give(zone, frame, 9);
+}
+
+bool types_model_isolate(struct types_zone *zone, unsigned long number,
+                         bool for_cma)
+{
+	unsigned long first = (zone->start / 512 + number) * 512;
+	unsigned int type = zone->type[number];
+
+	if (first < zone->start || first + 512 > zone->start + zone->frames ||
+	    type == MIGRATE_ISOLATE)
+		return false;
+	if (type == MIGRATE_CMA
+	            ? !for_cma
+	            : zone->free[number] + zone->movable[number] < 512)
+		return false;
+	types_change(zone, number, MIGRATE_ISOLATE);
+	return true;
+}
+
+void types_model_open(struct types_zone *zone, unsigned long number,
+                      enum migratetype type)
+{
+	types_change(zone, number, type);
 }
 
 void types_model_init(struct types_zone *zone, unsigned long start,

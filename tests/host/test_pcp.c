@@ -515,6 +515,37 @@ CASE(pcp, a_list_of_a_lower_zone_does_not_undermine_its_lowmem_reserve)
 	return NULL;
 }
 
+/* The lower zone has no page but that of its list, which was paid for. */
+CASE(pcp, memalloc_from_a_higher_zone_takes_the_last_page_off_a_list)
+{
+	static const unsigned long each[ZONE_COUNT] = { 0, 2048, 2048, 0 };
+	struct page *page;
+
+	machine_start((4UL << 20) + 2048);
+	node = machine_zones((4UL << 20) - 2048, each);
+	zone = &node->zone[ZONE_DMA32];
+	machine_set_marks(zone, 40, 50, 60);
+	zone->lowmem_reserve[ZONE_NORMAL] = 1000;
+	set_main_node(node);
+	pcp_start(node, sets, 1);
+	pile.node = node;
+	pile.count = 0;
+	pile_drain(&pile, __GFP_MEMALLOC, PILE_PAGES);
+	page = pile.page[--pile.count];
+	EXPECT_EQUAL(page->zone, ZONE_DMA32);
+	pcp_put(page, 0);
+	EXPECT(page->state == PAGE_PCP && node_free(node) == 0);
+	vmstat_clear(&node->stat);
+	EXPECT(pcp_get(GFP_NOWAIT | __GFP_MEMALLOC, 0) == page);
+	EXPECT(page->flags & PAGE_PFMEMALLOC);
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_pcp_drain), 0);
+	pcp_put(page, 0);
+	pile_give(&pile, PILE_PAGES);
+	pcp_stop(node);
+	EXPECT_EQUAL(node_free(node), 4096);
+	return NULL;
+}
+
 /* 300 movable pages are on the list; unmovable ones are asked for. */
 CASE(pcp, before_a_request_gets_null_the_lists_go_back)
 {

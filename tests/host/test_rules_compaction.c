@@ -5,11 +5,12 @@
  *
  * The model is an array with a letter for each frame and two positions in it.  It knows
  * which pageblocks give room, the 32 pages of a round, which pages stay, and the pages
- * that must stay free.
+ * that must stay free.  Pageblocks are of all types, isolated ones included.
  */
 #include <string.h>
 
 #include "lib/random.h"
+#include "mm/contig/page_isolation.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/compaction.h"
 #include "tests/host/contig_scene.h"
@@ -49,12 +50,13 @@ static bool scanned_met(void)
 	       scanned.migrate / PAGEBLOCK_PAGES;
 }
 
-/* A MOVABLE pageblock that is not free as a whole. */
+/* A MOVABLE or CMA pageblock that is not free as a whole. */
 static bool scanned_gives_room(void)
 {
 	unsigned long pfn = scanned.room;
+	enum migratetype type = contig_scene_type(pfn / PAGEBLOCK_PAGES);
 
-	if (contig_scene_type(pfn / PAGEBLOCK_PAGES) != MIGRATE_MOVABLE)
+	if (type != MIGRATE_MOVABLE && type != MIGRATE_CMA)
 		return false;
 	while (pfn < scanned.room + PAGEBLOCK_PAGES &&
 	       scanned.kind[pfn] == FRAME_GIVEN)
@@ -151,7 +153,9 @@ static bool scanned_pass(struct scanned_rooms *rooms, unsigned int isolated,
 		scanned.expected[scanned.index[from[i]]] = (uint16_t)to;
 		scanned.kind[from[i]] = FRAME_GIVEN;
 		scanned.kind[to] = FRAME_KEPT;
-		scanned.free++;
+		/* Free for a request, unless it is isolated. */
+		scanned.free += contig_scene_type(from[i] / PAGEBLOCK_PAGES) !=
+		                MIGRATE_ISOLATE;
 		scanned.moved++;
 	}
 	*count = stay;
@@ -199,9 +203,34 @@ static enum frame_kind scanned_roll(unsigned int files, unsigned int given)
 	return roll < files + given ? FRAME_GIVEN : FRAME_KEPT;
 }
 
+/* No page of pageblock NUMBER is free. */
+static void scanned_set_type(unsigned long number, enum migratetype type)
+{
+	zone->blocks[number].type = (uint8_t)type;
+	if (type == MIGRATE_HIGHATOMIC)
+		zone->nr_reserved_highatomic += PAGEBLOCK_PAGES;
+}
+
+/* Pages that were isolated are free for requests. */
+static void scanned_open(void)
+{
+	for (unsigned long i = 0; i < PAGES / PAGEBLOCK_PAGES; i++) {
+		if (contig_scene_type(i) == MIGRATE_ISOLATE)
+			undo_isolate_page_range(zone, i * PAGEBLOCK_PAGES,
+			                        (i + 1) * PAGEBLOCK_PAGES,
+			                        MIGRATE_MOVABLE);
+	}
+}
+
 /* Each pageblock has its own mixture, and some are free as a whole. */
 static void scanned_scene(void)
 {
+	static const enum migratetype roll[] = {
+		MIGRATE_UNMOVABLE,  MIGRATE_RECLAIMABLE, MIGRATE_CMA,
+		MIGRATE_HIGHATOMIC, MIGRATE_ISOLATE,
+	};
+	enum migratetype types[PAGES / PAGEBLOCK_PAGES];
+
 	contig_scene_start(SPACE_PLAIN);
 	memset(&scanned, 0, sizeof(scanned));
 	for (unsigned long i = 0; i < PAGES / PAGEBLOCK_PAGES; i++) {
@@ -212,8 +241,10 @@ static void scanned_scene(void)
 				? 100
 				: (unsigned int)random_below(&compact_dice, 40);
 
-		if (random_below(&compact_dice, 4) == 0)
-			zone->blocks[i].type = MIGRATE_UNMOVABLE;
+		types[i] = random_below(&compact_dice, 2) == 0
+		                   ? MIGRATE_MOVABLE
+		                   : roll[random_below(&compact_dice,
+		                                       ARRAY_SIZE(roll))];
 		for (unsigned long at = 0; at < PAGEBLOCK_PAGES; at++)
 			scanned.kind[i * PAGEBLOCK_PAGES + at] =
 				(uint8_t)scanned_roll(given == 100 ? 0 : files,
@@ -224,6 +255,8 @@ static void scanned_scene(void)
 		    scanned.kind[pfn] == FRAME_PIN)
 			scanned_put(pfn);
 	}
+	for (unsigned long i = 0; i < PAGES / PAGEBLOCK_PAGES; i++)
+		scanned_set_type(i, types[i]);
 	for (unsigned long pfn = 0; pfn < PAGES; pfn++) {
 		if (scanned.kind[pfn] == FRAME_GIVEN)
 			contig_scene_give(pfn, pfn + 1);
@@ -277,6 +310,7 @@ CASE(rules_compaction, random_zones_end_as_a_model_of_two_scanners_says)
 		}
 		all += scanned.moved;
 		scanned_unpin();
+		scanned_open();
 		broken = contig_scene_end();
 		if (broken != NULL)
 			return broken;
