@@ -302,7 +302,7 @@ static struct page *compact_take_at(struct compact_control *cc,
 {
 	static const struct alloc_request request = { .order = 0 };
 	struct zone *zone = cc->zone;
-	bool enabled = spin_lock_irqsave(&zone->lock);
+	bool enabled = pageblock_lock_settled(zone);
 	struct page *page = NULL;
 
 	cc->free_next = pfn + 1;
@@ -314,6 +314,7 @@ static struct page *compact_take_at(struct compact_control *cc,
 	if (page != NULL)
 		page_prep_claim(zone, page, &request);
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	(void)pageblock_settle(zone);
 	page_prep_report_bad(cc->node, zone);
 	return page;
 }

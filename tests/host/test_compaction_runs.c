@@ -258,6 +258,28 @@ CASE(compaction_runs,
 	return contig_scene_end();
 }
 
+/* Another request has begun to change the type of a pageblock. */
+CASE(compaction_runs, full_finishes_a_change_of_types_that_has_begun)
+{
+	bool enabled;
+
+	runs_start(&file_space, 0, 3);
+	for (unsigned long number = 4; number < 8; number++)
+		zone->blocks[number].type = MIGRATE_UNMOVABLE;
+	contig_scene_give(6 * BLOCK, 6 * BLOCK + 256);
+	contig_scene_give(5 * BLOCK, 5 * BLOCK + 64);
+	enabled = spin_lock_irqsave(&zone->lock);
+	pageblock_retype(zone, zone_page(zone, 5 * BLOCK), MIGRATE_RECLAIMABLE);
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	EXPECT(pageblock_is_unsettled(zone));
+	EXPECT_EQUAL(runs_compact(GFP_HIGHUSER_MOVABLE, 9, COMPACT_SYNC_FULL),
+	             COMPACT_SUCCESS);
+	EXPECT(!pageblock_is_unsettled(zone));
+	EXPECT_EQUAL(contig_scene_type(6), MIGRATE_MOVABLE);
+	EXPECT_EQUAL(contig_scene_type(5), MIGRATE_RECLAIMABLE);
+	return contig_scene_end();
+}
+
 /* How many pages of the file are in pageblock NUMBER? */
 static unsigned long runs_pages_in(unsigned long number)
 {
