@@ -11,6 +11,7 @@
 #include "kernel/block/block.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
+#include "kernel/core/nmi.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/semaphore.h"
 #include "kernel/core/watchdog.h"
@@ -34,6 +35,7 @@
 #include "mm/swap/swap.h"
 #include "mm/user/filemap.h"
 #include "tests/kernel/bench.h"
+#include "tests/kernel/nmi_source.h"
 #include "tests/suite.h"
 
 SUITE(irqsoff);
@@ -111,6 +113,58 @@ CASE(irqsoff, the_longest_stretch_is_measured_to_a_few_instructions)
 		                    (unsigned long long)length,
 		                    (void *)irqsoff_recent().place);
 	EXPECT(irqsoff_longest(0).ticks >= irqsoff_recent().ticks);
+	return NULL;
+}
+
+/* Instructions of a stretch in which an NMI is raised, or none; the least of some. */
+static uint64_t stretch_with_nmi(bool raised)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned int i = 0; i < 20; i++) {
+		bool enabled;
+
+		irqsoff_forget_recent();
+		enabled = arch_irq_save();
+		spend(4000);
+		if (raised)
+			nmi_raise();
+		spend(1000);
+		irqsoff_set_place((uintptr_t)memcpy);
+		arch_irq_restore(enabled);
+		if (irqsoff_recent().place == (uintptr_t)memcpy)
+			least = min(least, irqsoff_recent().ticks);
+	}
+	irqsoff_forget((uintptr_t)memcpy);
+	return least / irqsoff_ticks_per_instruction();
+}
+
+static void count_call(uintptr_t rip __unused, void *calls)
+{
+	++*(uint64_t *)calls;
+	spend(2000);
+}
+
+CASE(irqsoff, an_nmi_is_no_part_of_the_stretch_that_it_interrupts)
+{
+	uint64_t calls = 0;
+	uint64_t without;
+	uint64_t with;
+
+	NEEDS_COUNT();
+	if (!nmi_source_begin())
+		SKIP("apic");
+	nmi_set_handler(count_call, &calls);
+	without = stretch_with_nmi(false);
+	with = stretch_with_nmi(true);
+	nmi_set_handler(NULL, NULL);
+	nmi_source_end();
+	EXPECT(calls >= 20);
+	/* Raising it is part of the stretch. */
+	if (without < 10000 || with < without || with - without > BOUND / 50)
+		return test_failure("%llu instructions, %llu with an NMI",
+		                    (unsigned long long)without,
+		                    (unsigned long long)with);
 	return NULL;
 }
 
