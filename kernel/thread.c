@@ -44,6 +44,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/debug/fault_inject.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/task.h"
@@ -323,6 +324,7 @@ enum thread_end thread_join(struct thread *thread)
 	__atomic_fetch_or(&record->visitors, RECORD_JOINING, __ATOMIC_ACQ_REL);
 	wait_event(&visitors_left, leave_thread_list, record);
 	anon_disown(thread);
+	fail_nth_set(thread, 0, false);
 	vfree(thread->stack);
 	free_thread(record);
 	return end;

@@ -30,6 +30,7 @@ struct hotpath_run {
 	struct page *page;
 	uintptr_t at[HOTPATH_MOST];
 	unsigned int count;
+	bool cut;
 };
 
 /* ---- Stepping ------------------------------------------------------------ */
@@ -55,8 +56,10 @@ static enum step_action hotpath_note(const struct step_boundary *boundary,
 {
 	struct hotpath_run *run = data;
 
-	if (run->count == HOTPATH_MOST)
+	if (run->count == HOTPATH_MOST) {
+		run->cut = true;
 		return STEP_END;
+	}
 	run->at[run->count++] = boundary->frame->rip;
 	return STEP_ON;
 }
@@ -139,12 +142,14 @@ int hotpath_measure(enum hotpath_way way, struct hotpath *path)
 		return -ENOMEM;
 	run->page = NULL;
 	run->count = 0;
+	run->cut = false;
 	preempt_disable();
 	if (hotpath_warm(run))
 		hotpath_step(way, run);
 	preempt_enable();
 	for (unsigned int i = 0; i < run->count; i++)
 		hotpath_book(path, run->at[i]);
+	path->cut = run->cut;
 	kfree(run);
 	return path->instructions > 0 ? 0 : -ENOMEM;
 }

@@ -31,6 +31,7 @@ struct hotpath {
 	struct hotpath_part part[HOTPATH_PARTS];
 	unsigned int parts;
 	unsigned long instructions; /* those of parts that had no room, too */
+	bool cut;                   /* only the first 2,000 were noted */
 };
 
 /*

@@ -117,8 +117,9 @@ static void hotpath_show(const char *call, const struct hotpath *path)
 		         hotpath_is_first(path->part, part, true);
 	}
 	console_printf(
-		"hotpath: %s: %lu instructions, %u functions, %u files\n", call,
-		path->instructions, functions, files);
+		"hotpath: %s: %lu instructions, %u functions, %u files%s\n",
+		call, path->instructions, functions, files,
+		path->cut ? ", and more that were not noted" : "");
 }
 
 static int run_hotpath(int argc, char **argv __unused)

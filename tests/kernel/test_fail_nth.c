@@ -896,3 +896,20 @@ CASE(fail_nth, recorder_counts_what_injected_failures_cost)
 	EXPECT_EQUAL(timer.errors, 0);
 	return NULL;
 }
+
+static void end_with_fail_nth(void *unused __unused)
+{
+	fail_nth_set(current_thread(), 1000, false);
+}
+
+CASE(fail_nth, a_thread_that_ends_with_it_is_no_longer_counted)
+{
+	unsigned int before = READ_ONCE(fail_nth_threads);
+	struct thread *thread =
+		thread_create("ends with fail_nth", end_with_fail_nth, NULL);
+
+	EXPECT(thread != NULL);
+	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
+	EXPECT_EQUAL(READ_ONCE(fail_nth_threads), before);
+	return NULL;
+}
