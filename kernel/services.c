@@ -149,6 +149,7 @@ static void vmstat_update(struct work *work __unused)
 static void begin_page_lists(struct node *node)
 {
 	pcp_start(node, page_lists, 1);
+	node->run_on = work_on_cpu;
 	work_init(&vmstat_work.work, vmstat_update);
 	queue_delayed_work(&vmstat_work, VMSTAT_INTERVAL);
 }

@@ -57,6 +57,8 @@ struct node {
 	/* Wakes kswapd for a request; NULL: there is none. */
 	void (*wake_kswapd)(struct node *node, unsigned int order,
 	                    enum zone_type highest, bool may_sleep);
+	/* FUNCTION(DATA) in a thread of CPU; waits for it.  NULL: there is one CPU. */
+	void (*run_on)(unsigned int cpu, void (*function)(void *), void *data);
 };
 
 /*

@@ -58,6 +58,7 @@
 #include "mm/pageblock.h"
 #include "mm/pcp.h"
 #include "mm/reclaim/compaction.h"
+#include "mm/reclaim/drain.h"
 #include "mm/scope.h"
 #include "mm/watermark.h"
 
@@ -313,7 +314,7 @@ static bool direct_reclaim(struct climb *climb)
 	if (pass(climb, WMARK_MIN, climb->right))
 		return true;
 	highatomic_unreserve(climb->node, climb->request, false);
-	pcp_drain_node(climb->node);
+	drain_all_pages(climb->node, NULL);
 	return pass(climb, WMARK_MIN, climb->right);
 }
 

@@ -244,6 +244,29 @@ void flush_work(void)
 	                   might_sleep());
 }
 
+struct cpu_work {
+	struct work work;
+	void (*function)(void *data);
+	void *data;
+};
+
+static void run_cpu_work(struct work *work)
+{
+	struct cpu_work *item = container_of(work, struct cpu_work, work);
+
+	item->function(item->data);
+}
+
+void work_on_cpu(unsigned int cpu, void (*function)(void *data), void *data)
+{
+	struct cpu_work item = { .function = function, .data = data };
+
+	kassert(cpu == 0);
+	work_init(&item.work, run_cpu_work);
+	queue_work(&item.work);
+	flush_work();
+}
+
 uint64_t work_done(void)
 {
 	return __atomic_load_n(&done, __ATOMIC_ACQUIRE);

@@ -48,6 +48,13 @@ bool cancel_delayed_work(struct delayed_work *delayed);
  * time has not come is not queued.  Thread context; not from work. */
 void flush_work(void);
 
+/*
+ * Run FUNCTION(DATA) in the worker of CPU, and wait until it is done, with all that was
+ * queued before.  There is one worker now, that of CPU 0.  Linux: work_on_cpu().  Thread
+ * context; not from work.
+ */
+void work_on_cpu(unsigned int cpu, void (*function)(void *data), void *data);
+
 /* The worker thread's function; it never returns. */
 void work_thread(void *unused);
 

@@ -40,8 +40,8 @@
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
-#include "mm/pcp.h"
 #include "mm/reclaim/address_space.h"
+#include "mm/reclaim/drain.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/migrate.h"
 #include "mm/reclaim/page_lock.h"
@@ -377,7 +377,7 @@ static int contig_alloc(unsigned long start, unsigned long end,
 	if (error != 0)
 		return error;
 	/* From now on what becomes free there stays off the CPUs' lists. */
-	pcp_drain_zone(contig.zone);
+	drain_all_pages(contig.zone->node, contig.zone);
 	error = contig_empty_and_take(&contig);
 	kassert(list_empty(&contig.pages));
 	undo_isolate_page_range(contig.zone, start, end, type);

@@ -151,7 +151,8 @@ bool exclusive_memory_would_help(struct node *node);
 
 /*
  * Return frames to the buddy until the pool holds TARGET or less.  A pageblock that is
- * hidden as a whole is broken up for it if it must be.  Returns how many were given.
+ * hidden as a whole is broken up for it if it must be.  Frames at the hand of other CPUs
+ * go first.  Returns how many were given.  Thread context, may sleep.
  */
 unsigned long exclusive_shrink(struct node *node, unsigned long target);
 

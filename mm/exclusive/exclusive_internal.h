@@ -74,6 +74,9 @@ bool exclusive_stack_push(struct node *node, struct page *page);
 /* All frames of this CPU's stack go to the lists.  pool->lock held. */
 void exclusive_stack_drain(struct node *node);
 
+/* The same on each other CPU, by node->run_on().  Thread context, may sleep; no lock held. */
+void exclusive_stack_drain_others(struct node *node);
+
 /* Parked frames that each CPU can reach: on the lists, and on the shortest stack.  And
  * those that this one can. */
 unsigned long exclusive_reach(const struct exclusive_pool *pool);

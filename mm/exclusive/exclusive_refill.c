@@ -224,6 +224,7 @@ unsigned long exclusive_shrink(struct node *node, unsigned long target)
 
 	if (!exclusive_pool_begin_busy(pool))
 		return 0;
+	exclusive_stack_drain_others(node);
 	do {
 		more = exclusive_block_give(node, target);
 		if (more == 0)

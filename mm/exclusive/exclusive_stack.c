@@ -25,7 +25,8 @@
  * counted (exclusive_elsewhere).  With one CPU there is no elsewhere.
  *
  * A caller that must have the frames (a shrink, a pageblock that goes back) drains the
- * stack of the CPU where it runs.
+ * stack of the CPU where it runs.  A shrink begins with those of the others: each by a
+ * thread that runs there (node->run_on), for only its CPU touches a stack.
  *
  * Locking: interrupts are off for every access to the stack of the own CPU; inside,
  * pool->lock for fill, spill and drain, which are at most EXCLUSIVE_STACK frames long.
@@ -104,6 +105,28 @@ void exclusive_stack_drain(struct node *node)
 		&node->pool.stack[exclusive_stack_cpu()];
 
 	exclusive_stack_spill(node, stack, stack->count);
+}
+
+/* On the CPU whose stack it is. */
+static void exclusive_stack_drain_here(void *data)
+{
+	struct node *node = data;
+	bool enabled = spin_lock_irqsave(&node->pool.lock);
+
+	exclusive_stack_drain(node);
+	spin_unlock_irqrestore(&node->pool.lock, enabled);
+}
+
+void exclusive_stack_drain_others(struct node *node)
+{
+	const struct exclusive_pool *pool = &node->pool;
+
+	kassert(pool->cpus <= MAX_CPUS);
+	for (unsigned int cpu = 0; cpu < pool->cpus; cpu++) {
+		if (cpu != arch_cpu_id() && node->run_on != NULL &&
+		    READ_ONCE(pool->stack[cpu].count) > 0)
+			node->run_on(cpu, exclusive_stack_drain_here, node);
+	}
 }
 
 /* ---- Taking and releasing ------------------------------------------------ */

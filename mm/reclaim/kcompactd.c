@@ -42,8 +42,8 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "mm/debug/extfrag.h"
-#include "mm/pcp.h"
 #include "mm/reclaim/compaction.h"
+#include "mm/reclaim/drain.h"
 #include "mm/reclaim/kswapd.h"
 
 /* Without progress the next look is so much later: 32 s. */
@@ -105,7 +105,7 @@ static void kcompactd_try_zone(struct zone *zone, unsigned int order)
 		compaction_defer_reset(zone, order, false);
 	if (result == COMPACT_FAILED) {
 		/* A neighbour may lie on a list; then the next one has it. */
-		pcp_drain_zone(zone);
+		drain_all_pages(zone->node, zone);
 		defer_compaction(zone, order);
 	}
 }

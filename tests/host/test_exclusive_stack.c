@@ -3,6 +3,7 @@
  * tests/host/test_exclusive_stack.c -- the parked frames that each CPU has at hand:
  * mm/exclusive/exclusive_stack.c, with one CPU and with two.
  */
+#include "kernel/arch/arch.h"
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
@@ -246,6 +247,7 @@ CASE(exclusive_stack, a_page_is_released_where_its_owner_runs)
 	return test_exclusive_check();
 }
 
+/* Without a worker on the other CPU. */
 CASE(exclusive_stack, a_shrink_leaves_the_frames_of_another_cpu)
 {
 	start_with_two_cpus(12);
@@ -258,5 +260,36 @@ CASE(exclusive_stack, a_shrink_leaves_the_frames_of_another_cpu)
 	machine_be_cpu(1);
 	EXPECT_EQUAL(exclusive_shrink(node, 0), 3);
 	machine_be_cpu(0);
+	return test_exclusive_check();
+}
+
+static unsigned int runs_there;
+
+/* The worker of CPU, which the caller waits for. */
+static void stack_run_on(unsigned int cpu, void (*function)(void *), void *data)
+{
+	unsigned int before = arch_cpu_id();
+
+	runs_there++;
+	machine_be_cpu(cpu);
+	function(data);
+	machine_be_cpu(before);
+}
+
+CASE(exclusive_stack, a_shrink_has_the_stacks_of_other_cpus_emptied)
+{
+	start_with_two_cpus(12);
+	node->run_on = stack_run_on;
+	runs_there = 0;
+	machine_be_cpu(1);
+	EXPECT(test_exclusive_take() != NULL);
+	machine_be_cpu(0);
+	EXPECT(test_exclusive_take() != NULL);
+	EXPECT_EQUAL(exclusive_shrink(node, 0), 10);
+	EXPECT_EQUAL(stacked(0) + stacked(1), 0);
+	EXPECT_EQUAL(runs_there, 1);
+	/* Nothing is there any more: it is left alone. */
+	EXPECT_EQUAL(exclusive_shrink(node, 0), 0);
+	EXPECT_EQUAL(runs_there, 1);
 	return test_exclusive_check();
 }

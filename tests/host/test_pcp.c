@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "kernel/arch/arch.h"
 #include "lib/errno.h"
 #include "lib/random.h"
 #include "mm/buddy.h"
@@ -14,6 +15,7 @@
 #include "mm/page_bits.h"
 #include "mm/pageblock.h"
 #include "mm/pcp.h"
+#include "mm/reclaim/drain.h"
 #include "mm/reclaim/lru.h"
 #include "mm/watermark.h"
 #include "tests/host/pile.h"
@@ -637,6 +639,91 @@ CASE(pcp, reclaim_that_made_progress_empties_the_lists_once)
 	EXPECT(page != NULL);
 	EXPECT_EQUAL(reclaims, 1);
 	EXPECT_EQUAL(set->count, 0);
+	pcp_put(page, 0);
+	return pcp_scene_end();
+}
+
+/* ---- The lists of all CPUs ----------------------------------------------- */
+
+static unsigned int pcp_runs[CPUS];
+
+/* The worker of CPU, which the caller waits for. */
+static void pcp_run_on(unsigned int cpu, void (*function)(void *), void *data)
+{
+	unsigned int before = arch_cpu_id();
+
+	pcp_runs[cpu]++;
+	machine_be_cpu(cpu);
+	function(data);
+	machine_be_cpu(before);
+}
+
+/* Pages on the lists of CPUs 0 and 2 of 4. */
+static void pcp_scene_of_cpus(void)
+{
+	memset(pcp_runs, 0, sizeof(pcp_runs));
+	pcp_scene(2000, CPUS);
+	node->run_on = pcp_run_on;
+	for (unsigned int cpu = 0; cpu < CPUS; cpu += 2) {
+		machine_be_cpu(cpu);
+		pcp_put(pcp_get(GFP_KERNEL, 0), 0);
+	}
+	machine_be_cpu(0);
+}
+
+CASE(pcp, drain_all_pages_empties_each_list_where_it_is)
+{
+	pcp_scene_of_cpus();
+	EXPECT(set->count > 0);
+	EXPECT(zone->pcp[2].count > 0);
+	drain_all_pages(node, zone);
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		EXPECT_EQUAL(zone->pcp[cpu].count, 0);
+	EXPECT_EQUAL(zone->free_pages, 2000);
+	/* The own lists directly; and a CPU without pages is not troubled. */
+	EXPECT_EQUAL(pcp_runs[0] + pcp_runs[1] + pcp_runs[3], 0);
+	EXPECT_EQUAL(pcp_runs[2], 1);
+	return pcp_scene_end();
+}
+
+CASE(pcp, drain_all_pages_of_one_zone_leaves_those_of_others)
+{
+	pcp_scene_of_cpus();
+	drain_all_pages(node, &node->zone[ZONE_DMA]);
+	EXPECT(set->count > 0);
+	EXPECT(zone->pcp[2].count > 0);
+	EXPECT_EQUAL(pcp_runs[2], 0);
+	drain_all_pages(node, NULL);
+	EXPECT_EQUAL(set->count + zone->pcp[2].count, 0);
+	EXPECT_EQUAL(zone->free_pages, 2000);
+	return pcp_scene_end();
+}
+
+/* Reclaim has made progress, and the only free pages are on the lists of CPU 2. */
+CASE(pcp, direct_reclaim_without_a_page_empties_the_lists_of_other_cpus)
+{
+	struct page *page;
+
+	pcp_scene_of_cpus();
+	pcp_set_fraction(node, 8);
+	machine_be_cpu(2);
+	pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 1000);
+	pile_give(&pile, 1000);
+	EXPECT(zone->pcp[2].count >= 1000);
+	machine_be_cpu(0);
+	drain_all_pages(node, &node->zone[ZONE_DMA]);
+	reclaims = 0;
+	node->recovery.reclaim = pcp_reclaim_nothing_yet;
+	while (zone->free_pages > 480)
+		EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, 1), 1);
+	while (set->count > 0)
+		EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, 1), 1);
+	EXPECT(zone->pcp[2].count >= 1000);
+	page = pcp_get(GFP_KERNEL, 0);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(reclaims, 1);
+	EXPECT_EQUAL(zone->pcp[2].count, 0);
+	EXPECT_EQUAL(pcp_runs[2], 1);
 	pcp_put(page, 0);
 	return pcp_scene_end();
 }

@@ -5,10 +5,12 @@
 #include "drivers/pit.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/work.h"
 #include "lib/random.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/pcp.h"
+#include "mm/reclaim/drain.h"
 #include "tests/kernel/bench.h"
 #include "tests/suite.h"
 
@@ -149,6 +151,34 @@ CASE(pcp_kernel, the_lists_do_not_hide_a_page_from_a_request)
 		left += zone_pcp_pages(&node->zone[type]);
 	drained_free(&drained);
 	EXPECT_EQUAL(left, 0);
+	return NULL;
+}
+
+static void pcp_drain_in_worker(void *zone)
+{
+	pcp_drain_zone(zone);
+}
+
+/* Directly, and by the worker, as it would be on another CPU. */
+CASE(pcp_kernel, drain_all_pages_leaves_no_page_on_a_list)
+{
+	struct node *node = main_node();
+	struct zone *zone = pcp_highest_zone();
+	uint64_t before = work_done();
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	EXPECT(page != NULL);
+	__free_page(page);
+	EXPECT(zone_pcp_pages(zone) > 0);
+	drain_all_pages(node, zone);
+	EXPECT_EQUAL(zone_pcp_pages(zone), 0);
+	page = alloc_page(GFP_KERNEL);
+	EXPECT(page != NULL);
+	__free_page(page);
+	EXPECT(zone_pcp_pages(zone) > 0);
+	node->run_on(0, pcp_drain_in_worker, zone);
+	EXPECT_EQUAL(zone_pcp_pages(zone), 0);
+	EXPECT(work_done() > before);
 	return NULL;
 }
 
