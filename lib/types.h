@@ -23,6 +23,11 @@
 #define __used             __attribute__((used))
 #define __unused           __attribute__((unused))
 #define __noinline         __attribute__((noinline))
+#ifndef __always_inline /* the host's C library may have it */
+#define __always_inline    inline __attribute__((always_inline))
+#endif
+#define likely(condition)   __builtin_expect((condition) != 0, 1)
+#define unlikely(condition) __builtin_expect((condition) != 0, 0)
 #define __section(name)    __attribute__((section(name), used))
 #define __printf(at, from) __attribute__((format(printf, at, from)))
 

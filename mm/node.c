@@ -30,12 +30,7 @@
 /* Linux's default. */
 #define SWAPPINESS          60
 
-static struct node *the_main_node;
-
-struct node *main_node(void)
-{
-	return the_main_node;
-}
+struct node *the_main_node;
 
 void set_main_node(struct node *node)
 {

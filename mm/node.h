@@ -86,7 +86,11 @@ static inline struct pageblock *node_blocks_of(struct pageblock *blocks,
 /* The node of functions with Linux's signatures (alloc_pages(), put_page()) and of the
  * calls of owners, or NULL.  All other functions get their node as a parameter or from
  * their zone (tests/lint/rules.py). */
-struct node *main_node(void);
+extern struct node *the_main_node; /* for these two functions */
+static inline struct node *main_node(void)
+{
+	return the_main_node;
+}
 void set_main_node(struct node *node);
 
 /* Sum over the zones, and over those that requests of the kernel may use. */
@@ -104,6 +108,15 @@ unsigned long node_writeback(const struct node *node);
 /* The page of PFN, or NULL if the node has no such frame.  Any context. */
 struct page *node_page(const struct node *node, unsigned long pfn);
 unsigned long node_pfn(const struct node *node, const struct page *page);
+
+/* Is PAGE one of NODE's struct pages? */
+static inline bool page_is_of(const struct node *node, const struct page *page)
+{
+	uintptr_t offset = (uintptr_t)page - (uintptr_t)node->pages;
+
+	return offset / sizeof(*page) < node->page_count &&
+	       offset % sizeof(*page) == 0;
+}
 
 /* The head of the block that PAGE lies in, or PAGE itself if it is in none.  Right
  * while the caller holds the block, else a guess. */

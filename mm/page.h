@@ -158,12 +158,17 @@ static_assert((int)PG_BIT_COUNT <= 16, "they fit into page->bits");
 const char *page_state_name(enum page_state state);
 
 /* Code is less than 2 GiB long, so an address in it is kept as the distance from
- * a function; 0: none. */
+ * a function; 0: none.  CALLER is not 0. */
+static inline void page_note_caller(struct page *page, uintptr_t caller)
+{
+	page->caller = (int32_t)(caller - (uintptr_t)page_state_name);
+}
+
 static inline void page_set_caller(struct page *page, uintptr_t caller)
 {
-	page->caller = caller == 0
-	                       ? 0
-	                       : (int32_t)(caller - (uintptr_t)page_state_name);
+	page->caller = 0;
+	if (caller != 0)
+		page_note_caller(page, caller);
 }
 
 static inline uintptr_t page_caller(const struct page *page)

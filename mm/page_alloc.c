@@ -27,7 +27,7 @@
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
 #include "mm/pageblock.h"
-#include "mm/pcp.h"
+#include "mm/pcp_hot.h"
 #include "mm/watermark.h"
 
 /* ---- The fast pass ------------------------------------------------------- */
@@ -230,27 +230,30 @@ static struct page *fast_pass(struct node *node,
 
 /* ---- Allocating ---------------------------------------------------------- */
 
-static void zero_block(struct node *node, struct page *page, unsigned int order)
+static __noinline void zero_block(struct node *node, struct page *page, unsigned int order)
 {
 	kassert(page->state == PAGE_USED);
 	kassert(order <= MAX_ORDER);
 	memset(page_memory(node, page), 0, PAGE_SIZE << order);
 }
 
-/* Record the request in the page, for reports. */
-static void note_taker(struct page *page, gfp_t gfp, uintptr_t caller)
-{
-	kassert(page->state == PAGE_USED || page->state == PAGE_OWNED);
-	page->taker = current_owner_id();
-	page->gfp = gfp;
-	page_set_caller(page, caller);
-}
-
 /* Is a switch on that records requests or lets some fail? */
-static bool page_alloc_is_watched(const struct node *node)
+static inline bool page_alloc_is_watched(const struct node *node)
 {
 	return (READ_ONCE(node->trace.enabled) | READ_ONCE(fail_nth_threads) |
 	        READ_ONCE(node->fail_page_alloc.probability)) != 0;
+}
+
+/* gfp_is_hot() in the context of the caller, of which no more is read than decides. */
+static inline bool page_alloc_is_hot(gfp_t gfp)
+{
+	const struct thread *thread = current_thread();
+
+	return gfp_mask_is_hot(gfp) && !in_nmi() &&
+	       (thread == NULL ||
+	        !thread_has_flags(thread, THREAD_MEMALLOC_NOIO |
+	                                          THREAD_MEMALLOC_NOFS)) &&
+	       (!gfp_waits(gfp) || may_sleep_here());
 }
 
 /*
@@ -258,25 +261,19 @@ static bool page_alloc_is_watched(const struct node *node)
  * one, without decoding the mask.  The watermark was paid when the page came to the list.
  * NULL: the ladder decides, also what is wrong with the request.
  */
-static struct page *page_alloc_hot(struct node *node, gfp_t gfp,
-                                   unsigned int order, uintptr_t caller)
+static __always_inline struct page *page_alloc_hot(struct node *node, gfp_t gfp,
+                                          unsigned int order, uintptr_t caller)
 {
-	const struct alloc_context context = gfp_context();
 	struct page *page;
 	struct zone *zone;
 
-	if (!gfp_is_hot(gfp, &context) || page_alloc_is_watched(node))
+	if (unlikely(!page_alloc_is_hot(gfp) || page_alloc_is_watched(node)))
 		return NULL;
 	zone = node->preferred_zone[gfp_hot_zone(gfp)];
-	if (zone == NULL)
+	if (unlikely(zone == NULL))
 		return NULL;
-	page = pcp_take(zone, order, gfp_migratetype(gfp),
-	                gfp_is_compound(gfp));
-	if (page == NULL)
-		return NULL;
-	count_taken(node, zone, order);
-	note_taker(page, gfp, caller);
-	if (gfp_wants_zeroes(gfp))
+	page = pcp_take_hot(zone, gfp, order, caller);
+	if (unlikely(page != NULL && gfp_wants_zeroes(gfp)))
 		zero_block(node, page, order);
 	return page;
 }
@@ -295,7 +292,7 @@ static struct page *page_alloc_serve(struct node *node,
 		page = alloc_slow_path(node, request);
 	if (page == NULL)
 		return NULL;
-	note_taker(page, request->gfp, caller);
+	page_note_taker(page, request->gfp, caller);
 	/* A parked frame has its own events, and is already zeroed. */
 	if (request->exclusive)
 		return page;
@@ -326,16 +323,18 @@ static struct page *page_alloc_ladder(struct node *node, gfp_t gfp,
 	return page_alloc_serve(node, &request, caller);
 }
 
-static struct page *alloc_from(struct node *node, gfp_t gfp, unsigned int order,
-                               uintptr_t caller)
+static __always_inline struct page *alloc_from(struct node *node, gfp_t gfp,
+                                               unsigned int order,
+                                               uintptr_t caller)
 {
 	struct page *page;
 
-	if (node == NULL)
+	if (unlikely(node == NULL))
 		return NULL;
 	page = page_alloc_hot(node, gfp, order, caller);
-	return page != NULL ? page
-	                    : page_alloc_ladder(node, gfp, order, caller);
+	return likely(page != NULL)
+	               ? page
+	               : page_alloc_ladder(node, gfp, order, caller);
 }
 
 struct page *alloc_pages_node(struct node *node, gfp_t gfp, unsigned int order)
@@ -609,7 +608,7 @@ static void bulk_finish(struct node *node, struct page *page,
                         const struct alloc_request *request, uintptr_t caller)
 {
 	kassert(page->state == PAGE_USED && page->order == 0);
-	note_taker(page, request->gfp, caller);
+	page_note_taker(page, request->gfp, caller);
 	trace_mm_page_alloc(&node->trace, node_pfn(node, page), 0,
 	                    request->migratetype, request->gfp);
 	if (request->zero)

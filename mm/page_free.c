@@ -21,7 +21,7 @@
 #include "mm/page_bits.h"
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
-#include "mm/pcp.h"
+#include "mm/pcp_hot.h"
 
 /* ---- Freeing ------------------------------------------------------------- */
 
@@ -93,14 +93,6 @@ static void give_all_but_first(struct node *node, struct zone *zone,
 	}
 }
 
-/* Is PAGE one of NODE's struct pages? */
-bool page_is_of(const struct node *node, const struct page *page)
-{
-	uintptr_t offset = (uintptr_t)page - (uintptr_t)node->pages;
-
-	return offset / sizeof(*page) < node->page_count &&
-	       offset % sizeof(*page) == 0;
-}
 
 /* Before there is a node, and in an NMI, which is counted, nothing is done. */
 static bool page_free_is_closed(struct node *node)
@@ -133,7 +125,8 @@ static void page_drop_to_zone(struct node *node, struct page *page,
 	const char *why;
 	bool enabled;
 
-	kassert(!in_nmi());
+	if (page_free_is_closed(node))
+		return;
 	if (!page_is_of(node, page) || order > MAX_ORDER) {
 		page_report_free(node, NULL, order, caller,
 		                 order > MAX_ORDER ? "no such order"
@@ -146,6 +139,7 @@ static void page_drop_to_zone(struct node *node, struct page *page,
 		return;
 	}
 	zone = page_zone(node, page);
+	kassert(zone->node == node && page >= zone->pages);
 	enabled = spin_lock_irqsave(&zone->lock);
 	why = free_refusal(node, page, order);
 	if (why == NULL)
@@ -159,15 +153,21 @@ static void page_drop_to_zone(struct node *node, struct page *page,
 }
 
 /* __free_pages() (WHOLE) and put_page() (not). */
+static __always_inline void page_drop_hot(struct node *node, struct page *page,
+                                 unsigned int order, uintptr_t caller,
+                                 bool whole)
+{
+	if (unlikely(node == NULL || in_nmi() || !page_is_of(node, page) ||
+	             !pcp_free_hot(node, page, order, caller)))
+		page_drop_to_zone(node, page, order, caller, whole);
+	else if (unlikely(READ_ONCE(node->pool.starved)))
+		exclusive_memory_freed(node);
+}
+
 void page_drop(struct node *node, struct page *page, unsigned int order,
                uintptr_t caller, bool whole)
 {
-	if (page_free_is_closed(node))
-		return;
-	if (page_is_of(node, page) && pcp_free(node, page, order, caller))
-		exclusive_memory_freed(node);
-	else
-		page_drop_to_zone(node, page, order, caller, whole);
+	page_drop_hot(node, page, order, caller, whole);
 }
 
 void free_pages_node(struct node *node, struct page *page, unsigned int order,
@@ -178,12 +178,12 @@ void free_pages_node(struct node *node, struct page *page, unsigned int order,
 
 void __free_pages(struct page *page, unsigned int order)
 {
-	page_drop(main_node(), page, order, RETURN_ADDRESS(), true);
+	page_drop_hot(main_node(), page, order, RETURN_ADDRESS(), true);
 }
 
 void __free_page(struct page *page)
 {
-	page_drop(main_node(), page, 0, RETURN_ADDRESS(), true);
+	page_drop_hot(main_node(), page, 0, RETURN_ADDRESS(), true);
 }
 
 /* ---- By address ---- */

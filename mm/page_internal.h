@@ -35,9 +35,6 @@ void page_alloc_cut_block(struct node *node, struct page *page,
 void page_drop(struct node *node, struct page *page, unsigned int order,
                uintptr_t caller, bool whole);
 
-/* Is PAGE one of NODE's struct pages?  Does not read it. */
-bool page_is_of(const struct node *node, const struct page *page);
-
 /* Report a refused free; PAGE may be NULL. */
 void page_report_free(struct node *node, const struct page *page,
                       unsigned int order, uintptr_t caller, const char *why);

@@ -48,6 +48,16 @@ static inline enum migratetype pageblock_type(const struct zone *zone,
 	return (enum migratetype)pageblock_of(zone, pfn)->type;
 }
 
+/* The same of PAGE, one of the zone's. */
+static inline enum migratetype pageblock_type_of(const struct zone *zone,
+                                                 const struct page *page)
+{
+	size_t number = ((uintptr_t)page - zone->blocks_from) /
+	                (PAGEBLOCK_PAGES * sizeof(*page));
+
+	return (enum migratetype)zone->blocks[number].type;
+}
+
 /* A page of the lru comes (1) to a pageblock or goes (-1).  zone->lru.lock held. */
 static inline void pageblock_count_movable(const struct zone *zone,
                                            unsigned long pfn, int change)

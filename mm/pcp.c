@@ -62,12 +62,12 @@
 #include "kernel/core/context.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
-#include "lib/errno.h"
 #include "mm/buddy.h"
 #include "mm/page_bits.h"
 #include "mm/page_prep.h"
 #include "mm/page_state.h"
 #include "mm/pageblock.h"
+#include "mm/pcp_hot.h"
 #include "mm/watermark.h"
 
 /* Blocks that move in one piece, with interrupts off. */
@@ -77,213 +77,13 @@
  * CONFIG_PCP_BATCH_SCALE_MAX. */
 #define PCP_SCALE 5
 
-/* ---- Sizes --------------------------------------------------------------- */
-
-unsigned int pcp_batch(unsigned long managed)
-{
-	unsigned long batch = clamp(managed >> 12, 1UL, 64UL);
-
-	batch += batch / 2;
-	batch = (1UL << (63 - __builtin_clzl(batch))) - 1;
-	return (unsigned int)max(batch, 1UL);
-}
-
-static void pcp_set_sizes(const struct zone *zone, struct pcp_set *set)
-{
-	const struct node *node = zone->node;
-	unsigned int batch = pcp_batch(zone->managed);
-	unsigned long lowest = zone->watermark[WMARK_LOW] / node->pcp_cpus;
-	unsigned long most = zone->managed / 8 / node->pcp_cpus;
-
-	kassert(batch > 0);
-	if (node->pcp_fraction != 0) {
-		most = zone->managed / node->pcp_fraction / node->pcp_cpus;
-		lowest = most;
-	}
-	lowest = max(lowest, 4UL * batch);
-	most = max(most, 4UL * batch);
-	WRITE_ONCE(set->batch, batch);
-	WRITE_ONCE(set->high_min, (unsigned int)lowest);
-	WRITE_ONCE(set->high_max, (unsigned int)most);
-	if (set->high > most)
-		WRITE_ONCE(set->high, (unsigned int)most);
-	if (set->high < lowest)
-		WRITE_ONCE(set->high, (unsigned int)lowest);
-}
-
-void pcp_setup(struct node *node)
-{
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		struct zone *zone = &node->zone[type];
-
-		if (zone->pcp == NULL)
-			continue;
-		for (unsigned int cpu = 0; cpu < node->pcp_cpus; cpu++)
-			pcp_set_sizes(zone, &zone->pcp[cpu]);
-	}
-}
-
-int pcp_set_fraction(struct node *node, unsigned long fraction)
-{
-	if (fraction != 0 && fraction < PCP_FRACTION_MIN)
-		return -EINVAL;
-	node->pcp_fraction = fraction;
-	pcp_setup(node);
-	return 0;
-}
-
-static void pcp_init(struct pcp_set *set)
-{
-	*set = (struct pcp_set){ .batch = 1 };
-	for (unsigned int list = 0; list < PCP_LISTS; list++)
-		list_init(&set->blocks[list]);
-}
-
-/* From one with memory to the next higher one all are empty, so that no lowmem reserve
- * protects the first from requests of the others. */
-static void pcp_find_preferred_zones(struct node *node)
-{
-	struct zone *zone = NULL;
-
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		if (node->zone[type].pcp != NULL)
-			zone = &node->zone[type];
-		kassert(zone == NULL || zone->managed > 0);
-		node->preferred_zone[type] = zone;
-	}
-}
-
-void pcp_start(struct node *node, struct pcp_set *sets, unsigned int cpus)
-{
-	kassert(cpus > 0 && cpus <= MAX_CPUS);
-	kassert(sets != NULL && node->pcp_cpus == 0);
-	node->pcp_cpus = cpus;
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		for (unsigned int cpu = 0; cpu < cpus; cpu++)
-			pcp_init(&sets[(size_t)type * cpus + cpu]);
-		if (node->zone[type].managed > 0)
-			node->zone[type].pcp = &sets[(size_t)type * cpus];
-	}
-	pcp_setup(node);
-	pcp_find_preferred_zones(node);
-}
-
-void pcp_stop(struct node *node)
-{
-	pcp_drain_node(node);
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		kassert(zone_pcp_pages(&node->zone[type]) == 0);
-		node->zone[type].pcp = NULL;
-	}
-	pcp_find_preferred_zones(node);
-	node->pcp_cpus = 0;
-}
-
 unsigned long pcp_local_pages(const struct zone *zone)
 {
-	return zone->pcp == NULL ? 0
-	                         : READ_ONCE(zone->pcp[arch_cpu_id()].count);
-}
-
-/* ---- The set of this CPU ------------------------------------------------- */
-
-struct pcp_set *pcp_enter(struct zone *zone)
-{
-	struct pcp_set *set;
-
-	kassert(!in_nmi());
-	if (READ_ONCE(zone->pcp) == NULL)
-		return NULL;
-	preempt_disable();
-	set = &zone->pcp[arch_cpu_id()];
-	if (READ_ONCE(set->busy)) {
-		preempt_enable();
-		return NULL;
-	}
-	WRITE_ONCE(set->busy, true);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return set;
-}
-
-void pcp_leave(struct pcp_set *set)
-{
-	kassert(set->busy);
-	set->changes++;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	WRITE_ONCE(set->busy, false);
-	preempt_enable();
-}
-
-static bool pcp_has_order(const struct zone *zone, unsigned int order)
-{
-	return order < PCP_ORDERS ||
-	       (order == PAGEBLOCK_ORDER && zone->managed >= PCP_LARGE_ZONE);
-}
-
-static unsigned int pcp_list(const struct zone *zone, unsigned int order,
-                             enum migratetype type)
-{
-	kassert(order < PCP_ORDERS && type < MIGRATE_PCPTYPES);
-	return order * MIGRATE_PCPTYPES +
-	       pageblock_request_type(zone->node, type);
-}
-
-/* page->word of a block on the lists of ZONE: state, order and zone (K1), and no
- * mapping, flag, bit or place on the lru (K3). */
-static uint64_t pcp_word(const struct zone *zone, unsigned int order)
-{
-	return PAGE_WORD(state, PAGE_PCP) | PAGE_WORD(order, order) |
-	       PAGE_WORD(zone, zone->type);
-}
-
-/* K1 and K3.  page_prep_is_clean() says the second alone. */
-static bool pcp_is_sound(const struct zone *zone, const struct page *page,
-                         unsigned int order)
-{
-	return page->word == pcp_word(zone, order) && page->refcount == 0 &&
-	       page->owner == NULL && page->receiver == NULL;
-}
-
-static void pcp_push(struct zone *zone, struct pcp_set *set, struct page *page,
-                     enum migratetype type)
-{
-	kassert(set->busy);
-	kassert(pcp_is_sound(zone, page, page->order));
-	if (page->order == PAGEBLOCK_ORDER) {
-		kassert(set->large == NULL);
-		set->large = page;
-	} else {
-		list_push(&set->blocks[pcp_list(zone, page->order, type)],
-		          &page->link);
-	}
-	set->count += 1U << page->order;
+	return zone->pcp[0] == NULL ? 0
+	                         : READ_ONCE(zone->pcp[arch_cpu_id()]->count);
 }
 
 /* ---- Taking -------------------------------------------------------------- */
-
-/* The block that was given last; NULL: none of that order and type. */
-static struct page *pcp_pop(struct zone *zone, struct pcp_set *set,
-                            unsigned int order, enum migratetype type)
-{
-	struct page *page = set->large;
-
-	kassert(set->busy);
-	if (order < PCP_ORDERS)
-		page = list_first(&set->blocks[pcp_list(zone, order, type)],
-		                  struct page, link);
-	else if (page != NULL &&
-	         pageblock_type(zone, zone_pfn(zone, page)) != type)
-		page = NULL;
-	if (page == NULL)
-		return NULL;
-	kassert(set->count >= 1U << order);
-	if (order < PCP_ORDERS)
-		list_remove(&page->link);
-	else
-		set->large = NULL;
-	set->count -= 1U << order;
-	return page;
-}
 
 /* The block, off its list, is corrupt. */
 static void pcp_leak(struct zone *zone, struct page *page)
@@ -300,37 +100,30 @@ static void pcp_leak(struct zone *zone, struct page *page)
 struct page *pcp_take(struct zone *zone, unsigned int order,
                       enum migratetype type, bool compound)
 {
-	struct pcp_set *set;
+	const unsigned int row = pcp_row(order);
+	struct pcp_set *set = row == PCP_ROWS ? NULL : pcp_enter(zone);
+	struct list *list;
 	struct page *page;
 
-	if (!pcp_has_order(zone, order))
-		return NULL;
-	set = pcp_enter(zone);
 	if (set == NULL)
 		return NULL;
-	page = pcp_pop(zone, set, order, type);
-	if (page != NULL && !pcp_is_sound(zone, page, order)) {
-		pcp_leak(zone, page);
-		page = NULL;
-	}
+	list = pcp_list(set, row, type);
+	page = list_first(list, struct page, link);
 	if (page != NULL) {
-		page->word = PAGE_WORD(state, PAGE_USED) |
-		             PAGE_WORD(order, order) |
-		             PAGE_WORD(zone, zone->type) |
-		             PAGE_WORD(flags, page_flags_of(order, compound));
-		page->refcount = 1;
+		kassert(set->count >= 1U << order);
+		pcp_unlink(set, list, page, order);
+		if (pcp_is_sound(set, page, order)) {
+			pcp_use(page, order, compound);
+		} else {
+			pcp_leak(zone, page);
+			page = NULL;
+		}
 	}
 	pcp_leave(set);
 	return page;
 }
 
 /* ---- Refill -------------------------------------------------------------- */
-
-/* Is ZONE above its high mark?  A guess: others take and give meanwhile. */
-static bool pcp_zone_has_plenty(const struct zone *zone)
-{
-	return READ_ONCE(zone->free_pages) > wmark_pages(zone, WMARK_HIGH);
-}
 
 /* Blocks that a refill for one of ORDER may fetch; the request has taken one already. */
 static unsigned long pcp_refill_size(const struct zone *zone,
@@ -367,10 +160,9 @@ static unsigned long pcp_refill_slice(struct zone *zone, struct pcp_set *set,
 		if (page == NULL)
 			break;
 		page_set_state(zone, page, PAGE_LOOSE, PAGE_PCP);
-		page->lru = 0;
+		page->word = pcp_word(set, request->order);
 		/* To the back: they are taken in the order of their frames. */
-		list_append(&set->blocks[pcp_list(zone, request->order,
-		                                  request->migratetype)],
+		list_append(pcp_list(set, request->order, request->migratetype),
 		            &page->link);
 		set->count += 1U << request->order;
 		got++;
@@ -405,25 +197,25 @@ void pcp_refill(struct zone *zone, const struct alloc_request *request)
 
 /* ---- Drain --------------------------------------------------------------- */
 
-/* The oldest block of list *AT, or of the next one that has any; off the set. */
+/* The oldest block of list *AT, or of the next one that has any, the large one last; off
+ * the set. */
 static struct page *pcp_oldest(struct pcp_set *set, unsigned int *at)
 {
 	struct page *page = NULL;
 
-	kassert(set->busy && *at < PCP_LISTS);
-	for (unsigned int i = 0; page == NULL && i < PCP_LISTS; i++) {
+	kassert(set->busy && *at < PCP_LARGE);
+	for (unsigned int i = 0; page == NULL && i < PCP_LARGE; i++) {
 		page = list_last(&set->blocks[*at], struct page, link);
 		if (page == NULL)
-			*at = (*at + 1) % PCP_LISTS;
+			*at = (*at + 1) % PCP_LARGE;
 	}
+	for (unsigned int i = PCP_LARGE; page == NULL && i < PCP_LISTS; i++)
+		page = list_last(&set->blocks[i], struct page, link);
 	if (page != NULL) {
+		kassert(set->count >= 1U << page->order);
 		list_remove(&page->link);
-	} else {
-		page = set->large;
-		set->large = NULL;
-	}
-	if (page != NULL)
 		set->count -= 1U << page->order;
+	}
 	return page;
 }
 
@@ -456,7 +248,7 @@ static unsigned long pcp_drain(struct zone *zone, struct pcp_set *set,
 {
 	unsigned long moved = 0;
 
-	kassert(at < PCP_LISTS);
+	kassert(at < PCP_LARGE);
 	while (moved < pages && set->count > 0)
 		moved += pcp_drain_slice(zone, set, &at, pages - moved);
 	count_vm_events(zone->node, VMSTAT_pcp_drain, moved);
@@ -533,34 +325,6 @@ void pcp_decay(struct node *node)
 	}
 }
 
-/* ---- Freeing ------------------------------------------------------------- */
-
-/* The part of page->word that decides whether a block may be freed by the shortest way. */
-#define PCP_FREE_MASK                                                          \
-	(PAGE_WORD(state, UINT8_MAX) | PAGE_WORD(order, UINT8_MAX) |           \
-	 PAGE_WORD(mapcount, UINT8_MAX) |                                      \
-	 PAGE_WORD(flags, UINT8_MAX & ~(PAGE_COMPOUND | PAGE_PFMEMALLOC)) |    \
-	 PAGE_WORD(bits, PAGE_BITS_AT_FREE))
-
-/* May it?  It is in use, as a block of ORDER, and nothing but a reference is left of its
- * use.  Everything else is for the zone's way. */
-static bool pcp_is_plain(const struct page *page, unsigned int order)
-{
-	return (READ_ONCE(page->word) & PCP_FREE_MASK) ==
-	               (PAGE_WORD(state, PAGE_USED) |
-	                PAGE_WORD(order, order)) &&
-	       READ_ONCE(page->refcount) == 1 && page->mapping == NULL;
-}
-
-/* Drop the reference, which is the only one.  False: others have come. */
-static bool pcp_drop_last(struct page *page)
-{
-	int32_t one = 1;
-
-	return __atomic_compare_exchange_n(&page->refcount, &one, 0, false,
-	                                   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
 /* Beyond this many pages some go back.  Below the high mark the zone needs them. */
 static unsigned int pcp_limit(const struct zone *zone, struct pcp_set *set)
 {
@@ -570,47 +334,15 @@ static unsigned int pcp_limit(const struct zone *zone, struct pcp_set *set)
 	return min(set->high_min, 4 * set->batch);
 }
 
-static void pcp_give(struct zone *zone, struct pcp_set *set, struct page *page,
-                     enum migratetype type, uintptr_t caller)
+void pcp_finish_free(struct zone *zone, struct pcp_set *set,
+                     const struct list *list, const struct page *page)
 {
-	unsigned int order = page->order;
+	unsigned int at = (unsigned int)(list - set->blocks);
 
-	kassert(set->busy);
-	kassert(page->state == PAGE_USED && page->refcount == 0);
-	page_prep_retire(page, caller);
-	page->word = pcp_word(zone, order);
-	count_vm_events(zone->node, VMSTAT_pgfree, 1UL << order);
-	trace_mm_page_free(&zone->node->trace, node_pfn(zone->node, page),
-	                   order);
-	pcp_push(zone, set, page, type);
-	if (set->count > pcp_limit(zone, set))
-		pcp_drain(zone, set,
-		          order < PCP_ORDERS ? pcp_list(zone, order, type) : 0,
-		          PCP_MOVES);
-}
-
-bool pcp_free(struct node *node, struct page *page, unsigned int order,
-              uintptr_t caller)
-{
-	enum migratetype type;
-	struct pcp_set *set;
-	struct zone *zone;
-	bool freed;
-
-	if (!pcp_is_plain(page, order))
-		return false;
-	zone = page_zone(node, page);
-	if (!pcp_has_order(zone, order))
-		return false;
-	set = pcp_enter(zone);
-	if (set == NULL)
-		return false;
-	type = pageblock_type(zone, zone_pfn(zone, page));
-	freed = type < MIGRATE_PCPTYPES &&
-	        (order < PCP_ORDERS || set->large == NULL) &&
-	        pcp_drop_last(page);
-	if (freed)
-		pcp_give(zone, set, page, type, caller);
+	kassert(set->busy && at < PCP_LISTS);
+	trace_mm_page_free(&zone->node->trace, zone_pfn(zone, page),
+	                   page->order);
+	if (set->count > set->keep && set->count > pcp_limit(zone, set))
+		pcp_drain(zone, set, at < PCP_LARGE ? at : 0, PCP_MOVES);
 	pcp_leave(set);
-	return freed;
 }

@@ -14,6 +14,9 @@
 #define PCP_MOVES        8UL
 #define PCP_MOVES_LIMIT  64UL
 
+/* set->types where pages are grouped by mobility: all bits of a type. */
+#define PCP_TYPES        3U
+
 /* A zone of so many managed pages keeps a block of PAGEBLOCK_ORDER for each CPU. */
 #define PCP_LARGE_ZONE   51200UL
 
@@ -40,20 +43,20 @@ int pcp_set_fraction(struct node *node, unsigned long fraction);
 /* The batch of a zone of MANAGED pages.  Linux: zone_batchsize(). */
 unsigned int pcp_batch(unsigned long managed);
 
+/* REQUEST was served by ZONE: fetch what is left of PCP_MOVES pages, as long as the low
+ * mark holds.  Call page_prep_report_bad() afterwards. */
+void pcp_refill(struct zone *zone, const struct alloc_request *request);
+
 /* A block of ORDER for pages of TYPE off this CPU's list, USED, with one reference; NULL:
  * there is none, or an interrupt has come between the steps of another call.  A corrupt
  * block is leaked: call page_prep_report_bad() if it is NULL. */
 __must_check struct page *pcp_take(struct zone *zone, unsigned int order,
                                    enum migratetype type, bool compound);
 
-/* REQUEST was served by ZONE: fetch what is left of PCP_MOVES pages, as long as the low
- * mark holds.  Call page_prep_report_bad() afterwards. */
-void pcp_refill(struct zone *zone, const struct alloc_request *request);
-
-/* Drop the last reference of a block in use, and put it onto this CPU's list.  False:
- * nothing has changed, and the zone is to take it (or to refuse it). */
-bool pcp_free(struct node *node, struct page *page, unsigned int order,
-              uintptr_t caller);
+/* The end of pcp_free_hot() where it is longer: PAGE, on LIST of SET, is traced; blocks go
+ * back if there are too many.  Leaves the set. */
+void pcp_finish_free(struct zone *zone, struct pcp_set *set,
+                     const struct list *list, const struct page *page);
 
 /* At least PCP_MOVES pages of this CPU's lists, if there are so many, go back to one of the
  * zones that REQUEST may use.  0: there are none. */
@@ -68,11 +71,6 @@ void pcp_drain_node(struct node *node);
 /* This CPU's lists that are long without need become shorter; call it each second.  Linux:
  * decay_pcp_high(), which its vmstat worker calls.  In the kernel kernel/services.c does. */
 void pcp_decay(struct node *node);
-
-/* This CPU's set of ZONE, busy, preemption off; NULL: lists are off, or a call was
- * interrupted here.  And the end of that. */
-struct pcp_set *pcp_enter(struct zone *zone);
-void pcp_leave(struct pcp_set *set);
 
 /*
  * NULL, or a sentence in BUFFER about the first broken invariant of this CPU's lists of

@@ -110,10 +110,10 @@ unsigned long zone_pcp_pages(const struct zone *zone)
 {
 	unsigned long pages = 0;
 
-	if (zone->pcp == NULL)
+	if (zone->pcp[0] == NULL)
 		return 0;
 	for (unsigned int cpu = 0; cpu < zone->node->pcp_cpus; cpu++)
-		pages += READ_ONCE(zone->pcp[cpu].count);
+		pages += READ_ONCE(zone->pcp[cpu]->count);
 	return pages;
 }
 
@@ -142,6 +142,8 @@ void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
 		.spanned = count,
 		.pages = pages,
 		.blocks = blocks,
+		.blocks_from = (uintptr_t)pages - start_pfn % PAGEBLOCK_PAGES *
+		                                          sizeof(*pages),
 		.lock = SPINLOCK_INIT("zone"),
 	};
 	for (unsigned int order = 0; order <= MAX_ORDER; order++) {

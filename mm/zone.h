@@ -19,6 +19,7 @@
 #ifndef MM_ZONE_H
 #define MM_ZONE_H
 
+#include "kernel/arch/arch.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
 #include "lib/list.h"
@@ -75,20 +76,25 @@ struct audit {
 
 struct node;
 
-/* Orders 0 to 3 of three types have lists: number 3 * order + type, as in Linux. */
+/* Orders 0 to 3 and PAGEBLOCK_ORDER have a row of three lists, one for each type: number
+ * 3 * order + type, as in Linux; the last row is for the large block. */
 #define PCP_ORDERS 4
-#define PCP_LISTS  (PCP_ORDERS * MIGRATE_PCPTYPES)
+#define PCP_ROWS   (PCP_ORDERS + 1)
+#define PCP_LARGE  (PCP_ORDERS * MIGRATE_PCPTYPES)
+#define PCP_LISTS  (PCP_ROWS * MIGRATE_PCPTYPES)
 
 /* A CPU's free pages of a zone: mm/pcp.c.  Only that CPU changes them. */
 struct pcp_set {
+	struct list blocks[PCP_LISTS]; /* the last one taken or given first */
 	bool busy;          /* a call is in between */
-	unsigned int count; /* pages on the lists, and in LARGE */
-	unsigned int high;  /* from here on pages go back to the zone */
+	unsigned int types; /* PCP_TYPES; 0: all pages are UNMOVABLE */
+	unsigned int count; /* pages on the lists */
+	unsigned int keep;  /* up to here none goes back */
+	uint64_t word;      /* page->word of its blocks, but the order */
+	unsigned long changes; /* of the lists, ever */
+	unsigned int high; /* from here on pages go back to the zone */
 	unsigned int high_min, high_max; /* limits of HIGH */
 	unsigned int batch;
-	unsigned long changes;         /* of the lists, ever */
-	struct list blocks[PCP_LISTS]; /* the last one taken or given first */
-	struct page *large;            /* of PAGEBLOCK_ORDER, or NULL */
 };
 
 /* Corrupt pages that are still to be reported (mm/page_prep.c): copies of the first
@@ -125,6 +131,7 @@ struct zone {
 	unsigned long managed;    /* (z) pages; grows only during boot */
 	struct page *pages;       /* (c) of start_pfn */
 	struct pageblock *blocks; /* (c) of start_pfn: mm/pageblock.h */
+	uintptr_t blocks_from;    /* (c) struct page that the first one begins with */
 
 	/* Pages; read with wmark_pages(), which adds the boost. */
 	unsigned long watermark[WMARK_COUNT];
@@ -151,7 +158,7 @@ struct zone {
 	unsigned long loose_pages; /* (z) in flight */
 	unsigned long changes;     /* (z) of the free lists, ever */
 	struct audit *audits;      /* (z) and pool->lock; usually none */
-	struct pcp_set *pcp;       /* of each CPU; NULL: lists are off */
+	struct pcp_set *pcp[MAX_CPUS]; /* NULL: lists are off */
 
 	struct compact_state compact;
 	struct lru lru;       /* which of the used pages can be reclaimed */

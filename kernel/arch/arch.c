@@ -9,23 +9,6 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
 
-unsigned int arch_cpu_id(void)
-{
-	return this_cpu_read(id);
-}
-
-bool arch_irq_enabled(void)
-{
-	uint64_t flags;
-
-	__asm__ volatile("pushfq\n\t"
-	                 "popq %0"
-	                 : "=r"(flags)
-	                 :
-	                 : "memory");
-	return (flags & RFLAGS_IF) != 0;
-}
-
 void arch_irq_enable(void)
 {
 	irqsoff_end();

@@ -35,14 +35,34 @@
 #define COUNTER_STRIDE 1024
 
 /* The number of the CPU that asks, 0 .. MAX_CPUS-1. */
+#if __STDC_HOSTED__
 unsigned int arch_cpu_id(void);
+#else
+#define arch_cpu_id() this_cpu_read(id) /* kernel/arch/percpu.h */
+#endif
 
 /* Mask interrupts on this CPU; was RFLAGS.IF set?  Pairs with _restore. */
 bool arch_irq_save(void);
 void arch_irq_restore(bool enabled);
 
 /* RFLAGS.IF of this CPU. */
+#if __STDC_HOSTED__
 bool arch_irq_enabled(void);
+#else
+static inline bool arch_irq_enabled(void)
+{
+	const uint64_t interrupt_flag = 1 << 9;
+	uint64_t flags;
+
+	__asm__ volatile("pushfq\n\t"
+	                 "popq %0"
+	                 : "=r"(flags)
+	                 :
+	                 : "memory");
+	return (flags & interrupt_flag) != 0;
+}
+#endif
+
 void arch_irq_enable(void);
 void arch_irq_disable(void);
 

@@ -36,6 +36,7 @@
 #include "kernel/arch/irqsoff.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/percpu.h"
 #include "kernel/arch/image.h"
 
 /* The stub of an NMI, before and behind the time that irqsoff_exclude() subtracts. */

@@ -55,7 +55,9 @@ struct cpu {
 	struct thread *thread;       /* that runs here */
 	bool need_resched;           /* another thread should run soon */
 	bool irr_hidden; /* the 8259 shows another register than its IRR */
-	struct owner *irq_owner; /* innermost interrupt line that runs */
+	/* The innermost interrupt line that runs, else the thread; NULL: there is none, or
+	 * an NMI runs. */
+	struct owner *owner;
 	uint64_t irq_rip;        /* where the innermost interrupt came */
 	uint64_t nmi_count;      /* of NMIs that are not ticks */
 	/* The spinlocks it holds, the outermost in [1]: kernel/core/lock_watch.h. */
@@ -140,6 +142,27 @@ struct cpu_difference {
 		                 : "memory");                                  \
 		left_;                                                         \
 	})
+
+/*
+ * One less in preempt_count.  If it wraps, or is 0 now and another thread should run,
+ * preempt_enable_slow() is called, in a way that changes no register
+ * (kernel/arch/preempt.asm): so the callers keep theirs.
+ */
+static inline void this_cpu_preempt_enable(void)
+{
+	__asm__ volatile("subl $1, %%gs:%c0\n\t"
+	                 "jb 1f\n\t"
+	                 "jne 2f\n\t"
+	                 "cmpb $0, %%gs:%c1\n\t"
+	                 "je 2f\n"
+	                 "1:\n\t"
+	                 "call preempt_enable_thunk\n"
+	                 "2:"
+	                 :
+	                 : "i"(offsetof(struct cpu, preempt_count)),
+	                   "i"(offsetof(struct cpu, need_resched))
+	                 : "cc", "memory");
+}
 
 /*
  * The CPU that runs, as a pointer.  Only where it stays so: interrupts or preemption are

@@ -159,7 +159,7 @@ void fault_catch_begin(struct fault_expect *expect, uint64_t resume_sp)
 {
 	expect->resume_sp = resume_sp;
 	expect->preempt_count = this_cpu_read(preempt_count);
-	expect->irq_owner = this_cpu_read(irq_owner);
+	expect->owner = this_cpu_read(owner);
 	expect->outer = this_cpu_read(expect);
 	this_cpu_write(expect, expect);
 }
@@ -176,7 +176,7 @@ void fault_catch_resume_at(struct fault_expect *expect,
 	expect->address = address;
 	this_cpu_write(expect, expect->outer);
 	this_cpu_write(preempt_count, expect->preempt_count);
-	this_cpu_write(irq_owner, expect->irq_owner);
+	this_cpu_write(owner, expect->owner);
 	frame->rip = (uint64_t)(uintptr_t)fault_catch_resume;
 	frame->rsp = expect->resume_sp;
 	frame->rflags &= ~(RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_AC);

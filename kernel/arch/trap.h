@@ -81,7 +81,7 @@ struct fault_expect {
 	uint64_t resume_sp;
 	struct fault_expect *outer;
 	unsigned int preempt_count;
-	struct owner *irq_owner;
+	struct owner *owner;
 };
 
 bool fault_catch(struct fault_expect *expect, void (*function)(void *),

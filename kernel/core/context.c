@@ -33,18 +33,7 @@ static uintptr_t places[PLACES_MAX]; /* under places_lock */
 static unsigned int places_known;    /* the same */
 static unsigned long violations;     /* atomic */
 
-unsigned int preempt_count(void)
-{
-	return this_cpu_read(preempt_count);
-}
-
-void preempt_count_add(unsigned int amount)
-{
-	this_cpu_add(preempt_count, amount);
-}
-
-/* It was lower than AMOUNT: somebody has subtracted what nobody had added. */
-static __cold void preempt_count_wrapped(unsigned int amount)
+__cold void preempt_count_wrapped(unsigned int amount)
 {
 	if (panic_in_progress())
 		return;
@@ -53,27 +42,14 @@ static __cold void preempt_count_wrapped(unsigned int amount)
 	      amount);
 }
 
-void preempt_count_sub(unsigned int amount)
+/* preempt_enable() found a reason to stop. */
+void preempt_enable_slow(void);
+void preempt_enable_slow(void)
 {
-	if (this_cpu_sub(preempt_count, amount).borrow)
-		preempt_count_wrapped(amount);
-}
-
-void preempt_enable(void)
-{
-	const struct cpu_difference left =
-		this_cpu_sub(preempt_count, PREEMPT_ONE);
-
-	if (left.borrow)
-		preempt_count_wrapped(PREEMPT_ONE);
-	if (left.zero && this_cpu_read(need_resched))
+	if (preempt_count() == 0)
 		sched_preempt();
-}
-
-bool may_sleep_here(void)
-{
-	return this_cpu_read(thread) != NULL && preempt_count() == 0 &&
-	       arch_irq_enabled();
+	else
+		preempt_count_wrapped(PREEMPT_ONE);
 }
 
 /* Is this the first time that CALLER is met?  places_lock is held. */
@@ -133,13 +109,13 @@ unsigned long might_sleep_violations(void)
 
 const char *context_name(void)
 {
-	const struct owner *line = this_cpu_read(irq_owner);
+	const struct owner *owner = this_cpu_read(owner);
 	const struct thread *thread = this_cpu_read(thread);
 
 	if (in_nmi())
 		return "nmi";
-	if (line != NULL)
-		return line->name;
+	if (owner != NULL && owner->kind == OWNER_IRQ)
+		return owner->name;
 	if (in_interrupt())
 		return "interrupt";
 	return thread == NULL ? "boot" : thread->title;

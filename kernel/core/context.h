@@ -27,7 +27,11 @@
 #ifndef KERNEL_CORE_CONTEXT_H
 #define KERNEL_CORE_CONTEXT_H
 
+#include "kernel/arch/arch.h"
 #include "lib/types.h"
+#if !__STDC_HOSTED__
+#include "kernel/arch/percpu.h"
+#endif
 
 #define PREEMPT_ONE  (1U << 0)
 #define HARDIRQ_ONE  (1U << 16)
@@ -37,18 +41,58 @@
 #define HARDIRQ_MASK 0x000f0000U
 #define NMI_MASK     0x00f00000U
 
+#if __STDC_HOSTED__
 unsigned int preempt_count(void);
 void preempt_count_add(unsigned int amount);
 void preempt_count_sub(unsigned int amount);
+void preempt_enable(void);
+bool may_sleep_here(void);
+#else
+static inline unsigned int preempt_count(void)
+{
+	return this_cpu_read(preempt_count);
+}
+
+static inline void preempt_count_add(unsigned int amount)
+{
+	this_cpu_add(preempt_count, amount);
+}
+
+/* It was lower than AMOUNT: somebody has subtracted what nobody had added.  Panics. */
+void preempt_count_wrapped(unsigned int amount);
+
+static inline void preempt_count_sub(unsigned int amount)
+{
+	if (this_cpu_sub(preempt_count, amount).borrow)
+		preempt_count_wrapped(amount);
+}
+
+/* Preemption is on again, and another thread should run: kernel/core/sched.c. */
+void sched_preempt(void);
+
+/* The outermost one lets a thread run that was woken meanwhile and is more
+ * urgent, or whose turn it is. */
+static inline void preempt_enable(void)
+{
+	static_assert(PREEMPT_ONE == 1, "what it subtracts");
+	this_cpu_preempt_enable();
+}
+
+/*
+ * May this context sleep?  In a thread, preemption on, interrupts on, and
+ * threads exist.
+ */
+static inline bool may_sleep_here(void)
+{
+	return preempt_count() == 0 && this_cpu_read(thread) != NULL &&
+	       arch_irq_enabled();
+}
+#endif
 
 static inline void preempt_disable(void)
 {
 	preempt_count_add(PREEMPT_ONE);
 }
-
-/* The outermost one lets a thread run that was woken meanwhile and is more
- * urgent, or whose turn it is. */
-void preempt_enable(void);
 
 /* The same, but a more urgent thread waits for the next occasion to run. */
 static inline void preempt_enable_no_resched(void)
@@ -72,12 +116,6 @@ static inline bool in_nmi(void)
 {
 	return (preempt_count() & NMI_MASK) != 0;
 }
-
-/*
- * May this context sleep?  In a thread, preemption on, interrupts on, and
- * threads exist.
- */
-bool may_sleep_here(void);
 
 /*
  * might_sleep(): the first word of a function that may sleep, also where this

@@ -118,11 +118,11 @@ static void leave_line(unsigned int irq)
 static void run_handler(unsigned int irq)
 {
 	struct irq_line *line = &lines[irq];
-	struct owner *interrupted = this_cpu_read(irq_owner);
+	struct owner *interrupted = this_cpu_read(owner);
 	unsigned int count = preempt_count();
 	struct window_state window;
 
-	this_cpu_write(irq_owner, &line->owner);
+	this_cpu_write(owner, &line->owner);
 	window = window_open(line->owner.window.id != 0 ? &line->owner.window
 	                                                : NULL);
 	if (irqsoff_measures)
@@ -135,7 +135,7 @@ static void run_handler(unsigned int irq)
 		      "returned with %#x",
 		      line->owner.name, count, preempt_count());
 	window_close(window);
-	this_cpu_write(irq_owner, interrupted);
+	this_cpu_write(owner, interrupted);
 }
 
 static void irq_dispatch(struct trap_frame *frame)

@@ -52,12 +52,15 @@ static void nmi(struct trap_frame *frame)
 {
 	uint64_t count = this_cpu_read(nmi_count) + 1;
 	char place[PLACE_SIZE];
+	struct owner *owner;
 
 	if (nmi_watch_took(frame))
 		return;
 	this_cpu_inc(nmi_count);
 	if (panic_in_progress())
 		return;
+	owner = this_cpu_read(owner);
+	this_cpu_write(owner, NULL);
 	this_cpu_add(preempt_count, NMI_ONE);
 	if ((count & (count - 1)) == 0)
 		pr_warn("NMI received at %s (%llu so far)\n",
@@ -65,6 +68,7 @@ static void nmi(struct trap_frame *frame)
 		        (unsigned long long)count);
 	nmi_call_handler(frame->rip);
 	this_cpu_sub(preempt_count, NMI_ONE);
+	this_cpu_write(owner, owner);
 }
 
 uint64_t nmi_count(void)

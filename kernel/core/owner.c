@@ -91,18 +91,6 @@ void owner_end(struct owner *owner)
 		window_provider->end(owner);
 }
 
-struct owner *current_owner(void)
-{
-	struct owner *line = this_cpu_read(irq_owner);
-	struct thread *thread = this_cpu_read(thread);
-
-	if (in_nmi())
-		return NULL;
-	if (line != NULL)
-		return line;
-	return thread != NULL ? &thread->owner : NULL;
-}
-
 const char *owner_name(uint64_t id)
 {
 	const struct remembered *entry = &names[id % NAMES];

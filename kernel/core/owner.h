@@ -19,6 +19,9 @@
 #include "lib/bitmap.h"
 #include "lib/list.h"
 #include "lib/types.h"
+#if !__STDC_HOSTED__
+#include "kernel/arch/percpu.h"
+#endif
 
 #define OWNER_NAME_SIZE 24
 
@@ -87,7 +90,14 @@ void owner_end(struct owner *owner);
  * The context that asks: the innermost interrupt line that runs, else the
  * thread.  NULL in an NMI, and before threads exist.  Any context.
  */
+#if __STDC_HOSTED__
 struct owner *current_owner(void);
+#else
+static inline struct owner *current_owner(void)
+{
+	return this_cpu_read(owner);
+}
+#endif
 
 /* Its number; 0: there is none.  Any context. */
 static inline uint64_t current_owner_id(void)

@@ -101,11 +101,6 @@ struct wait_queue thread_ended = WAIT_QUEUE_INIT(thread_ended);
 /* Nobody ever wakes it. */
 static struct wait_queue sleep = WAIT_QUEUE_INIT(sleep);
 
-struct thread *current_thread(void)
-{
-	return this_cpu_read(thread);
-}
-
 void wait_queue_init(struct wait_queue *queue, const char *name)
 {
 	list_init(&queue->waiters);
@@ -271,6 +266,7 @@ static void switch_to(struct thread *next)
 	next->on_cpu = true;
 	next->switches++;
 	this_cpu_write(thread, next);
+	this_cpu_write(owner, &next->owner);
 	this_cpu_write(expect, NULL);
 	arch_switch_stack(&self->stack_pointer, next->stack_pointer);
 	this_cpu_write(expect, expect);
@@ -402,6 +398,7 @@ void sched_init(struct thread *main)
 	/* The boot so far was its work, too. */
 	main->began = 0;
 	this_cpu_write(thread, main);
+	this_cpu_write(owner, &main->owner);
 	open_window_of(main);
 	spin_unlock_irqrestore_no_resched(&sched_lock, enabled);
 }

@@ -16,6 +16,9 @@
 #include "kernel/core/owner.h"
 #include "lib/list.h"
 #include "lib/types.h"
+#if !__STDC_HOSTED__
+#include "kernel/arch/percpu.h"
+#endif
 
 enum thread_state {
 	THREAD_RUNNABLE,
@@ -116,7 +119,14 @@ void sched_prepare(struct thread *thread, const char *name,
                    enum thread_priority priority);
 
 /* The running thread, NULL before sched_init().  Any context. */
+#if __STDC_HOSTED__
 struct thread *current_thread(void);
+#else
+static inline struct thread *current_thread(void)
+{
+	return this_cpu_read(thread);
+}
+#endif
 
 /* The number that names THREAD, forever; THREAD has not been joined.  Any
  * context. */
@@ -225,9 +235,6 @@ void sched_tick(void);
 
 /* An interrupt returns to a thread that may be preempted. */
 void sched_irq_exit(void);
-
-/* Preemption is on again: preempt_enable() calls it. */
-void sched_preempt(void);
 
 /*
  * Where the time went, in microseconds.  Each one since the kernel's entry is

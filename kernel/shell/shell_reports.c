@@ -153,11 +153,11 @@ static int run_buddyinfo(int argc, char **argv __unused)
 /* As Linux prints them; a zone without lists has none. */
 static void print_pagesets(const struct zone *zone)
 {
-	if (zone->pcp == NULL)
+	if (zone->pcp[0] == NULL)
 		return;
 	console_printf("  pagesets\n");
 	for (unsigned int cpu = 0; cpu < zone->node->pcp_cpus; cpu++) {
-		const struct pcp_set *set = &zone->pcp[cpu];
+		const struct pcp_set *set = zone->pcp[cpu];
 
 		console_printf("    cpu: %u\n"
 		               "              count:    %u\n"

@@ -10,7 +10,7 @@
 #include "lib/format.h"
 #include "mm/debug/check.h"
 #include "mm/page_prep.h"
-#include "mm/pcp.h"
+#include "mm/pcp_hot.h"
 
 /* One block: NULL, or the invariant that is broken. */
 static const char *pcp_check_block(const struct zone *zone,
@@ -49,12 +49,10 @@ static const char *pcp_check_set(const struct zone *zone,
 
 	for (unsigned int list = 0; broken == NULL && list < PCP_LISTS; list++)
 		broken = pcp_check_list(zone, &set->blocks[list],
-		                        list / MIGRATE_PCPTYPES, pages);
-	if (broken == NULL && set->large != NULL) {
-		broken = pcp_check_block(zone, &set->large->link,
-		                         PAGEBLOCK_ORDER);
-		*pages += PAGEBLOCK_PAGES;
-	}
+		                        list < PCP_LARGE
+		                                ? list / MIGRATE_PCPTYPES
+		                                : PAGEBLOCK_ORDER,
+		                        pages);
 	if (broken == NULL && *pages != set->count)
 		broken = "K2";
 	return broken;

@@ -128,10 +128,10 @@ static const char *compare_columns(const struct zone *zone,
 /* Is a call between two steps on a CPU's list? */
 static bool zone_check_pcp_busy(const struct zone *zone)
 {
-	if (zone->pcp == NULL)
+	if (zone->pcp[0] == NULL)
 		return false;
 	for (unsigned int cpu = 0; cpu < zone->node->pcp_cpus; cpu++) {
-		if (READ_ONCE(zone->pcp[cpu].busy))
+		if (READ_ONCE(zone->pcp[cpu]->busy))
 			return true;
 	}
 	return false;

@@ -122,6 +122,7 @@ bool compaction_is_needed(struct zone *zone, unsigned int order,
 	bool enabled;
 	bool passes;
 
+	kassert(order <= MAX_ORDER && highest < ZONE_COUNT);
 	if (zone->managed == 0)
 		return false;
 	enabled = spin_lock_irqsave(&zone->lock);
@@ -194,6 +195,7 @@ static void compact_reset_positions(struct zone *zone)
 {
 	struct compact_state *state = &zone->compact;
 
+	kassert(zone->spanned > 0);
 	state->migrate_pfn[0] = zone->start_pfn;
 	state->migrate_pfn[1] = zone->start_pfn;
 	state->free_pfn = compact_block_of(compact_end(zone) - 1);
@@ -225,6 +227,7 @@ static void compact_clear_skip(struct zone *zone)
 		if (compact_has_work(zone, first + i * PAGEBLOCK_PAGES))
 			zone->blocks[i].skip = false;
 	}
+	kassert(zone->managed > 0);
 	zone->compact.flush = false;
 	compact_reset_positions(zone);
 }
@@ -432,6 +435,7 @@ static struct page *compact_target(void *data)
 	}
 	if (page == NULL)
 		return NULL;
+	kassert(page->state == PAGE_USED && page->refcount == 1);
 	list_remove(&page->link);
 	compact_count_room(cc, -1);
 	return page;
@@ -441,6 +445,7 @@ static void compact_target_back(struct page *page, void *data)
 {
 	struct compact_control *cc = data;
 
+	kassert(page->state == PAGE_USED && page->order == 0);
 	compact_count_room(cc, 1);
 	list_push(&cc->room, &page->link);
 }
@@ -452,6 +457,7 @@ static void compact_give_room(struct compact_control *cc)
 	struct page *page;
 
 	while ((page = list_first(&cc->room, struct page, link)) != NULL) {
+		kassert(page->zone == cc->zone->type);
 		highest = max(highest, node_pfn(cc->node, page));
 		list_remove(&page->link);
 		(void)reclaim_put_page(cc->node, page);
@@ -772,6 +778,7 @@ static void compact_note_result(struct zone *zone, unsigned int order,
                                 enum compact_priority priority,
                                 enum compact_result now)
 {
+	kassert(order <= MAX_ORDER);
 	if (now == COMPACT_SUCCESS)
 		compaction_defer_reset(zone, order, false);
 	if (now == COMPACT_FAILED && priority != COMPACT_ASYNC)

@@ -82,6 +82,7 @@ unsigned long flusher_write(struct node *node)
 		struct writeback_source *source =
 			container_of(at, struct writeback_source, link);
 
+		kassert(source->write != NULL);
 		pages += source->write(source, before);
 	}
 	mutex_unlock(&writeback->lock);

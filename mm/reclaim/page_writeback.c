@@ -29,6 +29,7 @@
  */
 #include "mm/reclaim/page_writeback.h"
 
+#include "kernel/core/context.h"
 #include "kernel/core/sched.h"
 #include "mm/reclaim/flusher.h"
 #include "mm/watermark.h"
@@ -107,6 +108,7 @@ static bool wait_for_the_disk(struct node *node)
 	struct writeback_state *writeback = &node->writeback;
 	struct pause pause = { node, READ_ONCE(writeback->written) };
 
+	kassert(!in_interrupt());
 	vmstat_add(&node->stat, VMSTAT_dirty_throttle, 1);
 	if (wait_event_timeout(&writeback->throttled, is_far_below, &pause,
 	                       DIRTY_MAX_PAUSE))

@@ -57,6 +57,7 @@ static bool write_locked(struct filemap *map, struct page *page)
 	}
 	page_clear(page, PG_error);
 	error = map->space.ops->writepage(page);
+	kassert(error <= 0);
 	if (error != 0)
 		__atomic_store_n(&map->error, error, __ATOMIC_RELAXED);
 	return true;
@@ -73,6 +74,7 @@ static bool may_need_write(const struct page *page)
 /* PAGE, found in MAP, goes to the disk if it is dirty. */
 static void write_one(struct filemap *map, struct page *page)
 {
+	kassert(page_ref_count(page) > 0);
 	if (!may_need_write(page)) {
 		put_page(page);
 		return;

@@ -63,9 +63,9 @@ void frames_look(struct frames *frames, const struct zone *zone)
 				&zone->free_area[order].blocks[type],
 				FRAME_OF(type));
 	}
-	for (unsigned int list = 0; zone->pcp != NULL && list < PCP_LISTS;
+	for (unsigned int list = 0; zone->pcp[0] != NULL && list < PCP_LARGE;
 	     list++)
-		frames_look_at_shelf(frames, zone, &zone->pcp[0].blocks[list],
+		frames_look_at_shelf(frames, zone, &zone->pcp[0]->blocks[list],
 		                     list);
 }
 

@@ -151,10 +151,10 @@ static const struct pcp_set *cma_leave_with_lists(unsigned long free,
 	cma_leave(free, cma);
 	machine_set_marks(zone, 20, 25, 30);
 	pcp_start(node, sets, 1);
-	kassert(zone->pcp->count == 0);
+	kassert(zone->pcp[0]->count == 0);
 	/* So small a zone would fetch single pages. */
-	zone->pcp->batch = 8;
-	return zone->pcp;
+	zone->pcp[0]->batch = 8;
+	return zone->pcp[0];
 }
 
 static const char *cma_end_with_lists(void)

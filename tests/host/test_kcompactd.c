@@ -352,10 +352,10 @@ static bool test_kcompactd_leaves_lists(void)
 
 	pcp_start(node, sets, 1);
 	__free_page(alloc_page(GFP_HIGHUSER_MOVABLE));
-	kassert(zone->pcp->count > 0);
+	kassert(zone->pcp[0]->count > 0);
 	wakeup_kcompactd(node, 3, ZONE_NORMAL);
 	kcompactd_step(node, &test_kcompactd_state);
-	left = zone->pcp->count > 0;
+	left = zone->pcp[0]->count > 0;
 	pcp_stop(node);
 	return left;
 }

@@ -14,7 +14,7 @@
 #include "mm/contig/page_isolation.h"
 #include "mm/page_bits.h"
 #include "mm/pageblock.h"
-#include "mm/pcp.h"
+#include "mm/pcp_hot.h"
 #include "mm/reclaim/drain.h"
 #include "mm/reclaim/lru.h"
 #include "mm/watermark.h"
@@ -44,7 +44,7 @@ static void pcp_scene(unsigned long free, unsigned int cpus)
 	pile.count = 0;
 	pile_leave(&pile, free);
 	pcp_start(node, sets, cpus);
-	set = &zone->pcp[0];
+	set = zone->pcp[0];
 }
 
 static const char *pcp_scene_check(void)
@@ -120,7 +120,7 @@ CASE(pcp, limits_are_the_low_mark_and_an_eighth_of_the_zone)
 	EXPECT_EQUAL(set->high, 600);
 	pcp_stop(node);
 	pcp_start(node, sets, CPUS);
-	set = &zone->pcp[0];
+	set = zone->pcp[0];
 	EXPECT_EQUAL(set->high_min, 150);
 	EXPECT_EQUAL(set->high_max, 1920);
 	return pcp_scene_end();
@@ -227,7 +227,7 @@ CASE(pcp, a_refill_is_smaller_for_larger_blocks_and_none_for_order_3)
 		set_main_node(node);
 		pcp_start(node, sets, 1);
 		page = pcp_get(GFP_KERNEL, order);
-		EXPECT_EQUAL(zone->pcp[0].count, extra[order]);
+		EXPECT_EQUAL(zone->pcp[0]->count, extra[order]);
 		EXPECT_EQUAL(zone->free_pages,
 		             Z_PAGES - extra[order] - (1UL << order));
 		pcp_put(page, order);
@@ -270,10 +270,10 @@ CASE(pcp, pages_on_a_list_do_not_merge_until_they_go_back)
 		page[i] = pcp_get(GFP_HIGHUSER_MOVABLE, 0);
 	for (unsigned int i = 0; i < 16; i++)
 		pcp_put(page[i], 0);
-	EXPECT_EQUAL(zone->pcp[0].count, 16);
+	EXPECT_EQUAL(zone->pcp[0]->count, 16);
 	EXPECT(zone->free_area[MAX_ORDER].count < blocks);
 	pcp_drain_zone(zone);
-	EXPECT_EQUAL(zone->pcp[0].count, 0);
+	EXPECT_EQUAL(zone->pcp[0]->count, 0);
 	EXPECT_EQUAL(zone->free_pages, Z_PAGES);
 	EXPECT_EQUAL(zone->free_area[MAX_ORDER].count, blocks);
 	return pcp_scene_check();
@@ -318,6 +318,23 @@ CASE(pcp, a_full_list_gives_8_of_the_oldest_back)
 	return pcp_scene_end();
 }
 
+/* high_min is 600, a batch 15. */
+CASE(pcp, a_free_below_the_high_mark_leaves_4_batches)
+{
+	pcp_scene(8000, 1);
+	pcp_drain_zone(zone);
+	pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 1000);
+	pcp_drain_zone(zone);
+	pile_give(&pile, 100);
+	EXPECT_EQUAL(set->count, 100);
+	machine_set_marks(zone, 480, 600, Z_PAGES);
+	pile_give(&pile, 1);
+	EXPECT_EQUAL(set->count, 93);
+	pile_give(&pile, 200);
+	EXPECT(set->count <= 60);
+	return pcp_scene_end();
+}
+
 /* A free or a request never moves more than 8 pages, whatever the sizes. */
 CASE(pcp, a_call_moves_at_most_8_pages_each_way)
 {
@@ -340,6 +357,13 @@ CASE(pcp, a_call_moves_at_most_8_pages_each_way)
 	return pcp_scene_end();
 }
 
+/* The large block of unmovable pages. */
+static struct page *pcp_large(void)
+{
+	return list_first(&zone->pcp[0]->blocks[PCP_LARGE + MIGRATE_UNMOVABLE],
+	                  struct page, link);
+}
+
 CASE(pcp, a_large_zone_keeps_one_block_of_order_9)
 {
 	struct page *a, *b;
@@ -352,21 +376,22 @@ CASE(pcp, a_large_zone_keeps_one_block_of_order_9)
 	pcp_start(node, sets, 1);
 	a = pcp_get(GFP_KERNEL | __GFP_COMP, 9);
 	b = pcp_get(GFP_KERNEL | __GFP_COMP, 9);
-	EXPECT_EQUAL(zone->pcp[0].count, 0);
+	EXPECT_EQUAL(zone->pcp[0]->count, 0);
 	pcp_put(a, 9);
-	EXPECT(a->state == PAGE_PCP && zone->pcp[0].large == a);
-	EXPECT_EQUAL(zone->pcp[0].count, 512);
+	EXPECT(a->state == PAGE_PCP && pcp_large() == a);
+	EXPECT_EQUAL(zone->pcp[0]->count, 512);
 	pcp_put(b, 9);
-	EXPECT_EQUAL(zone->pcp[0].count, 512);
+	EXPECT_EQUAL(zone->pcp[0]->count, 512);
 	EXPECT_EQUAL(zone->free_pages, Z_PAGES - 512);
+	/* Not for pages of another type, either. */
+	b = pcp_get(GFP_HIGHUSER_MOVABLE, 9);
+	EXPECT(b != NULL && b != a);
+	__free_pages(b, 9);
 	EXPECT(pcp_get(GFP_KERNEL, 9) == a);
-	EXPECT_EQUAL(zone->pcp[0].count, 0);
-	pcp_put(a, 9);
+	EXPECT_EQUAL(zone->pcp[0]->count, 0);
 	zone->managed = PCP_LARGE_ZONE - 1;
-	b = pcp_get(GFP_KERNEL, 9);
-	EXPECT(b != a);
-	pcp_put(b, 9);
-	EXPECT(zone->pcp[0].large == a);
+	pcp_put(a, 9);
+	EXPECT(a->state == PAGE_FREE && pcp_large() == NULL);
 	zone->managed = Z_PAGES;
 	pcp_stop(node);
 	EXPECT_EQUAL(zone->free_pages, Z_PAGES);
@@ -505,7 +530,7 @@ CASE(pcp, a_list_of_a_lower_zone_does_not_undermine_its_lowmem_reserve)
 	while (node->zone[ZONE_NORMAL].free_pages > 50 ||
 	       zone_pcp_pages(&node->zone[ZONE_NORMAL]) > 0)
 		EXPECT_EQUAL(pile_drain(&pile, GFP_KERNEL, 1), 1);
-	EXPECT(low->pcp[0].count > 0);
+	EXPECT(low->pcp[0]->count > 0);
 	EXPECT(page->state == PAGE_PCP);
 	EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT | __GFP_NOWARN, 1), 1);
 	EXPECT(page->state == PAGE_PCP);
@@ -675,10 +700,10 @@ CASE(pcp, drain_all_pages_empties_each_list_where_it_is)
 {
 	pcp_scene_of_cpus();
 	EXPECT(set->count > 0);
-	EXPECT(zone->pcp[2].count > 0);
+	EXPECT(zone->pcp[2]->count > 0);
 	drain_all_pages(node, zone);
 	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
-		EXPECT_EQUAL(zone->pcp[cpu].count, 0);
+		EXPECT_EQUAL(zone->pcp[cpu]->count, 0);
 	EXPECT_EQUAL(zone->free_pages, 2000);
 	/* The own lists directly; and a CPU without pages is not troubled. */
 	EXPECT_EQUAL(pcp_runs[0] + pcp_runs[1] + pcp_runs[3], 0);
@@ -691,10 +716,10 @@ CASE(pcp, drain_all_pages_of_one_zone_leaves_those_of_others)
 	pcp_scene_of_cpus();
 	drain_all_pages(node, &node->zone[ZONE_DMA]);
 	EXPECT(set->count > 0);
-	EXPECT(zone->pcp[2].count > 0);
+	EXPECT(zone->pcp[2]->count > 0);
 	EXPECT_EQUAL(pcp_runs[2], 0);
 	drain_all_pages(node, NULL);
-	EXPECT_EQUAL(set->count + zone->pcp[2].count, 0);
+	EXPECT_EQUAL(set->count + zone->pcp[2]->count, 0);
 	EXPECT_EQUAL(zone->free_pages, 2000);
 	return pcp_scene_end();
 }
@@ -709,7 +734,7 @@ CASE(pcp, direct_reclaim_without_a_page_empties_the_lists_of_other_cpus)
 	machine_be_cpu(2);
 	pile_drain(&pile, GFP_HIGHUSER_MOVABLE, 1000);
 	pile_give(&pile, 1000);
-	EXPECT(zone->pcp[2].count >= 1000);
+	EXPECT(zone->pcp[2]->count >= 1000);
 	machine_be_cpu(0);
 	drain_all_pages(node, &node->zone[ZONE_DMA]);
 	reclaims = 0;
@@ -718,11 +743,11 @@ CASE(pcp, direct_reclaim_without_a_page_empties_the_lists_of_other_cpus)
 		EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, 1), 1);
 	while (set->count > 0)
 		EXPECT_EQUAL(pile_drain(&pile, GFP_NOWAIT, 1), 1);
-	EXPECT(zone->pcp[2].count >= 1000);
+	EXPECT(zone->pcp[2]->count >= 1000);
 	page = pcp_get(GFP_KERNEL, 0);
 	EXPECT(page != NULL);
 	EXPECT_EQUAL(reclaims, 1);
-	EXPECT_EQUAL(zone->pcp[2].count, 0);
+	EXPECT_EQUAL(zone->pcp[2]->count, 0);
 	EXPECT_EQUAL(pcp_runs[2], 1);
 	pcp_put(page, 0);
 	return pcp_scene_end();

@@ -93,11 +93,11 @@ static void go_on_at(unsigned int id)
 	to->thread = from->thread;
 	to->preempt_count = from->preempt_count;
 	to->expect = from->expect;
-	to->irq_owner = from->irq_owner;
+	to->owner = from->owner;
 	cpu_become(id);
 	from->thread = NULL;
 	from->expect = NULL;
-	from->irq_owner = NULL;
+	from->owner = NULL;
 	from->preempt_count = 0;
 }
 

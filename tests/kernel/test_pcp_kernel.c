@@ -38,13 +38,13 @@ CASE(pcp_kernel, every_zone_with_memory_has_lists_after_boot)
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		const struct zone *zone = &node->zone[type];
 
-		EXPECT_EQUAL(zone->pcp != NULL, zone->managed > 0);
-		if (zone->pcp == NULL)
+		EXPECT_EQUAL(zone->pcp[0] != NULL, zone->managed > 0);
+		if (zone->pcp[0] == NULL)
 			continue;
-		EXPECT_EQUAL(zone->pcp->batch, pcp_batch(zone->managed));
-		EXPECT_EQUAL(zone->pcp->high_min,
+		EXPECT_EQUAL(zone->pcp[0]->batch, pcp_batch(zone->managed));
+		EXPECT_EQUAL(zone->pcp[0]->high_min,
 		             max(zone->watermark[WMARK_LOW],
-		                 4UL * zone->pcp->batch));
+		                 4UL * zone->pcp[0]->batch));
 	}
 	return NULL;
 }
@@ -204,7 +204,7 @@ static bool pcp_raise_high(const struct pcp_set *set)
 /* Nobody asks for it: the worker does it each second. */
 CASE(pcp_kernel, seconds_without_use_lower_the_limit_of_a_list_again)
 {
-	const struct pcp_set *set = pcp_highest_zone()->pcp;
+	const struct pcp_set *set = pcp_highest_zone()->pcp[0];
 	unsigned int high;
 
 	EXPECT(pcp_raise_high(set));

@@ -227,19 +227,19 @@ CASE(sysctl, reserve_of_lower_zones_follows_their_ratio)
 CASE(sysctl, percpu_pagelist_high_fraction_fixes_the_lists_limits)
 {
 	const struct zone *zone = &main_node()->zone[ZONE_DMA];
-	unsigned int least = zone->pcp->high_min;
-	unsigned int most = zone->pcp->high_max;
+	unsigned int least = zone->pcp[0]->high_min;
+	unsigned int most = zone->pcp[0]->high_max;
 	unsigned int wanted =
-		max((unsigned int)zone->managed / 8, 4 * zone->pcp->batch);
+		max((unsigned int)zone->managed / 8, 4 * zone->pcp[0]->batch);
 
 	EXPECT_EQUAL(set("percpu_pagelist_high_fraction", "7"), -EINVAL);
-	EXPECT_EQUAL(zone->pcp->high_max, most);
+	EXPECT_EQUAL(zone->pcp[0]->high_max, most);
 	EXPECT_EQUAL(set("percpu_pagelist_high_fraction", "8"), 0);
-	EXPECT_EQUAL(zone->pcp->high_min, wanted);
-	EXPECT_EQUAL(zone->pcp->high_max, wanted);
+	EXPECT_EQUAL(zone->pcp[0]->high_min, wanted);
+	EXPECT_EQUAL(zone->pcp[0]->high_max, wanted);
 	EXPECT_EQUAL(set("percpu_pagelist_high_fraction", "0"), 0);
-	EXPECT_EQUAL(zone->pcp->high_min, least);
-	EXPECT_EQUAL(zone->pcp->high_max, most);
+	EXPECT_EQUAL(zone->pcp[0]->high_min, least);
+	EXPECT_EQUAL(zone->pcp[0]->high_max, most);
 	return NULL;
 }
 

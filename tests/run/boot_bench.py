@@ -47,7 +47,7 @@ def hotpath_books_the_instructions_that_bench_counts(lab):
         said = command(qemu, "hotpath")
         check(command(qemu, "hotpath") == said, "it does not repeat")
         pair = number(command(qemu, "bench order0_pair_atomic"), r"pair_atomic +(\d+)", "pair")
-    for name, place in (("alloc_from", "mm/page_alloc.c"), ("pcp_free", "mm/pcp.c")):
+    for name, place in (("alloc_page", "mm/pcp_hot.h"), ("__free_page", "mm/pcp_hot.h")):
         check(re.search(rf"^ +\d+  {name} +{place}$", said, re.M), f"no {name}: {said}")
     rows = sum(int(count) for count in re.findall(r"^ +(\d+)  \w", said, re.M))
     totals = bench.hot_totals(said)

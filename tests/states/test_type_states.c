@@ -611,10 +611,11 @@ static void typed_make_pool(unsigned int half, bool whole)
 	t.zone = &t.node->zone[ZONE_NORMAL];
 	typed_fill_both();
 	pcp_start(t.node, typed_sets, 1);
-	t.set = &t.zone->pcp[0];
+	t.set = t.zone->pcp[0];
 	t.set->batch = LIST_HIGH;
 	t.set->high = LIST_HIGH;
 	t.set->high_min = LIST_HIGH;
+	t.set->keep = LIST_HIGH;
 	t.set->high_max = LIST_HIGH;
 	t.model.type[0] = MIGRATE_MOVABLE;
 	t.model.type[1] = MIGRATE_MOVABLE;
