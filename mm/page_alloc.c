@@ -67,6 +67,21 @@ static bool zone_may_serve(const struct zone *zone,
 	        passes_without_boost(zone, request, mark, right));
 }
 
+/* Has ZONE so few pages that zone_may_serve() would say no?  Without the lock: a guess,
+ * as Linux's checks of a mark all are, that spares a zone which has nothing to give. */
+static bool zone_is_too_low(const struct zone *zone,
+                            const struct alloc_request *request,
+                            enum watermark mark, enum reserve_right right)
+{
+	kassert(mark < WMARK_COUNT);
+	if (right == RESERVE_ALL)
+		return false;
+	return READ_ONCE(zone->free_pages) <
+	       watermark_floor(zone->watermark[mark], right) +
+	               zone->lowmem_reserve[request->highest_zone] +
+	               (1UL << request->order);
+}
+
 /* The last fallback raised the marks of ZONE: kswapd is to make room. */
 static void wake_for_boost(struct node *node, struct zone *zone)
 {
@@ -136,6 +151,8 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 	if (may_use_list(zone, request, mark, right, flags))
 		page = pcp_take(zone, request->order, request->migratetype,
 		                request->compound);
+	if (page == NULL && zone_is_too_low(zone, request, mark, right))
+		return NULL;
 	if (page == NULL) {
 		page = page_alloc_take_under_lock(node, zone, request, mark,
 		                                  right, flags);
@@ -520,8 +537,9 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 
 /* ---- Bulk ---------------------------------------------------------------- */
 
-/* Entries that are filled in one piece, with interrupts off. */
-#define BULK_SLICE 2UL
+/* Entries that are filled in one piece, with interrupts off: a block of BULK_ORDER. */
+#define BULK_ORDER 3U
+#define BULK_SLICE (1UL << BULK_ORDER)
 
 /* Filled entries of ARRAY from DONE on are passed over; the next empty one. */
 static unsigned long bulk_skip(struct page *const *array, unsigned long done,
@@ -563,22 +581,61 @@ static struct zone *bulk_zone(struct node *node,
 	return NULL;
 }
 
-/* Take one page of ZONE for a bulk request, or NULL.  The LOW mark was checked for all
- * pages together, and is checked again for each: others may have taken some since.
- * zone->lock held. */
-static struct page *bulk_take_one(struct node *node, struct zone *zone,
-                                  const struct alloc_request *request)
+/* The order of the block that holds the next pages of ZONE that a request for one page
+ * after the other would get, at most WANTED: it lies in the smallest one that is free. */
+static unsigned int bulk_order(const struct zone *zone,
+                               const struct alloc_request *request,
+                               unsigned long wanted)
 {
-	struct page *page = NULL;
+	unsigned int free = zone->nonempty[pageblock_request_type(
+		zone->node, request->migratetype)];
+	unsigned int most = 63 - (unsigned int)__builtin_clzl(wanted);
+
+	kassert(wanted > 0 && wanted <= BULK_SLICE);
+	return free == 0 ? 0 : min((unsigned int)__builtin_ctz(free), most);
+}
+
+/* The block at PAGE, LOOSE, as single pages in use, to the end of TAKEN. */
+static void bulk_split(struct zone *zone, struct page *page,
+                       const struct alloc_request *request, struct list *taken)
+{
+	const struct page *end = page + (1UL << page->order);
+	struct alloc_request whole = *request;
+
+	whole.order = page->order;
+	page_prep_claim(zone, page, &whole);
+	for (; page < end; page++) {
+		while (page->order > 0)
+			page_prep_halve(page);
+		page->refcount = 1;
+		list_append(taken, &page->link);
+	}
+}
+
+/* Take at most WANTED pages of ZONE for a bulk request to the end of TAKEN; how many
+ * it was.  The LOW mark was checked for all pages together, and is checked again here:
+ * others may have taken some since.  zone->lock held. */
+static unsigned long bulk_take_block(struct zone *zone,
+                                     const struct alloc_request *request,
+                                     unsigned long wanted, struct list *taken)
+{
+	unsigned int order = bulk_order(zone, request, wanted);
+	struct page *page;
 
 	kassert(spin_is_mine(&zone->lock));
 	kassert(request->order == 0);
-	if (zone_may_serve(zone, request, WMARK_LOW, RESERVE_NONE))
-		page = page_prep_take(node, zone, 0, request->migratetype,
-		                      request->wake_kswapd ? TAKE_WAKES : 0);
-	if (page != NULL)
-		page_prep_claim(zone, page, request);
-	return page;
+	if (!watermark_ok_cma(zone, order, wmark_pages(zone, WMARK_LOW),
+	                      request->highest_zone, RESERVE_NONE,
+	                      request_may_use_cma(zone, request)))
+		order = 0;
+	if (!zone_may_serve(zone, request, WMARK_LOW, RESERVE_NONE))
+		return 0;
+	page = page_prep_take(zone->node, zone, order, request->migratetype,
+	                      request->wake_kswapd ? TAKE_WAKES : 0);
+	if (page == NULL)
+		return 0;
+	bulk_split(zone, page, request, taken);
+	return 1UL << order;
 }
 
 /* WANTED pages of ZONE, or fewer, linked by page->link to TAKEN. */
@@ -587,18 +644,13 @@ static void bulk_take_slice(struct node *node, struct zone *zone,
                             unsigned long wanted, struct list *taken)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
+	unsigned long got;
 
 	kassert(wanted > 0 && wanted <= BULK_SLICE);
 	kassert(list_empty(taken));
-	for (; wanted > 0; wanted--) {
-		struct page *page = bulk_take_one(node, zone, request);
-
-		if (page == NULL)
-			break;
-		list_append(taken, &page->link);
-		count_taken(node, zone, 0);
-	}
+	got = bulk_take_block(zone, request, wanted, taken);
 	spin_unlock_irqrestore(&zone->lock, enabled);
+	vmstat_add(&node->stat, VMSTAT_PGALLOC(zone->type), got);
 	page_prep_report_bad(node, zone);
 	wake_for_boost(node, zone);
 }

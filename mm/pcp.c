@@ -342,7 +342,7 @@ void pcp_finish_free(struct zone *zone, struct pcp_set *set,
 	kassert(set->busy && at < PCP_LISTS);
 	trace_mm_page_free(&zone->node->trace, zone_pfn(zone, page),
 	                   page->order);
-	if (set->count > set->keep && set->count > pcp_limit(zone, set))
+	if (set->count > pcp_limit(zone, set))
 		pcp_drain(zone, set, at < PCP_LARGE ? at : 0, PCP_MOVES);
 	pcp_leave(set);
 }

@@ -187,7 +187,7 @@ static inline bool pcp_zone_has_plenty(const struct zone *zone)
 	return READ_ONCE(zone->free_pages) > wmark_pages(zone, WMARK_HIGH);
 }
 
-/* Does the set, with more than set->keep pages, have too many? */
+/* Does the set have so many pages that pcp_finish_free() must look? */
 static inline bool pcp_is_long(const struct zone *zone,
                                const struct pcp_set *set)
 {
@@ -228,7 +228,7 @@ static __always_inline bool pcp_free_hot(struct node *node, struct page *page,
 	list_push(list, &page->link);
 	set->count += 1U << order;
 	arch_counter_add(node->stat.way + VMSTAT_pgfree, 1UL << order);
-	if (unlikely((set->count > set->keep && pcp_is_long(zone, set)) ||
+	if (unlikely(pcp_is_long(zone, set) ||
 	             trace_is_on(&node->trace, TRACE_mm_page_free)))
 		pcp_finish_free(zone, set, list, page);
 	else

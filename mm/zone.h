@@ -89,7 +89,6 @@ struct pcp_set {
 	bool busy;          /* a call is in between */
 	unsigned int types; /* PCP_TYPES; 0: all pages are UNMOVABLE */
 	unsigned int count; /* pages on the lists */
-	unsigned int keep;  /* up to here none goes back */
 	uint64_t word;      /* page->word of its blocks, but the order */
 	unsigned long changes; /* of the lists, ever */
 	unsigned int high; /* from here on pages go back to the zone */

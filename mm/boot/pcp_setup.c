@@ -38,7 +38,6 @@ static void pcp_set_sizes(const struct zone *zone, struct pcp_set *set)
 	most = max(most, 4UL * batch);
 	kassert(lowest > 0 && most >= 4UL * batch);
 	WRITE_ONCE(set->batch, batch);
-	WRITE_ONCE(set->keep, (unsigned int)min(lowest, 4UL * batch));
 	WRITE_ONCE(set->types, node->no_mobility ? 0U : PCP_TYPES);
 	WRITE_ONCE(set->high_min, (unsigned int)lowest);
 	WRITE_ONCE(set->high_max, (unsigned int)most);

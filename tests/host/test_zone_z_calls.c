@@ -100,6 +100,44 @@ CASE(zone_z, bulk_of_64_is_all_above_low_plus_64_else_one_and_none_at_min)
 	return test_zone_z_give_all();
 }
 
+/* Blocks of all small orders are free: 37 pages, by one call or by 37. */
+static const char *bulk_or_single(bool bulk, unsigned long *pfn)
+{
+	struct page *array[37] = { NULL };
+	struct page *kept[5];
+	const unsigned long count = ARRAY_SIZE(array);
+
+	zone_z_begin(4000);
+	for (unsigned int order = 0; order < ARRAY_SIZE(kept); order++) {
+		struct page *page = alloc_pages(GFP_NOWAIT, order);
+
+		kept[order] = alloc_pages(GFP_NOWAIT, order);
+		__free_pages(page, order);
+	}
+	if (bulk)
+		kassert(alloc_pages_bulk(GFP_NOWAIT, count, array) == count);
+	for (unsigned long i = 0; i < count; i++) {
+		if (!bulk)
+			array[i] = alloc_page(GFP_NOWAIT);
+		pfn[i] = page_to_pfn(array[i]);
+	}
+	give_array(array, count);
+	for (unsigned int order = 0; order < ARRAY_SIZE(kept); order++)
+		__free_pages(kept[order], order);
+	return test_zone_z_give_all();
+}
+
+CASE(zone_z, bulk_gets_the_pages_that_one_request_after_the_other_would_get)
+{
+	unsigned long single[37], bulk[37];
+
+	EXPECT(bulk_or_single(false, single) == NULL);
+	EXPECT(bulk_or_single(true, bulk) == NULL);
+	for (unsigned int i = 0; i < ARRAY_SIZE(bulk); i++)
+		EXPECT_EQUAL(bulk[i], single[i]);
+	return NULL;
+}
+
 CASE(zone_z, bulk_fills_only_empty_entries)
 {
 	struct page *array[8] = { NULL };

@@ -34,52 +34,6 @@ SUITE(irq);
 SUITE(thread);
 SUITE(boot);
 
-/* ---- Preemption ----------------------------------------------------------- */
-
-/* The registers that a C function may change: rax, rcx, rdx, rsi, rdi, r8 to r11. */
-#define SCRATCH 9
-
-/* Call the slow end of preempt_enable() with FILL + 0, FILL + 1 ... in these; what they
- * are afterwards. */
-static void call_thunk(uint64_t fill, uint64_t *found)
-{
-	__asm__ volatile("lea 1(%%rax), %%rcx\n\t"
-	                 "lea 2(%%rax), %%rdx\n\t"
-	                 "lea 3(%%rax), %%rsi\n\t"
-	                 "lea 4(%%rax), %%rdi\n\t"
-	                 "lea 5(%%rax), %%r8\n\t"
-	                 "lea 6(%%rax), %%r9\n\t"
-	                 "lea 7(%%rax), %%r10\n\t"
-	                 "lea 8(%%rax), %%r11\n\t"
-	                 "call preempt_enable_thunk\n\t"
-	                 "mov %%rax, (%%rbx)\n\t"
-	                 "mov %%rcx, 8(%%rbx)\n\t"
-	                 "mov %%rdx, 16(%%rbx)\n\t"
-	                 "mov %%rsi, 24(%%rbx)\n\t"
-	                 "mov %%rdi, 32(%%rbx)\n\t"
-	                 "mov %%r8, 40(%%rbx)\n\t"
-	                 "mov %%r9, 48(%%rbx)\n\t"
-	                 "mov %%r10, 56(%%rbx)\n\t"
-	                 "mov %%r11, 64(%%rbx)"
-	                 : "+a"(fill)
-	                 : "b"(found)
-	                 : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
-	                   "cc", "memory");
-}
-
-CASE(thread, the_slow_end_of_preempt_enable_changes_no_register)
-{
-	const uint64_t fill = 0x5a5a5a5a5a5a5a00ULL;
-	uint64_t found[SCRATCH];
-
-	this_cpu_write(need_resched, true);
-	call_thunk(fill, found);
-	for (unsigned int i = 0; i < SCRATCH; i++)
-		EXPECT_EQUAL(found[i], fill + i);
-	EXPECT(!this_cpu_read(need_resched));
-	return NULL;
-}
-
 /* ---- Declared faults ----------------------------------------------------- */
 
 struct declared {
@@ -761,6 +715,50 @@ CASE(thread, stacks_are_used_again_one_thread_after_the_other)
 		EXPECT(thread_join(thread) == THREAD_END_RETURNED);
 	}
 	EXPECT_EQUAL(runs, 72);
+	return NULL;
+}
+
+/* The registers that a C function may change: rax, rcx, rdx, rsi, rdi, r8 to r11. */
+#define SCRATCH 9
+
+/* Call the slow end of preempt_enable() with FILL + 0, FILL + 1 ... in these; what they
+ * are afterwards. */
+static void call_thunk(uint64_t fill, uint64_t *found)
+{
+	__asm__ volatile("lea 1(%%rax), %%rcx\n\t"
+	                 "lea 2(%%rax), %%rdx\n\t"
+	                 "lea 3(%%rax), %%rsi\n\t"
+	                 "lea 4(%%rax), %%rdi\n\t"
+	                 "lea 5(%%rax), %%r8\n\t"
+	                 "lea 6(%%rax), %%r9\n\t"
+	                 "lea 7(%%rax), %%r10\n\t"
+	                 "lea 8(%%rax), %%r11\n\t"
+	                 "call preempt_enable_thunk\n\t"
+	                 "mov %%rax, (%%rbx)\n\t"
+	                 "mov %%rcx, 8(%%rbx)\n\t"
+	                 "mov %%rdx, 16(%%rbx)\n\t"
+	                 "mov %%rsi, 24(%%rbx)\n\t"
+	                 "mov %%rdi, 32(%%rbx)\n\t"
+	                 "mov %%r8, 40(%%rbx)\n\t"
+	                 "mov %%r9, 48(%%rbx)\n\t"
+	                 "mov %%r10, 56(%%rbx)\n\t"
+	                 "mov %%r11, 64(%%rbx)"
+	                 : "+a"(fill)
+	                 : "b"(found)
+	                 : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
+	                   "cc", "memory");
+}
+
+CASE(thread, the_slow_end_of_preempt_enable_changes_no_register)
+{
+	const uint64_t fill = 0x5a5a5a5a5a5a5a00ULL;
+	uint64_t found[SCRATCH];
+
+	this_cpu_write(need_resched, true);
+	call_thunk(fill, found);
+	for (unsigned int i = 0; i < SCRATCH; i++)
+		EXPECT_EQUAL(found[i], fill + i);
+	EXPECT(!this_cpu_read(need_resched));
 	return NULL;
 }
 

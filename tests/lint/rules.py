@@ -46,6 +46,7 @@ MAIN_NODE_USERS = {
     "mm/mm_check.c",
     "mm/page_alloc.c",
     "mm/page_free.c",
+    "mm/slab/mapcount.c",
     "mm/reclaim/flusher.c",
     "mm/reclaim/lru.c",
     "mm/reclaim/page_lock.c",

@@ -52,7 +52,8 @@ def hotpath_books_the_instructions_that_bench_counts(lab):
     rows = sum(int(count) for count in re.findall(r"^ +(\d+)  \w", said, re.M))
     totals = bench.hot_totals(said)
     check(len(totals) == 2 and rows == sum(totals), f"{rows} in rows, {totals}")
-    check(0 <= pair - rows <= 40, f"{rows} instructions stepped, {pair} counted")
+    # The pairs of `bench` pass their order, so they shift by it.
+    check(0 <= pair - rows <= 80, f"{rows} instructions stepped, {pair} counted")
     if bench.shown()[0] == bench.compiler():
         shown = sum(bench.hot_totals(bench.hot_shown()))
         check(abs(rows - shown) <= NEAR * shown, f"{rows}, not {shown}: make bench")

@@ -615,7 +615,6 @@ static void typed_make_pool(unsigned int half, bool whole)
 	t.set->batch = LIST_HIGH;
 	t.set->high = LIST_HIGH;
 	t.set->high_min = LIST_HIGH;
-	t.set->keep = LIST_HIGH;
 	t.set->high_max = LIST_HIGH;
 	t.model.type[0] = MIGRATE_MOVABLE;
 	t.model.type[1] = MIGRATE_MOVABLE;
