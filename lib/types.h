@@ -15,23 +15,23 @@
 
 #define static_assert _Static_assert
 
-#define __must_check       __attribute__((warn_unused_result))
-#define __noreturn         __attribute__((noreturn))
-#define __cold             __attribute__((cold))
-#define __packed           __attribute__((packed))
-#define __aligned(n)       __attribute__((aligned(n)))
-#define __used             __attribute__((used))
-#define __unused           __attribute__((unused))
-#define __noinline         __attribute__((noinline))
+#define __must_check __attribute__((warn_unused_result))
+#define __noreturn   __attribute__((noreturn))
+#define __cold       __attribute__((cold))
+#define __packed     __attribute__((packed))
+#define __aligned(n) __attribute__((aligned(n)))
+#define __used       __attribute__((used))
+#define __unused     __attribute__((unused))
+#define __noinline   __attribute__((noinline))
 #ifndef __always_inline /* the host's C library may have it */
-#define __always_inline    inline __attribute__((always_inline))
+#define __always_inline inline __attribute__((always_inline))
 #endif
 #define likely(condition)   __builtin_expect((condition) != 0, 1)
 #define unlikely(condition) __builtin_expect((condition) != 0, 0)
-#define __section(name)    __attribute__((section(name), used))
-#define __printf(at, from) __attribute__((format(printf, at, from)))
+#define __section(name)     __attribute__((section(name), used))
+#define __printf(at, from)  __attribute__((format(printf, at, from)))
 
-#define ARRAY_SIZE(array)  (sizeof(array) / sizeof((array)[0]))
+#define ARRAY_SIZE(array)   (sizeof(array) / sizeof((array)[0]))
 
 /* The struct of TYPE whose MEMBER is at POINTER. */
 #define container_of(pointer, type, member)                                    \

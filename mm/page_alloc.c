@@ -247,7 +247,8 @@ static struct page *fast_pass(struct node *node,
 
 /* ---- Allocating ---------------------------------------------------------- */
 
-static __noinline void zero_block(struct node *node, struct page *page, unsigned int order)
+static __noinline void zero_block(struct node *node, struct page *page,
+                                  unsigned int order)
 {
 	kassert(page->state == PAGE_USED);
 	kassert(order <= MAX_ORDER);
@@ -279,7 +280,8 @@ static inline bool page_alloc_is_hot(gfp_t gfp)
  * NULL: the ladder decides, also what is wrong with the request.
  */
 static __always_inline struct page *page_alloc_hot(struct node *node, gfp_t gfp,
-                                          unsigned int order, uintptr_t caller)
+                                                   unsigned int order,
+                                                   uintptr_t caller)
 {
 	struct page *page;
 	struct zone *zone;
@@ -340,9 +342,8 @@ static struct page *page_alloc_ladder(struct node *node, gfp_t gfp,
 	return page_alloc_serve(node, &request, caller);
 }
 
-static __always_inline struct page *alloc_from(struct node *node, gfp_t gfp,
-                                               unsigned int order,
-                                               uintptr_t caller)
+static __always_inline struct page *
+alloc_from(struct node *node, gfp_t gfp, unsigned int order, uintptr_t caller)
 {
 	struct page *page;
 

@@ -93,7 +93,6 @@ static void give_all_but_first(struct node *node, struct zone *zone,
 	}
 }
 
-
 /* Before there is a node, and in an NMI, which is counted, nothing is done. */
 static bool page_free_is_closed(struct node *node)
 {
@@ -154,8 +153,8 @@ static void page_drop_to_zone(struct node *node, struct page *page,
 
 /* __free_pages() (WHOLE) and put_page() (not). */
 static __always_inline void page_drop_hot(struct node *node, struct page *page,
-                                 unsigned int order, uintptr_t caller,
-                                 bool whole)
+                                          unsigned int order, uintptr_t caller,
+                                          bool whole)
 {
 	if (unlikely(node == NULL || in_nmi() || !page_is_of(node, page) ||
 	             !pcp_free_hot(node, page, order, caller)))

@@ -79,8 +79,9 @@
 
 unsigned long pcp_local_pages(const struct zone *zone)
 {
-	return zone->pcp[0] == NULL ? 0
-	                         : READ_ONCE(zone->pcp[arch_cpu_id()]->count);
+	return zone->pcp[0] == NULL
+	               ? 0
+	               : READ_ONCE(zone->pcp[arch_cpu_id()]->count);
 }
 
 /* ---- Taking -------------------------------------------------------------- */

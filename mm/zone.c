@@ -142,8 +142,8 @@ void zone_init(struct zone *zone, enum zone_type type, struct page *pages,
 		.spanned = count,
 		.pages = pages,
 		.blocks = blocks,
-		.blocks_from = (uintptr_t)pages - start_pfn % PAGEBLOCK_PAGES *
-		                                          sizeof(*pages),
+		.blocks_from = (uintptr_t)pages -
+		               start_pfn % PAGEBLOCK_PAGES * sizeof(*pages),
 		.lock = SPINLOCK_INIT("zone"),
 	};
 	for (unsigned int order = 0; order <= MAX_ORDER; order++) {

@@ -86,12 +86,12 @@ struct node;
 /* A CPU's free pages of a zone: mm/pcp.c.  Only that CPU changes them. */
 struct pcp_set {
 	struct list blocks[PCP_LISTS]; /* the last one taken or given first */
-	bool busy;          /* a call is in between */
-	unsigned int types; /* PCP_TYPES; 0: all pages are UNMOVABLE */
-	unsigned int count; /* pages on the lists */
-	uint64_t word;      /* page->word of its blocks, but the order */
+	bool busy;                     /* a call is in between */
+	unsigned int types;    /* PCP_TYPES; 0: all pages are UNMOVABLE */
+	unsigned int count;    /* pages on the lists */
+	uint64_t word;         /* page->word of its blocks, but the order */
 	unsigned long changes; /* of the lists, ever */
-	unsigned int high; /* from here on pages go back to the zone */
+	unsigned int high;     /* from here on pages go back to the zone */
 	unsigned int high_min, high_max; /* limits of HIGH */
 	unsigned int batch;
 };
@@ -130,7 +130,8 @@ struct zone {
 	unsigned long managed;    /* (z) pages; grows only during boot */
 	struct page *pages;       /* (c) of start_pfn */
 	struct pageblock *blocks; /* (c) of start_pfn: mm/pageblock.h */
-	uintptr_t blocks_from;    /* (c) struct page that the first one begins with */
+	uintptr_t
+		blocks_from; /* (c) struct page that the first one begins with */
 
 	/* Pages; read with wmark_pages(), which adds the boost. */
 	unsigned long watermark[WMARK_COUNT];

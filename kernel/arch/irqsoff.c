@@ -36,8 +36,8 @@
 #include "kernel/arch/irqsoff.h"
 
 #include "kernel/arch/arch.h"
-#include "kernel/arch/percpu.h"
 #include "kernel/arch/image.h"
+#include "kernel/arch/percpu.h"
 
 /* The stub of an NMI, before and behind the time that irqsoff_exclude() subtracts. */
 #define NMI_STUB_INSTRUCTIONS 100U

@@ -58,8 +58,8 @@ struct cpu {
 	/* The innermost interrupt line that runs, else the thread; NULL: there is none, or
 	 * an NMI runs. */
 	struct owner *owner;
-	uint64_t irq_rip;        /* where the innermost interrupt came */
-	uint64_t nmi_count;      /* of NMIs that are not ticks */
+	uint64_t irq_rip;   /* where the innermost interrupt came */
+	uint64_t nmi_count; /* of NMIs that are not ticks */
 	/* The spinlocks it holds, the outermost in [1]: kernel/core/lock_watch.h. */
 	uint32_t locks_held;
 	uint32_t lock[1 + LOCKS_MOST];

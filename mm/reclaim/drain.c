@@ -49,7 +49,8 @@ static bool drain_finds_pages(const struct drain *drain, unsigned int cpu)
 		const struct zone *zone = &drain->node->zone[type];
 
 		if ((drain->zone == NULL || drain->zone == zone) &&
-		    zone->pcp[0] != NULL && READ_ONCE(zone->pcp[cpu]->count) > 0)
+		    zone->pcp[0] != NULL &&
+		    READ_ONCE(zone->pcp[cpu]->count) > 0)
 			return true;
 	}
 	return false;
