@@ -152,6 +152,10 @@ static void take_until_dry(unsigned int quiet)
 	uint64_t limit = clock_microseconds() + 20000000;
 	unsigned int dry = 0;
 
+	/* Without the first tick the keyboard would have all of a few pages. */
+	while (READ_ONCE(takers->timer.interrupts) == 0 &&
+	       clock_microseconds() < limit)
+		thread_yield();
 	while (dry < quiet && clock_microseconds() < limit) {
 		unsigned int before =
 			takers->timer.count + takers->keyboard.count;
