@@ -31,9 +31,9 @@
  *	   |   buddy_give()   |  |   \--exclusive_park()-->  PARKED ...
  *	   +------------------+  +------------------------+
  *
- *	        pcp_refill()            pcp_take()
+ *	        pcp_refill()            pcp_take_hot()
  *	LOOSE <------------> PCP <------------> USED
- *	        pcp_drain()             pcp_free()
+ *	        pcp_drain()             pcp_free_hot()
  *
  * A page in use may be mapped a second time, besides the direct map (a thread's
  * stack): mapcount says how often.  While it is not 0 the page cannot become

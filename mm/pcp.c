@@ -9,7 +9,7 @@
  *	              8 pages above the low mark            8 of the oldest
  *	  zone  --------- pcp_refill() -------->  set  --------- pcp_drain() ---->  zone
  *	                                         |   ^
- *	                              pcp_take() |   | pcp_free()
+ *	                          pcp_take_hot() |   | pcp_free_hot()
  *	                                         v   |
  *	                                       in use
  *
