@@ -91,11 +91,6 @@ bool gfp_is_highmem(gfp_t mask)
 	return (mask & __GFP_HIGHMEM) != 0;
 }
 
-bool gfpflags_allow_blocking(gfp_t mask)
-{
-	return (mask & __GFP_DIRECT_RECLAIM) != 0;
-}
-
 bool gfp_may_fs(gfp_t mask)
 {
 	return (mask & __GFP_FS) != 0;

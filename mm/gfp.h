@@ -222,23 +222,13 @@ static_assert(__GFP_MOVABLE * MIGRATE_MOVABLE == __GFP_MOVABLE &&
 	 __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_NORETRY | __GFP_MEMALLOC | \
 	 __GFP_COMP | __GFP_NOMEMALLOC | __GFP_HARDWALL | __GFP_THISNODE)
 
-static inline bool gfp_mask_is_hot(gfp_t mask)
+/* True only if gfp_decode() accepts MASK for every order up to MAX_ORDER, and leaves the
+ * mask as it is, in every context without a scope in which the caller may do what MASK
+ * allows: be there at all (not in an NMI), and sleep. */
+static inline bool gfp_is_hot(gfp_t mask)
 {
 	return (mask & ~(gfp_t)GFP_HOT) == 0 &&
 	       gfp_migratetype(mask) < MIGRATE_PCPTYPES;
-}
-
-static inline bool gfp_waits(gfp_t mask)
-{
-	return (mask & __GFP_DIRECT_RECLAIM) != 0;
-}
-
-/* True only if gfp_decode() accepts MASK in CONTEXT for every order up to MAX_ORDER, and
- * leaves the mask as it is. */
-static inline bool gfp_is_hot(gfp_t mask, const struct alloc_context *context)
-{
-	return gfp_mask_is_hot(mask) && !context->in_nmi && !context->noio &&
-	       !context->nofs && (context->can_sleep || !gfp_waits(mask));
 }
 
 /* Of a hot mask: the highest zone; shall the page be compound, and zeroed? */
@@ -276,7 +266,10 @@ gfp_t gfp_in_scope(gfp_t mask, const struct alloc_context *context);
 gfp_t gfp_for_mempool(gfp_t mask);
 
 /* DIRECT_RECLAIM: may the caller sleep? */
-bool gfpflags_allow_blocking(gfp_t mask);
+static inline bool gfpflags_allow_blocking(gfp_t mask)
+{
+	return (mask & __GFP_DIRECT_RECLAIM) != 0;
+}
 
 /* For shrinkers: may a reclaim with MASK enter a file system, start I/O? */
 bool gfp_may_fs(gfp_t mask);

@@ -157,18 +157,11 @@ static_assert((int)PG_BIT_COUNT <= 16, "they fit into page->bits");
 /* "free", "owned" ... */
 const char *page_state_name(enum page_state state);
 
-/* Code is less than 2 GiB long, so an address in it is kept as the distance from
- * a function; 0: none.  CALLER is not 0. */
-static inline void page_note_caller(struct page *page, uintptr_t caller)
-{
-	page->caller = (int32_t)(caller - (uintptr_t)page_state_name);
-}
-
+/* Code is less than 2 GiB long, and lies in the lowest or in the last 2 GiB, so an address
+ * in it, or 0 for none, is kept as the distance from a function. */
 static inline void page_set_caller(struct page *page, uintptr_t caller)
 {
-	page->caller = 0;
-	if (caller != 0)
-		page_note_caller(page, caller);
+	page->caller = (int32_t)(caller - (uintptr_t)page_state_name);
 }
 
 static inline uintptr_t page_caller(const struct page *page)

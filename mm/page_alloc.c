@@ -151,9 +151,7 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 	if (may_use_list(zone, request, mark, right, flags))
 		page = pcp_take(zone, request->order, request->migratetype,
 		                request->compound);
-	if (page == NULL && zone_is_too_low(zone, request, mark, right))
-		return NULL;
-	if (page == NULL) {
+	if (page == NULL && !zone_is_too_low(zone, request, mark, right)) {
 		page = page_alloc_take_under_lock(node, zone, request, mark,
 		                                  right, flags);
 		if (page != NULL && mark == WMARK_LOW)
@@ -262,16 +260,17 @@ static inline bool page_alloc_is_watched(const struct node *node)
 	        READ_ONCE(node->fail_page_alloc.probability)) != 0;
 }
 
-/* gfp_is_hot() in the context of the caller, of which no more is read than decides. */
+/* Is a request with GFP hot, in the context of the caller?  No more of it is read than
+ * decides. */
 static inline bool page_alloc_is_hot(gfp_t gfp)
 {
 	const struct thread *thread = current_thread();
 
-	return gfp_mask_is_hot(gfp) && !in_nmi() &&
+	return gfp_is_hot(gfp) && !in_nmi() &&
 	       (thread == NULL ||
 	        !thread_has_flags(thread, THREAD_MEMALLOC_NOIO |
 	                                          THREAD_MEMALLOC_NOFS)) &&
-	       (!gfp_waits(gfp) || may_sleep_here());
+	       (!gfpflags_allow_blocking(gfp) || may_sleep_here());
 }
 
 /*
@@ -563,6 +562,17 @@ static unsigned long bulk_empty(struct page *const *array,
 	return empty;
 }
 
+/* May the request have 2^ORDER pages of ZONE, above LOW + MORE? */
+static bool bulk_mark_holds(const struct zone *zone,
+                            const struct alloc_request *request,
+                            unsigned int order, unsigned long more)
+{
+	return watermark_ok_cma(zone, order,
+	                        wmark_pages(zone, WMARK_LOW) + more,
+	                        request->highest_zone, RESERVE_NONE,
+	                        request_may_use_cma(zone, request));
+}
+
 /* The first zone that has more than LOW + WANTED pages for the request. */
 static struct zone *bulk_zone(struct node *node,
                               const struct alloc_request *request,
@@ -573,10 +583,7 @@ static struct zone *bulk_zone(struct node *node,
 		struct zone *zone = &node->zone[type];
 
 		if (zone->managed > 0 &&
-		    watermark_ok_cma(zone, 0,
-		                     wmark_pages(zone, WMARK_LOW) + wanted,
-		                     request->highest_zone, RESERVE_NONE,
-		                     request_may_use_cma(zone, request)))
+		    bulk_mark_holds(zone, request, 0, wanted))
 			return zone;
 	}
 	return NULL;
@@ -625,11 +632,9 @@ static unsigned long bulk_take_block(struct zone *zone,
 
 	kassert(spin_is_mine(&zone->lock));
 	kassert(request->order == 0);
-	if (!watermark_ok_cma(zone, order, wmark_pages(zone, WMARK_LOW),
-	                      request->highest_zone, RESERVE_NONE,
-	                      request_may_use_cma(zone, request)))
+	if (order > 0 && !bulk_mark_holds(zone, request, order, 0))
 		order = 0;
-	if (!zone_may_serve(zone, request, WMARK_LOW, RESERVE_NONE))
+	if (order == 0 && !bulk_mark_holds(zone, request, 0, 0))
 		return 0;
 	page = page_prep_take(zone->node, zone, order, request->migratetype,
 	                      request->wake_kswapd ? TAKE_WAKES : 0);

@@ -15,11 +15,9 @@
  */
 #include "mm/page_prep.h"
 
-#include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
 #include "mm/buddy.h"
 #include "mm/node.h"
-#include "mm/page_bits.h"
 #include "mm/page_state.h"
 #include "mm/pageblock.h"
 
@@ -127,14 +125,6 @@ struct page *page_prep_take_within(struct node *node, struct zone *zone,
 }
 
 /* ---- Freeing ------------------------------------------------------------- */
-
-void page_prep_retire(struct page *page, uintptr_t caller)
-{
-	page_set_caller(page, caller);
-	page->taker = current_owner_id();
-	page->bits &= PAGE_BITS_AT_FREE;
-	page->index = 0;
-}
 
 void page_prep_give(struct node *node, struct zone *zone, struct page *page,
                     unsigned int order, uintptr_t caller)

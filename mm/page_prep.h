@@ -7,7 +7,9 @@
 #ifndef MM_PAGE_PREP_H
 #define MM_PAGE_PREP_H
 
+#include "kernel/core/owner.h"
 #include "mm/node.h"
+#include "mm/page_bits.h"
 
 /* Make the LOOSE block USED for REQUEST, with one reference.  Linux: prep_new_page(). */
 void page_prep_claim(struct zone *zone, struct page *page,
@@ -28,9 +30,30 @@ static inline bool page_prep_is_clean(const struct page *page)
 	       page->bits == 0 && page->owner == NULL && page->receiver == NULL;
 }
 
+/* CALLER frees the block: for reports; and its place in a mapping is forgotten. */
+static inline void page_note_giver(struct page *page, uintptr_t caller)
+{
+	page->taker = current_owner_id();
+	page_set_caller(page, caller);
+	page->index = 0;
+}
+
 /* The block is about to be free, on behalf of CALLER: what only its user needed is
  * forgotten; the rest stays, and is found.  No lock is needed. */
-void page_prep_retire(struct page *page, uintptr_t caller);
+static inline void page_prep_retire(struct page *page, uintptr_t caller)
+{
+	page_note_giver(page, caller);
+	page->bits &= PAGE_BITS_AT_FREE;
+}
+
+/* The request that gets a page leaves this in it, for reports.  No lock is needed. */
+static inline void page_note_taker(struct page *page, gfp_t gfp,
+                                   uintptr_t caller)
+{
+	page->taker = current_owner_id();
+	page->gfp = gfp;
+	page_set_caller(page, caller);
+}
 
 /* Make the USED block LOOSE. */
 void page_prep_unclaim(struct zone *zone, struct page *page);
@@ -75,6 +98,11 @@ __must_check struct page *page_prep_take_within(struct node *node,
  * page_prep_take() and page_prep_take_within() call it after they have released
  * zone->lock.  One test of one word if none was found.
  */
-void page_prep_report_bad(struct node *node, struct zone *zone);
+void page_prep_report_noted(struct node *node, struct zone *zone);
+static inline void page_prep_report_bad(struct node *node, struct zone *zone)
+{
+	if (unlikely(READ_ONCE(zone->bad.count) != 0))
+		page_prep_report_noted(node, zone);
+}
 
 #endif

@@ -12,8 +12,6 @@
 #define MM_PCP_HOT_H
 
 #include "kernel/core/context.h"
-#include "kernel/core/owner.h"
-#include "mm/page_bits.h"
 #include "mm/page_prep.h"
 #include "mm/pageblock.h"
 #include "mm/pcp.h"
@@ -79,15 +77,6 @@ static inline bool pcp_is_sound(const struct pcp_set *set,
 }
 
 /* ---- Taking -------------------------------------------------------------- */
-
-/* The request that gets a page leaves this in it, for reports. */
-static inline void page_note_taker(struct page *page, gfp_t gfp,
-                                   uintptr_t caller)
-{
-	page->taker = current_owner_id();
-	page->gfp = gfp;
-	page_note_caller(page, caller);
-}
 
 /* PAGE, the first of LIST, off it. */
 static inline void pcp_unlink(struct pcp_set *set, struct list *list,
@@ -220,9 +209,7 @@ static __always_inline bool pcp_free_hot(struct node *node, struct page *page,
 		pcp_leave(set);
 		return false;
 	}
-	page->index = 0;
-	page->taker = current_owner_id();
-	page_note_caller(page, caller);
+	page_note_giver(page, caller);
 	list = pcp_list(set, row, type);
 	page->word = pcp_word(set, order);
 	list_push(list, &page->link);

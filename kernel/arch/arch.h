@@ -27,6 +27,9 @@
 #define KERNEL_ARCH_ARCH_H
 
 #include "lib/types.h"
+#if !__STDC_HOSTED__
+#include "kernel/arch/registers.h"
+#endif
 
 #define MAX_CPUS       8
 
@@ -37,9 +40,7 @@
 /* The number of the CPU that asks, 0 .. MAX_CPUS-1. */
 #if __STDC_HOSTED__
 unsigned int arch_cpu_id(void);
-#else
-#define arch_cpu_id() this_cpu_read(id) /* kernel/arch/percpu.h */
-#endif
+#endif /* else: kernel/arch/percpu.h */
 
 /* Mask interrupts on this CPU; was RFLAGS.IF set?  Pairs with _restore. */
 bool arch_irq_save(void);
@@ -51,7 +52,6 @@ bool arch_irq_enabled(void);
 #else
 static inline bool arch_irq_enabled(void)
 {
-	const uint64_t interrupt_flag = 1 << 9;
 	uint64_t flags;
 
 	__asm__ volatile("pushfq\n\t"
@@ -59,7 +59,7 @@ static inline bool arch_irq_enabled(void)
 	                 : "=r"(flags)
 	                 :
 	                 : "memory");
-	return (flags & interrupt_flag) != 0;
+	return (flags & RFLAGS_IF) != 0;
 }
 #endif
 

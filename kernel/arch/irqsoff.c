@@ -19,9 +19,9 @@
  *      fault returns with POPF) is dropped.
  *
  * With these two a stretch may be lost, but none becomes longer than it was.  Stretches
- * in a suite of the self-test are left out.  An NMI is not a stretch; its time and its stub's are
- * subtracted from the stretch that it interrupts.  All fields are this CPU's own and
- * are changed with interrupts off.
+ * in a suite of the self-test are left out.  An NMI is not a stretch; its time and its
+ * stub's are subtracted from the stretch that it interrupts.  All fields are this CPU's
+ * own and are changed with interrupts off.
  *
  * A stretch in which a line is logged is counted apart: something went wrong
  * there, and the words are made where it did (what is long is left to a thread,
@@ -40,7 +40,7 @@
 #include "kernel/arch/percpu.h"
 
 /* The stub of an NMI, before and behind the time that irqsoff_exclude() subtracts. */
-#define NMI_STUB_INSTRUCTIONS 100U
+#define NMI_STUB_INSTRUCTIONS 100ULL
 
 #define PROBE_ROUNDS          1000U
 #define PROBE_REPETITIONS     8U

@@ -143,6 +143,11 @@ struct cpu_difference {
 		left_;                                                         \
 	})
 
+static inline unsigned int arch_cpu_id(void)
+{
+	return this_cpu_read(id);
+}
+
 /*
  * One less in preempt_count.  If it wraps, or is 0 now and another thread should run,
  * preempt_enable_slow() is called, in a way that changes no register

@@ -71,14 +71,12 @@ static void page_prep_print_bad(struct node *node, unsigned long pfn,
 	backtrace_print_from(0);
 }
 
-void page_prep_report_bad(struct node *node, struct zone *zone)
+void page_prep_report_noted(struct node *node, struct zone *zone)
 {
 	struct bad_pages bad;
 	bool enabled;
 
 	kassert(zone->node == node);
-	if (READ_ONCE(zone->bad.count) == 0)
-		return;
 	enabled = spin_lock_irqsave(&zone->lock);
 	bad = zone->bad;
 	zone->bad.count = 0;

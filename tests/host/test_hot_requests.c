@@ -40,6 +40,14 @@ static struct alloc_context context_of(unsigned int number)
 	};
 }
 
+/* May a request with MASK take the shortcut in CONTEXT? */
+static bool is_hot_in(gfp_t mask, const struct alloc_context *context)
+{
+	return gfp_is_hot(mask) && !context->in_nmi && !context->noio &&
+	       !context->nofs &&
+	       (context->can_sleep || !(mask & __GFP_DIRECT_RECLAIM));
+}
+
 /* The bits of which gfp_is_hot() says no by itself, and the others. */
 static gfp_t hot_bits;
 static gfp_t rare_bits;
@@ -48,7 +56,7 @@ static void find_hot_bits(void)
 {
 	hot_bits = 0;
 	for (unsigned int bit = 0; bit < 32; bit++) {
-		if (gfp_is_hot(1U << bit, &thread))
+		if (is_hot_in(1U << bit, &thread))
 			hot_bits |= 1U << bit;
 	}
 	rare_bits = ~hot_bits;
@@ -79,7 +87,7 @@ CASE(hot_requests, what_the_kernel_asks_for_is_hot)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(mask); i++)
-		EXPECT(gfp_is_hot(mask[i], &thread));
+		EXPECT(is_hot_in(mask[i], &thread));
 	return NULL;
 }
 
@@ -96,7 +104,7 @@ CASE(hot_requests, a_rare_flag_is_rare_in_any_company)
 			gfp_t mask = hot | 1U << bit;
 
 			if ((rare_bits >> bit & 1) != 0 &&
-			    gfp_is_hot(mask, &thread))
+			    is_hot_in(mask, &thread))
 				return test_failure("mask %#x is hot", mask);
 		}
 		hot = next_set(hot, hot_bits);
@@ -104,7 +112,7 @@ CASE(hot_requests, a_rare_flag_is_rare_in_any_company)
 	while ((rare = next_set(rare, rare_bits)) != 0) {
 		gfp_t mask = rare | ((gfp_t)random_next(&dice) & hot_bits);
 
-		if (gfp_is_hot(rare, &thread) || gfp_is_hot(mask, &thread))
+		if (is_hot_in(rare, &thread) || is_hot_in(mask, &thread))
 			return test_failure("mask %#x is hot", mask);
 	}
 	return NULL;
@@ -142,7 +150,7 @@ CASE(hot_requests, never_a_shortcut_for_an_illegal_request)
 			const struct alloc_context context = context_of(i);
 			const char *wrong = NULL;
 
-			if (!gfp_is_hot(mask, &context))
+			if (!is_hot_in(mask, &context))
 				continue;
 			hot++;
 			for (unsigned int order = 0;
@@ -271,7 +279,7 @@ static const char *compare_all(gfp_t bits, unsigned int order,
 
 		if (wrong != NULL)
 			return wrong;
-		if (is_short != gfp_is_hot(mask, context))
+		if (is_short != is_hot_in(mask, context))
 			return test_failure("mask %#x, order %u: short %d",
 			                    mask, order, is_short);
 		mask = next_set(mask, bits);
@@ -391,7 +399,7 @@ CASE(hot_requests, random_masks_have_one_answer)
 		wrong = hot_compare(mask, order, &is_short);
 		if (wrong != NULL)
 			return wrong;
-		EXPECT(!is_short || gfp_is_hot(mask, &thread));
+		EXPECT(!is_short || is_hot_in(mask, &thread));
 	}
 	return NULL;
 }

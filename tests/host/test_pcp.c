@@ -883,6 +883,27 @@ CASE(pcp, a_page_that_is_corrupt_on_its_list_is_leaked)
 	return pcp_scene_end_with(1);
 }
 
+CASE(pcp, a_corrupt_page_is_reported_although_its_zone_has_too_little)
+{
+	struct page *page;
+	uint64_t mark = log_mark();
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_KERNEL, 0);
+	pcp_put(page, 0);
+	pcp_drain_zone(zone);
+	page = pcp_get(GFP_KERNEL, 0);
+	pcp_drain_zone(zone);
+	pcp_put(page, 0);
+	EXPECT_EQUAL(set->count, 1);
+	page->mapcount = 1;
+	machine_set_marks(zone, 3000, 3100, 3200);
+	EXPECT(alloc_page(GFP_NOWAIT) == NULL);
+	EXPECT_EQUAL(page->state, PAGE_BAD);
+	EXPECT(log_contains_since(mark, "Bad page state"));
+	return pcp_scene_end_with(1);
+}
+
 CASE(pcp, a_page_with_a_mapping_or_a_bit_does_not_enter)
 {
 	struct page *page;

@@ -138,6 +138,29 @@ CASE(zone_z, bulk_gets_the_pages_that_one_request_after_the_other_would_get)
 	return NULL;
 }
 
+/* Takes pages until 3 are left above the low mark. */
+static void bulk_steal(struct node *node, unsigned int order __unused,
+                       enum zone_type highest __unused, bool may_sleep __unused)
+{
+	node->wake_kswapd = NULL;
+	pile_leave(&zone_z_pile, 600 + 3);
+}
+
+CASE(zone_z, bulk_stops_at_the_low_mark_that_others_have_reached_meanwhile)
+{
+	struct page *array[64] = { NULL };
+	struct node *node = zone_z_begin(4000);
+	struct zone *zone = &node->zone[ZONE_DMA32];
+
+	zone->boosted = true;
+	node->wake_kswapd = bulk_steal;
+	/* The first one claims a pageblock; then there are blocks, but not above the mark. */
+	EXPECT_EQUAL(alloc_pages_bulk(GFP_NOWAIT, 64, array), 1 + 3);
+	EXPECT_EQUAL(zone->free_pages, 600);
+	give_array(array, 64);
+	return test_zone_z_give_all();
+}
+
 CASE(zone_z, bulk_fills_only_empty_entries)
 {
 	struct page *array[8] = { NULL };
