@@ -62,6 +62,22 @@ static void init_writeback(struct writeback_state *writeback)
 	wait_queue_init(&writeback->throttled, "dirty_throttled");
 }
 
+static void init_tunables(struct node *node)
+{
+	node->watermark_scale_factor = WATERMARK_SCALE_FACTOR;
+	node->watermark_boost_factor = WATERMARK_BOOST_FACTOR;
+	node->swappiness = SWAPPINESS;
+	node->lowmem_reserve_ratio[ZONE_DMA] = LOWMEM_RATIO_DMA;
+	node->lowmem_reserve_ratio[ZONE_DMA32] = LOWMEM_RATIO_DMA32;
+	node->lowmem_reserve_ratio[ZONE_NORMAL] = LOWMEM_RATIO_NORMAL;
+	node->dump_limit.interval = DUMP_INTERVAL;
+	node->dump_limit.burst = 1;
+	node->oom_limit.interval = OOM_REPORT_INTERVAL;
+	node->oom_limit.burst = OOM_REPORT_BURST;
+	node->bad_limit.interval = BAD_PAGE_INTERVAL;
+	node->bad_limit.burst = BAD_PAGE_BURST;
+}
+
 void node_init_movable(struct node *node, struct page *pages,
                        struct pageblock *blocks, unsigned long start_pfn,
                        unsigned long count, unsigned long movable)
@@ -81,20 +97,9 @@ void node_init_movable(struct node *node, struct page *pages,
 	node->pages = pages;
 	node->start_pfn = start_pfn;
 	node->page_count = count;
-	node->watermark_scale_factor = WATERMARK_SCALE_FACTOR;
-	node->watermark_boost_factor = WATERMARK_BOOST_FACTOR;
-	node->swappiness = SWAPPINESS;
-	node->lowmem_reserve_ratio[ZONE_DMA] = LOWMEM_RATIO_DMA;
-	node->lowmem_reserve_ratio[ZONE_DMA32] = LOWMEM_RATIO_DMA32;
-	node->lowmem_reserve_ratio[ZONE_NORMAL] = LOWMEM_RATIO_NORMAL;
+	init_tunables(node);
 	vmstat_init(&node->stat);
 	fault_attr_init(&node->fail_page_alloc);
-	node->dump_limit.interval = DUMP_INTERVAL;
-	node->dump_limit.burst = 1;
-	node->oom_limit.interval = OOM_REPORT_INTERVAL;
-	node->oom_limit.burst = OOM_REPORT_BURST;
-	node->bad_limit.interval = BAD_PAGE_INTERVAL;
-	node->bad_limit.burst = BAD_PAGE_BURST;
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		unsigned long end =
 			clamp(zone_end[type], pfn, start_pfn + count);

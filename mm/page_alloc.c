@@ -104,10 +104,8 @@ static bool may_use_list(const struct zone *zone,
 		return false;
 	return zone->lowmem_reserve[request->highest_zone] == 0 ||
 	       right == RESERVE_ALL ||
-	       watermark_would_pass(zone, READ_ONCE(zone->free_pages),
-	                            request->order, wmark_pages(zone, mark),
-	                            request->highest_zone, right,
-	                            request_may_use_cma(zone, request)) ||
+	       watermark_would_pass(zone, request, READ_ONCE(zone->free_pages),
+	                            wmark_pages(zone, mark), right) ||
 	       passes_without_boost(zone, request, mark, right);
 }
 

@@ -221,6 +221,22 @@ static bool pageblock_cma_first(const struct zone *zone, enum migratetype type)
 	       zone->nr_free_cma > zone->free_pages / 2;
 }
 
+/* There is none of its type. */
+static struct page *pageblock_take_others(struct zone *zone, unsigned int order,
+                                          enum migratetype type,
+                                          unsigned int flags)
+{
+	struct page *page = pageblock_claim(zone, order, type, flags);
+
+	if (page != NULL || pageblock_is_unsettled(zone))
+		return page;
+	if (!(flags & TAKE_NO_FRAGMENT))
+		page = pageblock_steal(zone, order, type);
+	if (page == NULL && (flags & TAKE_HIGHATOMIC_LAST))
+		page = buddy_take(zone, order, MIGRATE_HIGHATOMIC);
+	return page;
+}
+
 struct page *pageblock_take(struct zone *zone, unsigned int order,
                             enum migratetype type, unsigned int flags)
 {
@@ -239,13 +255,6 @@ struct page *pageblock_take(struct zone *zone, unsigned int order,
 		page = buddy_take(zone, order, type);
 	if (page == NULL && type == MIGRATE_MOVABLE)
 		page = buddy_take(zone, order, MIGRATE_CMA);
-	if (page == NULL)
-		page = pageblock_claim(zone, order, type, flags);
-	if (page == NULL && pageblock_is_unsettled(zone))
-		return NULL;
-	if (page == NULL && !(flags & TAKE_NO_FRAGMENT))
-		page = pageblock_steal(zone, order, type);
-	if (page == NULL && (flags & TAKE_HIGHATOMIC_LAST))
-		page = buddy_take(zone, order, MIGRATE_HIGHATOMIC);
-	return page;
+	return page != NULL ? page
+	                    : pageblock_take_others(zone, order, type, flags);
 }

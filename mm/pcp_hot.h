@@ -161,7 +161,7 @@ static inline bool pcp_drop_last(struct page *page)
 static inline bool pcp_has_room(const struct zone *zone,
                                 const struct pcp_set *set)
 {
-	const struct list *large = &set->blocks[PCP_LARGE];
+	const struct list *large = &set->blocks[(size_t)PCP_LARGE];
 
 	for (unsigned int type = 0; type < MIGRATE_PCPTYPES; type++) {
 		if (!list_empty(&large[type]))

@@ -360,10 +360,8 @@ static bool reclaim_could_help(const struct climb *climb)
 			&climb->node->trace, (enum zone_type)type,
 			request->order, reclaimable, pages, climb->no_progress);
 		if (zone->managed > 0 &&
-		    watermark_would_pass(zone, pages, request->order,
-		                         wmark_pages(zone, WMARK_MIN),
-		                         request->highest_zone, right,
-		                         request_may_use_cma(zone, request)))
+		    watermark_would_pass(zone, request, pages,
+		                         wmark_pages(zone, WMARK_MIN), right))
 			return true;
 	}
 	return false;
@@ -401,10 +399,11 @@ static bool room_to_compact(const struct climb *climb)
 			reclaimable_pages(climb->node, zone) / request->order;
 
 		if (zone->managed > 0 &&
-		    watermark_would_pass(
-			    zone, pages, 0,
-			    wmark_pages(zone, mark) + (2UL << request->order),
-			    request->highest_zone, RESERVE_NONE, true))
+		    pages > watermark_to_leave(zone,
+		                               wmark_pages(zone, mark) +
+		                                       (2UL << request->order),
+		                               request->highest_zone,
+		                               RESERVE_NONE, true))
 			return true;
 	}
 	return false;

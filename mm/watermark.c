@@ -139,28 +139,14 @@ static bool has_block_for(const struct zone *zone, unsigned int order,
 	        highatomic_flags(order, right) != 0);
 }
 
-/* Would 2^ORDER pages out of FREE leave enough? */
-static bool leaves_enough(const struct zone *zone, unsigned long free,
-                          unsigned int order, unsigned long mark,
-                          enum zone_type highest, enum reserve_right right,
-                          bool cma)
+/* Would 2^ORDER pages out of FREE leave LEAVE? */
+static bool leaves_enough(unsigned long free, unsigned int order,
+                          unsigned long leave, enum reserve_right right)
 {
-	unsigned long leave =
-		watermark_to_leave(zone, mark, highest, right, cma);
 	unsigned long beyond_first = (1UL << order) - 1;
 
 	kassert(order <= MAX_ORDER);
-	kassert(zone->type <= highest);
 	return right == RESERVE_ALL || free > leave + beyond_first;
-}
-
-bool watermark_would_pass(const struct zone *zone, unsigned long free,
-                          unsigned int order, unsigned long mark,
-                          enum zone_type highest, enum reserve_right right,
-                          bool cma)
-{
-	return leaves_enough(zone, free, order, mark, highest, right, cma) &&
-	       (order == 0 || has_block_for(zone, order, right, cma));
 }
 
 bool request_may_use_cma(const struct zone *zone,
@@ -170,12 +156,29 @@ bool request_may_use_cma(const struct zone *zone,
 	       MIGRATE_MOVABLE;
 }
 
+bool watermark_would_pass(const struct zone *zone,
+                          const struct alloc_request *request,
+                          unsigned long free, unsigned long mark,
+                          enum reserve_right right)
+{
+	bool cma = request_may_use_cma(zone, request);
+	unsigned long leave = watermark_to_leave(
+		zone, mark, request->highest_zone, right, cma);
+
+	return leaves_enough(free, request->order, leave, right) &&
+	       (request->order == 0 ||
+	        has_block_for(zone, request->order, right, cma));
+}
+
 bool watermark_ok_cma(const struct zone *zone, unsigned int order,
                       unsigned long mark, enum zone_type highest,
                       enum reserve_right right, bool cma)
 {
-	return leaves_enough(zone, zone->free_pages, order, mark, highest,
-	                     right, cma) &&
+	unsigned long leave =
+		watermark_to_leave(zone, mark, highest, right, cma);
+
+	kassert(zone->type <= highest);
+	return leaves_enough(zone->free_pages, order, leave, right) &&
 	       has_block_for(zone, order, right, cma);
 }
 

@@ -94,12 +94,12 @@ bool watermark_ok_cma(const struct zone *zone, unsigned int order,
 bool request_may_use_cma(const struct zone *zone,
                          const struct alloc_request *request);
 
-/* The same if FREE pages were free.  Any page makes a block of order 0; for a
- * higher order a block must exist now, as in Linux. */
-bool watermark_would_pass(const struct zone *zone, unsigned long free,
-                          unsigned int order, unsigned long mark,
-                          enum zone_type highest, enum reserve_right right,
-                          bool cma);
+/* Would REQUEST pass MARK with RIGHT if FREE pages of ZONE were free?  Any page makes a
+ * block of order 0; for a higher order a block must exist now, as in Linux. */
+bool watermark_would_pass(const struct zone *zone,
+                          const struct alloc_request *request,
+                          unsigned long free, unsigned long mark,
+                          enum reserve_right right);
 
 /* Pages that a request with RIGHT must leave free in ZONE; CMA: those of CMA pageblocks
  * are for it, too. */

@@ -50,8 +50,8 @@ static inline unsigned long *arch_counter_way(unsigned long *rows)
 static inline void arch_counter_add(unsigned long *way, unsigned long amount)
 {
 	__asm__ volatile("addq %1, %%gs:%0"
-	                 :
-	                 : "m"(*way), "re"(amount)
+	                 : "+m"(*way)
+	                 : "re"(amount)
 	                 : "cc", "memory");
 }
 #endif

@@ -431,6 +431,27 @@ CASE(hot_requests, a_scope_or_an_nmi_takes_the_ladder)
 	return NULL;
 }
 
+/* With a page at hand. */
+CASE(hot_requests, where_the_caller_cannot_sleep_a_mask_that_may_gets_nothing)
+{
+	hot_scene(all_zones);
+	EXPECT(hot_is_short(GFP_KERNEL));
+	preempt_disable();
+	EXPECT(hot_is_short(GFP_ATOMIC));
+	EXPECT(alloc_page(GFP_KERNEL) == NULL);
+	preempt_enable();
+	arch_irq_disable();
+	EXPECT(hot_is_short(GFP_ATOMIC));
+	EXPECT(alloc_page(GFP_KERNEL) == NULL);
+	arch_irq_enable();
+	machine_enter_irq(NULL);
+	EXPECT(hot_is_short(GFP_ATOMIC));
+	EXPECT(alloc_page(GFP_KERNEL) == NULL);
+	machine_leave_irq();
+	EXPECT(hot_is_short(GFP_KERNEL));
+	return NULL;
+}
+
 CASE(hot_requests, a_switch_that_is_on_takes_the_ladder)
 {
 	static struct trace_record records[16];

@@ -522,7 +522,7 @@ static void begin_run(const struct walk_path *path)
 	walk->shots = 0;
 	begin_at_origin();
 	own->node.pool.wake_pending = false;
-	own->node.pool.top = 2 * WALK_PARKED;
+	own->node.pool.top = 2UL * WALK_PARKED;
 	path->prepare();
 	walk_line.thread->next_entry = 0;
 	walk_line.errand = path->errand;

@@ -723,7 +723,7 @@ CASE(thread, stacks_are_used_again_one_thread_after_the_other)
 
 /* Call the slow end of preempt_enable() with FILL + 0, FILL + 1 ... in these; what they
  * are afterwards. */
-static void call_thunk(uint64_t fill, uint64_t *found)
+static void call_thunk(uint64_t fill, uint64_t (*found)[SCRATCH])
 {
 	__asm__ volatile("lea 1(%%rax), %%rcx\n\t"
 	                 "lea 2(%%rax), %%rdx\n\t"
@@ -743,7 +743,7 @@ static void call_thunk(uint64_t fill, uint64_t *found)
 	                 "mov %%r9, 48(%%rbx)\n\t"
 	                 "mov %%r10, 56(%%rbx)\n\t"
 	                 "mov %%r11, 64(%%rbx)"
-	                 : "+a"(fill)
+	                 : "+a"(fill), "=m"(*found)
 	                 : "b"(found)
 	                 : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
 	                   "cc", "memory");
@@ -752,10 +752,10 @@ static void call_thunk(uint64_t fill, uint64_t *found)
 CASE(thread, the_slow_end_of_preempt_enable_changes_no_register)
 {
 	const uint64_t fill = 0x5a5a5a5a5a5a5a00ULL;
-	uint64_t found[SCRATCH];
+	uint64_t found[SCRATCH] = { 0 };
 
 	this_cpu_write(need_resched, true);
-	call_thunk(fill, found);
+	call_thunk(fill, &found);
 	for (unsigned int i = 0; i < SCRATCH; i++)
 		EXPECT_EQUAL(found[i], fill + i);
 	EXPECT(!this_cpu_read(need_resched));

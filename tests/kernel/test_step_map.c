@@ -266,8 +266,9 @@ static struct page *whole_region(void)
 	if (block == NULL || !direct_map_is_split(page_to_pfn(block)))
 		return block;
 	/* One region at most stays split without a hidden frame. */
-	other = whole_region();
+	other = alloc_pages(GFP_KERNEL | __GFP_NOWARN, REGION_ORDER);
 	__free_pages(block, REGION_ORDER);
+	kassert(other == NULL || !direct_map_is_split(page_to_pfn(other)));
 	return other;
 }
 

@@ -285,7 +285,7 @@ CASE(work, delayed_work_that_queues_itself_comes_again_and_again)
 	alarm.again = 0;
 	alarm_end(&alarm);
 	EXPECT(alarm.runs >= 3);
-	EXPECT(alarm.at - begin >= alarm.runs * 15 * MILLISECOND);
+	EXPECT(alarm.at - begin >= 15 * MILLISECOND * alarm.runs);
 	return NULL;
 }
 
