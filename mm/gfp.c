@@ -39,11 +39,14 @@ enum gfp_status {
 /* All flags with STATUS, as one mask: a constant. */
 static inline gfp_t flags_with(enum gfp_status status)
 {
-#define GFP_WITH(name, mask, its_status, meaning)                              \
-	((its_status) == status ? (gfp_t)(mask) : 0) |
+	gfp_t all = 0;
 
-	return GFP_FLAGS(GFP_WITH) 0;
+#define GFP_WITH(name, mask, its_status, meaning)                              \
+	all |= (its_status) == status ? (gfp_t)(mask) : 0;
+
+	GFP_FLAGS(GFP_WITH)
 #undef GFP_WITH
+	return all;
 }
 
 enum zone_type gfp_zone(gfp_t mask, bool *bad)

@@ -49,8 +49,10 @@ static inline unsigned long *arch_counter_way(unsigned long *rows)
 /* Add AMOUNT to the counter on WAY in the row of the CPU that runs. */
 static inline void arch_counter_add(unsigned long *way, unsigned long amount)
 {
+	unsigned long *counter = way;
+
 	__asm__ volatile("addq %1, %%gs:%0"
-	                 : "+m"(*way)
+	                 : "+m"(*counter)
 	                 : "re"(amount)
 	                 : "cc", "memory");
 }
