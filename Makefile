@@ -139,7 +139,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso run where record replay test bench test-in mutants states \
 	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
-	bench-linux hotpath boottime build-iso book build-disk build-checked build-host build-suites build-fuzz FORCE
+	bench-linux bench-host build-bench hotpath boottime build-iso book build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -326,6 +326,12 @@ bench:
 	@$(MAKE) build-iso
 	@python3 tests/run/bench.py --write
 
+## bench-host: mm/ on the host beside other allocators; writes docs/22-how-fast.md
+bench-host:
+	@tests/setup bench
+	@$(MAKE) build-bench
+	@python3 tests/run/bench_host.py --write
+
 ## hotpath: each instruction of a page request and its free
 hotpath:
 	@tests/setup run
@@ -433,6 +439,34 @@ $B/host/replay: $(replay_objects) $B/host/libmm.a
 	$(say) LD $@
 	$(Q)$(CC) $(host_ldflags) -o $@ $^
 
+# mm/ as it is compiled for the kernel, but for what needs the kernel's addresses:
+# tests/bench/thin_machine.h.  That file's names win over those of the suites' machine.
+bench_cflags := $(host_cflags) -O2 -fno-pie
+thin_cflags := $(bench_cflags) -ffreestanding -mno-red-zone -mgeneral-regs-only
+thin_sources := $(mm_sources) tests/bench/thin_machine.c
+bench_first := $(patsubst %,$B/host/thin/%.o,tests/bench/host.c tests/bench/floor.c \
+	tests/bench/thin_machine.c)
+bench_objects := $(patsubst %,$B/host/thin/%.o,$(mm_sources)) \
+	$(filter-out $B/host/obj/mm/%,$(library_objects))
+
+$B/host/thin/%.c.o: %.c $B/host/with Makefile
+	@mkdir -p $(@D)
+	$(say) THINCC $<
+	$(Q)$(CC) $(if $(filter $<,$(thin_sources)),$(thin_cflags),$(bench_cflags)) \
+		-MMD -MP -c -o $@ $< $(remember)
+
+$B/host/thin/libmm.a: $(bench_objects) $B/host/with
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcsD $@ $(bench_objects)
+
+$B/host/bench: $(bench_first) $B/host/thin/libmm.a
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -no-pie -z muldefs -o $@ $^
+
+-include $(bench_first:.o=.d) $(bench_objects:.o=.d)
+
+build-bench: $B/host/bench
+
 -include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
 	$(states_objects:.o=.d) $(replay_objects:.o=.d) \
 	$B/host/obj/tests/host/example.c.d \
@@ -500,7 +534,7 @@ warned = $(wildcard $(addsuffix .warnings,$(objects) $(library_objects) \
 	$(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.o,$(fuzz_targets)) \
 	$B/host/obj/tests/host/example.c.o \
 	$B/host/obj/tests/host/fragmentation.c.o \
-	$B/host/obj/tests/mm/space.c.o))
+	$B/host/obj/tests/mm/space.c.o $(bench_first) $(bench_objects)))
 .PHONY: no-warnings
 no-warnings:
 	@$(if $(warned),cat $(warned) >&2; \
@@ -513,7 +547,7 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 test:
 	@tests/setup test cover
 	@$(MAKE) $(jobs) build-iso build-disk build-checked build-host \
-		build-suites build-fuzz $(if $(counted_suites),,build-cover)
+		build-bench build-suites build-fuzz $(if $(counted_suites),,build-cover)
 	@$(MAKE) no-warnings
 	@$(MAKE) B=$B/checked CHECKED=1 no-warnings
 	@$(if $(counted_suites),,$(MAKE) B=$B/cover COVER=1 CC=gcc no-warnings)

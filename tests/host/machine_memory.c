@@ -62,7 +62,7 @@ static struct {
 	char *eyes;
 	bool *hidden;          /* by frame */
 	struct region *region; /* by region */
-	char *windows;         /* WINDOW_COUNT of them */
+	char *windows;         /* WINDOW_COUNT of them, from the first on */
 	uint64_t *table[WINDOW_COUNT];
 	void *group
 		[WINDOW_GROUPS]; /* a page of each; NULL: it does not exist */
@@ -449,6 +449,8 @@ bool mapping_look(uintptr_t *address, unsigned long *pfn)
 
 static uintptr_t window_base(unsigned int id)
 {
+	if (memory.windows == NULL)
+		memory.windows = reserve(WINDOW_SPACE);
 	return (uintptr_t)memory.windows + id * WINDOW_SIZE;
 }
 
@@ -660,7 +662,8 @@ unsigned int window_of_address(uintptr_t address, unsigned int *index)
 	uintptr_t offset = address - (uintptr_t)memory.windows;
 
 	*index = 0;
-	if (offset >= WINDOW_SPACE || offset < WINDOW_SIZE)
+	if (memory.windows == NULL || offset >= WINDOW_SPACE ||
+	    offset < WINDOW_SIZE)
 		return 0;
 	*index = (unsigned int)(offset % WINDOW_SIZE / PAGE_SIZE);
 	return (unsigned int)(offset / WINDOW_SIZE);
@@ -926,7 +929,6 @@ void host_memory_start(unsigned long frames)
 	map_or_die(memory.eyes, size, memory.file, 0);
 	direct_map_base = reserve_aligned(size);
 	map_or_die((void *)direct_map_base, size, memory.file, 0);
-	memory.windows = reserve(WINDOW_SPACE);
 	memory.mappings = reserve(MACHINE_MAPPINGS * PAGE_SIZE);
 	for (unsigned int i = 0; i < MACHINE_MAPPINGS; i++)
 		memory.mapped[i] = -1UL;
@@ -949,7 +951,8 @@ void host_memory_stop(void)
 		return;
 	munmap(memory.eyes, size);
 	munmap((void *)direct_map_base, size);
-	munmap(memory.windows, WINDOW_SPACE);
+	if (memory.windows != NULL)
+		munmap(memory.windows, WINDOW_SPACE);
 	munmap(memory.mappings, MACHINE_MAPPINGS * PAGE_SIZE);
 	munmap((void *)vmap_base, vmap_size);
 	close(memory.file);

@@ -33,6 +33,7 @@ import threading
 import time
 import unittest
 
+import bench_host
 import cover
 import fragmentation
 import fuzz
@@ -300,6 +301,16 @@ def run_fragmentation(report):
         report.passes("host", name)
     else:
         report.fails("host", name, "it has changed: make fragmentation")
+
+
+def run_bench_host(report):
+    """Instructions and blocks; time belongs to the machine that measures."""
+    name = "chapter 22 shows what the host's benchmark counts"
+    wrong = bench_host.differences()
+    if wrong:
+        report.fails("host", name, "; ".join([*wrong, "make bench-host"]))
+    else:
+        report.passes("host", name)
 
 
 def run_fuzz(report, name):
@@ -629,6 +640,7 @@ def all_jobs():
     jobs.append(("warnings", run_warnings))
     jobs.append(("host example", run_example))
     jobs.append(("host fragmentation", run_fragmentation))
+    jobs.append(("host bench", run_bench_host))
     jobs.append(("judge", run_judge))
     load_boot_tests()
     return jobs + boot_jobs(lab.tests)
