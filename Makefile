@@ -444,8 +444,7 @@ $B/host/replay: $(replay_objects) $B/host/libmm.a
 bench_cflags := $(host_cflags) -O2 -fno-pie
 thin_cflags := $(bench_cflags) -ffreestanding -mno-red-zone -mgeneral-regs-only
 thin_sources := $(mm_sources) tests/bench/thin_machine.c
-bench_first := $(patsubst %,$B/host/thin/%.o,tests/bench/host.c tests/bench/floor.c \
-	tests/bench/thin_machine.c)
+bench_first := $(patsubst %,$B/host/thin/%.o,$(sort $(wildcard tests/bench/*.c)))
 bench_objects := $(patsubst %,$B/host/thin/%.o,$(mm_sources)) \
 	$(filter-out $B/host/obj/mm/%,$(library_objects))
 
@@ -459,13 +458,18 @@ $B/host/thin/libmm.a: $(bench_objects) $B/host/with
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcsD $@ $(bench_objects)
 
-$B/host/bench: $(bench_first) $B/host/thin/libmm.a
+$B/host/bench: $(filter-out %/scale.c.o,$(bench_first)) $B/host/thin/libmm.a
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -no-pie -z muldefs -o $@ $^
+
+$B/host/scale: $(filter %/scale.c.o %/thin_machine.c.o,$(bench_first)) \
+		$B/host/thin/libmm.a
 	$(say) LD $@
 	$(Q)$(CC) $(host_ldflags) -no-pie -z muldefs -o $@ $^
 
 -include $(bench_first:.o=.d) $(bench_objects:.o=.d)
 
-build-bench: $B/host/bench
+build-bench: $B/host/bench $B/host/scale
 
 -include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
 	$(states_objects:.o=.d) $(replay_objects:.o=.d) \

@@ -88,7 +88,7 @@ static void labyrinth_start(void)
 	static struct pcp_set sets[ZONE_COUNT];
 
 	machine_start(FRAMES);
-	thin_machine_start(machine_main());
+	thin_machine_run(machine_main());
 	node = machine_one_zone(ZONE_DMA32, FRAMES);
 	node->min_free_kbytes = 4096;
 	watermark_setup(node);

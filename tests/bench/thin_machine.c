@@ -26,7 +26,7 @@ struct cpu cpu_data[MAX_CPUS];
 static bool irq_is_enabled = true;
 static unsigned int locks_held;
 
-void thin_machine_start(struct thread *thread)
+void thin_machine_run(struct thread *thread)
 {
 	struct cpu *cpu = &cpu_data[0];
 

@@ -13,8 +13,9 @@
 
 struct thread;
 
-/* This thread of the host is CPU 0, and runs THREAD.  Before the first node is made. */
-void thin_machine_start(struct thread *thread);
+/* This thread of the host is CPU 0, and runs THREAD from now on.  First before the first
+ * node is made. */
+void thin_machine_run(struct thread *thread);
 
 /* Is all as it was: no lock held, interrupts and preemption on? */
 _Bool thin_machine_is_idle(void);

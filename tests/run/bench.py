@@ -25,7 +25,8 @@ CHAPTER = os.path.join(ROOT, "docs", "22-how-fast.md")
 BEGIN, END = "<!-- bench: written by make bench -->\n", "<!-- bench ends -->\n"
 HOT_BEGIN = "<!-- hotpath: written by make bench -->\n"
 HOT_END = "<!-- hotpath ends -->\n"
-MACHINE = {"memory": "512M", "more": ("-icount", "shift=0,sleep=off")}
+MEMORY = "512M"
+MACHINE = {"more": ("-icount", "shift=0,sleep=off")}
 SWITCHES_OFF = "irqsoff=0 watchdog=0"
 # Name: what Debian 12's Linux 6.1 takes, and the target.
 ROWS = {
@@ -64,10 +65,10 @@ def compiler():
     return found.group(1).strip() if found else "unknown"
 
 
-def measure(words, names):
+def measure(words, names, memory=MEMORY):
     """Name: instructions, or None where there was no memory."""
     counts = {}
-    with Qemu("bench", DIRECTORY, make_iso(words), **MACHINE) as machine:
+    with Qemu("bench", DIRECTORY, make_iso(words), memory=memory, **MACHINE) as machine:
         machine.console.expect(PROMPT, LIMIT)
         for name in names:
             said = command(machine, f"bench {name}", LIMIT)
@@ -79,7 +80,7 @@ def measure(words, names):
 
 def hotpath():
     """The report of the shell's hotpath."""
-    with Qemu("hotpath", DIRECTORY, make_iso(SWITCHES_OFF), **MACHINE) as machine:
+    with Qemu("hotpath", DIRECTORY, make_iso(SWITCHES_OFF), memory=MEMORY, **MACHINE) as machine:
         machine.console.expect(PROMPT, LIMIT)
         return command(machine, "hotpath", LIMIT).strip("\n")
 

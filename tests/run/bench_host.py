@@ -6,9 +6,10 @@ usage: bench_host.py [--write]
 `make bench-host`: runs build/host/bench, which is mm/ compiled as for the kernel, beside
 a stack of frames and tcmalloc (tests/bench/host.c), and writes build/bench/host.json.
 Instructions are counted by callgrind, and are the same each time, as are the blocks that
-a churn leaves.  Nanoseconds are those of this machine: each round measures all peers,
+a churn leaves.  build/host/scale counts operations on machines of several sizes, with
+few and many free blocks and owners (tests/bench/scale.c).  Nanoseconds are those of this machine: each round measures all peers,
 and what is compared is the median of the rounds' ratios.  --write: also the table in
-docs/22-how-fast.md.
+docs/22-how-fast.md, and the one of these machines.
 """
 
 import collections
@@ -25,7 +26,19 @@ import bench
 from machine import BUILD, scaled
 
 PROGRAM = os.path.join(BUILD, "host", "bench")
+SCALE = os.path.join(BUILD, "host", "scale")
 BEGIN, END = "<!-- bench-host: written by make bench-host -->\n", "<!-- bench-host ends -->\n"
+SCALE_BEGIN = "<!-- bench-scale: written by make bench-host -->\n"
+SCALE_END = "<!-- bench-scale ends -->\n"
+OPERATIONS = {
+    "page_of_list": "order-0 pair, off the CPU's list and back",
+    "page_of_zone": "the same where the CPU has no lists: a block is split and merges",
+    "order10_of_zone": "the largest block and back, without lists",
+    "batch": "64 pages taken, then given",
+    "refused": "a request that cannot wait, refused",
+    "exclusive": "an exclusive page taken and released",
+    "handover": "the same, sent to another owner between; two switches are in it",
+}
 PAIRS = 1000
 LIMIT = scaled(120)
 PEERS = ("labyrinth", "floor", "tcmalloc")
@@ -56,9 +69,8 @@ WHAT = {
     "blocks_left90": "the same at 90 %, of 51",
 }
 
-def run(*words):
+def run(*command):
     """The program's lines."""
-    command = [PROGRAM, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
@@ -108,7 +120,7 @@ def instructions(peer):
 def blocks():
     """Per cent: the median of all seeds."""
     left = collections.defaultdict(list)
-    for line in run("blocks"):
+    for line in run(PROGRAM, "blocks"):
         percent, count = re.match(r"blocks(\d+) (\d+) of \d+$", line).groups()
         left[percent].append(int(count))
     return {percent: statistics.median(counts) for percent, counts in left.items()}
@@ -128,7 +140,7 @@ def exact():
 def times():
     """Name: nanoseconds, and ratios."""
     rounds = collections.defaultdict(list)
-    for line in run("times"):
+    for line in run(PROGRAM, "times"):
         loop, peer, value = line.split()
         rounds[loop, peer].append(float(value))
     if any(rounds.pop((f"failed{percent}", "labyrinth")) != [0] for percent in (50, 90)):
@@ -143,6 +155,37 @@ def times():
         name = {"pair": "order0_pair"}.get(loop, loop) + f"_to_{peer}"
         found[name] = round(statistics.median([a / b for a, b in both]), 2) if both else None
     return found
+
+
+def scale():
+    """Name: {machine: instructions of the operation}, the stops of the child left out."""
+    found = collections.defaultdict(dict)
+    for line in run(SCALE):
+        name, *machine, count = line.split()
+        found[name][tuple(machine)] = int(count)
+    stops = found.pop("nothing")
+    return {
+        name: {machine: count - stops[machine] for machine, count in counts.items()}
+        for name, counts in found.items()
+    }
+
+
+def grows(measured):
+    """Sentences: the operations that do not cost the same on each machine."""
+    return [
+        f"{name} costs {counts} (MB, free single pages, owners)"
+        for name, counts in measured.items()
+        if len(set(counts.values())) != 1
+    ]
+
+
+def scale_table(measured):
+    lines = ["| Name | What | Instructions, on each machine |\n", "|---|---|---|\n"]
+    for name in OPERATIONS:
+        counts = measured[name]
+        cell = " / ".join(f"{count:,}" for count in sorted(set(counts.values())))
+        lines.append(f"| {name} | {OPERATIONS[name]} | {cell} |\n")
+    return "".join(lines)
 
 
 def rows():
@@ -180,16 +223,21 @@ def table(measured, made_with):
 
 
 def shown():
-    """The table of the chapter: the compiler, and name: what was measured."""
+    """The tables of the chapter: the compiler, and twice name: what was measured."""
     with open(bench.CHAPTER, encoding="utf-8") as file:
-        text = file.read().split(BEGIN)[1].split(END)[0]
-    made_with = re.search(r"made with (.*):\n", text).group(1)
+        text = file.read()
+    made_with = re.search(r"made with (.*):\n", text.split(BEGIN)[1]).group(1)
+    counts = rows_shown(text.split(BEGIN)[1].split(END)[0], WHAT)
+    return made_with, counts, rows_shown(text.split(SCALE_BEGIN)[1].split(SCALE_END)[0], OPERATIONS)
+
+
+def rows_shown(text, names):
     counts = {}
     for line in text.splitlines():
-        cells = [cell.strip().replace(",", "") for cell in line.split("|")[1:-1]]
-        if len(cells) == 4 and cells[0] in WHAT:
-            counts[cells[0]] = None if cells[2] == "–" else float(cells[2])
-    return made_with, counts
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if cells and cells[0] in names:
+            counts[cells[0]] = None if cells[2] == "–" else float(cells[2].replace(",", ""))
+    return counts
 
 
 def differences():
@@ -198,10 +246,16 @@ def differences():
     by 5 per cent for the compiler that it was made with; blocks may not.  A row that
     reached its target does so with any.
     """
-    made_with, written = shown()
-    if set(written) != set(WHAT):
-        return [f"the rows are {sorted(written)}"]
-    wrong = []
+    made_with, written, scaled_written = shown()
+    if set(written) != set(WHAT) or set(scaled_written) != set(OPERATIONS):
+        return [f"the rows are {sorted(written)} and {sorted(scaled_written)}"]
+    measured = scale()
+    wrong = grows(measured)
+    if made_with == compiler():
+        for name, counts in measured.items():
+            count = max(counts.values())
+            if abs(count - scaled_written[name]) > 0.05 * count:
+                wrong.append(f"{name}: {count}, not {scaled_written[name]:g}")
     for name, count in exact().items():
         blocks_left = name.startswith("blocks")
         near = 0 if blocks_left else 0.05 * written[name]
@@ -229,8 +283,12 @@ def main(words):
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"compiler": made_with, "rows": measured}, file, indent=1)
     print(table(measured, made_with), end="")
+    on_machines = scale()
+    print(scale_table(on_machines), end="")
     if words:
         bench.write_block(BEGIN, END, table(measured, made_with))
+        bench.write_block(SCALE_BEGIN, SCALE_END, scale_table(on_machines))
+    print("\n".join(grows(on_machines)), end="")
     return 0
 
 

@@ -60,6 +60,19 @@ def hotpath_books_the_instructions_that_bench_counts(lab):
 
 
 @boot_test
+def an_operation_costs_the_same_on_a_large_machine(lab):
+    """64 MB or 5 GB, which has a zone more; not an instruction more or less."""
+    names = (
+        "order0_pair order0_pair_atomic order3_pair batch1024 kmalloc64_pair "
+        "exclusive_take handover lock interrupt switch"
+    ).split()
+    small = bench.measure(bench.SWITCHES_OFF, names, "64M")
+    large = bench.measure(bench.SWITCHES_OFF, names, "5G")
+    check(None not in small.values(), f"no memory: {small}")
+    check(small == large, f"with 64 MB {small}, with 5 GB {large}")
+
+
+@boot_test
 def chapter_22_shows_what_the_benchmark_measures(lab):
     """
     The rows that take no time, with all switches off: within 5 per cent for the compiler
