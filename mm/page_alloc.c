@@ -82,14 +82,14 @@ static bool zone_is_too_low(const struct zone *zone,
 	               (1UL << request->order);
 }
 
-/* The last fallback raised the marks of ZONE: kswapd is to make room. */
-static void wake_for_boost(struct node *node, struct zone *zone)
+/* A fallback raised the marks of ZONE: kswapd is to make room, if REQUEST may wake it. */
+static void tell_boost(struct zone *zone, const struct alloc_request *request)
 {
-	if (!READ_ONCE(zone->boosted))
+	if (!request->wake_kswapd || !READ_ONCE(zone->boosted))
 		return;
 	WRITE_ONCE(zone->boosted, false);
-	if (node->wake_kswapd != NULL)
-		node->wake_kswapd(node, 0, zone->type, true);
+	if (zone->node->wake_kswapd != NULL)
+		zone->node->wake_kswapd(zone->node, 0, zone->type, true);
 }
 
 /* May the request have a page of this CPU's list of ZONE?  It has left the zone's free
@@ -132,6 +132,8 @@ page_alloc_take_under_lock(struct node *node, struct zone *zone,
 			page_prep_claim(zone, page, request);
 		spin_unlock_irqrestore(&zone->lock, enabled);
 	} while (page == NULL && pageblock_settle(zone));
+	if (allowed)
+		tell_boost(zone, request);
 	return page;
 }
 
@@ -154,7 +156,6 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
 		                                  right, flags);
 		if (page != NULL && mark == WMARK_LOW)
 			pcp_refill(zone, request);
-		wake_for_boost(node, zone);
 	}
 	page_prep_report_bad(node, zone);
 	if (page != NULL) {
@@ -228,8 +229,7 @@ struct page *page_pass(struct node *node, const struct alloc_request *request,
 	return pass_over_zones(node, request, mark, right, 0);
 }
 
-/* A page that will be dirtied does not come from the fast pass if the node has as
- * many dirty pages as it may. */
+/* No page that will be dirtied from the fast pass of a node with too many dirty ones. */
 static struct page *fast_pass(struct node *node,
                               const struct alloc_request *request)
 {
@@ -656,7 +656,7 @@ static void bulk_take_slice(struct node *node, struct zone *zone,
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	vmstat_add(&node->stat, VMSTAT_PGALLOC(zone->type), got);
 	page_prep_report_bad(node, zone);
-	wake_for_boost(node, zone);
+	tell_boost(zone, request);
 }
 
 /* Record the taker, trace, and zero the page. */

@@ -436,6 +436,22 @@ CASE(pageblock, a_boost_wakes_kswapd_for_a_request_that_may)
 	return wrong != NULL ? wrong : boost_with(0, 0);
 }
 
+/* An interrupt came in between: its request may not wake kswapd, the next one does. */
+CASE(pageblock, only_a_request_that_may_wake_kswapd_reports_a_boost)
+{
+	scene_start(0, PAGES);
+	node->wake_kswapd = count_wake;
+	wakes = 0;
+	give_range(512, 1024);
+	zone->boosted = true;
+	EXPECT(alloc_pages_node(node, __GFP_HIGH, 0) != NULL);
+	EXPECT_EQUAL(wakes, 0);
+	EXPECT(alloc_pages_node(node, GFP_NOWAIT, 0) != NULL);
+	EXPECT_EQUAL(wakes, 1);
+	EXPECT(!zone->boosted);
+	return scene_end();
+}
+
 /* Below 6 pageblocks there is nothing to group. */
 CASE(pageblock, grouping_is_off_on_a_small_machine)
 {
