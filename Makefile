@@ -139,7 +139,8 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso run where record replay test bench test-in mutants states \
 	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
-	bench-linux bench-host build-bench hotpath boottime build-iso book build-disk build-checked build-host build-suites build-fuzz FORCE
+	bench-linux bench-host build-bench hotpath boottime model build-iso build-model book \
+	build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -429,6 +430,10 @@ $B/host/run-suites: $(suites_objects) $(wildcard tests/host/*.ld) \
 		$(suites_objects) \
 		$(addprefix -T ,$(wildcard tests/host/*.ld))
 
+$B/host/model-answers: $B/host/obj/tests/model/answers.c.o $B/host/libmm.a
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -o $@ $^
+
 $B/host/run-states: $(states_objects) $B/host/libmm.a \
 		$(wildcard tests/host/*.ld)
 	$(say) LD $@
@@ -474,11 +479,13 @@ build-bench: $B/host/bench $B/host/scale
 -include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
 	$(states_objects:.o=.d) $(replay_objects:.o=.d) \
 	$B/host/obj/tests/host/example.c.d \
+	$B/host/obj/tests/model/answers.c.d \
 	$B/host/obj/tests/host/fragmentation.c.d \
 	$B/host/obj/tests/mm/space.c.d
 
 build-host: $B/host/libmm.a $B/host/example $B/host/fragmentation
-build-suites: $B/host/run-suites $B/host/run-states $B/host/replay
+build-model: $B/host/model-answers
+build-suites: $B/host/run-suites $B/host/run-states $B/host/replay build-model
 
 ## host: build/host/libmm.a, and the programs example and fragmentation, which use it
 host:
@@ -537,6 +544,7 @@ warned = $(wildcard $(addsuffix .warnings,$(objects) $(library_objects) \
 	$(suites_objects) $(states_objects) $(replay_objects) $(fuzz_objects) \
 	$(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.o,$(fuzz_targets)) \
 	$B/host/obj/tests/host/example.c.o \
+	$B/host/obj/tests/model/answers.c.o \
 	$B/host/obj/tests/host/fragmentation.c.o \
 	$B/host/obj/tests/mm/space.c.o $(bench_first) $(bench_objects)))
 .PHONY: no-warnings
@@ -579,6 +587,14 @@ states:
 	@$(MAKE) $B/host/run-states
 	$(Q)$B/host/run-states block_states buddy_states exclusive_states region_states \
 		type_states region_states_more buddy_states_16 type_states_whole
+
+## model: the allocator's decisions beside those of a model, STATES=100000; SEED=
+model:
+	@tests/setup build
+	@$(MAKE) build-model
+	@python3 tests/model/compare.py --all-contexts --verbose \
+		--states $(or $(STATES),100000) $(if $(SEED),--seed $(SEED))
+	@python3 tests/model/broken.py
 
 ## replay-calls: run FILE=, a sequence of allocator calls, on the host and in QEMU
 replay-calls:

@@ -257,6 +257,32 @@ def run_states(report):
     check_states(report)
 
 
+def run_model(report):
+    """The allocator's decisions beside tests/model/model.py; a new seed each time."""
+    directory = os.path.join(lab.TEST_DIRECTORY, "model")
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, "output.log")
+    with open(path, "wb") as output:
+        status = call(
+            [sys.executable, os.path.join(ROOT, "tests", "model", "compare.py")],
+            240,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    with open(path, errors="replace") as output:
+        text = output.read()
+    seed = re.search(r"# (seed \d+)", text)
+    lines = re.findall(r"^(ok|not ok) model:(\S+) (.*)", text, re.MULTILINE)
+    for word, name, said in lines:
+        if word == "ok":
+            report.passes("model", said)
+        else:
+            report.fails("model", name, f"{seed and seed[1]}: {said}")
+    if len(lines) != 2 or (status == 0) != all(word == "ok" for word, _, _ in lines):
+        report.fails("model", "comparison", f"status {status}: {text[-200:]}")
+
+
 STATES = "docs/08-testing.md has the numbers of states and calls"
 
 
@@ -632,6 +658,7 @@ def all_jobs():
     left alone at the end."""
     jobs = [("host, cover", run_host), *selftest_jobs()]
     jobs.append(("states", run_states))
+    jobs.append(("model", run_model))
     jobs.append(("cover", run_cover))
     jobs.append(("disc", run_disc))
     jobs.append(("mutants", run_mutants))

@@ -24,9 +24,11 @@ without a run.  --all-failures names every case that failed, not only the one
 that was named.  The heading of a patch (tests/run/patched.py):
 
     Title:      what the fault is
-    World:      "host", the suites in build/host/run-suites, or "kernel", QEMU
-    Killed-by:  suite.case, boot:test of boot_*.py, or "verdict hang" (or
-                another kind of verdict) where a self-test cannot end by itself
+    World:      "host", the suites in build/host/run-suites, "kernel", QEMU, or
+                "model", the comparison of tests/model/compare.py
+    Killed-by:  suite.case, boot:test of boot_*.py, model:rights or model:zones,
+                or "verdict hang" (or another kind of verdict) where a self-test
+                cannot end by itself
     Run:        what runs, if it is not the suite of the case: suites or cases
                 on the host, one suite or case in the kernel
     Asserted:   "yes" if a kassert() fails before any test looks
@@ -63,6 +65,9 @@ SAMPLE = 4
 LEAST_ASSERTED = 40
 
 BOOT = "boot:"
+MODEL = "model:"
+# States of the comparison with the model.
+MODEL_STATES = 1500
 VERDICT = "verdict "
 SEED = "1"
 SANITIZER_STATUS = 99
@@ -98,8 +103,8 @@ class Mutant:
             for key, value in keys.items()
             if not value
         ]
-        if self.world not in ("host", "kernel"):
-            missing.append(f"{self.name}: World is neither host nor kernel")
+        if self.world not in RUNNERS:
+            missing.append(f"{self.name}: World is none of {', '.join(RUNNERS)}")
         if self.world == "kernel" and len(self.run) != 1:
             missing.append(f"{self.name}: the kernel runs one suite or case")
         if not self.killer.startswith(VERDICT) and self.killer not in cases:
@@ -128,6 +133,7 @@ def known_cases():
     for path in glob.glob(f"{here}/boot_*.py"):
         importlib.import_module(os.path.basename(path)[:-3])
     names.update(BOOT + name for name in lab.tests)
+    names.update(MODEL + name for name in ("rights", "zones"))
     return names
 
 
@@ -200,6 +206,27 @@ def case_in_backtrace(text, killer):
     return [killer] if found else []
 
 
+def run_beside_model(mutant, tree):
+    """The copy's own comparison, of the part that is to fail."""
+    tree.make("build-model")
+    command = [sys.executable, "tests/model/compare.py", "--seed", SEED]
+    command += ["--states", str(MODEL_STATES), mutant.killer[len(MODEL) :]]
+    done = subprocess.run(
+        command,
+        cwd=tree.directory,
+        env=dict(os.environ, LABYRINTH_BUILD=tree.build),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=scaled(HOST_SECONDS),
+    )
+    with open(os.path.join(WORK, mutant.name + ".log"), "w") as log:
+        log.write(done.stdout + done.stderr)
+    failed = re.findall(r"^not ok (\S+) (.*)", done.stdout, re.MULTILINE)
+    reason = failed[0][1] if failed else "no difference"
+    return Run([name for name, _ in failed], "model", reason, ASSERTED in reason)
+
+
 def run_in_kernel(mutant, tree):
     tree.make("build-iso")
     if mutant.killer.startswith(BOOT):
@@ -245,13 +272,20 @@ def run_boot_test(mutant, tree):
     return Run(failed, "boot test", reason, ASSERTED in reason)
 
 
+RUNNERS = {
+    "host": run_on_host,
+    "kernel": run_in_kernel,
+    "model": run_beside_model,
+}
+
+
 def run_mutant(mutant):
     started = time.monotonic()
     os.makedirs(WORK, exist_ok=True)
-    run = run_on_host if mutant.world == "host" else run_in_kernel
+    run = RUNNERS[mutant.world]
     ran = Run([], "", "")
     try:
-        seeds = SEEDS if mutant.world == "host" else KERNEL_SEEDS
+        seeds = KERNEL_SEEDS if mutant.world == "kernel" else SEEDS
         tree = Patched(mutant.path, os.path.join(WORK, mutant.name), seeds)
         with tree:
             ran = run(mutant, tree)
