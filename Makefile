@@ -139,7 +139,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso run where record replay test bench test-in mutants states \
 	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
-	bench-linux bench-host build-bench hotpath boottime model build-iso build-model book \
+	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model book \
 	build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
@@ -596,6 +596,12 @@ model:
 		--states $(or $(STATES),100000) $(if $(SEED),--seed $(SEED))
 	@python3 tests/model/broken.py
 
+## ignored: a flag of a mask at a time is ignored, and its case must fail; ONLY=words
+ignored:
+	@tests/setup test
+	@$(MAKE) build-iso build-suites
+	@python3 tests/run/ignored.py $(ONLY)
+
 ## replay-calls: run FILE=, a sequence of allocator calls, on the host and in QEMU
 replay-calls:
 	@tests/setup run
@@ -646,6 +652,7 @@ tidy-all: $(tidy_stamps)
 lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(say) RULES tests/lint
 	$(Q)python3 tests/lint/floors.py
+	$(Q)python3 tests/lint/flags.py
 	$(Q)python3 tests/lint/front_door.py
 	$(Q)python3 tests/lint/names.py
 	$(Q)python3 tests/lint/rules.py

@@ -7,6 +7,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/core/work.h"
 #include "lib/random.h"
+#include "lib/string.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/pcp.h"
@@ -46,6 +47,32 @@ CASE(pcp_kernel, every_zone_with_memory_has_lists_after_boot)
 		             max(zone->watermark[WMARK_LOW],
 		                 4UL * zone->pcp[0]->batch));
 	}
+	return NULL;
+}
+
+/* Frames that held 0xaa come back, and are cleared. */
+CASE(pcp_kernel, zero_clears_pages_full_of_0xaa)
+{
+	struct page *page[8];
+	unsigned long dirty = 0;
+
+	for (unsigned int round = 0; round < 2; round++) {
+		gfp_t mask = GFP_KERNEL | (round > 0 ? __GFP_ZERO : 0);
+
+		for (size_t i = 0; i < ARRAY_SIZE(page); i++) {
+			const uint8_t *memory;
+
+			page[i] = alloc_page(mask);
+			EXPECT(page[i] != NULL);
+			memory = page_address(page[i]);
+			for (size_t at = 0; round > 0 && at < PAGE_SIZE; at++)
+				dirty += memory[at] != 0;
+			memset(page_address(page[i]), 0xaa, PAGE_SIZE);
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(page); i++)
+			__free_page(page[i]);
+	}
+	EXPECT_EQUAL(dirty, 0);
 	return NULL;
 }
 

@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lint"))
 
 import assertions  # noqa: E402
+import flags  # noqa: E402
 import floors  # noqa: E402
 import front_door  # noqa: E402
 import names  # noqa: E402
@@ -27,6 +28,55 @@ def lines_with(reader, source):
     for text in reader(source):
         prose.check_text("x", text, problems)
     return [int(problem.split(":")[1]) for problem in problems]
+
+
+class Flags(unittest.TestCase):
+    HEADER = """
+#define GFP_FLAGS(X) \\
+	X(HIGH, 0x20, WORKS, "high") \\
+	X(IO, 0x40, WORKS, \\
+	  "io") \\
+	X(SKIP, 0x0, NOTHING, "none")
+
+#define GFP_COMPOSITES(X) \\
+	X(BOTH, (__GFP_HIGH | __GFP_IO) & ~__GFP_FS, "both")
+
+#define GFP_ENUM(name, mask, meaning)
+"""
+    LINES = {"__GFP_HIGH": "mm", "__GFP_IO": "mm", "GFP_BOTH": "mm"}
+    SOURCE = "CASE(flags, does)\n"
+
+    def problems(self, lines, source=SOURCE):
+        text = "".join(f"{k} tests/{v}/x.c#does\n" for k, v in lines.items())
+        found = []
+        cases = flags.read_cases("# a comment\n" + text, found)
+        rows = flags.read_flags(self.HEADER)
+        flags.check(rows, cases, lambda path: source, found)
+        return found
+
+    def test_flags_and_composites_with_a_case_each_pass(self):
+        self.assertEqual(self.problems(self.LINES), [])
+
+    def test_a_flag_or_composite_without_a_line_is_found(self):
+        for name in self.LINES:
+            lines = {k: v for k, v in self.LINES.items() if k != name}
+            self.assertEqual(len(self.problems(lines)), 1)
+            self.assertIn(name, self.problems(lines)[0])
+
+    def test_a_line_without_a_flag_or_for_a_mask_of_0_is_found(self):
+        for name in ("__GFP_GONE", "__GFP_SKIP"):
+            problems = self.problems({**self.LINES, name: "mm"})
+            self.assertEqual(len(problems), 1)
+            self.assertIn(name, problems[0])
+
+    def test_a_case_that_no_longer_exists_is_found(self):
+        problems = self.problems(self.LINES, "CASE(flags, does_too)\n")
+        self.assertEqual(len(problems), 2 * len(self.LINES))
+
+    def test_a_case_that_runs_in_one_world_only_is_found(self):
+        for folder in ("host", "kernel"):
+            problems = self.problems({**self.LINES, "__GFP_IO": folder})
+            self.assertEqual(len(problems), 1)
 
 
 class FrontDoor(unittest.TestCase):
