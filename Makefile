@@ -264,7 +264,7 @@ iso:
 	@tests/setup build
 	@$(MAKE) build-iso
 
-## run: boot in QEMU, serial console in the terminal; APPEND=words, MEM=, CPU=
+## run: boot in QEMU, serial console in the terminal; DEBUG=1, APPEND=words, MEM=, CPU=
 run:
 	@tests/setup run
 	@$(MAKE) build-iso build-disk

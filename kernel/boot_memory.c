@@ -18,12 +18,14 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
+#include "kernel/detectors.h"
 #include "kernel/movable_zone.h"
 #include "kernel/sysctl.h"
 #include "lib/errno.h"
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/boot/memmap.h"
+#include "mm/debug/page_owner.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
@@ -182,6 +184,8 @@ void map_memory(uint64_t info_physical)
 	memmap_init(&whole, &boot, 0);
 	check_what_is_used(&whole, info_physical);
 	paging_begin(take_table_frame);
+	if (detectors()->unmap)
+		paging_use_small_pages();
 	while (memmap_next_usable(&whole, range.end, &range))
 		paging_map_ram(range.start, range.end);
 	paging_switch();
@@ -226,6 +230,21 @@ static void print_memory(void)
 	        node.page_count * sizeof(struct page) / KIB);
 }
 
+/* Tables of the detectors for PAGES frames; none if all are off. */
+static void take_detector_tables(struct page_debug *debug, unsigned long pages)
+{
+	if (!detectors_wanted())
+		return;
+	kassert(debug->mark == NULL && pages > 0);
+	debug->mark = early_memory(pages, "the marks of detectors");
+	memset(debug->mark, 0, pages);
+	if (!detectors_want_owner())
+		return;
+	debug->owner = early_memory(pages * sizeof(*debug->owner),
+	                            "the records of page_owner");
+	memset(debug->owner, 0, pages * sizeof(*debug->owner));
+}
+
 struct node *mm_init(uint64_t info_physical)
 {
 	unsigned long pages = memmap_end_pfn(&memmap);
@@ -242,9 +261,11 @@ struct node *mm_init(uint64_t info_physical)
 	                          "the trace");
 	struct vmstat_row *rows =
 		early_memory(MAX_CPUS * sizeof(*rows), "the event counters");
+	struct page_debug debug = *detectors();
 	const char *broken;
-	char sentence[160];
+	char sentence[240];
 
+	take_detector_tables(&debug, pages);
 	/* Each frame gets a struct page; all are taken. */
 	node_init_movable(&node, array, blocks, 0, pages,
 	                  movable_zone_start(&memmap));
@@ -267,6 +288,8 @@ struct node *mm_init(uint64_t info_physical)
 	                                                 (PAGE_SIZE / KIB));
 	watermark_setup(&node);
 	exclusive_pool_init(&node, table, tables);
+	if (debug.mark != NULL)
+		page_debug_start(&node, &debug);
 	/* From here on alloc_pages() works. */
 	set_main_node(&node);
 	exclusive_start(&node);
@@ -306,7 +329,7 @@ void check_boot_mappings(void)
 
 void report_memory(void)
 {
-	char sentence[160];
+	char sentence[240];
 	struct page_columns columns;
 	const char *broken =
 		node_check(&node, &columns, true, sentence, sizeof(sentence));

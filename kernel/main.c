@@ -47,6 +47,7 @@
 #include "kernel/demo/bench.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/demo/storm.h"
+#include "kernel/detectors.h"
 #include "kernel/fail.h"
 #include "kernel/files.h"
 #include "kernel/selftest/replay.h"
@@ -218,6 +219,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	               boot_information()->size);
 	boot_crumb("memory");
 	node = mm_init(info_physical);
+	detectors_start();
 	panic_register_reporter("memory", report_memory);
 	check_boot_mappings();
 

@@ -9,6 +9,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/core/printk.h"
 #include "mm/debug/fault_inject.h"
+#include "mm/debug/page_debug.h"
 #include "mm/debug/trace.h"
 #include "mm/debug/vmstat.h"
 #include "mm/exclusive/exclusive_pool.h"
@@ -39,6 +40,7 @@ struct node {
 
 	struct vmstat stat;
 	struct trace trace;
+	struct page_debug debug;
 	struct fault_attr fail_page_alloc, failslab;
 	struct exclusive_pool pool;
 	struct slab_state slab;

@@ -70,6 +70,7 @@ enum page_flag {
 	PAGE_PFMEMALLOC = 1 << 1, /* taken without watermarks */
 	PAGE_TABLE = 1 << 2,      /* a page table of a window or of vmalloc() */
 	PAGE_SATURATED = 1 << 3,  /* more references than can be counted */
+	PAGE_WATCHED = 1 << 4,    /* mm/debug/page_debug.h sees its free */
 };
 
 /*

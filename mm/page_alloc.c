@@ -308,6 +308,7 @@ static struct page *page_alloc_serve(struct node *node,
 		page = alloc_slow_path(node, request);
 	if (page == NULL)
 		return NULL;
+	page_debug_take(&node->debug, page, request->gfp, caller);
 	page_note_taker(page, request->gfp, caller);
 	/* A parked frame has its own events, and is already zeroed. */
 	if (request->exclusive)
@@ -664,6 +665,7 @@ static void bulk_finish(struct node *node, struct page *page,
                         const struct alloc_request *request, uintptr_t caller)
 {
 	kassert(page->state == PAGE_USED && page->order == 0);
+	page_debug_take(&node->debug, page, request->gfp, caller);
 	page_note_taker(page, request->gfp, caller);
 	trace_mm_page_alloc(&node->trace, node_pfn(node, page), 0,
 	                    request->migratetype, request->gfp);

@@ -83,8 +83,7 @@ void put_page(struct page *page);
  * thread's list of held objects (kernel/core/held.h) does not change. */
 void put_kept_page(struct page *page);
 int page_ref_count(const struct page *page);
-/* A reference unless there is none, or INT32_MAX: false for free and exclusive
- * pages. */
+/* A reference unless there is none, or INT32_MAX: false for free and exclusive pages. */
 __must_check bool try_get_page(struct page *page);
 /* Pin for a device or a second mapping: 0, or -EBUSY for an exclusive page,
  * -EINVAL for one that is not allocated, -EOVERFLOW with INT32_MAX references.

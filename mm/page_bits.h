@@ -49,10 +49,8 @@ static inline bool page_test_and_clear(struct page *page, enum page_bit bit)
 	        page_mask(bit)) != 0;
 }
 
-/*
- * One more reference of PAGE, the head of a block, if it has one and not
- * INT32_MAX of them; otherwise false, and nothing has changed.  Any context.
- */
+/* One more reference of PAGE, the head of a block, if it has one and not
+ * INT32_MAX of them; otherwise false, and nothing has changed.  Any context. */
 static inline bool page_add_reference(struct page *page)
 {
 	int32_t seen = READ_ONCE(page->refcount);

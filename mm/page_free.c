@@ -39,10 +39,7 @@ static const char *free_refusal_of_tail(struct node *node,
 	               : "it is in the middle of a block";
 }
 
-/*
- * NULL, or why the block may not be freed: the checks of all frees.
- * zone->lock held.
- */
+/* NULL, or why the block may not be freed: the checks of all frees.  zone->lock held. */
 static const char *free_refusal(struct node *node, const struct page *page,
                                 unsigned int order)
 {
@@ -101,8 +98,7 @@ static bool page_free_is_closed(struct node *node)
 	return node == NULL || in_nmi();
 }
 
-/* Drop one reference of a block that passed free_refusal().  zone->lock held.
- */
+/* Drop one reference of a block that passed free_refusal().  zone->lock held. */
 static void page_free_drop_reference(struct node *node, struct zone *zone,
                                      struct page *page, uintptr_t caller,
                                      bool whole)

@@ -58,6 +58,7 @@ void page_prep_halve(struct page *page)
 	page->order = (uint8_t)order;
 	*upper = (struct page){
 		.state = page->state,
+		.flags = page->flags & PAGE_WATCHED,
 		.order = (uint8_t)order,
 		.zone = page->zone,
 		.taker = page->taker,
@@ -136,6 +137,7 @@ void page_prep_give(struct node *node, struct zone *zone, struct page *page,
 	page_prep_retire(page, caller);
 	if (!page_prep_check(node, zone, page))
 		return;
+	page_debug_give(&node->debug, page);
 	buddy_give(zone, page, order);
 	vmstat_add(&node->stat, VMSTAT_pgfree, 1UL << order);
 	trace_mm_page_free(&node->trace, node_pfn(node, page), order);

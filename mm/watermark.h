@@ -24,10 +24,8 @@ struct node;
 #define MIN_FREE_KBYTES_MIN    128UL
 #define MIN_FREE_KBYTES_MAX    262144UL
 
-/*
- * min_free_kbytes for LOWMEM_KB kilobytes of managed memory:
- * clamp(floor(sqrt(16 * lowmem_kb)), 128, 262144).
- */
+/* min_free_kbytes for LOWMEM_KB kilobytes of managed memory:
+ * clamp(floor(sqrt(16 * lowmem_kb)), 128, 262144). */
 unsigned long watermark_min_free_kbytes(unsigned long lowmem_kb);
 
 /*

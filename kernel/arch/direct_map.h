@@ -39,7 +39,8 @@ void *direct_map_join(unsigned long pfn);
 /*
  * Take frame PFN out of the direct map and flush its address on every CPU.
  * Its region is split.  On return no CPU can reach the frame by its direct-map
- * address, nor by one in the vmap region from which vmap_clear() took it.
+ * address, nor by one in the vmap region from which vmap_clear() took it.  This and the
+ * next: any context.
  */
 void direct_map_hide(unsigned long pfn);
 

@@ -72,6 +72,7 @@
 uintptr_t direct_map_base = DIRECT_MAP_BASE;
 
 static uintptr_t table_base = KERNEL_BASE; /* where frames are seen */
+static bool small_pages;                   /* no 2 MiB entry for RAM */
 static uint64_t (*take_frame)(void);
 
 uint64_t pte_nx(void)
@@ -229,13 +230,19 @@ static uint64_t ram_protection(uint64_t frame)
 	return PTE_GLOBAL | pte_nx() | (read_only ? 0 : PTE_WRITABLE);
 }
 
+void paging_use_small_pages(void)
+{
+	small_pages = true;
+}
+
 void paging_map_ram(uint64_t start, uint64_t end)
 {
 	uint64_t at = start;
 
 	while (at < end) {
 		uint64_t next = at + LARGE_PAGE_SIZE;
-		bool large = at % LARGE_PAGE_SIZE == 0 && next <= end &&
+		bool large = !small_pages && at % LARGE_PAGE_SIZE == 0 &&
+		             next <= end &&
 		             !paging_overlaps(at, next, image_physical_start(),
 		                              image_physical_end());
 

@@ -35,13 +35,15 @@
 #define DEVICE_PAGES    16
 
 /*
- * The three steps of boot, in order.  TAKE_FRAME gives the physical address of
+ * The steps of boot, in order.  TAKE_FRAME gives the physical address of
  * one 4 KiB frame below 1 GiB that is the tables' from now on (it panics itself
  * if there is none).  paging_map_ram() takes each usable range (whole pages,
  * ascending); paging_switch() maps the rest, loads CR3, and the boot tables and
  * the identity map are gone.
  */
 void paging_begin(uint64_t (*take_frame)(void));
+/* Between the two: the direct map has 4 KiB entries only, for frames that come and go. */
+void paging_use_small_pages(void);
 void paging_map_ram(uint64_t start, uint64_t end);
 void paging_switch(void);
 

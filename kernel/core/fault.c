@@ -171,6 +171,20 @@ static const char *format_area(char *text, size_t size,
 	return text;
 }
 
+/* The owner that freed the page, and the place: the mistake may be there, or at the access. */
+static const char *format_freed(char *text, size_t size,
+                                const struct fault_area *area)
+{
+	char place[PLACE_SIZE];
+
+	if (area->caller == 0)
+		return ", a free page: nobody has had it since the boot";
+	scnprintf(text, size, ", a free page: freed by %s at %s",
+	          owner_name(area->taker),
+	          caller_format(place, sizeof(place), area->caller));
+	return text;
+}
+
 static const char *format_kind(char *text, size_t size,
                                const struct fault *fault)
 {
@@ -188,6 +202,8 @@ static const char *format_kind(char *text, size_t size,
 		return ", the page of NULL";
 	case FAULT_VMALLOC:
 		return format_area(text, size, &fault->area);
+	case FAULT_FREED:
+		return format_freed(text, size, &fault->area);
 	}
 	return "";
 }

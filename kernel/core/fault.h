@@ -21,27 +21,28 @@ enum fault_kind {
 	FAULT_GUARD,     /* a guard page: a stack has overflowed */
 	FAULT_VMALLOC,   /* an address that vmalloc() manages */
 	FAULT_NULL,      /* page 0 */
+	FAULT_FREED,     /* a free page: mm/debug/page_debug.h */
 };
 
-/* The area of vmalloc() that an address is in. */
+/* The area of vmalloc() that an address is in, or a page that was freed. */
 struct fault_area {
-	const char *what; /* "the guard page behind" ... */
+	const char *what; /* "the guard page behind" ...; NULL: freed */
 	uintptr_t start;
-	size_t size;    /* without the guard page; 0: nothing is there */
-	uint64_t taker; /* number of its owner */
-	uintptr_t caller;
+	size_t size;      /* without the guard page; 0: nothing is there */
+	uint64_t taker;   /* number of its owner, or of the one that freed it */
+	uintptr_t caller; /* from where; 0: not known */
 };
 
 struct fault {
 	struct trap_frame *frame;
 	uint64_t address; /* CR2 of a page fault, else 0 */
 	enum fault_kind kind;
-	/* Of FAULT_EXCLUSIVE: */
+	/* Of FAULT_EXCLUSIVE, and of FAULT_FREED: */
 	unsigned long pfn;            /* -1UL: an empty entry of a window */
 	const struct owner *owner;    /* NULL: parked */
 	const struct owner *intruder; /* the context that touched it */
 	struct owner_loss loss;       /* the lost page; caller 0: not known */
-	struct fault_area area;       /* of FAULT_VMALLOC */
+	struct fault_area area;       /* of FAULT_VMALLOC, FAULT_FREED */
 };
 
 /*

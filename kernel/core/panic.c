@@ -46,7 +46,9 @@
 #include "kernel/core/lock_order.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/symbols.h"
 #include "lib/format.h"
+#include "lib/string.h"
 
 #define REPORTERS        8
 #define BACKTRACE_FRAMES 32
@@ -211,17 +213,51 @@ static void print_frames(uintptr_t rbp, unsigned int most)
 	panic_say("  ...\n");
 }
 
+/* call with a distance: e8 and 4 bytes. */
+#define CALL_OPCODE 0xe8
+#define CALL_SIZE   5U
+
+/*
+ * Where the function returns to in which FRAME is, if that has no frame: it has
+ * just begun, or the compiler has moved the pushes behind a part that needs none.  Then
+ * rbp is its caller's, and the walk would leave that one out.  0: it has one.
+ */
+static uintptr_t frameless_caller(const struct trap_frame *frame)
+{
+	unsigned long offset;
+	uintptr_t address;
+	int32_t distance;
+	char name[8];
+
+	if (!is_readable(frame->rsp))
+		return 0;
+	address = *(const uintptr_t *)frame->rsp;
+	if (!image_is_text(address - CALL_SIZE) || !image_is_text(address) ||
+	    *(const uint8_t *)(address - CALL_SIZE) != CALL_OPCODE ||
+	    symbol_name(name, sizeof(name), frame->rip, &offset) == NULL)
+		return 0;
+	memcpy(&distance, (const void *)(address - sizeof(distance)),
+	       sizeof(distance));
+	return address + (uintptr_t)(intptr_t)distance == frame->rip - offset
+	               ? address
+	               : 0;
+}
+
 /* From FRAME, or without one from RBP: at most MOST frames. */
 static void print_backtrace(const struct trap_frame *frame, uintptr_t rbp,
                             unsigned int most)
 {
+	uintptr_t caller = frame == NULL ? 0 : frameless_caller(frame);
+
 	panic_say("backtrace:\n");
 	if (frame == NULL) {
 		print_frames(rbp, most);
 		return;
 	}
 	print_place(frame->rip);
-	print_frames(frame->rbp, most - 1);
+	if (caller != 0)
+		print_return(caller);
+	print_frames(frame->rbp, most - 1 - (caller != 0));
 }
 
 void backtrace_print(const struct trap_frame *frame)

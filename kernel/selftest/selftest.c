@@ -307,7 +307,7 @@ static const char *check_balance(const struct page_columns *before,
 {
 	struct page_columns after;
 	const char *broken = NULL;
-	char sentence[160];
+	char sentence[240];
 
 	selftest_settle();
 	after = read_columns();
@@ -533,7 +533,7 @@ static void selftest_run_suite(const struct test_case *first,
 	unsigned long events = count_events();
 	unsigned int at = 0;
 	const char *broken;
-	char sentence[160];
+	char sentence[240];
 
 	tap("    KTAP version 1");
 	tap("    # Subtest: %s", first->suite);

@@ -17,6 +17,7 @@
 #include "kernel/shell/shell.h"
 
 #include "drivers/vga.h"
+#include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
@@ -324,6 +325,7 @@ void shell_execute(char *text)
 	const struct shell_command *command;
 	char *argv[SHELL_MAX_WORDS];
 	int argc = split(text, argv);
+	uint64_t begin;
 
 	if (argc == 0)
 		return;
@@ -333,6 +335,7 @@ void shell_execute(char *text)
 		return;
 	}
 	command = find_command(argv[0]);
+	begin = clock_microseconds();
 	if (command == NULL) {
 		console_printf("%s: no such command; 'help' lists them\n",
 		               argv[0]);
@@ -340,6 +343,7 @@ void shell_execute(char *text)
 		console_printf("usage:\n");
 		print_usage(command);
 	}
+	shell_report_kept(begin);
 }
 
 /* ---- Editing ------------------------------------------------------------- */

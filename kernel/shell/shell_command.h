@@ -105,6 +105,10 @@ void shell_give_back(unsigned long *blocks, unsigned int *dropped);
 const char *shell_join(char *buffer, size_t size, char *const *argv, int from,
                        int to);
 
+/* With page_owner=on: say which pages the shell has taken from SINCE (microseconds) on, and
+ * not given back. */
+void shell_report_kept(uint64_t since);
+
 /* For completion: the names of gfp flags, bare unless WORD begins with _ or
  * G. */
 const char *shell_flag_candidate(const char *word, unsigned int index);

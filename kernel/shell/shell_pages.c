@@ -8,6 +8,7 @@
  */
 #include "kernel/arch/direct_map.h"
 #include "kernel/arch/paging.h"
+#include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/line_table.h"
 #include "kernel/core/lock.h"
@@ -18,6 +19,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/debug/page_owner.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/oom.h"
@@ -376,6 +378,108 @@ static int shell_pages_run_owner(int argc, char **argv)
 	return 0;
 }
 
+/* ---- page_owner ---------------------------------------------------------- */
+
+#define SITES_SHOWN 20U
+
+/* Pages that were taken before are not shown. */
+static uint64_t page_owner_mark;
+
+static void page_owner_print_site(const struct node *node,
+                                  const struct page_owner_site *site)
+{
+	const struct page_owner *owner = page_owner_of(node, site->pfn);
+	char place[PLACE_SIZE];
+
+	console_printf("%7lu %7lu  %4llu.%03llu  pfn %#lx, taken by %s\n",
+	               site->pages, site->blocks,
+	               (unsigned long long)(site->oldest / 1000000),
+	               (unsigned long long)(site->oldest / 1000 % 1000),
+	               site->pfn, owner_name(owner->taken.who));
+	for (unsigned int i = 0; i < 3; i++) {
+		uintptr_t call = page_owner_frame(&owner->taken, i);
+
+		if (call != 0)
+			console_fold(22, "%16s at %s", "",
+			             caller_format(place, sizeof(place), call));
+	}
+}
+
+static void page_owner_print_sites(struct node *node, struct page *table)
+{
+	struct page_owner_sites sites = {
+		.site = page_address(table),
+		.room = PAGE_SIZE / sizeof(struct page_owner_site),
+	};
+
+	page_owner_sum(node, page_owner_mark, 0, &sites);
+	console_printf("%7s %7s  %8s\n", "pages", "blocks", "since");
+	for (unsigned int i = 0; i < min(sites.count, SITES_SHOWN); i++)
+		page_owner_print_site(node, &sites.site[i]);
+	for (unsigned int i = SITES_SHOWN; i < sites.count; i++)
+		sites.others += sites.site[i].pages;
+	if (sites.others > 0)
+		console_printf("%7lu pages were taken elsewhere\n",
+		               sites.others);
+}
+
+void shell_report_kept(uint64_t since)
+{
+	struct node *node = main_node();
+	struct page_owner_site table[4];
+	struct page_owner_sites sites = { .site = table,
+		                          .room = ARRAY_SIZE(table) };
+	char place[PLACE_SIZE];
+
+	if (node->debug.owner == NULL)
+		return;
+	page_owner_sum(node, since, current_owner_id(), &sites);
+	for (unsigned int i = 0; i < sites.count; i++)
+		console_fold(
+			2,
+			"page_owner: %lu pages are still in use, taken at %s",
+			table[i].pages,
+			caller_format(place, sizeof(place),
+		                      page_owner_frame(
+					      &page_owner_of(node, table[i].pfn)
+						       ->taken,
+					      0)));
+	if (sites.others > 0)
+		console_printf("page_owner: and %lu pages more\n",
+		               sites.others);
+}
+
+static int run_page_owner(int argc, char **argv)
+{
+	struct page *table;
+	const struct page *page;
+
+	if (argc > 2)
+		return -EINVAL;
+	if (main_node()->debug.owner == NULL) {
+		console_printf("page_owner: boot with page_owner=on\n");
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "mark") == 0) {
+		page_owner_mark = clock_microseconds();
+		return 0;
+	}
+	if (argc == 2) {
+		page = shell_pages_find_page(argv);
+		if (page != NULL)
+			page_owner_print(main_node(), page_to_pfn(page));
+		return 0;
+	}
+	table = alloc_page(GFP_KERNEL);
+	if (table == NULL) {
+		console_printf("page_owner: no memory for the table\n");
+		return 0;
+	}
+	page_owner_print_sites(main_node(), table);
+	__free_page(table);
+	return 0;
+}
+
 /* ---- The pool and the owners --------------------------------------------- */
 
 struct owner_row {
@@ -471,6 +575,8 @@ static const struct shell_command commands[] = {
 	              "explain a mask; all flags"),
 	SHELL_COMMAND("owner", "PFN", shell_pages_run_owner, NULL,
 	              "who has a page"),
+	SHELL_COMMAND("page_owner", "[PFN|mark]", run_page_owner, NULL,
+	              "who took the pages in use; those taken since the mark"),
 	SHELL_COMMAND("exclusive", "", shell_pages_run_exclusive, NULL,
 	              "parked pool, owners, windows"),
 };

@@ -438,7 +438,7 @@ static int run_vmallocinfo(int argc, char **argv __unused)
 static int run_check(int argc, char **argv __unused)
 {
 	const char *broken;
-	char sentence[160];
+	char sentence[240];
 
 	if (argc > 1)
 		return -EINVAL;

@@ -13,6 +13,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/semaphore.h"
 #include "kernel/demo/crowd.h"
+#include "kernel/demo/mistake.h"
 #include "kernel/demo/pressure.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/demo/storm.h"
@@ -553,6 +554,34 @@ static int run_panic(int argc, char **argv)
 	return -EINVAL;
 }
 
+/* ---- mistake ------------------------------------------------------------- */
+
+static const char *mistake_candidate(const char *word __unused,
+                                     unsigned int index)
+{
+	const struct mistake *mistake = mistake_at(index);
+
+	return mistake == NULL ? NULL : mistake->name;
+}
+
+static int run_mistake(int argc, char **argv)
+{
+	const struct mistake *mistake;
+
+	if (argc > 2)
+		return -EINVAL;
+	for (unsigned int i = 0; (mistake = mistake_at(i)) != NULL; i++) {
+		if (argc == 1) {
+			console_printf("  %-20s%s\n", mistake->name,
+			               mistake->about);
+		} else if (strcmp(argv[1], mistake->name) == 0) {
+			mistake->commit();
+			return 0;
+		}
+	}
+	return argc == 1 ? 0 : -EINVAL;
+}
+
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("recorder", "[start|stop]", run_recorder,
 	              recorder_candidate, "samples taken, seen, dropped"),
@@ -567,6 +596,8 @@ static const struct shell_command commands[] = {
 	SHELL_COMMAND("panic", "[FAULT]", run_panic, panic_candidate,
 	              "null stack text divide opcode assert smash lock; and "
 	              "others, by Tab"),
+	SHELL_COMMAND("mistake", "[NAME]", run_mistake, mistake_candidate,
+	              "make one on purpose, and see the report; all names"),
 };
 
 SHELL_TABLE(shell_test_commands, "tests",

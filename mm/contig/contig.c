@@ -286,11 +286,20 @@ static void contig_finish_block(struct contig *contig, struct page *page,
 		                     contig->caller);
 }
 
+static void contig_watch_block(struct contig *contig, struct page *page,
+                               unsigned int order __unused)
+{
+	page_debug_take(&contig->node->debug, page, contig->gfp.mask,
+	                contig->caller);
+}
+
 static int contig_take(struct contig *contig)
 {
 	unsigned long end = contig_take_blocks(contig);
 
 	kassert(end <= contig->end);
+	if (page_debug_is_on(&contig->node->debug))
+		contig_for_each(contig, end, contig_watch_block);
 	if (end < contig->end) {
 		contig_for_each(contig, end, contig_give_block);
 		return -EBUSY;

@@ -161,8 +161,14 @@ int trace_enable(struct trace *trace, uint32_t mask)
 {
 	if (trace->count == 0)
 		return -ENODEV;
-	WRITE_ONCE(trace->enabled, mask & TRACE_ALL);
+	WRITE_ONCE(trace->enabled,
+	           (mask & TRACE_ALL) | (trace->enabled & TRACE_WATCH));
 	return 0;
+}
+
+void trace_watch(struct trace *trace)
+{
+	WRITE_ONCE(trace->enabled, trace->enabled | TRACE_WATCH);
 }
 
 void trace_clear(struct trace *trace)

@@ -16,6 +16,8 @@
  * Locking: zone->lock, and inside it the pool's lock, under which the columns parked and
  * exclusive change.
  */
+#include "kernel/core/line_table.h"
+#include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
 #include "lib/format.h"
 #include "mm/buddy.h"
@@ -348,13 +350,16 @@ static const char *report_page(const struct zone_walk *walk, char *buffer,
                                size_t size)
 {
 	const struct page *page = &walk->likeness;
+	char place[PLACE_SIZE];
 
 	scnprintf(buffer, size,
 	          "zone %s: pfn %#lx is corrupt: %s, order %u, zone %u, "
-	          "refcount %d, flags %#x (%s)",
+	          "refcount %d, flags %#x (%s); last touched by %s at %s",
 	          walk->zone->name, zone_pfn(walk->zone, walk->at),
 	          page_state_name((enum page_state)page->state), page->order,
-	          page->zone, page->refcount, page->flags, walk->broken);
+	          page->zone, page->refcount, page->flags, walk->broken,
+	          owner_name(page->taker),
+	          caller_format(place, sizeof(place), page_caller(page)));
 	return buffer;
 }
 

@@ -78,7 +78,8 @@ static const char *check_page(const struct node *node, const struct page *page)
 
 	if (!page_has_column(node, page))
 		return NULL;
-	if (direct_map_visible(node_pfn(node, page)) == hidden)
+	if (direct_map_visible(node_pfn(node, page)) ==
+	    (hidden || page_debug_hides(node, node_pfn(node, page))))
 		return "X1";
 	return hidden ? check_page_owner(node, page) : NULL;
 }

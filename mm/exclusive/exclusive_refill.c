@@ -86,6 +86,8 @@ static struct page *exclusive_refill_take_at(struct node *node,
 		spin_unlock_irqrestore(&zone->lock, enabled);
 	} while (page == NULL && pageblock_settle(zone));
 	page_prep_report_bad(node, zone);
+	if (page != NULL)
+		page_debug_open(&node->debug, page, RETURN_ADDRESS());
 	return page;
 }
 
@@ -133,6 +135,7 @@ void exclusive_refill_give(struct node *node, struct page *page)
 	bool enabled = spin_lock_irqsave(&zone->lock);
 
 	kassert(page->zone == zone->type);
+	page_debug_close(&node->debug, page);
 	buddy_give(zone, page, 0);
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	count_vm_event(node, VMSTAT_exclusive_unpark);

@@ -319,6 +319,9 @@ static struct page *compact_take_at(struct compact_control *cc,
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	(void)pageblock_settle(zone);
 	page_prep_report_bad(cc->node, zone);
+	if (page != NULL)
+		page_debug_take(&cc->node->debug, page, GFP_HIGHUSER_MOVABLE,
+		                RETURN_ADDRESS());
 	return page;
 }
 

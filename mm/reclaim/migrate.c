@@ -36,6 +36,7 @@
 #include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/debug/page_owner.h"
 #include "mm/page_bits.h"
 #include "mm/reclaim/address_space.h"
 #include "mm/reclaim/lru.h"
@@ -66,6 +67,7 @@ void migrate_replace(struct node *node, struct page *from, struct page *to)
 	}
 	to->gfp = from->gfp;
 	to->taker = from->taker;
+	page_owner_move(node, from, to);
 	to->caller = from->caller;
 	to->mapping = from->mapping;
 	to->index = from->index;

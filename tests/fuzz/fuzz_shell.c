@@ -343,6 +343,10 @@ static int run_flags(int argc, char **argv)
 	return 0;
 }
 
+void shell_report_kept(uint64_t since __unused)
+{
+}
+
 static const struct shell_command commands[] = {
 	SHELL_COMMAND("n", "N ...", run_number, NULL, "numbers"),
 	SHELL_COMMAND("f", "FLAGS ...", run_flags, shell_flag_candidate,

@@ -216,6 +216,18 @@ void backtrace_print_from(uintptr_t caller)
 	(void)caller;
 }
 
+unsigned int backtrace_save(uintptr_t *callers __unused,
+                            unsigned int most __unused)
+{
+	return 0;
+}
+
+void backtrace_print_saved(const uintptr_t *callers, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		pr_warn("  %#lx\n", callers[i]);
+}
+
 void backtrace_print(const struct trap_frame *frame)
 {
 	(void)frame;

@@ -205,7 +205,6 @@ void *direct_map_join(unsigned long pfn)
 
 void direct_map_hide(unsigned long pfn)
 {
-	check_may_edit("direct_map_hide()");
 	if (!direct_map_is_split(pfn))
 		panic("frame %#lx is hidden in a region that is not split",
 		      pfn);
@@ -218,7 +217,6 @@ void direct_map_hide(unsigned long pfn)
 
 void direct_map_show(unsigned long pfn)
 {
-	check_may_edit("direct_map_show()");
 	check_frame(pfn);
 	if (!memory.hidden[pfn])
 		panic("frame %#lx is shown twice", pfn);

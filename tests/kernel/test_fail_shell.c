@@ -266,6 +266,7 @@ static const struct line memory_lines[] = {
 	{ .text = "free all", .before = "alloc KERNEL\n" },
 	{ .text = "owner 300", .varies = true },
 	{ .text = "exclusive", .varies = true },
+	{ .text = "page_owner", .varies = true },
 };
 
 static const struct line test_lines[] = {
@@ -274,6 +275,7 @@ static const struct line test_lines[] = {
 	  .varies = true },
 	{ .text = "recorder stop", .varies = true },
 	{ .text = "panic intrude", .least = 6 },
+	{ .text = "mistake" },
 	{ .text = "threads 2", .least = 10 },
 	/* A small machine has no block of order 9 even so. */
 	{ .text = "bench",

@@ -836,7 +836,7 @@ CASE(boot, present_is_managed_plus_reserved_in_every_zone)
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
 		const struct zone *zone = &node->zone[type];
 		struct page_columns columns;
-		char sentence[160];
+		char sentence[240];
 
 		EXPECT(zone_check(&node->zone[type], &columns, false, sentence,
 		                  sizeof(sentence)) == NULL);

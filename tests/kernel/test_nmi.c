@@ -417,7 +417,7 @@ CASE(nmi, a_rain_on_takes_frees_and_hand_overs_changes_nothing)
 	unsigned long before;
 	uint64_t counted;
 	const char *broken;
-	static char sentence[160];
+	static char sentence[240];
 
 	NEEDS_APIC();
 	if (!raid_begin(&raid)) {

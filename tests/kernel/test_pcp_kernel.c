@@ -126,7 +126,7 @@ CASE(pcp_kernel, interrupts_and_a_thread_share_a_list)
 	struct page *held[HELD] = { NULL };
 	unsigned int order[HELD];
 	unsigned int hz = clock_hz();
-	char sentence[200];
+	char sentence[240];
 	const char *broken;
 
 	pcp_ticker.page = NULL;

@@ -42,6 +42,7 @@ MAIN_NODE_USERS = {
     "mm/contig/contig.c",
     "mm/exclusive/exclusive.c",
     "mm/exclusive/exclusive_check.c",
+    "mm/debug/page_debug.c",
     "mm/exclusive/exclusive_owner.c",
     "mm/mm_check.c",
     "mm/page_alloc.c",

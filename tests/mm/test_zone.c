@@ -21,7 +21,7 @@ struct node_and_pages {
 };
 
 SUITE_OBJECT(struct node_and_pages, private);
-static char sentence[200];
+static char sentence[240];
 
 /* ---- The private node ---------------------------------------------------- */
 

@@ -45,6 +45,9 @@ LINES = """
     owner 1
     owner {block}
     owner {exclusive}
+    page_owner
+    page_owner 1
+    page_owner mark
     exclusive
     free all
     recorder
@@ -54,6 +57,8 @@ LINES = """
     storm 100 40
     bench
     hotpath
+    mistake
+    mistake double-free
     disks
     hexdump
     hexdump hda 0

@@ -73,8 +73,8 @@ LONG = {
 SHORT = set(
     """
     buddyinfo pagetypeinfo extfrag compact contig fragment zoneinfo meminfo vmstat slabinfo vmallocinfo check alloc free gfp owner
-    exclusive recorder bench hotpath
-    panic disks write rm mkdir sync df mount umount swapon swaps oom_score_adj fail
+    exclusive page_owner recorder bench hotpath
+    panic mistake disks write rm mkdir sync df mount umount swapon swaps oom_score_adj fail
     failslab cma
     sysctl irqs ps stacks reboot poweroff help echo clear
     """.split()

@@ -100,6 +100,13 @@ def _is_older(path, source):
     )
 
 
+def debug_words():
+    """The command line of the menu's entry Debug."""
+    with open(os.path.join(ROOT, "iso", "grub.cfg")) as file:
+        text = file.read()
+    return re.search(r'"Debug" \{\s+multiboot2 \S+ (.*)\n', text)[1]
+
+
 def disk_copy(directory):
     """A copy of a new disk image, holes as holes, in DIRECTORY: its path."""
     os.makedirs(directory, exist_ok=True)

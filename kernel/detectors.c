@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/detectors.c -- the words of the command line that switch detectors on.
+ *
+ * The words and their values are Linux's.  Their tables are set aside by mm_init(), before
+ * the buddy has the memory; so after the boot none can be switched on or off.
+ */
+#include "kernel/detectors.h"
+
+#include "kernel/core/panic.h"
+#include "kernel/core/params.h"
+#include "kernel/core/printk.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/debug/page_owner.h"
+#include "mm/page_alloc.h"
+
+static struct page_debug wanted;
+static bool wanted_owner;
+
+const struct page_debug *detectors(void)
+{
+	return &wanted;
+}
+
+bool detectors_wanted(void)
+{
+	return wanted_owner || wanted.unmap || wanted.poison ||
+	       wanted.init_on_alloc || wanted.init_on_free;
+}
+
+bool detectors_want_owner(void)
+{
+	return wanted_owner;
+}
+
+/* ---- Words --------------------------------------------------------------- */
+
+static int detectors_switch(const char *value, bool *on)
+{
+	if (value == NULL)
+		return -EINVAL;
+	if (strcmp(value, "on") == 0 || strcmp(value, "1") == 0)
+		*on = true;
+	else if (strcmp(value, "off") == 0 || strcmp(value, "0") == 0)
+		*on = false;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int set_page_owner(const char *value)
+{
+	return detectors_switch(value, &wanted_owner);
+}
+
+static int set_debug_pagealloc(const char *value)
+{
+	return detectors_switch(value, &wanted.unmap);
+}
+
+static int set_page_poison(const char *value)
+{
+	return detectors_switch(value, &wanted.poison);
+}
+
+static int set_init_on_alloc(const char *value)
+{
+	return detectors_switch(value, &wanted.init_on_alloc);
+}
+
+static int set_init_on_free(const char *value)
+{
+	return detectors_switch(value, &wanted.init_on_free);
+}
+
+PARAM(page_owner, "page_owner", "=on: note who took and freed each page",
+      set_page_owner);
+PARAM(debug_pagealloc, "debug_pagealloc",
+      "=on: free pages are not mapped, so that their use faults",
+      set_debug_pagealloc);
+PARAM(page_poison, "page_poison",
+      "=on: free pages hold 0xaa, and are checked when they are taken",
+      set_page_poison);
+PARAM(init_on_alloc, "init_on_alloc", "=on: zero pages when they are taken",
+      set_init_on_alloc);
+PARAM(init_on_free, "init_on_free", "=on: zero pages when they are freed",
+      set_init_on_free);
+
+/* ---- Beginning ----------------------------------------------------------- */
+
+/* A panic about a free page shows its records. */
+static void detectors_report(void)
+{
+	unsigned long pfn = page_debug_last_fault();
+
+	if (pfn != -1UL)
+		page_owner_print(main_node(), pfn);
+}
+
+void detectors_start(void)
+{
+	if (!detectors_wanted())
+		return;
+	kassert(page_debug_is_on(&main_node()->debug));
+	page_debug_explain_faults();
+	panic_register_reporter("page_owner", detectors_report);
+	kassert(!wanted_owner || main_node()->debug.owner != NULL);
+	pr_notice("detectors:%s%s%s%s%s\n", wanted_owner ? " page_owner" : "",
+	          wanted.unmap ? " debug_pagealloc" : "",
+	          wanted.poison ? " page_poison" : "",
+	          wanted.init_on_alloc ? " init_on_alloc" : "",
+	          wanted.init_on_free ? " init_on_free" : "");
+}

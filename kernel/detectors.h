@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel/detectors.h -- which detectors of mm/debug/ are on.
+ */
+#ifndef KERNEL_DETECTORS_H
+#define KERNEL_DETECTORS_H
+
+#include "mm/debug/page_debug.h"
+
+/* The detectors that the command line asks for; mark and owner are NULL.  After params_parse(). */
+const struct page_debug *detectors(void);
+
+/* Is one on?  Does page_owner want its records? */
+bool detectors_wanted(void);
+bool detectors_want_owner(void);
+
+/* Say which are on; faults and panics are explained by them from now on. */
+void detectors_start(void);
+
+#endif

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""
+The mistakes that people make, each committed on purpose (kernel/demo/mistake.c), in the
+plain entry of the menu and in Debug: the report names the file and line of the statement.
+
+The line is that of the comment with the mistake's name, so that the test cannot agree with
+a report that names another one.
+"""
+
+import os
+import re
+
+from lab import boot_test, check, command, debug_words, for_each
+from machine import PROMPT, ROOT
+from qemu import GUEST_TIME
+
+SOURCE = "kernel/demo/mistake.c"
+# A refill brings as many pages, which are taken before one that was freed to the zone.
+ON_A_LIST = 9
+
+STOPPED = r"The machine has stopped\."
+
+# Where the machine goes on.  PLACE is the statement; "!" is typed at the shell after it.
+REPORTED = {
+    "double-free": r"BUG: free of .* at \S+ \(PLACE\) refused: it is free already",
+    "wrong-order": r"BUG: free of .* at \S+ \(PLACE\) refused: wrong order",
+    "free-stack": r"BUG: free of .* at \S+ \(PLACE\) refused: no such page",
+    "free-null": r"BUG: free of .* at \S+ \(PLACE\) refused: no such page",
+    "free-middle": r"BUG: free of .* \(PLACE\) refused: it is in the middle of a",
+    "alloc-handler": r"BUG: alloc_pages\(0xcc0, 0\) by irq 0 timer at \S+ \(PLACE\) "
+    r"refused: .* cannot sleep",
+    "mutex-handler": r"BUG: sleeping function mutex_lock called by irq 0 timer at \S+ "
+    r"\(PLACE\)",
+    "exclusive-released": r"intrusion: .* owned by shell, touched by shell:\s.* at \S+ "
+    r"\(PLACE\)(.|\n)*The shell was ended: it touched an exclusive page",
+}
+
+# ... and where it ends.
+ENDED = {
+    "lock-forgotten": r"BUG: sleeping function thread_sleep called by thread shell(.|\n)*"
+    r"spinlock mistake_lock is held since \S+ \(PLACE\)(.|\n)*-- in short:(.|\n)*"
+    r"holding spinlock mistake_lock since \S+ \(PLACE\)",
+    "sleep-locked": r"BUG: sleeping function thread_sleep called by thread shell at \S+ "
+    r"\(PLACE\)(.|\n)*-- in short:(.|\n)*holding spinlock mistake_lock",
+    "lock-twice": r"PANIC: spinlock mistake_lock(.|\n)*\(PLACE\)",
+    "mutex-twice": r"PANIC: mutex mistake_mutex(.|\n)*\(PLACE\)",
+    "sleep-handler": r"BUG: sleeping function thread_sleep called by irq 0 timer at \S+ "
+    r"\(PLACE\)(.|\n)*PANIC: irq 0 timer cannot wait",
+    "recursion": r"PANIC: double fault: push .* a stack has overflowed\s.* at \S+ "
+    r"\(kernel/demo/mistake.c:\d+\)(.|\n)*mistake_recurse",
+    "null-pointer": r"PANIC: page fault: write of 0, .*NULL\s.* at \S+ \(PLACE\)",
+    "wild-pointer": r"PANIC: page fault: write of 0x414141414140, not mapped\s.* at \S+ "
+    r"\(PLACE\)",
+    "irqs-off": r"PANIC: watchdog: no tick for \d+ ms, interrupts are off\s.* at \S+ "
+    r"\(PLACE\)",
+}
+
+# Debug alone sees these.
+SEEN_BY_DEBUG = {
+    "use-after-free": r"PANIC: page fault: write of \S+, not mapped, a free page: freed "
+    r"by shell at \S+ \(FREE\)(.|\n)*backtrace:\s+.*memset.*\s+.*\(PLACE\)(.|\n)*"
+    r"page_owner: pfn \S+: taken at(.|\n)*page_owner: pfn \S+: freed at(.|\n)*\(FREE\)",
+}
+
+
+def place_of(name):
+    """file:line of the statement that is marked with NAME."""
+    with open(os.path.join(ROOT, SOURCE)) as file:
+        lines = file.read().split("\n")
+    found = [i for i, line in enumerate(lines, 1) if f"/* {name} */" in line]
+    check(len(found) == 1, f"{name} is marked in lines {found}")
+    return f"{SOURCE}:{found[0]}"
+
+
+def pattern_of(pattern, name):
+    pattern = pattern.replace("PLACE", re.escape(place_of(name)))
+    if "FREE" in pattern:
+        free = re.escape(place_of(name + ", the free"))
+        pattern = pattern.replace("FREE", free)
+    return pattern
+
+
+def said_by(qemu, name, end):
+    """The console's text from the mistake until END."""
+    start = qemu.console.cursor
+    qemu.send(f"mistake {name}\r")
+    qemu.console.expect(r"\n")
+    qemu.console.expect(end, 60)
+    return qemu.console.text[start:].replace("\r", "")
+
+
+def expect_report(name, said, pattern):
+    wanted = pattern_of(pattern, name)
+    check(re.search(wanted, said), f"{name}: {said[:2000]!r} is not {wanted!r}")
+
+
+WORDS = {"plain": "", "debug": debug_words()}
+
+
+@for_each(**WORDS)
+def mistake_that_is_refused_has_file_and_line_in(lab, words):
+    with lab.prompt(words) as qemu:
+        for name, pattern in REPORTED.items():
+            expect_report(name, said_by(qemu, name, PROMPT), pattern)
+        said = command(qemu, "check")
+        check("exactly one column" in said, f"the check says {said!r}")
+
+
+@for_each(**WORDS)
+def mistake_that_is_the_end_has_file_and_line_in(lab, words):
+    rows = dict(ENDED, **(SEEN_BY_DEBUG if words else {}))
+    for name, pattern in rows.items():
+        with lab.prompt(f"watchdog=2 {words}", more=GUEST_TIME) as qemu:
+            expect_report(name, said_by(qemu, name, STOPPED), pattern)
+
+
+@for_each(**WORDS)
+def overwritten_struct_page_is_found_by_the_next_check_in(lab, words):
+    """It names the page and the field, and who had it last; so does the next taker."""
+    last = r"last touched\s+by shell\s+at mistake_struct_page\+"
+    with lab.prompt(words) as qemu:
+        said_by(qemu, "struct-page", PROMPT)
+        said = command(qemu, "check")
+        check(re.search(r"pfn 0x\w+ is corrupt: .*refcount\s+1094795585", said), said)
+        check(re.search(last, said), said)
+        start = qemu.console.cursor
+        for _ in range(ON_A_LIST):
+            command(qemu, "alloc GFP_KERNEL")
+        said = qemu.console.text[start:]
+        check(re.search(r"BUG: Bad page state: pfn 0x\w+ refcount:1094795585", said), said)
+        check(re.search(last, said), said)
+
+
+@boot_test
+def leak_is_said_after_the_command_and_by_page_owner(lab):
+    """In Debug: how many pages, and the line that took them, after the mark only."""
+    place = re.escape(place_of("leak"))
+    with lab.prompt(debug_words()) as qemu:
+        command(qemu, "page_owner mark")
+        said = said_by(qemu, "leak", PROMPT)
+        wanted = rf"page_owner: 20 pages are still in use, taken at \S+\s+\({place}\)"
+        check(re.search(wanted, said), said)
+        said = command(qemu, "page_owner")
+        found = re.findall(r"^ +(\d+) +(\d+) +\d+\.\d+ ", said, re.MULTILINE)
+        check(found[0] == ("20", "20"), f"not most first: {said!r}")
+        pages = [int(pages) for pages, _ in found]
+        check(pages == sorted(pages, reverse=True), f"not most first: {said!r}")
+        check(re.search(place, said), said)
+        check("thread_create" not in said, f"taken before the mark: {said!r}")
+
+
+@for_each(
+    unmapped="page_owner=on debug_pagealloc=on",
+    poisoned="page_owner=on page_poison=on init_on_alloc=on init_on_free=1",
+)
+def detectors_selftest(lab, words):
+    """The suite of the detectors, with those on that its cases are about."""
+    with lab.boot(f"selftest=detectors {words}") as qemu:
+        end = qemu.wait_end(60)
+        said = qemu.console.text
+        check("not ok" not in said, f"{end}: {said[-1500:]!r}")
+        found = re.search(r"# (\d+) passed, 0 failed, (\d+) skipped", said)
+        check(found and int(found[1]) >= 2 and int(found[2]) <= 2, said[-800:])
