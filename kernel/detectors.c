@@ -14,9 +14,11 @@
 #include "lib/string.h"
 #include "mm/debug/page_owner.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/slab.h"
 
 static struct page_debug wanted;
 static bool wanted_owner;
+static uint32_t slub_debug;
 
 const struct page_debug *detectors(void)
 {
@@ -32,6 +34,11 @@ bool detectors_wanted(void)
 bool detectors_want_owner(void)
 {
 	return wanted_owner;
+}
+
+uint32_t detectors_slub_debug(void)
+{
+	return slub_debug;
 }
 
 /* ---- Words --------------------------------------------------------------- */
@@ -74,6 +81,28 @@ static int set_init_on_free(const char *value)
 	return detectors_switch(value, &wanted.init_on_free);
 }
 
+/* Linux's letters; without any, all three. */
+static int set_slub_debug(const char *value)
+{
+	slub_debug = value == NULL ? SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE |
+	                                     SLAB_POISON
+	                           : 0;
+	for (; value != NULL && *value != '\0'; value++) {
+		if (*value == 'F')
+			slub_debug |= SLAB_CONSISTENCY_CHECKS;
+		else if (*value == 'Z')
+			slub_debug |= SLAB_RED_ZONE;
+		else if (*value == 'P')
+			slub_debug |= SLAB_POISON;
+		else
+			return -EINVAL;
+	}
+	return 0;
+}
+
+PARAM(slub_debug, "slub_debug",
+      "[=FZP]: check objects, put red zones around them, poison them",
+      set_slub_debug);
 PARAM(page_owner, "page_owner", "=on: note who took and freed each page",
       set_page_owner);
 PARAM(debug_pagealloc, "debug_pagealloc",

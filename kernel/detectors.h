@@ -14,6 +14,9 @@ const struct page_debug *detectors(void);
 bool detectors_wanted(void);
 bool detectors_want_owner(void);
 
+/* Flags for each slab cache: slub_debug. */
+uint32_t detectors_slub_debug(void);
+
 /* Say which are on; faults and panics are explained by them from now on. */
 void detectors_start(void);
 

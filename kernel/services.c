@@ -10,6 +10,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/core/watchdog.h"
 #include "kernel/core/work.h"
+#include "kernel/detectors.h"
 #include "kernel/failure_dump.h"
 #include "kernel/refiller.h"
 #include "kernel/thread.h"
@@ -156,6 +157,7 @@ static void begin_page_lists(struct node *node)
 
 void begin_service_threads(struct node *node)
 {
+	node->slab.debug = detectors_slub_debug();
 	if (!slab_start(node, 1, SLAB_KEY))
 		panic("not enough memory for the slab allocator");
 	threads_start();

@@ -292,7 +292,7 @@ static void mistake_object_overrun(void)
 
 	if (object == NULL)
 		return;
-	memset(object, 0x41, 112 + nought); /* object-overrun */
+	memset(object, 0x41, 132 + nought); /* object-overrun */
 	kfree(object);
 }
 
@@ -329,7 +329,7 @@ static const struct mistake mistakes[] = {
 	{ "struct-page", "a struct page overwritten", mistake_struct_page },
 	{ "object-after-free", "a write to an object after kfree()",
 	  mistake_object_after_free },
-	{ "object-overrun", "12 bytes written behind an object",
+	{ "object-overrun", "4 bytes written behind an object",
 	  mistake_object_overrun },
 };
 

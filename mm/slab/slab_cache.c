@@ -118,6 +118,7 @@ static struct kmem_cache *slab_cache_try(struct node *node,
                                          uintptr_t caller)
 {
 	const char *why = slab_cache_refusal(node, wish);
+	struct slab_wish checked = *wish;
 	struct kmem_cache *cache;
 
 	if (why != NULL) {
@@ -127,7 +128,9 @@ static struct kmem_cache *slab_cache_try(struct node *node,
 	cache = slab_alloc(node->slab.boot, GFP_KERNEL | __GFP_ZERO, caller);
 	if (cache == NULL)
 		return NULL;
-	if (!slab_cache_init(cache, node, wish)) {
+	kassert((node->slab.debug & ~(uint32_t)SLAB_DEBUG_FLAGS) == 0);
+	checked.flags |= node->slab.debug;
+	if (!slab_cache_init(cache, node, &checked)) {
 		slab_cache_report(wish->name, caller,
 		                  "no order is large enough");
 		kmem_cache_free(node->slab.boot, cache);

@@ -32,6 +32,8 @@ struct slab_state {
 	unsigned long count; /* (l) of them */
 	unsigned int cpus;   /* (c) each cache has lists for so many */
 	uint64_t key;        /* (c) hides free-list words */
+	uint32_t
+		debug; /* (c) enum slab_flag that all caches have, but that of caches */
 	struct kmem_cache
 		*boot; /* (c) the cache of caches; NULL: not started */
 	struct kmem_cache *kmalloc[KMALLOC_KINDS][KMALLOC_CLASSES]; /* (c) */

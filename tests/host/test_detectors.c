@@ -8,6 +8,8 @@
 #include "mm/debug/page_debug.h"
 #include "mm/debug/page_owner.h"
 #include "mm/pcp.h"
+#include "mm/slab/kmalloc.h"
+#include "mm/slab/slab.h"
 #include "tests/host/libmm.h"
 #include "tests/suite.h"
 
@@ -224,6 +226,26 @@ CASE(detectors, init_on_free_leaves_no_byte_of_the_last_owner)
 	EXPECT(memcmp(machine_physical(node_pfn(node, page)), zeroes,
 	              PAGE_SIZE) == 0);
 	return detectors_end();
+}
+
+/* ---- slub_debug ---------------------------------------------------------- */
+
+CASE(detectors, slub_debug_puts_red_zones_around_objects_of_all_caches)
+{
+	uint8_t *object;
+
+	machine_start(PAGES);
+	node = machine_one_zone(ZONE_NORMAL, PAGES);
+	node->slab.debug = SLAB_RED_ZONE | SLAB_POISON;
+	EXPECT(slab_start(node, 1, 1));
+	object = kmalloc(100, GFP_KERNEL);
+	EXPECT(object != NULL);
+	EXPECT_EQUAL(object[128], 0xcc);
+	kfree(object);
+	EXPECT_EQUAL(object[128], 0xbb);
+	EXPECT_EQUAL(object[0], 0x6b);
+	EXPECT(slab_stop(node));
+	return machine_finish();
 }
 
 /* ---- page_owner ---------------------------------------------------------- */

@@ -20,7 +20,7 @@ static void wait_ticks(uint64_t ticks)
 	uint64_t end = clock_ticks() + ticks;
 
 	while (clock_ticks() < end && clock_microseconds() < limit)
-		thread_sleep(1000000 / clock_hz());
+		thread_yield();
 }
 
 /* Nothing in here returns early: the recorder must not be left running. */

@@ -10,7 +10,6 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/irq.h"
-#include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/random.h"
 #include "tests/kernel/bench.h"
@@ -36,9 +35,6 @@ static uint64_t test_scan_codes_interrupts(void)
 	return now.codes + now.empty + now.aux;
 }
 
-/* Looks until the thread sleeps between them. */
-#define LOOKS 100U
-
 /* Raise BYTE and wait for its interrupt. */
 static bool test_scan_codes_send(uint8_t byte)
 {
@@ -47,14 +43,10 @@ static bool test_scan_codes_send(uint8_t byte)
 
 	if (i8042_raise(byte) != 0)
 		return false;
-	for (unsigned int looks = 0; test_scan_codes_interrupts() == before;
-	     looks++) {
+	while (test_scan_codes_interrupts() == before) {
 		if (clock_microseconds() > limit)
 			return false;
-		if (looks < LOOKS)
-			arch_relax();
-		else
-			thread_sleep(SECOND / clock_hz());
+		arch_relax();
 	}
 	return true;
 }

@@ -94,6 +94,17 @@ def expect_report(name, said, pattern):
     check(re.search(wanted, said), f"{name}: {said[:2000]!r} is not {wanted!r}")
 
 
+# An object is looked at when it is taken or freed: the line is that of the kmalloc() or
+# kfree() behind the mistake.
+OF_OBJECTS = {
+    "object-after-free": r"BUG: kmalloc-128: poison of object \S+ was written to while free, "
+    r"noticed by thread shell at mistake_object_after_free\S+ \(kernel/demo/mistake.c:\d+\): "
+    r"0x41 instead of 0x6b at offset 32",
+    "object-overrun": r"BUG: kmalloc-128: right red zone of object \S+ in use was written to, "
+    r"noticed by thread shell at mistake_object_overrun\S+ \(kernel/demo/mistake.c:\d+\): "
+    r"0x41 instead of 0xcc at offset 128",
+}
+
 WORDS = {"plain": "", "debug": debug_words()}
 
 
@@ -129,6 +140,13 @@ def overwritten_struct_page_is_found_by_the_next_check_in(lab, words):
         said = qemu.console.text[start:]
         check(re.search(r"BUG: Bad page state: pfn 0x\w+ refcount:1094795585", said), said)
         check(re.search(last, said), said)
+
+
+@boot_test
+def objects_written_to_wrongly_are_reported_in_debug(lab):
+    with lab.prompt(debug_words()) as qemu:
+        for name, pattern in OF_OBJECTS.items():
+            expect_report(name, said_by(qemu, name, PROMPT), pattern)
 
 
 @boot_test
