@@ -58,6 +58,16 @@ def menu_starts_the_selftest_by(lab, where):
         qemu.console.expect(r"\nok 1 ")
 
 
+@boot_test
+def menu_starts_debug_with_its_detectors(lab):
+    """The last entry."""
+    with lab.insert(more=GUEST_TIME) as qemu:
+        qemu.console.expect("Self-test")
+        qemu.send("\x1b[B\x1b[B\x1b[B\r")
+        qemu.console.expect(r"detectors: page_owner debug_pagealloc")
+        qemu.console.expect(PROMPT)
+
+
 @soak_test
 def selftest_from_the_menu_passes_on_4M_without_a_disk(lab):
     with lab.insert(cpu="qemu64", memory="4M", more=GUEST_TIME) as qemu:
