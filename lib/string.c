@@ -84,11 +84,24 @@ void *memset(void *to, int byte, size_t size)
 	return to;
 }
 
+static bool same_word(const void *a, const void *b)
+{
+	const struct word *left = a;
+	const struct word *right = b;
+
+	return left->value == right->value;
+}
+
 int memcmp(const void *a, const void *b, size_t size)
 {
 	const unsigned char *left = a;
 	const unsigned char *right = b;
 
+	/* The first word that differs has the first byte that does. */
+	for (; size >= WORD && same_word(left, right); size -= WORD) {
+		left += WORD;
+		right += WORD;
+	}
 	for (size_t i = 0; i < size; i++) {
 		if (left[i] != right[i])
 			return left[i] < right[i] ? -1 : 1;

@@ -107,10 +107,19 @@ static struct {
 static bool sequence_range_is_free(const struct zone *zone, unsigned long pfn,
                                    unsigned long count)
 {
+	const uint8_t *block = &q.block[pfn - q.node->start_pfn];
+
 	if (!zone_contains(zone, pfn) || !zone_contains(zone, pfn + count - 1))
 		return false;
-	for (unsigned long i = 0; i < count; i++) {
-		if (q.block[pfn - q.node->start_pfn + i] != 0)
+	for (; count >= 8; count -= 8, block += 8) {
+		uint64_t eight;
+
+		__builtin_memcpy(&eight, block, sizeof(eight));
+		if (eight != 0)
+			return false;
+	}
+	for (; count > 0; count--) {
+		if (*block++ != 0)
 			return false;
 	}
 	return true;
@@ -135,7 +144,8 @@ static int sequence_smallest_free(const struct zone *zone, unsigned int order)
 
 		for (unsigned long pfn = ALIGN_UP(zone->start_pfn, size);
 		     pfn < zone->start_pfn + zone->spanned; pfn += size) {
-			if (sequence_is_free_block(zone, pfn, order))
+			if (q.block[pfn - q.node->start_pfn] == 0 &&
+			    sequence_is_free_block(zone, pfn, order))
 				return (int)order;
 		}
 	}

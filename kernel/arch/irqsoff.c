@@ -57,6 +57,8 @@ struct irqsoff_cpu {
 	struct irqsoff_stretch
 		longest[IRQSOFF_PLACES]; /* sorted, longest first */
 	struct irqsoff_stretch longest_report;
+	/* A stretch that is no longer is no news: the least of recent and longest[]. */
+	int64_t ordinary;
 };
 
 bool irqsoff_measures;
@@ -97,6 +99,12 @@ static void irqsoff_insert(struct irqsoff_stretch *longest,
 	longest[at] = stretch;
 }
 
+static void irqsoff_set_ordinary(struct irqsoff_cpu *cpu)
+{
+	cpu->ordinary = (int64_t)min(cpu->recent.ticks,
+	                             cpu->longest[IRQSOFF_PLACES - 1].ticks);
+}
+
 static void irqsoff_record(struct irqsoff_cpu *cpu, uint64_t ticks)
 {
 	const struct irqsoff_stretch stretch = { ticks, cpu->place };
@@ -110,24 +118,34 @@ static void irqsoff_record(struct irqsoff_cpu *cpu, uint64_t ticks)
 		cpu->recent = stretch;
 	if (ticks > cpu->longest[IRQSOFF_PLACES - 1].ticks)
 		irqsoff_insert(cpu->longest, stretch);
+	irqsoff_set_ordinary(cpu);
+}
+
+/* A stretch of TICKS is over that is long, or in which a line was logged.  An NMI right
+ * before the end has moved the beginning past it. */
+static __noinline void irqsoff_end_of_long(struct irqsoff_cpu *cpu,
+                                           int64_t ticks)
+{
+	if (cpu->active && !cpu->discarded && ticks > 0 &&
+	    !image_is_tests_text(cpu->place))
+		irqsoff_record(cpu, (uint64_t)ticks);
+	cpu->active = false;
 }
 
 void irqsoff_end(void)
 {
 	struct irqsoff_cpu *cpu;
-	uint64_t begin;
-	uint64_t now;
+	int64_t ticks;
 
 	if (!irqsoff_measures || arch_irq_enabled())
 		return;
 	cpu = irqsoff_this_cpu();
-	now = arch_cycles();
-	/* An NMI right here has moved the beginning past the end. */
-	begin = READ_ONCE(cpu->begin);
-	if (cpu->active && !cpu->discarded && now > begin &&
-	    !image_is_tests_text(cpu->place))
-		irqsoff_record(cpu, now - begin);
-	cpu->active = false;
+	ticks = (int64_t)arch_cycles();
+	ticks -= (int64_t)READ_ONCE(cpu->begin);
+	if (ticks > cpu->ordinary || cpu->reported)
+		irqsoff_end_of_long(cpu, ticks);
+	else
+		cpu->active = false;
 }
 
 void irqsoff_discard(void)
@@ -177,6 +195,7 @@ void irqsoff_forget(uintptr_t place)
 	}
 	while (kept < IRQSOFF_PLACES)
 		longest[kept++] = (struct irqsoff_stretch){ 0, 0 };
+	irqsoff_set_ordinary(irqsoff_this_cpu());
 	arch_irq_restore(enabled);
 }
 
@@ -203,6 +222,7 @@ void irqsoff_forget_recent(void)
 	bool enabled = arch_irq_save();
 
 	irqsoff_this_cpu()->recent = (struct irqsoff_stretch){ 0, 0 };
+	irqsoff_set_ordinary(irqsoff_this_cpu());
 	arch_irq_restore(enabled);
 }
 

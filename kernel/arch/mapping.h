@@ -14,7 +14,8 @@
 
 /*
  * Look at one entry of the page tables, the one for *ADDRESS: *PFN is the frame
- * that it maps, or -1UL, and *ADDRESS the next one to ask for.  Begin with 0;
+ * that it maps, or -1UL, and *ADDRESS the next one to ask for.  Entries that map nothing
+ * are passed over, a few at a time.  Begin with 0;
  * false: there is no further one, and nothing was looked at.  Takes no lock: the
  * answer stands as long as interrupts are off.  Any context.
  */

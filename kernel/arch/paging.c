@@ -394,6 +394,8 @@ uintptr_t paging_map_device(uint64_t physical)
 
 /* ---- Every mapping but the direct map's and the windows' ----------------- */
 
+#define ABSENT_MOST 16U
+
 /* Names of ranges, for addresses that are not in the direct map or a window. */
 static const struct {
 	uintptr_t start;
@@ -404,10 +406,35 @@ static const struct {
 	{ WINDOW_BASE, WINDOW_BASE + WINDOW_SPACE },
 };
 
+/* The table that has the last entry on the way to ADDRESS, and its level. */
+static uint64_t *walk_to_last(uintptr_t address, unsigned int *level)
+{
+	uint64_t *table = page_table_of(read_cr3());
+	uint64_t entry = READ_ONCE(table[level_index(address, ROOT_LEVEL)]);
+
+	for (*level = ROOT_LEVEL; *level > 1 && leads_on(entry); --*level) {
+		table = page_table_of(entry);
+		entry = READ_ONCE(table[level_index(address, *level - 1)]);
+	}
+	return table;
+}
+
+/* How many entries of TABLE from AT on are absent: up to the next multiple of ABSENT_MOST. */
+static unsigned int count_absent(const uint64_t *table, unsigned int at)
+{
+	unsigned int count = 0;
+
+	while ((at + count) % ABSENT_MOST != 0 &&
+	       (READ_ONCE(table[at + count]) & PTE_PRESENT) == 0)
+		count++;
+	return count;
+}
+
 bool mapping_look(uintptr_t *address, unsigned long *pfn)
 {
-	uint64_t entry[PAGING_LEVELS + 1];
 	unsigned int level;
+	uint64_t *table;
+	unsigned int at;
 	uintptr_t size;
 
 	for (size_t i = 0; i < ARRAY_SIZE(mapping_gaps); i++) {
@@ -418,12 +445,15 @@ bool mapping_look(uintptr_t *address, unsigned long *pfn)
 	/* Behind the last page there is none. */
 	if (*address == ~0UL)
 		return false;
-	level = paging_walk(*address, entry);
-	*pfn = -1UL;
-	if (entry[level] & PTE_PRESENT)
-		*pfn = (entry[level] & PTE_ADDRESS) >> PAGE_SHIFT;
+	table = walk_to_last(*address, &level);
 	size = PAGE_SIZE << (9 * (level - 1));
+	at = level_index(*address, level);
 	*address = ALIGN_DOWN(*address, size) + size;
+	*pfn = -1UL;
+	if (READ_ONCE(table[at]) & PTE_PRESENT)
+		*pfn = (READ_ONCE(table[at]) & PTE_ADDRESS) >> PAGE_SHIFT;
+	else
+		*address += size * count_absent(table, at + 1);
 	if (*address == 0)
 		*address = ~0UL;
 	return true;

@@ -187,6 +187,19 @@ bool window_is_empty(const struct window *window, unsigned int index)
 	return READ_ONCE(window->table[index]) == 0;
 }
 
+unsigned int window_pass_empty(const struct window *window, unsigned int index)
+{
+	unsigned int end =
+		min((unsigned int)WINDOW_ENTRIES,
+	            ALIGN_DOWN(index, WINDOW_PASSES) + WINDOW_PASSES);
+
+	if (window->table == NULL)
+		return WINDOW_ENTRIES;
+	while (index < end && READ_ONCE(window->table[index]) == 0)
+		index++;
+	return index;
+}
+
 unsigned long window_frame(const struct window *window, unsigned int index)
 {
 	uint64_t entry;

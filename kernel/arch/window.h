@@ -112,6 +112,12 @@ void window_unmap(struct window *window, unsigned int index);
 /* Is entry INDEX empty: nothing mapped, nothing noted? */
 bool window_is_empty(const struct window *window, unsigned int index);
 
+/* The first entry from INDEX on that is not empty, or the next multiple of
+ * WINDOW_PASSES: a loop over all entries looks at few of them, and goes on soon.  Any
+ * context. */
+#define WINDOW_PASSES 16U
+unsigned int window_pass_empty(const struct window *window, unsigned int index);
+
 /* The frame mapped at INDEX, or -1UL.  Reads the page table itself. */
 unsigned long window_frame(const struct window *window, unsigned int index);
 

@@ -26,6 +26,7 @@
 #include "drivers/power.h"
 #include "kernel/arch/arch.h"
 #include "kernel/arch/image.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/context.h"
@@ -37,6 +38,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
+#include "kernel/core/sched.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/refiller.h"
 #include "lib/errno.h"
@@ -133,6 +135,31 @@ void test_note(const char *format, ...)
 	tap("    # %s", line);
 }
 
+/* ---- How much it executes ------------------------------------------------ */
+
+/* Ticks of the time-stamp counter, less the time in which the CPU had nothing to do. */
+static uint64_t busy_ticks(void)
+{
+	struct sched_times times;
+	uint64_t now = arch_cycles();
+
+	sched_times(&times);
+	return now - times.idle * clock_cycles_per_microsecond();
+}
+
+/* Those since BEGAN: as instructions, where each takes the same number of ticks. */
+static void print_work(const char *indent, uint64_t began)
+{
+	uint64_t ticks = busy_ticks() - began;
+	unsigned int each = irqsoff_ticks_per_instruction();
+
+	if (each > 0)
+		tap("%s# instructions %llu", indent,
+		    (unsigned long long)ticks / each);
+	else
+		tap("%s# cycles %llu", indent, (unsigned long long)ticks);
+}
+
 /* ---- One case ------------------------------------------------------------ */
 
 struct attempt {
@@ -180,6 +207,10 @@ static const char *run_caught(const struct test_case *test)
 	                    (unsigned long long)expect.address);
 }
 
+/* Nothing has run since selftest_settle() but what selftest_try() does between two cases,
+ * which keeps no page. */
+static bool settled;
+
 /* Pages that are kept for later, or that kswapd and kcompactd have in hand, go where
  * they are not counted as used. */
 static void selftest_settle(void)
@@ -194,6 +225,7 @@ static void selftest_settle(void)
 	/* Addresses that wait for a flush keep an object of kmalloc() each. */
 	vmalloc_purge(main_vmalloc());
 	slab_shrink_node(main_node());
+	settled = true;
 }
 
 /* The number of pages in each column, by the counters of the zones. */
@@ -366,9 +398,11 @@ const char *selftest_try(const struct test_case *test)
 	unsigned long events;
 	const char *sentence;
 
-	selftest_settle();
+	if (!settled)
+		selftest_settle();
 	before = read_columns();
 	events = count_events();
+	settled = false;
 	sentence = run_caught(test);
 	if (sentence == NULL)
 		sentence = check_context();
@@ -531,6 +565,7 @@ static void selftest_run_suite(const struct test_case *first,
 {
 	struct selftest_result result = { 0 };
 	unsigned long events = count_events();
+	uint64_t began = busy_ticks();
 	unsigned int at = 0;
 	const char *broken;
 	char sentence[240];
@@ -547,6 +582,7 @@ static void selftest_run_suite(const struct test_case *first,
 	broken = selftest_walk(sentence, sizeof(sentence),
 	                       count_events() != events || number == of);
 	result.failed += broken != NULL;
+	print_work("    ", began);
 	print_suite_result(first->suite, number, broken, &result);
 	print_suite(first->suite, &result);
 	total->passed += result.passed;
@@ -578,6 +614,7 @@ void selftest_run(const char *filter, bool (*ended)(void),
 	 * printed if the case fails.  A loglevel= of the user stays. */
 	if (level == LOG_INFO)
 		log_set_console_level(LOG_CRIT);
+	settled = false;
 	*result = (struct selftest_result){ 0 };
 	selftest_walk_every_case(filter != NULL && filter[0] != '\0' &&
 	                         filter[0] != EXCEPT);
@@ -618,6 +655,7 @@ void selftest_prepare(void)
 
 void selftest_main(const char *filter)
 {
+	uint64_t began = busy_ticks();
 	struct selftest_result result;
 	char line[160];
 	int length;
@@ -635,5 +673,6 @@ void selftest_main(const char *filter)
 		tap("# %s", line);
 	tap("# %s", irq_longest_report(line, sizeof(line)));
 	tap("# nmis %llu", (unsigned long long)nmi_count());
+	print_work("", began);
 	selftest_end_machine(result.failed == 0);
 }

@@ -65,6 +65,21 @@ bool check_walk_list(struct check_walk *walk)
 	return result != CHECK_BROKEN;
 }
 
+/* At once: some four instructions for each. */
+#define CHECK_NONE 64UL
+
+unsigned long check_pass_none(const struct page *page, unsigned long most)
+{
+	const uint64_t word = READ_ONCE(page->word);
+	unsigned long count = 1;
+
+	kassert(most > 0);
+	most = min(most, CHECK_NONE);
+	while (count < most && READ_ONCE(page[count].word) == word)
+		count++;
+	return count;
+}
+
 const struct page *check_next_block(const struct zone *zone,
                                     const struct page *page,
                                     unsigned long *rest)
@@ -74,6 +89,9 @@ const struct page *check_next_block(const struct zone *zone,
 	unsigned long pages;
 
 	*rest = 1;
+	if (head == NULL)
+		*rest = check_pass_none(page,
+		                        zone->start_pfn + zone->spanned - pfn);
 	if (head == NULL || head->order == 0)
 		return head;
 	pages = 1UL << min(head->order, (uint8_t)MAX_ORDER);

@@ -63,9 +63,16 @@ extern const char check_length[];
 bool check_walk_list(struct check_walk *walk);
 
 /*
+ * PAGE is in no block.  How many pages from it on are not, and have the same word, flags
+ * and all: at least 1, at most MOST, and few enough for one look.  A block that has the
+ * page behind PAGE, but not PAGE, begins there, and its head's word says so.
+ */
+unsigned long check_pass_none(const struct page *page, unsigned long most);
+
+/*
  * The head of the block that PAGE of ZONE is in, or NULL: it is in none.  *REST: the pages
- * from PAGE on to the end of the block, at least 1, at most to the end of the zone.  A
- * look at the head answers for all of them.  Whatever guards what the check counts is
+ * from PAGE on to the end of the block, or those of check_pass_none(); at least 1, at most
+ * to the end of the zone.  A look at the head, or at PAGE, answers for all of them.  Whatever guards what the check counts is
  * held: then no page of a block that is free can begin to count.
  */
 const struct page *check_next_block(const struct zone *zone,

@@ -90,11 +90,16 @@ static const char *check_page(const struct node *node, const struct page *page)
 static unsigned long exclusive_check_reach(const struct node *node,
                                            unsigned long pfn)
 {
-	const struct page *head = page_head(node, node_page(node, pfn));
+	const struct page *page = node_page(node, pfn);
+	const struct page *head = page_head(node, page);
 	unsigned long pages = 1UL << min(head->order, (uint8_t)MAX_ORDER);
 
-	if (head->state == PAGE_NONE || head->order == 0 ||
-	    page_is_exclusive(head) || direct_map_is_split(pfn))
+	if (head->state == PAGE_NONE)
+		return pfn +
+		       check_pass_none(page, node->start_pfn +
+		                                     node->page_count - pfn);
+	if (head->order == 0 || page_is_exclusive(head) ||
+	    direct_map_is_split(pfn))
 		return pfn + 1;
 	return min(node_pfn(node, head) + pages,
 	           ALIGN_DOWN(pfn, REGION_FRAMES) + REGION_FRAMES);
@@ -420,7 +425,9 @@ static unsigned long count_mapped(struct exclusive_walk *walk,
 {
 	unsigned long mapped = 0;
 
-	for (unsigned int index = 0; index < WINDOW_ENTRIES; index++) {
+	for (unsigned int index = window_pass_empty(&owner->window, 0);
+	     index < WINDOW_ENTRIES;
+	     index = window_pass_empty(&owner->window, index + 1)) {
 		unsigned long pfn = window_frame(&owner->window, index);
 		const struct page *page;
 
@@ -463,7 +470,9 @@ static unsigned long count_sent(struct exclusive_walk *walk,
 {
 	unsigned long sent = 0;
 
-	for (unsigned int index = 0; index < WINDOW_ENTRIES; index++) {
+	for (unsigned int index = window_pass_empty(&sender->window, 0);
+	     index < WINDOW_ENTRIES;
+	     index = window_pass_empty(&sender->window, index + 1)) {
 		unsigned long pfn = window_noted(&sender->window, index);
 		const struct page *page;
 

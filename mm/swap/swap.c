@@ -237,13 +237,26 @@ bool swap_area_info(unsigned int type, struct swap_info *info)
 
 /* ---- Sums ---------------------------------------------------------------- */
 
+/* A guess, without the lock. */
+static bool swap_some_is_on(void)
+{
+	for (int type = 0; type < MAX_SWAPFILES; type++) {
+		if (READ_ONCE(swap.area[type].state) == SWAP_ON)
+			return true;
+	}
+	return false;
+}
+
 /* Sums of the areas that are on. */
 static void swap_sum_areas(unsigned long *total, unsigned long *free)
 {
-	bool enabled = swap_lock();
+	bool enabled;
 
 	*total = 0;
 	*free = 0;
+	if (!swap_some_is_on())
+		return;
+	enabled = swap_lock();
 	for (int type = 0; type < MAX_SWAPFILES; type++) {
 		const struct swap_area *area = &swap.area[type];
 

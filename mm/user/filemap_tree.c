@@ -167,18 +167,38 @@ unsigned long filemap_tree_behind(unsigned long index, unsigned int level)
 	return (index | ((1UL << FILEMAP_TREE_BITS * level) - 1)) + 1;
 }
 
+/* A whole number of these is a node. */
+#define LOOK_MOST 16UL
+
+/* INDEX and the entries behind it are empty, as far as the next that is not, or the next
+ * multiple of LOOK_MOST. */
+static unsigned long behind_empty(void *const *entry, unsigned long index)
+{
+	static_assert(FILEMAP_TREE_ENTRIES % LOOK_MOST == 0, "it stays inside");
+	kassert(*entry == NULL);
+	do {
+		entry++;
+		index++;
+	} while (index % LOOK_MOST != 0 && *entry == NULL);
+	return index;
+}
+
 void *filemap_tree_look(const struct filemap_tree *tree, unsigned int level,
                         unsigned long *index)
 {
 	void *node = tree->root;
 	unsigned int at = tree->height;
+	void **entry = NULL;
 
 	kassert(filemap_tree_reaches(tree, *index));
 	while (node != NULL && at > level) {
-		node = *filemap_tree_entry(node, at, *index);
+		entry = filemap_tree_entry(node, at, *index);
+		node = *entry;
 		at--;
 	}
 	if (node == NULL)
-		*index = filemap_tree_behind(*index, at);
+		*index = at == 0 && entry != NULL
+		                 ? behind_empty(entry, *index)
+		                 : filemap_tree_behind(*index, at);
 	return node;
 }

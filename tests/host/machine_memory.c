@@ -583,6 +583,18 @@ bool window_is_empty(const struct window *window, unsigned int index)
 	return window->table[index] == 0;
 }
 
+unsigned int window_pass_empty(const struct window *window, unsigned int index)
+{
+	unsigned int end = ALIGN_DOWN(index, WINDOW_PASSES) + WINDOW_PASSES;
+
+	if (window->table == NULL)
+		return WINDOW_ENTRIES;
+	while (index < min(end, (unsigned int)WINDOW_ENTRIES) &&
+	       window->table[index] == 0)
+		index++;
+	return index;
+}
+
 unsigned long window_frame(const struct window *window, unsigned int index)
 {
 	return frame_with(window, index, ENTRY_PRESENT);

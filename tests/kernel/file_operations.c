@@ -16,15 +16,25 @@
 #define FILE "/fail-file"
 #define DIR  "/fail-dir"
 
-/* The file's bytes from AT on, as many as there is room for. */
+/* The file's bytes from AT on, at most MOST of them and as many as there is room for.
+ * Byte N is N * 13 + N / 256: so 256 bytes further on each is one more. */
 static uint8_t piece[5000];
+static_assert(sizeof(piece) % sizeof(uint64_t) == 0, "whole words");
 
-static size_t fill_piece(uint64_t at)
+static size_t fill_piece(uint64_t at, size_t most)
 {
-	size_t length = min(sizeof(piece), SIZE - at);
+	size_t room = min(sizeof(piece), SIZE - at);
+	size_t length = min(room, most);
 
-	for (size_t i = 0; i < length; i++)
+	for (size_t i = 0; i < min(length, (size_t)256); i++)
 		piece[i] = (uint8_t)((at + i) * 13 + (at + i) / 256);
+	for (size_t i = 256; i < length; i += sizeof(uint64_t)) {
+		uint64_t bytes;
+
+		__builtin_memcpy(&bytes, piece + i - 256, sizeof(bytes));
+		bytes = pattern_next_row(bytes);
+		__builtin_memcpy(piece + i, &bytes, sizeof(bytes));
+	}
 	return length;
 }
 
@@ -38,7 +48,7 @@ static int file_operations_write_file(struct ext2 *fs)
 	if (error != 0)
 		return error;
 	for (uint64_t at = 0; at < SIZE && error == 0; at += sizeof(piece)) {
-		size_t length = fill_piece(at);
+		size_t length = fill_piece(at, sizeof(piece));
 		long done = ext2_write(inode, at, piece, length);
 
 		if (done != (long)length)
@@ -65,7 +75,8 @@ static int file_operations_read_file(struct ext2 *fs, uint64_t size)
 	for (uint64_t at = 0; at < size && error == 0;) {
 		long done = ext2_read(inode, at, part, sizeof(part));
 
-		fill_piece(at);
+		if (done > 0)
+			fill_piece(at, (size_t)done);
 		if (done <= 0)
 			error = done < 0 ? (int)done : -EUCLEAN;
 		else if (memcmp(part, piece, (size_t)done) != 0)

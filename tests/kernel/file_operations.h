@@ -41,4 +41,13 @@ const char *file_operation_sweep(const struct file_operation *operation,
                                  struct block_device *device, bool forever,
                                  const char *(*after)(void));
 
+/* Eight bytes of a pattern, in the next row of which each is one more: without a carry
+ * from one byte into the next. */
+static inline uint64_t pattern_next_row(uint64_t bytes)
+{
+	const uint64_t low = 0x7f7f7f7f7f7f7f7fULL;
+
+	return ((bytes & low) + 0x0101010101010101ULL) ^ (bytes & ~low);
+}
+
 #endif

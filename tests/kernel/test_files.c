@@ -15,6 +15,7 @@
 #include "mm/reclaim/page_writeback.h"
 #include "mm/reclaim/reclaim.h"
 #include "tests/kernel/bench.h"
+#include "tests/kernel/file_operations.h"
 #include "tests/mm/direct_reclaim.h"
 #include "tests/mm/space.h"
 #include "tests/suite.h"
@@ -189,10 +190,15 @@ struct large {
 
 SUITE_OBJECT(struct large, large);
 
+/* 256 bytes in each row; the next row is one more. */
 static void fill_large(unsigned int page)
 {
-	for (unsigned int i = 0; i < PAGE_SIZE; i++)
+	uint64_t *row = (uint64_t *)large->bytes;
+
+	for (unsigned int i = 0; i < 256; i++)
 		large->bytes[i] = byte_of(page, i);
+	for (unsigned int at = 32; at < PAGE_SIZE / sizeof(*row); at++)
+		row[at] = pattern_next_row(row[at - 32]);
 }
 
 /* 0: LARGE pages are written. */

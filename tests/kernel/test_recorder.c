@@ -20,7 +20,7 @@ static void wait_ticks(uint64_t ticks)
 	uint64_t end = clock_ticks() + ticks;
 
 	while (clock_ticks() < end && clock_microseconds() < limit)
-		thread_yield();
+		thread_sleep(1000000 / clock_hz());
 }
 
 /* Nothing in here returns early: the recorder must not be left running. */

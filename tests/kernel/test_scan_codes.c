@@ -10,6 +10,7 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/irq.h"
+#include "kernel/core/sched.h"
 #include "lib/errno.h"
 #include "lib/random.h"
 #include "tests/kernel/bench.h"
@@ -35,6 +36,9 @@ static uint64_t test_scan_codes_interrupts(void)
 	return now.codes + now.empty + now.aux;
 }
 
+/* Looks until the thread sleeps between them. */
+#define LOOKS 100U
+
 /* Raise BYTE and wait for its interrupt. */
 static bool test_scan_codes_send(uint8_t byte)
 {
@@ -43,10 +47,14 @@ static bool test_scan_codes_send(uint8_t byte)
 
 	if (i8042_raise(byte) != 0)
 		return false;
-	while (test_scan_codes_interrupts() == before) {
+	for (unsigned int looks = 0; test_scan_codes_interrupts() == before;
+	     looks++) {
 		if (clock_microseconds() > limit)
 			return false;
-		arch_relax();
+		if (looks < LOOKS)
+			arch_relax();
+		else
+			thread_sleep(SECOND / clock_hz());
 	}
 	return true;
 }

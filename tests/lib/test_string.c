@@ -121,6 +121,25 @@ CASE(string, memmove_agrees_with_a_naive_copy_on_random_ranges)
 	return NULL;
 }
 
+CASE(string, memory_that_differs_is_found_wherever_that_is)
+{
+	unsigned char left[40];
+	unsigned char right[40];
+
+	for (size_t at = 0; at < sizeof(left); at++) {
+		memset(left, 7, sizeof(left));
+		memset(right, 7, sizeof(right));
+		right[at] = 0x80;
+		/* Behind it the other is larger. */
+		if (at + 1 < sizeof(left))
+			left[at + 1] = 9;
+		EXPECT(memcmp(left, right, sizeof(left)) < 0);
+		EXPECT(memcmp(right, left, sizeof(left)) > 0);
+		EXPECT(memcmp(left, right, at) == 0);
+	}
+	return NULL;
+}
+
 CASE(string, comparisons_are_of_unsigned_bytes)
 {
 	unsigned char low[2] = { 0x7f, zero };

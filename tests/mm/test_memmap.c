@@ -59,11 +59,11 @@ static void test_memmap_add(uint64_t base, uint64_t length, uint32_t type)
 	entries[boot.map_entries++] = (struct map_entry){ .base = base,
 		                                          .length = length,
 		                                          .type = type };
-	for (unsigned long i = 0; i < ARRAY_SIZE(cell); i++) {
+	for (unsigned long i = base / CELL;
+	     i < ARRAY_SIZE(cell) && i * CELL < end && length > 0; i++) {
 		uint64_t start = i * CELL;
 
-		if (length > 0 && base < start + CELL && end > start &&
-		    test_memmap_rank_of(type) > cell[i]) {
+		if (test_memmap_rank_of(type) > cell[i]) {
 			/* Memory counts only if it fills the cell. */
 			if (type == BOOT_MEMORY_USABLE &&
 			    (base > start || end < start + CELL))

@@ -7,6 +7,7 @@
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
+#include "mm/debug/check.h"
 #include "mm/page_state.h"
 #include "mm/pageblock.h"
 #include "tests/mm/private_node.h"
@@ -164,6 +165,33 @@ CASE(zone, release_counts_managed_and_leaves_holes_reserved)
 	EXPECT(zone_block_head(zone, 63) == NULL);
 	EXPECT(zone_block_head(zone, 127) == zone_page(zone, 64));
 	EXPECT(zone_block_head(zone, 128) == NULL);
+	return NULL;
+}
+
+CASE(zone, checks_pass_over_a_hole_and_not_over_the_block_behind_it)
+{
+	static const unsigned long pages[ZONE_COUNT] = { 0, 0, 200, 0 };
+	struct node *node = private_node(0, pages);
+	struct zone *zone = &node->zone[ZONE_NORMAL];
+	unsigned long rest;
+
+	zone_release(zone, 3, 50);
+	zone_release(zone, 64, 128);
+	EXPECT(check_next_block(zone, zone_page(zone, 0), &rest) == NULL);
+	EXPECT_EQUAL(rest, 3);
+	EXPECT(check_next_block(zone, zone_page(zone, 49), &rest) ==
+	       zone_page(zone, 48));
+	EXPECT_EQUAL(rest, 1);
+	EXPECT(check_next_block(zone, zone_page(zone, 50), &rest) == NULL);
+	EXPECT_EQUAL(rest, 14);
+	/* A flag on a page of the hole needs another look. */
+	zone_page(zone, 55)->flags = PAGE_TABLE;
+	(void)check_next_block(zone, zone_page(zone, 50), &rest);
+	zone_page(zone, 55)->flags = 0;
+	EXPECT_EQUAL(rest, 5);
+	EXPECT(check_next_block(zone, zone_page(zone, 198), &rest) == NULL);
+	EXPECT_EQUAL(rest, 2);
+	EXPECT(pageblock_check(zone, sentence, sizeof(sentence)) == NULL);
 	return NULL;
 }
 
