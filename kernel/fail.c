@@ -17,6 +17,7 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
+#include "mm/pcp.h"
 #include "mm/task.h"
 
 enum type {
@@ -98,6 +99,7 @@ static void store(enum fail_point point, const struct setting *setting,
 		WRITE_ONCE(*(uint64_t *)place, value);
 		break;
 	}
+	pcp_shortcut_update();
 }
 
 static long load(enum fail_point point, const struct setting *setting)
@@ -213,6 +215,7 @@ void fail_reset(enum fail_point point)
 		fault_attr_init(fail_attributes(point));
 		fail_nth_set(current_thread(), 0, false);
 	}
+	pcp_shortcut_update();
 }
 
 void fail_visit(enum fail_point point,

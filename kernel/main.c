@@ -56,6 +56,7 @@
 #include "kernel/shell/shell_keeper.h"
 #include "kernel/thread.h"
 #include "kernel/tracer.h"
+#include "mm/pcp.h"
 
 __noreturn void kmain(uint32_t magic, uint64_t info_physical,
                       uint64_t entry_cycles);
@@ -195,6 +196,8 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	boot_crumb("faults");
 	fault_init();
 	nmi_init();
+	owner_init();
+	pcp_shortcut_update();
 
 	/* The loader's words, through the boot tables. */
 	if (info_physical >= BOOT_MAPPED)

@@ -126,7 +126,7 @@ static void begin_vmalloc_work(void)
 	main_vmalloc()->wake = wake_vmalloc;
 }
 
-static struct pcp_set page_lists[ZONE_COUNT];
+static struct pcp_cpu page_lists;
 
 /* Linux's sysctl_stat_interval: a second. */
 #define VMSTAT_INTERVAL 1000000ULL
@@ -149,7 +149,7 @@ static void vmstat_update(struct work *work __unused)
 
 static void begin_page_lists(struct node *node)
 {
-	pcp_start(node, page_lists, 1);
+	pcp_start(node, &page_lists, 1);
 	node->run_on = work_on_cpu;
 	work_init(&vmstat_work.work, vmstat_update);
 	queue_delayed_work(&vmstat_work, VMSTAT_INTERVAL);

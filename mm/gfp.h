@@ -224,11 +224,25 @@ static_assert(__GFP_MOVABLE * MIGRATE_MOVABLE == __GFP_MOVABLE &&
 
 /* True only if gfp_decode() accepts MASK for every order up to MAX_ORDER, and leaves the
  * mask as it is, in every context without a scope in which the caller may do what MASK
- * allows: be there at all (not in an NMI), and sleep. */
+ * allows: be there at all (not in an NMI), and sleep.  Or the mask has two types; then
+ * there is no list for it (mm/boot/pcp_setup.c#pcp_set_hot). */
 static inline bool gfp_is_hot(gfp_t mask)
 {
-	return (mask & ~(gfp_t)GFP_HOT) == 0 &&
-	       gfp_migratetype(mask) < MIGRATE_PCPTYPES;
+	return (mask & ~(gfp_t)GFP_HOT) == 0;
+}
+
+/* May it sleep, or has it a flag that a scope takes away?  Nothing else depends on the
+ * caller. */
+static inline bool gfp_hot_needs_thread(gfp_t mask)
+{
+	return (mask & (__GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_FS)) != 0;
+}
+
+/* The bits of a hot mask that say which list: its zone and its type. */
+#define GFP_HOT_LIST (__GFP_HIGHMEM | __GFP_MOVABLE | __GFP_RECLAIMABLE)
+static inline gfp_t gfp_hot_list(gfp_t mask)
+{
+	return mask & GFP_HOT_LIST;
 }
 
 /* Of a hot mask: the highest zone; shall the page be compound, and zeroed? */

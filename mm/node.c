@@ -14,6 +14,7 @@
 #include "kernel/core/panic.h"
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
+#include "mm/pcp.h"
 #include "mm/watermark.h"
 
 /* One dump of a failed request in ten seconds, as in Linux. */
@@ -35,6 +36,7 @@ struct node *the_main_node;
 void set_main_node(struct node *node)
 {
 	the_main_node = node;
+	pcp_shortcut_update();
 }
 
 static void init_reclaim(struct reclaim_state *reclaim)

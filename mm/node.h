@@ -31,11 +31,9 @@ struct node {
 	unsigned long
 		watermark_boost_factor; /* of high, in 1/10000; 0: no boost */
 	unsigned int pcp_cpus; /* CPUs that have lists; 0: lists are off */
-	/* By highest zone: the first one with memory, whose lists a request tries first; NULL:
-	 * lists are off.  Linux: preferred_zoneref. */
-	struct zone *preferred_zone[ZONE_COUNT];
-	unsigned long pcp_fraction; /* percpu_pagelist_high_fraction */
-	unsigned long swappiness;   /* 0..200: how readily anon is reclaimed */
+	struct pcp_cpu *pcp[MAX_CPUS]; /* NULL: lists are off */
+	unsigned long pcp_fraction;    /* percpu_pagelist_high_fraction */
+	unsigned long swappiness; /* 0..200: how readily anon is reclaimed */
 	unsigned long lowmem_reserve_ratio[ZONE_COUNT]; /* 0: no reserve */
 
 	struct vmstat stat;
@@ -111,13 +109,18 @@ unsigned long node_writeback(const struct node *node);
 struct page *node_page(const struct node *node, unsigned long pfn);
 unsigned long node_pfn(const struct node *node, const struct page *page);
 
-/* Is PAGE one of NODE's struct pages? */
+/* Is PAGE one of the COUNT struct pages from FIRST on; one of NODE's? */
+static inline bool page_is_among(const struct page *first, unsigned long count,
+                                 const struct page *page)
+{
+	uintptr_t offset = (uintptr_t)page - (uintptr_t)first;
+
+	return offset / sizeof(*page) < count && offset % sizeof(*page) == 0;
+}
+
 static inline bool page_is_of(const struct node *node, const struct page *page)
 {
-	uintptr_t offset = (uintptr_t)page - (uintptr_t)node->pages;
-
-	return offset / sizeof(*page) < node->page_count &&
-	       offset % sizeof(*page) == 0;
+	return page_is_among(node->pages, node->page_count, page);
 }
 
 /* The head of the block that PAGE lies in, or PAGE itself if it is in none.  Right

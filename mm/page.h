@@ -46,6 +46,7 @@
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
 
+#include "kernel/arch/arch.h"
 #include "lib/list.h"
 #include "lib/types.h"
 
@@ -158,18 +159,15 @@ static_assert((int)PG_BIT_COUNT <= 16, "they fit into page->bits");
 /* "free", "owned" ... */
 const char *page_state_name(enum page_state state);
 
-/* Code is less than 2 GiB long, and lies in the lowest or in the last 2 GiB, so an address
- * in it, or 0 for none, is kept as the distance from a function. */
+/* An address in code, or 0 for none, is kept as a distance. */
 static inline void page_set_caller(struct page *page, uintptr_t caller)
 {
-	page->caller = (int32_t)(caller - (uintptr_t)page_state_name);
+	page->caller = (int32_t)(caller - ARCH_CODE_BASE);
 }
 
 static inline uintptr_t page_caller(const struct page *page)
 {
-	return page->caller == 0
-	               ? 0
-	               : (uintptr_t)page_state_name + (uintptr_t)page->caller;
+	return page->caller == 0 ? 0 : ARCH_CODE_BASE + (uintptr_t)page->caller;
 }
 
 /* PARKED, OWNED or HANDOVER. */

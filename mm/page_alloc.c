@@ -6,7 +6,7 @@
  * finds pages ends it (Linux: mm/page_alloc.c, __alloc_pages_noprof() and
  * __alloc_pages_slowpath()):
  *
- *	page_alloc_hot()	a page of this CPU's list: what nearly all get
+ *	pcp_take_hot()		a page of this CPU's list: what nearly all get
  *	gfp_decode()		is the request legal, and what are its rights?
  *	fast_pass()		this CPU's list, or a zone above its LOW mark
  *	alloc_slow_path()	everything else: mm/slow_path.c
@@ -243,55 +243,30 @@ static struct page *fast_pass(struct node *node,
 
 /* ---- Allocating ---------------------------------------------------------- */
 
-static __noinline void zero_block(struct node *node, struct page *page,
-                                  unsigned int order)
+/* Returns PAGE. */
+static __noinline struct page *zero_block(struct node *node, struct page *page,
+                                          unsigned int order)
 {
 	kassert(page->state == PAGE_USED);
 	kassert(order <= MAX_ORDER);
 	memset(page_memory(node, page), 0, PAGE_SIZE << order);
+	return page;
 }
 
-/* Is a switch on that records requests or lets some fail? */
-static inline bool page_alloc_is_watched(const struct node *node)
+/* Is the caller a thread that may sleep, and in no scope? */
+static inline bool page_alloc_by_thread(void)
 {
-	return (READ_ONCE(node->trace.enabled) | READ_ONCE(fail_nth_threads) |
-	        READ_ONCE(node->fail_page_alloc.probability)) != 0;
+	return may_sleep_here() &&
+	       !thread_has_flags(current_thread(),
+	                         THREAD_MEMALLOC_NOIO | THREAD_MEMALLOC_NOFS);
 }
 
-/* Is a request with GFP hot, in the context of the caller?  No more of it is read than
- * decides. */
+/* May a request with GFP take the shortcut, in the context of the caller?  pcp_trylock()
+ * refuses an NMI. */
 static inline bool page_alloc_is_hot(gfp_t gfp)
 {
-	const struct thread *thread = current_thread();
-
-	return gfp_is_hot(gfp) && !in_nmi() &&
-	       (thread == NULL ||
-	        !thread_has_flags(thread, THREAD_MEMALLOC_NOIO |
-	                                          THREAD_MEMALLOC_NOFS)) &&
-	       (!gfpflags_allow_blocking(gfp) || may_sleep_here());
-}
-
-/*
- * The shortcut: the page that the fast pass would take off this CPU's list, if there is
- * one, without decoding the mask.  The watermark was paid when the page came to the list.
- * NULL: the ladder decides, also what is wrong with the request.
- */
-static __always_inline struct page *page_alloc_hot(struct node *node, gfp_t gfp,
-                                                   unsigned int order,
-                                                   uintptr_t caller)
-{
-	struct page *page;
-	struct zone *zone;
-
-	if (unlikely(!page_alloc_is_hot(gfp) || page_alloc_is_watched(node)))
-		return NULL;
-	zone = node->preferred_zone[gfp_hot_zone(gfp)];
-	if (unlikely(zone == NULL))
-		return NULL;
-	page = pcp_take_hot(zone, gfp, order, caller);
-	if (unlikely(page != NULL && gfp_wants_zeroes(gfp)))
-		zero_block(node, page, order);
-	return page;
+	return gfp_is_hot(gfp) &&
+	       (!gfp_hot_needs_thread(gfp) || page_alloc_by_thread());
 }
 
 static struct page *page_alloc_serve(struct node *node,
@@ -329,7 +304,8 @@ static struct page *page_alloc_ladder(struct node *node, gfp_t gfp,
 	enum gfp_verdict verdict;
 	char why[256];
 
-	kassert(node != NULL);
+	if (node == NULL)
+		return NULL;
 	verdict = gfp_decode(gfp, order, &context, &request, why, sizeof(why));
 	if (verdict != GFP_OK) {
 		alloc_report_verdict(node, verdict, &request, why, caller);
@@ -340,16 +316,41 @@ static struct page *page_alloc_ladder(struct node *node, gfp_t gfp,
 	return page_alloc_serve(node, &request, caller);
 }
 
+/*
+ * The shortcut: the page that the fast pass would take off this CPU's list, if there is
+ * one, without decoding the mask.  The watermark was paid when the page came to the list.
+ * Else the ladder decides, also what is wrong with the request.
+ */
 static __always_inline struct page *
-alloc_from(struct node *node, gfp_t gfp, unsigned int order, uintptr_t caller)
+alloc_from_main(gfp_t gfp, unsigned int order, uintptr_t caller)
 {
-	struct page *page;
+	struct page *page = NULL;
 
-	if (unlikely(node == NULL))
-		return NULL;
-	page = page_alloc_hot(node, gfp, order, caller);
-	return likely(page != NULL)
-	               ? page
+	if (likely(page_alloc_is_hot(gfp) && pcp_row(order) < PCP_ROWS &&
+	           pcp_trylock())) {
+		page = pcp_take_hot(this_cpu_lists(), gfp, order, caller);
+		pcp_unlock();
+	}
+	if (unlikely(page == NULL))
+		return page_alloc_ladder(main_node(), gfp, order, caller);
+	if (unlikely(gfp_wants_zeroes(gfp)))
+		return zero_block(main_node(), page, order);
+	return page;
+}
+
+/* Another function, so that a single page does not pay for its registers. */
+static __noinline struct page *alloc_larger(gfp_t gfp, unsigned int order,
+                                            uintptr_t caller)
+{
+	return alloc_from_main(gfp, order, caller);
+}
+
+/* The same of NODE, where calls are long anyway. */
+static __noinline struct page *alloc_from(struct node *node, gfp_t gfp,
+                                          unsigned int order, uintptr_t caller)
+{
+	return node == main_node()
+	               ? alloc_from_main(gfp, order, caller)
 	               : page_alloc_ladder(node, gfp, order, caller);
 }
 
@@ -360,12 +361,13 @@ struct page *alloc_pages_node(struct node *node, gfp_t gfp, unsigned int order)
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	return alloc_from(main_node(), gfp, order, RETURN_ADDRESS());
+	return likely(order == 0) ? alloc_from_main(gfp, 0, RETURN_ADDRESS())
+	                          : alloc_larger(gfp, order, RETURN_ADDRESS());
 }
 
 struct page *alloc_page(gfp_t gfp)
 {
-	return alloc_from(main_node(), gfp, 0, RETURN_ADDRESS());
+	return alloc_from_main(gfp, 0, RETURN_ADDRESS());
 }
 
 void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void)
@@ -374,9 +376,9 @@ void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void)
 
 	if (address != NULL)
 		return address;
-	return exclusive_address(alloc_from(main_node(),
-	                                    GFP_ATOMIC | __GFP_EXCLUSIVE, 0,
-	                                    RETURN_ADDRESS()));
+	return exclusive_address(page_alloc_ladder(main_node(),
+	                                           GFP_ATOMIC | __GFP_EXCLUSIVE,
+	                                           0, RETURN_ADDRESS()));
 }
 
 struct zone *alloc_would_take_from(struct node *node,

@@ -147,22 +147,52 @@ static void page_drop_to_zone(struct node *node, struct page *page,
 		exclusive_memory_freed(node);
 }
 
-/* __free_pages() (WHOLE) and put_page() (not). */
-static __always_inline void page_drop_hot(struct node *node, struct page *page,
-                                          unsigned int order, uintptr_t caller,
-                                          bool whole)
+/* The same where the shortcut is closed, or says no. */
+static __noinline void page_drop_slowly(struct node *node, struct page *page,
+                                        unsigned int order, uintptr_t caller,
+                                        bool whole)
 {
-	if (unlikely(node == NULL || in_nmi() || !page_is_of(node, page) ||
-	             !pcp_free_hot(node, page, order, caller)))
-		page_drop_to_zone(node, page, order, caller, whole);
-	else if (unlikely(READ_ONCE(node->pool.starved)))
+	bool freed = false;
+
+	if (node != NULL && node->pcp_cpus > 0 && pcp_trylock()) {
+		freed = pcp_free_hot(node->pcp[arch_cpu_id()], page, order,
+		                     caller);
+		if (freed)
+			trace_mm_page_free(&node->trace, node_pfn(node, page),
+			                   order);
+		pcp_unlock();
+	}
+	if (freed)
 		exclusive_memory_freed(node);
+	else
+		page_drop_to_zone(node, page, order, caller, whole);
+}
+
+/* __free_pages() (WHOLE) and put_page() (not), of the main node. */
+static __always_inline void page_drop_hot(struct page *page, unsigned int order,
+                                          uintptr_t caller, bool whole)
+{
+	bool freed = false;
+
+	if (likely(pcp_trylock())) {
+		freed = pcp_free_hot(this_cpu_lists(), page, order, caller);
+		pcp_unlock();
+	}
+	if (unlikely(!freed))
+		page_drop_slowly(main_node(), page, order, caller, whole);
+}
+
+/* Another function, so that a single page does not pay for its registers. */
+static __noinline void page_free_larger(struct page *page, unsigned int order,
+                                        uintptr_t caller)
+{
+	page_drop_hot(page, order, caller, true);
 }
 
 void page_drop(struct node *node, struct page *page, unsigned int order,
                uintptr_t caller, bool whole)
 {
-	page_drop_hot(node, page, order, caller, whole);
+	page_drop_slowly(node, page, order, caller, whole);
 }
 
 void free_pages_node(struct node *node, struct page *page, unsigned int order,
@@ -173,12 +203,15 @@ void free_pages_node(struct node *node, struct page *page, unsigned int order,
 
 void __free_pages(struct page *page, unsigned int order)
 {
-	page_drop_hot(main_node(), page, order, RETURN_ADDRESS(), true);
+	if (likely(order == 0))
+		page_drop_hot(page, 0, RETURN_ADDRESS(), true);
+	else
+		page_free_larger(page, order, RETURN_ADDRESS());
 }
 
 void __free_page(struct page *page)
 {
-	page_drop_hot(main_node(), page, 0, RETURN_ADDRESS(), true);
+	page_drop_hot(page, 0, RETURN_ADDRESS(), true);
 }
 
 /* ---- By address ---- */

@@ -42,8 +42,9 @@
  * and CMA pageblocks never enter, and while CMA pages go to movable requests first, no
  * movable page is fetched.
  *
- * Interrupts stay on.  A call marks the set busy, and an interrupt that finds it so uses
- * the zone instead; so no step of a call is seen half done.  Preemption is off meanwhile.
+ * Interrupts stay on.  A call sets a bit of preempt_count, and an interrupt that finds it
+ * uses the zone instead; so no step of a call is seen half done.  Preemption is off
+ * meanwhile.
  *
  * Invariants, checked by pcp_check() and zone_check():
  *
@@ -52,7 +53,8 @@
  *  K3  A PCP block has no reference, mapping, flag, bit or owner.
  *  K4  zone->used_pages counts the pages that are USED or PCP.
  *
- * Locking: set->busy, by its CPU only; inside it zone->lock, for PCP_SLICE blocks.
+ * Locking: pcp_trylock(), which is the CPU's own; inside it zone->lock, for PCP_SLICE
+ * blocks.
  *
  * Source: Linux 6.12 mm/page_alloc.c, rmqueue_pcplist(), free_frozen_page_commit(),
  * free_pcppages_bulk().  docs/linux-rules.md lists the differences.
@@ -72,10 +74,6 @@
 
 /* Blocks that move in one piece, with interrupts off. */
 #define PCP_SLICE 3UL
-
-/* Decay goes down by at most batch << PCP_SCALE, and by an eighth.  Linux:
- * CONFIG_PCP_BATCH_SCALE_MAX. */
-#define PCP_SCALE 5
 
 unsigned long pcp_local_pages(const struct zone *zone)
 {
@@ -120,7 +118,7 @@ struct page *pcp_take(struct zone *zone, unsigned int order,
 			page = NULL;
 		}
 	}
-	pcp_leave(set);
+	pcp_unlock();
 	return page;
 }
 
@@ -149,7 +147,7 @@ static unsigned long pcp_refill_slice(struct zone *zone, struct pcp_set *set,
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	unsigned long got = 0;
 
-	kassert(set->busy);
+	kassert(preempt_count_has(LISTS_ONE));
 	kassert(blocks <= PCP_SLICE);
 	while (got < blocks &&
 	       watermark_ok(zone, request->order, wmark_pages(zone, WMARK_LOW),
@@ -192,7 +190,7 @@ void pcp_refill(struct zone *zone, const struct alloc_request *request)
 		got += fetched;
 		left = fetched < slice ? 0 : left - slice;
 	}
-	pcp_leave(set);
+	pcp_unlock();
 	count_vm_events(zone->node, VMSTAT_pcp_refill, got << request->order);
 }
 
@@ -204,7 +202,8 @@ static struct page *pcp_oldest(struct pcp_set *set, unsigned int *at)
 {
 	struct page *page = NULL;
 
-	kassert(set->busy && *at < PCP_LARGE);
+	kassert(preempt_count_has(LISTS_ONE));
+	kassert(*at < PCP_LARGE);
 	for (unsigned int i = 0; page == NULL && i < PCP_LARGE; i++) {
 		page = list_last(&set->blocks[*at], struct page, link);
 		if (page == NULL)
@@ -227,7 +226,7 @@ static unsigned long pcp_drain_slice(struct zone *zone, struct pcp_set *set,
 	bool enabled = spin_lock_irqsave(&zone->lock);
 	unsigned long moved = 0;
 
-	kassert(set->busy);
+	kassert(preempt_count_has(LISTS_ONE));
 	for (unsigned int i = 0; i < PCP_SLICE && moved < pages; i++) {
 		struct page *page = pcp_oldest(set, at);
 		unsigned int order;
@@ -243,9 +242,8 @@ static unsigned long pcp_drain_slice(struct zone *zone, struct pcp_set *set,
 	return moved;
 }
 
-/* PAGES pages go back to ZONE, or a block more; list AT first. */
-static unsigned long pcp_drain(struct zone *zone, struct pcp_set *set,
-                               unsigned int at, unsigned long pages)
+unsigned long pcp_drain(struct zone *zone, struct pcp_set *set, unsigned int at,
+                        unsigned long pages)
 {
 	unsigned long moved = 0;
 
@@ -254,76 +252,6 @@ static unsigned long pcp_drain(struct zone *zone, struct pcp_set *set,
 		moved += pcp_drain_slice(zone, set, &at, pages - moved);
 	count_vm_events(zone->node, VMSTAT_pcp_drain, moved);
 	return moved;
-}
-
-/* Pages of this CPU's lists go back to ZONE, PCP_MOVES at a time, until TARGET are left; not
- * more than there are now, for others give some meanwhile. */
-static void pcp_shrink(struct zone *zone, unsigned int target)
-{
-	unsigned long left = pcp_local_pages(zone);
-
-	left -= min(left, target + 0UL);
-	while (left > 0) {
-		struct pcp_set *set = pcp_enter(zone);
-		unsigned long moved;
-
-		if (set == NULL)
-			return;
-		moved = pcp_drain(zone, set, 0, min(left, PCP_MOVES));
-		pcp_leave(set);
-		left = moved == 0 ? 0 : left - min(left, moved);
-	}
-}
-
-void pcp_drain_zone(struct zone *zone)
-{
-	pcp_shrink(zone, 0);
-}
-
-void pcp_drain_node(struct node *node)
-{
-	for (unsigned int type = 0; type < ZONE_COUNT; type++)
-		pcp_drain_zone(&node->zone[type]);
-}
-
-unsigned long pcp_give_back(struct node *node,
-                            const struct alloc_request *request)
-{
-	unsigned long moved = 0;
-
-	for (int type = request->highest_zone; moved == 0 && type >= ZONE_DMA;
-	     type--) {
-		struct zone *zone = &node->zone[type];
-		struct pcp_set *set = pcp_enter(zone);
-
-		if (set == NULL)
-			continue;
-		moved = pcp_drain(zone, set, 0, PCP_MOVES);
-		pcp_leave(set);
-	}
-	return moved;
-}
-
-void pcp_decay(struct node *node)
-{
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		struct zone *zone = &node->zone[type];
-		struct pcp_set *set = pcp_enter(zone);
-		unsigned int step;
-		unsigned int high;
-
-		if (set == NULL)
-			continue;
-		step = set->batch << PCP_SCALE;
-		if (set->high > set->high_min) {
-			high = set->count - min(set->count, step);
-			high = max(high, set->high - set->high / 8);
-			set->high = max(high, set->high_min);
-		}
-		high = set->high;
-		pcp_leave(set);
-		pcp_shrink(zone, high);
-	}
 }
 
 /* Beyond this many pages some go back.  Below the high mark the zone needs them. */
@@ -335,15 +263,12 @@ static unsigned int pcp_limit(const struct zone *zone, struct pcp_set *set)
 	return min(set->high_min, 4 * set->batch);
 }
 
-void pcp_finish_free(struct zone *zone, struct pcp_set *set,
-                     const struct list *list, const struct page *page)
+void pcp_trim(struct pcp_set *set, const struct list *list)
 {
 	unsigned int at = (unsigned int)(list - set->blocks);
 
-	kassert(set->busy && at < PCP_LISTS);
-	trace_mm_page_free(&zone->node->trace, zone_pfn(zone, page),
-	                   page->order);
-	if (set->count > pcp_limit(zone, set))
-		pcp_drain(zone, set, at < PCP_LARGE ? at : 0, PCP_MOVES);
-	pcp_leave(set);
+	kassert(preempt_count_has(LISTS_ONE));
+	kassert(at < PCP_LISTS);
+	if (set->count > pcp_limit(set->zone, set))
+		pcp_drain(set->zone, set, at < PCP_LARGE ? at : 0, PCP_MOVES);
 }

@@ -23,14 +23,25 @@
 /* The smallest percpu_pagelist_high_fraction but 0. */
 #define PCP_FRACTION_MIN 8UL
 
-/* The lists of NODE are on, for CPUS CPUs (at least 1), in ZONE_COUNT * CPUS sets that stay
+/* The lists of NODE are on, for CPUS CPUs (at least 1), in CPUS structures that stay
  * until pcp_stop(); off, and empty.  While no other thread uses the node.  A node
  * begins with its lists off. */
-void pcp_start(struct node *node, struct pcp_set *sets, unsigned int cpus);
+void pcp_start(struct node *node, struct pcp_cpu *lists, unsigned int cpus);
 void pcp_stop(struct node *node);
+
+/* A switch that pcp_shortcut_is_open() reads has been turned, or the main node or its lists
+ * are others: this_cpu_lists() of all CPUs follow.  Any context but NMI; takes a lock. */
+void pcp_shortcut_update(void);
 
 /* Pages of ZONE on the lists of this CPU. */
 unsigned long pcp_local_pages(const struct zone *zone);
+
+/* PCP_LISTS empty lists. */
+static inline void pcp_init_lists(struct list *lists)
+{
+	for (unsigned int i = 0; i < PCP_LISTS; i++)
+		list_init(&lists[i]);
+}
 
 /* The marks of NODE have changed: batch, high_min and high_max follow.  Linux:
  * zone_set_pageset_high_and_batch(). */
@@ -53,12 +64,17 @@ void pcp_refill(struct zone *zone, const struct alloc_request *request);
 __must_check struct page *pcp_take(struct zone *zone, unsigned int order,
                                    enum migratetype type, bool compound);
 
-/* The end of pcp_free_hot() where it is longer: PAGE, on LIST of SET, is traced; blocks go
- * back if there are too many.  Leaves the set. */
-void pcp_finish_free(struct zone *zone, struct pcp_set *set,
-                     const struct list *list, const struct page *page);
+/* Blocks go back if SET, which is locked, has too many, those of LIST first. */
+void pcp_trim(struct pcp_set *set, const struct list *list);
 
-/* At least PCP_MOVES pages of this CPU's lists, if there are so many, go back to one of the
+/* PAGES pages of SET, which is locked, go back to ZONE, or a block more, those of list AT
+ * first.  How many pages it was. */
+unsigned long pcp_drain(struct zone *zone, struct pcp_set *set, unsigned int at,
+                        unsigned long pages);
+
+/* The following are in mm/reclaim/drain.c.
+ *
+ * At least PCP_MOVES pages of this CPU's lists, if there are so many, go back to one of the
  * zones that REQUEST may use.  0: there are none. */
 unsigned long pcp_give_back(struct node *node,
                             const struct alloc_request *request);

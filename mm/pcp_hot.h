@@ -17,32 +17,34 @@
 #include "mm/pcp.h"
 #include "mm/watermark.h"
 
-/* ---- The set of this CPU ------------------------------------------------- */
+/* ---- The lists of this CPU ----------------------------------------------- */
 
-/* This CPU's set of ZONE, busy, preemption off; NULL: lists are off, or a call was
+/* Mine, until pcp_unlock(), with preemption off; false: in an NMI, or a call was
  * interrupted here. */
+static inline bool pcp_trylock(void)
+{
+	if (unlikely(preempt_count_has(LISTS_ONE | NMI_MASK)))
+		return false;
+	preempt_count_add(LISTS_ONE);
+	return true;
+}
+
+static inline void pcp_unlock(void)
+{
+	preempt_count_end(LISTS_ONE);
+}
+
+/* This CPU's set of ZONE, locked; NULL: the lists are off, or pcp_trylock() says no. */
 static inline struct pcp_set *pcp_enter(struct zone *zone)
 {
 	struct pcp_set *set;
 
-	preempt_disable();
-	set = READ_ONCE(zone->pcp[arch_cpu_id()]);
-	if (unlikely(set == NULL || READ_ONCE(set->busy))) {
-		preempt_enable();
+	if (!pcp_trylock())
 		return NULL;
-	}
-	WRITE_ONCE(set->busy, true);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	set = READ_ONCE(zone->pcp[arch_cpu_id()]);
+	if (unlikely(set == NULL))
+		pcp_unlock();
 	return set;
-}
-
-/* And the end of that. */
-static inline void pcp_leave(struct pcp_set *set)
-{
-	set->changes++;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	WRITE_ONCE(set->busy, false);
-	preempt_enable();
 }
 
 /* The row of lists for blocks of ORDER; PCP_ROWS: they have none. */
@@ -97,35 +99,25 @@ static inline void pcp_use(struct page *page, unsigned int order, bool compound)
 }
 
 /*
- * A block of ORDER for GFP, a hot mask, off this CPU's list: USED, with one reference,
- * counted and noted, but not zeroed.  NULL: there is none, the next one is corrupt, or
- * an interrupt has come between the steps of another call.
+ * A block of ORDER for GFP, a hot mask, off LISTS, which are this CPU's, locked: USED, with
+ * one reference, counted and noted, but not zeroed.  NULL: there is none, or the next one
+ * is corrupt.
  */
-static __always_inline struct page *
-pcp_take_hot(struct zone *zone, gfp_t gfp, unsigned int order, uintptr_t caller)
+static __always_inline struct page *pcp_take_hot(const struct pcp_cpu *lists,
+                                                 gfp_t gfp, unsigned int order,
+                                                 uintptr_t caller)
 {
-	const unsigned int row = pcp_row(order);
-	struct pcp_set *set;
-	struct list *list;
-	struct page *page;
+	struct pcp_set *set = lists->hot_set[gfp_hot_list(gfp)];
+	struct list *list = lists->hot_list[gfp_hot_list(gfp)] +
+	                    (size_t)pcp_row(order) * MIGRATE_PCPTYPES;
+	struct page *page = container_of(list->next, struct page, link);
 
-	if (unlikely(row == PCP_ROWS))
+	if (unlikely(&page->link == list || !pcp_is_sound(set, page, order)))
 		return NULL;
-	set = pcp_enter(zone);
-	if (unlikely(set == NULL))
-		return NULL;
-	list = pcp_list(set, row, gfp_migratetype(gfp));
-	page = container_of(list->next, struct page, link);
-	if (unlikely(&page->link == list || !pcp_is_sound(set, page, order))) {
-		pcp_leave(set);
-		return NULL;
-	}
 	pcp_unlink(set, list, page, order);
 	pcp_use(page, order, gfp_is_compound(gfp));
 	page_note_taker(page, gfp, caller);
-	arch_counter_add(zone->node->stat.way + VMSTAT_PGALLOC(zone->type),
-	                 1UL << order);
-	pcp_leave(set);
+	arch_counter_add(set->pgalloc, 1UL << order);
 	return page;
 }
 
@@ -134,9 +126,11 @@ pcp_take_hot(struct zone *zone, gfp_t gfp, unsigned int order, uintptr_t caller)
 /* The part of page->word that decides whether a block may be freed by the short way. */
 #define PCP_FREE_MASK                                                          \
 	(PAGE_WORD(state, UINT8_MAX) | PAGE_WORD(order, UINT8_MAX) |           \
-	 PAGE_WORD(mapcount, UINT8_MAX) |                                      \
+	 PAGE_WORD(mapcount, UINT8_MAX) | PAGE_WORD(zone, 0xfc) |              \
 	 PAGE_WORD(flags, UINT8_MAX & ~(PAGE_COMPOUND | PAGE_PFMEMALLOC)) |    \
 	 PAGE_WORD(bits, PAGE_BITS_AT_FREE))
+
+static_assert(ZONE_COUNT == 4, "the bits of a zone's number");
 
 /* May it?  It is in use, as a block of ORDER, and nothing but references are left of its
  * use.  Everything else is for the zone's way. */
@@ -176,50 +170,43 @@ static inline bool pcp_zone_has_plenty(const struct zone *zone)
 	return READ_ONCE(zone->free_pages) > wmark_pages(zone, WMARK_HIGH);
 }
 
-/* Does the set have so many pages that pcp_finish_free() must look? */
-static inline bool pcp_is_long(const struct zone *zone,
-                               const struct pcp_set *set)
+/* Does the set have so many pages that pcp_trim() must look? */
+static inline bool pcp_is_long(const struct pcp_set *set)
 {
-	return set->count > set->high || !pcp_zone_has_plenty(zone);
+	return set->count > set->high || !pcp_zone_has_plenty(set->zone);
 }
 
 /*
- * Drop the last reference of a block in use, and put it onto this CPU's list.  False:
- * nothing has changed, and the zone is to take it (or to refuse it).
+ * Drop the last reference of a block in use, and put it onto LISTS, which are this CPU's,
+ * locked.  False: nothing has changed, and the zone is to take it (or to refuse it).
  */
-static __always_inline bool pcp_free_hot(struct node *node, struct page *page,
-                                         unsigned int order, uintptr_t caller)
+static __always_inline bool pcp_free_hot(const struct pcp_cpu *lists,
+                                         struct page *page, unsigned int order,
+                                         uintptr_t caller)
 {
 	const unsigned int row = pcp_row(order);
 	enum migratetype type;
 	struct pcp_set *set;
 	struct list *list;
-	struct zone *zone;
 
-	if (unlikely(row == PCP_ROWS || !pcp_is_plain(page, order)))
+	if (unlikely(row == PCP_ROWS ||
+	             !page_is_among(lists->pages, lists->page_count, page) ||
+	             !pcp_is_plain(page, order)))
 		return false;
-	zone = page_zone(node, page);
-	set = pcp_enter(zone);
-	if (unlikely(set == NULL))
-		return false;
-	type = pageblock_type_of(zone, page);
+	set = lists->zone_set[page->zone];
+	type = pageblock_type_of(set->zone, page);
 	if (unlikely(type >= MIGRATE_PCPTYPES ||
-	             (row == PCP_ORDERS && !pcp_has_room(zone, set)) ||
-	             !pcp_drop_last(page))) {
-		pcp_leave(set);
+	             (row == PCP_ORDERS && !pcp_has_room(set->zone, set)) ||
+	             !pcp_drop_last(page)))
 		return false;
-	}
 	page_note_giver(page, caller);
 	list = pcp_list(set, row, type);
 	page->word = pcp_word(set, order);
 	list_push(list, &page->link);
 	set->count += 1U << order;
-	arch_counter_add(node->stat.way + VMSTAT_pgfree, 1UL << order);
-	if (unlikely(pcp_is_long(zone, set) ||
-	             trace_is_on(&node->trace, TRACE_mm_page_free)))
-		pcp_finish_free(zone, set, list, page);
-	else
-		pcp_leave(set);
+	arch_counter_add(set->pgfree, 1UL << order);
+	if (unlikely(pcp_is_long(set)))
+		pcp_trim(set, list);
 	return true;
 }
 

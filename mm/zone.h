@@ -86,14 +86,30 @@ struct node;
 /* A CPU's free pages of a zone: mm/pcp.c.  Only that CPU changes them. */
 struct pcp_set {
 	struct list blocks[PCP_LISTS]; /* the last one taken or given first */
-	bool busy;                     /* a call is in between */
-	unsigned int types;    /* PCP_TYPES; 0: all pages are UNMOVABLE */
-	unsigned int count;    /* pages on the lists */
-	uint64_t word;         /* page->word of its blocks, but the order */
-	unsigned long changes; /* of the lists, ever */
-	unsigned int high;     /* from here on pages go back to the zone */
+	struct zone *zone;
+	unsigned long *pgalloc, *pgfree; /* ways to the counters of its zone */
+	uint64_t word;      /* page->word of its blocks, but the order */
+	unsigned int types; /* PCP_TYPES; 0: all pages are UNMOVABLE */
+	unsigned int count; /* pages on the lists */
+	unsigned int high;  /* from here on pages go back to the zone */
 	unsigned int high_min, high_max; /* limits of HIGH */
 	unsigned int batch;
+};
+
+/* By gfp_hot_list(). */
+#define PCP_HOT_MASKS (GFP_HOT_LIST + 1)
+
+/* The lists of a CPU, and all that the short way must know (mm/pcp_hot.h). */
+struct pcp_cpu {
+	struct page *pages; /* of the node; */
+	unsigned long page_count;
+	/* By gfp_hot_list(): the list of order 0 that it tries, and its set. */
+	struct list *hot_list[PCP_HOT_MASKS];
+	struct pcp_set *hot_set[PCP_HOT_MASKS];
+	struct pcp_set *zone_set[ZONE_COUNT];
+	struct list
+		none[PCP_LISTS]; /* empty ones, for masks that have no list */
+	struct pcp_set set[ZONE_COUNT];
 };
 
 /* Corrupt pages that are still to be reported (mm/page_prep.c): copies of the first

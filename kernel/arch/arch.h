@@ -78,6 +78,13 @@ void arch_clear_page(void *address);
 /* The time-stamp counter: cycles, monotonic on one CPU. */
 uint64_t arch_cycles(void);
 
+/* All code is less than 2 GiB from here: in the kernel it lies in the last 2 GiB. */
+#if __STDC_HOSTED__
+#define ARCH_CODE_BASE ((uintptr_t)arch_cycles)
+#else
+#define ARCH_CODE_BASE 0UL
+#endif
+
 /*
  * Enter the vector of line IRQ by an INT instruction.  The controller has none
  * in service: on lines 7 and 15 that is what a spurious interrupt looks like, on

@@ -341,6 +341,7 @@ void cpu_init(void)
 	for (unsigned int id = 0; id < MAX_CPUS; id++) {
 		cpu_data[id].self = &cpu_data[id];
 		cpu_data[id].id = id;
+		cpu_data[id].preempt = PREEMPT_NO_RESCHED;
 	}
 	load_gs(&cpu_data[0]);
 	load_idt();

@@ -32,9 +32,13 @@
 struct fault_expect;
 struct thread;
 struct owner;
+struct pcp_cpu;
 
-#define IRQ_LINES  16
-#define LOCKS_MOST 16
+#define IRQ_LINES          16
+#define LOCKS_MOST         16
+
+/* Bit 0 of cpu->preempt: no other thread should run. */
+#define PREEMPT_NO_RESCHED 1U
 
 struct cpu {
 	struct cpu *self;     /* 0: so that gs:0 is its address */
@@ -50,10 +54,10 @@ struct cpu {
 	/* 176: by group; NULL: none. */
 	uint64_t *window_directory[WINDOW_GROUPS];
 	unsigned int id;
-	unsigned int preempt_count;  /* see kernel/core/context.h */
+	unsigned int preempt;        /* see kernel/core/context.h */
 	struct fault_expect *expect; /* see kernel/arch/trap.h */
 	struct thread *thread;       /* that runs here */
-	bool need_resched;           /* another thread should run soon */
+	struct pcp_cpu *page_lists;  /* this_cpu_lists() */
 	bool irr_hidden; /* the 8259 shows another register than its IRR */
 	/* The innermost interrupt line that runs, else the thread; NULL: there is none, or
 	 * an NMI runs. */
@@ -123,6 +127,41 @@ extern struct cpu cpu_data[MAX_CPUS];
 
 #define this_cpu_inc(field) this_cpu_add(field, 1)
 
+/* Has FIELD one of the bits in MASK?  It has 4 bytes, as in the two that follow. */
+#define this_cpu_test(field, mask)                                             \
+	({                                                                     \
+		bool some_;                                                    \
+		static_assert(sizeof(CPU_FIELD(field)) == 4,                   \
+		              "the suffix of the instruction");                \
+		__asm__ volatile("testl %1, %%gs:%c2"                          \
+		                 : "=@ccnz"(some_)                             \
+		                 : "ri"((uint32_t)(mask)),                     \
+		                   "i"(offsetof(struct cpu, field)));          \
+		some_;                                                         \
+	})
+
+#define this_cpu_and(field, mask)                                              \
+	do {                                                                   \
+		static_assert(sizeof(CPU_FIELD(field)) == 4,                   \
+		              "the suffix of the instruction");                \
+		__asm__ volatile("andl %0, %%gs:%c1"                           \
+		                 :                                             \
+		                 : "ri"((uint32_t)(mask)),                     \
+		                   "i"(offsetof(struct cpu, field))            \
+		                 : "cc", "memory");                            \
+	} while (0)
+
+#define this_cpu_or(field, mask)                                               \
+	do {                                                                   \
+		static_assert(sizeof(CPU_FIELD(field)) == 4,                   \
+		              "the suffix of the instruction");                \
+		__asm__ volatile("orl %0, %%gs:%c1"                            \
+		                 :                                             \
+		                 : "ri"((uint32_t)(mask)),                     \
+		                   "i"(offsetof(struct cpu, field))            \
+		                 : "cc", "memory");                            \
+	} while (0)
+
 /* The answer of this_cpu_sub() about FIELD, from the flags of the same instruction. */
 struct cpu_difference {
 	bool borrow; /* it was lower than AMOUNT, and has wrapped */
@@ -149,25 +188,18 @@ static inline unsigned int arch_cpu_id(void)
 }
 
 /*
- * One less in preempt_count.  If it wraps, or is 0 now and another thread should run,
- * preempt_enable_slow() is called, in a way that changes no register
- * (kernel/arch/preempt.asm): so the callers keep theirs.
+ * AMOUNT less in the word of preemption.  If it wraps, or is 0 now, preempt_enable_slow()
+ * is called, in a way that changes no register (kernel/arch/preempt.asm): so the callers
+ * keep theirs.
  */
-static inline void this_cpu_preempt_enable(void)
-{
-	__asm__ volatile("subl $1, %%gs:%c0\n\t"
-	                 "jb 1f\n\t"
-	                 "jne 2f\n\t"
-	                 "cmpb $0, %%gs:%c1\n\t"
-	                 "je 2f\n"
-	                 "1:\n\t"
-	                 "call preempt_enable_thunk\n"
-	                 "2:"
-	                 :
-	                 : "i"(offsetof(struct cpu, preempt_count)),
-	                   "i"(offsetof(struct cpu, need_resched))
-	                 : "cc", "memory");
-}
+#define this_cpu_preempt_end(amount)                                           \
+	__asm__ volatile("subl %0, %%gs:%c1\n\t"                               \
+	                 "ja 1f\n\t"                                           \
+	                 "call preempt_enable_thunk\n"                         \
+	                 "1:"                                                  \
+	                 :                                                     \
+	                 : "i"(amount), "i"(offsetof(struct cpu, preempt))     \
+	                 : "cc", "memory")
 
 /*
  * The CPU that runs, as a pointer.  Only where it stays so: interrupts or preemption are

@@ -158,7 +158,7 @@ const char *trap_name(unsigned int vector)
 void fault_catch_begin(struct fault_expect *expect, uint64_t resume_sp)
 {
 	expect->resume_sp = resume_sp;
-	expect->preempt_count = this_cpu_read(preempt_count);
+	expect->preempt = this_cpu_read(preempt);
 	expect->owner = this_cpu_read(owner);
 	expect->outer = this_cpu_read(expect);
 	this_cpu_write(expect, expect);
@@ -175,7 +175,10 @@ void fault_catch_resume_at(struct fault_expect *expect,
 	expect->frame = *frame;
 	expect->address = address;
 	this_cpu_write(expect, expect->outer);
-	this_cpu_write(preempt_count, expect->preempt_count);
+	/* But for bit 0: a thread may have been woken meanwhile. */
+	this_cpu_write(preempt,
+	               (expect->preempt & ~PREEMPT_NO_RESCHED) |
+	                       (this_cpu_read(preempt) & PREEMPT_NO_RESCHED));
 	this_cpu_write(owner, expect->owner);
 	frame->rip = (uint64_t)(uintptr_t)fault_catch_resume;
 	frame->rsp = expect->resume_sp;

@@ -80,7 +80,7 @@ struct fault_expect {
 	/* Private: */
 	uint64_t resume_sp;
 	struct fault_expect *outer;
-	unsigned int preempt_count;
+	unsigned int preempt;
 	struct owner *owner;
 };
 

@@ -37,12 +37,12 @@ __cold void preempt_count_wrapped(unsigned int amount)
 {
 	if (panic_in_progress())
 		return;
-	this_cpu_add(preempt_count, amount);
+	preempt_count_add(amount);
 	panic("preempt_count is %#x and cannot go down by %#x", preempt_count(),
 	      amount);
 }
 
-/* preempt_enable() found a reason to stop. */
+/* preempt_count_end() found a reason to stop. */
 void preempt_enable_slow(void);
 void preempt_enable_slow(void)
 {
@@ -109,7 +109,7 @@ unsigned long might_sleep_violations(void)
 
 const char *context_name(void)
 {
-	const struct owner *owner = this_cpu_read(owner);
+	const struct owner *owner = current_owner();
 	const struct thread *thread = this_cpu_read(thread);
 
 	if (in_nmi())

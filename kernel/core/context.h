@@ -21,6 +21,15 @@
  *	bits  8-15	soft work depth (nobody uses it yet)
  *	bits 16-19	hard interrupt depth
  *	bits 20-23	NMI depth
+ *	bit  24		this CPU's page lists are between two states (mm/pcp_hot.h)
+ *
+ * It is kept one bit further left.  Bit 0 of that word is 1 unless another thread should
+ * run soon, so that one subtraction says whether anything is to be done: the word is 0
+ * only if preemption is on and a thread waits, and it wraps if there was nothing to
+ * subtract.
+ *
+ * Source: Linux 6.12 include/linux/preempt.h, arch/x86/include/asm/preempt.h
+ * (PREEMPT_NEED_RESCHED).
  *
  * All functions may be called from any context.
  */
@@ -29,33 +38,68 @@
 
 #include "kernel/arch/arch.h"
 #include "lib/types.h"
+
+struct pcp_cpu;
+
 #if !__STDC_HOSTED__
 #include "kernel/arch/percpu.h"
 #endif
 
-#define PREEMPT_ONE  (1U << 0)
-#define HARDIRQ_ONE  (1U << 16)
-#define NMI_ONE      (1U << 20)
-#define PREEMPT_MASK 0x000000ffU
-#define SOFTIRQ_MASK 0x0000ff00U
-#define HARDIRQ_MASK 0x000f0000U
-#define NMI_MASK     0x00f00000U
+#define PREEMPT_ONE        (1U << 0)
+#define HARDIRQ_ONE        (1U << 16)
+#define NMI_ONE            (1U << 20)
+#define PREEMPT_MASK       0x000000ffU
+#define SOFTIRQ_MASK       0x0000ff00U
+#define HARDIRQ_MASK       0x000f0000U
+#define NMI_MASK           0x00f00000U
+#define LISTS_ONE          (1U << 24)
+
+/* Bits of preempt_count in the word of struct cpu. */
+#define PREEMPT_WORD(bits) ((bits) << 1)
 
 #if __STDC_HOSTED__
 unsigned int preempt_count(void);
 void preempt_count_add(unsigned int amount);
 void preempt_count_sub(unsigned int amount);
-void preempt_enable(void);
+bool preempt_count_has(unsigned int bits);
+bool cpu_has_preempt_count(unsigned int id, unsigned int bits);
+struct pcp_cpu *this_cpu_lists(void);
+void cpu_set_lists(unsigned int id, struct pcp_cpu *lists);
+void preempt_count_end(unsigned int amount);
 bool may_sleep_here(void);
 #else
 static inline unsigned int preempt_count(void)
 {
-	return this_cpu_read(preempt_count);
+	return this_cpu_read(preempt) >> 1;
+}
+
+/* Has it one of BITS? */
+static inline bool preempt_count_has(unsigned int bits)
+{
+	return this_cpu_test(preempt, PREEMPT_WORD(bits));
+}
+
+/* The page lists of this CPU, for the shortcut of mm/pcp_hot.h; of CPU number ID, from now
+ * on: pcp_shortcut_update() alone sets them. */
+static inline struct pcp_cpu *this_cpu_lists(void)
+{
+	return this_cpu_read(page_lists);
+}
+
+static inline void cpu_set_lists(unsigned int id, struct pcp_cpu *lists)
+{
+	WRITE_ONCE(cpu_data[id].page_lists, lists);
+}
+
+/* The same of CPU number ID: a guess, if it is another one. */
+static inline bool cpu_has_preempt_count(unsigned int id, unsigned int bits)
+{
+	return (READ_ONCE(cpu_data[id].preempt) & PREEMPT_WORD(bits)) != 0;
 }
 
 static inline void preempt_count_add(unsigned int amount)
 {
-	this_cpu_add(preempt_count, amount);
+	this_cpu_add(preempt, PREEMPT_WORD(amount));
 }
 
 /* It was lower than AMOUNT: somebody has subtracted what nobody had added.  Panics. */
@@ -63,20 +107,40 @@ void preempt_count_wrapped(unsigned int amount);
 
 static inline void preempt_count_sub(unsigned int amount)
 {
-	if (this_cpu_sub(preempt_count, amount).borrow)
+	if (this_cpu_sub(preempt, PREEMPT_WORD(amount)).borrow)
 		preempt_count_wrapped(amount);
+}
+
+/* It is COUNT.  Interrupts are off. */
+static inline void preempt_count_set(unsigned int count)
+{
+	this_cpu_write(preempt, PREEMPT_WORD(count) | (this_cpu_read(preempt) &
+	                                               PREEMPT_NO_RESCHED));
+}
+
+/* Another thread should run soon; no, it should not. */
+static inline void set_need_resched(void)
+{
+	this_cpu_and(preempt, ~PREEMPT_NO_RESCHED);
+}
+
+static inline void clear_need_resched(void)
+{
+	this_cpu_or(preempt, PREEMPT_NO_RESCHED);
+}
+
+/* Should one run now: is preemption on, too? */
+static inline bool preempt_is_due(void)
+{
+	return this_cpu_read(preempt) == 0;
 }
 
 /* Preemption is on again, and another thread should run: kernel/core/sched.c. */
 void sched_preempt(void);
 
-/* The outermost one lets a thread run that was woken meanwhile and is more
- * urgent, or whose turn it is. */
-static inline void preempt_enable(void)
-{
-	static_assert(PREEMPT_ONE == 1, "what it subtracts");
-	this_cpu_preempt_enable();
-}
+/* AMOUNT, a constant, less.  The outermost one lets a thread run that was woken meanwhile
+ * and is more urgent, or whose turn it is. */
+#define preempt_count_end(amount) this_cpu_preempt_end(PREEMPT_WORD(amount))
 
 /*
  * May this context sleep?  In a thread, preemption on, interrupts on, and
@@ -84,7 +148,7 @@ static inline void preempt_enable(void)
  */
 static inline bool may_sleep_here(void)
 {
-	return preempt_count() == 0 && this_cpu_read(thread) != NULL &&
+	return !preempt_count_has(~0U >> 1) && this_cpu_read(thread) != NULL &&
 	       arch_irq_enabled();
 }
 #endif
@@ -92,6 +156,11 @@ static inline bool may_sleep_here(void)
 static inline void preempt_disable(void)
 {
 	preempt_count_add(PREEMPT_ONE);
+}
+
+static inline void preempt_enable(void)
+{
+	preempt_count_end(PREEMPT_ONE);
 }
 
 /* The same, but a more urgent thread waits for the next occasion to run. */
@@ -103,18 +172,17 @@ static inline void preempt_enable_no_resched(void)
 /* In a hard interrupt, soft work or an NMI. */
 static inline bool in_interrupt(void)
 {
-	return (preempt_count() & (SOFTIRQ_MASK | HARDIRQ_MASK | NMI_MASK)) !=
-	       0;
+	return preempt_count_has(SOFTIRQ_MASK | HARDIRQ_MASK | NMI_MASK);
 }
 
 static inline bool in_hardirq(void)
 {
-	return (preempt_count() & HARDIRQ_MASK) != 0;
+	return preempt_count_has(HARDIRQ_MASK);
 }
 
 static inline bool in_nmi(void)
 {
-	return (preempt_count() & NMI_MASK) != 0;
+	return preempt_count_has(NMI_MASK);
 }
 
 /*

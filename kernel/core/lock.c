@@ -105,7 +105,7 @@ static inline bool lock_release_innermost(struct spinlock *lock)
 {
 	struct cpu *cpu = this_cpu();
 
-	if (!spin_is_mine(lock) || (cpu->preempt_count & NMI_MASK) != 0 ||
+	if (!spin_is_mine(lock) || in_nmi() ||
 	    !lock_forget_innermost(lock->order_class, cpu))
 		return false;
 	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);

@@ -80,7 +80,8 @@ static uint32_t find_class(const char *name)
 		return 0;
 	lock_classes[class_count].name = name;
 	lock_classes[class_count].before = 1;
-	lock_classes[class_count].contexts = PREEMPT_MASK;
+	lock_classes[class_count].contexts =
+		PREEMPT_WORD(PREEMPT_MASK | LISTS_ONE) | PREEMPT_NO_RESCHED;
 	return class_count++;
 }
 
@@ -228,7 +229,7 @@ static void check_irq_use(struct lock_class *class, uint32_t place)
 	if (in_interrupt()) {
 		if (class->in_irq == 0)
 			class->in_irq = place;
-		class->contexts |= SOFTIRQ_MASK | HARDIRQ_MASK;
+		class->contexts |= PREEMPT_WORD(SOFTIRQ_MASK | HARDIRQ_MASK);
 	} else if (arch_irq_enabled()) {
 		if (class->irqs_on == 0)
 			class->irqs_on = place;

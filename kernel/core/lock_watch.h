@@ -44,7 +44,7 @@ struct lock_class {
 	const char *name;
 	uint64_t
 		before; /* atomic bits: classes held when it was taken; and 0 */
-	/* Bits of a preempt_count with which it has been taken, or may be. */
+	/* Bits of cpu->preempt with which it has been taken, or may be. */
 	uint32_t contexts;
 	uint32_t in_irq;  /* where it was first taken in an interrupt */
 	uint32_t irqs_on; /* where, first, with interrupts on */
@@ -87,7 +87,7 @@ static inline bool lock_is_known(uint32_t order_class, const struct cpu *cpu,
 {
 	const struct lock_class *class = &lock_classes[order_class];
 
-	if ((READ_ONCE(cpu->preempt_count) & ~class->contexts) != 0)
+	if ((READ_ONCE(cpu->preempt) & ~class->contexts) != 0)
 		return false;
 	if (!irqs_off && class->irqs_on == 0)
 		return false;

@@ -21,6 +21,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/line_table.h"
 #include "kernel/core/nmi_watch.h"
+#include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 
@@ -60,14 +61,14 @@ static void nmi(struct trap_frame *frame)
 	if (panic_in_progress())
 		return;
 	owner = this_cpu_read(owner);
-	this_cpu_write(owner, NULL);
-	this_cpu_add(preempt_count, NMI_ONE);
+	this_cpu_write(owner, &owner_nobody);
+	preempt_count_add(NMI_ONE);
 	if ((count & (count - 1)) == 0)
 		pr_warn("NMI received at %s (%llu so far)\n",
 		        place_format(place, sizeof(place), frame->rip),
 		        (unsigned long long)count);
 	nmi_call_handler(frame->rip);
-	this_cpu_sub(preempt_count, NMI_ONE);
+	preempt_count_sub(NMI_ONE);
 	this_cpu_write(owner, owner);
 }
 

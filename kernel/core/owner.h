@@ -90,22 +90,31 @@ void owner_end(struct owner *owner);
  * The context that asks: the innermost interrupt line that runs, else the
  * thread.  NULL in an NMI, and before threads exist.  Any context.
  */
+/* Nobody runs on any CPU.  Once, before anything asks who runs. */
+void owner_init(void);
+
+extern struct owner
+	owner_nobody; /* number 0: in struct cpu it stands for NULL */
 #if __STDC_HOSTED__
 struct owner *current_owner(void);
 #else
 static inline struct owner *current_owner(void)
 {
-	return this_cpu_read(owner);
+	struct owner *owner = this_cpu_read(owner);
+
+	return owner == &owner_nobody ? NULL : owner;
 }
 #endif
 
 /* Its number; 0: there is none.  Any context. */
+#if __STDC_HOSTED__
+uint64_t current_owner_id(void);
+#else
 static inline uint64_t current_owner_id(void)
 {
-	const struct owner *owner = current_owner();
-
-	return owner == NULL ? 0 : owner->id;
+	return this_cpu_read(owner)->id;
 }
+#endif
 
 /* The name of owner number ID: of the last 256 begun, else "?".  Any context. */
 const char *owner_name(uint64_t id);

@@ -561,7 +561,7 @@ static void set_scene(const struct trap_frame *frame, uintptr_t caller)
 	          "in %s, CPU %u, preempt_count %#x, at %s", context_name(),
 	          arch_cpu_id(), count, place);
 	/* The consoles refuse to speak in an NMI; this one does not end. */
-	this_cpu_write(preempt_count, count & ~NMI_MASK);
+	preempt_count_set(count & ~NMI_MASK);
 }
 
 static void print_cause(void)

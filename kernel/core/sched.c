@@ -129,7 +129,7 @@ static void ask_for_switch(const struct thread *thread)
 	const struct thread *self = this_cpu_read(thread);
 
 	if (self != NULL && thread->priority > self->priority)
-		this_cpu_write(need_resched, true);
+		set_need_resched();
 }
 
 static void make_runnable(struct thread *thread)
@@ -254,7 +254,7 @@ static void switch_to(struct thread *next)
 
 	/* Nothing but sched_lock, and no interrupt. */
 	kassert(preempt_count() == PREEMPT_ONE);
-	this_cpu_write(need_resched, false);
+	clear_need_resched();
 	open_window_of(next);
 	account(&self->runtime, self, next);
 	if (self->state == THREAD_ENDED)
@@ -290,7 +290,7 @@ static void preempt(struct thread *self)
 		over ? self->priority
 		     : (enum thread_priority)(self->priority + 1));
 
-	this_cpu_write(need_resched, false);
+	clear_need_resched();
 	if (next != NULL) {
 		struct list *queue = &run_queue[self->priority];
 
@@ -444,7 +444,7 @@ void thread_set_priority(struct thread *thread, enum thread_priority priority)
 		list_append(&run_queue[priority], &thread->run_link);
 		ask_for_switch(thread);
 	} else if (thread->on_cpu) {
-		this_cpu_write(need_resched, true);
+		set_need_resched();
 	}
 	spin_unlock_irqrestore(&sched_lock, enabled);
 }
@@ -490,8 +490,8 @@ __noreturn void thread_exit(enum thread_end how)
 
 static bool may_preempt(void)
 {
-	return this_cpu_read(need_resched) && current_thread() != NULL &&
-	       preempt_count() == 0 && !panic_in_progress();
+	return preempt_is_due() && current_thread() != NULL &&
+	       !panic_in_progress();
 }
 
 void sched_irq_exit(void)
@@ -642,7 +642,7 @@ void sched_tick(void)
 	if (now >= READ_ONCE(next_alarm))
 		ring_alarms(now);
 	if (self != NULL && turn_is_over(self))
-		this_cpu_write(need_resched, true);
+		set_need_resched();
 }
 
 void sched_times(struct sched_times *times)

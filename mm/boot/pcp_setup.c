@@ -10,7 +10,7 @@
  */
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/pcp.h"
+#include "mm/pcp_hot.h"
 #include "mm/watermark.h"
 
 unsigned int pcp_batch(unsigned long managed)
@@ -47,16 +47,46 @@ static void pcp_set_sizes(const struct zone *zone, struct pcp_set *set)
 		WRITE_ONCE(set->high, (unsigned int)lowest);
 }
 
+/* From one with memory to the next higher one all are empty, so that no lowmem reserve
+ * protects the first from requests of the others.  NULL: there is none.  Linux:
+ * preferred_zoneref. */
+static struct pcp_set *pcp_preferred_set(struct pcp_cpu *lists,
+                                         enum zone_type highest)
+{
+	for (int type = (int)highest; type >= ZONE_DMA; type--) {
+		if (lists->set[type].zone->managed > 0)
+			return &lists->set[type];
+	}
+	return NULL;
+}
+
+/* The list for the hot requests of GFP. */
+static void pcp_set_hot(struct pcp_cpu *lists, gfp_t gfp)
+{
+	struct pcp_set *set = pcp_preferred_set(lists, gfp_hot_zone(gfp));
+	enum migratetype type = gfp_migratetype(gfp);
+	bool has = set != NULL && type < MIGRATE_PCPTYPES;
+
+	kassert(gfp < PCP_HOT_MASKS);
+	kassert(set == NULL || set->zone->managed > 0);
+	WRITE_ONCE(lists->hot_set[gfp], has ? set : &lists->set[0]);
+	WRITE_ONCE(lists->hot_list[gfp],
+	           has ? pcp_list(set, 0, type) : lists->none);
+}
+
+static void pcp_setup_cpu(const struct node *node, struct pcp_cpu *lists)
+{
+	kassert(lists->page_count == node->page_count);
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		pcp_set_sizes(&node->zone[type], &lists->set[type]);
+	for (gfp_t mask = 0; mask < PCP_HOT_MASKS; mask++)
+		pcp_set_hot(lists, gfp_hot_list(mask));
+}
+
 void pcp_setup(struct node *node)
 {
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		struct zone *zone = &node->zone[type];
-
-		if (zone->pcp[0] == NULL)
-			continue;
-		for (unsigned int cpu = 0; cpu < node->pcp_cpus; cpu++)
-			pcp_set_sizes(zone, zone->pcp[cpu]);
-	}
+	for (unsigned int cpu = 0; cpu < node->pcp_cpus; cpu++)
+		pcp_setup_cpu(node, node->pcp[cpu]);
 }
 
 int pcp_set_fraction(struct node *node, unsigned long fraction)
@@ -68,46 +98,47 @@ int pcp_set_fraction(struct node *node, unsigned long fraction)
 	return 0;
 }
 
-static void pcp_init(struct pcp_set *set, enum zone_type type)
+static void pcp_init(struct pcp_set *set, struct zone *zone)
 {
-	*set = (struct pcp_set){ .batch = 1,
+	unsigned long *way = zone->node->stat.way;
+
+	*set = (struct pcp_set){ .zone = zone,
+		                 .pgalloc = way + VMSTAT_PGALLOC(zone->type),
+		                 .pgfree = way + VMSTAT_pgfree,
+		                 .batch = 1,
 		                 .word = PAGE_WORD(state, PAGE_PCP) |
-		                         PAGE_WORD(zone, type) };
-	for (unsigned int list = 0; list < PCP_LISTS; list++)
-		list_init(&set->blocks[list]);
+		                         PAGE_WORD(zone, zone->type) };
+	pcp_init_lists(set->blocks);
 }
 
-/* From one with memory to the next higher one all are empty, so that no lowmem reserve
- * protects the first from requests of the others. */
-static void pcp_find_preferred_zones(struct node *node)
+static void pcp_init_cpu(struct node *node, struct pcp_cpu *lists,
+                         unsigned int cpu)
 {
-	struct zone *zone = NULL;
-
+	lists->pages = node->pages;
+	lists->page_count = node->page_count;
+	pcp_init_lists(lists->none);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		if (node->zone[type].pcp[0] != NULL)
-			zone = &node->zone[type];
-		kassert(zone == NULL || zone->managed > 0);
-		node->preferred_zone[type] = zone;
+		struct zone *zone = &node->zone[type];
+
+		kassert(zone->pcp[cpu] == NULL);
+		kassert(zone->node == node);
+		pcp_init(&lists->set[type], zone);
+		lists->zone_set[type] = &lists->set[type];
+		if (zone->managed > 0)
+			zone->pcp[cpu] = &lists->set[type];
 	}
+	node->pcp[cpu] = lists;
 }
 
-void pcp_start(struct node *node, struct pcp_set *sets, unsigned int cpus)
+void pcp_start(struct node *node, struct pcp_cpu *lists, unsigned int cpus)
 {
 	kassert(cpus > 0 && cpus <= MAX_CPUS);
-	kassert(sets != NULL && node->pcp_cpus == 0);
+	kassert(lists != NULL && node->pcp_cpus == 0);
+	for (unsigned int cpu = 0; cpu < cpus; cpu++)
+		pcp_init_cpu(node, &lists[cpu], cpu);
 	node->pcp_cpus = cpus;
-	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
-		for (unsigned int cpu = 0; cpu < cpus; cpu++) {
-			struct pcp_set *set = &sets[(size_t)type * cpus + cpu];
-
-			kassert(node->zone[type].pcp[cpu] == NULL);
-			pcp_init(set, (enum zone_type)type);
-			if (node->zone[type].managed > 0)
-				node->zone[type].pcp[cpu] = set;
-		}
-	}
 	pcp_setup(node);
-	pcp_find_preferred_zones(node);
+	pcp_shortcut_update();
 }
 
 void pcp_stop(struct node *node)
@@ -117,6 +148,7 @@ void pcp_stop(struct node *node)
 		kassert(zone_pcp_pages(&node->zone[type]) == 0);
 		memset(node->zone[type].pcp, 0, sizeof(node->zone[type].pcp));
 	}
-	pcp_find_preferred_zones(node);
 	node->pcp_cpus = 0;
+	pcp_shortcut_update();
+	memset(node->pcp, 0, sizeof(node->pcp));
 }

@@ -22,6 +22,7 @@
 #include "kernel/core/sched.h"
 #include "lib/random.h"
 #include "mm/node.h"
+#include "mm/pcp.h"
 #include "mm/task.h"
 
 void fault_attr_init(struct fault_attr *attr)
@@ -57,6 +58,7 @@ static void fail_nth_store(struct thread *thread, unsigned int nth)
 	kassert(nth != 0 || READ_ONCE(fail_nth_threads) > 0);
 	__atomic_fetch_add(&fail_nth_threads, nth != 0 ? 1U : -1U,
 	                   __ATOMIC_RELAXED);
+	pcp_shortcut_update();
 }
 
 void fail_nth_set(struct thread *thread, unsigned int nth, bool forever)

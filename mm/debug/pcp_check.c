@@ -4,7 +4,7 @@
  *
  * K1 to K3 of mm/pcp.c.  zone_check() compares the columns: K4.
  *
- * Locking: set->busy, for the walk along all lists.  Interrupts stay on.
+ * Locking: pcp_trylock(), for the walk along all lists.  Interrupts stay on.
  */
 #include "kernel/core/context.h"
 #include "lib/format.h"
@@ -69,7 +69,7 @@ const char *pcp_check(struct zone *zone, char *buffer, size_t size)
 		return NULL;
 	broken = pcp_check_set(zone, set, &pages);
 	count = set->count;
-	pcp_leave(set);
+	pcp_unlock();
 	if (broken == NULL)
 		return NULL;
 	scnprintf(buffer, size,

@@ -37,6 +37,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/pcp.h"
 
 #define RECORDS_MIN 256UL   /* 16 KiB */
 #define RECORDS_MAX 16384UL /* 1 MiB */
@@ -163,12 +164,14 @@ int trace_enable(struct trace *trace, uint32_t mask)
 		return -ENODEV;
 	WRITE_ONCE(trace->enabled,
 	           (mask & TRACE_ALL) | (trace->enabled & TRACE_WATCH));
+	pcp_shortcut_update();
 	return 0;
 }
 
 void trace_watch(struct trace *trace)
 {
 	WRITE_ONCE(trace->enabled, trace->enabled | TRACE_WATCH);
+	pcp_shortcut_update();
 }
 
 void trace_clear(struct trace *trace)

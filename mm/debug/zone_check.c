@@ -16,6 +16,7 @@
  * Locking: zone->lock, and inside it the pool's lock, under which the columns parked and
  * exclusive change.
  */
+#include "kernel/core/context.h"
 #include "kernel/core/line_table.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
@@ -130,10 +131,8 @@ static const char *compare_columns(const struct zone *zone,
 /* Is a call between two steps on a CPU's list? */
 static bool zone_check_pcp_busy(const struct zone *zone)
 {
-	if (zone->pcp[0] == NULL)
-		return false;
 	for (unsigned int cpu = 0; cpu < zone->node->pcp_cpus; cpu++) {
-		if (READ_ONCE(zone->pcp[cpu]->busy))
+		if (cpu_has_preempt_count(cpu, LISTS_ONE))
 			return true;
 	}
 	return false;

@@ -26,6 +26,7 @@
 #include "mm/exclusive/exclusive.h"
 #include "mm/exclusive/exclusive_internal.h"
 #include "mm/page_state.h"
+#include "mm/pcp.h"
 #include "mm/zone.h"
 
 /* ---- Waking the refiller ------------------------------------------------ */
@@ -60,6 +61,7 @@ void exclusive_memory_freed(struct node *node)
 		wake = exclusive_pool_request_wake(pool);
 	}
 	spin_unlock_irqrestore(&pool->lock, enabled);
+	pcp_shortcut_update();
 	if (wake)
 		exclusive_pool_wake(node);
 }

@@ -23,6 +23,7 @@
 #include "mm/exclusive/exclusive_internal.h"
 #include "mm/page_prep.h"
 #include "mm/pageblock.h"
+#include "mm/pcp.h"
 #include "mm/watermark.h"
 
 /* ---- Frames from the buddy and back ------------------------------------ */
@@ -298,6 +299,7 @@ void exclusive_balance(struct node *node)
 	/* Until the pool is known to be full enough, each free wakes again. */
 	pool->starved = true;
 	spin_unlock_irqrestore(&pool->lock, enabled);
+	pcp_shortcut_update();
 
 	exclusive_refill_blocks(node);
 	if (exclusive_reach(pool) > pool->top)
@@ -308,4 +310,5 @@ void exclusive_balance(struct node *node)
 	enabled = spin_lock_irqsave(&pool->lock);
 	pool->starved = exclusive_reach(pool) < pool->low;
 	spin_unlock_irqrestore(&pool->lock, enabled);
+	pcp_shortcut_update();
 }

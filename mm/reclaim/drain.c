@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/reclaim/drain.c -- free pages of every CPU's lists go back to their zones.
+ * mm/reclaim/drain.c -- free pages of the CPUs' lists go back to their zones.
+ *
+ * Before a request gets NULL, each second if lists are long without need, or all.
  *
  * A set has no lock, so that its CPU needs none: nobody else may touch it (mm/pcp.c).  The
  * lists of this CPU are emptied here, those of another one by code that runs there:
@@ -23,7 +25,87 @@
 #include "kernel/arch/arch.h"
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
-#include "mm/pcp.h"
+#include "mm/pcp_hot.h"
+
+/* Decay goes down by at most batch << PCP_SCALE, and by an eighth.  Linux:
+ * CONFIG_PCP_BATCH_SCALE_MAX. */
+#define PCP_SCALE 5
+
+/* ---- The lists of this CPU ----------------------------------------------- */
+
+/* Pages of this CPU's lists go back to ZONE, PCP_MOVES at a time, until TARGET are left; not
+ * more than there are now, for others give some meanwhile. */
+static void pcp_shrink(struct zone *zone, unsigned int target)
+{
+	unsigned long left = pcp_local_pages(zone);
+
+	kassert(!in_nmi());
+	left -= min(left, target + 0UL);
+	while (left > 0) {
+		struct pcp_set *set = pcp_enter(zone);
+		unsigned long moved;
+
+		if (set == NULL)
+			return;
+		moved = pcp_drain(zone, set, 0, min(left, PCP_MOVES));
+		pcp_unlock();
+		left = moved == 0 ? 0 : left - min(left, moved);
+	}
+}
+
+void pcp_drain_zone(struct zone *zone)
+{
+	pcp_shrink(zone, 0);
+}
+
+void pcp_drain_node(struct node *node)
+{
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		pcp_drain_zone(&node->zone[type]);
+}
+
+unsigned long pcp_give_back(struct node *node,
+                            const struct alloc_request *request)
+{
+	unsigned long moved = 0;
+
+	kassert(request->highest_zone < ZONE_COUNT);
+	for (int type = request->highest_zone; moved == 0 && type >= ZONE_DMA;
+	     type--) {
+		struct zone *zone = &node->zone[type];
+		struct pcp_set *set = pcp_enter(zone);
+
+		if (set == NULL)
+			continue;
+		moved = pcp_drain(zone, set, 0, PCP_MOVES);
+		pcp_unlock();
+	}
+	return moved;
+}
+
+void pcp_decay(struct node *node)
+{
+	for (unsigned int type = 0; type < ZONE_COUNT; type++) {
+		struct zone *zone = &node->zone[type];
+		struct pcp_set *set = pcp_enter(zone);
+		unsigned int step;
+		unsigned int high;
+
+		if (set == NULL)
+			continue;
+		step = set->batch << PCP_SCALE;
+		if (set->high > set->high_min) {
+			high = set->count - min(set->count, step);
+			high = max(high, set->high - set->high / 8);
+			set->high = max(high, set->high_min);
+		}
+		high = set->high;
+		pcp_unlock();
+		pcp_shrink(zone, high);
+	}
+}
+
+/* ---- Those of all CPUs --------------------------------------------------- */
 
 struct drain {
 	struct node *node;

@@ -85,15 +85,15 @@ static __always_inline void tcmalloc_give(uintptr_t block,
 
 static void labyrinth_start(void)
 {
-	static struct pcp_set sets[ZONE_COUNT];
+	static struct pcp_cpu lists;
 
-	machine_start(FRAMES);
 	thin_machine_run(machine_main());
+	machine_start(FRAMES);
 	node = machine_one_zone(ZONE_DMA32, FRAMES);
 	node->min_free_kbytes = 4096;
 	watermark_setup(node);
 	set_main_node(node);
-	pcp_start(node, sets, 1);
+	pcp_start(node, &lists, 1);
 }
 
 static void labyrinth_end(void)

@@ -139,9 +139,9 @@ static void once_nothing(void)
 
 static void prepare_cpu_lists(void)
 {
-	static struct pcp_set sets[ZONE_COUNT];
+	static struct pcp_cpu lists;
 
-	pcp_start(node, sets, 1);
+	pcp_start(node, &lists, 1);
 }
 
 /* In this order, in one scene: those without lists first, and last the one that leaves no
@@ -192,8 +192,8 @@ static void scale_free_lone(unsigned long count)
 
 static void scale_build(const struct scale_scene *scene)
 {
-	machine_start(scene->megabytes * PER_MB);
 	thin_machine_run(machine_main());
+	machine_start(scene->megabytes * PER_MB);
 	node = machine_one_zone(ZONE_NORMAL, scene->megabytes * PER_MB);
 	node->min_free_kbytes = 1024;
 	watermark_setup(node);

@@ -6,7 +6,7 @@
  * tests/host/machine.c; the linker takes the first that it finds, which is this file's.
  *
  * Nothing interrupts: the process has one thread, and no thread is ever to be
- * preempted.  So need_resched stays false, and the end of preempt_enable() is not
+ * preempted.  So bit 0 of cpu->preempt stays 1, and the end of preempt_enable() is not
  * reached.
  */
 #include "tests/bench/thin_machine.h"
@@ -22,6 +22,7 @@
 #include "kernel/core/sched.h"
 
 struct cpu cpu_data[MAX_CPUS];
+struct owner owner_nobody;
 
 static bool irq_is_enabled = true;
 static unsigned int locks_held;
@@ -35,6 +36,7 @@ void thin_machine_run(struct thread *thread)
 	cpu->self = cpu;
 	cpu->thread = thread;
 	cpu->owner = &thread->owner;
+	cpu->preempt = PREEMPT_NO_RESCHED;
 	kassert(this_cpu() == cpu);
 }
 

@@ -51,6 +51,8 @@ static struct {
 	struct mm_task task[MAX_OWNERS]; /* of begun threads, by number */
 	struct node *node[MAX_NODES];
 	unsigned int nodes;
+	unsigned int preempt_count[MAX_CPUS]; /* as others see it */
+	struct pcp_cpu *page_lists[MAX_CPUS];
 	struct node *exclusive; /* the node with the pool */
 	struct vmalloc_space vmalloc;
 	const struct owner_provider *provider;
@@ -201,17 +203,41 @@ unsigned int preempt_count(void)
 /* Is the depth in each field one that can be? */
 static void check_preempt_count(unsigned int count)
 {
-	if ((count &
-	     ~(PREEMPT_MASK | SOFTIRQ_MASK | HARDIRQ_MASK | NMI_MASK)) != 0 ||
+	if ((count & ~(PREEMPT_MASK | SOFTIRQ_MASK | HARDIRQ_MASK | NMI_MASK |
+	               LISTS_ONE)) != 0 ||
 	    (count & PREEMPT_MASK) > 64)
 		panic("unknown context: preempt_count %#x", count);
+}
+
+bool cpu_has_preempt_count(unsigned int id, unsigned int bits)
+{
+	return (__atomic_load_n(&machine.preempt_count[id], __ATOMIC_RELAXED) &
+	        bits) != 0;
+}
+
+struct pcp_cpu *this_cpu_lists(void)
+{
+	return __atomic_load_n(&machine.page_lists[host_cpu()->id],
+	                       __ATOMIC_ACQUIRE);
+}
+
+void cpu_set_lists(unsigned int id, struct pcp_cpu *lists)
+{
+	__atomic_store_n(&machine.page_lists[id], lists, __ATOMIC_RELEASE);
+}
+
+static void set_preempt_count(struct host_cpu *cpu, unsigned int count)
+{
+	cpu->preempt_count = count;
+	__atomic_store_n(&machine.preempt_count[cpu->id], count,
+	                 __ATOMIC_RELAXED);
 }
 
 void preempt_count_add(unsigned int amount)
 {
 	struct host_cpu *cpu = host_cpu();
 
-	cpu->preempt_count += amount;
+	set_preempt_count(cpu, cpu->preempt_count + amount);
 	check_preempt_count(cpu->preempt_count);
 }
 
@@ -222,13 +248,18 @@ void preempt_count_sub(unsigned int amount)
 	if (cpu->preempt_count < amount)
 		panic("unknown context: preempt_count %#x less %#x",
 		      cpu->preempt_count, amount);
-	cpu->preempt_count -= amount;
+	set_preempt_count(cpu, cpu->preempt_count - amount);
 	check_preempt_count(cpu->preempt_count);
 }
 
-void preempt_enable(void)
+bool preempt_count_has(unsigned int bits)
 {
-	preempt_count_sub(PREEMPT_ONE);
+	return (preempt_count() & bits) != 0;
+}
+
+void preempt_count_end(unsigned int amount)
+{
+	preempt_count_sub(amount);
 }
 
 bool may_sleep_here(void)
@@ -306,7 +337,7 @@ static void return_from(bool nmi)
 	if (cpu->held != before->held)
 		panic("%s returns with a lock", context_name());
 	cpu->irq_enabled = before->irq_enabled;
-	cpu->preempt_count = before->preempt_count;
+	set_preempt_count(cpu, before->preempt_count);
 	cpu->irq_owner = before->irq_owner;
 	host_switch_window(before->window);
 }
@@ -505,6 +536,13 @@ void owner_end(struct owner *owner)
 		panic("the end of owner %s, who is not alive", owner->name);
 	machine.begun[owner->id] = NULL;
 	machine.provider->end(owner);
+}
+
+uint64_t current_owner_id(void)
+{
+	const struct owner *owner = current_owner();
+
+	return owner == NULL ? 0 : owner->id;
 }
 
 struct owner *current_owner(void)

@@ -146,11 +146,11 @@ CASE(cma, a_page_of_it_is_lent_before_another_type_is_robbed)
 static const struct pcp_set *cma_leave_with_lists(unsigned long free,
                                                   unsigned long cma)
 {
-	static struct pcp_set sets[ZONE_COUNT];
+	static struct pcp_cpu lists;
 
 	cma_leave(free, cma);
 	machine_set_marks(zone, 20, 25, 30);
-	pcp_start(node, sets, 1);
+	pcp_start(node, &lists, 1);
 	kassert(zone->pcp[0]->count == 0);
 	/* So small a zone would fetch single pages. */
 	zone->pcp[0]->batch = 8;

@@ -379,12 +379,12 @@ CASE(contig, without_fs_pages_of_files_stay)
 /* Free, but not in the zone. */
 CASE(contig, pages_on_the_cpus_lists_are_no_obstacle)
 {
-	static struct pcp_set sets[ZONE_COUNT];
+	static struct pcp_cpu lists;
 	unsigned long first;
 	struct page *page;
 
 	contig_scene_start_free();
-	pcp_start(node, sets, 1);
+	pcp_start(node, &lists, 1);
 	page = alloc_page(GFP_HIGHUSER_MOVABLE);
 	__free_page(page);
 	EXPECT_EQUAL(page->state, PAGE_PCP);

@@ -19,7 +19,7 @@ SUITE(detectors);
 
 static uint8_t marks[PAGES];
 static struct page_owner owners[PAGES];
-static struct pcp_set sets[ZONE_COUNT];
+static struct pcp_cpu lists;
 static struct node *node;
 
 /* A machine whose node has the detectors of WANTED on. */
@@ -33,7 +33,7 @@ static void detectors_begin(const struct page_debug *wanted)
 	for (unsigned long pfn = 0; pfn < PAGES; pfn += REGION_FRAMES)
 		machine_split_at_boot(pfn);
 	machine_start_exclusive(node, 0);
-	pcp_start(node, sets, 1);
+	pcp_start(node, &lists, 1);
 	memset(marks, 0, sizeof(marks));
 	memset(owners, 0, sizeof(owners));
 	debug.mark = marks;

@@ -43,9 +43,10 @@ static struct alloc_context context_of(unsigned int number)
 /* May a request with MASK take the shortcut in CONTEXT? */
 static bool is_hot_in(gfp_t mask, const struct alloc_context *context)
 {
-	return gfp_is_hot(mask) && !context->in_nmi && !context->noio &&
-	       !context->nofs &&
-	       (context->can_sleep || !(mask & __GFP_DIRECT_RECLAIM));
+	return gfp_is_hot(mask) && gfp_migratetype(mask) < MIGRATE_PCPTYPES &&
+	       !context->in_nmi &&
+	       (!gfp_hot_needs_thread(mask) ||
+	        (context->can_sleep && !context->noio && !context->nofs));
 }
 
 /* The bits of which gfp_is_hot() says no by itself, and the others. */
@@ -161,17 +162,18 @@ CASE(hot_requests, never_a_shortcut_for_an_illegal_request)
 		}
 		mask = next_set(mask, hot_bits);
 	} while (mask != 0);
-	/* Of four sets of MOVABLE and RECLAIMABLE one is illegal; in eight of the 64
-	 * contexts there is neither an NMI nor a scope, and DIRECT_RECLAIM is legal in
-	 * half of these. */
-	EXPECT_EQUAL(hot, (1UL << 18) / 4 * 3 * (8 + 4) / 2);
+	/* Of four sets of MOVABLE and RECLAIMABLE one is illegal; half of the
+	 * 64 contexts are no NMI; in an eighth of these a thread is in no scope and may
+	 * sleep, elsewhere an eighth of the masks is hot: those without DIRECT_RECLAIM, IO
+	 * and FS. */
+	EXPECT_EQUAL(hot, (1UL << 18) / 4 * 3 * (4 * 8 + 28) / 8);
 	return NULL;
 }
 
 /* ---- The page ------------------------------------------------------------ */
 
 static struct node *node;
-static struct pcp_set sets[ZONE_COUNT];
+static struct pcp_cpu lists;
 static struct vmstat_row stat_before;
 
 /* A node with EACH pages in its zones, and on the lists of its highest zones a block of
@@ -191,7 +193,7 @@ static void hot_scene(const unsigned long each[ZONE_COUNT])
 	node->min_free_kbytes = 2048;
 	watermark_setup(node);
 	set_main_node(node);
-	pcp_start(node, sets, 1);
+	pcp_start(node, &lists, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(type); i++) {
 		for (unsigned int order = 0; order < PCP_ORDERS; order++)
 			page[i][order] = alloc_pages(type[i], order);
@@ -218,8 +220,10 @@ static void hot_ask(gfp_t mask, unsigned int order, bool ladder,
 	memset(answer, 0, sizeof(*answer));
 	stat_before = *node->stat.row;
 	fail_nth_threads = ladder;
+	pcp_shortcut_update();
 	answer->page = alloc_pages_node(node, mask, order);
 	fail_nth_threads = 0;
+	pcp_shortcut_update();
 	for (unsigned int i = 0; i < VMSTAT_COUNT; i++)
 		answer->counted[i] =
 			node->stat.row->count[i] - stat_before.count[i];
@@ -414,7 +418,7 @@ static bool hot_is_short(gfp_t mask)
 	return answer.page != NULL && answer.counted[VMSTAT_freelist_pass] == 0;
 }
 
-CASE(hot_requests, a_scope_or_an_nmi_takes_the_ladder)
+CASE(hot_requests, a_scope_takes_the_ladder)
 {
 	hot_scene(all_zones);
 	EXPECT(hot_is_short(GFP_KERNEL));
@@ -422,7 +426,16 @@ CASE(hot_requests, a_scope_or_an_nmi_takes_the_ladder)
 	EXPECT(!hot_is_short(GFP_KERNEL));
 	machine_main()->flags ^= THREAD_MEMALLOC_NOIO | THREAD_MEMALLOC_NOFS;
 	EXPECT(!hot_is_short(GFP_KERNEL));
+	EXPECT(!hot_is_short(__GFP_FS));
+	EXPECT(hot_is_short(GFP_ATOMIC));
 	machine_main()->flags &= ~(unsigned int)THREAD_MEMALLOC_NOFS;
+	EXPECT(hot_is_short(GFP_KERNEL));
+	return NULL;
+}
+
+CASE(hot_requests, an_nmi_gets_nothing)
+{
+	hot_scene(all_zones);
 	EXPECT(hot_is_short(GFP_KERNEL));
 	machine_enter_nmi();
 	EXPECT(alloc_pages_node(node, GFP_ATOMIC, 0) == NULL);
@@ -452,6 +465,31 @@ CASE(hot_requests, where_the_caller_cannot_sleep_a_mask_that_may_gets_nothing)
 	return NULL;
 }
 
+static unsigned int hot_wakes;
+
+static void hot_wake(void)
+{
+	hot_wakes++;
+}
+
+CASE(hot_requests, a_free_by_the_short_way_wakes_a_starved_refiller)
+{
+	struct page *page;
+
+	hot_scene(all_zones);
+	hot_wakes = 0;
+	node->pool.wake = hot_wake;
+	page = alloc_page(GFP_KERNEL);
+	node->pool.starved = true;
+	pcp_shortcut_update();
+	__free_page(page);
+	EXPECT_EQUAL(hot_wakes, 1);
+	EXPECT_EQUAL(page->state, PAGE_PCP);
+	EXPECT(hot_is_short(GFP_KERNEL));
+	EXPECT_EQUAL(hot_wakes, 1);
+	return NULL;
+}
+
 CASE(hot_requests, a_switch_that_is_on_takes_the_ladder)
 {
 	static struct trace_record records[16];
@@ -476,9 +514,11 @@ CASE(hot_requests, a_switch_that_is_on_takes_the_ladder)
 	node->fail_page_alloc.probability = 100;
 	node->fail_page_alloc.min_order = 0;
 	node->fail_page_alloc.ignore_gfp_wait = false;
+	pcp_shortcut_update();
 	EXPECT(alloc_page(GFP_KERNEL) == NULL);
 	EXPECT(!hot_is_short(GFP_KERNEL));
 	node->fail_page_alloc.probability = 0;
+	pcp_shortcut_update();
 	EXPECT(hot_is_short(GFP_KERNEL));
 	return NULL;
 }

@@ -347,10 +347,10 @@ CASE(kcompactd, a_look_that_was_ordered_comes_before_what_is_asked_for)
  * lists afterwards? */
 static bool test_kcompactd_leaves_lists(void)
 {
-	static struct pcp_set sets[ZONE_COUNT];
+	static struct pcp_cpu lists;
 	bool left;
 
-	pcp_start(node, sets, 1);
+	pcp_start(node, &lists, 1);
 	__free_page(alloc_page(GFP_HIGHUSER_MOVABLE));
 	kassert(zone->pcp[0]->count > 0);
 	wakeup_kcompactd(node, 3, ZONE_NORMAL);

@@ -29,7 +29,7 @@ SUITE(pcp);
 static struct node *node;
 static struct zone *zone;
 static struct pcp_set *set; /* of CPU 0 */
-static struct pcp_set sets[ZONE_COUNT * CPUS];
+static struct pcp_cpu lists[CPUS];
 static struct pile pile;
 
 /* Zone Z with FREE pages free, and lists for CPUS CPUs. */
@@ -43,7 +43,7 @@ static void pcp_scene(unsigned long free, unsigned int cpus)
 	pile.node = node;
 	pile.count = 0;
 	pile_leave(&pile, free);
-	pcp_start(node, sets, cpus);
+	pcp_start(node, lists, cpus);
 	set = zone->pcp[0];
 }
 
@@ -119,7 +119,7 @@ CASE(pcp, limits_are_the_low_mark_and_an_eighth_of_the_zone)
 	EXPECT_EQUAL(set->high_max, 7680);
 	EXPECT_EQUAL(set->high, 600);
 	pcp_stop(node);
-	pcp_start(node, sets, CPUS);
+	pcp_start(node, lists, CPUS);
 	set = zone->pcp[0];
 	EXPECT_EQUAL(set->high_min, 150);
 	EXPECT_EQUAL(set->high_max, 1920);
@@ -225,7 +225,7 @@ CASE(pcp, a_refill_is_smaller_for_larger_blocks_and_none_for_order_3)
 		zone = &node->zone[ZONE_DMA32];
 		machine_set_marks(zone, 480, 600, 720);
 		set_main_node(node);
-		pcp_start(node, sets, 1);
+		pcp_start(node, lists, 1);
 		page = pcp_get(GFP_KERNEL, order);
 		EXPECT_EQUAL(zone->pcp[0]->count, extra[order]);
 		EXPECT_EQUAL(zone->free_pages,
@@ -264,7 +264,7 @@ CASE(pcp, pages_on_a_list_do_not_merge_until_they_go_back)
 	zone = &node->zone[ZONE_DMA32];
 	machine_set_marks(zone, 480, 600, 720);
 	set_main_node(node);
-	pcp_start(node, sets, 1);
+	pcp_start(node, lists, 1);
 	blocks = zone->free_area[MAX_ORDER].count;
 	for (unsigned int i = 0; i < 16; i++)
 		page[i] = pcp_get(GFP_HIGHUSER_MOVABLE, 0);
@@ -373,7 +373,7 @@ CASE(pcp, a_large_zone_keeps_one_block_of_order_9)
 	zone = &node->zone[ZONE_DMA32];
 	machine_set_marks(zone, 480, 600, 720);
 	set_main_node(node);
-	pcp_start(node, sets, 1);
+	pcp_start(node, lists, 1);
 	a = pcp_get(GFP_KERNEL | __GFP_COMP, 9);
 	b = pcp_get(GFP_KERNEL | __GFP_COMP, 9);
 	EXPECT_EQUAL(zone->pcp[0]->count, 0);
@@ -520,7 +520,7 @@ CASE(pcp, a_list_of_a_lower_zone_does_not_undermine_its_lowmem_reserve)
 	machine_set_marks(&node->zone[ZONE_NORMAL], 40, 50, 60);
 	low->lowmem_reserve[ZONE_NORMAL] = 1000;
 	set_main_node(node);
-	pcp_start(node, sets, 1);
+	pcp_start(node, lists, 1);
 	pile.node = node;
 	pile.count = 0;
 	pile_drain(&pile, (GFP_KERNEL | __GFP_DMA32), 3100);
@@ -554,7 +554,7 @@ CASE(pcp, memalloc_from_a_higher_zone_takes_the_last_page_off_a_list)
 	machine_set_marks(zone, 40, 50, 60);
 	zone->lowmem_reserve[ZONE_NORMAL] = 1000;
 	set_main_node(node);
-	pcp_start(node, sets, 1);
+	pcp_start(node, lists, 1);
 	pile.node = node;
 	pile.count = 0;
 	pile_drain(&pile, __GFP_MEMALLOC, PILE_PAGES);
@@ -596,7 +596,7 @@ static void pcp_scene_of_single_pages(void)
 	pcp_set_fraction(node, 200); /* 307 pages */
 	pcp_stop(node);
 	pile_drain(&pile, __GFP_MEMALLOC | __GFP_MOVABLE, PILE_PAGES);
-	pcp_start(node, sets, 1);
+	pcp_start(node, lists, 1);
 	for (unsigned long pfn = 0; set->count < 306; pfn += 2)
 		pcp_put(zone_page(zone, zone->start_pfn + pfn), 0);
 }
@@ -843,7 +843,7 @@ CASE(pcp, an_interrupt_that_finds_the_list_in_use_takes_the_zone_s_path)
 	EXPECT_EQUAL(zone->free_pages, free);
 	machine_leave_irq();
 	EXPECT_EQUAL(set->count, count);
-	pcp_leave(busy);
+	pcp_unlock();
 	EXPECT_EQUAL(preempt_count(), 0);
 	EXPECT(pcp_get(GFP_KERNEL, 0) == warm);
 	pcp_put(warm, 0);

@@ -25,7 +25,7 @@ SUITE(rules);
 #define AMPLE        256
 
 static struct pile pile;
-static struct pcp_set pcp_sets[ZONE_COUNT];
+static struct pcp_cpu pcp_lists;
 static struct random dice;
 static struct scene scene;
 static struct outcome real;
@@ -244,7 +244,7 @@ static void new_node(void)
 	pile.node = machine_zones(first, pages);
 	pile.count = 0;
 	if (one_in(2))
-		pcp_start(pile.node, pcp_sets, 1);
+		pcp_start(pile.node, &pcp_lists, 1);
 	machine_set_kswapd_hook(pile.node, test_rules_on_wake);
 	machine_set_reclaim_hook(pile.node, test_rules_on_reclaim,
 	                         test_rules_on_reclaimable);

@@ -9,6 +9,7 @@
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/debug/fault_inject.h"
+#include "mm/pcp.h"
 #include "mm/slab/kmalloc.h"
 #include "mm/slab/vmalloc_internal.h"
 #include "tests/host/libmm.h"
@@ -314,6 +315,7 @@ CASE(vmalloc_random, the_same_while_allocations_fail)
 	vm_world_begin();
 	attr = &world.node->fail_page_alloc;
 	attr->probability = 5;
+	pcp_shortcut_update();
 	attr->times = FAULT_TIMES_ALL;
 	attr->verbose = 0;
 	attr->min_order = 0;
@@ -322,6 +324,7 @@ CASE(vmalloc_random, the_same_while_allocations_fail)
 	attr->seed = test_seed();
 	wrong = vm_world_run(4000);
 	attr->probability = 0;
+	pcp_shortcut_update();
 	EXPECT(wrong != NULL ||
 	       vmstat_read(&world.node->stat, VMSTAT_fault_injected) > 20);
 	return wrong != NULL ? wrong : vm_world_end();

@@ -91,14 +91,14 @@ static void go_on_at(unsigned int id)
 	if (from == to)
 		return;
 	to->thread = from->thread;
-	to->preempt_count = from->preempt_count;
+	to->preempt = from->preempt;
 	to->expect = from->expect;
 	to->owner = from->owner;
 	cpu_become(id);
 	from->thread = NULL;
 	from->expect = NULL;
-	from->owner = NULL;
-	from->preempt_count = 0;
+	from->owner = &owner_nobody;
+	from->preempt = PREEMPT_NO_RESCHED;
 }
 
 /* The opposite of second_begin().  CPU 0 opens the window of the thread again, as it was

@@ -57,12 +57,14 @@ static const char *hotpath_at_most(const char *name, gfp_t gfp,
 	uint64_t count;
 
 	WRITE_ONCE(node->trace.enabled, 0);
+	pcp_shortcut_update();
 	set_small_marks();
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		WRITE_ONCE(node->zone[type].watermark_boost, 0);
 	count = hotpath_pair(gfp, order);
 	watermark_setup(node);
 	WRITE_ONCE(node->trace.enabled, traced);
+	pcp_shortcut_update();
 	test_note("%s: %llu instructions", name, (unsigned long long)count);
 	return count <= most ? NULL
 	                     : test_failure("%s: %llu instructions, not %llu",

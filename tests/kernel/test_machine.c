@@ -454,6 +454,31 @@ CASE(fault, catch_puts_preempt_count_back)
 	return NULL;
 }
 
+/* With preemption off, so that no tick acts on it before the end. */
+static void fault_where_another_should_run(void *data)
+{
+	set_need_resched();
+	fault_where_nobody_may_sleep(data);
+}
+
+CASE(fault, catch_keeps_who_should_run_next)
+{
+	struct declared opcode = { .vector = VECTOR_INVALID_OP,
+		                   .kind = FAULT_OTHER };
+	bool enabled = arch_irq_save();
+	bool caught;
+	bool due;
+
+	clear_need_resched();
+	caught = faults(&opcode, fault_where_another_should_run);
+	due = preempt_is_due();
+	clear_need_resched();
+	arch_irq_restore(enabled);
+	EXPECT(caught);
+	EXPECT(due);
+	return NULL;
+}
+
 static void catch_null_in_interrupt(void *data)
 {
 	struct declared null = page_fault(NULL, FAULT_NULL, 0);
@@ -754,11 +779,11 @@ CASE(thread, the_slow_end_of_preempt_enable_changes_no_register)
 	const uint64_t fill = 0x5a5a5a5a5a5a5a00ULL;
 	uint64_t found[SCRATCH] = { 0 };
 
-	this_cpu_write(need_resched, true);
+	set_need_resched();
 	call_thunk(fill, &found);
 	for (unsigned int i = 0; i < SCRATCH; i++)
 		EXPECT_EQUAL(found[i], fill + i);
-	EXPECT(!this_cpu_read(need_resched));
+	EXPECT(!preempt_is_due());
 	return NULL;
 }
 

@@ -278,7 +278,7 @@ static const char *check_cancelled(void)
 /* ---- Per-CPU lists ------------------------------------------------------- */
 
 /* Of the private node; at most so many pages are on its list. */
-static struct pcp_set step_sets[ZONE_COUNT];
+static struct pcp_cpu step_lists;
 #define STEP_FRACTION 8UL
 #define STEP_LIST     16U
 
@@ -300,7 +300,7 @@ static void test_step_make_unmovable(struct zone *zone)
 
 static void prepare_lists(void)
 {
-	pcp_start(main_node(), step_sets, 1);
+	pcp_start(main_node(), &step_lists, 1);
 	pcp_set_fraction(main_node(), STEP_FRACTION);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		test_step_make_unmovable(&main_node()->zone[type]);

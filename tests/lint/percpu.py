@@ -26,16 +26,24 @@ void probe_add32(void);
 void probe_add64(uint64_t amount);
 void probe_inc(void);
 bool probe_sub(void);
+bool probe_test(void);
+void probe_and(void);
+void probe_or(void);
+void probe_end(void);
 void probe_counter(unsigned long *way);
-unsigned int probe_read32(void) { return this_cpu_read(preempt_count); }
+unsigned int probe_read32(void) { return this_cpu_read(preempt); }
 uint64_t probe_read64(void) { return this_cpu_read(irq_rip); }
-bool probe_read8(void) { return this_cpu_read(need_resched); }
+bool probe_read8(void) { return this_cpu_read(irr_hidden); }
 void probe_write(uint64_t value) { this_cpu_write(irq_rip, value); }
-void probe_write8(bool value) { this_cpu_write(need_resched, value); }
-void probe_add32(void) { this_cpu_add(preempt_count, 3); }
+void probe_write8(bool value) { this_cpu_write(irr_hidden, value); }
+void probe_add32(void) { this_cpu_add(preempt, 3); }
 void probe_add64(uint64_t amount) { this_cpu_add(nmi_count, amount); }
 void probe_inc(void) { this_cpu_inc(nmi_ticks); }
-bool probe_sub(void) { return this_cpu_sub(preempt_count, 1).zero; }
+bool probe_sub(void) { return this_cpu_sub(preempt, 1).zero; }
+bool probe_test(void) { return this_cpu_test(preempt, 6); }
+void probe_and(void) { this_cpu_and(preempt, ~1U); }
+void probe_or(void) { this_cpu_or(preempt, 1); }
+void probe_end(void) { this_cpu_preempt_end(2); }
 void probe_counter(unsigned long *way) { arch_counter_add(way + 5, 2); }
 """
 FUNCTIONS = re.findall(r"^\w[\w ]* (probe_\w+)\(.*\) \{", PROBE, re.M)
@@ -54,7 +62,9 @@ def disassemble(compiler, flags):
 def touches_memory(line):
     """Not LEA, which computes, nor a jump, a call or a NOP."""
     words = line.split()
-    if not words or words[0].startswith(("lea", "j", "call", "nop", "ret", "push", "pop")):
+    if not words or words[0].startswith(("lea", "j", "call", "ret", "push", "pop")):
+        return False
+    if any(word.startswith("nop") for word in words[:3]):
         return False
     return "(" in line or "%gs:" in line or "lock" in words
 

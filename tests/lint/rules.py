@@ -40,6 +40,7 @@ ASSEMBLY = re.compile(r"\b(?:asm|__asm__|__asm)\b")
 MAIN_NODE = re.compile(r"\bmain_node\(\)")
 MAIN_NODE_USERS = {
     "mm/contig/contig.c",
+    "mm/debug/shortcut.c",
     "mm/exclusive/exclusive.c",
     "mm/exclusive/exclusive_check.c",
     "mm/debug/page_debug.c",

@@ -68,11 +68,11 @@ struct saved {
 	struct thread thread;
 	struct page *pages;
 	struct pageblock *blocks[ZONE_COUNT];
-	struct pcp_set sets[ZONE_COUNT];
+	struct pcp_cpu listed;
 };
 
 static struct node *node;
-static struct pcp_set sets[ZONE_COUNT];
+static struct pcp_cpu listed;
 static bool lists;
 static struct saved all_taken;
 static struct saved scene;
@@ -214,7 +214,7 @@ static void save(struct saved *saved)
 {
 	saved->node = *node;
 	saved->thread = *machine_main();
-	memcpy(saved->sets, sets, sizeof(sets));
+	saved->listed = listed;
 	memcpy(saved->pages, node->pages,
 	       node->page_count * sizeof(struct page));
 	for (int type = 0; type < ZONE_COUNT; type++)
@@ -226,12 +226,13 @@ static void restore(const struct saved *saved)
 {
 	*node = saved->node;
 	*machine_main() = saved->thread;
-	memcpy(sets, saved->sets, sizeof(sets));
+	listed = saved->listed;
 	memcpy(node->pages, saved->pages,
 	       node->page_count * sizeof(struct page));
 	for (int type = 0; type < ZONE_COUNT; type++)
 		memcpy(node->zone[type].blocks, saved->blocks[type],
 		       bytes_of_blocks(&node->zone[type]));
+	pcp_shortcut_update();
 }
 
 static void answers_make_room(struct saved *saved)
@@ -467,7 +468,7 @@ static void answers_print_zone(const struct zone *zone)
 			           &zone->free_area[order].blocks[of]);
 	}
 	for (unsigned int row = 0; lists && row < PCP_LISTS; row++)
-		print_list('P', type, row, 0, &sets[type].blocks[row]);
+		print_list('P', type, row, 0, &listed.set[type].blocks[row]);
 }
 
 static void print_state(void)
@@ -483,7 +484,7 @@ static void end_scene(void)
 {
 	/* So that lists follow the marks. */
 	if (lists)
-		pcp_start(node, sets, 1);
+		pcp_start(node, &listed, 1);
 	while (stocked > 0) {
 		struct page *page = stock[--stocked];
 

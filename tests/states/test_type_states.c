@@ -80,7 +80,7 @@ struct typed_bytes {
 
 static struct typed_bytes typed_made;   /* the first state */
 static struct typed_bytes typed_before; /* the state to restore */
-static struct pcp_set typed_sets[ZONE_COUNT];
+static struct pcp_cpu typed_lists;
 
 static unsigned long typed_pfn(unsigned int frame)
 {
@@ -361,8 +361,6 @@ static bool typed_is_unchanged(void)
 
 	memset(&now, 0, sizeof(now));
 	typed_copy(&now);
-	/* How often the set was entered is no part of the state. */
-	now.set.changes = typed_before.set.changes;
 	return memcmp(&now, &typed_before, sizeof(now)) == 0;
 }
 
@@ -610,7 +608,7 @@ static void typed_make_pool(unsigned int half, bool whole)
 	t.node = machine_one_zone(ZONE_NORMAL, pages);
 	t.zone = &t.node->zone[ZONE_NORMAL];
 	typed_fill_both();
-	pcp_start(t.node, typed_sets, 1);
+	pcp_start(t.node, &typed_lists, 1);
 	t.set = t.zone->pcp[0];
 	t.set->batch = LIST_HIGH;
 	t.set->high = LIST_HIGH;
