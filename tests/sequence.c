@@ -107,10 +107,11 @@ static struct {
 static bool sequence_range_is_free(const struct zone *zone, unsigned long pfn,
                                    unsigned long count)
 {
-	const uint8_t *block = &q.block[pfn - q.node->start_pfn];
+	const uint8_t *block;
 
 	if (!zone_contains(zone, pfn) || !zone_contains(zone, pfn + count - 1))
 		return false;
+	block = &q.block[pfn - q.node->start_pfn];
 	for (; count >= 8; count -= 8, block += 8) {
 		uint64_t eight;
 
