@@ -342,6 +342,18 @@ static const struct {
 	{ "recorder_check", test_all_checks_ask_recorder },
 };
 
+/* A load that has gone round so often has met the checks. */
+#define ROUNDS 10UL
+
+static bool loads_went_round(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(load.rounds); i++) {
+		if (READ_ONCE(load.rounds[i]) <= ROUNDS)
+			return false;
+	}
+	return READ_ONCE(load.in_timer) > ROUNDS;
+}
+
 /* NULL, or who said what. */
 static const char *ask_all(unsigned long *asked)
 {
@@ -358,7 +370,8 @@ static const char *ask_all(unsigned long *asked)
 				                    checks[i].name, broken);
 			++*asked;
 		}
-		most = *asked < ANSWERS ? MICROSECONDS : SHORTEST;
+		most = *asked >= ANSWERS && loads_went_round() ? SHORTEST
+		                                               : MICROSECONDS;
 	} while (clock_microseconds() - begin < most);
 	return NULL;
 }
@@ -428,8 +441,8 @@ CASE(all_checks, none_complains_of_memory_that_is_sound_and_moves)
 	if (wrong != NULL)
 		return wrong;
 	for (size_t i = 0; i < ARRAY_SIZE(load.rounds); i++)
-		EXPECT(load.rounds[i] > 10);
-	EXPECT(load.in_timer > 10);
+		EXPECT(load.rounds[i] > ROUNDS);
+	EXPECT(load.in_timer > ROUNDS);
 	EXPECT(load.without < load.rounds[5]);
 	EXPECT_EQUAL(load.failed, 0);
 	return NULL;
