@@ -26,8 +26,10 @@
  *
  * Where interrupts are off nobody prints at all, but in a panic and before there are
  * threads: a line lasts for milliseconds.  The printer beneath prints it, or the
- * tick finds it and wakes log_thread(), which is of the highest priority.  If a
- * handler hangs, the NMI watchdog's panic prints what it has logged.
+ * tick finds it and wakes log_thread(), which is of the highest priority.  While
+ * preemption stays off log_thread() does not run: the watchdog prints its own report about
+ * that (log_show_here()).  If a handler hangs, the NMI watchdog's panic prints what it
+ * has logged.
  *
  * An NMI takes no lock, and neither does an exception inside the ring's own
  * code.  Both put their lines into a small array of deferred lines, where an entry is
@@ -458,6 +460,13 @@ void printk(enum log_level level, const char *format, ...)
 	va_start(arguments, format);
 	vprintk(level, format, arguments);
 	va_end(arguments);
+}
+
+void log_show_here(void)
+{
+	kassert(!in_nmi());
+	while (console_has_sinks() && something_to_show() && print_one())
+		;
 }
 
 void log_flush(void)

@@ -50,6 +50,13 @@ void vprintk(enum log_level level, const char *format, va_list arguments)
  */
 void log_flush(void);
 
+/*
+ * Show it from here, also with interrupts off, for milliseconds a line: for a report that no
+ * thread would get to print.  Lines that a context beneath is printing are left to it.
+ * Not in an NMI.
+ */
+void log_show_here(void);
+
 /* A thread's function, which never returns: prints what is logged where interrupts
  * are off. */
 void log_thread(void *unused);

@@ -71,6 +71,7 @@ static void check_cpu(uint64_t now)
 	       current_thread()->title,
 	       (unsigned long long)((now - last) / MILLISECOND));
 	backtrace_print(NULL);
+	log_show_here();
 }
 
 /* Perhaps the CPU halts on its stack, and the tick came on top. */

@@ -126,6 +126,18 @@ def mistake_that_is_the_end_has_file_and_line_in(lab, words):
 
 
 @for_each(**WORDS)
+def preemption_off_forever_has_file_and_line_in(lab, words):
+    """The machine is lost, and no thread prints anything; the watchdog says where."""
+    with lab.prompt(f"watchdog=2 {words}", more=GUEST_TIME) as qemu:
+        said = said_by(qemu, "preempt-off", r"mistake_preempt_off\S+ \(kernel/\S+\)")
+        wanted = (
+            r"BUG: watchdog: thread shell has kept its CPU for 2\d{3} ms(.|\n)*backtrace:(.|\n)*"
+            r"mistake_preempt_off\S+ \(PLACE\)"
+        )
+        expect_report("preempt-off", said, wanted)
+
+
+@for_each(**WORDS)
 def overwritten_struct_page_is_found_by_the_next_check_in(lab, words):
     """It names the page and the field, and who had it last; so does the next taker."""
     last = r"last touched\s+by shell\s+at mistake_struct_page\+"
