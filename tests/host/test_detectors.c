@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "mm/contig/contig.h"
 #include "mm/debug/page_debug.h"
 #include "mm/debug/page_owner.h"
 #include "mm/pcp.h"
@@ -88,6 +89,7 @@ CASE(detectors, touching_a_freed_page_faults_and_names_who_freed_it)
 		EXPECT_EQUAL(fault.pfn, node_pfn(node, page) + i);
 		EXPECT_EQUAL(fault.area.taker, machine_main()->owner.id);
 		EXPECT_EQUAL(fault.area.caller, (uintptr_t)detectors_begin);
+		EXPECT_EQUAL(page_debug_last_fault(), fault.pfn);
 	}
 	return detectors_end();
 }
@@ -282,6 +284,61 @@ CASE(detectors, page_owner_keeps_who_took_and_who_freed_a_page)
 	             (uintptr_t)detectors_begin);
 	__free_pages(page, 2);
 	machine_end_line(&line);
+	return detectors_end();
+}
+
+CASE(detectors, page_owner_says_who_took_and_who_freed_a_page)
+{
+	struct page *page;
+
+	detectors_begin(&(struct page_debug){ .owner = owners });
+	machine_advance(1000);
+	page = alloc_page(GFP_KERNEL);
+	page_owner_print(node, node_pfn(node, page));
+	EXPECT_EQUAL(times_said("taken at"), 1);
+	EXPECT_EQUAL(times_said("freed at"), 0);
+	__free_page(page);
+	page_owner_print(node, node_pfn(node, page));
+	EXPECT_EQUAL(times_said("taken at"), 2);
+	EXPECT_EQUAL(times_said("freed at"), 1);
+	return detectors_end();
+}
+
+CASE(detectors, page_owner_sums_the_pages_of_one_owner)
+{
+	static struct owner line;
+	struct page_owner_site table[3];
+	struct page_owner_sites sites = { .site = table, .room = 3 };
+	struct page *page[2];
+
+	detectors_begin(&(struct page_debug){ .owner = owners });
+	machine_advance(1000);
+	page[0] = alloc_page(GFP_KERNEL);
+	machine_begin_line(&line, "disk");
+	machine_enter_irq(&line);
+	page[1] = alloc_pages(GFP_ATOMIC, 1);
+	machine_leave_irq();
+	page_owner_sum(node, 0, line.id, &sites);
+	EXPECT_EQUAL(sites.count, 1);
+	EXPECT_EQUAL(table[0].pages, 2);
+	EXPECT_EQUAL(table[0].pfn, node_pfn(node, page[1]));
+	__free_page(page[0]);
+	__free_pages(page[1], 1);
+	machine_end_line(&line);
+	return detectors_end();
+}
+
+CASE(detectors, page_owner_notes_who_took_a_range)
+{
+	struct page *page;
+
+	detectors_begin(&(struct page_debug){ .owner = owners });
+	machine_advance(1000);
+	page = alloc_contig_pages(PAGEBLOCK_PAGES, GFP_KERNEL);
+	EXPECT(page != NULL);
+	EXPECT_EQUAL(page_owner_of(node, node_pfn(node, page) + 5)->taken.who,
+	             machine_main()->owner.id);
+	free_contig_range(node_pfn(node, page), PAGEBLOCK_PAGES);
 	return detectors_end();
 }
 

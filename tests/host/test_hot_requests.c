@@ -212,6 +212,14 @@ struct answer {
 	bool zeroed;
 };
 
+static void hot_set_ladder(bool ladder)
+{
+	if (fail_nth_threads == ladder)
+		return;
+	fail_nth_threads = ladder;
+	pcp_shortcut_update();
+}
+
 /* Ask, and give the block back.  LADDER: a thread with fail_nth sends all requests down
  * the ladder (it is another one). */
 static void hot_ask(gfp_t mask, unsigned int order, bool ladder,
@@ -219,11 +227,9 @@ static void hot_ask(gfp_t mask, unsigned int order, bool ladder,
 {
 	memset(answer, 0, sizeof(*answer));
 	stat_before = *node->stat.row;
-	fail_nth_threads = ladder;
-	pcp_shortcut_update();
+	hot_set_ladder(ladder);
 	answer->page = alloc_pages_node(node, mask, order);
-	fail_nth_threads = 0;
-	pcp_shortcut_update();
+	hot_set_ladder(false);
 	for (unsigned int i = 0; i < VMSTAT_COUNT; i++)
 		answer->counted[i] =
 			node->stat.row->count[i] - stat_before.count[i];
@@ -520,5 +526,9 @@ CASE(hot_requests, a_switch_that_is_on_takes_the_ladder)
 	node->fail_page_alloc.probability = 0;
 	pcp_shortcut_update();
 	EXPECT(hot_is_short(GFP_KERNEL));
+
+	/* For good. */
+	trace_watch(&node->trace);
+	EXPECT(!hot_is_short(GFP_KERNEL));
 	return NULL;
 }
