@@ -197,6 +197,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	fault_init();
 	nmi_init();
 	owner_init();
+	/* To empty lists, until mm_init() has a node. */
 	pcp_shortcut_update();
 
 	/* The loader's words, through the boot tables. */

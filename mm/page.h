@@ -159,7 +159,7 @@ static_assert((int)PG_BIT_COUNT <= 16, "they fit into page->bits");
 /* "free", "owned" ... */
 const char *page_state_name(enum page_state state);
 
-/* An address in code, or 0 for none, is kept as a distance. */
+/* An address in code is kept as a distance; 0: none was set. */
 static inline void page_set_caller(struct page *page, uintptr_t caller)
 {
 	page->caller = (int32_t)(caller - ARCH_CODE_BASE);

@@ -147,7 +147,8 @@ static void page_drop_to_zone(struct node *node, struct page *page,
 		exclusive_memory_freed(node);
 }
 
-/* The same where the shortcut is closed, or says no. */
+/* The long way of __free_pages() (WHOLE) and put_page() (not): the lists of NODE, found
+ * through it, and else its zone. */
 static __noinline void page_drop_slowly(struct node *node, struct page *page,
                                         unsigned int order, uintptr_t caller,
                                         bool whole)
@@ -168,9 +169,9 @@ static __noinline void page_drop_slowly(struct node *node, struct page *page,
 		page_drop_to_zone(node, page, order, caller, whole);
 }
 
-/* __free_pages() (WHOLE) and put_page() (not), of the main node. */
-static __always_inline void page_drop_hot(struct page *page, unsigned int order,
-                                          uintptr_t caller, bool whole)
+/* __free_pages(): a block of the main node.  put_page() takes the long way. */
+static __always_inline void page_free_hot(struct page *page, unsigned int order,
+                                          uintptr_t caller)
 {
 	bool freed = false;
 
@@ -179,14 +180,14 @@ static __always_inline void page_drop_hot(struct page *page, unsigned int order,
 		pcp_unlock();
 	}
 	if (unlikely(!freed))
-		page_drop_slowly(main_node(), page, order, caller, whole);
+		page_drop_slowly(main_node(), page, order, caller, true);
 }
 
 /* Another function, so that a single page does not pay for its registers. */
 static __noinline void page_free_larger(struct page *page, unsigned int order,
                                         uintptr_t caller)
 {
-	page_drop_hot(page, order, caller, true);
+	page_free_hot(page, order, caller);
 }
 
 void page_drop(struct node *node, struct page *page, unsigned int order,
@@ -204,14 +205,14 @@ void free_pages_node(struct node *node, struct page *page, unsigned int order,
 void __free_pages(struct page *page, unsigned int order)
 {
 	if (likely(order == 0))
-		page_drop_hot(page, 0, RETURN_ADDRESS(), true);
+		page_free_hot(page, 0, RETURN_ADDRESS());
 	else
 		page_free_larger(page, order, RETURN_ADDRESS());
 }
 
 void __free_page(struct page *page)
 {
-	page_drop_hot(page, 0, RETURN_ADDRESS(), true);
+	page_free_hot(page, 0, RETURN_ADDRESS());
 }
 
 /* ---- By address ---- */

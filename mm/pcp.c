@@ -52,6 +52,7 @@
  *  K2  count is the number of pages in the set.
  *  K3  A PCP block has no reference, mapping, flag, bit or owner.
  *  K4  zone->used_pages counts the pages that are USED or PCP.
+ *  K5  A set counts what its zone takes and gives in the rows of the node's vmstat.
  *
  * Locking: pcp_trylock(), which is the CPU's own; inside it zone->lock, for PCP_SLICE
  * blocks.

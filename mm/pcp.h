@@ -24,8 +24,8 @@
 #define PCP_FRACTION_MIN 8UL
 
 /* The lists of NODE are on, for CPUS CPUs (at least 1), in CPUS structures that stay
- * until pcp_stop(); off, and empty.  While no other thread uses the node.  A node
- * begins with its lists off. */
+ * until pcp_stop(); off, and empty.  While no other thread uses the node, and after
+ * vmstat_start().  A node begins with its lists off. */
 void pcp_start(struct node *node, struct pcp_cpu *lists, unsigned int cpus);
 void pcp_stop(struct node *node);
 
@@ -72,9 +72,15 @@ void pcp_trim(struct pcp_set *set, const struct list *list);
 unsigned long pcp_drain(struct zone *zone, struct pcp_set *set, unsigned int at,
                         unsigned long pages);
 
-/* The following are in mm/reclaim/drain.c.
- *
- * At least PCP_MOVES pages of this CPU's lists, if there are so many, go back to one of the
+/*
+ * NULL, or a sentence in BUFFER about the first broken invariant of this CPU's lists of
+ * ZONE.  Calls in interrupts use the zone meanwhile.
+ */
+const char *pcp_check(struct zone *zone, char *buffer, size_t size);
+
+/* ---- mm/reclaim/drain.c -------------------------------------------------- */
+
+/* At least PCP_MOVES pages of this CPU's lists, if there are so many, go back to one of the
  * zones that REQUEST may use.  0: there are none. */
 unsigned long pcp_give_back(struct node *node,
                             const struct alloc_request *request);
@@ -87,11 +93,5 @@ void pcp_drain_node(struct node *node);
 /* This CPU's lists that are long without need become shorter; call it each second.  Linux:
  * decay_pcp_high(), which its vmstat worker calls.  In the kernel kernel/services.c does. */
 void pcp_decay(struct node *node);
-
-/*
- * NULL, or a sentence in BUFFER about the first broken invariant of this CPU's lists of
- * ZONE.  Calls in interrupts use the zone meanwhile.
- */
-const char *pcp_check(struct zone *zone, char *buffer, size_t size);
 
 #endif

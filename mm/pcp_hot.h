@@ -100,8 +100,8 @@ static inline void pcp_use(struct page *page, unsigned int order, bool compound)
 
 /*
  * A block of ORDER for GFP, a hot mask, off LISTS, which are this CPU's, locked: USED, with
- * one reference, counted and noted, but not zeroed.  NULL: there is none, or the next one
- * is corrupt.
+ * one reference, counted and noted, but not zeroed.  There is a row for ORDER.  NULL: the
+ * list is empty, or its first block is corrupt.
  */
 static __always_inline struct page *pcp_take_hot(const struct pcp_cpu *lists,
                                                  gfp_t gfp, unsigned int order,

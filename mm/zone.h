@@ -101,7 +101,7 @@ struct pcp_set {
 
 /* The lists of a CPU, and all that the short way must know (mm/pcp_hot.h). */
 struct pcp_cpu {
-	struct page *pages; /* of the node; */
+	struct page *pages; /* of the node, and their number */
 	unsigned long page_count;
 	/* By gfp_hot_list(): the list of order 0 that it tries, and its set. */
 	struct list *hot_list[PCP_HOT_MASKS];

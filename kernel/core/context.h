@@ -79,6 +79,12 @@ static inline bool preempt_count_has(unsigned int bits)
 	return this_cpu_test(preempt, PREEMPT_WORD(bits));
 }
 
+/* The same of CPU number ID: a guess, if it is another one. */
+static inline bool cpu_has_preempt_count(unsigned int id, unsigned int bits)
+{
+	return (READ_ONCE(cpu_data[id].preempt) & PREEMPT_WORD(bits)) != 0;
+}
+
 /* The page lists of this CPU, for the shortcut of mm/pcp_hot.h; of CPU number ID, from now
  * on: pcp_shortcut_update() alone sets them. */
 static inline struct pcp_cpu *this_cpu_lists(void)
@@ -89,12 +95,6 @@ static inline struct pcp_cpu *this_cpu_lists(void)
 static inline void cpu_set_lists(unsigned int id, struct pcp_cpu *lists)
 {
 	WRITE_ONCE(cpu_data[id].page_lists, lists);
-}
-
-/* The same of CPU number ID: a guess, if it is another one. */
-static inline bool cpu_has_preempt_count(unsigned int id, unsigned int bits)
-{
-	return (READ_ONCE(cpu_data[id].preempt) & PREEMPT_WORD(bits)) != 0;
 }
 
 static inline void preempt_count_add(unsigned int amount)

@@ -37,13 +37,13 @@ static uint64_t last_id; /* atomic */
 struct owner owner_nobody;
 static const struct owner_provider *window_provider;
 
-/* The next number, or 0 if they are used up. */
 void owner_init(void)
 {
 	for (unsigned int id = 0; id < MAX_CPUS; id++)
 		cpu_data[id].owner = &owner_nobody;
 }
 
+/* The next number, or 0 if they are used up. */
 static uint64_t owner_take_number(void)
 {
 	uint64_t last = __atomic_load_n(&last_id, __ATOMIC_RELAXED);

@@ -86,15 +86,16 @@ __must_check int owner_begin(struct owner *owner, enum owner_kind kind,
  */
 void owner_end(struct owner *owner);
 
+/* In struct cpu: no owner.  Its number is 0. */
+extern struct owner owner_nobody;
+
+/* All CPUs have no owner.  Once, before anything asks for one. */
+void owner_init(void);
+
 /*
  * The context that asks: the innermost interrupt line that runs, else the
  * thread.  NULL in an NMI, and before threads exist.  Any context.
  */
-/* Nobody runs on any CPU.  Once, before anything asks who runs. */
-void owner_init(void);
-
-extern struct owner
-	owner_nobody; /* number 0: in struct cpu it stands for NULL */
 #if __STDC_HOSTED__
 struct owner *current_owner(void);
 #else

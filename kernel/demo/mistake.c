@@ -4,8 +4,9 @@
  *
  * Each function makes one, in the statement that is marked; the report must name its
  * file and line, or at least the page and who touched it last.  docs/23-detectors.md
- * says which detector finds which, and tests/run/boot_mistakes.py commits each of them
- * twice: in the plain entry of the menu and in Debug.
+ * says which detector finds which.  tests/run/boot_mistakes.py commits each of them twice, in
+ * the plain entry of the menu and in Debug; but not "overrun", which is found only where
+ * the page behind is free and Debug has unmapped it.
  */
 #include "kernel/demo/mistake.h"
 

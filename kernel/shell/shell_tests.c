@@ -485,6 +485,11 @@ static void fault_handler(void)
 	thread_sleep(1000000);
 }
 
+static void fault_preempt(void)
+{
+	preempt_enable();
+}
+
 static void fault_panic(void)
 {
 	panic("asked for at the shell");
@@ -521,6 +526,7 @@ static const struct {
 	{ "intrude-bio", NULL, touch_with_bio },
 	{ "intrude-after", NULL, touch_after_all },
 	{ "handler", fault_handler, NULL },
+	{ "preempt", fault_preempt, NULL },
 	{ "smash", fault_smash, NULL },
 	{ "irqs-off", fault_irqs_off, NULL },
 	{ "lock", fault_lock, NULL },

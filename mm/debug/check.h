@@ -72,8 +72,9 @@ unsigned long check_pass_none(const struct page *page, unsigned long most);
 /*
  * The head of the block that PAGE of ZONE is in, or NULL: it is in none.  *REST: the pages
  * from PAGE on to the end of the block, or those of check_pass_none(); at least 1, at most
- * to the end of the zone.  A look at the head, or at PAGE, answers for all of them.  Whatever guards what the check counts is
- * held: then no page of a block that is free can begin to count.
+ * to the end of the zone.  A look at the head, or at PAGE, answers for all of them.
+ * Whatever guards what the check counts is held: then no page of a block that is free can
+ * begin to count.
  */
 const struct page *check_next_block(const struct zone *zone,
                                     const struct page *page,

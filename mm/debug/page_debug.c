@@ -29,6 +29,7 @@
 #include "lib/string.h"
 #include "mm/debug/page_owner.h"
 #include "mm/node.h"
+#include "mm/pcp.h"
 
 #define PAGE_POISON 0xaa /* Linux's */
 
@@ -205,7 +206,7 @@ void page_debug_start(struct node *node, const struct page_debug *wanted)
 
 	kassert(wanted->mark != NULL && !page_debug_is_on(&node->debug));
 	node->debug = *wanted;
-	trace_watch(&node->trace);
+	pcp_shortcut_update();
 	while (pfn < end) {
 		const struct page *page = node_page(node, pfn);
 		unsigned long pages = 1;

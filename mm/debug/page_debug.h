@@ -9,9 +9,9 @@
  *	init_on_free    ... and when they are freed
  *
  * The names are Linux's words of the command line; which are on is fixed at boot.  While
- * one is on no request and no free goes the short way (mm/pcp_hot.h): the trace has
- * TRACE_WATCH, and blocks in use have PAGE_WATCHED.  While all are off, a request that
- * goes the long way pays one test of one word.
+ * one is on no request and no free goes the short way: the shortcut is closed
+ * (mm/debug/shortcut.c), and a block in use has PAGE_WATCHED, so that no list of a CPU gets
+ * it.  While all are off, a request that goes the long way pays one test of one word.
  */
 #ifndef MM_DEBUG_PAGE_DEBUG_H
 #define MM_DEBUG_PAGE_DEBUG_H

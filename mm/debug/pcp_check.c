@@ -2,7 +2,7 @@
 /*
  * mm/debug/pcp_check.c -- the pages on this CPU's lists, walked and counted.
  *
- * K1 to K3 of mm/pcp.c.  zone_check() compares the columns: K4.
+ * K1 to K3 and K5 of mm/pcp.c.  zone_check() compares the columns: K4.
  *
  * Locking: pcp_trylock(), for the walk along all lists.  Interrupts stay on.
  */
@@ -41,11 +41,20 @@ static const char *pcp_check_list(const struct zone *zone,
 	return NULL;
 }
 
+/* Does the set count where its zone counts now? */
+static bool pcp_check_ways(const struct zone *zone, const struct pcp_set *set)
+{
+	const unsigned long *way = zone->node->stat.way;
+
+	return set->zone == zone && set->pgfree == way + VMSTAT_pgfree &&
+	       set->pgalloc == way + VMSTAT_PGALLOC(zone->type);
+}
+
 static const char *pcp_check_set(const struct zone *zone,
                                  const struct pcp_set *set,
                                  unsigned long *pages)
 {
-	const char *broken = NULL;
+	const char *broken = pcp_check_ways(zone, set) ? NULL : "K5";
 
 	for (unsigned int list = 0; broken == NULL && list < PCP_LISTS; list++)
 		broken = pcp_check_list(zone, &set->blocks[list],

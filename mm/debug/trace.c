@@ -162,16 +162,9 @@ int trace_enable(struct trace *trace, uint32_t mask)
 {
 	if (trace->count == 0)
 		return -ENODEV;
-	WRITE_ONCE(trace->enabled,
-	           (mask & TRACE_ALL) | (trace->enabled & TRACE_WATCH));
+	WRITE_ONCE(trace->enabled, mask & TRACE_ALL);
 	pcp_shortcut_update();
 	return 0;
-}
-
-void trace_watch(struct trace *trace)
-{
-	WRITE_ONCE(trace->enabled, trace->enabled | TRACE_WATCH);
-	pcp_shortcut_update();
 }
 
 void trace_clear(struct trace *trace)

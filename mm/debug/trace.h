@@ -31,7 +31,7 @@ struct trace_field {
 };
 
 /* X(name, arguments, values in the order of the fields, { field, kind }...).
- * At most TRACE_ARGS fields, and 31 events. */
+ * At most TRACE_ARGS fields, and 32 events. */
 #define TRACE_EVENTS(X)                                                        \
 	/* A block was allocated, freed, or refused.    */                     \
 	X(mm_page_alloc,                                                       \
@@ -122,14 +122,10 @@ enum trace_event {
 };
 #undef TRACE_ENUM
 
-#define TRACE_ALL   ((uint32_t)((1ULL << TRACE_EVENT_COUNT) - 1))
-#define TRACE_ARGS  5
+#define TRACE_ALL  ((uint32_t)((1ULL << TRACE_EVENT_COUNT) - 1))
+#define TRACE_ARGS 5
 
-/* Not an event: all requests and frees go the long way, for mm/debug/page_debug.h. */
-#define TRACE_WATCH (1U << 31)
-
-static_assert(TRACE_EVENT_COUNT < 32,
-              "trace->enabled has 32 bits, and TRACE_WATCH");
+static_assert(TRACE_EVENT_COUNT <= 32, "trace->enabled has 32 bits");
 
 /* Where it happened: bits of trace_record.context, and the preemption depth. */
 #define TRACE_IRQS_OFF 0x100
@@ -151,7 +147,7 @@ struct trace_record {
 static_assert(sizeof(struct trace_record) == 64, "docs say so");
 
 struct trace {
-	uint32_t enabled; /* bit N: event N is recorded; TRACE_WATCH */
+	uint32_t enabled; /* bit N: event N is recorded */
 	uint32_t writers; /* atomic: calls of trace_write() going on */
 	uint64_t next;    /* atomic: number of the next record */
 	uint64_t first;   /* number of the first one behind trace_clear() */
@@ -171,9 +167,6 @@ uint64_t trace_records_wanted(unsigned long pages);
 /* From now on the events of MASK are recorded and no others.  0, or -ENODEV:
  * there is no ring. */
 __must_check int trace_enable(struct trace *trace, uint32_t mask);
-
-/* Set TRACE_WATCH, for good; no event is recorded for it. */
-void trace_watch(struct trace *trace);
 
 /* Forget all records; the numbers continue.  Thread context. */
 void trace_clear(struct trace *trace);

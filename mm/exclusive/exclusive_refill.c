@@ -296,7 +296,8 @@ void exclusive_balance(struct node *node)
 	bool enabled = spin_lock_irqsave(&pool->lock);
 
 	pool->wake_pending = false;
-	/* Until the pool is known to be full enough, each free wakes again. */
+	/* Until the pool is known to be full enough, each free wakes again.  The shortcut is
+	 * closed for as long; a free that opens it has woken us. */
 	pool->starved = true;
 	spin_unlock_irqrestore(&pool->lock, enabled);
 	pcp_shortcut_update();

@@ -151,6 +151,10 @@ CASE(detectors, no_free_page_is_given_the_short_way)
 	struct page *page;
 
 	detectors_begin(&(struct page_debug){ .unmap = true });
+	/* The list is refilled, and nobody else closes the shortcut. */
+	node->zone[ZONE_NORMAL].pcp[0]->batch = 8;
+	node->pool.starved = false;
+	pcp_shortcut_update();
 	for (unsigned int i = 0; i < 64; i++) {
 		page = alloc_page(GFP_KERNEL);
 		EXPECT(page->flags & PAGE_WATCHED);

@@ -883,6 +883,25 @@ CASE(pcp, a_page_that_is_corrupt_on_its_list_is_leaked)
 	return pcp_scene_end_with(1);
 }
 
+/* A zone that is none would be an index beyond the sets. */
+CASE(pcp, a_page_of_a_zone_that_does_not_exist_is_not_listed)
+{
+	struct page *page;
+	unsigned int count;
+
+	pcp_scene(2000, 1);
+	page = pcp_get(GFP_KERNEL, 0);
+	count = set->count;
+	page->zone = ZONE_COUNT;
+	EXPECT(!pcp_free_hot(node->pcp[0], page, 0, RETURN_ADDRESS()));
+	page->zone = (uint8_t)zone->type;
+	EXPECT_EQUAL(page->state, PAGE_USED);
+	EXPECT_EQUAL(set->count, count);
+	pcp_put(page, 0);
+	EXPECT_EQUAL(set->count, count + 1);
+	return pcp_scene_end();
+}
+
 CASE(pcp, a_corrupt_page_is_reported_although_its_zone_has_too_little)
 {
 	struct page *page;
@@ -975,6 +994,10 @@ CASE(pcp, check_finds_a_wrong_count_and_a_page_that_is_not_there)
 	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) != NULL);
 	EXPECT(strstr(sentence, "K3") != NULL);
 	page->flags = 0;
+	set->pgfree++;
+	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) != NULL);
+	EXPECT(strstr(sentence, "K5") != NULL);
+	set->pgfree--;
 	zone->used_pages++;
 	EXPECT(zone_check(zone, NULL, false, sentence, sizeof(sentence)) !=
 	       NULL);

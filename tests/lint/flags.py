@@ -6,8 +6,8 @@ usage: flags.py [--write]
 Each flag and each composite of mm/gfp.h has a case that fails if it is ignored, on the
 host and in the kernel: tests/mm/gfp_flags.txt names them, tests/run/ignored.py tries it.
 Checked: no flag is without a line, no line is without a flag, each case exists and runs
-in the world that the line names, and docs/gfp-flags.md is the table of all this.  --write
-writes the page.
+in the world that the line names, the doors at which a flag can be taken away are there, and
+docs/gfp-flags.md is the table of all this.  --write writes the page.
 """
 
 import os
@@ -23,6 +23,14 @@ FLAG = re.compile(r'X\((\w+), (0x[0-9a-f]+), ([A-Z]+),\s*"([^"]*)"\)')
 COMPOSITE = re.compile(r'X\((\w+),([^"]*?),\s*"([^"]*)"\)')
 CASE = re.compile(r"\bCASE\(\s*\w+\s*,\s*(\w+)\s*\)")
 
+# Where a request comes in, the shortcut and the ladder: tests/run/ignored.py changes the
+# mask in front of the last line of each.
+FRONT_DOOR = "mm/page_alloc.c"
+DOORS = (
+    "\tstruct page *page = NULL;\n\n\tif (likely(page_alloc_is_hot(gfp) &&",
+    "\tif (node == NULL)\n\t\treturn NULL;\n\tverdict = gfp_decode(gfp, order,",
+)
+
 # The folders whose suites run in each world (Makefile).
 BOTH = ("tests/mm/", "tests/lib/", "tests/core/")
 WORLDS = {"host": BOTH + ("tests/host/",), "kernel": BOTH + ("tests/kernel/",)}
@@ -33,8 +41,8 @@ HEAD = """\
 `tests/lint/flags.py` writes this page from `mm/gfp.h#GFP_FLAGS`, `mm/gfp.h#GFP_COMPOSITES` and
 `tests/mm/gfp_flags.txt`; `make lint` fails if it is not the newest, if a flag has no line,
 or if a case does not exist.  `make ignored` takes one flag after the other away at the door
-of the allocator (`mm/page_alloc.c#alloc_from`), and a composite as a whole, builds both
-worlds, and requires the case to fail.  Chapter 3 explains the flags.
+of the allocator (`mm/page_alloc.c#alloc_from_main` and `page_alloc_ladder`), and a composite
+as a whole, builds both worlds, and requires the case to fail.  Chapter 3 explains the flags.
 
 *works*: acted upon.  *kept*: accepted, as the promise cannot be broken here.  *later* and
 *nothing*: refused by name.  A flag whose mask is 0 cannot be ignored; as in Linux, it is 0
@@ -97,6 +105,12 @@ def check(rows, cases, read, problems):
             check_case(name, world, case, read, problems)
 
 
+def check_doors(text, problems):
+    for door in DOORS:
+        if text.count(door) != 1:
+            problems.append(f"{FRONT_DOOR}: there is no single {door!r}")
+
+
 def page(rows, cases):
     text = HEAD + "| Flag | Bits | Status | Meaning | Case |\n|---|---|---|---|---|\n"
     for name, bits, status, meaning in rows:
@@ -122,6 +136,7 @@ def main(arguments):
     rows = read_flags(read_file(HEADER))
     cases = read_cases(read_file(LIST), problems)
     check(rows, cases, read_file, problems)
+    check_doors(read_file(FRONT_DOOR), problems)
     text = page(rows, cases)
     if "--write" in arguments and not problems:
         with open(os.path.join(tree.ROOT, PAGE), "w") as file:

@@ -152,6 +152,13 @@ def write_block(begin, end, text):
         file.write(before + begin + text + end + after)
 
 
+def write_json(name, measured, made_with):
+    path = os.path.join(BUILD, "bench", name + ".json")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"compiler": made_with, "rows": measured}, file, indent=1)
+
+
 def write_chapter(measured, made_with):
     write_block(BEGIN, END, table(measured, made_with))
     lines = [f"    {line}".rstrip() + "\n" for line in hotpath().splitlines()]
@@ -166,10 +173,7 @@ def main(words):
         print(hotpath())
         return 0
     measured, made_with = rows(), compiler()
-    path = os.path.join(BUILD, "bench", "kernel.json")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({"compiler": made_with, "rows": measured}, file, indent=1)
+    write_json("kernel", measured, made_with)
     print(table(measured, made_with), end="")
     if words:
         write_chapter(measured, made_with)

@@ -13,7 +13,6 @@ docs/22-how-fast.md, and the one of these machines.
 """
 
 import collections
-import json
 import os
 import re
 import shutil
@@ -278,10 +277,7 @@ def main(words):
         print(__doc__.strip(), file=sys.stderr)
         return 2
     measured, made_with = rows(), compiler()
-    path = os.path.join(BUILD, "bench", "host.json")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({"compiler": made_with, "rows": measured}, file, indent=1)
+    bench.write_json("host", measured, made_with)
     print(table(measured, made_with), end="")
     on_machines = scale()
     print(scale_table(on_machines), end="")

@@ -91,6 +91,11 @@ def check_screen(qemu, cause):
         r"stack smashed: the guard in the frame of fault_smash\+",
         False,
     ),
+    by_one_preempt_enable_too_many=(
+        "preempt",
+        r"preempt_count is 0 and cannot go down by 0x1",
+        False,
+    ),
     by_an_assertion=("assert", r"assertion failed: shell_is", False),
 )
 def panic(lab, what):

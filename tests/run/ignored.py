@@ -4,11 +4,11 @@
 usage: ignored.py [--host | --kernel] [WORD]...
 
 Does the case of each flag die if the flag is ignored?  tests/mm/gfp_flags.txt has the
-flags and composites with their cases.  In a copy of the tree, mm/page_alloc.c#alloc_from
-loses one flag after the other (a composite as a whole: the mask becomes 0) while a case
-runs, both worlds are built, and the case must fail in each.  Without a flag that is
-ignored it must pass.  With WORDs, only flags that have one of them in their name; --host
-and --kernel leave the other world out.  The last line is "N of N die".
+flags and composites with their cases.  In a copy of the tree, the two doors of
+mm/page_alloc.c lose one flag after the other (a composite as a whole: the mask is 0)
+while a case runs, both worlds are built, and the case must fail in each.  Without a
+flag that is ignored it must pass.  With WORDs, only flags that have one of them in their
+name; --host and --kernel leave the other world out.  The last line is "N of N die".
 """
 
 import os
@@ -29,12 +29,6 @@ import flags  # noqa: E402
 WORK = os.path.join(BUILD, "ignored")
 SECONDS = 120
 
-DOOR = """\
-	struct page *page;
-
-	if (unlikely(node == NULL))
-		return NULL;
-	page = page_alloc_hot("""
 RUNNERS = {
     "kernel/selftest/selftest.c": "attempt->sentence = attempt->test->run();",
     "tests/host/main.c": "run->answer = run->test->run();",
@@ -58,24 +52,33 @@ class Copy(Patched):
                 "do {\n\t\textern bool gfp_ignoring;\n\n\t\tgfp_ignoring = true;\n"
                 f"\t\t{call_of_case}\n\t\tgfp_ignoring = false;\n\t}} while (0);"
             )
-            self._replace(path, call_of_case, around)
+            self._replace(path, (call_of_case, around))
 
-    def _replace(self, path, old, new):
+    def _replace(self, path, *pairs):
+        """In the file as it is in the tree: each (old, new) once."""
         with open(os.path.join(ROOT, path)) as file:
             text = file.read()
-        if text.count(old) != 1:
-            raise Failure(f"{path} has changed: it has no single {old!r}")
+        for old, new in pairs:
+            if text.count(old) != 1:
+                raise Failure(f"{path} has changed: it has no single {old!r}")
+            text = text.replace(old, new)
         with open(os.path.join(self.directory, path), "w") as file:
-            file.write(text.replace(old, new))
+            file.write(text)
 
     def ignore(self, expression):
         """While a case runs, the mask is EXPRESSION of gfp."""
         line = f"\tif (gfp_ignoring)\n\t\tgfp = {expression};\n"
-        door = DOOR.replace("\n\tif", f"\n{line}\tif", 1)
-        door = "\textern bool gfp_ignoring;\n" + door
-        self._replace("mm/page_alloc.c", DOOR, door)
-        with open(os.path.join(self.directory, "mm/page_alloc.c"), "a") as file:
-            file.write("\nextern bool gfp_ignoring;\nbool gfp_ignoring;\n")
+        pairs = []
+        for door in flags.DOORS:
+            before, _, last = door.rpartition("\n")
+            opened = f"{before}\n{line}{last}"
+            pairs.append((door, opened))
+        part = "/* ---- Allocating "
+        pairs.append((part, "extern bool gfp_ignoring;\n" + part))
+        self._replace(flags.FRONT_DOOR, *pairs)
+        path = os.path.join(self.directory, flags.FRONT_DOOR)
+        with open(path, "a") as file:
+            file.write("\nbool gfp_ignoring;\n")
 
 
 def full_name(case):

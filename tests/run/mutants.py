@@ -206,23 +206,30 @@ def case_in_backtrace(text, killer):
     return [killer] if found else []
 
 
+def run_of_copy(mutant, tree, command, environment, seconds):
+    """The output of COMMAND in the copy; also kept in the log of the mutant."""
+    done = subprocess.run(
+        command,
+        cwd=tree.directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=scaled(seconds),
+    )
+    with open(os.path.join(WORK, mutant.name + ".log"), "w") as log:
+        log.write(done.stdout + done.stderr)
+    return done.stdout
+
+
 def run_beside_model(mutant, tree):
     """The copy's own comparison, of the part that is to fail."""
     tree.make("build-model")
     command = [sys.executable, "tests/model/compare.py", "--seed", SEED]
     command += ["--states", str(MODEL_STATES), mutant.killer[len(MODEL) :]]
-    done = subprocess.run(
-        command,
-        cwd=tree.directory,
-        env=dict(os.environ, LABYRINTH_BUILD=tree.build),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=scaled(HOST_SECONDS),
-    )
-    with open(os.path.join(WORK, mutant.name + ".log"), "w") as log:
-        log.write(done.stdout + done.stderr)
-    failed = re.findall(r"^not ok (\S+) (.*)", done.stdout, re.MULTILINE)
+    environment = dict(os.environ, LABYRINTH_BUILD=tree.build)
+    output = run_of_copy(mutant, tree, command, environment, HOST_SECONDS)
+    failed = re.findall(r"^not ok (\S+) (.*)", output, re.MULTILINE)
     reason = failed[0][1] if failed else "no difference"
     return Run([name for name, _ in failed], "model", reason, ASSERTED in reason)
 
@@ -255,18 +262,8 @@ def run_boot_test(mutant, tree):
     command = [sys.executable, "tests/run/check.py", f"boot {name}"]
     environment = dict(os.environ)
     environment.pop("LABYRINTH_BUILD", None)
-    done = subprocess.run(
-        command,
-        cwd=tree.directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=scaled(BOOT_SECONDS),
-    )
-    with open(os.path.join(WORK, mutant.name + ".log"), "w") as log:
-        log.write(done.stdout + done.stderr)
-    fails = re.findall(r"^FAIL +boot +(\w+): (.*)", done.stdout, re.MULTILINE)
+    output = run_of_copy(mutant, tree, command, environment, BOOT_SECONDS)
+    fails = re.findall(r"^FAIL +boot +(\w+): (.*)", output, re.MULTILINE)
     reason = fails[0][1] if fails else "the boot test passed"
     failed = [BOOT + test for test, _ in fails]
     return Run(failed, "boot test", reason, ASSERTED in reason)

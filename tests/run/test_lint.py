@@ -73,6 +73,13 @@ class Flags(unittest.TestCase):
         problems = self.problems(self.LINES, "CASE(flags, does_too)\n")
         self.assertEqual(len(problems), 2 * len(self.LINES))
 
+    def test_a_door_that_is_gone_is_found(self):
+        text = "\n".join(flags.DOORS)
+        for gone in ("", *flags.DOORS):
+            found = []
+            flags.check_doors(text.replace(gone, "") if gone else text, found)
+            self.assertEqual(len(found), 1 if gone else 0)
+
     def test_a_case_that_runs_in_one_world_only_is_found(self):
         for folder in ("host", "kernel"):
             problems = self.problems({**self.LINES, "__GFP_IO": folder})
