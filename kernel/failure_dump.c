@@ -20,17 +20,18 @@
 #include "kernel/core/printk.h"
 #include "kernel/core/work.h"
 #include "lib/format.h"
+#include "mm/debug/alloc_report.h"
+#include "mm/debug/explain.h"
 #include "mm/debug/show_mem.h"
 #include "mm/page_alloc.h"
-#include "mm/page_internal.h"
 
 #define DUMP_FRAMES 8
 
 static struct {
 	bool full; /* atomic: claimed by the request, freed by the worker */
 	char context[OWNER_NAME_SIZE];
-	gfp_t gfp;
-	unsigned int order;
+	struct alloc_request request;
+	enum reserve_right right; /* of its last try */
 	unsigned int callers;
 	uintptr_t caller[DUMP_FRAMES];
 	struct mem_copy memory;
@@ -39,15 +40,17 @@ static struct {
 
 static void failure_dump_print(struct work *work __unused)
 {
-	page_alloc_print_failure(failure_dump.context, failure_dump.order,
-	                         failure_dump.gfp);
+	alloc_report_failure(failure_dump.context, &failure_dump.request);
 	backtrace_print_saved(failure_dump.caller, failure_dump.callers);
+	alloc_explain_print(failure_dump.memory.zone, &failure_dump.request,
+	                    failure_dump.right);
 	show_mem_print(&failure_dump.memory.report);
 	__atomic_store_n(&failure_dump.full, false, __ATOMIC_RELEASE);
 }
 
 static bool failure_dump_later(struct node *node,
-                               const struct alloc_request *request)
+                               const struct alloc_request *request,
+                               enum reserve_right right)
 {
 	if (__atomic_exchange_n(&failure_dump.full, true, __ATOMIC_ACQUIRE)) {
 		pr_warn("page_alloc: %s failed, too, order %u; its dump is "
@@ -57,8 +60,8 @@ static bool failure_dump_later(struct node *node,
 	}
 	scnprintf(failure_dump.context, sizeof(failure_dump.context), "%s",
 	          context_name());
-	failure_dump.gfp = request->gfp;
-	failure_dump.order = request->order;
+	failure_dump.request = *request;
+	failure_dump.right = right;
 	failure_dump.callers = backtrace_save(failure_dump.caller, DUMP_FRAMES);
 	show_mem_copy(node, &failure_dump.memory);
 	queue_work(&failure_dump.work);

@@ -23,9 +23,6 @@ __must_check struct page *page_pass(struct node *node,
 __must_check struct page *alloc_slow_path(struct node *node,
                                           const struct alloc_request *request);
 
-/* The first line of a failed request's dump. */
-void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp);
-
 /* Make 2^order single pages, each with a reference, of a block in use, and free those from
  * KEEP on. */
 void page_alloc_cut_block(struct node *node, struct page *page,

@@ -53,6 +53,8 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/sched.h"
 #include "kernel/core/watchdog.h"
+#include "mm/debug/alloc_report.h"
+#include "mm/debug/explain.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
 #include "mm/pageblock.h"
@@ -554,28 +556,21 @@ static enum step never_fail(struct climb *climb)
 	return START_AGAIN;
 }
 
-void page_alloc_print_failure(const char *who, unsigned int order, gfp_t gfp)
-{
-	char names[160];
-
-	gfp_format(names, sizeof(names), gfp);
-	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
-	        "nodemask=(null)\n",
-	        who, order, gfp, names);
-}
-
 /* Dump a failed request in Linux's shape (warn_alloc()).  It has more lines than may be
  * written with interrupts off. */
-static void dump_failure(struct node *node, const struct alloc_request *request)
+static void dump_failure(const struct climb *climb)
 {
+	struct node *node = climb->node;
+
 	kassert(!in_nmi());
 	if (!ratelimit_pass(&node->dump_limit))
 		return;
 	if (!arch_irq_enabled() && node->recovery.dump_later != NULL &&
-	    node->recovery.dump_later(node, request))
+	    node->recovery.dump_later(node, climb->request, climb->right))
 		return;
-	page_alloc_print_failure(context_name(), request->order, request->gfp);
+	alloc_report_failure(context_name(), climb->request);
 	backtrace_print_from(0);
+	alloc_explain_print(node->zone, climb->request, climb->right);
 	show_mem(node);
 }
 
@@ -611,7 +606,7 @@ static void fail(const struct climb *climb)
 		say_nothing_to_wait_for(climb->node);
 	}
 	if (request->warn && !zone_is_absent(climb->node, request))
-		dump_failure(climb->node, request);
+		dump_failure(climb);
 }
 
 /* ---- The ladder ---------------------------------------------------------- */

@@ -105,3 +105,14 @@ void alloc_report_exact(uintptr_t caller)
 	        context_name(), caller_format(place, sizeof(place), caller));
 	backtrace_print_from(caller);
 }
+
+void alloc_report_failure(const char *who, const struct alloc_request *request)
+{
+	char names[160];
+
+	kassert(request->warn);
+	gfp_format(names, sizeof(names), request->gfp);
+	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
+	        "nodemask=(null)\n",
+	        who, request->order, request->gfp, names);
+}

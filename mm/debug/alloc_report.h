@@ -25,4 +25,7 @@ void alloc_report_address(struct node *node, uintptr_t caller);
 /* alloc_pages_exact() was called with flags that it takes away. */
 void alloc_report_exact(uintptr_t caller);
 
+/* The first line of the dump of a REQUEST of WHO that failed. */
+void alloc_report_failure(const char *who, const struct alloc_request *request);
+
 #endif

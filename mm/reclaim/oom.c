@@ -36,6 +36,7 @@
 #include "kernel/core/clock.h"
 #include "kernel/core/context.h"
 #include "kernel/core/panic.h"
+#include "mm/debug/explain.h"
 #include "mm/debug/show_mem.h"
 #include "mm/task.h"
 #include "mm/watermark.h"
@@ -162,6 +163,7 @@ static void oom_report(struct node *node, const struct alloc_request *request)
 	        context_name(), request->gfp, names, request->order,
 	        current_thread()->mm->oom_score_adj);
 	backtrace_print_from(0);
+	alloc_explain_print(node->zone, request, request->last_right);
 	show_mem(node);
 	pr_debug("Tasks state (memory values in pages):\n");
 	pr_warn("[ number ]      rss pgtables swapents oom_score_adj name\n");

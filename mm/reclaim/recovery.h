@@ -52,10 +52,11 @@ struct recovery_ops {
 	/* Let the caller wait if reclaim is in trouble. */
 	void (*throttle)(struct node *node,
 	                 const struct alloc_request *request);
-	/* A request failed with interrupts off: copy the data of its dump, for a
-	 * thread to print.  False: not possible now. */
+	/* A request failed with interrupts off, at MIN with RIGHT: copy the data of
+	 * its dump, for a thread to print.  False: not possible now. */
 	bool (*dump_later)(struct node *node,
-	                   const struct alloc_request *request);
+	                   const struct alloc_request *request,
+	                   enum reserve_right right);
 	/* Has the node as many dirty pages as it may? */
 	bool (*too_dirty)(struct node *node);
 };

@@ -304,6 +304,10 @@ CASE(exclusive, a_failed_take_is_dumped_like_any_other)
 	mark = log_mark();
 	EXPECT(test_exclusive_take() == NULL);
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "refused: no exclusive page is "
+	                                   "parked, and it cannot wait until "
+	                                   "one is made"),
+	             1);
 	EXPECT_EQUAL(test_exclusive_stat(VMSTAT_alloc_fail), 1);
 	return test_exclusive_check();
 }

@@ -204,6 +204,10 @@ CASE(oom, the_one_with_most_is_killed_and_the_line_says_so)
 	       !test_oom_is_victim(2));
 	EXPECT_EQUAL(kills(), 1);
 	EXPECT_EQUAL(log_count_since(mark, "invoked oom-killer"), 1);
+	EXPECT_EQUAL(log_count_since(mark, "refused: 200 pages free in DMA32 "
+	                                   "are not above the floor of 480 = "
+	                                   "min 480"),
+	             1);
 	EXPECT_EQUAL(log_count_since(mark, "Mem-Info"), 1);
 	EXPECT_EQUAL(log_count_since(mark, "[       4]      400"), 1);
 	EXPECT_EQUAL(log_count_since(mark, "[       1]      100"), 1);

@@ -8,6 +8,7 @@
 #include "kernel/core/lock.h"
 #include "lib/random.h"
 #include "lib/string.h"
+#include "mm/debug/explain.h"
 #include "tests/suite.h"
 
 SUITE(zone_z);
@@ -512,6 +513,26 @@ static gfp_t mask_number(unsigned int number)
 	return mask;
 }
 
+/* Does mm/debug/explain.c say that each zone refuses REQUEST on each rung? */
+static bool is_refused_by_all(const struct node *node,
+                              const struct alloc_request *request)
+{
+	char text[EXPLANATION_SIZE];
+
+	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		const struct zone *zone = &node->zone[type];
+
+		if (!alloc_explain(text, sizeof(text), zone, request, WMARK_LOW,
+		                   RESERVE_NONE) ||
+		    !alloc_explain(text, sizeof(text), zone, request, WMARK_MIN,
+		                   request->right) ||
+		    !alloc_explain(text, sizeof(text), zone, request, WMARK_MIN,
+		                   request->last_right))
+			return false;
+	}
+	return true;
+}
+
 static const char *test_zone_z_compare_answer(struct node *node, gfp_t mask,
                                               unsigned int order)
 {
@@ -525,6 +546,10 @@ static const char *test_zone_z_compare_answer(struct node *node, gfp_t mask,
 
 	if (verdict == GFP_OK)
 		said = alloc_would_take_from(node, &request);
+	if (verdict == GFP_OK &&
+	    (said == NULL) != is_refused_by_all(node, &request))
+		return test_failure("mask %#x order %u: no reason agrees", mask,
+		                    order);
 	page = alloc_pages_node(node, mask, order);
 	if ((page == NULL) != (said == NULL) ||
 	    (page != NULL && page_zone(node, page) != said))

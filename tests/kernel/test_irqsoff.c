@@ -575,6 +575,7 @@ CASE(irqsoff, a_failure_in_a_handler_is_reported_by_a_thread)
 	EXPECT(after > before);
 	EXPECT(log_contains_since(mark, "irq 0 timer: page allocation failure: "
 	                                "order:10"));
+	EXPECT(log_contains_since(mark, "refused: "));
 	EXPECT(log_contains_since(mark, "Mem-Info:"));
 	EXPECT(log_contains_since(mark, "lowmem_reserve[]:"));
 	return NULL;

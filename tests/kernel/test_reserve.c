@@ -393,6 +393,8 @@ CASE(reserve, failure_dump_has_linuxs_shape_and_is_rate_limited)
 	EXPECT_EQUAL(log_count_since(mark, "page allocation failure: order:0,"),
 	             1);
 	EXPECT_EQUAL(log_count_since(mark, " mode:0x820(GFP_ATOMIC)"), 1);
+	EXPECT(log_contains_since(mark, "halved for __GFP_HIGH, less a quarter "
+	                                "because it cannot wait"));
 	EXPECT_EQUAL(log_count_since(mark, "Mem-Info:"), 1);
 	return NULL;
 }
