@@ -139,7 +139,8 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso run where record replay test bench test-in mutants states \
 	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
-	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model book \
+	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
+	build-conformance conformance book \
 	build-disk build-checked build-host build-suites build-fuzz FORCE
 FORCE:
 
@@ -344,6 +345,12 @@ bench-linux:
 	@tests/setup linux
 	@python3 tests/run/bench_linux.py
 
+## conformance: the same questions to Debian's Linux 6.12 and to Labyrinth
+conformance:
+	@tests/setup conformance
+	@$(MAKE) build-conformance
+	@python3 tests/run/conformance.py
+
 # --------------------------------------------------------- on the host
 
 # mm/ and lib/ with tests/host/ in place of the machine.  The library is for
@@ -393,6 +400,8 @@ library_objects := $(patsubst %,$B/host/obj/%.o,$(host_library))
 suites_objects := $(patsubst %,$B/host/asan/%.o,$(host_library) \
 	$(host_extra) $(host_suites))
 states_objects := $(patsubst %,$B/host/obj/%.o,$(states_sources))
+conformance_objects := $(patsubst %,$B/host/obj/tests/conformance/%.c.o, \
+	labyrinth questions)
 replay_objects := $(patsubst %,$B/host/obj/%.o,$(replay_sources))
 
 $B/host/with: $(call same,$B/host/with,$(host_with))
@@ -431,6 +440,10 @@ $B/host/run-suites: $(suites_objects) $(wildcard tests/host/*.ld) \
 		$(addprefix -T ,$(wildcard tests/host/*.ld))
 
 $B/host/model-answers: $B/host/obj/tests/model/answers.c.o $B/host/libmm.a
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -o $@ $^
+
+$B/host/conformance: $(conformance_objects) $B/host/libmm.a
 	$(say) LD $@
 	$(Q)$(CC) $(host_ldflags) -o $@ $^
 
@@ -479,13 +492,15 @@ build-bench: $B/host/bench $B/host/scale
 -include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
 	$(states_objects:.o=.d) $(replay_objects:.o=.d) \
 	$B/host/obj/tests/host/example.c.d \
-	$B/host/obj/tests/model/answers.c.d \
+	$B/host/obj/tests/model/answers.c.d $(conformance_objects:.o=.d) \
 	$B/host/obj/tests/host/fragmentation.c.d \
 	$B/host/obj/tests/mm/space.c.d
 
 build-host: $B/host/libmm.a $B/host/example $B/host/fragmentation
 build-model: $B/host/model-answers
-build-suites: $B/host/run-suites $B/host/run-states $B/host/replay build-model
+build-conformance: $B/host/conformance
+build-suites: $B/host/run-suites $B/host/run-states $B/host/replay build-model \
+	build-conformance
 
 ## host: build/host/libmm.a, and the programs example and fragmentation, which use it
 host:
@@ -544,7 +559,7 @@ warned = $(wildcard $(addsuffix .warnings,$(objects) $(library_objects) \
 	$(suites_objects) $(states_objects) $(replay_objects) $(fuzz_objects) \
 	$(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.o,$(fuzz_targets)) \
 	$B/host/obj/tests/host/example.c.o \
-	$B/host/obj/tests/model/answers.c.o \
+	$B/host/obj/tests/model/answers.c.o $(conformance_objects) \
 	$B/host/obj/tests/host/fragmentation.c.o \
 	$B/host/obj/tests/mm/space.c.o $(bench_first) $(bench_objects)))
 .PHONY: no-warnings

@@ -14,25 +14,14 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 from bench import ROWS
-from machine import BUILD, ROOT, scaled
+from linux import boot, build_module, initramfs, run
+from machine import BUILD, scaled
 
 PLACE = os.path.join(BUILD, "linux")
 LIMIT = scaled(900)
-INIT = """#!/bin/busybox sh
-/bin/busybox mkdir /proc
-/bin/busybox mount -t proc none /proc
-echo 7 > /proc/sys/kernel/printk
-/bin/busybox insmod /bench_linux.ko
-/bin/busybox poweroff -f
-"""
-
-
-def run(*words, **options):
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, **options)
 
 
 def release():
@@ -56,48 +45,6 @@ def kernel(version):
     return image
 
 
-def module(version):
-    source = os.path.join(PLACE, "module")
-    shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(os.path.join(ROOT, "tests", "linux"), source)
-    # Not with the variables of this make.
-    clean = {k: v for k, v in os.environ.items() if "MAKE" not in k and k != "CC"}
-    run("make", "-C", f"/lib/modules/{version}/build", f"M={source}", env=clean)
-    return os.path.join(source, "bench_linux.ko")
-
-
-def initramfs(built):
-    """A file system of busybox, the module, and an init that loads it."""
-    tree = os.path.join(PLACE, "tree")
-    shutil.rmtree(tree, ignore_errors=True)
-    os.makedirs(os.path.join(tree, "bin"))
-    shutil.copy("/bin/busybox", os.path.join(tree, "bin"))
-    shutil.copy(built, tree)
-    with open(os.path.join(tree, "init"), "w", encoding="utf-8") as file:
-        file.write(INIT)
-    os.chmod(os.path.join(tree, "init"), 0o755)
-    names = "init\nbench_linux.ko\nbin\nbin/busybox\n"
-    path = os.path.join(PLACE, "initramfs")
-    with open(path, "wb") as file:
-        cpio = ("cpio", "-o", "-H", "newc", "--quiet")
-        subprocess.run(cpio, input=names.encode(), stdout=file, cwd=tree, check=True)
-    return path
-
-
-def boot(image, files):
-    """Returns the lines of the serial port."""
-    words = "qemu-system-x86_64 -M pc -accel tcg -icount shift=0,sleep=off -smp 1"
-    words += " -cpu max -m 512 -nodefaults -display none -serial stdio -no-reboot"
-    # Debian's kernel zeroes each page that it gives out; Labyrinth, as Linux by itself,
-    # those that are requested with __GFP_ZERO.
-    line = "console=ttyS0 nokaslr panic=-1 init_on_alloc=0"
-    call = [*words.split(), "-kernel", image, "-initrd", files, "-append", line]
-    with open(os.path.join(PLACE, "serial.log"), "wb") as log:
-        subprocess.run(call, stdin=subprocess.DEVNULL, stdout=log, timeout=LIMIT, check=True)
-    with open(os.path.join(PLACE, "serial.log"), encoding="utf-8", errors="replace") as log:
-        return log.read()
-
-
 def ours():
     path = os.path.join(BUILD, "bench", "kernel.json")
     if not os.path.exists(path):
@@ -112,7 +59,9 @@ def main(words):
         return 2
     os.makedirs(PLACE, exist_ok=True)
     version = release()
-    said = boot(kernel(version), initramfs(module(version)))
+    module = build_module(f"/lib/modules/{version}/build", "tests/linux", PLACE)
+    files = initramfs(module, PLACE)
+    said = boot(kernel(version), files, PLACE, LIMIT, "-icount shift=0,sleep=off", "")
     found = dict(re.findall(r"bench: (\w+) (\d+|NULL)", said))
     if "bench: end" not in said:
         raise SystemExit(f"bench-linux: it did not come to its end: {PLACE}/serial.log")

@@ -283,6 +283,26 @@ def run_model(report):
         report.fails("model", "comparison", f"status {status}: {text[-200:]}")
 
 
+def run_conformance(report):
+    """Labyrinth's answers beside those that a Linux gave, tests/run/conformance.py."""
+    done = subprocess.run(
+        [sys.executable, os.path.join(HERE, "conformance.py"), "--replay"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=scaled(240),
+    )
+    lines = re.findall(r"^(ok|not ok) conformance:(\w*) (.*)", done.stdout, re.MULTILINE)
+    for word, name, said in lines:
+        if word == "ok":
+            report.passes("conformance", said)
+        else:
+            report.fails("conformance", name, said)
+    if not lines or (done.returncode == 0) != all(w == "ok" for w, _, _ in lines):
+        said = f"status {done.returncode}: {done.stderr.strip()[-300:]}"
+        report.fails("conformance", "replay", said)
+
+
 STATES = "docs/08-testing.md has the numbers of states and calls"
 
 
@@ -659,6 +679,7 @@ def all_jobs():
     jobs = [("host, cover", run_host), *selftest_jobs()]
     jobs.append(("states", run_states))
     jobs.append(("model", run_model))
+    jobs.append(("conformance", run_conformance))
     jobs.append(("cover", run_cover))
     jobs.append(("disc", run_disc))
     jobs.append(("mutants", run_mutants))

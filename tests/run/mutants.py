@@ -24,11 +24,12 @@ without a run.  --all-failures names every case that failed, not only the one
 that was named.  The heading of a patch (tests/run/patched.py):
 
     Title:      what the fault is
-    World:      "host", the suites in build/host/run-suites, "kernel", QEMU, or
-                "model", the comparison of tests/model/compare.py
+    World:      "host", the suites in build/host/run-suites, "kernel", QEMU,
+                "model", the comparison of tests/model/compare.py, or
+                "conformance", that of tests/run/conformance.py
     Killed-by:  suite.case, boot:test of boot_*.py, model:rights or model:zones,
-                or "verdict hang" (or another kind of verdict) where a self-test
-                cannot end by itself
+                conformance: and a group of its questions, or "verdict hang" (or
+                another kind of verdict) where a self-test cannot end by itself
     Run:        what runs, if it is not the suite of the case: suites or cases
                 on the host, one suite or case in the kernel
     Asserted:   "yes" if a kassert() fails before any test looks
@@ -44,6 +45,7 @@ import sys
 import time
 from typing import NamedTuple
 
+import conformance
 import lab
 from ktap import Kind, Log, verdict, verdict_of_program
 from machine import BUILD, ROOT, Failure, call, end_all, end_on_signals, scaled
@@ -66,6 +68,7 @@ LEAST_ASSERTED = 40
 
 BOOT = "boot:"
 MODEL = "model:"
+CONFORMANCE = "conformance:"
 # States of the comparison with the model.
 MODEL_STATES = 1500
 VERDICT = "verdict "
@@ -134,6 +137,7 @@ def known_cases():
         importlib.import_module(os.path.basename(path)[:-3])
     names.update(BOOT + name for name in lab.tests)
     names.update(MODEL + name for name in ("rights", "zones"))
+    names.update(CONFORMANCE + name for name in conformance.GROUPS)
     return names
 
 
@@ -234,6 +238,17 @@ def run_beside_model(mutant, tree):
     return Run([name for name, _ in failed], "model", reason, ASSERTED in reason)
 
 
+def run_beside_linux(mutant, tree):
+    """The copy's own replay."""
+    tree.make("build-conformance")
+    command = [sys.executable, "tests/run/conformance.py", "--replay"]
+    environment = dict(os.environ, LABYRINTH_BUILD=tree.build)
+    output = run_of_copy(mutant, tree, command, environment, HOST_SECONDS)
+    failed = re.findall(r"^not ok (\S+) (.*)", output, re.MULTILINE)
+    reason = failed[0][1] if failed else "no difference"
+    return Run([name for name, _ in failed], "conformance", reason, ASSERTED in reason)
+
+
 def run_in_kernel(mutant, tree):
     tree.make("build-iso")
     if mutant.killer.startswith(BOOT):
@@ -273,6 +288,7 @@ RUNNERS = {
     "host": run_on_host,
     "kernel": run_in_kernel,
     "model": run_beside_model,
+    "conformance": run_beside_linux,
 }
 
 
