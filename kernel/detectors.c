@@ -22,12 +22,14 @@ static uint32_t slub_debug;
 
 const struct page_debug *detectors(void)
 {
+	/* A guard is a page that stays unmapped. */
+	wanted.unmap |= wanted.guard;
 	return &wanted;
 }
 
 bool detectors_wanted(void)
 {
-	return wanted_owner || wanted.unmap || wanted.poison ||
+	return wanted_owner || detectors()->unmap || wanted.poison ||
 	       wanted.init_on_alloc || wanted.init_on_free;
 }
 
@@ -64,6 +66,11 @@ static int set_page_owner(const char *value)
 static int set_debug_pagealloc(const char *value)
 {
 	return detectors_switch(value, &wanted.unmap);
+}
+
+static int set_debug_guardpage(const char *value)
+{
+	return detectors_switch(value, &wanted.guard);
 }
 
 static int set_page_poison(const char *value)
@@ -108,6 +115,8 @@ PARAM(page_owner, "page_owner", "=on: note who took and freed each page",
 PARAM(debug_pagealloc, "debug_pagealloc",
       "=on: free pages are not mapped, so that their use faults",
       set_debug_pagealloc);
+PARAM(debug_guardpage, "debug_guardpage",
+      "=on: the page behind a block is not mapped", set_debug_guardpage);
 PARAM(page_poison, "page_poison",
       "=on: free pages hold 0xaa, and are checked when they are taken",
       set_page_poison);
@@ -135,8 +144,9 @@ void detectors_start(void)
 	page_debug_explain_faults();
 	panic_register_reporter("page_owner", detectors_report);
 	kassert(!wanted_owner || main_node()->debug.owner != NULL);
-	pr_notice("detectors:%s%s%s%s%s\n", wanted_owner ? " page_owner" : "",
+	pr_notice("detectors:%s%s%s%s%s%s\n", wanted_owner ? " page_owner" : "",
 	          wanted.unmap ? " debug_pagealloc" : "",
+	          wanted.guard ? " debug_guardpage" : "",
 	          wanted.poison ? " page_poison" : "",
 	          wanted.init_on_alloc ? " init_on_alloc" : "",
 	          wanted.init_on_free ? " init_on_free" : "");

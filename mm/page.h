@@ -72,6 +72,7 @@ enum page_flag {
 	PAGE_TABLE = 1 << 2,      /* a page table of a window or of vmalloc() */
 	PAGE_SATURATED = 1 << 3,  /* more references than can be counted */
 	PAGE_WATCHED = 1 << 4,    /* mm/debug/page_debug.h sees its free */
+	PAGE_GUARD = 1 << 5,      /* not mapped, behind a block: page_guard.h */
 };
 
 /*

@@ -23,6 +23,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/debug/alloc_report.h"
+#include "mm/debug/page_guard.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_internal.h"
 #include "mm/page_prep.h"
@@ -111,23 +112,19 @@ static bool may_use_list(const struct zone *zone,
 
 /* Take a block out of the zone itself.  Only the first look at the mark counts: a claim
  * raises it. */
-static struct page *
-page_alloc_take_under_lock(struct node *node, struct zone *zone,
-                           const struct alloc_request *request,
-                           enum watermark mark, enum reserve_right right,
-                           unsigned int flags)
+static struct page *page_alloc_take_under_lock(
+	struct zone *zone, const struct alloc_request *request,
+	enum watermark mark, enum reserve_right right, unsigned int flags)
 {
 	struct page *page = NULL;
 	bool allowed = false;
 
-	kassert(zone->node == node);
 	do {
 		bool enabled = spin_lock_irqsave(&zone->lock);
 
 		allowed = allowed || zone_may_serve(zone, request, mark, right);
 		if (allowed)
-			page = page_prep_take(node, zone, request->order,
-			                      request->migratetype, flags);
+			page = page_guard_take(zone, request, flags);
 		if (page != NULL)
 			page_prep_claim(zone, page, request);
 		spin_unlock_irqrestore(&zone->lock, enabled);
@@ -143,18 +140,19 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
                           enum watermark mark, enum reserve_right right,
                           unsigned int flags)
 {
+	const bool lists = !page_guard_wanted(node, request);
 	struct page *page = NULL;
 
 	kassert(zone->node == node);
 	if (zone->managed == 0)
 		return NULL;
-	if (may_use_list(zone, request, mark, right, flags))
+	if (lists && may_use_list(zone, request, mark, right, flags))
 		page = pcp_take(zone, request->order, request->migratetype,
 		                request->compound);
 	if (page == NULL && !zone_is_too_low(zone, request, mark, right)) {
-		page = page_alloc_take_under_lock(node, zone, request, mark,
-		                                  right, flags);
-		if (page != NULL && mark == WMARK_LOW)
+		page = page_alloc_take_under_lock(zone, request, mark, right,
+		                                  flags);
+		if (page != NULL && mark == WMARK_LOW && lists)
 			pcp_refill(zone, request);
 	}
 	page_prep_report_bad(node, zone);

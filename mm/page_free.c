@@ -49,6 +49,8 @@ static const char *free_refusal(struct node *node, const struct page *page,
 	case PAGE_USED:
 		if (page->flags & PAGE_TABLE)
 			return "it is a page table";
+		if (page->flags & PAGE_GUARD)
+			return "it is the guard behind a block";
 		break;
 	case PAGE_FREE:
 	case PAGE_PCP:

@@ -185,6 +185,20 @@ static const char *format_freed(char *text, size_t size,
 	return text;
 }
 
+/* The owner of the block in front of the guard. */
+static const char *format_overrun(char *text, size_t size,
+                                  const struct fault *fault)
+{
+	char place[PLACE_SIZE];
+
+	scnprintf(text, size,
+	          ", the guard behind %lu bytes at pfn %#lx, taken by %s at %s",
+	          (unsigned long)fault->area.size, fault->pfn,
+	          owner_name(fault->area.taker),
+	          caller_format(place, sizeof(place), fault->area.caller));
+	return text;
+}
+
 static const char *format_kind(char *text, size_t size,
                                const struct fault *fault)
 {
@@ -204,6 +218,8 @@ static const char *format_kind(char *text, size_t size,
 		return format_area(text, size, &fault->area);
 	case FAULT_FREED:
 		return format_freed(text, size, &fault->area);
+	case FAULT_OVERRUN:
+		return format_overrun(text, size, fault);
 	}
 	return "";
 }

@@ -22,11 +22,13 @@ enum fault_kind {
 	FAULT_VMALLOC,   /* an address that vmalloc() manages */
 	FAULT_NULL,      /* page 0 */
 	FAULT_FREED,     /* a free page: mm/debug/page_debug.h */
+	FAULT_OVERRUN,   /* the guard behind a block: mm/debug/page_guard.h */
 };
 
-/* The area of vmalloc() that an address is in, or a page that was freed. */
+/* The area of vmalloc() that an address is in, a page that was freed, or the block in front
+ * of a guard. */
 struct fault_area {
-	const char *what; /* "the guard page behind" ...; NULL: freed */
+	const char *what; /* "the guard page behind" ...; else NULL */
 	uintptr_t start;
 	size_t size;      /* without the guard page; 0: nothing is there */
 	uint64_t taker;   /* number of its owner, or of the one that freed it */
@@ -37,12 +39,13 @@ struct fault {
 	struct trap_frame *frame;
 	uint64_t address; /* CR2 of a page fault, else 0 */
 	enum fault_kind kind;
-	/* Of FAULT_EXCLUSIVE, and of FAULT_FREED: */
+	/* Of FAULT_EXCLUSIVE, FAULT_FREED and FAULT_OVERRUN: */
 	unsigned long pfn;            /* -1UL: an empty entry of a window */
 	const struct owner *owner;    /* NULL: parked */
 	const struct owner *intruder; /* the context that touched it */
 	struct owner_loss loss;       /* the lost page; caller 0: not known */
-	struct fault_area area;       /* of FAULT_VMALLOC, FAULT_FREED */
+	struct fault_area
+		area; /* of FAULT_VMALLOC, FAULT_FREED, FAULT_OVERRUN */
 };
 
 /*

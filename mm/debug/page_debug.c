@@ -27,6 +27,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "lib/string.h"
+#include "mm/debug/page_guard.h"
 #include "mm/debug/page_owner.h"
 #include "mm/node.h"
 #include "mm/pcp.h"
@@ -181,6 +182,7 @@ void page_debug_give_on(struct page_debug *debug, struct page *page)
 
 	kassert(page->state == PAGE_LOOSE && page->order <= MAX_ORDER);
 	page_owner_note_freed(node, page);
+	page_guard_give(node, page);
 	for (unsigned long i = 0; i < 1UL << page->order; i++) {
 		/* A fault in the middle of the block asks for them. */
 		page[i].taker = page->taker;
@@ -205,6 +207,7 @@ void page_debug_start(struct node *node, const struct page_debug *wanted)
 	unsigned long pfn = node->start_pfn;
 
 	kassert(wanted->mark != NULL && !page_debug_is_on(&node->debug));
+	kassert(wanted->unmap || !wanted->guard);
 	node->debug = *wanted;
 	pcp_shortcut_update();
 	while (pfn < end) {
@@ -241,6 +244,11 @@ static bool page_debug_resolve(struct fault *fault)
 		return false;
 	page = node_page(node, pfn);
 	kassert(page != NULL);
+	if (page_is_guard(page)) {
+		page_guard_explain(node, page, fault);
+		WRITE_ONCE(page_debug_fault, fault->pfn);
+		return true;
+	}
 	WRITE_ONCE(page_debug_fault, pfn);
 	fault->kind = FAULT_FREED;
 	fault->pfn = pfn;

@@ -4,6 +4,7 @@
  *
  *	page_owner      who took and who freed each page, when, and how they came there
  *	debug_pagealloc free pages are not mapped, so a use after a free faults
+ *	debug_guardpage the page behind a block is not mapped (mm/debug/page_guard.h)
  *	page_poison     free pages hold 0xaa, and are looked at when they are taken
  *	init_on_alloc   pages are zeroed when they are taken, as if all asked for it
  *	init_on_free    ... and when they are freed
@@ -28,6 +29,7 @@ struct page_debug {
 	uint8_t *mark; /* one for each frame of the node; NULL: all are off */
 	struct page_owner *owner; /* the same; NULL: page_owner is off */
 	bool unmap;               /* debug_pagealloc */
+	bool guard;               /* debug_guardpage, with unmap */
 	bool poison;              /* page_poison */
 	bool init_on_alloc;
 	bool init_on_free;

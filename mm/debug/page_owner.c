@@ -21,6 +21,7 @@
 #include "kernel/core/owner.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
+#include "mm/debug/page_guard.h"
 #include "mm/node.h"
 
 /* Calls inside the allocator, between the caller of alloc_pages() and a note. */
@@ -265,7 +266,8 @@ void page_owner_sum(struct node *node, uint64_t since, uint64_t who,
 		const struct page_owner *owner = page_owner_at(node, page);
 		unsigned int order = READ_ONCE(page->order);
 
-		if (READ_ONCE(page->state) == PAGE_USED && order <= MAX_ORDER &&
+		if (READ_ONCE(page->state) == PAGE_USED &&
+		    !page_is_guard(page) && order <= MAX_ORDER &&
 		    owner->taken.time != 0 && owner->taken.time >= since &&
 		    (who == 0 ||
 		     (owner->taken.who == who && page_owner_is_plain(page))))

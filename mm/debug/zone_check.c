@@ -23,6 +23,7 @@
 #include "lib/format.h"
 #include "mm/buddy.h"
 #include "mm/debug/check.h"
+#include "mm/debug/page_guard.h"
 #include "mm/node.h"
 #include "mm/page_state.h"
 #include "mm/zone.h"
@@ -255,6 +256,11 @@ static bool tails_are_none(const struct page *head)
 	return true;
 }
 
+static const char *check_guard(const struct zone *zone, const struct page *page)
+{
+	return page_is_guard(page) ? page_guard_check(zone, page) : NULL;
+}
+
 /* A head: NULL, or what is wrong with it. */
 static const char *check_head(const struct zone *zone, const struct page *page)
 {
@@ -272,7 +278,7 @@ static const char *check_head(const struct zone *zone, const struct page *page)
 	if (page->state == PAGE_USED)
 		return READ_ONCE(page->refcount) > 0 ||
 		                       zone_check_pcp_busy(zone)
-		               ? NULL
+		               ? check_guard(zone, page)
 		               : "corrupt";
 	if (page_is_exclusive(page) && page->order != 0)
 		return "corrupt";

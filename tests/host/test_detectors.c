@@ -7,6 +7,7 @@
 
 #include "mm/contig/contig.h"
 #include "mm/debug/page_debug.h"
+#include "mm/debug/page_guard.h"
 #include "mm/debug/page_owner.h"
 #include "mm/pcp.h"
 #include "mm/slab/kmalloc.h"
@@ -162,6 +163,167 @@ CASE(detectors, no_free_page_is_given_the_short_way)
 		__free_page(page);
 		EXPECT(!direct_map_visible(node_pfn(node, page)));
 	}
+	return detectors_end();
+}
+
+/* ---- debug_guardpage ----------------------------------------------------- */
+
+static unsigned long guards(void)
+{
+	unsigned long found = 0;
+
+	for (unsigned long pfn = 0; pfn < PAGES; pfn++)
+		found += page_is_guard(node_page(node, pfn));
+	return found;
+}
+
+static void guards_begin(void)
+{
+	detectors_begin(&(struct page_debug){
+		.unmap = true, .guard = true, .owner = owners });
+}
+
+CASE(detectors, a_write_behind_a_block_faults_and_names_its_taker)
+{
+	struct page *page[96];
+	struct fault fault;
+
+	guards_begin();
+	for (unsigned int i = 0; i < ARRAY_SIZE(page); i++) {
+		uint8_t *memory;
+
+		page[i] = alloc_pages(GFP_KERNEL, i % 4);
+		memory = page_address(page[i]);
+		memset(memory, 1, PAGE_SIZE << (i % 4));
+		page_set_caller(page[i], (uintptr_t)detectors_begin);
+		EXPECT(machine_faults(memory + (PAGE_SIZE << (i % 4)), true,
+		                      &fault));
+		EXPECT_EQUAL(fault.kind, FAULT_OVERRUN);
+		EXPECT_EQUAL(fault.pfn, node_pfn(node, page[i]));
+		EXPECT_EQUAL(fault.area.size, PAGE_SIZE << (i % 4));
+		EXPECT_EQUAL(fault.area.taker, machine_main()->owner.id);
+		EXPECT_EQUAL(fault.area.caller, (uintptr_t)detectors_begin);
+	}
+	EXPECT_EQUAL(guards(), ARRAY_SIZE(page));
+	for (unsigned int i = 0; i < ARRAY_SIZE(page); i++)
+		__free_pages(page[i], i % 4);
+	EXPECT_EQUAL(guards(), 0);
+	return detectors_end();
+}
+
+/* The rest of the larger block is free again immediately. */
+CASE(detectors, a_guard_costs_one_page_and_goes_with_the_last_part_of_its_block)
+{
+	struct page *page;
+	unsigned long free;
+	uint8_t *exact;
+
+	guards_begin();
+	free = node_free(node);
+	exact = alloc_pages_exact(8 * PAGE_SIZE, GFP_KERNEL);
+	page = virt_to_page(exact);
+	EXPECT_EQUAL(node_free(node), free - 8 - 1);
+	for (unsigned int i = 0; i < 7; i++)
+		__free_page(page + i);
+	EXPECT_EQUAL(node_free(node), free - 2);
+	EXPECT(page_is_guard(page + 8));
+	__free_page(page + 7);
+	EXPECT_EQUAL(node_free(node), free);
+	/* The tail that is given back was in front of it. */
+	exact = alloc_pages_exact(3 * PAGE_SIZE, GFP_KERNEL);
+	EXPECT_EQUAL(node_free(node), free - 3);
+	EXPECT(machine_faults(exact + 3 * PAGE_SIZE, true, NULL));
+	free_pages_exact(exact, 3 * PAGE_SIZE);
+	/* Somebody has a reference to the first page only. */
+	page = alloc_pages(GFP_KERNEL, 1);
+	get_page(page);
+	__free_pages(page, 1);
+	EXPECT_EQUAL(node_free(node), free - 1);
+	put_page(page);
+	EXPECT_EQUAL(node_free(node), free);
+	return detectors_end();
+}
+
+CASE(detectors, a_guard_is_in_use_refuses_a_free_and_is_nobodys_leak)
+{
+	struct page_owner_site table[3];
+	struct page_owner_sites sites = { .site = table, .room = 3 };
+	unsigned long refused = times_said("it is the guard behind a block");
+	static struct page *all[PAGES];
+	unsigned long count = 0;
+	struct page *page;
+
+	guards_begin();
+	/* The frame of the guard had an owner before. */
+	while ((all[count] = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_NORETRY |
+	                                __GFP_NOWARN)) != NULL)
+		count++;
+	while (count-- > 0)
+		__free_page(all[count]);
+	page = alloc_page(GFP_KERNEL);
+	EXPECT(page_is_guard(page + 1));
+	EXPECT(page_owner_of(node, node_pfn(node, page) + 1)->taken.time != 0);
+	page_owner_sum(node, 0, 0, &sites);
+	EXPECT_EQUAL(sites.count, 1);
+	EXPECT_EQUAL(table[0].pages, 1);
+	__free_page(page + 1);
+	EXPECT_EQUAL(times_said("it is the guard behind a block"), refused + 1);
+	EXPECT(page_is_guard(page + 1));
+	__free_page(page);
+	return detectors_end();
+}
+
+/* A guard cannot be moved; one of a pageblock would be in the next; and a request that
+ * would bring the zone below its mark goes without. */
+CASE(detectors, movable_large_and_needy_requests_have_no_guard)
+{
+	static struct page *page[PAGES];
+	struct page *movable;
+	struct page *large;
+	unsigned long count = 0;
+
+	guards_begin();
+	movable = alloc_page(GFP_HIGHUSER_MOVABLE);
+	large = alloc_pages(GFP_KERNEL, PAGEBLOCK_ORDER);
+	EXPECT(movable != NULL && large != NULL);
+	EXPECT_EQUAL(guards(), 0);
+	while ((page[count] = alloc_page(GFP_NOWAIT | __GFP_NOWARN)) != NULL)
+		count++;
+	/* All but the reserve was taken; about half of it by guards. */
+	EXPECT(node_free(node) <= node->zone[ZONE_NORMAL].watermark[WMARK_MIN]);
+	EXPECT(count > guards());
+	EXPECT(guards() > PAGES / 4);
+	while (count-- > 0)
+		__free_page(page[count]);
+	EXPECT_EQUAL(guards(), 0);
+	__free_page(movable);
+	__free_pages(large, PAGEBLOCK_ORDER);
+	return detectors_end();
+}
+
+CASE(detectors, the_check_finds_a_guard_that_is_shared_or_behind_a_free_page)
+{
+	struct zone *zone;
+	struct page *page;
+	char said[200];
+	bool enabled;
+
+	guards_begin();
+	zone = &node->zone[ZONE_NORMAL];
+	page = alloc_pages(GFP_KERNEL, 1);
+	EXPECT(page_is_guard(page + 2));
+	EXPECT(zone_check(zone, NULL, false, said, sizeof(said)) == NULL);
+	page[2].refcount = 2;
+	EXPECT(zone_check(zone, NULL, false, said, sizeof(said)) != NULL);
+	EXPECT(strstr(said, "(G1)") != NULL);
+	page[2].refcount = 1;
+	enabled = spin_lock_irqsave(&zone->lock);
+	EXPECT(page_guard_check(zone, page + 2) == NULL);
+	page->state = PAGE_FREE;
+	EXPECT(strcmp(page_guard_check(zone, page + 2), "G2") == 0);
+	page->state = PAGE_USED;
+	spin_unlock_irqrestore(&zone->lock, enabled);
+	__free_pages(page, 1);
 	return detectors_end();
 }
 

@@ -74,6 +74,35 @@ CASE(detectors, a_write_to_a_freed_page_faults_and_names_the_line_of_the_free)
 	return NULL;
 }
 
+/* ---- debug_guardpage ----------------------------------------------------- */
+
+CASE(detectors, a_write_behind_a_block_faults_and_names_the_line_that_took_it)
+{
+	struct touched touched = { .kind = FAULT_OTHER };
+	struct fault_expect expect = { .match = note_touch, .data = &touched };
+	bool caught[3];
+
+	if (!debug_of_machine()->guard)
+		SKIP("debug_guardpage=on");
+	for (unsigned int order = 0; order < ARRAY_SIZE(caught); order++) {
+		unsigned int line = __LINE__ + 1;
+		uintptr_t memory = __get_free_pages(GFP_KERNEL, order);
+
+		EXPECT(memory != 0);
+		touched.memory = (char *)memory + (PAGE_SIZE << order) - 1;
+		touch(&touched);
+		touched.memory++;
+		caught[order] = fault_catch(&expect, touch, &touched);
+		free_pages(memory, order);
+		EXPECT(caught[order]);
+		EXPECT_EQUAL(touched.kind, FAULT_OVERRUN);
+		EXPECT_EQUAL(touched.area.start, memory);
+		EXPECT_EQUAL(touched.area.taker, current_owner_id());
+		EXPECT(is_line(touched.area.caller, line));
+	}
+	return NULL;
+}
+
 /* ---- page_poison --------------------------------------------------------- */
 
 CASE(detectors, a_write_to_a_free_page_is_reported_to_its_next_taker)

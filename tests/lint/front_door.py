@@ -27,6 +27,7 @@ REASONS = {
     "mm/pcp.c": "pages on their way between a zone and a CPU's list",
     "mm/page_prep.c": "between the buddy and the front door",
     "mm/page_alloc.c": "the front door",
+    "mm/debug/page_guard.c": "the larger block for a request with a guard, above low",
     "mm/zone.c": "boot: what nobody has becomes free",
     "mm/contig/page_isolation.c": "a free pageblock merges by its new type",
     "mm/contig/contig.c": "frames of an isolated range, which are not for requests",

@@ -60,6 +60,9 @@ SEEN_BY_DEBUG = {
     "use-after-free": r"PANIC: page fault: write of \S+, not mapped, a free page: freed "
     r"by shell at \S+ \(FREE\)(.|\n)*backtrace:\s+.*memset.*\s+.*\(PLACE\)(.|\n)*"
     r"page_owner: pfn \S+: taken at(.|\n)*page_owner: pfn \S+: freed at(.|\n)*\(FREE\)",
+    "overrun": r"PANIC: page fault: write of 0x\w+000, not mapped, the guard behind 4096 bytes "
+    r"at pfn (0x\w+), taken\s+by shell at \S+\s+\(PAGE\)(.|\n)*backtrace:\s+.*memset.*\s+"
+    r".*\(PLACE\)(.|\n)*page_owner: pfn \1: taken at(.|\n)*\(PAGE\)",
 }
 
 
@@ -74,9 +77,10 @@ def place_of(name):
 
 def pattern_of(pattern, name):
     pattern = pattern.replace("PLACE", re.escape(place_of(name)))
-    if "FREE" in pattern:
-        free = re.escape(place_of(name + ", the free"))
-        pattern = pattern.replace("FREE", free)
+    for word, before in (("FREE", "the free"), ("PAGE", "the page")):
+        if word in pattern:
+            place = re.escape(place_of(f"{name}, {before}"))
+            pattern = pattern.replace(word, place)
     return pattern
 
 
@@ -180,7 +184,7 @@ def leak_is_said_after_the_command_and_by_page_owner(lab):
 
 
 @for_each(
-    unmapped="page_owner=on debug_pagealloc=on",
+    unmapped="page_owner=on debug_guardpage=on",
     poisoned="page_owner=on page_poison=on init_on_alloc=on init_on_free=1",
 )
 def detectors_selftest(lab, words):
