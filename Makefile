@@ -400,8 +400,8 @@ library_objects := $(patsubst %,$B/host/obj/%.o,$(host_library))
 suites_objects := $(patsubst %,$B/host/asan/%.o,$(host_library) \
 	$(host_extra) $(host_suites))
 states_objects := $(patsubst %,$B/host/obj/%.o,$(states_sources))
-conformance_objects := $(patsubst %,$B/host/obj/tests/conformance/%.c.o, \
-	labyrinth questions)
+conformance_objects := $(patsubst %.c,$B/host/obj/%.c.o, \
+	$(filter-out %/linux.c,$(sort $(wildcard tests/conformance/*.c))))
 replay_objects := $(patsubst %,$B/host/obj/%.o,$(replay_sources))
 
 $B/host/with: $(call same,$B/host/with,$(host_with))

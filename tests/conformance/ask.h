@@ -19,6 +19,8 @@
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+/* Linux 6.14 has the other name. */
+#define alloc_pages_bulk alloc_pages_bulk_array
 #else
 #include "tests/host/libmm.h"
 #endif
@@ -37,26 +39,127 @@ enum scene_context {
 };
 
 /* A new scene: all is taken, all pageblocks are MOVABLE, marks, reserves, boost and
- * boost's factor are 0. */
+ * boost's factor are 0, the zones have their size, no script is set. */
 void scene_begin(void);
 
 void scene_set_marks(unsigned long lowest, unsigned long low,
                      unsigned long high);
+void scene_set_boost(unsigned long factor, unsigned long pages);
+
+/* Requests whose highest zone is above this one leave PAGES more. */
+void scene_set_reserve(unsigned long pages);
+
+/* Pretend that zone number TYPE has so many managed pages. */
+void scene_set_managed(int type, unsigned long pages);
+
+/* Marks and reserves of the four zones from MIN_FREE_KBYTES (0: as the kernel computes
+ * it) and watermark_scale_factor; returns min_free_kbytes. */
+unsigned long scene_compute_marks(unsigned long min_free_kbytes,
+                                  unsigned int scale);
+unsigned long scene_mark(int type, int mark);
+unsigned long scene_reserve(int type, int highest);
+
+/* The type of pageblock number BLOCK of the arena, all of whose pages are taken. */
+void scene_set_type(unsigned long block, int type);
+int scene_type(unsigned long block);
 
 /* The block of ORDER at PLACE becomes free. */
 void scene_free(unsigned long place, unsigned int order);
+
+/* COUNT pages from PLACE on are on the lists of reclaim: they can be moved. */
+void scene_set_movable(unsigned long place, unsigned long count);
 
 /* Until scene_leave() the caller is in CONTEXT. */
 void scene_enter(enum scene_context context);
 void scene_leave(void);
 
-/* The free pages of the zone, by its counter. */
+/* The free pages of the zone, by its counter; those of them that are in HIGHATOMIC
+ * pageblocks; the pages of these; the zone's boost. */
 unsigned long scene_free_pages(void);
+unsigned long scene_free_highatomic(void);
+unsigned long scene_reserved(void);
+unsigned long scene_boost(void);
+
+/* The place of PAGE, -1 for NULL; the page at PLACE; the page at ADDRESS. */
+long scene_place(const struct page *page);
+struct page *scene_page(unsigned long place);
+struct page *scene_page_at(void *address);
+
+/* The places of the free blocks of ORDER and TYPE, first to last, at most MAX; their
+ * number. */
+unsigned long scene_list(unsigned int order, int type, long *places,
+                         unsigned long max);
+
+/* ---- The story ----------------------------------------------------------- */
+
+enum scene_compact {
+	SCENE_SKIPPED,
+	SCENE_DEFERRED,
+	SCENE_FAILED,
+	SCENE_CONTENDED,
+	SCENE_SUCCESS,
+};
+
+/* The answers of reclaim, compaction and the killer. */
+struct scene_script {
+	unsigned int rounds;       /* reclaims, the first ones, that progress */
+	unsigned long progress;    /* pages, as they say */
+	unsigned long reclaimable; /* pages; 0: the free ones, as in Linux */
+	enum scene_compact compact;
+	unsigned int kills; /* the first ones, that find a victim */
+	/* In reclaim number GIFT (0: never) two blocks of order 10 become free. */
+	unsigned int gift;
+};
+
+void scene_script(const struct scene_script *script);
+
+/* Where these are. */
+#define SCENE_GIFT 2048UL
+
+/*
+ * Letters of what the requests did since scene_begin(): p a pass over the zones, w
+ * kswapd woken, r reclaim (i without FS, n without IO, too), a compaction (l light, f full), o
+ * a kill.
+ */
+const char *scene_story(void);
+
+/* ---- Questions ----------------------------------------------------------- */
 
 /* A line of the answers: "question: answer". */
 __printf(1, 2) void scene_say(const char *format, ...);
 
 /* All questions, one after the other. */
 void ask_questions(void);
+
+void ask_marks(void);
+void ask_blocks(void);
+void ask_types(void);
+void ask_rungs(void);
+
+#define ASK_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ASK_MASK(m)                                                            \
+	{                                                                      \
+#m, m                                                          \
+	}
+
+struct ask_mask {
+	const char *name;
+	gfp_t mask;
+};
+
+/* An answer in pieces: empty, longer, as it is. */
+void ask_clear(void);
+__printf(1, 2) void ask_add(const char *format, ...);
+const char *ask_text(void);
+
+/* Add STORY: what is repeated more than twice once, "(pwr)x17". */
+void ask_add_story(const char *story);
+
+/* Add the free lists: "ORDER TYPE PLACE...", first to last. */
+void ask_add_lists(void);
+
+/* The block of order 10 at PLACE becomes free, and of it all but COUNT pages are taken
+ * again. */
+void ask_leave(unsigned long place, unsigned long count);
 
 #endif

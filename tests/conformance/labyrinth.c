@@ -15,6 +15,7 @@
 
 #include "mm/pageblock.h"
 #include "mm/pcp.h"
+#include "mm/reclaim/lru.h"
 #include "tests/conformance/ask.h"
 
 static struct node *ours;
@@ -40,42 +41,94 @@ static void *our_room(size_t size)
 
 /* ---- The story ----------------------------------------------------------- */
 
+#define STORY_MAX 300
+
+static struct scene_script our_script;
+static unsigned int our_reclaims, our_kills;
+static char our_story[STORY_MAX + 1];
+static size_t our_told;
+static unsigned long our_passes;
+
+/* And the passes before it. */
+static void our_tell(char letter)
+{
+	unsigned long passes = vmstat_read(&ours->stat, VMSTAT_freelist_pass);
+
+	for (; our_passes < passes; our_passes++) {
+		if (our_told < STORY_MAX)
+			our_story[our_told++] = 'p';
+	}
+	if (letter != '\0' && our_told < STORY_MAX)
+		our_story[our_told++] = letter;
+}
+
 static void our_wake(struct node *node __unused, unsigned int order __unused,
                      enum zone_type highest __unused, bool may_sleep __unused)
 {
+	our_tell('w');
 }
 
 static unsigned long our_reclaim(struct node *node __unused,
-                                 const struct alloc_request *request __unused)
+                                 const struct alloc_request *request)
 {
-	return 0;
+	our_tell(request->may_fs ? 'r' : request->may_io ? 'i' : 'n');
+	if (++our_reclaims == our_script.gift) {
+		scene_free(SCENE_GIFT, 10);
+		scene_free(SCENE_GIFT + 1024, 10);
+	}
+	return our_reclaims <= our_script.rounds ? our_script.progress : 0;
 }
 
 /* As zone_reclaimable_pages() of a zone with nothing to reclaim. */
 static unsigned long our_reclaimable(struct node *node __unused,
                                      struct zone *zone)
 {
+	if (our_script.reclaimable > 0 && zone == our_zone)
+		return our_script.reclaimable;
 	return zone->free_pages;
 }
 
 static enum compact_result
 our_compact(struct node *node __unused,
             const struct alloc_request *request __unused,
-            enum compact_priority priority __unused,
-            struct page **page __unused)
+            enum compact_priority priority, struct page **page __unused)
 {
-	return COMPACT_SKIPPED;
+	static const enum compact_result results[] = {
+		[SCENE_SKIPPED] = COMPACT_SKIPPED,
+		[SCENE_DEFERRED] = COMPACT_DEFERRED,
+		[SCENE_FAILED] = COMPACT_FAILED,
+		[SCENE_CONTENDED] = COMPACT_CONTENDED,
+		[SCENE_SUCCESS] = COMPACT_SUCCESS,
+	};
+
+	our_tell(priority == COMPACT_ASYNC        ? 'a'
+	         : priority == COMPACT_SYNC_LIGHT ? 'l'
+	                                          : 'f');
+	return results[our_script.compact];
 }
 
 static bool our_kill(struct node *node __unused,
                      const struct alloc_request *request __unused)
 {
-	return false;
+	our_tell('o');
+	return ++our_kills <= our_script.kills;
 }
 
 static bool our_rest(struct wait_queue *queue __unused)
 {
 	return false;
+}
+
+void scene_script(const struct scene_script *script)
+{
+	our_script = *script;
+}
+
+const char *scene_story(void)
+{
+	our_tell('\0');
+	our_story[our_told] = '\0';
+	return our_story;
 }
 
 /* ---- The scene ----------------------------------------------------------- */
@@ -117,6 +170,70 @@ void scene_begin(void)
 	machine_set_wait_hook(our_rest);
 	for (unsigned int i = 0; i < WMARK_COUNT; i++)
 		kassert(our_zone->watermark[i] == 0);
+	vmstat_clear(&ours->stat);
+	memset(&our_script, 0, sizeof(our_script));
+	our_reclaims = 0;
+	our_kills = 0;
+	our_told = 0;
+	our_passes = 0;
+}
+
+void scene_set_boost(unsigned long factor, unsigned long pages)
+{
+	ours->watermark_boost_factor = factor;
+	our_zone->watermark_boost = pages;
+}
+
+void scene_set_reserve(unsigned long pages)
+{
+	for (int type = our_zone->type + 1; type < ZONE_COUNT; type++)
+		our_zone->lowmem_reserve[type] = pages;
+}
+
+void scene_set_managed(int type, unsigned long pages)
+{
+	ours->zone[type].managed = pages;
+}
+
+unsigned long scene_compute_marks(unsigned long min_free_kbytes,
+                                  unsigned int scale)
+{
+	if (min_free_kbytes == 0)
+		min_free_kbytes = watermark_min_free_kbytes(node_lowmem(ours) *
+		                                            (PAGE_SIZE / KIB));
+	ours->min_free_kbytes = min_free_kbytes;
+	ours->watermark_scale_factor = scale;
+	watermark_setup(ours);
+	return min_free_kbytes;
+}
+
+unsigned long scene_mark(int type, int mark)
+{
+	return ours->zone[type].watermark[mark];
+}
+
+unsigned long scene_reserve(int type, int highest)
+{
+	return ours->zone[type].lowmem_reserve[highest];
+}
+
+void scene_set_type(unsigned long block, int type)
+{
+	kassert(our_zone->blocks[block].free == 0);
+	our_zone->blocks[block].type = (uint8_t)type;
+	if (type == MIGRATE_HIGHATOMIC)
+		our_zone->nr_reserved_highatomic += PAGEBLOCK_PAGES;
+}
+
+int scene_type(unsigned long block)
+{
+	return our_zone->blocks[block].type;
+}
+
+void scene_set_movable(unsigned long place, unsigned long count)
+{
+	for (; count > 0; count--)
+		lru_add(ours, scene_page(place++));
 }
 
 void scene_set_marks(unsigned long lowest, unsigned long low,
@@ -142,6 +259,52 @@ void scene_free(unsigned long place, unsigned int order)
 unsigned long scene_free_pages(void)
 {
 	return our_zone->free_pages;
+}
+
+unsigned long scene_free_highatomic(void)
+{
+	return our_zone->nr_free_highatomic;
+}
+
+unsigned long scene_reserved(void)
+{
+	return our_zone->nr_reserved_highatomic;
+}
+
+unsigned long scene_boost(void)
+{
+	return our_zone->watermark_boost;
+}
+
+long scene_place(const struct page *page)
+{
+	return page != NULL ? (long)node_pfn(ours, page) : -1;
+}
+
+struct page *scene_page(unsigned long place)
+{
+	return node_page(ours, place);
+}
+
+struct page *scene_page_at(void *address)
+{
+	return virt_to_page(address);
+}
+
+unsigned long scene_list(unsigned int order, int type, long *places,
+                         unsigned long max)
+{
+	const struct list *blocks = &our_zone->free_area[order].blocks[type];
+	unsigned long count = 0;
+
+	for (const struct list *at = blocks->next; at != blocks;
+	     at = at->next) {
+		if (count < max)
+			places[count] = scene_place(
+				container_of(at, struct page, link));
+		count++;
+	}
+	return count;
 }
 
 void scene_enter(enum scene_context context)

@@ -16,6 +16,7 @@
 #include <linux/compaction.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/oom.h>
 #include <linux/sched/signal.h>
 #include <linux/sort.h>
 
@@ -24,14 +25,28 @@
 #define LARGE_BLOCKS 1024
 #define TAKE         (__GFP_MEMALLOC | __GFP_MOVABLE | __GFP_NOWARN)
 
+#define STORY_MAX    300
+
 static unsigned long (*linux_lookup)(const char *name);
-static void (*linux_drain_lists)(struct zone *zone);
-static void (*linux_set_type)(struct page *page, int type);
-static int *linux_boost_factor;
 static struct zone *linux_zone;
 static unsigned long linux_arena; /* its first frame */
 static enum scene_context linux_context;
 static unsigned long linux_blocks[LARGE_BLOCKS];
+static unsigned long linux_managed[MAX_NR_ZONES];
+
+/* Names that are not exported. */
+static struct {
+	void (*drain_all_pages)(struct zone *zone);
+	void (*set_pageblock_migratetype)(struct page *page, int type);
+	unsigned long (*get_pfnblock_flags_mask)(const struct page *page,
+	                                         unsigned long pfn,
+	                                         unsigned long mask);
+	int (*init_per_zone_wmark_min)(void);
+	void (*setup_per_zone_wmarks)(void);
+	int *watermark_boost_factor;
+	int *watermark_scale_factor;
+	int *min_free_kbytes;
+} linux_its;
 
 /* ---- Names that are not exported ----------------------------------------- */
 
@@ -48,53 +63,136 @@ static int linux_find_lookup(void)
 	return 0;
 }
 
-static void *linux_name(const char *name)
+static bool linux_name(void *pointer, const char *name)
 {
-	void *address = (void *)linux_lookup(name);
+	unsigned long address = linux_lookup(name);
 
+	*(unsigned long *)pointer = address;
 	if (!address)
 		pr_err("conformance: there is no %s\n", name);
-	return address;
+	return address != 0;
 }
+
+#define LINUX_NAME(name) linux_name(&linux_its.name, #name)
 
 static bool linux_find_names(void)
 {
-	linux_drain_lists = linux_name("drain_all_pages");
-	linux_set_type = linux_name("set_pageblock_migratetype");
-	linux_boost_factor = linux_name("watermark_boost_factor");
-	return linux_drain_lists && linux_set_type && linux_boost_factor;
+	return LINUX_NAME(drain_all_pages) &&
+	       LINUX_NAME(set_pageblock_migratetype) &&
+	       LINUX_NAME(get_pfnblock_flags_mask) &&
+	       LINUX_NAME(init_per_zone_wmark_min) &&
+	       LINUX_NAME(setup_per_zone_wmarks) &&
+	       LINUX_NAME(watermark_boost_factor) &&
+	       LINUX_NAME(watermark_scale_factor) &&
+	       LINUX_NAME(min_free_kbytes);
 }
 
 /* ---- The story ----------------------------------------------------------- */
 
-/* Where a function that is replaced goes instead; its value is in place already. */
-static noinline notrace void linux_nothing(void)
+static struct scene_script linux_script;
+static unsigned int linux_reclaims, linux_kills;
+static char linux_story[STORY_MAX + 1];
+static size_t linux_told;
+
+static void linux_tell(char letter)
 {
+	if (linux_told < STORY_MAX)
+		linux_story[linux_told++] = letter;
 }
 
-static int linux_return(struct pt_regs *regs, unsigned long value)
+/* Instead of wakeup_kswapd(). */
+static void linux_wake(struct zone *zone, gfp_t mask, int order,
+                       enum zone_type highest)
 {
-	regs->ax = value;
-	regs->ip = (unsigned long)linux_nothing;
+	linux_tell('w');
+}
+
+/* Instead of try_to_free_pages(). */
+static unsigned long linux_reclaim(struct zonelist *zonelist, int order,
+                                   gfp_t mask, nodemask_t *nodemask)
+{
+	linux_tell(mask & __GFP_FS ? 'r' : mask & __GFP_IO ? 'i' : 'n');
+	if (++linux_reclaims == linux_script.gift) {
+		scene_free(SCENE_GIFT, 10);
+		scene_free(SCENE_GIFT + 1024, 10);
+	}
+	return linux_reclaims <= linux_script.rounds ? linux_script.progress
+	                                             : 0;
+}
+
+/* Instead of zone_reclaimable_pages(). */
+static unsigned long linux_reclaimable(struct zone *zone)
+{
+	if (linux_script.reclaimable && zone == linux_zone)
+		return linux_script.reclaimable;
+	return zone_page_state(zone, NR_FREE_PAGES);
+}
+
+/* Instead of try_to_compact_pages(), which first looks at IO. */
+static enum compact_result linux_compact(gfp_t mask, unsigned int order,
+                                         unsigned int flags,
+                                         const struct alloc_context *context,
+                                         enum compact_priority priority,
+                                         struct page **page)
+{
+	static const enum compact_result results[] = {
+		[SCENE_SKIPPED] = COMPACT_SKIPPED,
+		[SCENE_DEFERRED] = COMPACT_DEFERRED,
+		[SCENE_FAILED] = COMPACT_COMPLETE,
+		[SCENE_CONTENDED] = COMPACT_CONTENDED,
+		[SCENE_SUCCESS] = COMPACT_SUCCESS,
+	};
+
+	if (!(mask & __GFP_IO))
+		return COMPACT_SKIPPED;
+	linux_tell(priority == COMPACT_PRIO_ASYNC        ? 'a'
+	           : priority == COMPACT_PRIO_SYNC_LIGHT ? 'l'
+	                                                 : 'f');
+	return results[linux_script.compact];
+}
+
+/* Instead of out_of_memory(). */
+static bool linux_kill(struct oom_control *control)
+{
+	linux_tell('o');
+	return ++linux_kills <= linux_script.kills;
+}
+
+/* Some passes are made for a cpuset first, and then without it.  Without cpusets the
+ * second one is the first again, and is not told.  (ALLOC_CPUSET of mm/internal.h.) */
+static int linux_on_pass(struct kprobe *probe, struct pt_regs *regs)
+{
+	static unsigned long before;
+	unsigned long flags = (unsigned int)regs->dx;
+	bool follows = linux_told > 0 && linux_story[linux_told - 1] == 'p';
+
+	if (!follows || !(before & 0x40) || flags != (before & ~0x40UL))
+		linux_tell('p');
+	before = flags;
+	return 0;
+}
+
+static struct linux_other {
+	struct kprobe probe;
+	void *instead;
+} linux_others[] = {
+	{ { .symbol_name = "wakeup_kswapd" }, linux_wake },
+	{ { .symbol_name = "try_to_free_pages" }, linux_reclaim },
+	{ { .symbol_name = "zone_reclaimable_pages" }, linux_reclaimable },
+	{ { .symbol_name = "try_to_compact_pages" }, linux_compact },
+	{ { .symbol_name = "out_of_memory" }, linux_kill },
+	{ { .symbol_name = "get_page_from_freelist" }, NULL },
+};
+
+/* The arguments are in their registers, and the return address is on the stack: as if the
+ * other function had been called. */
+static int linux_go(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct linux_other *other =
+		container_of(probe, struct linux_other, probe);
+
+	regs->ip = (unsigned long)other->instead;
 	return 1;
-}
-
-static int linux_on_nothing(struct kprobe *probe, struct pt_regs *regs)
-{
-	return linux_return(regs, 0);
-}
-
-/* As zone_reclaimable_pages() of a zone with nothing to reclaim. */
-static int linux_on_reclaimable(struct kprobe *probe, struct pt_regs *regs)
-{
-	struct zone *zone = (struct zone *)regs->di;
-
-	return linux_return(regs, zone_page_state(zone, NR_FREE_PAGES));
-}
-
-static int linux_on_compact(struct kprobe *probe, struct pt_regs *regs)
-{
-	return linux_return(regs, COMPACT_SKIPPED);
 }
 
 /* A probe with one is never replaced by a jump, which could not change the way. */
@@ -103,26 +201,19 @@ static void linux_after(struct kprobe *probe, struct pt_regs *regs,
 {
 }
 
-static struct kprobe linux_probes[] = {
-	{ .symbol_name = "wakeup_kswapd", .pre_handler = linux_on_nothing },
-	{ .symbol_name = "try_to_free_pages", .pre_handler = linux_on_nothing },
-	{ .symbol_name = "out_of_memory", .pre_handler = linux_on_nothing },
-	{ .symbol_name = "zone_reclaimable_pages",
-	  .pre_handler = linux_on_reclaimable },
-	{ .symbol_name = "try_to_compact_pages",
-	  .pre_handler = linux_on_compact },
-};
-
 static int linux_replace(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(linux_probes); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(linux_others); i++) {
+		struct linux_other *other = &linux_others[i];
 		int error;
 
-		linux_probes[i].post_handler = linux_after;
-		error = register_kprobe(&linux_probes[i]);
+		other->probe.pre_handler =
+			other->instead ? linux_go : linux_on_pass;
+		other->probe.post_handler = linux_after;
+		error = register_kprobe(&other->probe);
 		if (error) {
 			pr_err("conformance: no probe of %s\n",
-			       linux_probes[i].symbol_name);
+			       other->probe.symbol_name);
 			return error;
 		}
 	}
@@ -131,8 +222,19 @@ static int linux_replace(void)
 
 static void linux_put_back(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(linux_probes); i++)
-		unregister_kprobe(&linux_probes[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(linux_others); i++)
+		unregister_kprobe(&linux_others[i].probe);
+}
+
+void scene_script(const struct scene_script *script)
+{
+	linux_script = *script;
+}
+
+const char *scene_story(void)
+{
+	linux_story[linux_told] = '\0';
+	return linux_story;
 }
 
 /* ---- The arena ----------------------------------------------------------- */
@@ -165,11 +267,6 @@ static bool linux_find_arena(void)
 	return run == ARENA_PAGES / 1024;
 }
 
-static struct page *linux_page(unsigned long place)
-{
-	return pfn_to_page(linux_arena + place);
-}
-
 /* The zone of the arena, and those below. */
 static void linux_each_zone(void (*visit)(struct zone *zone))
 {
@@ -192,11 +289,13 @@ static void linux_lists_off(struct zone *zone)
 	this_cpu_ptr(zone->per_cpu_zonestats)->stat_threshold = 0;
 }
 
-static void linux_no_marks(struct zone *zone)
+static void linux_plain(struct zone *zone)
 {
+	linux_lists_off(zone);
 	memset(zone->_watermark, 0, sizeof(zone->_watermark));
 	memset(zone->lowmem_reserve, 0, sizeof(zone->lowmem_reserve));
 	zone->watermark_boost = 0;
+	zone->flags = 0;
 }
 
 /* Whatever is free.  A HIGHATOMIC pageblock is for those that cannot wait. */
@@ -212,19 +311,93 @@ static void linux_take(void)
 
 /* ---- The scene ----------------------------------------------------------- */
 
+static struct zone *linux_zone_of(int type)
+{
+	return &linux_zone->zone_pgdat->node_zones[type];
+}
+
 void scene_begin(void)
 {
-	*linux_boost_factor = 0;
-	linux_each_zone(linux_no_marks);
+	for (int type = 0; type < MAX_NR_ZONES; type++)
+		scene_set_managed(type, linux_managed[type]);
+	*linux_its.watermark_boost_factor = 0;
+	linux_each_zone(linux_plain);
 	linux_take();
 	for (unsigned long place = 0; place < ARENA_PAGES; place++) {
-		struct page *page = linux_page(place);
+		struct page *page = scene_page(place);
 
 		set_page_count(page, 0);
+		clear_bit(PG_lru, &page->flags);
 		if (place % pageblock_nr_pages == 0)
-			linux_set_type(page, MIGRATE_MOVABLE);
+			linux_its.set_pageblock_migratetype(page,
+			                                    MIGRATE_MOVABLE);
 	}
 	linux_zone->nr_reserved_highatomic = 0;
+	memset(&linux_script, 0, sizeof(linux_script));
+	linux_reclaims = 0;
+	linux_kills = 0;
+	linux_told = 0;
+}
+
+void scene_set_boost(unsigned long factor, unsigned long pages)
+{
+	*linux_its.watermark_boost_factor = factor;
+	linux_zone->watermark_boost = pages;
+}
+
+void scene_set_reserve(unsigned long pages)
+{
+	for (int type = zone_idx(linux_zone) + 1; type < MAX_NR_ZONES; type++)
+		linux_zone->lowmem_reserve[type] = pages;
+}
+
+void scene_set_managed(int type, unsigned long pages)
+{
+	atomic_long_set(&linux_zone_of(type)->managed_pages, pages);
+}
+
+unsigned long scene_compute_marks(unsigned long min_free_kbytes,
+                                  unsigned int scale)
+{
+	*linux_its.watermark_scale_factor = scale;
+	linux_its.init_per_zone_wmark_min();
+	if (min_free_kbytes) {
+		*linux_its.min_free_kbytes = min_free_kbytes;
+		linux_its.setup_per_zone_wmarks();
+	}
+	return *linux_its.min_free_kbytes;
+}
+
+unsigned long scene_mark(int type, int mark)
+{
+	return linux_zone_of(type)->_watermark[mark];
+}
+
+unsigned long scene_reserve(int type, int highest)
+{
+	return linux_zone_of(type)->lowmem_reserve[highest];
+}
+
+void scene_set_type(unsigned long block, int type)
+{
+	linux_its.set_pageblock_migratetype(
+		scene_page(block * pageblock_nr_pages), type);
+	if (type == MIGRATE_HIGHATOMIC)
+		linux_zone->nr_reserved_highatomic += pageblock_nr_pages;
+}
+
+int scene_type(unsigned long block)
+{
+	unsigned long place = block * pageblock_nr_pages;
+
+	return linux_its.get_pfnblock_flags_mask(
+		scene_page(place), linux_arena + place, MIGRATETYPE_MASK);
+}
+
+void scene_set_movable(unsigned long place, unsigned long count)
+{
+	for (; count > 0; count--)
+		set_bit(PG_lru, &scene_page(place++)->flags);
 }
 
 void scene_set_marks(unsigned long lowest, unsigned long low,
@@ -238,13 +411,59 @@ void scene_set_marks(unsigned long lowest, unsigned long low,
 
 void scene_free(unsigned long place, unsigned int order)
 {
-	set_page_count(linux_page(place), 1);
-	__free_pages(linux_page(place), order);
+	set_page_count(scene_page(place), 1);
+	__free_pages(scene_page(place), order);
 }
 
 unsigned long scene_free_pages(void)
 {
 	return zone_page_state(linux_zone, NR_FREE_PAGES);
+}
+
+unsigned long scene_free_highatomic(void)
+{
+	return linux_zone->nr_free_highatomic;
+}
+
+unsigned long scene_reserved(void)
+{
+	return linux_zone->nr_reserved_highatomic;
+}
+
+unsigned long scene_boost(void)
+{
+	return linux_zone->watermark_boost;
+}
+
+long scene_place(const struct page *page)
+{
+	return page ? (long)(page_to_pfn(page) - linux_arena) : -1;
+}
+
+struct page *scene_page(unsigned long place)
+{
+	return pfn_to_page(linux_arena + place);
+}
+
+struct page *scene_page_at(void *address)
+{
+	return virt_to_page(address);
+}
+
+unsigned long scene_list(unsigned int order, int type, long *places,
+                         unsigned long max)
+{
+	struct list_head *blocks =
+		&linux_zone->free_area[order].free_list[type];
+	unsigned long count = 0;
+	struct page *page;
+
+	list_for_each_entry(page, blocks, buddy_list) {
+		if (count < max)
+			places[count] = scene_place(page);
+		count++;
+	}
+	return count;
 }
 
 void scene_enter(enum scene_context context)
@@ -286,8 +505,10 @@ void scene_say(const char *format, ...)
 
 static void linux_ask(void)
 {
-	linux_drain_lists(NULL);
+	linux_its.drain_all_pages(NULL);
 	linux_each_zone(linux_lists_off);
+	for (int type = 0; type < MAX_NR_ZONES; type++)
+		linux_managed[type] = zone_managed_pages(linux_zone_of(type));
 	scene_say("machine, zone: %s", linux_zone->name);
 	scene_say("machine, managed: %lu", zone_managed_pages(linux_zone));
 	/* Twice: a second answer that is another one would be a disturbed one. */

@@ -7,14 +7,13 @@
  */
 #include "tests/conformance/ask.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#ifdef MODULE
+#include <linux/string.h>
+#else
+#include <string.h>
+#endif
 
-struct ask_mask {
-	const char *name;
-	gfp_t mask;
-};
-
-struct ask_marks {
+struct ask_three {
 	unsigned long lowest, low, high;
 };
 
@@ -30,7 +29,7 @@ static const char *const ask_contexts[] = {
 
 /* ---- How far may a mask drain the zone? ---------------------------------- */
 
-#define MASK(m)                                                                \
+#define ASK_MASK(m)                                                            \
 	{                                                                      \
 #m, m                                                          \
 	}
@@ -39,37 +38,37 @@ static const char *const ask_contexts[] = {
 #define ASK_ATOMIC_MASKS 13
 
 static const struct ask_mask ask_masks[] = {
-	MASK(0),
-	MASK(GFP_ATOMIC),
-	MASK(GFP_NOWAIT),
-	MASK(__GFP_HIGH),
-	MASK(__GFP_MOVABLE),
-	MASK(GFP_ATOMIC | __GFP_MOVABLE),
-	MASK(GFP_ATOMIC | __GFP_NORETRY),
-	MASK(GFP_ATOMIC | __GFP_NOMEMALLOC),
-	MASK(GFP_NOWAIT | __GFP_NOMEMALLOC),
-	MASK(GFP_NOWAIT | __GFP_MEMALLOC),
-	MASK(GFP_ATOMIC | __GFP_MEMALLOC),
-	MASK(GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOMEMALLOC),
-	MASK(GFP_NOWAIT | __GFP_MEMALLOC | __GFP_NOMEMALLOC),
-	MASK(GFP_KERNEL),
-	MASK(GFP_KERNEL | __GFP_NORETRY),
-	MASK(GFP_KERNEL | __GFP_RETRY_MAYFAIL),
-	MASK(GFP_KERNEL | __GFP_HIGH),
-	MASK(GFP_KERNEL | __GFP_HIGH | __GFP_NORETRY),
-	MASK(GFP_KERNEL | __GFP_NOMEMALLOC),
-	MASK(GFP_KERNEL | __GFP_HIGH | __GFP_NOMEMALLOC),
-	MASK(GFP_KERNEL | __GFP_MEMALLOC),
-	MASK(GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOMEMALLOC),
-	MASK(GFP_NOIO | __GFP_NORETRY),
-	MASK(GFP_NOFS | __GFP_NORETRY),
-	MASK(GFP_HIGHUSER_MOVABLE | __GFP_NORETRY),
-	MASK(__GFP_DIRECT_RECLAIM | __GFP_NORETRY),
-	MASK(__GFP_DIRECT_RECLAIM | __GFP_HIGH | __GFP_NORETRY),
+	ASK_MASK(0),
+	ASK_MASK(GFP_ATOMIC),
+	ASK_MASK(GFP_NOWAIT),
+	ASK_MASK(__GFP_HIGH),
+	ASK_MASK(__GFP_MOVABLE),
+	ASK_MASK(GFP_ATOMIC | __GFP_MOVABLE),
+	ASK_MASK(GFP_ATOMIC | __GFP_NORETRY),
+	ASK_MASK(GFP_ATOMIC | __GFP_NOMEMALLOC),
+	ASK_MASK(GFP_NOWAIT | __GFP_NOMEMALLOC),
+	ASK_MASK(GFP_NOWAIT | __GFP_MEMALLOC),
+	ASK_MASK(GFP_ATOMIC | __GFP_MEMALLOC),
+	ASK_MASK(GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOMEMALLOC),
+	ASK_MASK(GFP_NOWAIT | __GFP_MEMALLOC | __GFP_NOMEMALLOC),
+	ASK_MASK(GFP_KERNEL),
+	ASK_MASK(GFP_KERNEL | __GFP_NORETRY),
+	ASK_MASK(GFP_KERNEL | __GFP_RETRY_MAYFAIL),
+	ASK_MASK(GFP_KERNEL | __GFP_HIGH),
+	ASK_MASK(GFP_KERNEL | __GFP_HIGH | __GFP_NORETRY),
+	ASK_MASK(GFP_KERNEL | __GFP_NOMEMALLOC),
+	ASK_MASK(GFP_KERNEL | __GFP_HIGH | __GFP_NOMEMALLOC),
+	ASK_MASK(GFP_KERNEL | __GFP_MEMALLOC),
+	ASK_MASK(GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOMEMALLOC),
+	ASK_MASK(GFP_NOIO | __GFP_NORETRY),
+	ASK_MASK(GFP_NOFS | __GFP_NORETRY),
+	ASK_MASK(GFP_HIGHUSER_MOVABLE | __GFP_NORETRY),
+	ASK_MASK(__GFP_DIRECT_RECLAIM | __GFP_NORETRY),
+	ASK_MASK(__GFP_DIRECT_RECLAIM | __GFP_HIGH | __GFP_NORETRY),
 };
 
 /* From 2048 free pages in two blocks, until NULL. */
-static void ask_drain(const struct ask_marks *marks, unsigned int order,
+static void ask_drain(const struct ask_three *marks, unsigned int order,
                       enum scene_context context, const struct ask_mask *mask)
 {
 	scene_begin();
@@ -85,11 +84,11 @@ static void ask_drain(const struct ask_marks *marks, unsigned int order,
 	          mask->name, scene_free_pages());
 }
 
-static void ask_drains(const struct ask_marks *marks, unsigned int order)
+static void ask_drains(const struct ask_three *marks, unsigned int order)
 {
-	for (enum scene_context c = 0; c < COUNT(ask_contexts); c++) {
-		size_t masks =
-			c < SCENE_SOFT ? COUNT(ask_masks) : ASK_ATOMIC_MASKS;
+	for (enum scene_context c = 0; c < ASK_COUNT(ask_contexts); c++) {
+		size_t masks = c < SCENE_SOFT ? ASK_COUNT(ask_masks)
+		                              : ASK_ATOMIC_MASKS;
 
 		for (size_t i = 0; i < masks; i++)
 			ask_drain(marks, order, c, &ask_masks[i]);
@@ -98,7 +97,7 @@ static void ask_drains(const struct ask_marks *marks, unsigned int order)
 
 static void ask_all_drains(void)
 {
-	static const struct ask_marks marks[] = {
+	static const struct ask_three marks[] = {
 		{ 480, 600, 720 },
 		{ 33, 41, 49 },
 		{ 1001, 1251, 1501 },
@@ -110,7 +109,154 @@ static void ask_all_drains(void)
 	ask_drains(&marks[2], 1);
 }
 
+/* Above the marks a lower zone leaves its reserve, which does not count for the requests
+ * that may go no higher; and a boost raises the marks. */
+static void ask_drain_above(const char *what, unsigned long reserve,
+                            unsigned long boost, unsigned int order,
+                            const struct ask_mask *mask)
+{
+	scene_begin();
+	scene_set_marks(480, 600, 720);
+	scene_set_reserve(reserve);
+	scene_set_boost(0, boost);
+	scene_free(0, 10);
+	scene_free(1024, 10);
+	while (alloc_pages(mask->mask | __GFP_NOWARN, order))
+		;
+	scene_say("drain 480/600/720, %s, order %u, %s: %lu", what, order,
+	          mask->name, scene_free_pages());
+}
+
+static void ask_drains_above(void)
+{
+	static const struct ask_mask masks[] = {
+		ASK_MASK(GFP_ATOMIC),
+		ASK_MASK(GFP_ATOMIC | __GFP_NOMEMALLOC),
+		ASK_MASK(GFP_NOWAIT),
+		ASK_MASK(GFP_NOWAIT | __GFP_MEMALLOC),
+		ASK_MASK(GFP_KERNEL),
+		ASK_MASK(GFP_KERNEL | __GFP_HIGH),
+		ASK_MASK(GFP_KERNEL | __GFP_NORETRY),
+		ASK_MASK(GFP_ATOMIC | __GFP_DMA32),
+		ASK_MASK(GFP_KERNEL | __GFP_DMA32),
+	};
+
+	for (unsigned int order = 0; order < 3; order += 2) {
+		for (size_t i = 0; i < ASK_COUNT(masks); i++) {
+			ask_drain_above("reserve 300", 300, 0, order,
+			                &masks[i]);
+			ask_drain_above("boost 512", 0, 512, order, &masks[i]);
+			ask_drain_above("reserve 300, boost 512", 300, 512,
+			                order, &masks[i]);
+		}
+	}
+}
+
+/* ---- Answers in pieces --------------------------------------------------- */
+
+static char ask_line[800];
+static size_t ask_length;
+
+void ask_clear(void)
+{
+	ask_length = 0;
+	ask_line[0] = '\0';
+}
+
+void ask_add(const char *format, ...)
+{
+	size_t room = sizeof(ask_line) - ask_length;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(ask_line + ask_length, room, format, args);
+	va_end(args);
+	if (length > 0)
+		ask_length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+const char *ask_text(void)
+{
+	return ask_line;
+}
+
+#define ASK_UNIT 9U
+
+/* How often do the first LENGTH letters of STORY follow each other? */
+static unsigned int ask_repeats(const char *story, unsigned int length)
+{
+	unsigned int count = 1;
+
+	while (strncmp(story, story + length, length) == 0) {
+		story += length;
+		count++;
+	}
+	return count;
+}
+
+void ask_add_story(const char *story)
+{
+	while (*story) {
+		unsigned int length = 1, count = 1;
+
+		for (unsigned int i = 1; i <= ASK_UNIT && i <= strlen(story);
+		     i++) {
+			unsigned int repeats = ask_repeats(story, i);
+
+			if (repeats > 2 && repeats * i > count * length) {
+				length = i;
+				count = repeats;
+			}
+		}
+		if (count > 1)
+			ask_add("(%.*s)x%u", (int)length, story, count);
+		else
+			ask_add("%c", *story);
+		story += length * count;
+	}
+}
+
+#define ASK_LISTED 12UL
+
+static void ask_add_list(unsigned int order, int type)
+{
+	long places[ASK_LISTED];
+	unsigned long count = scene_list(order, type, places, ASK_LISTED);
+
+	if (count == 0)
+		return;
+	ask_add(" | %u%c", order, "UMRH"[type]);
+	for (unsigned long i = 0; i < count && i < ASK_LISTED; i++)
+		ask_add(" %ld", places[i]);
+	if (count > ASK_LISTED)
+		ask_add(" and %lu more", count - ASK_LISTED);
+}
+
+void ask_add_lists(void)
+{
+	for (unsigned int order = 0; order <= 10; order++) {
+		for (int type = 0; type < 4; type++)
+			ask_add_list(order, type);
+	}
+}
+
+void ask_leave(unsigned long place, unsigned long count)
+{
+	scene_free(place, 10);
+	while (scene_free_pages() > count) {
+		if (!alloc_pages(__GFP_MEMALLOC | __GFP_MOVABLE | __GFP_NOWARN,
+		                 0))
+			return;
+	}
+}
+
 void ask_questions(void)
 {
 	ask_all_drains();
+	ask_drains_above();
+	ask_marks();
+	ask_blocks();
+	ask_types();
+	ask_rungs();
 }

@@ -41,6 +41,20 @@ LINE = "psi=0 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 transparent_hugepage=
 # The first word of a question, and what the questions are.
 GROUPS = {
     "drain": "How many pages does a mask leave in the zone before it gets NULL?",
+    "marks": "Which marks and reserves have zones of these sizes?",
+    "split": "Which part of a block is given, and where do the others wait?",
+    "merge": "What becomes of single pages that come back in this order?",
+    "walk": "Which frames do random calls get, and what is free then?",
+    "reference": "What is freed under an extra reference, what by its end?",
+    "exact": "What does alloc_pages_exact() take and leave?",
+    "bulk": "How many pages does a bulk request give?",
+    "claim": "Does a request of another type claim the pageblock, or a page?",
+    "fallback": "Which type and order is taken from when the own list is empty?",
+    "boost": "How far do claims raise the marks?",
+    "reserve": "How many pageblocks become HIGHATOMIC?",
+    "use": "Who gets pages of a HIGHATOMIC pageblock?",
+    "giveup": "When is a HIGHATOMIC pageblock given up?",
+    "rungs": "Which passes, reclaims, compactions and kills are tried?",
 }
 
 
@@ -226,6 +240,14 @@ and so is a reason whose difference has gone.
 """
 
 
+SHOWN = 5
+LONGEST = 76
+
+
+def short(answer):
+    return answer if len(answer) <= LONGEST else answer[:LONGEST].rstrip() + " ..."
+
+
 def page(comparison):
     text = HEAD.format(version=comparison.version)
     differ = [q for _, found in comparison.explained for q in found]
@@ -237,9 +259,12 @@ def page(comparison):
     if not differ:
         text += "\nThere is none.\n"
     for reason, found in comparison.explained:
-        text += f"\n{reason.text}\n\n| Question | Linux | Labyrinth |\n|---|---|---|\n"
-        for q in found:
-            text += f"| {q} | {comparison.theirs[q]} | {comparison.ours[q]} |\n"
+        text += f"\n{reason.text}\n\n"
+        for q in found[:SHOWN]:
+            theirs, ours = short(comparison.theirs[q]), short(comparison.ours[q])
+            text += f"    {q}\n        Linux      {theirs}\n        Labyrinth  {ours}\n"
+        if len(found) > SHOWN:
+            text += f"\nand {len(found) - SHOWN} more of that kind.\n"
     return text
 
 
