@@ -6,10 +6,10 @@
  * of the host with Labyrinth's mm/ (labyrinth.c).  Both sides have alloc_pages(),
  * __free_pages() and so on by their own headers; what is here they write themselves.
  *
- * A scene is one zone, DMA32, with the same number of managed pages on both sides.  All
- * its pages are taken, and so are those of other zones; the first ARENA_PAGES, aligned to
- * 1024, belong to the questions, which free some of them and then ask.  A place is the
- * number of a page in there.  Per-CPU lists are off.  Nobody else allocates, reclaims or
+ * A scene is one zone, DMA32, or NORMAL in a larger machine, with the same number of
+ * managed pages on both sides.  All its pages are taken, and so are those of other zones;
+ * ARENA_PAGES of them, aligned to 1024, belong to the questions, which free some of them
+ * and then ask.  A place is the number of a page in there.  Per-CPU lists are off.  Nobody else allocates, reclaims or
  * kills: the scene's story scripts reclaim, compaction, the killer and kswapd.
  */
 #ifndef TESTS_CONFORMANCE_ASK_H
@@ -25,8 +25,10 @@
 #include "tests/host/libmm.h"
 #endif
 
-#define ARENA_BLOCKS 16UL
-#define ARENA_PAGES  (ARENA_BLOCKS * 512)
+#define ARENA_BLOCKS    16UL
+#define ARENA_PAGES     (ARENA_BLOCKS * 512)
+/* And so many pages of DMA, aligned likewise. */
+#define ARENA_LOW_PAGES 1024UL
 
 enum scene_context {
 	SCENE_THREAD,
@@ -48,6 +50,19 @@ void scene_set_boost(unsigned long factor, unsigned long pages);
 
 /* Requests whose highest zone is above this one leave PAGES more. */
 void scene_set_reserve(unsigned long pages);
+
+/* The same of zone DMA: COUNT single pages become free, at most half of ARENA_LOW_PAGES;
+ * marks, and the reserve that requests leave which may go higher; free pages. */
+void scene_free_low(unsigned long count);
+void scene_set_low_marks(unsigned long lowest, unsigned long low,
+                         unsigned long high, unsigned long reserve);
+unsigned long scene_low_pages(void);
+
+/* Is the zone NORMAL? */
+bool scene_is_normal(void);
+
+/* The limits of a CPU's lists of the zone, after scene_compute_marks(). */
+void scene_lists(int *batch, int *high_min, int *high_max);
 
 /* Pretend that zone number TYPE has so many managed pages. */
 void scene_set_managed(int type, unsigned long pages);
@@ -133,6 +148,7 @@ void ask_questions(void);
 
 void ask_marks(void);
 void ask_blocks(void);
+void ask_walks(void);
 void ask_types(void);
 void ask_rungs(void);
 

@@ -205,6 +205,16 @@ static void ask_bulks(const struct ask_mask *mask)
 	}
 }
 
+void ask_walks(void)
+{
+	for (unsigned int seed = 1; seed <= 20; seed++) {
+		ask_walk(seed, 40, false);
+		ask_walk(seed, 2000, false);
+		ask_walk(seed, 40, true);
+		ask_walk(seed, 2000, true);
+	}
+}
+
 void ask_blocks(void)
 {
 	static const unsigned int factors[] = { 1, 16, 2, 3, 5, 7, 9, 11 };
@@ -223,12 +233,7 @@ void ask_blocks(void)
 		for (unsigned int count = 5; count <= 16; count++)
 			ask_merge(factors[i], count);
 	}
-	for (unsigned int seed = 1; seed <= 20; seed++) {
-		ask_walk(seed, 40, false);
-		ask_walk(seed, 2000, false);
-		ask_walk(seed, 40, true);
-		ask_walk(seed, 2000, true);
-	}
+	ask_walks();
 	for (unsigned int order = 0; order <= 10; order++) {
 		ask_references(order, 0);
 		ask_references(order, __GFP_COMP);

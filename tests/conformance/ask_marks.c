@@ -39,6 +39,35 @@ static void ask_marks_of(const struct ask_machine *machine)
 	}
 }
 
+/* The limits of a CPU's lists. */
+static void ask_lists_of(unsigned long managed, unsigned long kbytes)
+{
+	int batch, high_min, high_max;
+
+	scene_begin();
+	scene_set_managed(ZONE_DMA, 0);
+	scene_set_managed(ZONE_DMA32, managed);
+	scene_compute_marks(kbytes, 10);
+	scene_lists(&batch, &high_min, &high_max);
+	scene_say("lists of %lu pages, %lu kB: batch %d, high from %d to %d",
+	          managed, kbytes, batch, high_min, high_max);
+}
+
+static void ask_lists(void)
+{
+	static const unsigned long managed[] = { 100,    4095,   4096,   8191,
+		                                 8192,   12287,  12288,  16384,
+		                                 20480,  40960,  61440,  114916,
+		                                 131072, 174763, 262143, 262144,
+		                                 520000 };
+
+	for (size_t i = 0; i < ASK_COUNT(managed); i++) {
+		ask_lists_of(managed[i], 128);
+		ask_lists_of(managed[i], 2043);
+		ask_lists_of(managed[i], 65536);
+	}
+}
+
 void ask_marks(void)
 {
 	static const struct ask_machine machines[] = {
@@ -69,4 +98,5 @@ void ask_marks(void)
 
 	for (size_t i = 0; i < ASK_COUNT(machines); i++)
 		ask_marks_of(&machines[i]);
+	ask_lists();
 }

@@ -116,6 +116,43 @@ static void ask_fallbacks(void)
 	}
 }
 
+/* A pageblock of another type has a block of ORDER, and zone DMA has movable pages: is the
+ * lower zone better than a mixed pageblock? */
+static void ask_whether_to_mix(int of, unsigned int order, gfp_t mask,
+                               const char *name)
+{
+	long place;
+
+	scene_begin();
+	scene_set_type(0, of);
+	scene_free(0, order);
+	scene_free_low(20);
+	scene_set_low_marks(2, 3, 4, 0);
+	place = scene_place(alloc_pages(mask | __GFP_NOWARN, 0));
+	ask_clear();
+	if (place == 0)
+		ask_add("a page of the pageblock, %c", "UMR"[scene_type(0)]);
+	else
+		ask_add("a page of DMA");
+	scene_say("fragment of a %c pageblock with a block of order %u, %s: %s",
+	          "UMR"[of], order, name, ask_text());
+}
+
+static void ask_all_mixtures(void)
+{
+	for (int of = 0; of < ASK_TYPES; of++) {
+		for (unsigned int order = 0; order <= 9; order++) {
+			ask_whether_to_mix(of, order, GFP_HIGHUSER_MOVABLE,
+			                   "GFP_HIGHUSER_MOVABLE");
+			ask_whether_to_mix(of, order,
+			                   GFP_NOWAIT | __GFP_MOVABLE,
+			                   "GFP_NOWAIT | __GFP_MOVABLE");
+			ask_whether_to_mix(of, order, GFP_DMA32 | __GFP_MOVABLE,
+			                   "GFP_DMA32 | __GFP_MOVABLE");
+		}
+	}
+}
+
 /* ---- Boost --------------------------------------------------------------- */
 
 /* UNMOVABLE requests, each of which claims from one more MOVABLE pageblock. */
@@ -123,7 +160,8 @@ static void ask_boosts(unsigned long high, unsigned long factor,
                        unsigned long managed)
 {
 	scene_begin();
-	scene_set_managed(ZONE_DMA32, managed);
+	scene_set_managed(scene_is_normal() ? ZONE_NORMAL : ZONE_DMA32,
+	                  managed);
 	for (unsigned long block = 0; block < 6; block++)
 		scene_free(block * 512, 4);
 	for (unsigned long block = 8; block < 16; block += 2)
@@ -165,7 +203,8 @@ static void ask_reserve(const struct ask_mask *mask, unsigned int order,
 	unsigned long got = 0;
 
 	scene_begin();
-	scene_set_managed(ZONE_DMA32, managed);
+	scene_set_managed(scene_is_normal() ? ZONE_NORMAL : ZONE_DMA32,
+	                  managed);
 	for (unsigned long place = 0; place < 4096; place += 1024)
 		scene_free(place, 10);
 	scene_set_marks(2000, 2500, 3000);
@@ -299,6 +338,7 @@ void ask_types(void)
 {
 	ask_claims();
 	ask_fallbacks();
+	ask_all_mixtures();
 	ask_all_boosts();
 	ask_reserves();
 	ask_uses();

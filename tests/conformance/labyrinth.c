@@ -2,9 +2,9 @@
 /*
  * tests/conformance/labyrinth.c -- the questions, put to Labyrinth's mm/ on the host.
  *
- *	conformance MANAGED
+ *	conformance ZONE MANAGED
  *
- * MANAGED is the number of managed pages of the zone in Linux.  All
+ * the name of the zone in Linux and the number of its managed pages.  All
  * frames are taken one by one at the beginning; each scene begins with the bytes that the
  * node, its struct pages and pageblocks, and the thread had then.  A line of standard
  * output, "QUESTION: ANSWER", for each answer.
@@ -18,6 +18,9 @@
 #include "mm/reclaim/lru.h"
 #include "tests/conformance/ask.h"
 
+/* Pages of each zone below. */
+#define OUR_LOW ARENA_LOW_PAGES
+
 static struct node *ours;
 static struct zone *our_zone;
 static enum scene_context our_context;
@@ -25,9 +28,11 @@ static enum scene_context our_context;
 static struct {
 	struct node node;
 	struct thread thread;
-	struct page *pages;
+	struct page low[OUR_LOW];
+	struct page arena[ARENA_PAGES];
+	struct pageblock low_blocks[PAGEBLOCK_COUNT(OUR_LOW)];
 	struct pageblock *blocks;
-	size_t bytes_of_pages, bytes_of_blocks;
+	size_t bytes_of_blocks;
 } taken;
 
 static void *our_room(size_t size)
@@ -133,30 +138,43 @@ const char *scene_story(void)
 
 /* ---- The scene ----------------------------------------------------------- */
 
-/* The machine, with all its frames taken. */
-static void our_start(unsigned long managed)
+/* The zone of the arena, OUR_LOW pages in DMA, and as many in each zone in between. */
+static void our_zones(enum zone_type type, unsigned long managed)
 {
-	machine_start(managed);
-	ours = machine_one_zone(ZONE_DMA32, managed);
-	our_zone = &ours->zone[ZONE_DMA32];
-	kassert(our_zone->start_pfn == 0 && our_zone->managed == managed);
+	unsigned long pages[ZONE_COUNT] = { OUR_LOW };
+
+	pages[ZONE_DMA32] = OUR_LOW;
+	pages[type] = managed;
+	machine_start(managed + 2 * OUR_LOW);
+	ours = machine_zones(0, pages);
+	our_zone = &ours->zone[type];
+	kassert(our_zone->start_pfn % (1UL << MAX_ORDER) == 0);
+	kassert(our_zone->managed == managed);
+}
+
+/* The machine, with all its frames taken. */
+static void our_start(enum zone_type type, unsigned long managed)
+{
+	our_zones(type, managed);
 	while (alloc_pages_node(ours,
 	                        __GFP_MEMALLOC | __GFP_MOVABLE | __GFP_NOWARN,
 	                        0) != NULL)
 		;
-	kassert(our_zone->free_pages == 0);
+	kassert(node_free(ours) == 0);
 	machine_set_kswapd_hook(ours, our_wake);
 	machine_set_reclaim_hook(ours, our_reclaim, our_reclaimable);
 	machine_set_compact_hook(ours, our_compact);
 	machine_set_oom_hook(ours, our_kill);
-	taken.bytes_of_pages = ours->page_count * sizeof(struct page);
 	taken.bytes_of_blocks =
 		pageblock_count(our_zone) * sizeof(struct pageblock);
-	taken.pages = our_room(taken.bytes_of_pages);
 	taken.blocks = our_room(taken.bytes_of_blocks);
 	taken.node = *ours;
 	taken.thread = *machine_main();
-	memcpy(taken.pages, ours->pages, taken.bytes_of_pages);
+	memcpy(taken.low, ours->pages, sizeof(taken.low));
+	memcpy(taken.arena, our_zone->pages, sizeof(taken.arena));
+	memcpy(taken.low_blocks, ours->zone[ZONE_DMA].blocks,
+	       pageblock_count(&ours->zone[ZONE_DMA]) *
+	               sizeof(struct pageblock));
 	memcpy(taken.blocks, our_zone->blocks, taken.bytes_of_blocks);
 }
 
@@ -164,7 +182,11 @@ void scene_begin(void)
 {
 	*ours = taken.node;
 	*machine_main() = taken.thread;
-	memcpy(ours->pages, taken.pages, taken.bytes_of_pages);
+	memcpy(ours->pages, taken.low, sizeof(taken.low));
+	memcpy(our_zone->pages, taken.arena, sizeof(taken.arena));
+	memcpy(ours->zone[ZONE_DMA].blocks, taken.low_blocks,
+	       pageblock_count(&ours->zone[ZONE_DMA]) *
+	               sizeof(struct pageblock));
 	memcpy(our_zone->blocks, taken.blocks, taken.bytes_of_blocks);
 	pcp_shortcut_update();
 	machine_set_wait_hook(our_rest);
@@ -245,7 +267,7 @@ void scene_set_marks(unsigned long lowest, unsigned long low,
 /* Of single pages in use, which all frames are, one block in use; and that is freed. */
 void scene_free(unsigned long place, unsigned int order)
 {
-	struct page *page = node_page(ours, place);
+	struct page *page = scene_page(place);
 
 	kassert(page->state == PAGE_USED && page->order == 0);
 	page->order = (uint8_t)order;
@@ -278,12 +300,12 @@ unsigned long scene_boost(void)
 
 long scene_place(const struct page *page)
 {
-	return page != NULL ? (long)node_pfn(ours, page) : -1;
+	return page != NULL ? page - our_zone->pages : -1;
 }
 
 struct page *scene_page(unsigned long place)
 {
-	return node_page(ours, place);
+	return our_zone->pages + place;
 }
 
 struct page *scene_page_at(void *address)
@@ -331,10 +353,52 @@ void scene_leave(void)
 		machine_leave_irq();
 }
 
+bool scene_is_normal(void)
+{
+	return our_zone->type == ZONE_NORMAL;
+}
+
+void scene_free_low(unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++)
+		free_pages_node(ours, ours->pages + 2 * i, 0, RETURN_ADDRESS());
+}
+
+void scene_set_low_marks(unsigned long lowest, unsigned long low,
+                         unsigned long high, unsigned long reserve)
+{
+	struct zone *zone = &ours->zone[ZONE_DMA];
+	unsigned long factor = ours->watermark_boost_factor;
+
+	machine_set_marks(zone, lowest, low, high);
+	ours->watermark_boost_factor = factor;
+	for (int type = ZONE_DMA + 1; type < ZONE_COUNT; type++)
+		zone->lowmem_reserve[type] = reserve;
+}
+
+unsigned long scene_low_pages(void)
+{
+	return ours->zone[ZONE_DMA].free_pages;
+}
+
+void scene_lists(int *batch, int *high_min, int *high_max)
+{
+	static struct pcp_cpu lists;
+	const struct pcp_set *set = &lists.set[our_zone->type];
+
+	pcp_start(ours, &lists, 1);
+	*batch = (int)set->batch;
+	*high_min = (int)set->high_min;
+	*high_max = (int)set->high_max;
+	pcp_stop(ours);
+}
+
 void scene_say(const char *format, ...)
 {
 	va_list args;
 
+	if (scene_is_normal())
+		printf("NORMAL/");
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
@@ -343,13 +407,14 @@ void scene_say(const char *format, ...)
 
 int main(int count, char **words)
 {
-	unsigned long managed = count == 2 ? strtoul(words[1], NULL, 10) : 0;
+	bool normal = count == 3 && strcmp(words[1], "NORMAL") == 0;
+	unsigned long managed = count == 3 ? strtoul(words[2], NULL, 10) : 0;
 
 	if (managed < ARENA_PAGES) {
-		fprintf(stderr, "usage: conformance MANAGED\n");
+		fprintf(stderr, "usage: conformance ZONE MANAGED\n");
 		return 2;
 	}
-	our_start(managed);
+	our_start(normal ? ZONE_NORMAL : ZONE_DMA32, managed);
 	ask_questions();
 	return 0;
 }

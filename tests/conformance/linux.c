@@ -22,7 +22,7 @@
 
 #include "tests/conformance/ask.h"
 
-#define LARGE_BLOCKS 1024
+#define LARGE_BLOCKS 2048
 #define TAKE         (__GFP_MEMALLOC | __GFP_MOVABLE | __GFP_NOWARN)
 
 #define STORY_MAX    300
@@ -30,6 +30,7 @@
 static unsigned long (*linux_lookup)(const char *name);
 static struct zone *linux_zone;
 static unsigned long linux_arena; /* its first frame */
+static unsigned long linux_low;   /* the same of DMA */
 static enum scene_context linux_context;
 static unsigned long linux_blocks[LARGE_BLOCKS];
 static unsigned long linux_managed[MAX_NR_ZONES];
@@ -247,7 +248,8 @@ static int linux_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Take all blocks of order 10; the longest run of neighbours has the arena. */
+/* Take all blocks of order 10; the highest neighbours have the arena.  Those of DMA come
+ * last: the highest one that is below 16 MiB. */
 static bool linux_find_arena(void)
 {
 	size_t count = 0;
@@ -257,14 +259,16 @@ static bool linux_find_arena(void)
 	while (count < LARGE_BLOCKS && (page = alloc_pages(TAKE, 10)))
 		linux_blocks[count++] = page_to_pfn(page);
 	sort(linux_blocks, count, sizeof(linux_blocks[0]), linux_compare, NULL);
-	for (size_t i = 0; i < count && run < ARENA_PAGES / 1024; i++) {
-		if (run == 0 || linux_blocks[i] != linux_blocks[i - 1] + 1024)
+	for (size_t i = count; i-- > 0 && run < ARENA_PAGES / 1024;) {
+		if (run > 0 && linux_blocks[i] + 1024 != linux_arena)
 			run = 0;
 		run++;
-		linux_arena = linux_blocks[i] + 1024 - ARENA_PAGES;
+		linux_arena = linux_blocks[i];
 	}
+	for (size_t i = 0; i < count && linux_blocks[i] < 4096; i++)
+		linux_low = linux_blocks[i];
 	linux_zone = page_zone(pfn_to_page(linux_arena));
-	return run == ARENA_PAGES / 1024;
+	return linux_low != 0 && run == ARENA_PAGES / 1024;
 }
 
 /* The zone of the arena, and those below. */
@@ -316,6 +320,14 @@ static struct zone *linux_zone_of(int type)
 	return &linux_zone->zone_pgdat->node_zones[type];
 }
 
+static void linux_plain_page(struct page *page)
+{
+	set_page_count(page, 0);
+	clear_bit(PG_lru, &page->flags);
+	if (page_to_pfn(page) % pageblock_nr_pages == 0)
+		linux_its.set_pageblock_migratetype(page, MIGRATE_MOVABLE);
+}
+
 void scene_begin(void)
 {
 	for (int type = 0; type < MAX_NR_ZONES; type++)
@@ -323,15 +335,10 @@ void scene_begin(void)
 	*linux_its.watermark_boost_factor = 0;
 	linux_each_zone(linux_plain);
 	linux_take();
-	for (unsigned long place = 0; place < ARENA_PAGES; place++) {
-		struct page *page = scene_page(place);
-
-		set_page_count(page, 0);
-		clear_bit(PG_lru, &page->flags);
-		if (place % pageblock_nr_pages == 0)
-			linux_its.set_pageblock_migratetype(page,
-			                                    MIGRATE_MOVABLE);
-	}
+	for (unsigned long place = 0; place < ARENA_PAGES; place++)
+		linux_plain_page(scene_page(place));
+	for (unsigned long i = 0; i < ARENA_LOW_PAGES; i++)
+		linux_plain_page(pfn_to_page(linux_low + i));
 	linux_zone->nr_reserved_highatomic = 0;
 	memset(&linux_script, 0, sizeof(linux_script));
 	linux_reclaims = 0;
@@ -349,6 +356,45 @@ void scene_set_reserve(unsigned long pages)
 {
 	for (int type = zone_idx(linux_zone) + 1; type < MAX_NR_ZONES; type++)
 		linux_zone->lowmem_reserve[type] = pages;
+}
+
+bool scene_is_normal(void)
+{
+	return zone_idx(linux_zone) == ZONE_NORMAL;
+}
+
+void scene_free_low(unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++) {
+		struct page *page = pfn_to_page(linux_low + 2 * i);
+
+		set_page_count(page, 1);
+		__free_pages(page, 0);
+	}
+}
+
+void scene_set_low_marks(unsigned long lowest, unsigned long low,
+                         unsigned long high, unsigned long reserve)
+{
+	struct zone *zone = linux_zone_of(ZONE_DMA);
+
+	zone->_watermark[WMARK_MIN] = lowest;
+	zone->_watermark[WMARK_LOW] = low;
+	zone->_watermark[WMARK_HIGH] = high;
+	for (int type = ZONE_DMA + 1; type < MAX_NR_ZONES; type++)
+		zone->lowmem_reserve[type] = reserve;
+}
+
+unsigned long scene_low_pages(void)
+{
+	return zone_page_state(linux_zone_of(ZONE_DMA), NR_FREE_PAGES);
+}
+
+void scene_lists(int *batch, int *high_min, int *high_max)
+{
+	*batch = linux_zone->pageset_batch;
+	*high_min = linux_zone->pageset_high_min;
+	*high_max = linux_zone->pageset_high_max;
 }
 
 void scene_set_managed(int type, unsigned long pages)
@@ -497,7 +543,8 @@ void scene_say(const char *format, ...)
 
 	va_start(args, format);
 	text.va = &args;
-	pr_info("conformance: %pV\n", &text);
+	pr_info("conformance: %s%pV\n", scene_is_normal() ? "NORMAL/" : "",
+	        &text);
 	va_end(args);
 }
 
@@ -505,15 +552,17 @@ void scene_say(const char *format, ...)
 
 static void linux_ask(void)
 {
+	const char *name = scene_is_normal() ? "NORMAL" : "DMA32";
+
 	linux_its.drain_all_pages(NULL);
 	linux_each_zone(linux_lists_off);
 	for (int type = 0; type < MAX_NR_ZONES; type++)
 		linux_managed[type] = zone_managed_pages(linux_zone_of(type));
-	scene_say("machine, zone: %s", linux_zone->name);
-	scene_say("machine, managed: %lu", zone_managed_pages(linux_zone));
+	pr_info("conformance: machine, %s: %s %lu\n", name, name,
+	        zone_managed_pages(linux_zone));
 	/* Twice: a second answer that is another one would be a disturbed one. */
 	for (int again = 0; again < 2; again++) {
-		scene_say("again: %d", again);
+		pr_info("conformance: pass %d: again\n", again);
 		ask_questions();
 	}
 	scene_begin();

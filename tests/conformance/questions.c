@@ -251,9 +251,81 @@ void ask_leave(unsigned long place, unsigned long count)
 	}
 }
 
+/* ---- Two zones ----------------------------------------------------------- */
+
+/* FREE pages of DMA, too: a drain of both zones. */
+static void ask_two_zones(const struct ask_mask *mask, unsigned long low,
+                          unsigned long reserve, unsigned int order)
+{
+	long first, last;
+
+	scene_begin();
+	scene_set_marks(480, 600, 720);
+	scene_set_low_marks(30, 37, 44, reserve);
+	scene_free(0, 10);
+	scene_free_low(low);
+	first = scene_place(alloc_pages(mask->mask | __GFP_NOWARN, order));
+	last = first;
+	for (long at = first; at != -1;) {
+		last = at;
+		at = scene_place(alloc_pages(mask->mask | __GFP_NOWARN, order));
+	}
+	scene_say("zones, DMA has %lu free and a reserve of %lu, order %u, %s: "
+	          "%lu and %lu free, first from %s, last from %s",
+	          low, reserve, order, mask->name, scene_free_pages(),
+	          scene_low_pages(),
+	          first == -1                               ? "none"
+	          : first < 0 || first >= (long)ARENA_PAGES ? "DMA"
+	                                                    : "DMA32",
+	          last == -1                              ? "none"
+	          : last < 0 || last >= (long)ARENA_PAGES ? "DMA"
+	                                                  : "DMA32");
+}
+
+static void ask_all_two_zones(void)
+{
+	static const struct ask_mask masks[] = {
+		ASK_MASK(GFP_ATOMIC),
+		ASK_MASK(GFP_ATOMIC | __GFP_DMA32),
+		ASK_MASK(GFP_ATOMIC | __GFP_DMA),
+		ASK_MASK(GFP_ATOMIC | __GFP_HIGHMEM),
+		ASK_MASK(GFP_NOWAIT),
+		ASK_MASK(GFP_NOWAIT | __GFP_MEMALLOC),
+		ASK_MASK(GFP_NOWAIT | __GFP_DMA | __GFP_MEMALLOC),
+		ASK_MASK(GFP_KERNEL),
+		ASK_MASK(GFP_KERNEL | __GFP_DMA),
+		ASK_MASK(GFP_KERNEL | __GFP_HIGH),
+		ASK_MASK(GFP_HIGHUSER_MOVABLE),
+		ASK_MASK(GFP_DMA),
+		ASK_MASK(GFP_DMA32),
+		ASK_MASK(GFP_DMA | __GFP_DMA32),
+		ASK_MASK(GFP_DMA | __GFP_HIGHMEM),
+		ASK_MASK(GFP_DMA32 | __GFP_HIGHMEM),
+		ASK_MASK(GFP_DMA | __GFP_MOVABLE),
+		ASK_MASK(GFP_DMA32 | __GFP_MOVABLE),
+	};
+	static const unsigned long low[] = { 20, 37, 300, 500 };
+
+	for (size_t i = 0; i < ASK_COUNT(masks); i++) {
+		for (size_t j = 0; j < ASK_COUNT(low); j++) {
+			ask_two_zones(&masks[i], low[j], 0, 0);
+			ask_two_zones(&masks[i], low[j], 240, 0);
+			ask_two_zones(&masks[i], low[j], 240, 1);
+		}
+	}
+}
+
+/* The questions about pageblocks are put to zone NORMAL, too: it has more to lose by
+ * fragments, and its requests try others first. */
 void ask_questions(void)
 {
+	if (scene_is_normal()) {
+		ask_walks();
+		ask_types();
+		return;
+	}
 	ask_all_drains();
+	ask_all_two_zones();
 	ask_drains_above();
 	ask_marks();
 	ask_blocks();

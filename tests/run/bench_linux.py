@@ -61,7 +61,7 @@ def main(words):
     version = release()
     module = build_module(f"/lib/modules/{version}/build", "tests/linux", PLACE)
     files = initramfs(module, PLACE)
-    said = boot(kernel(version), files, PLACE, LIMIT, "-icount shift=0,sleep=off", "")
+    said = boot(kernel(version), files, PLACE, LIMIT, "-m 512 -icount shift=0,sleep=off", "")
     found = dict(re.findall(r"bench: (\w+) (\d+|NULL)", said))
     if "bench: end" not in said:
         raise SystemExit(f"bench-linux: it did not come to its end: {PLACE}/serial.log")

@@ -56,7 +56,7 @@ def initramfs(built, place):
 
 def boot(image, files, place, limit, more, line):
     """Returns the text of the serial port.  MORE: words for QEMU; LINE: for Linux."""
-    words = "qemu-system-x86_64 -M pc -accel tcg -smp 1 -m 512"
+    words = "qemu-system-x86_64 -M pc -accel tcg -smp 1"
     words += " -cpu max -nodefaults -display none -serial stdio -no-reboot " + more
     # Debian's kernel zeroes each page that it gives out; Labyrinth, as Linux by itself,
     # those that are requested with __GFP_ZERO.
