@@ -29,6 +29,7 @@
 #include "mm/page_prep.h"
 #include "mm/pageblock.h"
 #include "mm/pcp_hot.h"
+#include "mm/reclaim/ladder.h"
 #include "mm/watermark.h"
 
 /* ---- The fast pass ------------------------------------------------------- */
@@ -54,10 +55,9 @@ static bool passes_without_boost(const struct zone *zone,
 	                        request_may_use_cma(zone, request));
 }
 
-/* May ZONE serve the request at MARK with RIGHT?  zone->lock held. */
-static bool zone_may_serve(const struct zone *zone,
-                           const struct alloc_request *request,
-                           enum watermark mark, enum reserve_right right)
+bool zone_may_serve(const struct zone *zone,
+                    const struct alloc_request *request, enum watermark mark,
+                    enum reserve_right right)
 {
 	kassert(mark < WMARK_COUNT);
 	kassert(zone->type <= request->highest_zone);
@@ -68,11 +68,9 @@ static bool zone_may_serve(const struct zone *zone,
 	        passes_without_boost(zone, request, mark, right));
 }
 
-/* Has ZONE so few pages that zone_may_serve() would say no?  Without the lock: a guess,
- * as Linux's checks of a mark all are, that spares a zone which has nothing to give. */
-static bool zone_is_too_low(const struct zone *zone,
-                            const struct alloc_request *request,
-                            enum watermark mark, enum reserve_right right)
+bool zone_is_too_low(const struct zone *zone,
+                     const struct alloc_request *request, enum watermark mark,
+                     enum reserve_right right)
 {
 	kassert(mark < WMARK_COUNT);
 	if (right == RESERVE_ALL)
@@ -93,13 +91,9 @@ static void tell_boost(struct zone *zone, const struct alloc_request *request)
 		zone->node->wake_kswapd(zone->node, 0, zone->type, true);
 }
 
-/* May the request have a page of this CPU's list of ZONE?  It has left the zone's free
- * count, so no mark is looked at; but a request from a higher zone must leave the lowmem
- * reserve alone. */
-static bool may_use_list(const struct zone *zone,
-                         const struct alloc_request *request,
-                         enum watermark mark, enum reserve_right right,
-                         unsigned int flags)
+bool may_use_list(const struct zone *zone, const struct alloc_request *request,
+                  enum watermark mark, enum reserve_right right,
+                  unsigned int flags)
 {
 	if (flags & TAKE_HIGHATOMIC)
 		return false;
@@ -186,26 +180,12 @@ static struct page *pass_over_zones(struct node *node,
 {
 	struct page *page = NULL;
 
-	flags |= highatomic_flags(request->order, right);
-	if (request->wake_kswapd)
-		flags |= TAKE_WAKES;
+	flags |= pass_flags(request, right);
 	for (int type = request->highest_zone; page == NULL && type >= ZONE_DMA;
 	     type--)
 		page = page_alloc_take_from_zone(node, &node->zone[type],
 		                                 request, mark, right, flags);
 	return page;
-}
-
-/* Does the request begin in NORMAL?  Then it tries the zones below before it mixes
- * pages of two types.  Linux: alloc_flags_nofragment(). */
-static bool prefers_normal(const struct node *node,
-                           const struct alloc_request *request)
-{
-	if (request->highest_zone == ZONE_MOVABLE &&
-	    node->zone[ZONE_MOVABLE].managed > 0)
-		return false;
-	return request->highest_zone >= ZONE_NORMAL &&
-	       node->zone[ZONE_NORMAL].managed > 0;
 }
 
 struct page *page_pass(struct node *node, const struct alloc_request *request,
@@ -217,7 +197,7 @@ struct page *page_pass(struct node *node, const struct alloc_request *request,
 	count_vm_event(node, VMSTAT_freelist_pass);
 	if (request->exclusive)
 		return exclusive_pass(node, mark, right);
-	if (mark == WMARK_LOW && prefers_normal(node, request)) {
+	if (mixes_last(node, request, mark)) {
 		struct page *page = pass_over_zones(node, request, mark, right,
 		                                    TAKE_NO_FRAGMENT);
 
@@ -227,14 +207,18 @@ struct page *page_pass(struct node *node, const struct alloc_request *request,
 	return pass_over_zones(node, request, mark, right, 0);
 }
 
-/* No page that will be dirtied from the fast pass of a node with too many dirty ones. */
+bool fast_pass_is_barred(struct node *node, const struct alloc_request *request)
+{
+	return request->will_write && node->recovery.too_dirty != NULL &&
+	       node->recovery.too_dirty(node);
+}
+
 static struct page *fast_pass(struct node *node,
                               const struct alloc_request *request)
 {
 	if (request->exclusive)
 		return exclusive_take(node);
-	if (request->will_write && node->recovery.too_dirty != NULL &&
-	    node->recovery.too_dirty(node))
+	if (fast_pass_is_barred(node, request))
 		return NULL;
 	return page_pass(node, request, WMARK_LOW, RESERVE_NONE);
 }
@@ -377,33 +361,6 @@ void *labyrinth_void_alloc_page_gfp_atomic_exclusive(void)
 	return exclusive_address(page_alloc_ladder(main_node(),
 	                                           GFP_ATOMIC | __GFP_EXCLUSIVE,
 	                                           0, RETURN_ADDRESS()));
-}
-
-struct zone *alloc_would_take_from(struct node *node,
-                                   const struct alloc_request *request)
-{
-	const struct {
-		enum watermark mark;
-		enum reserve_right right;
-	} rung[] = {
-		{ WMARK_LOW, RESERVE_NONE },
-		{ WMARK_MIN, request->right },
-		{ WMARK_MIN, request->last_right },
-	};
-
-	if (request->exclusive)
-		return exclusive_would_take_from(node, request);
-	for (size_t i = 0; i < ARRAY_SIZE(rung); i++) {
-		for (int type = request->highest_zone; type >= ZONE_DMA;
-		     type--) {
-			struct zone *zone = &node->zone[type];
-
-			if (zone_may_serve(zone, request, rung[i].mark,
-			                   rung[i].right))
-				return zone;
-		}
-	}
-	return NULL;
 }
 
 /* ---- By address ---------------------------------------------------------- */

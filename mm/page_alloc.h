@@ -114,12 +114,4 @@ struct page *pfn_to_page(unsigned long pfn);
 void *page_address(const struct page *page);
 struct page *virt_to_page(const void *address);
 
-/*
- * The zone that would serve REQUEST now, or NULL; nothing is allocated.  The same
- * functions decide as in alloc_pages(): both passes, all rights.  The result may be
- * outdated on return.
- */
-struct zone *alloc_would_take_from(struct node *node,
-                                   const struct alloc_request *request);
-
 #endif

@@ -55,13 +55,11 @@
 /* Pages of a pageblock that must be free or alike. */
 #define CLAIM_MAJORITY (PAGEBLOCK_PAGES / 2)
 
-/* Where a request looks when its own lists are empty. */
-static const enum migratetype
-	fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1] = {
-		[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
-		[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
-		[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
-	};
+const enum migratetype fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1] = {
+	[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
+	[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
+	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
+};
 
 enum migratetype pageblock_request_type(const struct node *node,
                                         enum migratetype requested)
@@ -133,30 +131,24 @@ static struct page *claim_whole(struct zone *zone, struct page *page,
 	return buddy_take_block(zone, page, order);
 }
 
-/* Begin to make the pageblock of the free block PAGE one of TYPE.  True: it is unsettled
- * now, or another was.  Linux: try_to_claim_block(). */
-static bool claim_part(struct zone *zone, const struct page *page,
-                       enum migratetype type, unsigned int flags)
+/* Does enough of the pageblock of the free block PAGE fit TYPE?  Linux:
+ * try_to_claim_block(). */
+static bool is_claimable(const struct zone *zone, const struct page *page,
+                         enum migratetype type)
 {
 	unsigned long first = ALIGN_DOWN(zone_pfn(zone, page), PAGEBLOCK_PAGES);
 	const struct pageblock *block;
 
-	if (pageblock_is_unsettled(zone))
-		return true;
-	if (watermark_boost(zone) && (flags & TAKE_WAKES))
-		zone->boosted = true;
 	if (!pageblock_is_whole(zone, first))
 		return false;
 	block = pageblock_of(zone, first);
-	if (block->free + pages_alike(block, type) < CLAIM_MAJORITY &&
-	    !zone->node->no_mobility)
-		return false;
-	pageblock_retype(zone, page, type);
-	return true;
+	return block->free + pages_alike(block, type) >= CLAIM_MAJORITY ||
+	       zone->node->no_mobility;
 }
 
-static struct page *pageblock_claim(struct zone *zone, unsigned int order,
-                                    enum migratetype type, unsigned int flags)
+struct page *pageblock_to_claim(const struct zone *zone, unsigned int order,
+                                enum migratetype type, unsigned int flags,
+                                unsigned int *parts)
 {
 	unsigned int least = order;
 
@@ -173,10 +165,33 @@ static struct page *pageblock_claim(struct zone *zone, unsigned int order,
 		page = buddy_first(zone, at,
 		                   fallback_with_block(zone, at, type));
 		if (at >= PAGEBLOCK_ORDER)
-			return claim_whole(zone, page, at, order, type);
-		if (claim_part(zone, page, type, flags))
+			return page;
+		if (pageblock_is_unsettled(zone))
 			return NULL;
+		++*parts;
+		if (is_claimable(zone, page, type))
+			return page;
 	}
+	return NULL;
+}
+
+/* NULL for a part of a pageblock: that is unsettled now. */
+static struct page *pageblock_claim(struct zone *zone, unsigned int order,
+                                    enum migratetype type, unsigned int flags)
+{
+	unsigned int parts = 0;
+	struct page *page =
+		pageblock_to_claim(zone, order, type, flags, &parts);
+
+	for (; parts > 0; parts--) {
+		if (watermark_boost(zone) && (flags & TAKE_WAKES))
+			zone->boosted = true;
+	}
+	if (page == NULL)
+		return NULL;
+	if (page->order >= PAGEBLOCK_ORDER)
+		return claim_whole(zone, page, page->order, order, type);
+	pageblock_retype(zone, page, type);
 	return NULL;
 }
 
@@ -197,19 +212,23 @@ bool pageblock_has_block(const struct zone *zone, unsigned int order,
 
 /* ---- Stealing ------------------------------------------------------------ */
 
-static struct page *pageblock_steal(struct zone *zone, unsigned int order,
-                                    enum migratetype type)
+struct page *pageblock_to_steal(const struct zone *zone, unsigned int order,
+                                enum migratetype type, unsigned int flags)
 {
-	unsigned int large = fallback_orders(zone, order, type);
-	unsigned int at;
+	unsigned int large = flags & TAKE_NO_FRAGMENT
+	                             ? 0
+	                             : fallback_orders(zone, order, type);
+	enum migratetype list = MIGRATE_HIGHATOMIC;
 
-	if (large == 0)
-		return NULL;
-	at = (unsigned int)__builtin_ctz(large);
-	return buddy_take_block(
-		zone,
-		buddy_first(zone, at, fallback_with_block(zone, at, type)),
-		order);
+	if (large != 0)
+		list = fallback_with_block(
+			zone, (unsigned int)__builtin_ctz(large), type);
+	else if (flags & TAKE_HIGHATOMIC_LAST)
+		large = zone->nonempty[list] >> order << order;
+	return large == 0
+	               ? NULL
+	               : buddy_first(zone, (unsigned int)__builtin_ctz(large),
+	                             list);
 }
 
 /* Are CMA pages the first to go to a request for TYPE?  If more than half of all free pages
@@ -230,31 +249,39 @@ static struct page *pageblock_take_others(struct zone *zone, unsigned int order,
 
 	if (page != NULL || pageblock_is_unsettled(zone))
 		return page;
-	if (!(flags & TAKE_NO_FRAGMENT))
-		page = pageblock_steal(zone, order, type);
-	if (page == NULL && (flags & TAKE_HIGHATOMIC_LAST))
-		page = buddy_take(zone, order, MIGRATE_HIGHATOMIC);
-	return page;
+	page = pageblock_to_steal(zone, order, type, flags);
+	return page == NULL ? NULL : buddy_take_block(zone, page, order);
+}
+
+enum migratetype pageblock_list(const struct zone *zone, unsigned int order,
+                                enum migratetype type, unsigned int flags)
+{
+	const bool atomic = zone->nonempty[MIGRATE_HIGHATOMIC] >> order != 0;
+	const bool cma = type == MIGRATE_MOVABLE &&
+	                 zone->nonempty[MIGRATE_CMA] >> order != 0;
+
+	if (atomic && (flags & TAKE_HIGHATOMIC))
+		return MIGRATE_HIGHATOMIC;
+	if (cma && pageblock_cma_first(zone, type))
+		return MIGRATE_CMA;
+	if (zone->nonempty[type] >> order != 0)
+		return type;
+	return cma ? MIGRATE_CMA : MIGRATE_TYPES;
 }
 
 struct page *pageblock_take(struct zone *zone, unsigned int order,
                             enum migratetype type, unsigned int flags)
 {
-	bool cma_first = pageblock_cma_first(zone, type);
-	struct page *page = NULL;
+	enum migratetype list;
 
 	kassert(spin_is_mine(&zone->lock));
 	kassert(type < MIGRATE_PCPTYPES);
 	if (flags & TAKE_OWN_TYPE)
-		return cma_first ? NULL : buddy_take(zone, order, type);
-	if (flags & TAKE_HIGHATOMIC)
-		page = buddy_take(zone, order, MIGRATE_HIGHATOMIC);
-	if (page == NULL && cma_first)
-		page = buddy_take(zone, order, MIGRATE_CMA);
-	if (page == NULL)
-		page = buddy_take(zone, order, type);
-	if (page == NULL && type == MIGRATE_MOVABLE)
-		page = buddy_take(zone, order, MIGRATE_CMA);
-	return page != NULL ? page
-	                    : pageblock_take_others(zone, order, type, flags);
+		return pageblock_cma_first(zone, type)
+		               ? NULL
+		               : buddy_take(zone, order, type);
+	list = pageblock_list(zone, order, type, flags);
+	return list < MIGRATE_TYPES
+	               ? buddy_take(zone, order, list)
+	               : pageblock_take_others(zone, order, type, flags);
 }

@@ -69,6 +69,9 @@ static inline void pageblock_count_movable(const struct zone *zone,
 	WRITE_ONCE(block->movable, (uint16_t)(block->movable + change));
 }
 
+/* Where a request looks when its own lists are empty: the types, in order. */
+extern const enum migratetype fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1];
+
 enum take_flag {
 	/* No steal, and claims of whole pageblocks only. */
 	TAKE_NO_FRAGMENT = 1 << 0,
@@ -148,6 +151,20 @@ static inline bool pageblock_is_whole(const struct zone *zone,
 __must_check struct page *pageblock_take(struct zone *zone, unsigned int order,
                                          enum migratetype type,
                                          unsigned int flags);
+
+/*
+ * The steps of pageblock_take(): the lists that it takes from, MIGRATE_TYPES for none of
+ * them; the free block that it claims, or NULL, after it looked at *PARTS (added) that are
+ * less than a pageblock; the one that it steals from, which may be of a HIGHATOMIC one,
+ * or NULL.  A guess without the lock.
+ */
+enum migratetype pageblock_list(const struct zone *zone, unsigned int order,
+                                enum migratetype type, unsigned int flags);
+struct page *pageblock_to_claim(const struct zone *zone, unsigned int order,
+                                enum migratetype type, unsigned int flags,
+                                unsigned int *parts);
+struct page *pageblock_to_steal(const struct zone *zone, unsigned int order,
+                                enum migratetype type, unsigned int flags);
 
 /* Is there a block of ORDER for TYPE, on its own lists or in a pageblock that it may
  * claim? */

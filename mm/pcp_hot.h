@@ -98,6 +98,14 @@ static inline void pcp_use(struct page *page, unsigned int order, bool compound)
 	page->refcount = 1;
 }
 
+/* The list that a request with GFP, a hot mask, for a block of ORDER tries. */
+static inline struct list *pcp_hot_list(const struct pcp_cpu *lists, gfp_t gfp,
+                                        unsigned int order)
+{
+	return lists->hot_list[gfp_hot_list(gfp)] +
+	       (size_t)pcp_row(order) * MIGRATE_PCPTYPES;
+}
+
 /*
  * A block of ORDER for GFP, a hot mask, off LISTS, which are this CPU's, locked: USED, with
  * one reference, counted and noted, but not zeroed.  There is a row for ORDER.  NULL: the
@@ -108,8 +116,7 @@ static __always_inline struct page *pcp_take_hot(const struct pcp_cpu *lists,
                                                  uintptr_t caller)
 {
 	struct pcp_set *set = lists->hot_set[gfp_hot_list(gfp)];
-	struct list *list = lists->hot_list[gfp_hot_list(gfp)] +
-	                    (size_t)pcp_row(order) * MIGRATE_PCPTYPES;
+	struct list *list = pcp_hot_list(lists, gfp, order);
 	struct page *page = container_of(list->next, struct page, link);
 
 	if (unlikely(&page->link == list || !pcp_is_sound(set, page, order)))

@@ -61,27 +61,12 @@
 #include "mm/pcp.h"
 #include "mm/reclaim/compaction.h"
 #include "mm/reclaim/drain.h"
+#include "mm/reclaim/ladder.h"
 #include "mm/scope.h"
 #include "mm/watermark.h"
 
 #define MAX_RECLAIM_RETRIES 16 /* fruitless rounds */
 #define MAX_COMPACT_RETRIES 16 /* rounds in which another thread was faster */
-
-/* A request on the ladder. */
-struct climb {
-	struct node *node;
-	const struct alloc_request *request;
-	struct page *page;
-	enum reserve_right right; /* of this round */
-	bool as_victim;           /* it is that of an OOM victim */
-	unsigned long reclaimed;  /* in this round */
-	unsigned int no_progress; /* fruitless rounds so far */
-	enum compact_priority priority;
-	enum compact_result compacted; /* result of the last compaction */
-	unsigned int compact_retries;
-	bool killed; /* rung 11: memory is on its way */
-	bool waits;  /* the watchdog counts */
-};
 
 enum step {
 	GOT_PAGE,
@@ -141,9 +126,7 @@ static void slow_path_let_others_run(const struct climb *climb)
 		thread_sleep(UNTIL_NEXT_TICK);
 }
 
-/* An exclusive page comes from the parked pool: a request that cannot fill it, or an
- * owner with a full window, fails when the pool is empty. */
-static bool may_climb(const struct climb *climb)
+bool may_climb(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
@@ -151,14 +134,12 @@ static bool may_climb(const struct climb *climb)
 	       (request->may_sleep && exclusive_can_take(climb->node));
 }
 
-/* No zone that the request may use has memory, nor ever will.  Not for NOFAIL, which
- * never gets NULL: it waits, as in Linux, and the watchdog reports it. */
-static bool no_zone_can_serve(const struct climb *climb)
+bool no_zone_can_serve(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
 	kassert(request->highest_zone < ZONE_COUNT);
-	if (request->exclusive || (request->never_fail && request->may_sleep))
+	if (request->exclusive || must_not_fail(climb))
 		return false;
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
 		if (climb->node->zone[type].managed > 0)
@@ -181,7 +162,7 @@ static bool min_pass(struct climb *climb)
 
 /* ---- 3, 7: compaction ---------------------------------------------------- */
 
-static bool may_compact(const struct climb *climb)
+bool may_compact(const struct climb *climb)
 {
 	return climb->request->may_sleep && climb->request->may_io &&
 	       climb->request->order > 0 &&
@@ -223,16 +204,22 @@ static bool has_full_right(const struct alloc_request *request)
 	       (slow_path_is_victim() && !request->spare_reserve);
 }
 
+bool may_compact_early(const struct climb *climb)
+{
+	const struct alloc_request *request = climb->request;
+
+	return may_compact(climb) && !has_full_right(request) &&
+	       (is_costly(request) || request->migratetype != MIGRATE_MOVABLE);
+}
+
 /* GIVE_UP: a costly block that is not worth reclaiming for. */
 static enum step early_compact(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
-	bool large =
-		is_costly(request) || request->migratetype != MIGRATE_MOVABLE;
 
 	kassert(climb->page == NULL);
 	climb->right = request->right;
-	if (!may_compact(climb) || !large || has_full_right(request))
+	if (!may_compact_early(climb))
 		return START_AGAIN;
 	if (compact(climb, COMPACT_ASYNC))
 		return GOT_PAGE;
@@ -252,21 +239,25 @@ static bool direct_compact(struct climb *climb)
 
 /* ---- 4, 5: once more, unless it cannot wait ------------------------------ */
 
-static bool again_pass(struct climb *climb)
+/* A request with RESERVE_ALL does not use the lesser right of a victim. */
+void climb_set_last_right(struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
-	wake_kswapd(climb->node, request);
-	/* A request with RESERVE_ALL does not use the lesser right of a victim. */
 	climb->as_victim =
 		slow_path_is_victim() && request->last_right != RESERVE_ALL;
 	climb->right =
 		climb->as_victim ? request->victim_right : request->last_right;
+}
+
+static bool again_pass(struct climb *climb)
+{
+	wake_kswapd(climb->node, climb->request);
+	climb_set_last_right(climb);
 	return pass(climb, WMARK_MIN, climb->right);
 }
 
-/* Waiting does not help an exclusive request that fails for another reason. */
-static bool may_wait(struct climb *climb)
+bool may_wait(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
@@ -322,7 +313,7 @@ static bool direct_reclaim(struct climb *climb)
 
 /* ---- 8 to 10: once more? ------------------------------------------------- */
 
-static bool one_round_only(const struct climb *climb)
+bool one_round_only(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
 
@@ -332,7 +323,7 @@ static bool one_round_only(const struct climb *climb)
 	       !(request->retry_costly && may_compact(climb));
 }
 
-static unsigned long reclaimable_pages(struct node *node, struct zone *zone)
+unsigned long reclaimable_pages(struct node *node, struct zone *zone)
 {
 	kassert(zone->node == node);
 	return node->recovery.reclaimable == NULL
@@ -340,30 +331,36 @@ static unsigned long reclaimable_pages(struct node *node, struct zone *zone)
 	               : node->recovery.reclaimable(node, zone);
 }
 
-/* Would some zone serve the request if all reclaimable pages were free?  A request
- * without a mark has found no page at all, and is judged by the whole of MIN.  Linux:
+bool zone_could_serve(const struct climb *climb, struct zone *zone)
+{
+	unsigned long pages = READ_ONCE(zone->free_pages) +
+	                      reclaimable_pages(climb->node, zone);
+	enum reserve_right right =
+		climb->right == RESERVE_ALL ? RESERVE_NONE : climb->right;
+
+	return zone->managed > 0 &&
+	       watermark_would_pass(zone, climb->request, pages,
+	                            wmark_pages(zone, WMARK_MIN), right);
+}
+
+/* Would some zone serve the request if all reclaimable pages were free?  Linux:
  * should_reclaim_retry(). */
 static bool reclaim_could_help(const struct climb *climb)
 {
 	const struct alloc_request *request = climb->request;
-	enum reserve_right right =
-		climb->right == RESERVE_ALL ? RESERVE_NONE : climb->right;
 
 	kassert(request->may_sleep && !request->one_round);
 	kassert(request->highest_zone < ZONE_COUNT);
 	kassert(climb->no_progress <= MAX_RECLAIM_RETRIES);
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
 		struct zone *zone = &climb->node->zone[type];
-		unsigned long reclaimable =
-			reclaimable_pages(climb->node, zone);
-		unsigned long pages = READ_ONCE(zone->free_pages) + reclaimable;
+		unsigned long pages = reclaimable_pages(climb->node, zone);
 
-		trace_reclaim_retry_zone(
-			&climb->node->trace, (enum zone_type)type,
-			request->order, reclaimable, pages, climb->no_progress);
-		if (zone->managed > 0 &&
-		    watermark_would_pass(zone, request, pages,
-		                         wmark_pages(zone, WMARK_MIN), right))
+		trace_reclaim_retry_zone(&climb->node->trace, zone->type,
+		                         request->order, pages,
+		                         READ_ONCE(zone->free_pages) + pages,
+		                         climb->no_progress);
+		if (zone_could_serve(climb, zone))
 			return true;
 	}
 	return false;
@@ -540,14 +537,17 @@ static bool kill_retry(struct climb *climb)
 
 /* ---- 13: the end --------------------------------------------------------- */
 
+bool must_not_fail(const struct climb *climb)
+{
+	return climb->request->never_fail && climb->request->may_sleep;
+}
+
 static enum step never_fail(struct climb *climb)
 {
-	const struct alloc_request *request = climb->request;
-
 	kassert(climb->page == NULL);
 	if (lists_pass(climb))
 		return GOT_PAGE;
-	if (!request->never_fail || !request->may_sleep)
+	if (!must_not_fail(climb))
 		return GIVE_UP;
 	if (pass(climb, WMARK_MIN, RESERVE_HALF))
 		return GOT_PAGE;
@@ -597,7 +597,7 @@ static void fail(const struct climb *climb)
 	const struct alloc_request *request = climb->request;
 
 	kassert(climb->page == NULL);
-	kassert(!request->never_fail || !request->may_sleep);
+	kassert(!must_not_fail(climb));
 	count_vm_event(climb->node, VMSTAT_alloc_fail);
 	trace_mm_page_alloc_fail(&climb->node->trace, request->order,
 	                         request->gfp);

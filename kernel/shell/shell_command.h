@@ -51,6 +51,7 @@ struct shell_table {
 extern const struct shell_table shell_report_commands;
 extern const struct shell_table shell_mobility_commands;
 extern const struct shell_table shell_page_commands;
+extern const struct shell_table shell_gfp_commands;
 extern const struct shell_table shell_file_commands;
 extern const struct shell_table shell_system_commands;
 extern const struct shell_table shell_test_commands;
@@ -108,6 +109,14 @@ const char *shell_join(char *buffer, size_t size, char *const *argv, int from,
 /* With page_owner=on: say which pages the shell has taken from SINCE (microseconds) on, and
  * not given back. */
 void shell_report_kept(uint64_t since);
+
+/* The words ARGV[1] .. ARGV[TO-1] as one mask, or a message and -EINVAL. */
+__must_check int shell_parse_mask(char *const *argv, int to, uint32_t *mask);
+
+/* Is the last word of ARGV, behind the flags, an order?  Then it goes to *ORDER, and *TO is
+ * where the flags end.  -EINVAL: a message was printed. */
+__must_check int shell_parse_order(int argc, char *const *argv, int *to,
+                                   uint64_t *order);
 
 /* For completion: the names of gfp flags, bare unless WORD begins with _ or
  * G. */

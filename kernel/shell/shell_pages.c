@@ -27,172 +27,7 @@
 
 #define OWNERS_SHOWN 32
 
-/* ---- Masks --------------------------------------------------------------- */
-
-/* The words ARGV[1] .. ARGV[TO-1] as one mask, or a message and -EINVAL. */
-static int parse_mask(char *const *argv, int to, gfp_t *mask)
-{
-	char text[LINE_SIZE];
-	char bad[40];
-
-	shell_join(text, sizeof(text), argv, 1, to);
-	if (gfp_parse(text, mask, bad, sizeof(bad)) == 0)
-		return 0;
-	console_printf("%s: '%s' is no gfp flag; 'gfp' lists them\n", argv[0],
-	               bad);
-	return -EINVAL;
-}
-
-static void print_flag_table(void)
-{
-	const struct gfp_name *name;
-
-	for (unsigned int i = 0; (name = gfp_name_at(i)) != NULL; i++) {
-		bool works = strcmp(name->status, "WORKS") == 0 ||
-		             strcmp(name->status, "mask") == 0;
-
-		console_fold(33, "%#10x %-21s %s%s%s", name->mask, name->name,
-		             works ? "" : name->status, works ? "" : ": ",
-		             name->meaning);
-	}
-}
-
-static void print_may(const char *what, bool may)
-{
-	console_printf("  %-8s %s\n", what, may ? "yes" : "no");
-}
-
-static void print_request(const struct alloc_request *request)
-{
-	char names[160];
-
-	console_fold(7, "mask %#x = %s", request->gfp,
-	             gfp_format(names, sizeof(names), request->gfp));
-	console_fold(7, "     = %s",
-	             gfp_format_flags(names, sizeof(names), request->gfp));
-	console_printf("zone %s and below, migratetype %s\n",
-	               zone_type_name(request->highest_zone),
-	               migratetype_name(request->migratetype));
-	console_printf("right to the reserve: %s\n",
-	               reserve_right_name(request->right));
-	if (request->last_right != request->right)
-		console_printf("on the last pass: %s\n",
-		               reserve_right_name(request->last_right));
-	print_may("sleep", request->may_sleep);
-	print_may("kswapd", request->wake_kswapd);
-	print_may("io", request->may_io);
-	print_may("fs", request->may_fs);
-	print_may("kill", request->may_sleep && request->may_fs &&
-	                          request->may_kill && !request->one_round);
-	print_may("zero", request->zero);
-	print_may("report", request->warn);
-}
-
-/* For each zone the request may be served from: how far down it may go. */
-static void print_floors(struct node *node, const struct alloc_request *request)
-{
-	console_printf("%-8s %8s %8s %8s %8s %8s %8s\n", "zone", "free", "low",
-	               "min", "floor", "reserve", "pages");
-	for (int type = (int)request->highest_zone; type >= ZONE_DMA; type--) {
-		const struct zone *zone = &node->zone[type];
-		unsigned long min_mark = wmark_pages(zone, WMARK_MIN);
-
-		if (zone->managed == 0)
-			continue;
-		console_printf("%-8s %8lu %8lu %8lu %8lu %8lu %8lu\n",
-		               zone->name, READ_ONCE(zone->free_pages),
-		               wmark_pages(zone, WMARK_LOW), min_mark,
-		               watermark_floor(min_mark, request->last_right),
-		               zone->lowmem_reserve[request->highest_zone],
-		               watermark_headroom(zone, min_mark,
-		                                  request->highest_zone,
-		                                  request->last_right));
-	}
-}
-
-static void print_pool(struct node *node)
-{
-	struct exclusive_counts counts;
-
-	exclusive_counts(node, &counts);
-	console_printf("served from the parked pool: %lu pages there\n",
-	               counts.parked);
-}
-
-/* Describe an order-0 request that may wait and finds no page immediately. */
-static const char *what_then(const struct alloc_request *request)
-{
-	if (request->in_reclaim)
-		return "no, NULL: it is reclaim that asks";
-	if (request->exclusive && !exclusive_memory_would_help(main_node()))
-		return "no, NULL: it is not memory that is missing";
-	if (request->never_fail)
-		return "waits: forever, if it must";
-	if (request->one_round)
-		return "waits: one round of reclaim, then NULL";
-	if (!request->may_kill)
-		return "waits: 16 fruitless rounds of reclaim, then NULL";
-	if (!request->may_fs)
-		return "waits: kills nobody, until others bring memory";
-	return "waits: 16 fruitless rounds of reclaim, then the OOM killer";
-}
-
-/* Print the result of an order-0 request in CONTEXT, by the functions that
- * decide about real ones. */
-static void print_answer(const char *where, gfp_t mask,
-                         const struct alloc_context *context)
-{
-	struct alloc_request request;
-	struct zone *zone;
-	char why[256];
-
-	if (gfp_decode(mask, 0, context, &request, why, sizeof(why)) !=
-	    GFP_OK) {
-		console_fold(4, "%s: refused: %s", where, why);
-		return;
-	}
-	zone = alloc_would_take_from(main_node(), &request);
-	if (zone == NULL && request.may_sleep)
-		console_printf("%s: %s\n", where, what_then(&request));
-	else if (zone == NULL)
-		console_printf("%s: no, NULL\n", where);
-	else
-		console_printf("%s: yes, from zone %s\n", where, zone->name);
-}
-
-static int run_gfp(int argc, char **argv)
-{
-	const struct alloc_context here = gfp_context();
-	const struct alloc_context interrupt = { .in_interrupt = true };
-	struct alloc_request request;
-	enum gfp_verdict verdict;
-	char why[256];
-	gfp_t mask;
-
-	if (argc == 1) {
-		print_flag_table();
-		return 0;
-	}
-	if (parse_mask(argv, argc, &mask) != 0)
-		return 0;
-	verdict = gfp_decode(mask, 0, &here, &request, why, sizeof(why));
-	print_request(&request);
-	if (verdict == GFP_OK && request.exclusive)
-		print_pool(main_node());
-	else if (verdict != GFP_REFUSED)
-		print_floors(main_node(), &request);
-	console_printf("One page now?\n");
-	print_answer("  in this thread", mask, &here);
-	print_answer("  in an interrupt handler", mask, &interrupt);
-	return 0;
-}
-
 /* ---- alloc and free ------------------------------------------------------ */
-
-static bool is_number(const char *text)
-{
-	return *text >= '0' && *text <= '9';
-}
 
 static void explain_null(gfp_t mask, unsigned int order)
 {
@@ -221,17 +56,15 @@ static void print_block(const struct page *page, unsigned int order)
 
 static int shell_pages_run_alloc(int argc, char **argv)
 {
-	bool has_order = argc > 2 && is_number(argv[argc - 1]);
-	uint64_t order = 0;
+	uint64_t order;
 	struct page *page;
 	gfp_t mask;
+	int to;
 
 	if (argc < 2)
 		return -EINVAL;
-	if (has_order && shell_number(argv[argc - 1], "alloc: order", 0,
-	                              MAX_ORDER, &order) != 0)
-		return 0;
-	if (parse_mask(argv, has_order ? argc - 1 : argc, &mask) != 0)
+	if (shell_parse_order(argc, argv, &to, &order) != 0 ||
+	    shell_parse_mask(argv, to, &mask) != 0)
 		return 0;
 	page = alloc_pages(mask, (unsigned int)order);
 	if (page != NULL && !page_is_exclusive(page))
@@ -254,7 +87,7 @@ static int shell_pages_run_drain(int argc, char **argv)
 
 	if (argc < 2)
 		return -EINVAL;
-	if (parse_mask(argv, argc, &mask) != 0)
+	if (shell_parse_mask(argv, argc, &mask) != 0)
 		return 0;
 	while (!shell_interrupted() && (page = alloc_page(mask)) != NULL) {
 		if (!page_is_exclusive(page))
@@ -571,8 +404,6 @@ static const struct shell_command commands[] = {
 	              shell_flag_candidate, "take single pages until NULL"),
 	SHELL_COMMAND("free", "PFN|all", shell_pages_run_free, free_candidate,
 	              "give back what 'alloc' took"),
-	SHELL_COMMAND("gfp", "[FLAGS]", run_gfp, shell_flag_candidate,
-	              "explain a mask; all flags"),
 	SHELL_COMMAND("owner", "PFN", shell_pages_run_owner, NULL,
 	              "who has a page"),
 	SHELL_COMMAND("page_owner", "[PFN|mark]", run_page_owner, NULL,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/host/test_exclusive_rules.c -- refusals of the front door,
- * alloc_would_take_from(), and whether the checks detect corruption.
+ * alloc_route(), and whether the checks detect corruption.
  */
 #include "kernel/arch/arch.h"
 #include "kernel/arch/direct_map.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/reclaim/route.h"
 #include "mm/task.h"
 #include "tests/host/pile.h"
 #include "tests/host/test_exclusive.h"
@@ -85,19 +86,18 @@ CASE(exclusive, free_of_a_live_window_table_is_refused_by_name)
 	return test_exclusive_check();
 }
 
-/* ---- alloc_would_take_from() --------------------------------------------- */
+/* ---- alloc_route() ------------------------------------------------------- */
 
 static const char *test_exclusive_compare_answer(gfp_t mask)
 {
 	const struct alloc_context context = gfp_context();
-	struct alloc_request request;
-	struct zone *said;
+	struct alloc_route route;
+	const struct zone *said;
 	struct page *page;
-	char why[160];
 
-	EXPECT_EQUAL(gfp_decode(mask, 0, &context, &request, why, sizeof(why)),
-	             GFP_OK);
-	said = alloc_would_take_from(node, &request);
+	alloc_route(node, mask, 0, &context, &route);
+	EXPECT_EQUAL(route.verdict, GFP_OK);
+	said = alloc_route_zone(&route);
 	page = alloc_page(mask);
 	if ((page == NULL) != (said == NULL) ||
 	    (page != NULL && page_zone(node, page) != said))

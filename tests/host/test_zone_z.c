@@ -9,6 +9,7 @@
 #include "lib/random.h"
 #include "lib/string.h"
 #include "mm/debug/explain.h"
+#include "mm/reclaim/route.h"
 #include "tests/suite.h"
 
 SUITE(zone_z);
@@ -482,7 +483,7 @@ CASE(zone_z, free_of_a_wrong_address_is_refused)
 	return NULL;
 }
 
-/* ---- What alloc_would_take_from() says is what happens ------------------- */
+/* ---- What alloc_route() says is what happens ----------------------------- */
 
 /* A random working mask out of number 0..32767, without EXCLUSIVE. */
 static gfp_t mask_number(unsigned int number)
@@ -537,17 +538,14 @@ static const char *test_zone_z_compare_answer(struct node *node, gfp_t mask,
                                               unsigned int order)
 {
 	const struct alloc_context context = gfp_context();
-	struct alloc_request request;
-	char why[160];
-	enum gfp_verdict verdict =
-		gfp_decode(mask, order, &context, &request, why, sizeof(why));
-	struct zone *said = NULL;
+	struct alloc_route route;
+	const struct zone *said;
 	struct page *page;
 
-	if (verdict == GFP_OK)
-		said = alloc_would_take_from(node, &request);
-	if (verdict == GFP_OK &&
-	    (said == NULL) != is_refused_by_all(node, &request))
+	alloc_route(node, mask, order, &context, &route);
+	said = alloc_route_zone(&route);
+	if (route.verdict == GFP_OK &&
+	    (said == NULL) != is_refused_by_all(node, &route.request))
 		return test_failure("mask %#x order %u: no reason agrees", mask,
 		                    order);
 	page = alloc_pages_node(node, mask, order);
@@ -584,7 +582,7 @@ static void shuffle(struct node *node, struct random *random)
 	}
 }
 
-CASE(zone_z, would_take_from_agrees_with_the_request_for_all_masks)
+CASE(zone_z, the_route_agrees_with_the_request_for_all_masks)
 {
 	static const unsigned long pages[ZONE_COUNT] = { 100, 150, 200, 60 };
 	struct random random = { test_seed() };

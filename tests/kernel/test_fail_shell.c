@@ -255,6 +255,7 @@ static const struct line memory_lines[] = {
 	{ .text = "check" },
 	{ .text = "gfp" },
 	{ .text = "gfp ATOMIC", .varies = true },
+	{ .text = "gfp KERNEL 4", .varies = true },
 	{ .text = "alloc KERNEL 2",
 	  .least = 1,
 	  .behind = "free all\n",

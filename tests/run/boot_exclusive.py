@@ -101,6 +101,9 @@ def gfp_answers_what_a_real_request_is_told(lab):
         "GFP_KERNEL|NORETRY",
         "GFP_KERNEL|RETRY_MAYFAIL",
         "GFP_KERNEL|MOVABLE|RECLAIMABLE",
+        "GFP_ATOMIC 2",
+        "GFP_KERNEL 3",
+        "GFP_KERNEL|NORETRY 9",
         EXCLUSIVE,
         "GFP_KERNEL|EXCLUSIVE",
     )
@@ -146,3 +149,86 @@ def gfp_answers_what_a_real_request_is_told(lab):
         command(qemu, "free all", 120)
         said = command(qemu, "check")
         check("exactly one column" in said, f"check says {said!r}")
+
+
+RUNGS = (
+    "shortcut",
+    "fast pass",
+    "wake kswapd",
+    "min",
+    "compaction",
+    "min again",
+    "reclaim",
+    "compaction",
+    "once more",
+    "CPU's lists",
+    "OOM killer",
+    "never fail",
+)
+
+
+def rungs(qemu, words):
+    """[(rung, what gfp WORDS says about it)], folded lines joined."""
+    text = command(qemu, f"gfp {words}")
+    way = re.search(r"in this thread:\s*\n(.*?)\r?\n(?:One page|A block)", text, re.S)
+    check(way, f"gfp {words} shows no way: {text!r}")
+    names = "|".join(sorted(set(RUNGS), key=len, reverse=True))
+    steps = []
+    for line in way[1].splitlines():
+        step = re.match(rf"[ \d]{{2}} ({names}) +(\S.*)", line)
+        if step:
+            steps.append((step[1], step[2].strip()))
+        else:
+            steps[-1] = (steps[-1][0], steps[-1][1] + " " + line.strip())
+    check([name for name, _ in steps] == list(RUNGS), f"gfp {words}: {steps}")
+    return steps
+
+
+@boot_test
+def gfp_with_an_order_tells_each_rung_and_takes_nothing(lab):
+    """
+    Plenty: the fast pass gives.  A drained machine: it says with the numbers of the
+    zones why not, and the last pass gives to a request that may have all of the reserve.
+    A request that may not wait makes passes only; each closed rung says why.
+    """
+    with lab.prompt(memory="64M") as qemu:
+        steps = dict(rungs(qemu, "GFP_ATOMIC|NOMEMALLOC 5"))
+        check(steps["fast pass"].startswith("yes, from DMA32"), steps)
+        check("no list has blocks of this order" in steps["shortcut"]
+              or "flag" in steps["shortcut"], steps)
+        check("cannot wait" in steps["OOM killer"], steps)
+        command(qemu, "drain GFP_ATOMIC|NOWARN", 120)
+
+        def passes():
+            return re.findall(r"(?:freelist_pass|pgalloc_\w+) +\d+", command(qemu, "vmstat"))
+
+        def ask():
+            before = passes()
+            steps = dict(rungs(qemu, "GFP_KERNEL|MEMALLOC"))
+            return steps if passes() == before else None
+
+        # The recorder and the refiller take pages, too: ask again.
+        for _ in range(5):
+            steps = ask()
+            if steps:
+                break
+        else:
+            raise Failure("each time something was taken while gfp answered")
+        floor = re.search(r"(\d+) pages free in DMA32 are not above the floor of (\d+) "
+                          r"= low (\d+)", steps["fast pass"])
+        check(floor and int(floor[1]) <= int(floor[2]) == int(floor[3]), steps)
+        check("= min " in steps["min"], steps)
+        check(steps["min again"].startswith("yes, from "), steps)
+        said = command(qemu, "alloc GFP_KERNEL|MEMALLOC")
+        check("pfn" in said, f"the second look gave nothing: {said!r}")
+        steps = dict(rungs(qemu, "GFP_KERNEL|NORETRY"))
+        check("kswapd is woken" in steps["wake kswapd"], steps)
+        check("reclaims pages" in steps["reclaim"], steps)
+        check("__GFP_NORETRY" in steps["once more"], steps)
+        check("__GFP_NORETRY" in steps["OOM killer"], steps)
+        steps = dict(rungs(qemu, "GFP_NOFS"))
+        check("without __GFP_FS it kills nobody" in steps["OOM killer"], steps)
+        steps = dict(rungs(qemu, "GFP_KERNEL|RETRY_MAYFAIL 9"))
+        check("above 3" in steps["OOM killer"], steps)
+        check("moves pages" in steps["compaction"], steps)
+        command(qemu, "free all")
