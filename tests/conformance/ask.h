@@ -64,6 +64,25 @@ bool scene_is_normal(void);
 /* The limits of a CPU's lists of the zone, after scene_compute_marks(). */
 void scene_lists(int *batch, int *high_min, int *high_max);
 
+/* They are on, with these limits, until the next scene; the pages on them. */
+void scene_lists_on(void);
+unsigned long scene_listed(void);
+
+/* Was PAGE taken without marks? */
+bool scene_is_pfmemalloc(const struct page *page);
+
+/* Linux's counters of that name; pgalloc of the zone. */
+enum scene_counter {
+	SCENE_PGALLOC,
+	SCENE_PGFREE,
+	SCENE_COMPACT_STALL,
+	SCENE_COMPACT_FAIL,
+	SCENE_COMPACT_SUCCESS,
+	SCENE_COUNTERS,
+};
+
+unsigned long scene_counter(enum scene_counter counter);
+
 /* Pretend that zone number TYPE has so many managed pages. */
 void scene_set_managed(int type, unsigned long pages);
 
@@ -151,6 +170,7 @@ void ask_blocks(void);
 void ask_walks(void);
 void ask_types(void);
 void ask_rungs(void);
+void ask_pages(void);
 
 #define ASK_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ASK_MASK(m)                                                            \

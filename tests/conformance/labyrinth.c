@@ -381,12 +381,42 @@ unsigned long scene_low_pages(void)
 	return ours->zone[ZONE_DMA].free_pages;
 }
 
+static struct pcp_cpu our_lists;
+
+void scene_lists_on(void)
+{
+	pcp_start(ours, &our_lists, 1);
+}
+
+unsigned long scene_listed(void)
+{
+	return pcp_local_pages(our_zone);
+}
+
+bool scene_is_pfmemalloc(const struct page *page)
+{
+	return (page->flags & PAGE_PFMEMALLOC) != 0;
+}
+
+unsigned long scene_counter(enum scene_counter counter)
+{
+	static const enum vmstat_event events[] = {
+		[SCENE_PGFREE] = VMSTAT_pgfree,
+		[SCENE_COMPACT_STALL] = VMSTAT_compact_stall,
+		[SCENE_COMPACT_FAIL] = VMSTAT_compact_fail,
+		[SCENE_COMPACT_SUCCESS] = VMSTAT_compact_success,
+	};
+
+	return vmstat_read(&ours->stat, counter == SCENE_PGALLOC
+	                                        ? VMSTAT_PGALLOC(our_zone->type)
+	                                        : events[counter]);
+}
+
 void scene_lists(int *batch, int *high_min, int *high_max)
 {
-	static struct pcp_cpu lists;
-	const struct pcp_set *set = &lists.set[our_zone->type];
+	const struct pcp_set *set = &our_lists.set[our_zone->type];
 
-	pcp_start(ours, &lists, 1);
+	pcp_start(ours, &our_lists, 1);
 	*batch = (int)set->batch;
 	*high_min = (int)set->high_min;
 	*high_max = (int)set->high_max;

@@ -330,6 +330,7 @@ static void linux_plain_page(struct page *page)
 
 void scene_begin(void)
 {
+	linux_its.drain_all_pages(NULL);
 	for (int type = 0; type < MAX_NR_ZONES; type++)
 		scene_set_managed(type, linux_managed[type]);
 	*linux_its.watermark_boost_factor = 0;
@@ -395,6 +396,44 @@ void scene_lists(int *batch, int *high_min, int *high_max)
 	*batch = linux_zone->pageset_batch;
 	*high_min = linux_zone->pageset_high_min;
 	*high_max = linux_zone->pageset_high_max;
+}
+
+void scene_lists_on(void)
+{
+	struct per_cpu_pages *pcp = this_cpu_ptr(linux_zone->per_cpu_pageset);
+
+	pcp->batch = linux_zone->pageset_batch;
+	pcp->high_min = linux_zone->pageset_high_min;
+	pcp->high_max = linux_zone->pageset_high_max;
+	pcp->high = pcp->high_min;
+	pcp->flags = 0;
+	pcp->alloc_factor = 0;
+	pcp->free_count = 0;
+	this_cpu_ptr(linux_zone->per_cpu_zonestats)->stat_threshold = 0;
+}
+
+unsigned long scene_listed(void)
+{
+	return this_cpu_ptr(linux_zone->per_cpu_pageset)->count;
+}
+
+bool scene_is_pfmemalloc(const struct page *page)
+{
+	return page_is_pfmemalloc(page);
+}
+
+unsigned long scene_counter(enum scene_counter counter)
+{
+	const enum vm_event_item items[] = {
+		[SCENE_PGALLOC] =
+			scene_is_normal() ? PGALLOC_NORMAL : PGALLOC_DMA32,
+		[SCENE_PGFREE] = PGFREE,
+		[SCENE_COMPACT_STALL] = COMPACTSTALL,
+		[SCENE_COMPACT_FAIL] = COMPACTFAIL,
+		[SCENE_COMPACT_SUCCESS] = COMPACTSUCCESS,
+	};
+
+	return this_cpu_read(vm_event_states.event[items[counter]]);
 }
 
 void scene_set_managed(int type, unsigned long pages)

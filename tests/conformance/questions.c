@@ -331,4 +331,5 @@ void ask_questions(void)
 	ask_blocks();
 	ask_types();
 	ask_rungs();
+	ask_pages();
 }

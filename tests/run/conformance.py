@@ -60,6 +60,10 @@ GROUPS = {
     "reserve": "How many pageblocks become HIGHATOMIC?",
     "use": "Who gets pages of a HIGHATOMIC pageblock?",
     "giveup": "When is a HIGHATOMIC pageblock given up?",
+    "pfmemalloc": "Which pages are marked as taken without watermarks?",
+    "counters": "What do the counters of a call say?",
+    "stack": "Which frames come off a CPU's list?",
+    "level": "How many pages wait on a CPU's list?",
     "rungs": "Which passes, reclaims, compactions and kills are tried?",
 }
 
