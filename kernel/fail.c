@@ -4,8 +4,8 @@
  *
  * One table says what each name means, for pages (fail_page_alloc) and for objects
  * (failslab).  On the command line both have Linux's form, four numbers: interval,
- * probability, space, times.  They take effect when the boot is over: a boot that
- * fails on purpose shows nothing.
+ * probability, space, times; behind them any of the other settings may follow.  They
+ * take effect when the boot is over: a boot that fails on purpose shows nothing.
  */
 #include "kernel/fail.h"
 
@@ -25,6 +25,21 @@ enum type {
 	SIGNED, /* -1, too */
 	BOOL,
 	NUMBER_64,
+	NAME,  /* its index in names[], which low says */
+	PLACE, /* a struct code_place */
+};
+
+#define NAMES 6
+
+/* The words of each kind of NAME, up to an empty one. */
+static const char *const names[][NAMES] = {
+	{ "any", "thread", "interrupt" },
+	{ "any", "DMA", "DMA32", "Normal", "Movable" },
+};
+
+enum names_of {
+	NAMES_OF_CONTEXTS, /* enum fault_context */
+	NAMES_OF_ZONES,    /* 0, or enum zone_type + 1 */
 };
 
 struct setting {
@@ -59,6 +74,12 @@ static const struct setting settings[] = {
 	SETTING("task-filter", BOOL, task_filter, 0, 1),
 	SETTING("ignore-gfp-wait", BOOL, ignore_gfp_wait, 0, 1),
 	SETTING_OF_PAGES("ignore-gfp-highmem", BOOL, ignore_gfp_highmem, 0, 1),
+	SETTING("context", NAME, context, NAMES_OF_CONTEXTS, 0),
+	SETTING_OF_PAGES("zone", NAME, zone, NAMES_OF_ZONES, 0),
+	SETTING_OF_PAGES("max-order", UNSIGNED, max_order, 0, MAX_ORDER),
+	SETTING("require", PLACE, require, 0, 0),
+	SETTING("reject", PLACE, reject, 0, 0),
+	SETTING("stacktrace-depth", UNSIGNED, stacktrace_depth, 0, FAULT_DEPTH),
 	SETTING("seed", NUMBER_64, seed, 0, UINT64_MAX),
 };
 
@@ -90,6 +111,7 @@ static void store(enum fail_point point, const struct setting *setting,
 	switch (setting->type) {
 	case UNSIGNED:
 	case SIGNED:
+	case NAME:
 		WRITE_ONCE(*(uint32_t *)place, (uint32_t)value);
 		break;
 	case BOOL:
@@ -98,24 +120,57 @@ static void store(enum fail_point point, const struct setting *setting,
 	case NUMBER_64:
 		WRITE_ONCE(*(uint64_t *)place, value);
 		break;
+	case PLACE: /* code_place_parse() has stored it */
+		break;
 	}
 	pcp_shortcut_update();
 }
 
-static long load(enum fail_point point, const struct setting *setting)
+/* The value of SETTING into the SIZE bytes of TEXT, which it returns. */
+static const char *fail_format(enum fail_point point,
+                               const struct setting *setting, char *text,
+                               size_t size)
 {
 	const void *place = fail_place(point, setting);
 
 	switch (setting->type) {
 	case UNSIGNED:
 	case SIGNED:
-		return *(const int32_t *)place;
+		scnprintf(text, size, "%d", *(const int32_t *)place);
+		break;
 	case BOOL:
-		return *(const bool *)place;
+		scnprintf(text, size, "%d", *(const bool *)place);
+		break;
 	case NUMBER_64:
-		return *(const int64_t *)place;
+		scnprintf(text, size, "%llu",
+		          *(const unsigned long long *)place);
+		break;
+	case NAME:
+		kassert(*(const uint32_t *)place < NAMES);
+		return names[setting->low][*(const uint32_t *)place];
+	case PLACE:
+		return code_place_format(text, size, place);
 	}
-	return 0;
+	return text;
+}
+
+static int fail_find_name(enum names_of which, const char *text,
+                          uint64_t *index)
+{
+	for (*index = 0; names[which][*index] != NULL; ++*index)
+		if (strcmp(names[which][*index], text) == 0)
+			return 0;
+	return -EINVAL;
+}
+
+static int fail_parse_range(const struct setting *setting, const char *text,
+                            uint64_t *value)
+{
+	int error = parse_number(text, value);
+
+	return error == 0 && (*value < setting->low || *value > setting->high)
+	               ? -ERANGE
+	               : error;
 }
 
 static int set_attribute(enum fail_point point, const struct setting *setting,
@@ -128,9 +183,12 @@ static int set_attribute(enum fail_point point, const struct setting *setting,
 		store(point, setting, UINT32_MAX);
 		return 0;
 	}
-	error = parse_number(text, &value);
-	if (error == 0 && (value < setting->low || value > setting->high))
-		error = -ERANGE;
+	if (setting->type == PLACE)
+		return code_place_parse(text, fail_place(point, setting));
+	error = setting->type == NAME
+	                ? fail_find_name((enum names_of)setting->low, text,
+	                                 &value)
+	                : fail_parse_range(setting, text, &value);
 	if (error == 0)
 		store(point, setting, value);
 	return error;
@@ -219,19 +277,22 @@ void fail_reset(enum fail_point point)
 }
 
 void fail_visit(enum fail_point point,
-                void (*visit)(const char *name, long value))
+                void (*visit)(const char *name, const char *value))
 {
 	const struct thread *thread = current_thread();
+	char text[CODE_PLACE_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		const struct setting *setting = fail_setting(point, i);
 
 		if (setting != NULL)
-			visit(setting->name, load(point, setting));
+			visit(setting->name,
+			      fail_format(point, setting, text, sizeof(text)));
 	}
-	visit("make-it-fail", thread->mm->make_it_fail);
+	visit("make-it-fail", thread->mm->make_it_fail ? "1" : "0");
+	scnprintf(text, sizeof(text), "%u", thread->mm->fail_nth);
 	if (point == FAIL_PAGE_ALLOC)
-		visit("fail-nth", thread->mm->fail_nth);
+		visit("fail-nth", text);
 }
 
 /* ---- The command line ---------------------------------------------------- */
@@ -241,6 +302,8 @@ static const char *const boot_names[] = { "interval", "probability", "space",
 	                                  "times" };
 
 static char boot_words[FAIL_POINTS][ARRAY_SIZE(boot_names)][40];
+/* The text behind the four numbers: NAME=VALUE,...; NULL: none. */
+static const char *boot_rest[FAIL_POINTS];
 static const char *boot_nth;
 
 /* The next of the numbers in *TEXT, as a word for fail_set(). */
@@ -267,7 +330,8 @@ static int fail_take_words(enum fail_point point, const char *value)
 		error = fail_next_word(&value, boot_names[i],
 		                       boot_words[point][i],
 		                       sizeof(boot_words[point][i]));
-	return error == 0 && *value != '\0' ? -EINVAL : error;
+	boot_rest[point] = error == 0 && *value != '\0' ? value : NULL;
+	return error;
 }
 
 static int set_fail_page_alloc(const char *value)
@@ -292,21 +356,53 @@ static int set_fail_nth(const char *value)
 }
 
 PARAM(fail_page_alloc, "fail_page_alloc",
-      "=INTERVAL,PROBABILITY,SPACE,TIMES: fail requests on purpose",
+      "=INTERVAL,PROBABILITY,SPACE,TIMES[,NAME=VALUE...]: fail requests on purpose",
       set_fail_page_alloc);
 PARAM(failslab, "failslab",
-      "=INTERVAL,PROBABILITY,SPACE,TIMES: the same for objects", set_failslab);
+      "=INTERVAL,PROBABILITY,SPACE,TIMES[,...]: the same for objects",
+      set_failslab);
 PARAM(fail_nth, "fail_nth", "=N[,forever]: the first thread's Nth request",
       set_fail_nth);
+
+/* A word of the command line.  If it makes no sense nothing fails: without the
+ * place that was meant all requests would. */
+static bool fail_start_word(enum fail_point point, const char *name,
+                            const char *word)
+{
+	if (fail_set(point, word) == 0)
+		return true;
+	pr_warn("%s: bad value in '%s', nothing will fail\n", name, word);
+	fail_reset(point);
+	return false;
+}
+
+/* One setting of the rest after the other: NAME=VALUE, as for fail_set(). */
+static void fail_start_rest(enum fail_point point, const char *name)
+{
+	const char *text = boot_rest[point];
+	char word[CODE_PLACE_SIZE];
+
+	while (text != NULL && *text != '\0') {
+		const char *comma = strchr(text, ',');
+		size_t length =
+			comma == NULL ? strlen(text) : (size_t)(comma - text);
+
+		scnprintf(word, min(length + 1, sizeof(word)), "%s", text);
+		if (!fail_start_word(point, name, word))
+			return;
+		text += length + (comma != NULL);
+	}
+}
 
 static void fail_start_point(enum fail_point point, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(boot_names); i++) {
 		const char *word = boot_words[point][i];
 
-		if (word[0] != '\0' && fail_set(point, word) != 0)
-			pr_warn("%s: bad value in '%s'\n", name, word);
+		if (word[0] != '\0' && !fail_start_word(point, name, word))
+			return;
 	}
+	fail_start_rest(point, name);
 }
 
 void fail_start(void)

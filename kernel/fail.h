@@ -20,9 +20,9 @@ void fail_start(void);
 
 /*
  * Set by a word "name=value", names as in Linux's debugfs; for the running thread
- * make-it-fail=0|1 and, with pages, fail-nth=N[,forever].  Objects have no min-order
- * and no ignore-gfp-highmem.  0, -EINVAL (no such name, no number) or -ERANGE.  Thread
- * context.
+ * make-it-fail=0|1 and, with pages, fail-nth=N[,forever].  Objects have no order, no zone
+ * and no ignore-gfp-highmem.  0, -EINVAL (no such name, no such value), -ERANGE, or -ENOENT (no
+ * such place in the code).  Thread context.
  */
 __must_check int fail_set(enum fail_point point, const char *word);
 
@@ -31,6 +31,6 @@ void fail_reset(enum fail_point point);
 
 /* Call VISIT for each setting. */
 void fail_visit(enum fail_point point,
-                void (*visit)(const char *name, long value));
+                void (*visit)(const char *name, const char *value));
 
 #endif

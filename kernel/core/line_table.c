@@ -16,6 +16,7 @@
 #include "kernel/arch/image.h"
 #include "kernel/core/symbols.h"
 #include "lib/format.h"
+#include "lib/string.h"
 
 #define ADDRESS_SHIFT 4
 #define ADDRESS_LONG  0  /* the high half of a row: a varint follows */
@@ -85,6 +86,18 @@ static uint32_t line_blocks_until(uint32_t address)
 	return low;
 }
 
+/* At the first row of block INDEX. */
+static struct line_cursor line_block_begin(uint32_t index)
+{
+	return (struct line_cursor){
+		.at = line_block[index].offset,
+		.end = index + 1 < line_blocks ? line_block[index + 1].offset
+		                               : line_bytes,
+		.address = line_block[index].address,
+		.number = line_block[index].number,
+	};
+}
+
 /* The number of the line at ADDRESS; 0: none. */
 static uint32_t line_table_line_number(uint32_t address)
 {
@@ -94,13 +107,7 @@ static uint32_t line_table_line_number(uint32_t address)
 
 	if (count == 0)
 		return 0;
-	cursor = (struct line_cursor){
-		.at = line_block[count - 1].offset,
-		.end = count < line_blocks ? line_block[count].offset
-		                           : line_bytes,
-		.address = line_block[count - 1].address,
-		.number = line_block[count - 1].number,
-	};
+	cursor = line_block_begin(count - 1);
 	do {
 		number = cursor.number;
 		if (cursor.at >= cursor.end)
@@ -134,6 +141,47 @@ const char *line_find(uintptr_t address, unsigned int *line)
 		return NULL;
 	*line = number - line_file[low - 1].before;
 	return line_file[low - 1].name;
+}
+
+const char *line_file_find(const char *name, size_t length)
+{
+	for (uint32_t i = 0; i < line_files; i++) {
+		const char *file = line_file[i].name;
+
+		if (strlen(file) == length && memcmp(file, name, length) == 0)
+			return file;
+	}
+	return NULL;
+}
+
+/* Has block INDEX a row with NUMBER? */
+static bool line_block_has(uint32_t index, uint32_t number)
+{
+	struct line_cursor cursor = line_block_begin(index);
+
+	while (cursor.number != number && cursor.at < cursor.end)
+		line_next(&cursor);
+	return cursor.number == number;
+}
+
+bool line_has_code(const char *file, unsigned int line)
+{
+	uint32_t number = line;
+	uint32_t index = 0;
+
+	for (; index < line_files && line_file[index].name != file; index++)
+		continue;
+	if (index == line_files)
+		return false;
+	number += line_file[index].before;
+	/* It would be a line of the next file. */
+	if (number < line ||
+	    (index + 1 < line_files && number > line_file[index + 1].before))
+		return false;
+	for (index = 0; index < line_blocks; index++)
+		if (line_block_has(index, number))
+			return true;
+	return false;
 }
 
 /* The instruction at ADDRESS is BEHIND bytes before the address to be named. */

@@ -39,6 +39,14 @@ extern const struct line_file line_file[];
  */
 const char *line_find(uintptr_t address, unsigned int *line);
 
+/* The name in the table of the file that the LENGTH bytes at NAME name, which line_find()
+ * returns; NULL: no code was compiled from it. */
+const char *line_file_find(const char *name, size_t length);
+
+/* Was an instruction compiled from LINE of FILE, a name in the table?  The whole table is
+ * read. */
+bool line_has_code(const char *file, unsigned int line);
+
 /* Enough for what the next two write; names that are longer are cut. */
 #define PLACE_SIZE 112
 

@@ -10,6 +10,7 @@
 
 #include "kernel/arch/image.h"
 #include "lib/format.h"
+#include "lib/string.h"
 
 /* The last function at or below ADDRESS, or symbol_count. */
 static uint32_t symbols_find(uint32_t address)
@@ -69,6 +70,25 @@ const char *symbol_name(char *buffer, size_t size, uintptr_t address,
 	*offset = (uint32_t)address - symbol_address[number];
 	symbols_expand(buffer, size, symbol_names + symbol_start[number]);
 	return buffer;
+}
+
+bool symbol_range(const char *name, uintptr_t *start, uintptr_t *end)
+{
+	/* The high half of the address of all code. */
+	uintptr_t base = (uintptr_t)symbol_range & ~(uintptr_t)UINT32_MAX;
+	char text[SYMBOL_NAME_SIZE];
+
+	for (uint32_t i = 0; i < symbol_count; i++) {
+		symbols_expand(text, sizeof(text),
+		               symbol_names + symbol_start[i]);
+		if (strcmp(text, name) != 0)
+			continue;
+		*start = base + symbol_address[i];
+		*end = i + 1 < symbol_count ? base + symbol_address[i + 1]
+		                            : (uintptr_t)text_end;
+		return true;
+	}
+	return false;
 }
 
 const char *symbol_format(char *buffer, size_t size, uintptr_t address)

@@ -34,6 +34,10 @@ extern const char symbol_words[];
 const char *symbol_name(char *buffer, size_t size, uintptr_t address,
                         unsigned long *offset);
 
+/* The function with that NAME reaches from *START to before *END.  False: there is none.
+ * All names are read one after the other.  Any context. */
+bool symbol_range(const char *name, uintptr_t *start, uintptr_t *end);
+
 /* "buddy_take+0x1f" or "0xffff..." into BUFFER.  Returns BUFFER. */
 const char *symbol_format(char *buffer, size_t size, uintptr_t address);
 

@@ -159,9 +159,16 @@ static const char *trace_candidate(const char *word __unused,
 
 /* ---- fail ---------------------------------------------------------------- */
 
-static void print_setting(const char *name, long value)
+static void print_setting(const char *name, const char *value)
 {
-	console_printf("  %-20s %ld\n", name, value);
+	console_printf("  %-20s %s\n", name, value);
+}
+
+static const char *fail_error(int error)
+{
+	if (error == -ERANGE)
+		return "is out of range";
+	return error == -ENOENT ? "is no place in the code" : "makes no sense";
 }
 
 static int shell_fail(enum fail_point point, int argc, char **argv)
@@ -175,8 +182,7 @@ static int shell_fail(enum fail_point point, int argc, char **argv)
 
 		if (error != 0) {
 			console_printf("%s: '%s' %s\n", argv[0], argv[i],
-			               error == -ERANGE ? "is out of range"
-			                                : "makes no sense");
+			               fail_error(error));
 			return 0;
 		}
 	}
@@ -198,11 +204,27 @@ static int run_failslab(int argc, char **argv)
 	return shell_fail(FAIL_SLAB, argc, argv);
 }
 
-/* The last three are settings of pages alone. */
+#define FAIL_WORDS_OF_PAGES 5 /* the last ones are settings of pages alone */
+
 static const char *const fail_words[] = {
-	"off",           "probability=", "interval=",    "times=",
-	"space=",        "verbose=",     "task-filter=", "ignore-gfp-wait=",
-	"make-it-fail=", "seed=",        "min-order=",   "ignore-gfp-highmem=",
+	"off",
+	"probability=",
+	"interval=",
+	"times=",
+	"space=",
+	"verbose=",
+	"task-filter=",
+	"context=",
+	"require=",
+	"reject=",
+	"stacktrace-depth=",
+	"ignore-gfp-wait=",
+	"make-it-fail=",
+	"seed=",
+	"min-order=",
+	"max-order=",
+	"zone=",
+	"ignore-gfp-highmem=",
 	"fail-nth=",
 };
 
@@ -214,7 +236,9 @@ static const char *fail_candidate(const char *word __unused, unsigned int index)
 static const char *failslab_candidate(const char *word __unused,
                                       unsigned int index)
 {
-	return index < ARRAY_SIZE(fail_words) - 3 ? fail_words[index] : NULL;
+	return index < ARRAY_SIZE(fail_words) - FAIL_WORDS_OF_PAGES
+	               ? fail_words[index]
+	               : NULL;
 }
 
 /* ---- sysctl -------------------------------------------------------------- */

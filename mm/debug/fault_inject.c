@@ -8,9 +8,10 @@
  * The place is Linux's: after the checks of the mask, before the first pass
  * (mm/page_alloc.c, prepare_alloc_pages()).  The order of the conditions makes runs
  * predictable and is also Linux's (lib/fault-inject.c, should_fail_ex();
- * mm/fail_page_alloc.c).  Two differences: fail_nth counts
- * every request of the thread, also those that min_order and the ignore flags
- * spare; and the probability comes from a seed.
+ * mm/fail_page_alloc.c).  Three differences: fail_nth counts
+ * every request of the thread from the required place, also those that min_order and
+ * the ignore flags spare; the probability comes from a seed; and a place is a function, a file
+ * or a line (kernel/core/code_place.h), not two addresses.
  *
  * Locking: none.  Shared fields change atomically; two simultaneous requests may both
  * pass a limit that one of them used up, as in Linux.
@@ -32,6 +33,8 @@ void fault_attr_init(struct fault_attr *attr)
 		.times = 1,
 		.verbose = 2,
 		.min_order = 1,
+		.max_order = MAX_ORDER,
+		.stacktrace_depth = FAULT_DEPTH,
 		.ignore_gfp_wait = true,
 		.ignore_gfp_highmem = true,
 	};
@@ -119,20 +122,51 @@ static void use_up_times(struct fault_attr *attr)
 	}
 }
 
+static bool spared_by_zone(const struct fault_attr *attr, gfp_t gfp)
+{
+	bool bad;
+
+	return attr->zone != 0 && gfp_zone(gfp, &bad) != attr->zone - 1;
+}
+
 static bool spared_by_mask(const struct fault_attr *attr, gfp_t gfp,
                            unsigned int order)
 {
-	return order < attr->min_order ||
+	return order < attr->min_order || order > attr->max_order ||
+	       spared_by_zone(attr, gfp) ||
 	       (attr->ignore_gfp_highmem && gfp_is_highmem(gfp)) ||
 	       (attr->ignore_gfp_wait && gfpflags_allow_blocking(gfp));
 }
 
-static bool spared_by_thread(const struct fault_attr *attr)
+static bool spared_by_context(const struct fault_attr *attr)
 {
 	const struct thread *thread = asking_thread();
 
-	return attr->task_filter &&
-	       (thread == NULL || !thread->mm->make_it_fail);
+	if (attr->task_filter && (thread == NULL || !thread->mm->make_it_fail))
+		return true;
+	return attr->context != FAULT_CONTEXT_ANY &&
+	       in_interrupt() != (attr->context == FAULT_CONTEXT_INTERRUPT);
+}
+
+/* Did the request come from a place that is spared, or from none that is required?  The calls
+ * of an interrupt end where it began.  (Linux: fail_stacktrace().) */
+static bool spared_by_place(const struct fault_attr *attr)
+{
+	bool found = !code_place_is_set(&attr->require);
+	uintptr_t call[FAULT_DEPTH];
+	unsigned int count;
+
+	if (found && !code_place_is_set(&attr->reject))
+		return false;
+	kassert(attr->stacktrace_depth <= FAULT_DEPTH);
+	count = backtrace_save(call, attr->stacktrace_depth);
+	for (unsigned int i = 0; i < count; i++) {
+		if (code_place_is_set(&attr->reject) &&
+		    code_place_has(&attr->reject, call[i]))
+			return true;
+		found = found || code_place_has(&attr->require, call[i]);
+	}
+	return !found;
 }
 
 /* Number COUNT of the stream that the seed begins. */
@@ -148,9 +182,10 @@ static bool attr_is_due(struct fault_attr *attr, unsigned int order)
 	uint64_t count;
 
 	kassert(order <= MAX_ORDER);
-	if (attr->probability == 0 || spared_by_thread(attr))
+	if (attr->probability == 0 || spared_by_context(attr))
 		return false;
-	if (READ_ONCE(attr->times) == 0 || spend_space(attr, 1 << order))
+	if (READ_ONCE(attr->times) == 0 || spared_by_place(attr) ||
+	    spend_space(attr, 1 << order))
 		return false;
 	count = __atomic_add_fetch(&attr->count, 1, __ATOMIC_RELAXED);
 	if (attr->interval > 1 && count % attr->interval != 0)
@@ -163,7 +198,8 @@ static bool attr_is_due(struct fault_attr *attr, unsigned int order)
 
 /* ---- The decision -------------------------------------------------------- */
 
-static void fault_inject_report(const struct fault_attr *attr, gfp_t gfp,
+static void fault_inject_report(const struct node *node,
+                                const struct fault_attr *attr, gfp_t gfp,
                                 unsigned int order)
 {
 	char names[160];
@@ -171,9 +207,10 @@ static void fault_inject_report(const struct fault_attr *attr, gfp_t gfp,
 	kassert(!in_nmi());
 	if (attr->verbose == 0 || gfp_is_silent(gfp))
 		return;
-	pr_notice("FAULT_INJECTION: forcing a failure of order:%u, "
+	pr_notice("FAULT_INJECTION: forcing a failure of %s, order:%u, "
 	          "mode:%#x(%s) by %s: interval %u, probability %u, space %d, "
 	          "times %d\n",
+	          attr == &node->failslab ? "failslab" : "fail_page_alloc",
 	          order, gfp, gfp_format(names, sizeof(names), gfp),
 	          context_name(), attr->interval, attr->probability,
 	          attr->space, attr->times);
@@ -187,7 +224,7 @@ static bool fault_inject_is_due(struct fault_attr *attr, gfp_t gfp,
 	struct thread *thread = asking_thread();
 
 	if (thread != NULL && thread->mm->fail_nth != 0)
-		return nth_is_due(thread);
+		return !spared_by_place(attr) && nth_is_due(thread);
 	return !spared_by_mask(attr, gfp, order) && attr_is_due(attr, order);
 }
 
@@ -199,7 +236,7 @@ static bool fault_inject_should_fail(struct node *node, struct fault_attr *attr,
 		return false;
 	vmstat_add(&node->stat, VMSTAT_fault_injected, 1);
 	trace_fault_injected(&node->trace, order, gfp);
-	fault_inject_report(attr, gfp, order);
+	fault_inject_report(node, attr, gfp, order);
 	return true;
 }
 

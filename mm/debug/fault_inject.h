@@ -14,6 +14,7 @@
 #ifndef MM_DEBUG_FAULT_INJECT_H
 #define MM_DEBUG_FAULT_INJECT_H
 
+#include "kernel/core/code_place.h"
 #include "lib/types.h"
 #include "mm/gfp.h"
 
@@ -23,8 +24,19 @@ struct thread;
 /* Any number of failures. */
 #define FAULT_TIMES_ALL (-1)
 
-/* Linux's attributes and defaults: fail_page_alloc in debugfs.  May be changed
- * at any time. */
+/* Who asks?  A thread, also one with interrupts off, or a handler on top of it. */
+enum fault_context {
+	FAULT_CONTEXT_ANY,
+	FAULT_CONTEXT_THREAD,
+	FAULT_CONTEXT_INTERRUPT,
+};
+
+/* As many calls are looked at for a place; Linux's MAX_STACK_TRACE_DEPTH. */
+#define FAULT_DEPTH 32
+
+/* Linux's attributes and defaults: fail_page_alloc in debugfs; context, zone and max_order
+ * are ours.  May be changed at any time; a request that is under way may see one half
+ * of a new place. */
 struct fault_attr {
 	unsigned int probability; /* percent; 0, the default: never */
 	unsigned int interval;    /* at most each INTERVALth request; 1 */
@@ -32,9 +44,15 @@ struct fault_attr {
 	int space;                /* so many pages are spared first; 0 */
 	unsigned int verbose;     /* 0 nothing, 1 a line, 2 and the stack; 2 */
 	unsigned int min_order;   /* smaller requests are spared; 1 */
-	bool task_filter;         /* only threads with make_it_fail */
-	bool ignore_gfp_wait;     /* spare __GFP_DIRECT_RECLAIM; true */
-	bool ignore_gfp_highmem;  /* spare __GFP_HIGHMEM; true */
+	unsigned int max_order;   /* larger ones, too; MAX_ORDER */
+	unsigned int zone;    /* highest zone + 1; the others are spared; 0 */
+	unsigned int context; /* enum fault_context: the others are spared */
+	unsigned int stacktrace_depth; /* calls, at most FAULT_DEPTH; 32 */
+	struct code_place require;     /* spare who does not come from there */
+	struct code_place reject;      /* spare who does */
+	bool task_filter;              /* only threads with make_it_fail */
+	bool ignore_gfp_wait;          /* spare __GFP_DIRECT_RECLAIM; true */
+	bool ignore_gfp_highmem;       /* spare __GFP_HIGHMEM; true */
 	uint64_t count; /* atomic: requests that came to the interval */
 	uint64_t seed;  /* of the probability; with count the same
 	                           * requests fail again */
@@ -50,9 +68,10 @@ void failslab_attr_init(struct fault_attr *attr);
  * and traced, and logged unless the mask has __GFP_NOWARN.  __GFP_NOFAIL never
  * fails.  In this order:
  *
- *	fail_nth of the running thread (then the rest is skipped)
- *	min_order, __GFP_HIGHMEM, __GFP_DIRECT_RECLAIM
- *	probability 0; task filter; times; space; interval; probability
+ *	fail_nth of the running thread: require, reject (then the rest is skipped)
+ *	min_order, max_order, zone, __GFP_HIGHMEM, __GFP_DIRECT_RECLAIM
+ *	probability 0; task filter, context; times; require, reject; space; interval;
+ *	probability
  *
  * Any context but NMI, no lock held.
  */

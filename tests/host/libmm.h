@@ -108,6 +108,9 @@ void machine_advance(uint64_t microseconds);
 /* Also write each log line to FILE, e.g. stderr; NULL: not (the default). */
 void machine_log_to(FILE *file);
 
+/* From now on backtrace_save() finds the COUNT addresses at CALLS, which stay. */
+void machine_set_backtrace(const uintptr_t *calls, unsigned int count);
+
 /* Visit the newest COUNT log lines: log_visit() of kernel/core/printk.h. */
 
 /* ---- Nodes and zones ----------------------------------------------------- */

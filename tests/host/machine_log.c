@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "kernel/core/clock.h"
+#include "kernel/core/code_place.h"
 #include "kernel/core/line_table.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/symbols.h"
@@ -216,10 +217,29 @@ void backtrace_print_from(uintptr_t caller)
 	(void)caller;
 }
 
-unsigned int backtrace_save(uintptr_t *callers __unused,
-                            unsigned int most __unused)
+static const uintptr_t *set_calls;
+static unsigned int set_call_count;
+
+void machine_set_backtrace(const uintptr_t *calls, unsigned int count)
 {
-	return 0;
+	set_calls = calls;
+	set_call_count = count;
+}
+
+unsigned int backtrace_save(uintptr_t *callers, unsigned int most)
+{
+	unsigned int count = min(most, set_call_count);
+
+	for (unsigned int i = 0; i < count; i++)
+		callers[i] = set_calls[i];
+	return count;
+}
+
+/* The code of the host has functions, but no lines. */
+bool code_place_has(const struct code_place *place, uintptr_t return_address)
+{
+	return return_address - 1 >= place->start &&
+	       return_address - 1 < place->end;
 }
 
 void backtrace_print_saved(const uintptr_t *callers, unsigned int count)

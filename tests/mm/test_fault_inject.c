@@ -109,6 +109,33 @@ CASE(fault_inject, min_order_spares_smaller_requests)
 	return NULL;
 }
 
+CASE(fault_inject, max_order_spares_larger_requests)
+{
+	test_fault_inject_begin(100, FAULT_TIMES_ALL)->max_order = 2;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 3, 5), 0);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 2, 5), 5);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 0, 5), 0);
+	return NULL;
+}
+
+CASE(fault_inject, zone_spares_requests_with_another_highest_zone)
+{
+	struct fault_attr *attr = test_fault_inject_begin(100, FAULT_TIMES_ALL);
+
+	attr->ignore_gfp_highmem = false;
+	attr->zone = ZONE_DMA32 + 1;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 5), 0);
+	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_DMA32, 1, 5), 5);
+	attr->zone = ZONE_NORMAL + 1;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 5), 5);
+	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_DMA32, 1, 5), 0);
+	attr->zone = ZONE_MOVABLE + 1;
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 5), 0);
+	EXPECT_EQUAL(failures(GFP_ATOMIC | __GFP_HIGHMEM | __GFP_MOVABLE, 1, 5),
+	             5);
+	return NULL;
+}
+
 CASE(fault_inject, ignore_flags_spare_waiters_and_high_memory)
 {
 	struct fault_attr *attr = test_fault_inject_begin(100, FAULT_TIMES_ALL);
@@ -198,6 +225,30 @@ CASE(fault_inject, task_filter_spares_threads_that_are_not_marked)
 	marked = failures(GFP_ATOMIC, 1, 5);
 	thread->mm->make_it_fail = false;
 	EXPECT_EQUAL(marked, 5);
+	return NULL;
+}
+
+static unsigned int failures_in_interrupt(unsigned int count)
+{
+	unsigned int failed;
+
+	preempt_count_add(HARDIRQ_ONE);
+	failed = failures(GFP_ATOMIC, 1, count);
+	preempt_count_sub(HARDIRQ_ONE);
+	return failed;
+}
+
+CASE(fault_inject, context_spares_the_other_one)
+{
+	struct fault_attr *attr = test_fault_inject_begin(100, FAULT_TIMES_ALL);
+
+	EXPECT_EQUAL(failures_in_interrupt(5), 5);
+	attr->context = FAULT_CONTEXT_THREAD;
+	EXPECT_EQUAL(failures_in_interrupt(5), 0);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 5), 5);
+	attr->context = FAULT_CONTEXT_INTERRUPT;
+	EXPECT_EQUAL(failures_in_interrupt(5), 5);
+	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 5), 0);
 	return NULL;
 }
 

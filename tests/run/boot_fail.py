@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Allocations that fail on request, from the command line and the shell."""
 
+import re
+
 from lab import boot_test, check, command, logged, number
 
 
@@ -68,3 +70,46 @@ def failslab_fails_objects_and_spares_pages(lab):
         check("threads: 3 lived" in said, f"they fail still: {said!r}")
         said = command(qemu, "failslab min-order=0")
         check("makes no sense" in said, f"min-order: {said!r}")
+
+
+@boot_test
+def fail_page_alloc_has_a_place_and_linuxs_other_names(lab):
+    """
+    Behind the four numbers: of the requests that the shell's `alloc` makes those of order 0
+    fail, and no others.
+    """
+    words = "min-order=0,max-order=0,ignore-gfp-wait=0,require=kernel/shell/shell_pages.c"
+    with lab.prompt(f"fail_page_alloc=1,100,0,-1,{words}") as qemu:
+        said = command(qemu, "threads 3")
+        check("threads: 3 lived" in said, f"others fail, too: {said!r}")
+        check(all(answers(qemu, "KERNEL 0", 3)), "alloc does not fail")
+        check(not any(answers(qemu, "KERNEL 1", 3)), "order 1 fails")
+        said = command(qemu, "fail")
+        for line in (r"require +kernel/shell/shell_pages\.c", r"reject +any", r"zone +any"):
+            check(re.search(line, said), f"{line}: {said!r}")
+        command(qemu, "fail reject=shell_pages_run_alloc context=thread zone=DMA32")
+        check(not any(answers(qemu, "KERNEL 0", 3)), "the rejected place fails")
+        command(qemu, "fail reject=any")
+        check(not any(answers(qemu, "KERNEL 0", 3)), "Normal fails")
+        check(all(answers(qemu, "KERNEL|DMA32 0", 3)), "DMA32 does not fail")
+        command(qemu, "fail context=interrupt")
+        check(not any(answers(qemu, "KERNEL|DMA32 0", 3)), "a thread fails")
+        for word, answer in (
+            ("require=mm/nothing.c", "is no place in the code"),
+            ("zone=High", "makes no sense"),
+            ("max-order=11", "is out of range"),
+        ):
+            said = command(qemu, f"fail {word}")
+            check(answer in said, f"{word}: {said!r}")
+
+
+@boot_test
+def nothing_fails_if_a_word_of_fail_page_alloc_makes_no_sense(lab):
+    """Without the place that was meant all requests would."""
+    with lab.prompt("fail_page_alloc=1,100,0,-1,min-order=0,require=mm/nothing.c") as qemu:
+        log = logged(qemu, 60)
+        wanted = "fail_page_alloc: bad value in 'require=mm/nothing.c', nothing will fail"
+        check(wanted in log, log[-500:])
+        check(not any(answers(qemu, "ATOMIC 0", 3)), "it fails nevertheless")
+        said = command(qemu, "fail")
+        check(number(said, r"probability +(\d+)", "fail") == 0, said)
