@@ -95,7 +95,7 @@ bool may_use_list(const struct zone *zone, const struct alloc_request *request,
                   enum watermark mark, enum reserve_right right,
                   unsigned int flags)
 {
-	if (flags & TAKE_HIGHATOMIC)
+	if ((flags & TAKE_HIGHATOMIC) || page_guard_wanted(zone->node, request))
 		return false;
 	return zone->lowmem_reserve[request->highest_zone] == 0 ||
 	       right == RESERVE_ALL ||
@@ -134,19 +134,19 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
                           enum watermark mark, enum reserve_right right,
                           unsigned int flags)
 {
-	const bool lists = !page_guard_wanted(node, request);
 	struct page *page = NULL;
 
 	kassert(zone->node == node);
 	if (zone->managed == 0)
 		return NULL;
-	if (lists && may_use_list(zone, request, mark, right, flags))
+	if (may_use_list(zone, request, mark, right, flags))
 		page = pcp_take(zone, request->order, request->migratetype,
 		                request->compound);
 	if (page == NULL && !zone_is_too_low(zone, request, mark, right)) {
 		page = page_alloc_take_under_lock(zone, request, mark, right,
 		                                  flags);
-		if (page != NULL && mark == WMARK_LOW && lists)
+		if (page != NULL && mark == WMARK_LOW &&
+		    !page_guard_wanted(node, request))
 			pcp_refill(zone, request);
 	}
 	page_prep_report_bad(node, zone);

@@ -7,6 +7,7 @@
  * kept by shell_memory.c; exclusive pages are on the list of their owner.
  */
 #include "kernel/arch/direct_map.h"
+#include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
@@ -20,6 +21,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/debug/page_owner.h"
+#include "mm/debug/page_why.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/oom.h"
@@ -180,10 +182,61 @@ static void print_exclusive_page(const struct page *page)
 		             receiver == NULL ? "?" : receiver->name);
 }
 
-static int shell_pages_run_owner(int argc, char **argv)
+/* The kernel lies in frames without a head; the part that only the boot needed was
+ * freed. */
+static const char *shell_pages_is(enum page_why why, unsigned long pfn)
+{
+	uint64_t at = (uint64_t)pfn << PAGE_SHIFT;
+
+	if (why == WHY_RESERVED && at >= image_physical_start() &&
+	    at < image_physical_end())
+		return "a part of the kernel's image";
+	return page_why_is(why);
+}
+
+static void print_time(uint64_t microseconds)
+{
+	console_printf("%llu.%03llu s",
+	               (unsigned long long)(microseconds / 1000000),
+	               (unsigned long long)(microseconds / 1000 % 1000));
+}
+
+/* Since when it is so, and by which calls, as far as page_owner knows. */
+static void print_since(const struct node *node, unsigned long pfn,
+                        enum page_why why)
+{
+	const struct page_owner *owner = page_owner_of(node, pfn);
+	const struct page_owner_stamp *stamp;
+	char place[PLACE_SIZE];
+
+	if (owner == NULL) {
+		console_printf("since: not known; boot with page_owner=on\n");
+		return;
+	}
+	stamp = page_why_is_free(why) ? &owner->freed : &owner->taken;
+	if (stamp->time == 0) {
+		console_printf("since: the boot\n");
+		return;
+	}
+	console_printf("since: ");
+	print_time(stamp->time);
+	console_printf(" after the boot, ");
+	print_time(clock_microseconds() - stamp->time);
+	console_printf(" ago, by %s\n", owner_name(stamp->who));
+	for (unsigned int i = 0; i < PAGE_OWNER_FRAMES; i++) {
+		uintptr_t call = page_owner_frame(stamp, i);
+
+		if (call != 0)
+			console_fold(6, "    at %s",
+			             caller_format(place, sizeof(place), call));
+	}
+}
+
+static int shell_pages_run_why(int argc, char **argv)
 {
 	const struct page *page;
-	unsigned long pfn;
+	unsigned long asked, pfn;
+	enum page_why why;
 	char text[160];
 	char place[PLACE_SIZE];
 
@@ -192,7 +245,12 @@ static int shell_pages_run_owner(int argc, char **argv)
 	page = shell_pages_find_page(argv);
 	if (page == NULL)
 		return 0;
+	asked = page_to_pfn(page);
+	why = page_why(main_node(), asked, &page);
 	pfn = page_to_pfn(page);
+	if (pfn != asked)
+		console_printf("page %lu of the block at pfn %#lx:\n",
+		               asked - pfn, pfn);
 	console_fold(2, "pfn %#lx: %s, order %u, zone %s, %s, %d references",
 	             pfn, page_state_name((enum page_state)page->state),
 	             page->order, zone_type_name((enum zone_type)page->zone),
@@ -206,8 +264,11 @@ static int shell_pages_run_owner(int argc, char **argv)
 			caller_format(place, sizeof(place), page_caller(page)),
 			gfp_format(text, sizeof(text), page->gfp));
 	print_exclusive_page(page);
+	console_fold(2, "what: %s", shell_pages_is(why, asked));
+	console_fold(2, "freed by: %s", page_why_end(why));
+	print_since(main_node(), asked, why);
 	console_printf("in the direct map: %s\n",
-	               direct_map_visible(pfn) ? "yes" : "no");
+	               direct_map_visible(asked) ? "yes" : "no");
 	return 0;
 }
 
@@ -404,8 +465,9 @@ static const struct shell_command commands[] = {
 	              shell_flag_candidate, "take single pages until NULL"),
 	SHELL_COMMAND("free", "PFN|all", shell_pages_run_free, free_candidate,
 	              "give back what 'alloc' took"),
-	SHELL_COMMAND("owner", "PFN", shell_pages_run_owner, NULL,
-	              "who has a page"),
+	SHELL_COMMAND("why", "PFN", shell_pages_run_why, NULL,
+	              "what a page is, who has it, what would make it free"),
+	SHELL_COMMAND("owner", "PFN", shell_pages_run_why, NULL, "the same"),
 	SHELL_COMMAND("page_owner", "[PFN|mark]", run_page_owner, NULL,
 	              "who took the pages in use; those taken since the mark"),
 	SHELL_COMMAND("exclusive", "", shell_pages_run_exclusive, NULL,

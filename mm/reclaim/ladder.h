@@ -19,7 +19,8 @@
  * request?  (zone->lock held, or a guess.)  Has it so few pages that it surely may not?
  * (A guess, as Linux's checks of a mark all are, that spares the lock.)  May the request
  * have a page of this CPU's list?  That has left the zone's free count, so no mark is
- * looked at; but a request from a higher zone must leave the lowmem reserve alone.
+ * looked at; but a request from a higher zone must leave the lowmem reserve alone, and
+ * one that gets a guard needs neighbouring pages.
  */
 bool zone_may_serve(const struct zone *zone,
                     const struct alloc_request *request, enum watermark mark,

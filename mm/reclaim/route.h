@@ -72,7 +72,8 @@ struct alloc_route {
  * or an interrupt's.  Nothing is taken or changed.  The functions that decide are those of
  * the ladder (mm/reclaim/ladder.h), so as long as nobody takes or frees a page, the request
  * gets what is written here.  Not foreseen are failures by fault injection, and blocks that
- * turn out to be corrupt.  Thread context.
+ * turn out to be corrupt; and a block that gets a guard (mm/debug/page_guard.h) may have
+ * another source.  Thread context.
  */
 void alloc_route(struct node *node, gfp_t gfp, unsigned int order,
                  const struct alloc_context *context,

@@ -426,6 +426,8 @@ static const char *boost_with(gfp_t mask, unsigned int expected)
 	EXPECT(alloc_pages_node(node, mask, 0) != NULL);
 	EXPECT_EQUAL(zone->watermark_boost, 512);
 	EXPECT_EQUAL(wakes, expected);
+	/* Nor does the next request wake it for this one. */
+	EXPECT(!zone->boosted);
 	return scene_end();
 }
 

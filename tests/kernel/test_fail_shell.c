@@ -266,6 +266,7 @@ static const struct line memory_lines[] = {
 	  .varies = true },
 	{ .text = "free all", .before = "alloc KERNEL\n" },
 	{ .text = "owner 300", .varies = true },
+	{ .text = "why 256", .varies = true },
 	{ .text = "exclusive", .varies = true },
 	{ .text = "page_owner", .varies = true },
 };

@@ -47,6 +47,10 @@ LINES = """
     owner 1
     owner {block}
     owner {exclusive}
+    why
+    why 256
+    why {block}
+    why {exclusive}
     page_owner
     page_owner 1
     page_owner mark

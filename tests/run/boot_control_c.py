@@ -72,7 +72,7 @@ LONG = {
 # disk has a time limit.
 SHORT = set(
     """
-    buddyinfo pagetypeinfo extfrag compact contig fragment zoneinfo meminfo vmstat slabinfo vmallocinfo check alloc free gfp owner
+    buddyinfo pagetypeinfo extfrag compact contig fragment zoneinfo meminfo vmstat slabinfo vmallocinfo check alloc free gfp owner why
     exclusive page_owner recorder bench hotpath
     panic mistake disks write rm mkdir sync df mount umount swapon swaps oom_score_adj fail
     failslab cma

@@ -232,3 +232,38 @@ def gfp_with_an_order_tells_each_rung_and_takes_nothing(lab):
         check("above 3" in steps["OOM killer"], steps)
         check("moves pages" in steps["compaction"], steps)
         command(qemu, "free all")
+
+
+@boot_test
+def why_tells_what_a_page_is_who_has_it_and_what_would_free_it(lab):
+    """
+    The kernel's image, a block of the shell, a page behind its first one, the same after
+    its free, and an exclusive page: with page_owner=on also since when, and the call.
+    """
+    with lab.prompt("page_owner=on") as qemu:
+        said = command(qemu, "why 0x200")
+        check("a part of the kernel's image" in said, said)
+        check("freed by: nothing, ever" in said, said)
+        said = command(qemu, "why 0")
+        check("never given to the allocator" in said, said)
+        block = int(re.search(r"pfn (0x\w+)", command(qemu, "alloc GFP_KERNEL 4"))[1], 16)
+        said = command(qemu, f"why {block + 5:#x}")
+        check(f"page 5 of the block at pfn {block:#x}" in said, said)
+        check("a block without a mark of its owner" in said, said)
+        check("__free_pages()" in said, said)
+        check(re.search(r"since: \d+\.\d{3} s after the boot, \d+\.\d{3} s ago, by shell",
+                        said), said)
+        check("at shell_pages_run_alloc+" in said, said)
+        command(qemu, f"free {block:#x}")
+        said = command(qemu, f"why {block:#x}")
+        check("what: on a free list of its zone" in said, said)
+        check("freed by: nobody, it is free" in said, said)
+        check("at shell_pages_run_free+" in said, said)
+        page = re.search(r"pfn (0x\w+)", command(qemu, f"alloc {EXCLUSIVE}"))[1]
+        said = command(qemu, f"why {page}")
+        check("exclusive, in the window of its owner" in said, said)
+        check("exclusive_release()" in said, said)
+        check("direct map: no" in said, said)
+        check(command(qemu, f"owner {page}").splitlines()[1:2] ==
+              said.splitlines()[1:2], "owner is another command than why")
+        command(qemu, "free all")
