@@ -49,20 +49,6 @@ static inline gfp_t flags_with(enum gfp_status status)
 	return all;
 }
 
-enum zone_type gfp_zone(gfp_t mask, bool *bad)
-{
-	gfp_t place = mask & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM);
-
-	*bad = (place & (place - 1)) != 0;
-	if (*bad || (place & __GFP_DMA))
-		return ZONE_DMA;
-	if (place & __GFP_DMA32)
-		return ZONE_DMA32;
-	if ((place & __GFP_HIGHMEM) && (mask & __GFP_MOVABLE))
-		return ZONE_MOVABLE;
-	return ZONE_NORMAL;
-}
-
 bool gfp_is_exclusive(gfp_t mask)
 {
 	return (mask & __GFP_EXCLUSIVE) != 0;
@@ -170,6 +156,14 @@ static const char *exclusive_refusal(gfp_t mask, unsigned int order,
 	return order > 0 ? "an exclusive page is of order 0" : NULL;
 }
 
+/* Has the mask only flags that mask_refusal() never blames? */
+static bool mask_is_plain(gfp_t mask)
+{
+	return (mask & ~(flags_with(WORKS) | flags_with(KEPT))) == 0 &&
+	       !(mask & (GFP_ZONEMASK | __GFP_MOVABLE | __GFP_RECLAIMABLE |
+	                 __GFP_EXCLUSIVE));
+}
+
 /* NULL, or why the mask is refused; the blamed flags in *BLAMED. */
 static const char *mask_refusal(gfp_t mask, unsigned int order, gfp_t *blamed)
 {
@@ -186,7 +180,7 @@ static const char *mask_refusal(gfp_t mask, unsigned int order, gfp_t *blamed)
 	if (*blamed != 0)
 		return "means nothing on this machine";
 	gfp_zone(mask, &bad_zone);
-	*blamed = mask & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM);
+	*blamed = mask & GFP_ZONEMASK;
 	if (bad_zone)
 		return "more than one zone";
 	*blamed = mask & (__GFP_MOVABLE | __GFP_RECLAIMABLE);
@@ -303,15 +297,27 @@ static void gfp_assert_sound(const struct alloc_request *request,
 	gfp_assert_rights(request, context);
 }
 
+/* False, and why in WHY: the mask is refused.  Apart, for the room on the stack. */
+static __noinline bool mask_is_accepted(gfp_t mask, unsigned int order,
+                                        char *why, size_t size)
+{
+	char blamed_names[160];
+	gfp_t blamed;
+	const char *refusal = mask_refusal(mask, order, &blamed);
+
+	kassert(!mask_is_plain(mask) || refusal == NULL);
+	if (refusal == NULL)
+		return true;
+	gfp_format_flags(blamed_names, sizeof(blamed_names), blamed);
+	scnprintf(why, size, "%s: %s", blamed_names, refusal);
+	return false;
+}
+
 enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
                             const struct alloc_context *context,
                             struct alloc_request *request, char *why,
                             size_t size)
 {
-	char blamed_names[160];
-	const char *refusal;
-	gfp_t blamed;
-
 	kassert(size > 0);
 	fill_request(request, mask, order, context);
 	why[0] = '\0';
@@ -324,12 +330,8 @@ enum gfp_verdict gfp_decode(gfp_t mask, unsigned int order,
 		          (unsigned int)MAX_ORDER);
 		return GFP_TOO_LARGE;
 	}
-	refusal = mask_refusal(mask, order, &blamed);
-	if (refusal != NULL) {
-		gfp_format_flags(blamed_names, sizeof(blamed_names), blamed);
-		scnprintf(why, size, "%s: %s", blamed_names, refusal);
+	if (!mask_is_plain(mask) && !mask_is_accepted(mask, order, why, size))
 		return GFP_REFUSED;
-	}
 	if (request->may_sleep && !context->can_sleep) {
 		scnprintf(why, size,
 		          "__GFP_DIRECT_RECLAIM: "

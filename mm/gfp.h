@@ -297,11 +297,25 @@ bool gfp_is_silent(gfp_t mask);
 /* The caller's context, from the machine.  Any context. */
 struct alloc_context gfp_context(void);
 
+#define GFP_ZONEMASK (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)
+
 /*
  * The zone that the four zone bits ask for; *BAD is set for the eight
  * combinations that name more than one of DMA, DMA32 and HIGHMEM.
  */
-enum zone_type gfp_zone(gfp_t mask, bool *bad);
+static inline enum zone_type gfp_zone(gfp_t mask, bool *bad)
+{
+	gfp_t place = mask & GFP_ZONEMASK;
+
+	*bad = (place & (place - 1)) != 0;
+	if (place == 0)
+		return ZONE_NORMAL;
+	if (*bad || (place & __GFP_DMA))
+		return ZONE_DMA;
+	if (place & __GFP_DMA32)
+		return ZONE_DMA32;
+	return (mask & __GFP_MOVABLE) ? ZONE_MOVABLE : ZONE_NORMAL;
+}
 
 /*
  * "GFP_ATOMIC|__GFP_ZERO": the largest composite that fits, then single flags,

@@ -135,14 +135,18 @@ page_alloc_take_from_zone(struct node *node, struct zone *zone,
                           unsigned int flags)
 {
 	struct page *page = NULL;
+	bool low;
 
 	kassert(zone->node == node);
 	if (zone->managed == 0)
 		return NULL;
+	low = zone_is_too_low(zone, request, mark, right);
+	if (low && pcp_local_pages(zone) == 0)
+		return NULL;
 	if (may_use_list(zone, request, mark, right, flags))
 		page = pcp_take(zone, request->order, request->migratetype,
 		                request->compound);
-	if (page == NULL && !zone_is_too_low(zone, request, mark, right)) {
+	if (page == NULL && !low) {
 		page = page_alloc_take_under_lock(zone, request, mark, right,
 		                                  flags);
 		if (page != NULL && mark == WMARK_LOW &&

@@ -183,14 +183,13 @@ static struct page *pageblock_claim(struct zone *zone, unsigned int order,
 	struct page *page =
 		pageblock_to_claim(zone, order, type, flags, &parts);
 
-	for (; parts > 0; parts--) {
-		if (watermark_boost(zone) && (flags & TAKE_WAKES))
-			zone->boosted = true;
-	}
+	if (parts > 0 && watermark_boost(zone, parts) && (flags & TAKE_WAKES))
+		zone->boosted = true;
 	if (page == NULL)
 		return NULL;
 	if (page->order >= PAGEBLOCK_ORDER)
 		return claim_whole(zone, page, page->order, order, type);
+	kassert(parts > 0);
 	pageblock_retype(zone, page, type);
 	return NULL;
 }

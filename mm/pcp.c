@@ -76,13 +76,6 @@
 /* Blocks that move in one piece, with interrupts off. */
 #define PCP_SLICE 3UL
 
-unsigned long pcp_local_pages(const struct zone *zone)
-{
-	return zone->pcp[0] == NULL
-	               ? 0
-	               : READ_ONCE(zone->pcp[arch_cpu_id()]->count);
-}
-
 /* ---- Taking -------------------------------------------------------------- */
 
 /* The block, off its list, is corrupt. */

@@ -34,7 +34,12 @@ void pcp_stop(struct node *node);
 void pcp_shortcut_update(void);
 
 /* Pages of ZONE on the lists of this CPU. */
-unsigned long pcp_local_pages(const struct zone *zone);
+static inline unsigned long pcp_local_pages(const struct zone *zone)
+{
+	return zone->pcp[0] == NULL
+	               ? 0
+	               : READ_ONCE(zone->pcp[arch_cpu_id()]->count);
+}
 
 /* PCP_LISTS empty lists. */
 static inline void pcp_init_lists(struct list *lists)

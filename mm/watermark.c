@@ -95,26 +95,6 @@ void watermark_setup(struct node *node)
 	pcp_setup(node);
 }
 
-unsigned long watermark_floor(unsigned long min_mark, enum reserve_right right)
-{
-	unsigned long half = min_mark - min_mark / 2;
-
-	switch (right) {
-	case RESERVE_NONE:
-	case RESERVE_NOWAIT:
-		return min_mark;
-	case RESERVE_HALF:
-	case RESERVE_VICTIM:
-		return half;
-	case RESERVE_ATOMIC:
-		return half - half / 4;
-	case RESERVE_ALL:
-		return 0;
-	}
-	kassert(right <= RESERVE_ALL);
-	return min_mark;
-}
-
 unsigned long watermark_to_leave(const struct zone *zone, unsigned long mark,
                                  enum zone_type highest,
                                  enum reserve_right right, bool cma)

@@ -50,11 +50,11 @@ static inline unsigned long wmark_pages(const struct zone *zone,
 unsigned long watermark_boost_limit(const struct zone *zone);
 
 /*
- * Raise all marks of ZONE by a pageblock, at most to watermark_boost_limit(); kswapd
+ * Raise all marks of ZONE by BLOCKS pageblocks, at most to watermark_boost_limit(); kswapd
  * takes the boost away (mm/reclaim/kswapd.c).  True: it was raised, or is at its limit,
  * which is not 0.  zone->lock held.
  */
-bool watermark_boost(struct zone *zone);
+bool watermark_boost(struct zone *zone, unsigned int blocks);
 
 /*
  * Change NODE's watermark_boost_factor and return the one before.  A boost above the new
@@ -67,7 +67,17 @@ unsigned long watermark_set_boost_factor(struct node *node,
  * Pages below which a request with RIGHT may not push a zone whose MIN mark is
  * MIN: all of it, half, 3/8, or 0 (integer arithmetic, as in Linux).
  */
-unsigned long watermark_floor(unsigned long min, enum reserve_right right);
+static inline unsigned long watermark_floor(unsigned long min,
+                                            enum reserve_right right)
+{
+	unsigned long half = min - min / 2;
+
+	if (right <= RESERVE_NOWAIT)
+		return min;
+	if (right == RESERVE_ALL)
+		return 0;
+	return right == RESERVE_ATOMIC ? half - half / 4 : half;
+}
 
 /*
  * May a request of 2^ORDER pages whose highest zone is HIGHEST take them from

@@ -242,11 +242,13 @@ static bool fault_inject_should_fail(struct node *node, struct fault_attr *attr,
 
 bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order)
 {
-	return fault_inject_should_fail(node, &node->fail_page_alloc, gfp,
+	return fault_inject_is_on(&node->fail_page_alloc) &&
+	       fault_inject_should_fail(node, &node->fail_page_alloc, gfp,
 	                                order);
 }
 
 bool should_failslab(struct node *node, gfp_t gfp)
 {
-	return fault_inject_should_fail(node, &node->failslab, gfp, 0);
+	return fault_inject_is_on(&node->failslab) &&
+	       fault_inject_should_fail(node, &node->failslab, gfp, 0);
 }

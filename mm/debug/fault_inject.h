@@ -81,9 +81,15 @@ bool should_fail_alloc_page(struct node *node, gfp_t gfp, unsigned int order);
  * page that it may need is another request.) */
 bool should_failslab(struct node *node, gfp_t gfp);
 
-/* Threads with fail_nth; while it is 0 and failslab has no probability, objects need
- * not ask. */
+/* Threads with fail_nth. */
 extern unsigned int fail_nth_threads;
+
+/* Could a request with ATTR fail?  While it could not nobody needs to ask. */
+static inline bool fault_inject_is_on(const struct fault_attr *attr)
+{
+	return READ_ONCE(attr->probability) != 0 ||
+	       READ_ONCE(fail_nth_threads) != 0;
+}
 
 /*
  * The Nth request of THREAD from now on fails, N >= 1; FOR_EVER: and all later ones.

@@ -28,8 +28,7 @@ static bool pcp_shortcut_is_open(const struct node *node)
 	return node != NULL && node->pcp_cpus > 0 &&
 	       !page_debug_is_on(&node->debug) &&
 	       READ_ONCE(node->trace.enabled) == 0 &&
-	       READ_ONCE(fail_nth_threads) == 0 &&
-	       READ_ONCE(node->fail_page_alloc.probability) == 0 &&
+	       !fault_inject_is_on(&node->fail_page_alloc) &&
 	       !READ_ONCE(node->pool.starved);
 }
 

@@ -246,13 +246,6 @@ struct page *exclusive_take(struct node *node)
 	return take.page;
 }
 
-/* Might should_fail_alloc_page() say yes? */
-static bool exclusive_take_may_fail(const struct node *node)
-{
-	return READ_ONCE(fail_nth_threads) != 0 ||
-	       READ_ONCE(node->fail_page_alloc.probability) != 0;
-}
-
 void *exclusive_take_parked(uintptr_t caller)
 {
 	struct node *node = main_node();
@@ -262,7 +255,7 @@ void *exclusive_take_parked(uintptr_t caller)
 	bool enabled;
 
 	if (node == NULL || owner == NULL || !owner->alive ||
-	    exclusive_take_may_fail(node))
+	    fault_inject_is_on(&node->fail_page_alloc))
 		return NULL;
 	enabled = arch_irq_save();
 	exclusive_take_top(node, owner, &take);

@@ -73,8 +73,11 @@ unsigned long pcp_give_back(struct node *node,
 	for (int type = request->highest_zone; moved == 0 && type >= ZONE_DMA;
 	     type--) {
 		struct zone *zone = &node->zone[type];
-		struct pcp_set *set = pcp_enter(zone);
+		struct pcp_set *set;
 
+		if (pcp_local_pages(zone) == 0)
+			continue;
+		set = pcp_enter(zone);
 		if (set == NULL)
 			continue;
 		moved = pcp_drain(zone, set, 0, PCP_MOVES);

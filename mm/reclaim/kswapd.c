@@ -108,7 +108,8 @@ void wakeup_kswapd(struct node *node, unsigned int order,
 	kassert(highest < ZONE_COUNT && order <= MAX_ORDER);
 	ask_for(reclaim, order, highest);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!READ_ONCE(reclaim->kswapd_sleeps))
+	if (!READ_ONCE(reclaim->kswapd_sleeps) ||
+	    READ_ONCE(reclaim->kswapd_called))
 		return;
 	if (is_hopeless(node) || (node_is_balanced(node, order, highest) &&
 	                          !node_is_boosted(node, highest))) {

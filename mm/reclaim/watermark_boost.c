@@ -28,15 +28,17 @@ unsigned long watermark_boost_limit(const struct zone *zone)
 	return max(limit, PAGEBLOCK_PAGES);
 }
 
-bool watermark_boost(struct zone *zone)
+bool watermark_boost(struct zone *zone, unsigned int blocks)
 {
 	unsigned long limit = watermark_boost_limit(zone);
 
 	kassert(spin_is_mine(&zone->lock));
+	kassert(blocks > 0);
 	if (limit == 0)
 		return false;
-	WRITE_ONCE(zone->watermark_boost,
-	           min(zone->watermark_boost + PAGEBLOCK_PAGES, limit));
+	WRITE_ONCE(
+		zone->watermark_boost,
+		min(zone->watermark_boost + blocks * PAGEBLOCK_PAGES, limit));
 	return true;
 }
 

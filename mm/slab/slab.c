@@ -439,8 +439,7 @@ static __noinline void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp,
 /* May the hot path serve a request with MASK, here and now? */
 static inline bool slab_is_hot(const struct node *node, gfp_t mask)
 {
-	if (!slab_gfp_is_plain(mask) || READ_ONCE(fail_nth_threads) != 0 ||
-	    READ_ONCE(node->failslab.probability) != 0)
+	if (!slab_gfp_is_plain(mask) || fault_inject_is_on(&node->failslab))
 		return false;
 	return gfpflags_allow_blocking(mask) ? may_sleep_here() : !in_nmi();
 }
