@@ -25,10 +25,12 @@
 #include "tests/host/libmm.h"
 #endif
 
-#define ARENA_BLOCKS    16UL
-#define ARENA_PAGES     (ARENA_BLOCKS * 512)
+#define ARENA_BLOCKS      16UL
+#define ARENA_PAGES       (ARENA_BLOCKS * 512)
 /* And so many pages of DMA, aligned likewise. */
-#define ARENA_LOW_PAGES 1024UL
+#define ARENA_LOW_PAGES   1024UL
+/* The managed pages of that zone, pretended. */
+#define ARENA_LOW_MANAGED 3840UL
 
 enum scene_context {
 	SCENE_THREAD,
@@ -114,8 +116,10 @@ unsigned long scene_free_highatomic(void);
 unsigned long scene_reserved(void);
 unsigned long scene_boost(void);
 
-/* The place of PAGE, -1 for NULL; the page at PLACE; the page at ADDRESS. */
+/* The place of PAGE, -1 for NULL; or -2 for one outside of the arena, as those of DMA; the
+ * page at PLACE; the page at ADDRESS. */
 long scene_place(const struct page *page);
+long scene_place_or_low(const struct page *page);
 struct page *scene_page(unsigned long place);
 struct page *scene_page_at(void *address);
 
@@ -171,6 +175,7 @@ void ask_walks(void);
 void ask_types(void);
 void ask_rungs(void);
 void ask_pages(void);
+void ask_scenes(void);
 
 #define ASK_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ASK_MASK(m)                                                            \
@@ -182,6 +187,14 @@ struct ask_mask {
 	const char *name;
 	gfp_t mask;
 };
+
+/* Numbers that follow from the seed, the same on both sides. */
+void ask_seed(unsigned int seed);
+unsigned int ask_random(unsigned int below);
+
+/* DIGEST with the four lowest bytes of VALUE; it begins with ASK_DIGEST (FNV-1a). */
+#define ASK_DIGEST 2166136261U
+unsigned int ask_digest(unsigned int digest, unsigned long value);
 
 /* An answer in pieces: empty, longer, as it is. */
 void ask_clear(void);

@@ -50,20 +50,6 @@ static struct ask_held {
 } ask_held[ASK_HELD];
 
 static unsigned int ask_holds;
-static unsigned int ask_state; /* of the numbers */
-
-static unsigned int ask_random(unsigned int below)
-{
-	ask_state = ask_state * 1664525 + 1013904223;
-	return (ask_state >> 8) % below;
-}
-
-static unsigned int ask_digest(unsigned int digest, unsigned long value)
-{
-	for (int i = 0; i < 4; i++, value >>= 8)
-		digest = (digest ^ (value & 255)) * 16777619;
-	return digest;
-}
 
 static gfp_t ask_any_mask(bool typed)
 {
@@ -104,12 +90,12 @@ static void ask_add_types(void)
 /* STEPS random calls; all places go into a digest, and what is free at the end. */
 static void ask_walk(unsigned int seed, unsigned int steps, bool typed)
 {
-	unsigned int digest = 2166136261U;
+	unsigned int digest = ASK_DIGEST;
 
 	scene_begin();
 	for (unsigned long place = 0; place < 4096; place += 1024)
 		scene_free(place, 10);
-	ask_state = seed;
+	ask_seed(seed);
 	ask_holds = 0;
 	for (unsigned int i = 0; i < steps; i++)
 		digest = ask_digest(digest, (unsigned long)ask_step(typed));

@@ -103,6 +103,58 @@ static void ask_rung(const struct ask_story *story, const struct ask_mask *mask,
 	          mask->name, story->name, ask_text());
 }
 
+/* Compaction was skipped, and reclaim progressed once: with so much that can be reclaimed,
+ * is there soon room for it? */
+static void ask_room(const struct ask_mask *mask, unsigned int order,
+                     unsigned long reclaimable)
+{
+	const struct scene_script script = {
+		.rounds = 1,
+		.progress = 32,
+		.reclaimable = reclaimable,
+		.gift = 24,
+	};
+	struct page *page;
+
+	scene_begin();
+	ask_scatter(100);
+	scene_set_marks(480, 600, 720);
+	scene_script(&script);
+	page = alloc_pages(mask->mask | __GFP_NOWARN, order);
+	ask_clear();
+	ask_add_story(scene_story());
+	ask_add(" %ld", scene_place(page));
+	scene_say("room of order %u, %s, 100 free, %lu reclaimable: %s", order,
+	          mask->name, reclaimable, ask_text());
+}
+
+/* Around the min and the low mark. */
+static void ask_rooms(const struct ask_mask *mask)
+{
+	static const unsigned long marks[] = { 480, 600 };
+
+	for (unsigned int order = 1; order <= 10; order++) {
+		for (size_t i = 0; i < ASK_COUNT(marks); i++) {
+			unsigned long wanted = marks[i] + (2UL << order) - 100;
+
+			ask_room(mask, order, wanted * order + order - 1);
+			ask_room(mask, order, wanted * order + order);
+		}
+	}
+}
+
+static void ask_all_rooms(void)
+{
+	static const struct ask_mask masks[] = {
+		ASK_MASK(GFP_KERNEL),
+		ASK_MASK(GFP_KERNEL | __GFP_RETRY_MAYFAIL),
+		ASK_MASK(GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL),
+	};
+
+	for (size_t i = 0; i < ASK_COUNT(masks); i++)
+		ask_rooms(&masks[i]);
+}
+
 void ask_rungs(void)
 {
 	static const unsigned int orders[] = { 0, 1, 3, 4, 9, 10 };
@@ -114,6 +166,7 @@ void ask_rungs(void)
 				         orders[k], SCENE_THREAD);
 		}
 	}
+	ask_all_rooms();
 	for (size_t j = 0; j < ASK_COUNT(ask_rung_masks); j++) {
 		ask_rung(&ask_stories[0], &ask_rung_masks[j], 11, SCENE_THREAD);
 		ask_rung(&ask_stories[0], &ask_rung_masks[j], 0,

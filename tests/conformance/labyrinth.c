@@ -46,7 +46,7 @@ static void *our_room(size_t size)
 
 /* ---- The story ----------------------------------------------------------- */
 
-#define STORY_MAX 300
+#define STORY_MAX 1000
 
 static struct scene_script our_script;
 static unsigned int our_reclaims, our_kills;
@@ -188,6 +188,7 @@ void scene_begin(void)
 	       pageblock_count(&ours->zone[ZONE_DMA]) *
 	               sizeof(struct pageblock));
 	memcpy(our_zone->blocks, taken.blocks, taken.bytes_of_blocks);
+	scene_set_managed(ZONE_DMA, ARENA_LOW_MANAGED);
 	pcp_shortcut_update();
 	machine_set_wait_hook(our_rest);
 	for (unsigned int i = 0; i < WMARK_COUNT; i++)
@@ -334,6 +335,7 @@ void scene_enter(enum scene_context context)
 	struct thread *self = machine_main();
 
 	our_context = context;
+	machine_set_wait_hook(our_rest);
 	if (context == SCENE_MEMALLOC || context == SCENE_SOFT_MEMALLOC ||
 	    context == SCENE_HARD_MEMALLOC)
 		thread_set_flags(self, THREAD_MEMALLOC);
@@ -351,6 +353,8 @@ void scene_leave(void)
 		machine_leave_softirq();
 	if (our_context == SCENE_HARD || our_context == SCENE_HARD_MEMALLOC)
 		machine_leave_irq();
+	thread_clear_flags(machine_main(),
+	                   THREAD_MEMALLOC | THREAD_OOM_VICTIM | THREAD_KILLED);
 }
 
 bool scene_is_normal(void)

@@ -25,7 +25,7 @@
 #define LARGE_BLOCKS 2048
 #define TAKE         (__GFP_MEMALLOC | __GFP_MOVABLE | __GFP_NOWARN)
 
-#define STORY_MAX    300
+#define STORY_MAX    1000
 
 static unsigned long (*linux_lookup)(const char *name);
 static struct zone *linux_zone;
@@ -333,6 +333,7 @@ void scene_begin(void)
 	linux_its.drain_all_pages(NULL);
 	for (int type = 0; type < MAX_NR_ZONES; type++)
 		scene_set_managed(type, linux_managed[type]);
+	scene_set_managed(ZONE_DMA, ARENA_LOW_MANAGED);
 	*linux_its.watermark_boost_factor = 0;
 	linux_each_zone(linux_plain);
 	linux_take();
@@ -557,8 +558,11 @@ void scene_enter(enum scene_context context)
 	if (context == SCENE_MEMALLOC || context == SCENE_SOFT_MEMALLOC ||
 	    context == SCENE_HARD_MEMALLOC)
 		current->flags |= PF_MEMALLOC;
-	if (context == SCENE_VICTIM)
+	if (context == SCENE_VICTIM) {
 		current->signal->oom_mm = current->mm;
+		sigaddset(&current->pending.signal, SIGKILL);
+		set_thread_flag(TIF_SIGPENDING);
+	}
 	if (context == SCENE_SOFT || context == SCENE_SOFT_MEMALLOC)
 		__preempt_count_add(SOFTIRQ_OFFSET);
 	if (context == SCENE_HARD || context == SCENE_HARD_MEMALLOC)
@@ -569,6 +573,8 @@ void scene_leave(void)
 {
 	current->flags &= ~PF_MEMALLOC;
 	current->signal->oom_mm = NULL;
+	sigdelset(&current->pending.signal, SIGKILL);
+	clear_thread_flag(TIF_SIGPENDING);
 	if (linux_context == SCENE_SOFT || linux_context == SCENE_SOFT_MEMALLOC)
 		__preempt_count_sub(SOFTIRQ_OFFSET);
 	if (linux_context == SCENE_HARD || linux_context == SCENE_HARD_MEMALLOC)

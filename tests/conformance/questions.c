@@ -152,6 +152,35 @@ static void ask_drains_above(void)
 	}
 }
 
+/* ---- Numbers -------------------------------------------------------------- */
+
+static unsigned int ask_state;
+
+void ask_seed(unsigned int seed)
+{
+	ask_state = seed;
+}
+
+unsigned int ask_random(unsigned int below)
+{
+	ask_state = ask_state * 1664525 + 1013904223;
+	return (ask_state >> 8) % below;
+}
+
+unsigned int ask_digest(unsigned int digest, unsigned long value)
+{
+	for (int i = 0; i < 4; i++, value >>= 8)
+		digest = (digest ^ (value & 255)) * 16777619;
+	return digest;
+}
+
+long scene_place_or_low(const struct page *page)
+{
+	long place = scene_place(page);
+
+	return place >= -1 && place < (long)ARENA_PAGES ? place : -2;
+}
+
 /* ---- Answers in pieces --------------------------------------------------- */
 
 static char ask_line[800];
@@ -322,6 +351,7 @@ void ask_questions(void)
 	if (scene_is_normal()) {
 		ask_walks();
 		ask_types();
+		ask_scenes();
 		return;
 	}
 	ask_all_drains();
@@ -332,4 +362,5 @@ void ask_questions(void)
 	ask_types();
 	ask_rungs();
 	ask_pages();
+	ask_scenes();
 }

@@ -60,10 +60,13 @@ GROUPS = {
     "reserve": "How many pageblocks become HIGHATOMIC?",
     "use": "Who gets pages of a HIGHATOMIC pageblock?",
     "giveup": "When is a HIGHATOMIC pageblock given up?",
+    "room": "Is compaction tried again, after it was skipped?",
     "pfmemalloc": "Which pages are marked as taken without watermarks?",
     "counters": "What do the counters of a call say?",
     "stack": "Which frames come off a CPU's list?",
     "level": "How many pages wait on a CPU's list?",
+    "scene": "What becomes of random requests in random zones?",
+    "scenes": "And of those in fifty zones at a time?",
     "rungs": "Which passes, reclaims, compactions and kills are tried?",
 }
 
