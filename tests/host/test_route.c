@@ -534,3 +534,166 @@ CASE(route, asking_changes_nothing)
 	}
 	return NULL;
 }
+
+/* ---- Why a rung is closed ------------------------------------------------ */
+
+struct closed_row {
+	gfp_t mask;
+	unsigned int order;
+	enum alloc_rung rung;
+	enum route_outcome outcome;
+	const char *why; /* a part of it */
+};
+
+static bool route_has_words(const char *text, const char *words)
+{
+	for (; *text != '\0'; text++) {
+		if (strncmp(text, words, strlen(words)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A node with all hooks and all pages free, or with none. */
+static void route_begin_rows(bool full)
+{
+	unsigned long pages[ZONE_COUNT] = { 512, 512, 512, 512 };
+
+	machine_start(4 * PAGEBLOCK_PAGES);
+	node = machine_zones(0, pages);
+	pile.node = node;
+	pile.count = 0;
+	for (unsigned int z = 0; z < ZONE_COUNT; z++)
+		machine_set_marks(&node->zone[z], 20, 30, 40);
+	if (full)
+		pile_leave(&pile, 0);
+	machine_set_kswapd_hook(node, route_on_wake);
+	machine_set_reclaim_hook(node, route_on_reclaim, NULL);
+	machine_set_compact_hook(node, route_on_compact);
+	machine_set_oom_hook(node, route_on_oom);
+	node->recovery.too_dirty = route_too_dirty;
+	script.dirty = true;
+}
+
+static const char *route_check_row(const struct closed_row *row)
+{
+	const struct alloc_context here = gfp_context();
+	struct alloc_route route;
+	const struct route_step *step = &route.step[row->rung];
+
+	alloc_route(node, row->mask, row->order, &here, &route);
+	EXPECT_EQUAL(route.verdict, GFP_OK);
+	if (step->outcome != row->outcome ||
+	    (row->why != NULL &&
+	     (step->why == NULL || !route_has_words(step->why, row->why))))
+		return test_failure("mask %#x order %u rung %u: %u, %s",
+		                    row->mask, row->order, row->rung,
+		                    step->outcome,
+		                    step->why == NULL ? "-" : step->why);
+	return NULL;
+}
+
+CASE(route, a_closed_rung_names_the_flag_or_the_order_that_closes_it)
+{
+	static const struct closed_row rows[] = {
+		{ GFP_KERNEL | __GFP_WRITE, 0, RUNG_FAST, ROUTE_CLOSED,
+		  "__GFP_WRITE" },
+		{ GFP_KERNEL | __GFP_DMA32, 0, RUNG_SHORTCUT, ROUTE_CLOSED,
+		  "a flag that must be decoded" },
+		{ GFP_KERNEL, 5, RUNG_SHORTCUT, ROUTE_CLOSED,
+		  "no list has blocks of this order" },
+		{ GFP_KERNEL, 0, RUNG_SHORTCUT, ROUTE_CLOSED,
+		  "there are no lists" },
+		{ GFP_KERNEL, 0, RUNG_WAKE, ROUTE_ACTS, "kswapd is woken" },
+		{ GFP_KERNEL & ~__GFP_KSWAPD_RECLAIM, 0, RUNG_WAKE,
+		  ROUTE_CLOSED, "no __GFP_KSWAPD_RECLAIM" },
+		{ GFP_KERNEL, 2, RUNG_EARLY_COMPACT, ROUTE_ACTS, "moves" },
+		{ GFP_KERNEL | __GFP_MOVABLE, 2, RUNG_EARLY_COMPACT,
+		  ROUTE_CLOSED, "movable" },
+		{ GFP_KERNEL | __GFP_MEMALLOC, 2, RUNG_EARLY_COMPACT,
+		  ROUTE_CLOSED, "all of the reserve" },
+		{ GFP_NOWAIT, 0, RUNG_RECLAIM, ROUTE_CLOSED,
+		  "no __GFP_DIRECT_RECLAIM" },
+		{ GFP_KERNEL, 0, RUNG_RECLAIM, ROUTE_ACTS, "reclaims" },
+		{ GFP_KERNEL, 0, RUNG_COMPACT, ROUTE_CLOSED, "a single page" },
+		{ GFP_NOIO, 2, RUNG_COMPACT, ROUTE_CLOSED, "start I/O" },
+		{ GFP_KERNEL | __GFP_NORETRY, 0, RUNG_RETRY, ROUTE_CLOSED,
+		  "__GFP_NORETRY" },
+		{ GFP_KERNEL, 4, RUNG_RETRY, ROUTE_CLOSED,
+		  "no __GFP_RETRY_MAYFAIL" },
+		{ GFP_NOIO | __GFP_RETRY_MAYFAIL, 4, RUNG_RETRY, ROUTE_CLOSED,
+		  "it cannot compact" },
+		{ GFP_KERNEL, 0, RUNG_LISTS, ROUTE_CLOSED, "are empty" },
+		{ GFP_KERNEL, 0, RUNG_KILL, ROUTE_ACTS, "kills a thread" },
+		{ GFP_NOFS, 0, RUNG_KILL, ROUTE_ACTS, "kills nobody" },
+		{ GFP_KERNEL | __GFP_RETRY_MAYFAIL, 4, RUNG_KILL, ROUTE_CLOSED,
+		  "an order above 3" },
+		{ GFP_KERNEL | __GFP_RETRY_MAYFAIL, 0, RUNG_KILL, ROUTE_CLOSED,
+		  "__GFP_RETRY_MAYFAIL" },
+		{ GFP_KERNEL | __GFP_THISNODE, 0, RUNG_KILL, ROUTE_CLOSED,
+		  "__GFP_THISNODE" },
+		{ GFP_KERNEL | __GFP_DMA32, 0, RUNG_KILL, ROUTE_CLOSED,
+		  "low memory" },
+		{ GFP_KERNEL, 0, RUNG_NEVER_FAIL, ROUTE_CLOSED,
+		  "no __GFP_NOFAIL" },
+		{ GFP_ATOMIC | __GFP_NOFAIL, 0, RUNG_NEVER_FAIL, ROUTE_CLOSED,
+		  "it cannot wait" },
+		{ GFP_KERNEL | __GFP_NOFAIL, 0, RUNG_NEVER_FAIL, ROUTE_GIVES,
+		  NULL },
+	};
+	static const struct closed_row in_reclaim = {
+		GFP_KERNEL, 0, RUNG_RECLAIM, ROUTE_CLOSED, "reclaim that asks"
+	};
+	const char *wrong = NULL;
+
+	route_begin_rows(false);
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && wrong == NULL; i++)
+		wrong = route_check_row(&rows[i]);
+	if (wrong != NULL)
+		return wrong;
+	machine_set_memalloc(true);
+	wrong = route_check_row(&in_reclaim);
+	machine_set_memalloc(false);
+	return wrong != NULL ? wrong : machine_finish();
+}
+
+CASE(route, a_full_node_is_not_enough_with_all_that_could_be_reclaimed)
+{
+	static const struct closed_row rows[] = {
+		{ GFP_KERNEL, 0, RUNG_FAST, ROUTE_REFUSES, NULL },
+		{ GFP_KERNEL, 0, RUNG_AGAIN, ROUTE_REFUSES, NULL },
+		{ GFP_KERNEL, 0, RUNG_RETRY, ROUTE_CLOSED,
+		  "would not be enough" },
+		{ GFP_KERNEL | __GFP_NOFAIL, 0, RUNG_NEVER_FAIL, ROUTE_ACTS,
+		  "forever" },
+	};
+	const char *wrong = NULL;
+
+	route_begin_rows(true);
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && wrong == NULL; i++)
+		wrong = route_check_row(&rows[i]);
+	pile_give(&pile, PILE_PAGES);
+	return wrong != NULL ? wrong : machine_finish();
+}
+
+CASE(route, a_block_that_gets_a_guard_is_not_from_a_list)
+{
+	const struct alloc_context here = gfp_context();
+	struct alloc_route route;
+	struct page *page;
+
+	route_begin_rows(false);
+	pcp_start(node, &lists, 1);
+	page = alloc_page(GFP_KERNEL);
+	EXPECT(page != NULL);
+	__free_page(page);
+	alloc_route(node, GFP_KERNEL, 0, &here, &route);
+	EXPECT_EQUAL(route.rung, RUNG_SHORTCUT);
+	EXPECT_EQUAL(route.step[RUNG_FAST].source, SOURCE_LIST);
+	node->debug.guard = true;
+	alloc_route(node, GFP_KERNEL, 0, &here, &route);
+	EXPECT_EQUAL(route.step[RUNG_FAST].source, SOURCE_OWN);
+	node->debug.guard = false;
+	pcp_stop(node);
+	return machine_finish();
+}
