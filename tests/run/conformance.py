@@ -85,7 +85,7 @@ def release():
     found = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     names = re.findall(r"^linux-headers-(6\.12\.\S+)", found, re.MULTILINE)
     if not names:
-        raise Fails("apt has no linux-image-6.12...-cloud-amd64 of Debian")
+        raise Fails("apt offers no Linux 6.12 of Debian (apt-get update?)")
     return max(names, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
 
 
