@@ -11,14 +11,18 @@
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
 #include "lib/errno.h"
+#include "lib/parse.h"
 #include "lib/string.h"
 #include "mm/debug/page_owner.h"
 #include "mm/page_alloc.h"
 #include "mm/slab/slab.h"
 
+#define QUARANTINE_MOST 65536 /* objects */
+
 static struct page_debug wanted;
 static bool wanted_owner;
 static uint32_t slub_debug;
+static size_t slab_quarantine;
 
 const struct page_debug *detectors(void)
 {
@@ -40,7 +44,13 @@ bool detectors_want_owner(void)
 
 uint32_t detectors_slub_debug(void)
 {
-	return slub_debug;
+	/* A kept object is poisoned, or no write could be found. */
+	return slub_debug | (slab_quarantine > 0 ? SLAB_POISON : 0);
+}
+
+size_t detectors_slab_quarantine(void)
+{
+	return slab_quarantine;
 }
 
 /* ---- Words --------------------------------------------------------------- */
@@ -107,6 +117,20 @@ static int set_slub_debug(const char *value)
 	return 0;
 }
 
+static int set_slab_quarantine(const char *value)
+{
+	uint64_t objects;
+	int error = value == NULL ? -EINVAL : parse_number(value, &objects);
+
+	if (error == 0 && objects > QUARANTINE_MOST)
+		error = -ERANGE;
+	if (error == 0)
+		slab_quarantine = (size_t)objects;
+	return error;
+}
+
+PARAM(slab_quarantine, "slab_quarantine",
+      "=N: the last N freed objects wait, poisoned", set_slab_quarantine);
 PARAM(slub_debug, "slub_debug",
       "[=FZP]: check objects, put red zones around them, poison them",
       set_slub_debug);

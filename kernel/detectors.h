@@ -17,6 +17,9 @@ bool detectors_want_owner(void);
 /* Flags for each slab cache: slub_debug. */
 uint32_t detectors_slub_debug(void);
 
+/* How many freed objects are kept: slab_quarantine; 0: none. */
+size_t detectors_slab_quarantine(void);
+
 /* Say which are on; faults and panics are explained by them from now on. */
 void detectors_start(void);
 

@@ -160,6 +160,9 @@ void begin_service_threads(struct node *node)
 	node->slab.debug = detectors_slub_debug();
 	if (!slab_start(node, 1, SLAB_KEY))
 		panic("not enough memory for the slab allocator");
+	if (detectors_slab_quarantine() > 0 &&
+	    !slab_quarantine_start(node, detectors_slab_quarantine()))
+		pr_warn("slab_quarantine: there is no memory for it\n");
 	threads_start();
 	watchdog_register_threads(visit_all_threads, visit_some_threads);
 	refiller_start();

@@ -276,15 +276,38 @@ static void mistake_struct_page(void)
 	memset(&page->refcount, 0x41, sizeof(page->refcount)); /* struct-page */
 }
 
+/* More than are in the quarantine of the Debug entry. */
+#define MANY_OBJECTS 300
+
+static void mistake_many_objects(void)
+{
+	for (unsigned int i = 0; i < MANY_OBJECTS; i++)
+		kfree(kmalloc(100, GFP_KERNEL));
+}
+
 static void mistake_object_after_free(void)
 {
 	char *object = kmalloc(100, GFP_KERNEL);
 
 	if (object == NULL)
 		return;
-	kfree(object);
+	kfree(object);                 /* object-after-free, the free */
 	memset(object + 32, 0x41, 16); /* object-after-free */
-	kfree(kmalloc(100, GFP_KERNEL));
+	mistake_many_objects();
+}
+
+static void mistake_stale_pointer(void)
+{
+	char *object = kmalloc(100, GFP_KERNEL);
+	char *other;
+
+	if (object == NULL)
+		return;
+	kfree(object); /* stale-pointer, the free */
+	other = kmalloc(100, GFP_KERNEL);
+	memset(object + 32, 0x41, 16); /* stale-pointer */
+	kfree(other);
+	mistake_many_objects();
 }
 
 static void mistake_object_overrun(void)
@@ -330,6 +353,9 @@ static const struct mistake mistakes[] = {
 	{ "struct-page", "a struct page overwritten", mistake_struct_page },
 	{ "object-after-free", "a write to an object after kfree()",
 	  mistake_object_after_free },
+	{ "stale-pointer",
+	  "a write to an object after kfree() that has a new owner",
+	  mistake_stale_pointer },
 	{ "object-overrun", "4 bytes written behind an object",
 	  mistake_object_overrun },
 };

@@ -31,6 +31,7 @@
 #include "lib/string.h"
 #include "mm/slab/slab_gfp.h"
 #include "mm/slab/slab_internal.h"
+#include "mm/slab/slab_quarantine.h"
 
 /* Partial slabs that are looked at for one that may serve the request. */
 #define SLAB_LOOKS 16UL
@@ -516,10 +517,31 @@ static const char *slab_refusal(struct kmem_cache *cache, struct page *slab,
 	kassert(spin_is_mine(&cache->lock));
 	if (!slab_is_buffer(cache, &view, (uintptr_t)object - view.before))
 		return "it is not the beginning of an object";
-	if (slab_looks_free(cache, &view, object) &&
-	    slab_check_is_free(cache, slab, object))
+	if (slab_quarantine_has(cache, object) ||
+	    (slab_looks_free(cache, &view, object) &&
+	     slab_check_is_free(cache, slab, object)))
 		return "it is free already (double free)";
 	return NULL;
+}
+
+void slab_give_back(struct kmem_cache *cache, struct page *slab, void *object)
+{
+	struct list gone = LIST_INIT(gone);
+	bool enabled = spin_lock_irqsave(&cache->lock);
+
+	slab_give(cache, slab, object, &gone);
+	spin_unlock_irqrestore(&cache->lock, enabled);
+	slab_page_end_all(cache, &gone);
+}
+
+/* To the quarantine or the free list.  The bytes are looked at with interrupts on. */
+static void slab_free_debug(struct kmem_cache *cache, struct page *slab,
+                            void *object, uintptr_t caller)
+{
+	kassert(slab_is_debug(cache));
+	if (slab_debug_give(cache, object, caller) &&
+	    !slab_quarantine_put(cache, object, caller))
+		slab_give_back(cache, slab, object);
 }
 
 static __noinline void slab_free_slow(struct kmem_cache *cache,
@@ -537,16 +559,11 @@ static __noinline void slab_free_slow(struct kmem_cache *cache,
 	spin_unlock_irqrestore(&cache->lock, enabled);
 	if (why != NULL) {
 		slab_report_object(cache, object, caller, why);
+		slab_quarantine_explain(cache, object);
 		return;
 	}
-	if (slab_is_debug(cache)) {
-		/* The bytes are looked at with interrupts on. */
-		if (!slab_debug_give(cache, object, caller))
-			return;
-		enabled = spin_lock_irqsave(&cache->lock);
-		slab_give(cache, slab, object, &gone);
-		spin_unlock_irqrestore(&cache->lock, enabled);
-	}
+	if (slab_is_debug(cache))
+		slab_free_debug(cache, slab, object, caller);
 	slab_page_end_all(cache, &gone);
 }
 
@@ -618,5 +635,6 @@ bool kmem_cache_has(struct kmem_cache *cache, const void *address)
 		return false;
 	view = slab_view_of(cache, slab);
 	return slab_is_buffer(cache, &view, (uintptr_t)address - view.before) &&
-	       !slab_looks_free(cache, &view, (void *)address);
+	       !slab_looks_free(cache, &view, (void *)address) &&
+	       !slab_quarantine_has(cache, (void *)address);
 }

@@ -61,6 +61,13 @@ __must_check bool slab_start(struct node *node, unsigned int cpus,
 bool slab_stop(struct node *node);
 
 /*
+ * From now on the last OBJECTS freed objects of NODE's poisoned caches are kept, 1 or more, at most
+ * 1/32 of its memory (mm/slab/slab_quarantine.c).  After slab_start(), until slab_stop(), and
+ * only of the main node.  False: there is no memory for the list, and no quarantine.
+ */
+__must_check bool slab_quarantine_start(struct node *node, size_t objects);
+
+/*
  * A cache of objects of SIZE bytes, 1 .. 4 MiB, at multiples of ALIGN (a power of two
  * up to 4096, or 0 for 8).  CTOR, or NULL, is called once for each object of a new
  * slab; objects keep what it wrote while they are free.  NAME is copied.  NULL: no

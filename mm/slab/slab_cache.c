@@ -19,6 +19,7 @@
 #include "mm/slab/kmalloc.h"
 #include "mm/slab/slab_gfp.h"
 #include "mm/slab/slab_internal.h"
+#include "mm/slab/slab_quarantine.h"
 
 /* Slabs that are looked at with interrupts off. */
 #define SLAB_SLICE 16UL
@@ -251,6 +252,7 @@ int kmem_cache_shrink(struct kmem_cache *cache)
 	unsigned long left;
 
 	might_sleep();
+	slab_quarantine_drain(cache->node, cache);
 	for (unsigned int i = 0; i < cache->node->slab.cpus; i++)
 		slab_flush_cpu(cache, i);
 	left = READ_ONCE(cache->partials);
@@ -419,6 +421,7 @@ bool slab_stop(struct node *node)
 	struct kmem_cache *boot = state->boot;
 
 	kassert(boot != NULL);
+	slab_quarantine_stop(node);
 	kmalloc_stop(node);
 	(void)kmem_cache_shrink(boot);
 	if (state->count != 1 || boot->objects - boot->free_objects != 1)

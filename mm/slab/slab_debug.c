@@ -151,6 +151,12 @@ bool slab_debug_take(struct kmem_cache *cache, void *object, uintptr_t caller)
 	return sound;
 }
 
+bool slab_debug_leave(struct kmem_cache *cache, void *object, uintptr_t caller)
+{
+	kassert(slab_is_debug(cache));
+	return slab_debug_check(cache, object, false, caller);
+}
+
 bool slab_debug_give(struct kmem_cache *cache, void *object, uintptr_t caller)
 {
 	kassert(slab_is_debug(cache));

@@ -255,6 +255,9 @@ void slab_put_partial(struct kmem_cache *cache, struct page *slab,
 void slab_put_full(struct kmem_cache *cache, struct page *slab);
 void slab_unlink(struct kmem_cache *cache, struct page *slab);
 
+/* slab.c: OBJECT, which is in the hands of the caller, is free.  No lock held. */
+void slab_give_back(struct kmem_cache *cache, struct page *slab, void *object);
+
 /* slab_cache.c: what CPU number I has goes back to the cache; may sleep. */
 void slab_flush_cpu(struct kmem_cache *cache, unsigned int i);
 
@@ -269,6 +272,9 @@ __must_check bool slab_debug_take(struct kmem_cache *cache, void *object,
                                   uintptr_t caller);
 __must_check bool slab_debug_give(struct kmem_cache *cache, void *object,
                                   uintptr_t caller);
+/* The free OBJECT leaves the quarantine, on behalf of CALLER. */
+__must_check bool slab_debug_leave(struct kmem_cache *cache, void *object,
+                                   uintptr_t caller);
 /* NULL, or what is wrong with the bytes of a free OBJECT. */
 const char *slab_debug_look(const struct kmem_cache *cache, const void *object);
 

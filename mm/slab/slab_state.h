@@ -12,6 +12,7 @@
 #include "lib/list.h"
 
 struct kmem_cache;
+struct slab_quarantine;
 struct node;
 
 /* Sizes of kmalloc(): 8 .. 8192, with 96 and 192 in between. */
@@ -37,6 +38,7 @@ struct slab_state {
 	struct kmem_cache
 		*boot; /* (c) the cache of caches; NULL: not started */
 	struct kmem_cache *kmalloc[KMALLOC_KINDS][KMALLOC_CLASSES]; /* (c) */
+	struct slab_quarantine *quarantine; /* NULL: there is none */
 	struct ratelimit fail_limit; /* of reports about failed requests */
 
 	/* Is it all sound?  For mm_check(), which lies lower.  (c) */

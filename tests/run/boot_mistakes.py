@@ -98,12 +98,17 @@ def expect_report(name, said, pattern):
     check(re.search(wanted, said), f"{name}: {said[:2000]!r} is not {wanted!r}")
 
 
-# An object is looked at when it is taken or freed: the line is that of the kmalloc() or
-# kfree() behind the mistake.
+# An object is looked at when it is freed and when it leaves the quarantine: the line is that
+# of the kfree().
 OF_OBJECTS = {
     "object-after-free": r"BUG: kmalloc-128: poison of object \S+ was written to while free, "
-    r"noticed by thread shell at mistake_object_after_free\S+ \(kernel/demo/mistake.c:\d+\): "
-    r"0x41 instead of 0x6b at offset 32",
+    r"noticed by thread shell at \S+ \(kernel/demo/mistake.c:\d+\): 0x41 instead of 0x6b at "
+    r"offset 32(.|\n)*"
+    r"object \S+ of kmalloc-128 was freed by shell at \S+ \(FREE\), \d+ us ago",
+    "stale-pointer": r"BUG: kmalloc-128: poison of object \S+ was written to while free, "
+    r"noticed by thread shell at \S+ \(kernel/demo/mistake.c:\d+\): 0x41 instead of 0x6b at "
+    r"offset 32(.|\n)*"
+    r"object \S+ of kmalloc-128 was freed by shell at \S+ \(FREE\), \d+ us ago",
     "object-overrun": r"BUG: kmalloc-128: right red zone of object \S+ in use was written to, "
     r"noticed by thread shell at mistake_object_overrun\S+ \(kernel/demo/mistake.c:\d+\): "
     r"0x41 instead of 0xcc at offset 128",
