@@ -786,7 +786,10 @@ def main(arguments):
     write_times(report)
     took = time.monotonic() - started
     busy = sum(os.times()[:4])
-    print(f"It took {took:.0f} s, {busy:.0f} of processors; logs: {lab.TEST_DIRECTORY}")
+    print(
+        f"It took {took:.0f} s and {busy / 60:.1f} CPU minutes; "
+        f"logs: {lab.TEST_DIRECTORY}"
+    )
     print(
         f"{report.passed} passed, {report.failed} failed, "
         f"{report.skipped} skipped",
