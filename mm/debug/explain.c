@@ -199,15 +199,18 @@ bool alloc_explain(char *buffer, size_t size, const struct zone *zone,
 	return true;
 }
 
+/* On the screen, which has room for the report and no more; others are in the log. */
+#define ZONES_SHOWN 2U
+
 /* Print TEXT, in lines that the log has room for. */
-static void print_reason(const char *text)
+static void print_reason(enum log_level level, const char *text)
 {
 	const char *before = "refused: ";
 
 	while (*text != '\0') {
 		size_t length = fold_length(text, EXPLAIN_LINE);
 
-		pr_warn("%s%.*s\n", before, (int)length, text);
+		printk(level, "%s%.*s\n", before, (int)length, text);
 		for (text += length; *text == ' ';)
 			text++;
 		before = "         ";
@@ -238,26 +241,29 @@ void alloc_explain_print(const struct zone *zone,
                          enum reserve_right right)
 {
 	char text[EXPLANATION_SIZE];
-	bool any = false;
+	unsigned int zones = 0;
 
 	if (request->exclusive) {
 		print_exclusive_reason(zone, request);
 		return;
 	}
 	for (int type = request->highest_zone; type >= ZONE_DMA; type--) {
+		enum log_level level;
+
 		if (zone[type].managed == 0)
 			continue;
-		any = true;
+		level = zones++ < ZONES_SHOWN ? LOG_WARNING : LOG_DEBUG;
 		if (alloc_explain(text, sizeof(text), &zone[type], request,
 		                  WMARK_MIN, right))
-			print_reason(text);
+			print_reason(level, text);
 		else
-			pr_warn("refused, but %s has enough by now: %lu pages "
-			        "are free\n",
-			        zone[type].name,
-			        READ_ONCE(zone[type].free_pages));
+			printk(level,
+			       "refused, but %s has enough by now: %lu pages "
+			       "are free\n",
+			       zone[type].name,
+			       READ_ONCE(zone[type].free_pages));
 	}
-	if (!any)
+	if (zones == 0)
 		pr_warn("refused: no zone up to %s has any memory\n",
 		        zone_type_name(request->highest_zone));
 }

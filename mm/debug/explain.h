@@ -24,7 +24,8 @@ bool alloc_explain(char *buffer, size_t size, const struct zone *zone,
 
 /*
  * Why did REQUEST fail, whose last try was at the MIN mark with RIGHT?  A warning for
- * each of the ZONE_COUNT zones at ZONE that it may use; for an exclusive page one about
+ * each of the ZONE_COUNT zones at ZONE that it may use, from the highest; from the third on
+ * it is in the log alone.  For an exclusive page one about
  * the parked pool.  ZONE may be a copy (show_mem_copy()).  Any context but NMI.
  */
 void alloc_explain_print(const struct zone *zone,
