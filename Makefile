@@ -8,7 +8,7 @@
 #	build/labyrinth.iso	the disc: a menu, GRUB, a stripped kernel
 #	build/disk.img		a disk for it: a file system, swap, room for tests
 #	build/host/		mm/ and lib/ as a library and as test programs
-#	build/checked/		the same kernel with traps for undefined behaviour
+#	build/checked/		the same kernel, which reports undefined behaviour
 #	build/fuzz/		fuzz targets, and their findings
 #	build/test/		logs and discs of the last `make test`
 #
@@ -30,7 +30,7 @@ CC := gcc
 endif
 # More flags for the kernel, for builds that instrument it.
 KCFLAGS ?=
-# 1: undefined behaviour traps.
+# 1: undefined behaviour is reported, and a panic.
 CHECKED ?=
 # COVER=1 counts how often each line runs, see `make cover`.
 COVER ?=
@@ -80,16 +80,16 @@ remember = 2>$@.warnings; status=$$?; cat $@.warnings >&2; \
 compiler_include := $(shell $(CC) -print-file-name=include 2>/dev/null)
 
 # Mistakes that the compiler can detect at run time: an overflow of an array on the
-# stack (kernel/arch/stack_protector.c); with CHECKED=1 undefined behaviour, too,
-# which becomes an invalid opcode.  Null pointers and divisions by zero are left
+# stack (kernel/arch/stack_protector.c); with CHECKED=1 undefined behaviour, too
+# (kernel/arch/ubsan.c).  Null pointers and divisions by zero are left
 # to the CPU, which reports them better, and at no cost.  The check that a bool is
 # 0 or 1 is left out, because with it gcc 12 reads a volatile bool only once
 # instead of in every iteration of a loop.
 detectors := -fstack-protector-strong -mstack-protector-guard=global
 ifeq ($(CHECKED),1)
-detectors += -DCHECKED -fsanitize=undefined \
-	-fsanitize-undefined-trap-on-error \
+detectors += -DCHECKED -fsanitize=undefined -fno-sanitize-recover=all \
 	-fno-sanitize=null,integer-divide-by-zero,bool
+unchecked = $(if $(filter kernel/arch/ubsan.c,$<),-fno-sanitize=undefined)
 endif
 
 # DWARF 4: with 5, binutils 2.40 name the unit's own file for some lines of headers.
@@ -155,8 +155,8 @@ $B/obj/link: $(call same,$B/obj/link,$(link_with))
 $B/obj/%.c.o: %.c $B/obj/compile Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(kernel_cflags) $(small_suites) $(count_kernel) $(prefix_map) \
-		-MMD -MP -c -o $@ $< $(remember)
+	$(Q)$(CC) $(kernel_cflags) $(unchecked) $(small_suites) $(count_kernel) \
+		$(prefix_map) -MMD -MP -c -o $@ $< $(remember)
 
 # NASM's table of address ranges covers less than its line table, and gdb complains
 # about each address in between; without the table gdb reads the lines.
@@ -250,7 +250,7 @@ $B/disk.img: $B/obj/disk.img
 
 build-disk: $B/disk.img
 
-# The same kernel, in which undefined behaviour traps; slower.
+# The same kernel, which reports undefined behaviour; slower.
 build-checked:
 	@$(MAKE) B=$B/checked CHECKED=1 build-iso
 

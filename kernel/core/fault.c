@@ -37,6 +37,7 @@
 #include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
 #include "kernel/arch/stack_protector.h"
+#include "kernel/arch/ubsan.h"
 #include "kernel/core/context.h"
 #include "kernel/core/held.h"
 #include "kernel/core/line_table.h"
@@ -279,65 +280,17 @@ static void format_selector(char *text, size_t size, uint64_t error)
 	          error & SELECTOR_EXT ? ", external event" : "");
 }
 
-/* Return the name of KIND, clang's number of a kind of undefined behaviour. */
-static const char *behaviour_name(uint8_t kind)
+static bool code_is_ud2(uintptr_t rip)
 {
-	static const char *const names[] = {
-		[0] = "overflow of an addition",
-		[1] = "unreachable code",
-		[3] = "overflow of a division",
-		[10] = "a value that its type does not have",
-		[11] = "a function without its return",
-		[12] = "overflow of a multiplication",
-		[13] = "overflow of a negation",
-		[18] = "index out of bounds",
-		[19] = "overflow of a pointer",
-		[20] = "shift out of bounds",
-		[21] = "overflow of a subtraction",
-		[22] = "a misaligned or too small object",
-		[24] = "an array without a positive size",
-	};
-
-	if (kind >= ARRAY_SIZE(names) || names[kind] == NULL)
-		return "another kind";
-	return names[kind];
-}
-
-/*
- * The trap instructions of the two compilers.  gcc has one for every purpose:
- * ud2.  clang's is ud1 with an operand in memory that is never read; what stands
- * for its displacement is the kind, and a kind of 0 is left out.
- */
-#define UD1_WITHOUT_KIND 0x00
-#define UD1_WITH_KIND    0x40
-
-static void format_code(char *text, size_t size, const uint8_t *code)
-{
-	static const uint8_t ud1[] = { 0x67, 0x0f, 0xb9 };
 	static const uint8_t ud2[] = { 0x0f, 0x0b };
-	const char *name = trap_name(VECTOR_INVALID_OP);
-	uint8_t operand = code[sizeof(ud1)];
 
-	if (memcmp(code, ud2, sizeof(ud2)) == 0)
-		scnprintf(text, size,
-		          "%s: ud2: undefined behaviour, or __builtin_trap()",
-		          name);
-	else if (memcmp(code, ud1, sizeof(ud1)) == 0 &&
-	         (operand == UD1_WITHOUT_KIND || operand == UD1_WITH_KIND))
-		scnprintf(text, size, "%s: undefined behaviour: %s", name,
-		          behaviour_name(operand == UD1_WITH_KIND
-		                                 ? code[sizeof(ud1) + 1]
-		                                 : 0));
-	else
-		scnprintf(text, size, "%s (vector %u)", name,
-		          VECTOR_INVALID_OP);
+	return image_is_text(rip) && image_is_text(rip + 1) &&
+	       memcmp((const void *)rip, ud2, sizeof(ud2)) == 0;
 }
-
-#define LONGEST_TRAP 5
 
 static void format_opcode(char *text, size_t size, const struct fault *fault)
 {
-	uintptr_t rip = fault->frame->rip;
+	const char *behaviour = ubsan_trapped(fault->frame);
 	char place[PLACE_SIZE];
 	uintptr_t caller;
 
@@ -346,11 +299,14 @@ static void format_opcode(char *text, size_t size, const struct fault *fault)
 		          "stack smashed: the guard in the frame of %s has "
 		          "changed",
 		          caller_format(place, sizeof(place), caller));
-	else if (image_is_text(rip) && image_is_text(rip + LONGEST_TRAP - 1))
-		format_code(text, size, (const uint8_t *)rip);
+	else if (behaviour != NULL)
+		scnprintf(text, size, "undefined behaviour: %s", behaviour);
 	else
-		scnprintf(text, size, "%s (vector %u)",
-		          trap_name(VECTOR_INVALID_OP), VECTOR_INVALID_OP);
+		scnprintf(text, size, "%s (vector %u)%s",
+		          trap_name(VECTOR_INVALID_OP), VECTOR_INVALID_OP,
+		          code_is_ud2(fault->frame->rip)
+		                  ? ": ud2, __builtin_trap()"
+		                  : "");
 }
 
 static void format_fault(char *text, size_t size, const struct fault *fault)

@@ -398,49 +398,6 @@ CASE(contain, deepest_use_of_a_stack_is_seen)
 
 /* ---- What the compiler watches ------------------------------------------- */
 
-#ifdef CHECKED
-static volatile int largest = 0x7fffffff;
-static volatile int bits_of_int = 32;
-static volatile unsigned int four = 4;
-static volatile int result;
-
-static void add_too_much(void *unused)
-{
-	(void)unused;
-	result = largest + 1;
-}
-
-static void shift_too_far(void *unused)
-{
-	(void)unused;
-	result = 1 << bits_of_int;
-}
-
-static void index_too_far(void *unused)
-{
-	int array[4] = { 0 };
-
-	(void)unused;
-	result = array[four];
-}
-
-CASE(contain, undefined_behaviour_traps)
-{
-	struct provocation list[] = {
-		EXCEPTION("2^31-1 + 1", add_too_much, NULL, VECTOR_INVALID_OP),
-		EXCEPTION("1 << 32", shift_too_far, NULL, VECTOR_INVALID_OP),
-		EXCEPTION("array[4]", index_too_far, NULL, VECTOR_INVALID_OP),
-	};
-
-	return provoke_all(list, ARRAY_SIZE(list));
-}
-#else
-CASE(contain, undefined_behaviour_traps)
-{
-	SKIP("checked build");
-}
-#endif
-
 /* DATA: how many bytes too many. */
 static __noinline void write_past_an_array(void *data)
 {

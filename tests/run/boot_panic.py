@@ -85,7 +85,7 @@ def check_screen(qemu, cause):
     ),
     by_a_write_to_code=("text", r"page fault: write of .*forbidden", True),
     by_a_division=("divide", r"divide error", False),
-    by_an_opcode=("opcode", r"invalid opcode: ud2: undefined", False),
+    by_an_opcode=("opcode", r"invalid opcode \(vector 6\): ud2", False),
     by_a_smashed_stack=(
         "smash",
         r"stack smashed: the guard in the frame of fault_smash\+",
