@@ -95,7 +95,8 @@ def kcompactd_makes_large_blocks_unasked(lab):
         said = command(qemu, "sysctl compaction_proactiveness")
         check(said.strip() == "vm.compaction_proactiveness = 0", said)
         blocks = free_blocks(qemu)
-        check(blocks[0] >= 2900 and sum(blocks[1:]) == 0, f"{blocks}")
+        # The refiller may have given a block of 16 frames back meanwhile.
+        check(blocks[0] >= 2900 and sum(blocks[1:]) <= 4, f"{blocks}")
         # The DMA zone is full, so the score of the node is not above 90.
         command(qemu, "sysctl compaction_proactiveness=100")
         for _ in range(500):
