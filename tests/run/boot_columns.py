@@ -248,7 +248,7 @@ def storm_and_pressure_write_one_line_again(lab):
         command(qemu, "swapon hda2")
         for line, again in (
             ("storm 1000 200", r"\rstorm: at +\d+ Hz: "),
-            ("pressure 2 800", r"\rpressure: \d+ s, \d+ pages to swap"),
+            ("pressure 4 800", r"\rpressure: \d+ s, \d+ pages to swap"),
         ):
             said = answer(qemu, line)
             check_width(line, said)
