@@ -195,8 +195,7 @@ static const char *source_text(enum route_source source)
 		[SOURCE_OWN] = "the free blocks of its type",
 		[SOURCE_CMA] = "a CMA pageblock",
 		[SOURCE_HIGHATOMIC] = "a pageblock for urgent requests",
-		[SOURCE_CLAIM] = "a pageblock of another type, which becomes "
-				 "its own",
+		[SOURCE_CLAIM] = "a pageblock of another type, which it claims",
 		[SOURCE_STEAL] = "a pageblock of another type, which stays so",
 		[SOURCE_POOL] = "the parked pool",
 	};

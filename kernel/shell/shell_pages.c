@@ -235,7 +235,8 @@ static void print_since(const struct node *node, unsigned long pfn,
 static int shell_pages_run_why(int argc, char **argv)
 {
 	const struct page *page;
-	unsigned long asked, pfn;
+	unsigned long asked;
+	unsigned long pfn;
 	enum page_why why;
 	char text[160];
 	char place[PLACE_SIZE];
