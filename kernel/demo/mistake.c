@@ -2,10 +2,9 @@
 /*
  * kernel/demo/mistake.c -- the mistakes that people make in a kernel, on request.
  *
- * Each function makes one, in the statement that is marked; the report must name its
- * file and line, or at least the page and who touched it last.  docs/23-detectors.md
- * says which detector finds which.  tests/run/boot_mistakes.py commits each of them twice, in
- * the plain entry of the menu and in Debug, or in Debug alone where the plain one sees nothing.
+ * Each function makes one, in the statement that is marked.  docs/23-detectors.md says which
+ * detector reports it; tests/run/boot_mistakes.py commits each in the plain entry of the menu
+ * and in Debug, or in Debug alone where the plain one sees nothing.
  */
 #include "kernel/demo/mistake.h"
 
@@ -199,9 +198,10 @@ static void mistake_irqs_off(void)
 
 /* ---- Memory -------------------------------------------------------------- */
 
-static __noinline unsigned int mistake_recurse(volatile unsigned int *above)
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static __noinline int mistake_recurse(const volatile int *above)
 {
-	volatile unsigned int local[64];
+	volatile int local[64];
 
 	local[0] = *above + 1; /* recursion */
 	return nought == 0 ? mistake_recurse(local) + local[0] : local[0];
@@ -209,7 +209,7 @@ static __noinline unsigned int mistake_recurse(volatile unsigned int *above)
 
 static void mistake_recursion(void)
 {
-	unsigned int zero = 0;
+	int zero = 0;
 
 	mistake_recurse(&zero);
 }
