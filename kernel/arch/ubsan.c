@@ -23,6 +23,7 @@
 /* ---- The trap ------------------------------------------------------------ */
 
 static char ubsan_sentence[160];
+static bool ubsan_is_busy; /* atomic: it is being made */
 
 /* Without a frame: that of the caller, a function below, leads to the one to blame. */
 static __attribute__((naked)) __noinline __noreturn void ubsan_trap(void)
@@ -34,6 +35,7 @@ const char *ubsan_trapped(const struct trap_frame *frame)
 {
 	return frame->vector == VECTOR_INVALID_OP &&
 	                       frame->rip == (uintptr_t)ubsan_trap &&
+	                       !READ_ONCE(ubsan_is_busy) &&
 	                       ubsan_sentence[0] != '\0'
 	               ? ubsan_sentence
 	               : NULL;
@@ -73,8 +75,6 @@ struct ubsan_access {
 /* ---- The sentence -------------------------------------------------------- */
 
 #define UBSAN_BITS_MOST 64U
-
-static bool ubsan_is_busy; /* atomic */
 
 /* VALUE as one of TYPE.  Above 64 bits the compiler passes an address instead. */
 static const char *ubsan_format(char *text, size_t size,

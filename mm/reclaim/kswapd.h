@@ -8,8 +8,8 @@
 #include "mm/node.h"
 
 /* A request of 2^ORDER pages whose highest zone is HIGHEST found NODE below its
- * low marks.  kswapd is woken if it sleeps, unless the node is balanced for such
- * a request, or hopeless: then kcompactd is, if the request may not sleep and so cannot
+ * low marks.  kswapd is woken if it sleeps and nobody has called it yet, unless the node is
+ * balanced for such a request, or hopeless: then kcompactd is, if the request may not sleep and so cannot
  * compact for itself.  The wake_kswapd of struct node.  Any context but NMI. */
 void wakeup_kswapd(struct node *node, unsigned int order,
                    enum zone_type highest, bool may_sleep);

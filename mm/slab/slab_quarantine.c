@@ -121,7 +121,8 @@ static void slab_quarantine_report(const struct slab_quarantined *entry)
 	       (unsigned long long)(clock_microseconds() - entry->time));
 }
 
-/* The object of ENTRY, which was taken out of the ring, is checked and goes to the free list, on behalf of CALLER. */
+/* The object of ENTRY, which was taken out of the ring, is checked and goes to the free
+ * list, on behalf of CALLER. */
 static void slab_quarantine_release(const struct slab_quarantined *entry,
                                     uintptr_t caller)
 {
