@@ -224,6 +224,7 @@ def oom_dump_is_on_one_screen_and_all_of_it_in_the_log(lab, memory):
         check(len(rows) < ROWS, f"{len(rows)} rows: {rows}")
         zones = re.findall(r"\] (DMA|DMA32|Normal) ( +\d+){7}\r?$", dump[0], re.M)
         check(len(zones) == (2 if memory == "64M" else 3), f"zones: {zones}")
+        check(dump[0].count("] refused") == 2, f"reasons: {rows}")
         for what in ("drain+0x", "Out of memory: Killed thread"):
             check(what in dump[0], f"no {what}: {rows}")
         said = answer(qemu, "log 300")
