@@ -19,6 +19,7 @@
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
 #include "kernel/detectors.h"
+#include "kernel/kfence_pool.h"
 #include "kernel/movable_zone.h"
 #include "kernel/sysctl.h"
 #include "lib/errno.h"
@@ -183,9 +184,10 @@ void map_memory(uint64_t info_physical)
 
 	memmap_init(&whole, &boot, 0);
 	check_what_is_used(&whole, info_physical);
+	kfence_pool_reserve(&memmap);
 	paging_begin(take_table_frame);
 	if (detectors()->unmap)
-		paging_use_small_pages();
+		paging_use_small_pages(0, UINT64_MAX);
 	while (memmap_next_usable(&whole, range.end, &range))
 		paging_map_ram(range.start, range.end);
 	paging_switch();

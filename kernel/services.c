@@ -12,6 +12,7 @@
 #include "kernel/core/work.h"
 #include "kernel/detectors.h"
 #include "kernel/failure_dump.h"
+#include "kernel/kfence_pool.h"
 #include "kernel/refiller.h"
 #include "kernel/thread.h"
 #include "lib/errno.h"
@@ -174,6 +175,7 @@ void begin_service_threads(struct node *node)
 		panic("the worker thread cannot be started");
 	failure_dump_start();
 	begin_vmalloc_work();
+	kfence_pool_start(node);
 	begin_recovery(node);
 	/* From here on the allocator is used by more than one thread. */
 	begin_page_lists(node);

@@ -9,6 +9,7 @@
  *	watermark_boost_factor   ------> read when a request has mixed types
  *	swappiness               ------> read by reclaim in each round
  *	compaction_proactiveness ------> read by kcompactd, which is woken
+ *	kfence_sample_interval   ------> read after each sample
  *	dirty_ratio, dirty_background_ratio, dirty_expire_centisecs,
  *	dirty_writeback_centisecs ------> writers and the flusher
  *
@@ -36,6 +37,7 @@
 #include "mm/pcp.h"
 #include "mm/reclaim/flusher.h"
 #include "mm/reclaim/kcompactd.h"
+#include "mm/slab/kfence.h"
 #include "mm/task.h"
 #include "mm/watermark.h"
 
@@ -203,6 +205,16 @@ static int set_proactiveness(struct node *node, const int64_t *values)
 	return 0;
 }
 
+static int64_t get_kfence(const struct node *node, unsigned int index __unused)
+{
+	return (int64_t)kfence_interval(node);
+}
+
+static int set_kfence(struct node *node, const int64_t *values)
+{
+	return kfence_set_interval(node, (unsigned long)values[0]);
+}
+
 static const struct sysctl knobs[] = {
 	{ "vm.min_free_kbytes", 1, MIN_FREE_KBYTES_MIN, MIN_FREE_KBYTES_MAX,
 	  get_min_free, set_min_free },
@@ -222,6 +234,7 @@ static const struct sysctl knobs[] = {
 	  set_expire },
 	{ "vm.dirty_writeback_centisecs", 1, 0, INT32_MAX, get_interval,
 	  set_interval },
+	{ "vm.kfence_sample_interval", 1, 0, 3600000, get_kfence, set_kfence },
 	{ "kernel.oom_score_adj", 1, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX,
 	  get_oom_score_adj, sysctl_set_oom_score_adj },
 };

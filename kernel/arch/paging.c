@@ -72,7 +72,8 @@
 uintptr_t direct_map_base = DIRECT_MAP_BASE;
 
 static uintptr_t table_base = KERNEL_BASE; /* where frames are seen */
-static bool small_pages;                   /* no 2 MiB entry for RAM */
+static uint64_t small_from; /* from here to there RAM has no 2 MiB entry */
+static uint64_t small_to;
 static uint64_t (*take_frame)(void);
 
 uint64_t pte_nx(void)
@@ -230,9 +231,10 @@ static uint64_t ram_protection(uint64_t frame)
 	return PTE_GLOBAL | pte_nx() | (read_only ? 0 : PTE_WRITABLE);
 }
 
-void paging_use_small_pages(void)
+void paging_use_small_pages(uint64_t start, uint64_t end)
 {
-	small_pages = true;
+	small_from = start;
+	small_to = end;
 }
 
 void paging_map_ram(uint64_t start, uint64_t end)
@@ -241,8 +243,8 @@ void paging_map_ram(uint64_t start, uint64_t end)
 
 	while (at < end) {
 		uint64_t next = at + LARGE_PAGE_SIZE;
-		bool large = !small_pages && at % LARGE_PAGE_SIZE == 0 &&
-		             next <= end &&
+		bool large = at % LARGE_PAGE_SIZE == 0 && next <= end &&
+		             !paging_overlaps(at, next, small_from, small_to) &&
 		             !paging_overlaps(at, next, image_physical_start(),
 		                              image_physical_end());
 

@@ -42,8 +42,9 @@
  * the identity map are gone.
  */
 void paging_begin(uint64_t (*take_frame)(void));
-/* Between the two: the direct map has 4 KiB entries only, for frames that come and go. */
-void paging_use_small_pages(void);
+/* Before paging_map_ram(), the last call counts: START..END get 4 KiB entries, for frames that
+ * come and go, and so does the rest of their regions. */
+void paging_use_small_pages(uint64_t start, uint64_t end);
 void paging_map_ram(uint64_t start, uint64_t end);
 void paging_switch(void);
 

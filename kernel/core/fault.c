@@ -51,9 +51,9 @@
 #include "lib/string.h"
 
 #define RESOLVERS 4
-#define TEXT_SIZE 352
+#define TEXT_SIZE 400
 #define HELD_SIZE 160
-#define KIND_SIZE 192
+#define KIND_SIZE 240
 
 /* Exceptions whose error code is a selector: SDM vol. 3A, table 6-1. */
 #define SELECTOR_EXCEPTIONS                                                    \
@@ -200,6 +200,21 @@ static const char *format_overrun(char *text, size_t size,
 	return text;
 }
 
+/* The owner that took the object or freed it: the mistake may be there, or at the access. */
+static const char *format_object(char *text, size_t size,
+                                 const struct fault *fault)
+{
+	char place[PLACE_SIZE];
+
+	scnprintf(text, size, ", kfence: %s %lu bytes at %#lx, %s by %s at %s",
+	          fault->area.what, (unsigned long)fault->area.size,
+	          (unsigned long)fault->area.start,
+	          fault->kind == FAULT_OBJECT_FREED ? "freed" : "taken",
+	          owner_name(fault->area.taker),
+	          caller_format(place, sizeof(place), fault->area.caller));
+	return text;
+}
+
 static const char *format_kind(char *text, size_t size,
                                const struct fault *fault)
 {
@@ -221,6 +236,9 @@ static const char *format_kind(char *text, size_t size,
 		return format_freed(text, size, &fault->area);
 	case FAULT_OVERRUN:
 		return format_overrun(text, size, fault);
+	case FAULT_OBJECT_BOUNDS:
+	case FAULT_OBJECT_FREED:
+		return format_object(text, size, fault);
 	}
 	return "";
 }

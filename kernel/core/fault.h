@@ -23,10 +23,12 @@ enum fault_kind {
 	FAULT_NULL,      /* page 0 */
 	FAULT_FREED,     /* a free page: mm/debug/page_debug.h */
 	FAULT_OVERRUN,   /* the guard behind a block: mm/debug/page_guard.h */
+	FAULT_OBJECT_BOUNDS, /* a guard beside an object: mm/slab/kfence.h */
+	FAULT_OBJECT_FREED,  /* the page of a free one */
 };
 
-/* The area of vmalloc() that an address is in, a page that was freed, or the block in front
- * of a guard. */
+/* The area of vmalloc() that an address is in, a page that was freed, the block in front
+ * of a guard, or an object of kfence. */
 struct fault_area {
 	const char *what; /* "the guard page behind" ...; else NULL */
 	uintptr_t start;
@@ -45,7 +47,7 @@ struct fault {
 	const struct owner *intruder; /* the context that touched it */
 	struct owner_loss loss;       /* the lost page; caller 0: not known */
 	struct fault_area
-		area; /* of FAULT_VMALLOC, FAULT_FREED, FAULT_OVERRUN */
+		area; /* of FAULT_VMALLOC, FREED, OVERRUN, OBJECT_... */
 };
 
 /*

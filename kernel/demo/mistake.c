@@ -19,6 +19,7 @@
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
+#include "mm/slab/kfence.h"
 #include "mm/slab/kmalloc.h"
 
 /* 0, which the compiler does not know. */
@@ -276,6 +277,13 @@ static void mistake_struct_page(void)
 	memset(&page->refcount, 0x41, sizeof(page->refcount)); /* struct-page */
 }
 
+/* An object: with kfence=MS a sample, for which one would have to wait otherwise. */
+static char *mistake_object(void)
+{
+	kfence_open(main_node());
+	return kmalloc(100, GFP_KERNEL); /* object */
+}
+
 /* More than are in the quarantine of the Debug entry. */
 #define MANY_OBJECTS 300
 
@@ -287,7 +295,7 @@ static void mistake_many_objects(void)
 
 static void mistake_object_after_free(void)
 {
-	char *object = kmalloc(100, GFP_KERNEL);
+	char *object = mistake_object();
 
 	if (object == NULL)
 		return;
@@ -312,12 +320,12 @@ static void mistake_stale_pointer(void)
 
 static void mistake_object_overrun(void)
 {
-	char *object = kmalloc(100, GFP_KERNEL);
+	char *object = mistake_object();
 
 	if (object == NULL)
 		return;
 	memset(object, 0x41, 132 + nought); /* object-overrun */
-	kfree(object);
+	kfree(object);                      /* object-overrun, the free */
 }
 
 /* ---- All ----------------------------------------------------------------- */

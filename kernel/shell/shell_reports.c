@@ -21,6 +21,7 @@
 #include "mm/mm_check.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/lru.h"
+#include "mm/slab/kfence.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/vmalloc.h"
 #include "mm/swap/swap.h"
@@ -381,6 +382,21 @@ static const char *vmstat_candidate(const char *word __unused,
 	                            : NULL;
 }
 
+/* Linux has these lines in /sys/kernel/debug/kfence/stats. */
+static void print_kfence(const struct node *node)
+{
+	struct kfence_counts counts;
+
+	kfence_read(node, &counts);
+	if (counts.objects > 0)
+		console_printf(
+			"kfence: a sample each %lu ms (0: none); %lu of %lu in "
+			"use, %lu sampled, %lu not for want of room, %lu "
+			"bugs\n",
+			kfence_interval(node), counts.in_use, counts.objects,
+			counts.sampled, counts.skipped, counts.bugs);
+}
+
 /* Linux's columns; without the tunables, which this allocator has not. */
 static int run_slabinfo(int argc, char **argv __unused)
 {
@@ -398,6 +414,7 @@ static int run_slabinfo(int argc, char **argv __unused)
 		               info.object_size, info.objects_per_slab,
 		               info.pages_per_slab, info.active_slabs,
 		               info.slabs);
+	print_kfence(main_node());
 	return 0;
 }
 

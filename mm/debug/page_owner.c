@@ -41,9 +41,7 @@ uintptr_t page_owner_frame(const struct page_owner_stamp *stamp, unsigned int i)
 	return (uintptr_t)page_state_name + (uintptr_t)stamp->frame[i];
 }
 
-/* The running context does something to a block, for CALLER: its calls from CALLER on. */
-static struct page_owner_stamp page_owner_stamp_now(uint64_t who,
-                                                    uintptr_t caller)
+struct page_owner_stamp page_owner_stamp_now(uint64_t who, uintptr_t caller)
 {
 	uintptr_t call[PAGE_OWNER_DEPTH + PAGE_OWNER_FRAMES];
 	unsigned int count = backtrace_save(call, ARRAY_SIZE(call));
@@ -133,7 +131,7 @@ const struct page_owner *page_owner_of(const struct node *node,
 	               : page_owner_at(node, page);
 }
 
-static void page_owner_print_stamp(const struct page_owner_stamp *stamp)
+void page_owner_print_stamp(const struct page_owner_stamp *stamp)
 {
 	uintptr_t call[PAGE_OWNER_FRAMES];
 	unsigned int count = 0;

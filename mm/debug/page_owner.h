@@ -37,6 +37,13 @@ struct page_owner {
 uintptr_t page_owner_frame(const struct page_owner_stamp *stamp,
                            unsigned int i);
 
+/* The running context, as WHO, does something for CALLER: its calls from CALLER on.  Any
+ * context but NMI. */
+struct page_owner_stamp page_owner_stamp_now(uint64_t who, uintptr_t caller);
+
+/* Print the calls. */
+void page_owner_print_stamp(const struct page_owner_stamp *stamp);
+
 /* For mm/debug/page_debug.c: the block was taken, or is freed by page->taker at
  * page_caller().  Nothing is done if page_owner is off. */
 void page_owner_note_taken(struct node *node, const struct page *page,

@@ -44,6 +44,19 @@ static void shortcut_init_closed(struct pcp_cpu *closed)
 	kassert(closed->page_count == 0);
 }
 
+/* The slab allocator has a word for that, which is read by each request. */
+static void shortcut_update_slab(struct node *node)
+{
+	kassert(spin_is_mine(&shortcut_lock));
+	if (fault_inject_is_on(&node->failslab))
+		__atomic_fetch_or(&node->slab.detour, SLAB_DETOUR_FAIL,
+		                  __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&node->slab.detour,
+		                   ~(uint32_t)SLAB_DETOUR_FAIL,
+		                   __ATOMIC_RELAXED);
+}
+
 void pcp_shortcut_update(void)
 {
 	struct node *node = main_node();
@@ -53,6 +66,8 @@ void pcp_shortcut_update(void)
 	if (shortcut_closed.hot_list[0] == NULL)
 		shortcut_init_closed(&shortcut_closed);
 	kassert(!open || node->pcp[0] != NULL);
+	if (node != NULL)
+		shortcut_update_slab(node);
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
 		cpu_set_lists(cpu, open && cpu < node->pcp_cpus
 		                           ? node->pcp[cpu]

@@ -17,6 +17,7 @@
 #include "kernel/core/line_table.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/slab/kfence_internal.h"
 #include "mm/slab/slab_gfp.h"
 #include "mm/slab/slab_internal.h"
 
@@ -172,6 +173,10 @@ static void kfree_large(struct node *node, struct page *page,
                         const void *memory, uintptr_t caller)
 {
 	kassert(page->slab_cache == NULL);
+	if (kfence_has_page(page)) {
+		kfence_free(node, NULL, page, (void *)memory, caller);
+		return;
+	}
 	kassert(slab_shape_order_of(KMALLOC_MAX_SIZE) >= page->order);
 	if (memory != page_memory(node, page)) {
 		slab_report_free(node, "kfree", memory, caller,
@@ -200,13 +205,19 @@ static size_t kmalloc_room(struct node *node, const void *memory,
                            uintptr_t caller)
 {
 	const struct page *page = slab_head_of(node, memory);
+	size_t room;
 
 	kassert(!kmalloc_is_nothing(memory));
-	if (page == NULL) {
+	room = page != NULL && kfence_has_page(page)
+	               ? kfence_room(node, NULL, page, memory)
+	               : 1;
+	if (page == NULL || room == 0) {
 		slab_report_free(node, "ksize", memory, caller,
 		                 "it is not from kmalloc() or a cache");
 		return 0;
 	}
+	if (kfence_has_page(page))
+		return room;
 	if (slab_counts(page)->place == SLAB_LARGE)
 		return PAGE_SIZE << page->order;
 	return slab_is_debug(page->slab_cache)
@@ -234,7 +245,7 @@ void *kmalloc_on(struct node *node, size_t size, gfp_t gfp, uintptr_t caller)
 	cache = node->slab.kmalloc[kind][kmalloc_class(size)];
 	if (cache == NULL)
 		return NULL;
-	memory = slab_alloc(cache, gfp, caller);
+	memory = slab_alloc(cache, gfp, size, caller);
 	trace_kmalloc(&node->trace, caller, (uintptr_t)memory, size,
 	              cache->shape.size, gfp);
 	return memory;
@@ -255,7 +266,7 @@ void kfree_on(struct node *node, const void *memory, uintptr_t caller)
 	if (page == NULL)
 		slab_report_free(node, "kfree", memory, caller,
 		                 "it is not from kmalloc() or a cache");
-	else if (slab_counts(page)->place == SLAB_LARGE)
+	else if (slab_counts(page)->place >= SLAB_LARGE)
 		kfree_large(node, page, memory, caller);
 	else
 		slab_free(page->slab_cache, page, (void *)memory, caller);
@@ -335,6 +346,8 @@ bool kmalloc_has(const void *memory, size_t size)
 	page = slab_head_of(node, memory);
 	if (page == NULL)
 		return false;
+	if (kfence_has_page(page))
+		return size <= kfence_room(node, NULL, page, memory);
 	if (slab_counts(page)->place == SLAB_LARGE)
 		return memory == page_memory(node, page) &&
 		       size <= PAGE_SIZE << page->order;

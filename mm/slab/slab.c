@@ -29,6 +29,7 @@
 #include "kernel/core/context.h"
 #include "kernel/core/sched.h"
 #include "lib/string.h"
+#include "mm/slab/kfence_internal.h"
 #include "mm/slab/slab_gfp.h"
 #include "mm/slab/slab_internal.h"
 #include "mm/slab/slab_quarantine.h"
@@ -409,7 +410,7 @@ static void *slab_try(struct kmem_cache *cache, gfp_t gfp, bool *final)
 
 /* Everything but the hot path; ZERO, checks, traces, failures on request. */
 static __noinline void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp,
-                                        uintptr_t caller)
+                                        size_t size, uintptr_t caller)
 {
 	struct node *node = cache->node;
 	void *object = NULL;
@@ -422,6 +423,9 @@ static __noinline void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp,
 	if (!slab_allows(node, cache->name, &gfp, caller) ||
 	    should_failslab(node, gfp))
 		return NULL;
+	object = kfence_alloc(cache, size, gfp, caller);
+	if (object != NULL)
+		return object;
 	while (object == NULL && !final) {
 		object = slab_try(cache, gfp, &final);
 		if (object != NULL && slab_is_debug(cache) &&
@@ -440,7 +444,7 @@ static __noinline void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp,
 /* May the hot path serve a request with MASK, here and now? */
 static inline bool slab_is_hot(const struct node *node, gfp_t mask)
 {
-	if (!slab_gfp_is_plain(mask) || fault_inject_is_on(&node->failslab))
+	if (!slab_gfp_is_plain(mask) || READ_ONCE(node->slab.detour) != 0)
 		return false;
 	return gfpflags_allow_blocking(mask) ? may_sleep_here() : !in_nmi();
 }
@@ -457,21 +461,22 @@ static inline void *slab_alloc_hot(struct kmem_cache *cache)
 	return object;
 }
 
-void *slab_alloc(struct kmem_cache *cache, gfp_t gfp, uintptr_t caller)
+void *slab_alloc(struct kmem_cache *cache, gfp_t gfp, size_t size,
+                 uintptr_t caller)
 {
 	void *object = NULL;
 
 	if (slab_is_hot(cache->node, gfp))
 		object = slab_alloc_hot(cache);
 	if (object == NULL)
-		object = slab_alloc_slow(cache, gfp, caller);
+		object = slab_alloc_slow(cache, gfp, size, caller);
 	return object;
 }
 
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	const uintptr_t caller = RETURN_ADDRESS();
-	void *object = slab_alloc(cache, gfp, caller);
+	void *object = slab_alloc(cache, gfp, cache->shape.object_size, caller);
 
 	trace_kmem_cache_alloc(&cache->node->trace, caller, (uintptr_t)object,
 	                       cache->shape.object_size, cache->shape.size,
@@ -610,6 +615,8 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 	slab = slab_head_of(node, object);
 	if (slab != NULL && slab->slab_cache == cache)
 		slab_free(cache, slab, object, caller);
+	else if (slab != NULL && kfence_has_page(slab))
+		kfence_free(node, cache, slab, object, caller);
 	else
 		slab_report_free(node, cache->name, object, caller,
 		                 slab == NULL ? "it is not from a slab"
@@ -631,6 +638,8 @@ bool kmem_cache_has(struct kmem_cache *cache, const void *address)
 	const struct page *slab = slab_head_of(cache->node, address);
 	struct slab_view view;
 
+	if (slab != NULL && kfence_has_page(slab))
+		return kfence_room(cache->node, cache, slab, address) > 0;
 	if (slab == NULL || slab->slab_cache != cache)
 		return false;
 	view = slab_view_of(cache, slab);

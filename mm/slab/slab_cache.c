@@ -16,6 +16,7 @@
 #include "kernel/core/sched.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/slab/kfence_internal.h"
 #include "mm/slab/kmalloc.h"
 #include "mm/slab/slab_gfp.h"
 #include "mm/slab/slab_internal.h"
@@ -126,7 +127,8 @@ static struct kmem_cache *slab_cache_try(struct node *node,
 		slab_cache_report(wish->name, caller, why);
 		return NULL;
 	}
-	cache = slab_alloc(node->slab.boot, GFP_KERNEL | __GFP_ZERO, caller);
+	cache = slab_alloc(node->slab.boot, GFP_KERNEL | __GFP_ZERO,
+	                   slab_cache_size(node->slab.cpus), caller);
 	if (cache == NULL)
 		return NULL;
 	kassert((node->slab.debug & ~(uint32_t)SLAB_DEBUG_FLAGS) == 0);
@@ -288,8 +290,12 @@ static void slab_cache_unpublish(struct kmem_cache *cache)
 /* False: there are objects in use. */
 static bool slab_cache_end(struct kmem_cache *cache, uintptr_t caller)
 {
-	if (kmem_cache_shrink(cache) != 0) {
-		slab_report_object(cache, slab_find_used(cache), caller,
+	bool left = kmem_cache_shrink(cache) != 0;
+	const void *object =
+		left ? slab_find_used(cache) : kfence_find_used(cache);
+
+	if (left || object != NULL) {
+		slab_report_object(cache, object, caller,
 		                   "is still in use: the cache stays");
 		return false;
 	}
@@ -356,7 +362,7 @@ static struct kmem_cache *slab_cache_settle(struct kmem_cache *boot,
                                             size_t size)
 {
 	struct kmem_cache *cache =
-		slab_alloc(boot, GFP_KERNEL, RETURN_ADDRESS());
+		slab_alloc(boot, GFP_KERNEL, size, RETURN_ADDRESS());
 	struct page *slab = boot->cpu[arch_cpu_id()].slab;
 
 	if (cache == NULL)
@@ -422,6 +428,8 @@ bool slab_stop(struct node *node)
 
 	kassert(boot != NULL);
 	slab_quarantine_stop(node);
+	if (!kfence_stop(node))
+		return false;
 	kmalloc_stop(node);
 	(void)kmem_cache_shrink(boot);
 	if (state->count != 1 || boot->objects - boot->free_objects != 1)

@@ -59,6 +59,7 @@ enum slab_place {
 	SLAB_FULL,        /* on kmem_cache.full */
 	SLAB_CHECKED,     /* off a list for a moment, counted as if on it */
 	SLAB_LARGE,       /* not a slab: pages of kmalloc() */
+	SLAB_KFENCE,      /* not a slab: a page of mm/slab/kfence.h */
 };
 
 /* page->private in the head of a slab.  The cache's lock. */
@@ -229,8 +230,9 @@ static inline void slab_leave(struct kmem_cache_cpu *cpu)
  * Follows nothing that it has not checked. */
 struct page *slab_head_of(const struct node *node, const void *address);
 
-/* Take and give with a caller.  kmalloc.c's doors. */
-__must_check void *slab_alloc(struct kmem_cache *cache, gfp_t gfp,
+/* Take and give with a caller.  kmalloc.c's doors.  SIZE: what the caller will use, at most
+ * an object. */
+__must_check void *slab_alloc(struct kmem_cache *cache, gfp_t gfp, size_t size,
                               uintptr_t caller);
 void slab_free(struct kmem_cache *cache, struct page *slab, void *object,
                uintptr_t caller);

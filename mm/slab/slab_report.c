@@ -29,6 +29,8 @@ static const char *slab_describe(char *buffer, size_t size, struct node *node,
 		scnprintf(buffer, size, "pfn %#lx is %s, last touched by %s",
 		          pfn, page_state_name((enum page_state)page->state),
 		          owner_name(page->taker));
+	else if (slab_counts(slab)->place == SLAB_KFENCE)
+		scnprintf(buffer, size, "pfn %#lx is a page of kfence", pfn);
 	else if (slab_counts(slab)->place == SLAB_LARGE)
 		scnprintf(buffer, size, "pfn %#lx is a block of kmalloc()",
 		          pfn);

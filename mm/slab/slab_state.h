@@ -13,6 +13,7 @@
 
 struct kmem_cache;
 struct slab_quarantine;
+struct kfence;
 struct node;
 
 /* Sizes of kmalloc(): 8 .. 8192, with 96 and 192 in between. */
@@ -24,6 +25,13 @@ enum kmalloc_kind {
 	KMALLOC_RCL, /* __GFP_RECLAIMABLE: pages that a shrinker can free */
 	KMALLOC_DMA, /* __GFP_DMA: below 16 MiB */
 	KMALLOC_KINDS,
+};
+
+/* Why no request takes the hot path; any number of them at a time. */
+enum slab_detour {
+	SLAB_DETOUR_FAIL = 1 << 0, /* some are to fail: failslab, fail_nth */
+	SLAB_DETOUR_KFENCE = 1
+	                     << 1, /* the next is a sample: mm/slab/kfence.h */
 };
 
 /* Field locks: (l) lock, (c) constant after slab_start(). */
@@ -39,6 +47,8 @@ struct slab_state {
 		*boot; /* (c) the cache of caches; NULL: not started */
 	struct kmem_cache *kmalloc[KMALLOC_KINDS][KMALLOC_CLASSES]; /* (c) */
 	struct slab_quarantine *quarantine; /* NULL: there is none */
+	struct kfence *kfence;              /* the same */
+	uint32_t detour; /* atomic; enum slab_detour; 0, nearly always */
 	struct ratelimit fail_limit; /* of reports about failed requests */
 
 	/* Is it all sound?  For mm_check(), which lies lower.  (c) */

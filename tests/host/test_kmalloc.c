@@ -4,6 +4,7 @@
  */
 #include "lib/random.h"
 #include "lib/string.h"
+#include "mm/pcp.h"
 #include "mm/slab/kmalloc.h"
 #include "mm/slab/slab_gfp.h"
 #include "mm/slab/slab_internal.h"
@@ -383,6 +384,7 @@ CASE(kmalloc, failslab_chooses_by_its_attributes)
 	node->failslab.probability = 100;
 	node->failslab.times = 2;
 	node->failslab.verbose = 0;
+	pcp_shortcut_update();
 	EXPECT(kmalloc(64, GFP_KERNEL) == memory);
 	kfree(memory);
 	EXPECT(kmalloc(64, GFP_ATOMIC) == NULL);

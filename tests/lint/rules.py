@@ -53,6 +53,7 @@ MAIN_NODE_USERS = {
     "mm/reclaim/lru.c",
     "mm/reclaim/page_lock.c",
     "mm/reclaim/shrinker.c",
+    "mm/slab/kfence_report.c",
     "mm/slab/kmalloc.c",
     "mm/slab/mempool.c",
     "mm/user/anon_access.c",

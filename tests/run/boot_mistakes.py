@@ -10,7 +10,7 @@ a report that names another one.
 import os
 import re
 
-from lab import boot_test, check, command, debug_words, for_each
+from lab import boot_test, check, command, debug_words, for_each, plain_words
 from machine import PROMPT, ROOT
 from qemu import GUEST_TIME
 
@@ -168,6 +168,58 @@ def objects_written_to_wrongly_are_reported_in_debug(lab):
     with lab.prompt(debug_words()) as qemu:
         for name, pattern in OF_OBJECTS.items():
             expect_report(name, said_by(qemu, name, PROMPT), pattern)
+
+
+# With kfence=MS the object of `mistake` is a sample.  One that lies at the start of its page
+# is written behind without a fault, which the kfree() finds.
+OF_SAMPLES = {
+    "object-after-free": r"PANIC: page fault: write of \S+, not mapped, kfence: use after free "
+    r"of 100 bytes at \S+, freed\s+by shell at \S+ \(FREE\)(.|\n)*backtrace:\s+.*memset.*\s+"
+    r".*\(PLACE\)(.|\n)*kfence: 100 bytes of kmalloc-128 at(.|\n)*taken at \S+ s by shell"
+    r"(.|\n)*freed at \S+ s by shell(.|\n)*\(FREE\)",
+    "object-overrun": r"(PANIC: page fault: write of 0x\w+000, not mapped, kfence: out of "
+    r"bounds, behind 100 bytes at \S+, taken\s+by shell at mistake_object\S+(.|\n)*backtrace:"
+    r"\s+.*memset.*\s+.*\(PLACE\)|BUG: kfence: a byte beside an object was written to, "
+    r"noticed by thread shell at \S+ \(FREE\): 0x41 instead of \S+ 0 bytes behind its 100)"
+    r"(.|\n)*kfence: 100 bytes of kmalloc-128 at(.|\n)*taken at \S+ s by shell",
+}
+
+
+@boot_test
+def mistake_with_a_sampled_object_has_file_and_line(lab):
+    for name, pattern in OF_SAMPLES.items():
+        with lab.prompt(plain_words(), more=GUEST_TIME) as qemu:
+            expect_report(name, said_by(qemu, name, rf"{STOPPED}|{PROMPT}"), pattern)
+
+
+@boot_test
+def kfence_samples_as_often_as_its_knob_says(lab):
+    """It tells in slabinfo; on 4 MB there is no pool, and the knob is refused."""
+    with lab.prompt(plain_words(), more=GUEST_TIME) as qemu:
+        said = command(qemu, "slabinfo")
+        check(re.search(r"kfence: a sample each 100 ms .* of 63 in use,", said), said)
+        command(qemu, "sysctl kfence_sample_interval=1")
+        said = command(qemu, "slabinfo")
+        check("a sample each 1 ms" in said, said)
+        command(qemu, "sysctl kfence_sample_interval=0")
+        said = command(qemu, "sysctl kfence_sample_interval").strip()
+        check(said == "vm.kfence_sample_interval = 0", said)
+    with lab.prompt(plain_words(), memory="4M", more=GUEST_TIME) as qemu:
+        check("kfence" not in command(qemu, "slabinfo"), "a pool on 4 MB")
+        said = command(qemu, "sysctl kfence_sample_interval=1")
+        check(said.strip() != "", "the knob is taken without a pool")
+        said = command(qemu, "sysctl kfence_sample_interval").strip()
+        check(said == "vm.kfence_sample_interval = 0", said)
+
+
+@for_each(small="kfence=1", unmapped="kfence=1 debug_pagealloc=on slub_debug")
+def kfence_selftest(lab, words):
+    with lab.boot(f"selftest=kfence,all_checks {words}", memory="64M") as qemu:
+        end = qemu.wait_end(60)
+        said = qemu.console.text
+        check("not ok" not in said, f"{end}: {said[-1500:]!r}")
+        found = re.search(r"# (\d+) passed, 0 failed, 0 skipped", said)
+        check(found and int(found[1]) >= 7, said[-800:])
 
 
 @boot_test

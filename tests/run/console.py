@@ -15,7 +15,8 @@ the shell, and at its end the machine is powered off: `make run </dev/null`
 boots to the prompt and ends, `echo buddyinfo | make run` prints one report.
 
 MEM (128M), CPU (max), QEMU_FLAGS and DISK (build/disk.img; none) change the
-machine; DEBUG=1 puts the words of the menu's entry Debug before the command line.  The
+machine; DEBUG=1 puts the words of the menu's entry Debug before the command line, otherwise
+those of the first entry come there, unless it is a self-test that is wanted.  The
 status is 0 after a power-off, a reboot, ^A x or a self-test that
 passed, by the same judge as in `make test`.
 """
@@ -32,7 +33,7 @@ import tty
 from bochs import LiveBochs
 from ktap import END_EMULATOR, END_POWER_OFF, END_REBOOT, END_STATUS
 from ktap import END_STOPPED, END_TRIPLE_FAULT, End, Kind, Log, verdict
-from lab import TEST_DIRECTORY, debug_words, make_iso
+from lab import TEST_DIRECTORY, debug_words, make_iso, plain_words
 from machine import DISK, ISO, LIMIT, PROMPT, Failure, end_on_signals, scaled
 from qemu import Qemu, disk_options
 
@@ -242,6 +243,8 @@ def main(arguments):
     line = " ".join(arguments[in_bochs:]) or os.environ.get("APPEND", "")
     if os.environ.get("DEBUG") == "1":
         line = f"{debug_words()} {line}".rstrip()
+    elif line and not in_bochs and "selftest" not in line:
+        line = f"{plain_words()} {line}"
     iso = make_iso(line) if line else ISO
     end_on_signals()
     try:

@@ -100,11 +100,20 @@ def _is_older(path, source):
     )
 
 
-def debug_words():
-    """The command line of the menu's entry Debug."""
+def _menu_words(entry):
+    """The command line of an entry of the menu."""
     with open(os.path.join(ROOT, "iso", "grub.cfg")) as file:
         text = file.read()
-    return re.search(r'"Debug" \{\s+multiboot2 \S+ (.*)\n', text)[1]
+    return re.search(rf'"{entry}" \{{\s+multiboot2 \S+ (.*)\n', text)[1]
+
+
+def debug_words():
+    return _menu_words("Debug")
+
+
+def plain_words():
+    """Those of the first one: as `make run` starts."""
+    return _menu_words("Labyrinth")
 
 
 def disk_copy(directory):

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/kernel/test_kfence.c -- objects between guards on the machine itself: each mistake is
+ * made, and the fault or the report has the file and line of the statement.
+ *
+ * Without a pool these cases are skipped; the boot test kfence_selftest has one.
+ */
+#include "kernel/arch/arch.h"
+#include "kernel/core/clock.h"
+#include "kernel/core/fault.h"
+#include "kernel/core/line_table.h"
+#include "kernel/core/owner.h"
+#include "kernel/core/printk.h"
+#include "lib/string.h"
+#include "mm/node.h"
+#include "mm/slab/kfence.h"
+#include "mm/slab/kmalloc.h"
+#include "tests/suite.h"
+
+SUITE(kfence);
+
+#define SAMPLE_SIZE 128
+
+static unsigned int sample_line;
+
+static bool has_pool(void)
+{
+	struct kfence_counts counts;
+
+	kfence_read(main_node(), &counts);
+	return counts.objects > 0;
+}
+
+/* An object of the pool, at the END of its page or at its start.  NULL: the pool is in use. */
+static uint8_t *kfence_sample_at(bool end)
+{
+	for (unsigned int i = 0; i < 10000; i++) {
+		uint8_t *object;
+
+		kfence_open(main_node());
+		sample_line = __LINE__ + 1;
+		object = kmalloc(SAMPLE_SIZE, GFP_KERNEL);
+		if (object == NULL)
+			return NULL;
+		if (is_kfence_address(main_node(), object) &&
+		    ((uintptr_t)object % PAGE_SIZE != 0) == end)
+			return object;
+		kfree(object);
+	}
+	return NULL;
+}
+
+/* Is LINE of this file that of the call which returns to CALLER? */
+static bool kfence_is_line(uintptr_t caller, unsigned int line)
+{
+	unsigned int found;
+	const char *file = line_find(caller - 1, &found);
+
+	return file != NULL && strcmp(file, __FILE__) == 0 && found == line;
+}
+
+struct kfence_touch {
+	volatile uint8_t *memory;
+	enum fault_kind kind;
+	struct fault_area area;
+};
+
+static bool note_kfence_touch(const struct fault *fault, void *data)
+{
+	struct kfence_touch *touch = data;
+
+	touch->kind = fault->kind;
+	touch->area = fault->area;
+	return fault->address == (uintptr_t)touch->memory;
+}
+
+static void do_kfence_touch(void *data)
+{
+	*((struct kfence_touch *)data)->memory = 1;
+}
+
+/* NULL, or what is wrong with the fault of a write to MEMORY, beside OBJECT. */
+static const char *kfence_expect(uint8_t *memory, const uint8_t *object,
+                                 enum fault_kind kind, unsigned int line)
+{
+	struct kfence_touch touch = { .memory = memory, .kind = FAULT_OTHER };
+	struct fault_expect expect = { .match = note_kfence_touch,
+		                       .data = &touch };
+
+	EXPECT(fault_catch(&expect, do_kfence_touch, &touch));
+	EXPECT_EQUAL(touch.kind, kind);
+	EXPECT_EQUAL(touch.area.start, (uintptr_t)object);
+	EXPECT_EQUAL(touch.area.size, SAMPLE_SIZE);
+	EXPECT_EQUAL(touch.area.taker, current_owner_id());
+	EXPECT(kfence_is_line(touch.area.caller, line));
+	return NULL;
+}
+
+CASE(kfence, a_byte_behind_an_object_faults_and_names_the_line_that_took_it)
+{
+	const char *wrong;
+	uint8_t *object;
+
+	if (!has_pool())
+		SKIP("kfence=1");
+	object = kfence_sample_at(true);
+	EXPECT(object != NULL);
+	memset(object, 0x41, SAMPLE_SIZE);
+	wrong = kfence_expect(object + SAMPLE_SIZE, object, FAULT_OBJECT_BOUNDS,
+	                      sample_line);
+	kfree(object);
+	return wrong;
+}
+
+CASE(kfence, a_byte_before_an_object_faults_and_names_the_line_that_took_it)
+{
+	const char *wrong;
+	uint8_t *object;
+
+	if (!has_pool())
+		SKIP("kfence=1");
+	object = kfence_sample_at(false);
+	EXPECT(object != NULL);
+	memset(object, 0x41, SAMPLE_SIZE);
+	wrong = kfence_expect(object - 1, object, FAULT_OBJECT_BOUNDS,
+	                      sample_line);
+	kfree(object);
+	return wrong;
+}
+
+CASE(kfence, a_write_to_a_freed_object_faults_and_names_the_line_of_the_kfree)
+{
+	unsigned int line;
+	uint8_t *object;
+
+	if (!has_pool())
+		SKIP("kfence=1");
+	object = kfence_sample_at(true);
+	EXPECT(object != NULL);
+	line = __LINE__ + 1;
+	kfree(object);
+	return kfence_expect(object + 8, object, FAULT_OBJECT_FREED, line);
+}
+
+CASE(kfence, a_damaged_canary_is_reported_by_the_kfree)
+{
+	uint64_t mark = log_mark();
+	struct kfence_counts before;
+	struct kfence_counts after;
+	uint8_t *object;
+
+	if (!has_pool())
+		SKIP("kfence=1");
+	object = kfence_sample_at(false);
+	EXPECT(object != NULL);
+	kfence_read(main_node(), &before);
+	object[SAMPLE_SIZE + 2] = 0x41;
+	kfree(object);
+	kfence_read(main_node(), &after);
+	EXPECT(log_contains_since(mark, "0x41 instead of 0xa8, 2 bytes"));
+	EXPECT(log_contains_since(mark, "behind its 128"));
+	EXPECT_EQUAL(after.bugs, before.bugs + 1);
+	return NULL;
+}
+
+CASE(kfence, a_second_kfree_is_refused_and_the_first_is_named)
+{
+	uint64_t mark = log_mark();
+	uint8_t *object;
+
+	if (!has_pool())
+		SKIP("kfence=1");
+	object = kfence_sample_at(true);
+	EXPECT(object != NULL);
+	kfree(object);
+	kfree(object);
+	EXPECT(log_contains_since(mark, "it is free already (double free)"));
+	EXPECT(log_contains_since(mark, "is a page of kfence"));
+	EXPECT(log_contains_since(mark, "  freed at "));
+	return NULL;
+}
+
+/* Nobody but the worker opens the pool here. */
+CASE(kfence, requests_become_samples_again_and_again)
+{
+	uint64_t end = clock_microseconds() + 10000000;
+	struct kfence_counts before;
+	struct kfence_counts now;
+
+	if (!has_pool())
+		SKIP("kfence=1");
+	kfence_read(main_node(), &before);
+	do {
+		kfree(kmalloc(SAMPLE_SIZE, GFP_KERNEL));
+		kfence_read(main_node(), &now);
+	} while (now.sampled < before.sampled + 3 &&
+	         clock_microseconds() < end);
+	EXPECT(now.sampled >= before.sampled + 3);
+	EXPECT_EQUAL(now.skipped, before.skipped);
+	return NULL;
+}
