@@ -34,6 +34,8 @@ KCFLAGS ?=
 CHECKED ?=
 # COVER=1 counts how often each line runs, see `make cover`.
 COVER ?=
+# PLAIN=1: the suites on the host without sanitizers and counts, for speed.
+PLAIN ?=
 NASM    ?= nasm
 NM      ?= nm
 OBJCOPY ?= objcopy
@@ -137,7 +139,7 @@ compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup disk iso run where record replay test bench test-in mutants states \
+.PHONY: help setup disk iso run where record replay test bench test-in mutants mutate states \
 	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
 	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
 	build-conformance conformance book \
@@ -378,7 +380,7 @@ replay_sources := tests/host/replay.c tests/host/no_runner.c \
 	tests/mm/test_zone.c tests/sequence.c
 host_cflags := -std=gnu11 -g -I. -fno-omit-frame-pointer -fno-strict-aliasing \
 	-pthread $(warnings)
-ifeq ($(COVER),)
+ifeq ($(COVER)$(PLAIN),)
 host_sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
 # With gcc the suites of `make test` count how often the functions of mm/ run; any
 # other compiler has other counters, and there build-cover runs.
@@ -390,7 +392,7 @@ host_libs := --coverage
 endif
 else
 host_sanitize :=
-host_libs := --coverage
+host_libs := $(if $(COVER),--coverage)
 endif
 host_ldflags := -pthread
 host_with := $(CC) $(host_cflags) $(host_sanitize) $(counted_suites) $(host_library) \
@@ -592,6 +594,15 @@ mutants:
 	@$(MAKE) build-iso build-suites
 	@python3 tests/run/mutants.py $(ONLY)
 
+## mutate: COUNT=400 changes drawn by SEED=, and which of them no test notices
+mutate:
+	@tests/setup test cover
+	@$(MAKE) build-iso build-disk build-suites
+	@$(MAKE) B=$B/mutate/cover COVER=1 CC=gcc $B/mutate/cover/host/run-suites
+	@$(MAKE) B=$B/mutate/plain PLAIN=1 $B/mutate/plain/host/run-suites
+	@python3 tests/run/mutate.py $(if $(SEED),--seed $(SEED)) \
+		$(if $(COUNT),--count $(COUNT)) $(ONLY)
+
 ## test-in: make run and make test in a minimal Debian; DIST=trixie or bookworm
 test-in:
 	@tests/test-in '$(DIST)' $(ONLY)
@@ -677,6 +688,7 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)python3 tests/lint/assertions.py
 	$(Q)python3 tests/lint/percpu.py $(CC) $(kernel_cflags)
 	$(Q)python3 tests/run/mutants.py --check
+	$(Q)python3 tests/run/mutate.py --check
 	$(Q)python3 tests/lint/seam.py $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)if command -v shellcheck >/dev/null; then \
 		shellcheck $$(grep -lE '^#!/bin/sh' -r iso tests .ci); fi

@@ -19,7 +19,7 @@ import time
 import lab
 from ktap import Log
 from machine import BUILD, ROOT, Failure, call, end_on_signals
-from patched import SEEDS, Patched
+from patched import Copy
 from qemu import GUEST_TIME, Qemu
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "lint"))
@@ -35,15 +35,11 @@ RUNNERS = {
 }
 
 
-class Copy(Patched):
-    """The tree, without a patch from a file: each flag changes it once more."""
+class CopyThatIgnores(Copy):
+    """The tree, in which each flag changes something once more."""
 
     def __init__(self, directory):
-        self.path = "ignored"
-        self.directory = directory
-        self.seeds = SEEDS
-        self.not_copied = ()
-        self.build = os.path.join(directory, "build")
+        super().__init__("ignored", directory)
 
     def _apply(self):
         self.ignore("gfp")
@@ -171,7 +167,7 @@ def main(arguments):
     os.makedirs(WORK, exist_ok=True)
     started = time.monotonic()
     died = 0
-    with Copy(os.path.join(WORK, "tree")) as tree:
+    with CopyThatIgnores(os.path.join(WORK, "tree")) as tree:
         check_whole(tree, cases)
         for name in wanted:
             died += try_flag(tree, name, bits[name], cases[name], worlds)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-A copy of the source tree with one patch in it, built on its own.
+A copy of the source tree, built on its own, as it is or with one patch in it.
 
 A patch is a unified diff with a heading of "Key: value" lines before the first
 "---", which say what the patch is and what must come of it:
@@ -41,15 +41,14 @@ def read_heading(path):
     raise Failure(f"{path}: no diff")
 
 
-class Patched:
+class Copy:
     """
-    The tree in DIRECTORY with the patch at PATH, for a `with`; SEEDS of the
-    build are there, and nothing whose name is in NOT_COPIED.
+    The tree in DIRECTORY, for a `with`; SEEDS of the build are there, and nothing
+    whose name is in NOT_COPIED.
     """
 
-    def __init__(self, path, directory, seeds=SEEDS, not_copied=()):
-        self.path = path
-        self.heading = read_heading(path)
+    def __init__(self, name, directory, seeds=SEEDS, not_copied=()):
+        self.name = name
         self.directory = directory
         self.seeds = seeds
         self.not_copied = not_copied
@@ -76,19 +75,7 @@ class Patched:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _apply(self):
-        # No fuzz: a patch that is only nearly right is a stale patch.
-        command = ["patch", "-p1", "-s", "-F0", "--no-backup-if-mismatch"]
-        with open(self.path) as diff:
-            done = subprocess.run(
-                command,
-                cwd=self.directory,
-                stdin=diff,
-                capture_output=True,
-                text=True,
-            )
-        if done.returncode:
-            said = (done.stdout + done.stderr).strip()
-            raise Failure(f"{self.path} does not apply: {said}")
+        """Changes the copy before anything is built: here not at all."""
 
     def _seed(self):
         os.makedirs(self.build, exist_ok=True)
@@ -113,4 +100,28 @@ class Patched:
             timeout=scaled(seconds),
         )
         if done.returncode:
-            raise Failure(f"{self.path}: {done.stderr.strip()[-400:]}")
+            raise Failure(f"{self.name}: {done.stderr.strip()[-400:]}")
+
+
+class Patched(Copy):
+    """A copy of the tree with the patch at PATH."""
+
+    def __init__(self, path, directory, seeds=SEEDS, not_copied=()):
+        super().__init__(path, directory, seeds, not_copied)
+        self.path = path
+        self.heading = read_heading(path)
+
+    def _apply(self):
+        # No fuzz: a patch that is only nearly right is a stale patch.
+        command = ["patch", "-p1", "-s", "-F0", "--no-backup-if-mismatch"]
+        with open(self.path) as diff:
+            done = subprocess.run(
+                command,
+                cwd=self.directory,
+                stdin=diff,
+                capture_output=True,
+                text=True,
+            )
+        if done.returncode:
+            said = (done.stdout + done.stderr).strip()
+            raise Failure(f"{self.path} does not apply: {said}")
