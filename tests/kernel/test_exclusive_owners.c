@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 #include "tests/kernel/bench.h"
+#include "tests/kernel/no_samples.h"
 #include "tests/kernel/test_exclusive.h"
 #include "tests/suite.h"
 
@@ -95,11 +96,13 @@ CASE(exclusive, hand_over_to_oneself_or_to_the_dead_is_refused)
 	struct thread *thread =
 		thread_create("receiver", test_exclusive_receive, &receiver);
 	uint8_t *page = TAKE();
+	uint64_t number;
 
 	EXPECT(thread != NULL && page != NULL);
+	number = thread_owner_id(thread);
 	EXPECT(thread_join(thread) == THREAD_END_RETURNED);
 	EXPECT_EQUAL(exclusive_transfer(page, current_owner_id()), -EINVAL);
-	EXPECT_EQUAL(exclusive_transfer(page, thread_owner_id(thread)), -ENXIO);
+	EXPECT_EQUAL(exclusive_transfer(page, number), -ENXIO);
 	*page = 1; /* still the caller's */
 	EXPECT(exclusive_accept() == NULL);
 	EXPECT_EQUAL(exclusive_release(page), 0);
@@ -114,6 +117,7 @@ CASE(exclusive, a_number_of_the_dead_is_refused_when_its_place_lives_again)
 {
 	struct receiver first = { .go = true };
 	struct receiver second = { 0 };
+	unsigned long samples = no_samples_begin();
 	struct thread *a = thread_create("a", test_exclusive_receive, &first);
 	uint8_t *page = TAKE();
 	struct thread *b;
@@ -127,6 +131,7 @@ CASE(exclusive, a_number_of_the_dead_is_refused_when_its_place_lives_again)
 	EXPECT(thread_join(a) == THREAD_END_RETURNED);
 	EXPECT_EQUAL(exclusive_transfer(page, stale), -ENXIO);
 	b = thread_create("b", test_exclusive_receive, &second);
+	no_samples_end(samples);
 	EXPECT(b == a); /* the same place */
 	to_a_again = exclusive_transfer(page, stale);
 	EXPECT_EQUAL(exclusive_incoming(stale), 0);

@@ -19,6 +19,7 @@
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 #include "mm/slab/mempool.h"
+#include "tests/kernel/no_samples.h"
 #include "tests/suite.h"
 
 SUITE(life);
@@ -273,6 +274,7 @@ CASE(life, a_mutex_is_held_by_a_number_and_not_by_a_place)
 	struct mutex mutex;
 	struct heir heir = { .mutex = &mutex };
 	uint64_t number = 0;
+	unsigned long samples = no_samples_begin();
 	struct thread *first = thread_create("first", note_number, &number);
 	struct thread *second;
 
@@ -281,6 +283,7 @@ CASE(life, a_mutex_is_held_by_a_number_and_not_by_a_place)
 	mutex_init(&mutex, "left locked");
 	mutex.holder = number;
 	second = thread_create("second", look_at_mutex, &heir);
+	no_samples_end(samples);
 	EXPECT(second == first); /* the same place */
 	thread_join(second);
 	EXPECT(!heir.mine);

@@ -214,12 +214,17 @@ def kfence_samples_as_often_as_its_knob_says(lab):
 
 @for_each(small="kfence=1", unmapped="kfence=1 debug_pagealloc=on slub_debug")
 def kfence_selftest(lab, words):
-    with lab.boot(f"selftest=kfence,all_checks {words}", memory="64M") as qemu:
+    """Its suite, and others that take and free threads: nobody uses them too late."""
+    suites = "kfence,all_checks,exclusive,sched"
+    if "debug_pagealloc" not in words:
+        suites += ",life"  # which writes to a free page
+    with lab.boot(f"selftest={suites} {words}", memory="64M") as qemu:
         end = qemu.wait_end(60)
         said = qemu.console.text
         check("not ok" not in said, f"{end}: {said[-1500:]!r}")
-        found = re.search(r"# (\d+) passed, 0 failed, 0 skipped", said)
-        check(found and int(found[1]) >= 7, said[-800:])
+        found = re.search(r"# (\d+) passed, 0 failed, (\d+) skipped", said)
+        # One needs a large zone.
+        check(found and int(found[1]) >= 50 and int(found[2]) <= 1, said[-800:])
 
 
 @boot_test
