@@ -57,6 +57,16 @@ static void symbols_expand(char *buffer, size_t size, const char *name)
 	buffer[at] = '\0';
 }
 
+/* The encoded name of function NUMBER. */
+static const char *symbols_encoded(uint32_t number)
+{
+	const char *name = symbol_names + symbol_start[number / SYMBOL_STRIDE];
+
+	for (uint32_t rest = number % SYMBOL_STRIDE; rest > 0; rest--)
+		name += strlen(name) + 1;
+	return name;
+}
+
 const char *symbol_name(char *buffer, size_t size, uintptr_t address,
                         unsigned long *offset)
 {
@@ -68,7 +78,7 @@ const char *symbol_name(char *buffer, size_t size, uintptr_t address,
 	if (number == symbol_count || size == 0)
 		return NULL;
 	*offset = (uint32_t)address - symbol_address[number];
-	symbols_expand(buffer, size, symbol_names + symbol_start[number]);
+	symbols_expand(buffer, size, symbols_encoded(number));
 	return buffer;
 }
 
@@ -79,8 +89,7 @@ bool symbol_range(const char *name, uintptr_t *start, uintptr_t *end)
 	char text[SYMBOL_NAME_SIZE];
 
 	for (uint32_t i = 0; i < symbol_count; i++) {
-		symbols_expand(text, sizeof(text),
-		               symbol_names + symbol_start[i]);
+		symbols_expand(text, sizeof(text), symbols_encoded(i));
 		if (strcmp(text, name) != 0)
 			continue;
 		*start = base + symbol_address[i];

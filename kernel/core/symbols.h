@@ -17,11 +17,12 @@
  */
 extern const uint32_t symbol_count;
 extern const uint32_t symbol_address[]; /* the low 32 bits */
-extern const uint16_t symbol_start[];   /* in symbol_names */
+extern const uint32_t symbol_start[];   /* in symbol_names, of each 16th name */
 extern const char symbol_names[];
 extern const uint16_t symbol_word[]; /* in symbol_words */
 extern const char symbol_words[];
 #define SYMBOL_WORD      0x80
+#define SYMBOL_STRIDE    16U
 
 /* Room for each name in the image, with its NUL. */
 #define SYMBOL_NAME_SIZE 128
