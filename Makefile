@@ -140,7 +140,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso run where record replay test bench test-in mutants mutate states \
-	soak fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
+	test-long churn fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
 	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
 	build-conformance conformance book \
 	build-disk build-checked build-host build-suites build-fuzz FORCE
@@ -373,6 +373,9 @@ host_suites := $(sort $(wildcard tests/lib/*.c tests/core/*.c tests/mm/*.c \
 	tests/host/contig_scene.c \
 	tests/host/main.c tests/sequence.c \
 	tests/states/search.c tests/states/test_direct_map_states.c))
+# Random calls of all of mm/'s API.
+churn_sources := tests/host/churn.c tests/host/run_churn.c tests/host/no_runner.c \
+	tests/mm/space.c
 # Exhaustive searches of all states: without sanitizers, for speed.
 states_sources := $(sort $(wildcard tests/states/*.c) tests/host/main.c \
 	tests/mm/test_zone.c tests/sequence.c)
@@ -396,11 +399,14 @@ host_libs := $(if $(COVER),--coverage)
 endif
 host_ldflags := -pthread
 host_with := $(CC) $(host_cflags) $(host_sanitize) $(counted_suites) $(host_library) \
-	$(host_extra) $(host_suites) $(states_sources) $(replay_sources)
+	$(host_extra) $(host_suites) $(churn_sources) $(states_sources) \
+	$(replay_sources)
 
 library_objects := $(patsubst %,$B/host/obj/%.o,$(host_library))
 suites_objects := $(patsubst %,$B/host/asan/%.o,$(host_library) \
 	$(host_extra) $(host_suites))
+churn_objects := $(patsubst %,$B/host/asan/%.o,$(host_library) $(host_extra) \
+	$(churn_sources))
 states_objects := $(patsubst %,$B/host/obj/%.o,$(states_sources))
 conformance_objects := $(patsubst %.c,$B/host/obj/%.c.o, \
 	$(filter-out %/linux.c,$(sort $(wildcard tests/conformance/*.c))))
@@ -439,6 +445,12 @@ $B/host/run-suites: $(suites_objects) $(wildcard tests/host/*.ld) \
 	$(say) LD $@
 	$(Q)$(CC) $(host_ldflags) -no-pie $(host_sanitize) $(host_libs) -o $@ \
 		$(suites_objects) \
+		$(addprefix -T ,$(wildcard tests/host/*.ld))
+
+$B/host/churn: $(churn_objects) $(wildcard tests/host/*.ld) $B/host/with
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -no-pie $(host_sanitize) $(host_libs) -o $@ \
+		$(churn_objects) \
 		$(addprefix -T ,$(wildcard tests/host/*.ld))
 
 $B/host/model-answers: $B/host/obj/tests/model/answers.c.o $B/host/libmm.a
@@ -491,7 +503,7 @@ $B/host/scale: $(filter %/scale.c.o %/thin_machine.c.o,$(bench_first)) \
 
 build-bench: $B/host/bench $B/host/scale
 
--include $(library_objects:.o=.d) $(suites_objects:.o=.d) \
+-include $(library_objects:.o=.d) $(suites_objects:.o=.d) $(churn_objects:.o=.d) \
 	$(states_objects:.o=.d) $(replay_objects:.o=.d) \
 	$B/host/obj/tests/host/example.c.d \
 	$B/host/obj/tests/model/answers.c.d $(conformance_objects:.o=.d) \
@@ -501,7 +513,8 @@ build-bench: $B/host/bench $B/host/scale
 build-host: $B/host/libmm.a $B/host/example $B/host/fragmentation
 build-model: $B/host/model-answers
 build-conformance: $B/host/conformance
-build-suites: $B/host/run-suites $B/host/run-states $B/host/replay build-model \
+build-suites: $B/host/run-suites $B/host/run-states $B/host/replay $B/host/churn \
+	build-model \
 	build-conformance
 
 ## host: build/host/libmm.a, and the programs example and fragmentation, which use it
@@ -513,8 +526,8 @@ host:
 # archive provides only the functions that a target refers to, so a target may
 # define its own version of one of them.
 FUZZ_CC := $(shell tests/clang)
-fuzz_more := kernel/shell/shell.c tests/host/no_runner.c tests/mm/test_zone.c \
-	tests/sequence.c
+fuzz_more := kernel/shell/shell.c tests/host/no_runner.c tests/host/churn.c \
+	tests/mm/test_zone.c tests/mm/space.c tests/sequence.c
 fuzz_common := $(sort $(host_library) $(host_extra) $(fuzz_more))
 fuzz_targets := $(patsubst tests/fuzz/%.c,$B/fuzz/%, \
 	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -558,7 +571,7 @@ fuzz:
 
 # Fails if an object of the builds so far was made with a warning.
 warned = $(wildcard $(addsuffix .warnings,$(objects) $(library_objects) \
-	$(suites_objects) $(states_objects) $(replay_objects) $(fuzz_objects) \
+	$(suites_objects) $(churn_objects) $(states_objects) $(replay_objects) $(fuzz_objects) \
 	$(patsubst $B/fuzz/%,$B/fuzz/obj/tests/fuzz/%.c.o,$(fuzz_targets)) \
 	$B/host/obj/tests/host/example.c.o \
 	$B/host/obj/tests/model/answers.c.o $(conformance_objects) \
@@ -582,11 +595,17 @@ test:
 	@$(if $(counted_suites),,$(MAKE) B=$B/cover COVER=1 CC=gcc no-warnings)
 	@python3 tests/run/check.py $(if $(V),--verbose) $(ONLY)
 
-## soak: the long forms of what make test runs in short; ONLY=words, V=1
-soak:
+## test-long: the long forms of what make test runs in short; ONLY=words, V=1
+test-long:
 	@tests/setup test
-	@$(MAKE) $(jobs) build-iso build-disk
-	@python3 tests/run/check.py --soak $(if $(V),--verbose) $(ONLY)
+	@$(MAKE) $(jobs) build-iso build-disk build-suites build-fuzz
+	@python3 tests/run/check.py --long $(if $(V),--verbose) $(ONLY)
+
+## churn: random calls of all of mm/ on the host for SECONDS=3600; SEED=
+churn:
+	@tests/setup build
+	@$(MAKE) $B/host/churn
+	@$B/host/churn $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),3600)
 
 ## mutants: a fault at a time, and a case must fail; ONLY=words picks
 mutants:

@@ -40,7 +40,7 @@ struct churn {
 	unsigned long movable_count;
 };
 
-static void churn_begin(struct churn *churn, bool grouping)
+static void fragmentation_begin(struct churn *churn, bool grouping)
 {
 	machine_start(FRAGMENTATION_PAGES);
 	churn->dice = (struct random){ FRAGMENTATION_SEED };
@@ -55,7 +55,7 @@ static void churn_begin(struct churn *churn, bool grouping)
 		space_init(&churn->file[i], SPACE_PLAIN);
 }
 
-static bool churn_take(struct churn *churn)
+static bool fragmentation_take(struct churn *churn)
 {
 	unsigned int kind = (unsigned int)random_below(&churn->dice, 10);
 	gfp_t mask = GFP_NOWAIT | __GFP_NOWARN;
@@ -78,7 +78,7 @@ static bool churn_take(struct churn *churn)
 }
 
 /* The first page of a file at a random index or behind it becomes free. */
-static void churn_truncate(struct churn *churn)
+static void fragmentation_truncate(struct churn *churn)
 {
 	unsigned long most = FRAGMENTATION_FILES * SPACE_PAGES;
 	unsigned long at = random_below(&churn->dice, most);
@@ -90,43 +90,43 @@ static void churn_truncate(struct churn *churn)
 }
 
 /* A page becomes free; each is as likely as any other. */
-static void churn_give(struct churn *churn)
+static void fragmentation_give(struct churn *churn)
 {
 	unsigned long which = random_below(
 		&churn->dice, churn->fixed_count + churn->movable_count);
 
 	if (which >= churn->fixed_count) {
-		churn_truncate(churn);
+		fragmentation_truncate(churn);
 		return;
 	}
 	__free_page(churn->fixed[which]);
 	churn->fixed[which] = churn->fixed[--churn->fixed_count];
 }
 
-static void churn_fill(struct churn *churn, unsigned long pages)
+static void fragmentation_fill(struct churn *churn, unsigned long pages)
 {
 	while (churn->fixed_count + churn->movable_count < pages &&
-	       churn_take(churn))
+	       fragmentation_take(churn))
 		;
 }
 
 /* Leave PAGES in use. */
-static void churn_run(struct churn *churn, unsigned long pages)
+static void fragmentation_run(struct churn *churn, unsigned long pages)
 {
-	churn_fill(churn, FRAGMENTATION_FULL);
+	fragmentation_fill(churn, FRAGMENTATION_FULL);
 	for (unsigned int round = 0; round < FRAGMENTATION_ROUNDS; round++) {
 		unsigned long batch = 1 + random_below(&churn->dice, 63);
 
 		while (batch-- > 0)
-			churn_give(churn);
-		churn_fill(churn, FRAGMENTATION_FULL);
+			fragmentation_give(churn);
+		fragmentation_fill(churn, FRAGMENTATION_FULL);
 	}
 	while (churn->fixed_count + churn->movable_count > pages)
-		churn_give(churn);
+		fragmentation_give(churn);
 }
 
-static void churn_print(struct churn *churn, unsigned long occupancy,
-                        bool compacted)
+static void fragmentation_print(struct churn *churn, unsigned long occupancy,
+                                bool compacted)
 {
 	printf("%lu %s %s", occupancy,
 	       churn->node->no_mobility ? "mixed" : "grouped",
@@ -140,7 +140,7 @@ static void churn_print(struct churn *churn, unsigned long occupancy,
 }
 
 /* NULL, or what is wrong with the books afterwards. */
-static const char *churn_end(struct churn *churn)
+static const char *fragmentation_end(struct churn *churn)
 {
 	const char *broken;
 
@@ -163,12 +163,12 @@ int main(void)
 	for (unsigned int i = 0; i < 4; i++) {
 		unsigned long per_cent = occupancy[i / 2];
 
-		churn_begin(&churn, i % 2 == 1);
-		churn_run(&churn, FRAGMENTATION_PAGES * per_cent / 100);
-		churn_print(&churn, per_cent, false);
+		fragmentation_begin(&churn, i % 2 == 1);
+		fragmentation_run(&churn, FRAGMENTATION_PAGES * per_cent / 100);
+		fragmentation_print(&churn, per_cent, false);
 		(void)compact_node(churn.node);
-		churn_print(&churn, per_cent, true);
-		if (churn_end(&churn) != NULL)
+		fragmentation_print(&churn, per_cent, true);
+		if (fragmentation_end(&churn) != NULL)
 			return 1;
 	}
 	return 0;

@@ -11,7 +11,7 @@ import threading
 
 from ktap import Log
 from lab import boot_test, check, command, disk_copy, for_each
-from lab import expect_selftest_passes, number, soak_test
+from lab import expect_selftest_passes, number, long_test
 from machine import PROMPT, Failure, wait_until
 from qemu import GUEST_TIME
 
@@ -188,7 +188,7 @@ def nmis_on_top_of_the_allocator_change_nothing(lab):
     nmis_change_nothing(lab, f"selftest={suites}")
 
 
-@soak_test
+@long_test
 def nmis_on_top_of_every_suite_change_nothing(lab):
     nmis_change_nothing(lab, "selftest")
 
@@ -501,6 +501,6 @@ def selftest_without_a_keyboard_controller_skips_what_needs_one(lab):
     selftest_without_i8042(lab, f"selftest={left_out}")
 
 
-@soak_test
+@long_test
 def selftest_without_a_keyboard_controller_passes_in_all_suites(lab):
     selftest_without_i8042(lab, "selftest")

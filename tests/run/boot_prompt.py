@@ -11,7 +11,7 @@ import sys
 
 from ktap import END_POWER_OFF, END_REBOOT
 from lab import boot_test, check, command, expect_end, expect_selftest_passes
-from lab import for_each, number, soak_test
+from lab import for_each, number, long_test
 from machine import LIMIT, PROMPT, ROOT, scaled, wait_until
 from qemu import GUEST_TIME
 
@@ -68,7 +68,7 @@ def menu_starts_debug_with_its_detectors(lab):
         qemu.console.expect(PROMPT)
 
 
-@soak_test
+@long_test
 def selftest_from_the_menu_passes_on_4M_without_a_disk(lab):
     with lab.insert(cpu="qemu64", memory="4M", more=GUEST_TIME) as qemu:
         choose_selftest(qemu, "keyboard")

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-usage: check.py [--verbose] [--soak] [WORD]...
+usage: check.py [--verbose] [--long] [WORD]...
 
 Runs everything: the suites on the host, the judge's own tests, the self-test in
 QEMU and in Bochs, short runs of the fuzz targets, the boot tests, a few mutants.
 Two at a time.  With WORDs, only what has one of them in its name ("host",
 "bochs", "menu").
 
---soak, `make soak`: the long forms of tests that run here in a short form, because
-the whole run must end within ten minutes: see LEFT_OUT and @soak_test.
+--long, `make test-long`: the long forms of tests that run here in a short form, because
+the whole run must end within ten minutes: see LEFT_OUT and @long_test.
 
 A line for each test as it ends: a suite with the number of its cases, and each
 case that failed or was skipped; --verbose shows each case.  The output of the
@@ -77,13 +77,17 @@ CHECKED = os.path.join(BUILD, "checked")
 REBUILT_OF = 8
 BOCHS_SELFTESTS = (("bochs-128M", 128),)
 
-# `make soak` runs the whole self-test on these.
-SOAK_SELFTESTS = (
+# `make test-long` runs the whole self-test on these.
+LONG_SELFTESTS = (
     ("qemu-max-128M", "max", "128M"),
     ("qemu-qemu64-6G", "qemu64", "6G"),
 )
 
-# Suites that a machine leaves out here, and runs in `make soak`.  In Bochs: those that
+# ... and these.
+LONG_CHURN = "300"  # seconds
+LONG_STATES = "30000"  # of the model
+
+# Suites that a machine leaves out here, and runs in `make test-long`.  In Bochs: those that
 # never ask the machine for anything, and run on the host and in QEMU, and those that
 # use the disk for long, as the boot test of pressure does in Bochs.  At 6 GB: those
 # that do the same as on a smaller machine, only slower.
@@ -103,9 +107,9 @@ LEFT_OUT = {
 class Report:
     """Counts, and the lines that people read."""
 
-    def __init__(self, verbose, soak=False):
+    def __init__(self, verbose, long=False):
         self.verbose = verbose
-        self.soak = soak
+        self.long = long
         self.passed = self.failed = self.skipped = 0
         self.names = {}
         self.steps = {}
@@ -114,7 +118,7 @@ class Report:
 
     def left_out(self, place):
         """The suites that PLACE does not run in this run."""
-        return () if self.soak else LEFT_OUT.get(place, ())
+        return () if self.long else LEFT_OUT.get(place, ())
 
     def line(self, word, place, text):
         print(f"{word:<5} {place:<16} {text}", flush=True)
@@ -232,7 +236,7 @@ def run_program(report, place, program, words=()):
 
 
 ONE_PIECE = "carries a kernel that lies in the file as in memory"
-ENTERED = "the suites enter every function of mm/"
+ENTERED = "the suites enter every function of mm/ and run the lines that docs/08 says"
 
 
 def run_host(report):
@@ -250,11 +254,39 @@ def run_host(report):
 
 
 def run_states(report):
-    """Searches of a few seconds; `make states` does the long ones, too."""
-    words = ("block_states", "buddy_states", "exclusive_states", "region_states")
-    words += ("type_states",)
+    """Searches of a few seconds; test-long and `make states` do the long ones, too."""
+    words = ["block_states", "buddy_states", "exclusive_states", "region_states"]
+    words += ["type_states"]
+    if report.long:
+        words += ["region_states_more", "buddy_states_16", "type_states_whole"]
     run_program(report, "states", "run-states", words)
     check_states(report)
+
+
+def run_churn(report):
+    """Random calls of all of mm/'s API; a new seed each time."""
+    directory = os.path.join(lab.TEST_DIRECTORY, "churn")
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, "output.log")
+    amount = ("--seconds", LONG_CHURN) if report.long else ("--rounds", "2")
+    # Counts of gcc's that are not those of the suites.
+    environment = {**os.environ, "GCOV_PREFIX": directory}
+    with open(path, "wb") as output:
+        status = call(
+            [os.path.join(BUILD, "host", "churn"), *amount],
+            scaled(240) + int(LONG_CHURN),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+    with open(path, errors="replace") as output:
+        lines = output.read().strip().split("\n")
+    if status == 0:
+        report.passes("churn", lines[-1])
+    else:
+        round_begun = [line for line in lines if line.startswith("churn --seed")][-1:]
+        report.fails("churn", " ".join(round_begun), f"status {status}: {lines[-1]}")
 
 
 def run_model(report):
@@ -262,9 +294,10 @@ def run_model(report):
     directory = os.path.join(lab.TEST_DIRECTORY, "model")
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, "output.log")
+    more = ("--all-contexts", "--states", LONG_STATES) if report.long else ()
     with open(path, "wb") as output:
         status = call(
-            [sys.executable, os.path.join(ROOT, "tests", "model", "compare.py")],
+            [sys.executable, os.path.join(ROOT, "tests", "model", "compare.py"), *more],
             240,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -362,9 +395,10 @@ def run_bench_host(report):
 def run_fuzz(report, name):
     directory = os.path.join(lab.TEST_DIRECTORY, "fuzz", name)
     started = time.monotonic()
-    wrong, done = fuzz.short_run(name, directory)
+    seed = random.randrange(1, 1 << 31) if report.long else fuzz.SEED
+    wrong, done = fuzz.short_run(name, directory, 10 if report.long else 1, seed)
     if wrong:
-        report.fails("fuzz", name, wrong)
+        report.fails("fuzz", name, f"-seed={seed}: {wrong}")
     else:
         report.passes("fuzz", f"{name}: {done}", time.monotonic() - started)
 
@@ -679,6 +713,7 @@ def all_jobs():
     jobs = [("host, cover", run_host), *selftest_jobs()]
     jobs.append(("states", run_states))
     jobs.append(("model", run_model))
+    jobs.append(("churn", run_churn))
     jobs.append(("conformance", run_conformance))
     jobs.append(("cover", run_cover))
     jobs.append(("disc", run_disc))
@@ -694,18 +729,23 @@ def all_jobs():
     return jobs + boot_jobs(lab.tests)
 
 
-def soak_jobs():
+def long_jobs():
     """The long forms."""
     jobs = []
     for name, megs in BOCHS_SELFTESTS:
         arguments = (name, megs)
         jobs.append((name, lambda r, a=arguments: run_bochs_selftest(r, *a)))
-    for name, cpu, memory in SOAK_SELFTESTS:
+    for name, cpu, memory in LONG_SELFTESTS:
         arguments = (name, cpu, memory)
         jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
     jobs.append(("disc", lambda r: run_rebuild(r, whole=True)))
+    jobs.append(("states", run_states))
+    jobs.append(("model", run_model))
+    jobs.append(("churn", run_churn))
+    for name in fuzz.targets():
+        jobs.append((f"fuzz {name}", lambda r, n=name: run_fuzz(r, n)))
     load_boot_tests()
-    return jobs + boot_jobs(lab.soak_tests)
+    return jobs + boot_jobs(lab.long_tests)
 
 
 def guarded(job, name, report):
@@ -744,7 +784,7 @@ def measure_host():
 
 def run(words, report):
     wanted = lambda job: not words or any(word in job[0] for word in words)
-    every = soak_jobs() if report.soak else all_jobs()
+    every = long_jobs() if report.long else all_jobs()
     jobs = list(filter(wanted, every))
     if jobs:
         measure_host()
@@ -775,7 +815,7 @@ def main(arguments):
     if {"-h", "--help"} & set(arguments):
         print(__doc__.strip())
         return 0
-    report = Report("--verbose" in arguments, "--soak" in arguments)
+    report = Report("--verbose" in arguments, "--long" in arguments)
     end_on_signals()
     started = time.monotonic()
     try:

@@ -10,7 +10,7 @@ build/fuzz/grown/NAME/.  An input that breaks a claim is kept in
 build/fuzz/findings/; `build/fuzz/fuzz_NAME FILE` runs it again.
 
 `make test` calls short_run(): the corpus and a fixed number of runs with a
-fixed seed.
+fixed seed.  `make test-long` makes ten times as many, with a new seed.
 """
 
 import glob
@@ -56,14 +56,14 @@ def command(name, options, grown):
     ]
 
 
-def short_run(name, directory):
-    """Returns (None, what was done) or (what went wrong, "")."""
+def short_run(name, directory, times=1, seed=SEED):
+    """TIMES the runs that the target says.  Returns (None, what was done) or (what went wrong, "")."""
     corpus = glob.glob(os.path.join(SOURCES, "corpus", name, "*"))
     if not corpus:
         return "it has no corpus", ""
     os.makedirs(directory, exist_ok=True)
-    runs = runs_of(name)
-    options = [f"-runs={runs}", f"-seed={SEED}"]
+    runs = times * runs_of(name)
+    options = [f"-runs={runs}", f"-seed={seed}"]
     # A new directory, so that inputs of earlier runs take no part.
     grown = os.path.join(directory, "grown")
     for path in glob.glob(os.path.join(grown, "*")):
@@ -73,13 +73,13 @@ def short_run(name, directory):
         with open(log, "wb") as output:
             status = call(
                 command(name, options, grown),
-                LIMIT,
+                times * LIMIT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
     except subprocess.TimeoutExpired:
-        return f"{runs} runs took more than {LIMIT} s", ""
+        return f"{runs} runs took more than {times * LIMIT} s", ""
     with open(log, errors="replace") as output:
         text = output.read()
     claim = re.search(r".*: not true: .*|SUMMARY: .*", text)
@@ -88,7 +88,7 @@ def short_run(name, directory):
     done = re.search(r"^Done (\d+) runs", text, re.MULTILINE)
     if not done or int(done[1]) < runs:
         return f"it ended before its {runs} runs, see {log}", ""
-    return None, f"{len(corpus)} files, {runs} runs, seed {SEED}"
+    return None, f"{len(corpus)} files, {runs} runs, seed {seed}"
 
 
 def main(names):

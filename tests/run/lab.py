@@ -4,8 +4,8 @@ The tools of boot tests.
 
 A boot test is a function that takes a Lab, does something to a machine and
 raises Failure if the machine did something else than the function's name says.
-@boot_test enters it in the list; for_each() enters one for each value.  @soak_test
-is for the long form of such a test, which `make soak` runs and `make test` does not.
+@boot_test enters it in the list; for_each() enters one for each value.  @long_test
+is for the long form of such a test, which `make test-long` runs and `make test` does not.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from qemu import Qemu
 TEST_DIRECTORY = os.path.join(BUILD, "test")
 
 tests = {}
-soak_tests = {}
+long_tests = {}
 _iso_locks = {}
 _iso_locks_lock = threading.Lock()
 
@@ -36,8 +36,8 @@ def boot_test(function):
     return function
 
 
-def soak_test(function):
-    soak_tests[function.__name__] = function
+def long_test(function):
+    long_tests[function.__name__] = function
     return function
 
 
