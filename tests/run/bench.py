@@ -16,15 +16,13 @@ import re
 import subprocess
 import sys
 
+from chapter import read_block, write_block
 from console import DIRECTORY
 from lab import command, make_iso, plain_words
-from machine import BUILD, PROMPT, ROOT, scaled
+from machine import BUILD, PROMPT, scaled
 from qemu import Qemu
 
-CHAPTER = os.path.join(ROOT, "docs", "22-how-fast.md")
-BEGIN, END = "<!-- bench: written by make bench -->\n", "<!-- bench ends -->\n"
-HOT_BEGIN = "<!-- hotpath: written by make bench -->\n"
-HOT_END = "<!-- hotpath ends -->\n"
+CHAPTER = "22-how-fast.md"
 MEMORY = "512M"
 MACHINE = {"more": ("-icount", "shift=0,sleep=off")}
 SWITCHES_OFF = "irqsoff=0 watchdog=0"
@@ -126,8 +124,7 @@ def table(measured, made_with):
 
 def shown():
     """The table of the chapter: the compiler, and name: (count, count_run, target)."""
-    with open(CHAPTER, encoding="utf-8") as file:
-        text = file.read().split(BEGIN)[1].split(END)[0]
+    text = read_block(CHAPTER, "bench")
     made_with = re.search(r"made with (.*):\n", text).group(1)
     counts = {}
     for line in text.splitlines():
@@ -140,16 +137,7 @@ def shown():
 
 def hot_shown():
     """The chapter's report of hotpath."""
-    with open(CHAPTER, encoding="utf-8") as file:
-        return file.read().split(HOT_BEGIN)[1].split(HOT_END)[0]
-
-
-def write_block(begin, end, text):
-    with open(CHAPTER, encoding="utf-8") as file:
-        before, rest = file.read().split(begin)
-    after = rest.split(end)[1]
-    with open(CHAPTER, "w", encoding="utf-8") as file:
-        file.write(before + begin + text + end + after)
+    return read_block(CHAPTER, "hotpath")
 
 
 def write_json(name, measured, made_with):
@@ -160,9 +148,9 @@ def write_json(name, measured, made_with):
 
 
 def write_chapter(measured, made_with):
-    write_block(BEGIN, END, table(measured, made_with))
+    write_block(CHAPTER, "bench", table(measured, made_with))
     lines = [f"    {line}".rstrip() + "\n" for line in hotpath().splitlines()]
-    write_block(HOT_BEGIN, HOT_END, "\n" + "".join(lines))
+    write_block(CHAPTER, "hotpath", "\n" + "".join(lines))
 
 
 def main(words):

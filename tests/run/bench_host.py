@@ -22,13 +22,11 @@ import sys
 import tempfile
 
 import bench
+from chapter import read_block, write_block
 from machine import BUILD, scaled
 
 PROGRAM = os.path.join(BUILD, "host", "bench")
 SCALE = os.path.join(BUILD, "host", "scale")
-BEGIN, END = "<!-- bench-host: written by make bench-host -->\n", "<!-- bench-host ends -->\n"
-SCALE_BEGIN = "<!-- bench-scale: written by make bench-host -->\n"
-SCALE_END = "<!-- bench-scale ends -->\n"
 OPERATIONS = {
     "page_of_list": "order-0 pair, off the CPU's list and back",
     "page_of_zone": "the same where the CPU has no lists: a block is split and merges",
@@ -223,11 +221,10 @@ def table(measured, made_with):
 
 def shown():
     """The tables of the chapter: the compiler, and twice name: what was measured."""
-    with open(bench.CHAPTER, encoding="utf-8") as file:
-        text = file.read()
-    made_with = re.search(r"made with (.*):\n", text.split(BEGIN)[1]).group(1)
-    counts = rows_shown(text.split(BEGIN)[1].split(END)[0], WHAT)
-    return made_with, counts, rows_shown(text.split(SCALE_BEGIN)[1].split(SCALE_END)[0], OPERATIONS)
+    text = read_block(bench.CHAPTER, "bench-host")
+    made_with = re.search(r"made with (.*):\n", text).group(1)
+    scale = rows_shown(read_block(bench.CHAPTER, "bench-scale"), OPERATIONS)
+    return made_with, rows_shown(text, WHAT), scale
 
 
 def rows_shown(text, names):
@@ -282,8 +279,8 @@ def main(words):
     on_machines = scale()
     print(scale_table(on_machines), end="")
     if words:
-        bench.write_block(BEGIN, END, table(measured, made_with))
-        bench.write_block(SCALE_BEGIN, SCALE_END, scale_table(on_machines))
+        write_block(bench.CHAPTER, "bench-host", table(measured, made_with))
+        write_block(bench.CHAPTER, "bench-scale", scale_table(on_machines))
     print("\n".join(grows(on_machines)), end="")
     return 0
 
