@@ -68,6 +68,8 @@ static void page_prep_print_bad(struct node *node, unsigned long pfn,
 	       pfn, page->refcount, page->mapcount, page->flags, page->bits,
 	       (void *)page->mapping, owner_name(page->taker),
 	       caller_format(place, sizeof(place), page_caller(page)));
+	if (page->mapcount > 0 && node->slab.report_mappings != NULL)
+		node->slab.report_mappings(pfn, 1UL << page->order);
 	backtrace_print_from(0);
 }
 

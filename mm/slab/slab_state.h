@@ -51,6 +51,9 @@ struct slab_state {
 	uint32_t detour; /* atomic; enum slab_detour; 0, nearly always */
 	struct ratelimit fail_limit; /* of reports about failed requests */
 
+	/* Print which areas of vmalloc() map one of COUNT frames from PFN on.  For reports
+	 * about pages, which lie lower.  (c) */
+	void (*report_mappings)(unsigned long pfn, unsigned long count);
 	/* Is it all sound?  For mm_check(), which lies lower.  (c) */
 	const char *(*check)(struct node *node, char *buffer, size_t size);
 };

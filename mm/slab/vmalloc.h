@@ -155,6 +155,16 @@ struct vmalloc_info {
 __must_check bool vmalloc_next(struct vmalloc_space *space, uintptr_t *at,
                                struct vmalloc_info *info);
 
+/*
+ * The first address from *AT on where an area maps one of COUNT frames from PFN on, and the area:
+ * *AT is that address.  False: there is none.  A guess, if areas come and go.  Any context
+ * but NMI.
+ */
+__must_check bool vmalloc_find_mapping(struct vmalloc_space *space,
+                                       unsigned long pfn, unsigned long count,
+                                       uintptr_t *at,
+                                       struct vmalloc_info *info);
+
 /* NULL, or what is wrong in BUFFER.  Works in slices: sound while others go on. */
 const char *vmalloc_check(struct vmalloc_space *space, char *buffer,
                           size_t size);

@@ -72,6 +72,7 @@ void vmalloc_space_init(struct vmalloc_space *space, struct node *node,
 	list_init(&space->lazy);
 	list_init(&space->deferred);
 	mutex_init(&space->purge_mutex, "vmalloc purge");
+	node->slab.report_mappings = vmalloc_report_mappings;
 }
 
 /* ---- Beginning ----------------------------------------------------------- */

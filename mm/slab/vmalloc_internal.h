@@ -160,4 +160,7 @@ void vmalloc_report_failure(struct vmalloc_space *space, size_t size, gfp_t gfp,
 /* Faults in the region are explained by the main space from now on. */
 void vmalloc_explain_faults(void);
 
+/* vmalloc_report.c, for the node: slab_state.report_mappings. */
+void vmalloc_report_mappings(unsigned long pfn, unsigned long count);
+
 #endif

@@ -11,6 +11,8 @@
 #include "kernel/core/printk.h"
 #include "mm/slab/vmalloc_internal.h"
 
+#define MAPPINGS_MOST 4 /* lines of a report */
+
 void vmalloc_report_free(const struct vmalloc_space *space, const char *what,
                          uintptr_t address, const struct vmalloc_info *found,
                          const char *why, uintptr_t caller)
@@ -60,6 +62,49 @@ void vmalloc_report_failure(struct vmalloc_space *space, size_t size, gfp_t gfp,
 	        gfp_format(names, sizeof(names), gfp));
 	backtrace_print_from(0);
 	show_mem(space->node);
+}
+
+/* ---- Who maps a page? ---------------------------------------------------- */
+
+bool vmalloc_find_mapping(struct vmalloc_space *space, unsigned long pfn,
+                          unsigned long count, uintptr_t *at,
+                          struct vmalloc_info *info)
+{
+	uintptr_t next = *at;
+
+	kassert(!in_nmi());
+	while (vmalloc_next(space, &next, info)) {
+		uintptr_t address = max(*at, info->start);
+
+		for (; address < info->end; address += PAGE_SIZE) {
+			if (vmap_frame(address) - pfn < count) {
+				*at = address;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+void vmalloc_report_mappings(unsigned long pfn, unsigned long count)
+{
+	struct vmalloc_space *space = main_vmalloc();
+	struct vmalloc_info info;
+	char place[PLACE_SIZE];
+	uintptr_t at = vmap_base;
+
+	for (unsigned int i = 0;
+	     space != NULL && i < MAPPINGS_MOST &&
+	     vmalloc_find_mapping(space, pfn, count, &at, &info);
+	     i++) {
+		kassert(at >= info.start && at < info.end);
+		pr_err("  mapped at %#lx, in %#lx-%#lx of %s, made by %s at %s\n",
+		       (unsigned long)at, (unsigned long)info.start,
+		       (unsigned long)info.end, info.kind,
+		       owner_name(info.taker),
+		       caller_format(place, sizeof(place), info.caller));
+		at += PAGE_SIZE;
+	}
 }
 
 /* ---- Faults -------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  * addresses; and the check.
  */
 #include "kernel/arch/vmap.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
@@ -51,6 +52,67 @@ CASE(vmalloc_rules, vmap_shows_the_same_pages_in_the_order_asked_for)
 		    *(char *)page_address(at) == 'b')
 			__free_page(at);
 	}
+	return NULL;
+}
+
+CASE(vmalloc_rules, each_mapping_of_a_page_is_found_with_its_area)
+{
+	uintptr_t at = vmap_base;
+	struct vmalloc_info info;
+	struct page *page[3];
+	unsigned long pfn;
+	char *first;
+	char *second;
+
+	test_vmalloc_begin();
+	page[0] = alloc_page(GFP_KERNEL);
+	page[1] = alloc_page(GFP_KERNEL);
+	page[2] = page[0];
+	pfn = node_pfn(node, page[0]);
+	first = vmap(page, 3, VM_MAP, PAGE_KERNEL);
+	second = vmap(page, 1, VM_MAP, PAGE_KERNEL_RO);
+	EXPECT(first != NULL && second > first);
+	EXPECT(vmalloc_find_mapping(space, pfn, 1, &at, &info));
+	EXPECT_EQUAL(at, (uintptr_t)first);
+	at += PAGE_SIZE;
+	EXPECT(vmalloc_find_mapping(space, pfn, 1, &at, &info));
+	EXPECT_EQUAL(at, (uintptr_t)first + 2 * PAGE_SIZE);
+	EXPECT_EQUAL(info.start, (uintptr_t)first);
+	at += PAGE_SIZE;
+	EXPECT(vmalloc_find_mapping(space, pfn, 1, &at, &info));
+	EXPECT_EQUAL(at, (uintptr_t)second);
+	EXPECT_EQUAL(info.start, (uintptr_t)second);
+	at += PAGE_SIZE;
+	EXPECT(!vmalloc_find_mapping(space, pfn, 1, &at, &info));
+	vunmap(first);
+	vunmap(second);
+	at = vmap_base;
+	EXPECT(!vmalloc_find_mapping(space, pfn, 1, &at, &info));
+	__free_page(page[0]);
+	__free_page(page[1]);
+	return NULL;
+}
+
+CASE(vmalloc_rules, a_page_freed_behind_its_mapping_is_reported_with_the_area)
+{
+	uint64_t mark = log_mark();
+	struct page *page;
+	void *memory;
+	char text[64];
+
+	test_vmalloc_begin();
+	page = alloc_page(GFP_KERNEL);
+	memory = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	EXPECT(memory != NULL);
+	__free_page(page);
+	EXPECT(!log_contains_since(mark, "mapped at"));
+	put_page(page); /* the mapping's */
+	EXPECT_EQUAL(page->state, PAGE_BAD);
+	scnprintf(text, sizeof(text), "  mapped at %#lx, in",
+	          (unsigned long)(uintptr_t)memory);
+	EXPECT(log_contains_since(mark, text));
+	EXPECT(log_contains_since(mark, "of vmap, made by"));
+	vunmap(memory);
 	return NULL;
 }
 
