@@ -269,6 +269,21 @@ CASE(cma, the_first_place_that_fits_is_taken)
 	return contig_scene_end();
 }
 
+CASE(cma, a_request_that_means_nothing_is_refused_and_not_counted)
+{
+	static struct cma none;
+	unsigned long failed;
+
+	cma_start(0);
+	none.node = node;
+	failed = vmstat_read(&node->stat, VMSTAT_cma_alloc_fail);
+	EXPECT(cma_alloc(&area, 0, 0, false) == NULL);
+	EXPECT(cma_alloc(&none, 1, 0, false) == NULL);
+	EXPECT_EQUAL(vmstat_read(&node->stat, VMSTAT_cma_alloc_fail), failed);
+	EXPECT_EQUAL(cma_taken(&area), 0);
+	return contig_scene_end();
+}
+
 CASE(cma, a_bit_stands_for_as_many_frames_as_the_area_says)
 {
 	cma_start(2);

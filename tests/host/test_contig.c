@@ -7,6 +7,7 @@
 #include "mm/buddy.h"
 #include "mm/contig/contig.h"
 #include "mm/contig/contig_gfp.h"
+#include "mm/contig/page_isolation.h"
 #include "mm/page_alloc.h"
 #include "mm/page_bits.h"
 #include "mm/pageblock.h"
@@ -125,6 +126,18 @@ CASE(contig, a_range_that_is_empty_or_in_no_zone_is_refused)
 	EXPECT_EQUAL(take(512, 512, GFP_KERNEL), -EINVAL);
 	EXPECT_EQUAL(take(1024, 512, GFP_KERNEL), -EINVAL);
 	EXPECT_EQUAL(take(PAGES - 1, PAGES + 1, GFP_KERNEL), -EINVAL);
+	return contig_scene_end();
+}
+
+CASE(contig, a_range_that_somebody_else_empties_is_busy_and_left_alone)
+{
+	contig_scene_start_free();
+	EXPECT_EQUAL(start_isolate_page_range(zone, 512, 1024, MIGRATE_MOVABLE),
+	             0);
+	EXPECT_EQUAL(take(512, 1024, GFP_KERNEL), -EBUSY);
+	EXPECT_EQUAL(pageblock_type(zone, 512), MIGRATE_ISOLATE);
+	undo_isolate_page_range(zone, 512, 1024, MIGRATE_MOVABLE);
+	EXPECT_EQUAL(zone->free_pages, PAGES);
 	return contig_scene_end();
 }
 

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/reclaim/lru.h"
 #include "mm/reclaim/page_lock.h"
+#include "mm/user/filemap.h"
 #include "tests/host/libmm.h"
 #include "tests/mm/space.h"
 #include "tests/suite.h"
@@ -443,6 +444,35 @@ CASE(page_lock, a_second_locker_waits_until_the_first_unlocks)
 	wait_on_page_locked(waited_for);
 	EXPECT_EQUAL(rounds, 3);
 	EXPECT(!page_has(waited_for, PG_locked));
+	return test_lru_finish();
+}
+
+static struct filemap cut_map;
+
+/* The holder of the lock takes the page out of its file. */
+static bool cut_off_by_the_holder(struct wait_queue *queue)
+{
+	(void)queue;
+	filemap_remove(waited_for);
+	unlock_page(waited_for);
+	return true;
+}
+
+CASE(page_lock, who_waits_for_a_page_that_is_then_cut_off_lets_it_go)
+{
+	static const struct address_space_ops ops = { .name = "cut file" };
+
+	test_lru_start();
+	filemap_init(&cut_map, &ops, NULL);
+	EXPECT_EQUAL(filemap_grab(&cut_map, 7, GFP_KERNEL, &waited_for), 0);
+	machine_set_wait_hook(cut_off_by_the_holder);
+	filemap_cut(&cut_map, 0);
+	machine_set_wait_hook(NULL);
+	EXPECT_EQUAL(machine_waits(), 1);
+	EXPECT(!page_has(waited_for, PG_locked));
+	EXPECT_EQUAL(page_ref_count(waited_for), 1);
+	put_page(waited_for);
+	EXPECT_EQUAL(waited_for->state, PAGE_FREE);
 	return test_lru_finish();
 }
 

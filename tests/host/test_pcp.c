@@ -975,6 +975,7 @@ CASE(pcp, an_nmi_gets_nothing_from_a_list)
 
 CASE(pcp, check_finds_a_wrong_count_and_a_page_that_is_not_there)
 {
+	static struct page stranger;
 	struct page *page;
 	char sentence[200];
 
@@ -985,6 +986,14 @@ CASE(pcp, check_finds_a_wrong_count_and_a_page_that_is_not_there)
 	set->count++;
 	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) != NULL);
 	EXPECT(strstr(sentence, "K2") != NULL);
+	set->count--;
+	/* Out of the memory of the zone, and otherwise right. */
+	stranger = *page;
+	list_push(&page->link, &stranger.link);
+	set->count++;
+	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) != NULL);
+	EXPECT(strstr(sentence, "K1") != NULL);
+	list_remove(&stranger.link);
 	set->count--;
 	page->state = PAGE_USED;
 	EXPECT(pcp_check(zone, sentence, sizeof(sentence)) != NULL);

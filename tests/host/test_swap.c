@@ -354,6 +354,21 @@ CASE(swap, bad_pages_behind_the_largest_area_are_not_noted)
 	return test_swap_finish();
 }
 
+CASE(swap, an_area_keeps_the_label_of_its_header)
+{
+	const struct swap_header header = { .slots = 4, .label = "night" };
+	struct swap_cluster **clusters;
+	struct swap_info info;
+
+	test_swap_start();
+	clusters = (struct swap_cluster **)get_zeroed_page(GFP_KERNEL);
+	clusters[0] = (struct swap_cluster *)get_zeroed_page(GFP_KERNEL);
+	EXPECT_EQUAL(swap_area_add(&devices[0], &header, 0, clusters), 0);
+	EXPECT(swap_area_info(0, &info));
+	EXPECT(strcmp(info.label, "night") == 0);
+	return test_swap_finish();
+}
+
 CASE(swap, areas_are_refused_that_cannot_be)
 {
 	struct swap_cluster **clusters;

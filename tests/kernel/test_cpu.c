@@ -2,8 +2,10 @@
 /*
  * The CPU's protections: on where the CPU has them, skipped where it has not.
  */
+#include "kernel/arch/arch.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/registers.h"
+#include "kernel/core/clock.h"
 #include "tests/suite.h"
 
 SUITE(cpu);
@@ -11,6 +13,15 @@ SUITE(cpu);
 CASE(cpu, write_protection_is_on)
 {
 	EXPECT((read_cr0() & CR0_WP) != 0);
+	return NULL;
+}
+
+/* The firmware and the loader have run for longer than a millisecond. */
+CASE(cpu, time_begins_when_the_kernel_is_entered)
+{
+	uint64_t cycles = clock_cycles();
+
+	EXPECT(arch_cycles() - cycles > 1000 * clock_cycles_per_microsecond());
 	return NULL;
 }
 

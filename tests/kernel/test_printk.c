@@ -145,6 +145,30 @@ CASE_ALONE(printk, counts_lines_since_a_mark_and_those_with_a_text)
 	return NULL;
 }
 
+/* "[    1.234567] ...": the microseconds in front of a visited line. */
+static void test_printk_keep_time(const char *line, void *data)
+{
+	uint64_t *time = data;
+
+	for (*time = 0; *line != ']' && *line != '\0'; line++) {
+		if (*line >= '0' && *line <= '9')
+			*time = *time * 10 + (uint64_t)(*line - '0');
+	}
+}
+
+CASE_ALONE(printk, a_line_has_the_time_when_it_was_written)
+{
+	uint64_t before = clock_microseconds();
+	uint64_t after;
+	uint64_t time;
+
+	pr_debug("now\n");
+	after = clock_microseconds();
+	log_visit(1, test_printk_keep_time, &time);
+	EXPECT(time >= before && time <= after);
+	return NULL;
+}
+
 CASE_ALONE(printk, cuts_a_line_at_its_limit)
 {
 	uint64_t mark = log_mark();

@@ -7,6 +7,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/context.h"
+#include "kernel/core/held.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/mutex.h"
 #include "kernel/core/sched.h"
@@ -442,6 +443,7 @@ static void try_mutex(void *data)
 
 CASE(mutex, trylock_of_a_mutex_that_is_held_fails_and_never_waits)
 {
+	unsigned int held = held_total();
 	bool taken = true;
 	struct thread *thread;
 
@@ -453,8 +455,11 @@ CASE(mutex, trylock_of_a_mutex_that_is_held_fails_and_never_waits)
 	EXPECT(!taken);
 	EXPECT(!mutex_trylock(&test_mutex));
 	mutex_unlock(&test_mutex);
+	EXPECT_EQUAL(held_total(), held);
 	EXPECT(mutex_trylock(&test_mutex));
+	EXPECT_EQUAL(held_total(), held + 1);
 	mutex_unlock(&test_mutex);
+	EXPECT_EQUAL(held_total(), held);
 	EXPECT(!mutex_is_mine(&test_mutex));
 	return NULL;
 }

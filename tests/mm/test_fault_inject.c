@@ -53,6 +53,11 @@ static unsigned long injected(void)
 
 CASE(fault_inject, nothing_fails_by_default)
 {
+	struct fault_attr attr;
+
+	fault_attr_init(&attr);
+	EXPECT_EQUAL(attr.probability, 0);
+	EXPECT_EQUAL(attr.verbose, 2);
 	test_fault_inject_begin(0, 1);
 	EXPECT_EQUAL(failures(GFP_ATOMIC, 1, 20), 0);
 	EXPECT_EQUAL(failures(GFP_KERNEL, 0, 20), 0);

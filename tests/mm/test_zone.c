@@ -309,6 +309,11 @@ CASE(zone, check_finds_each_broken_buddy_invariant)
 	EXPECT(test_zone_check_says(zone, "B5"));
 	zone->free_area[6].count--;
 	EXPECT(!test_zone_check_says(zone, ""));
+	/* B6: the block is on the list of another type than it says. */
+	page->list_type++;
+	EXPECT(test_zone_check_says(zone, "B6"));
+	page->list_type--;
+	EXPECT(!test_zone_check_says(zone, ""));
 	/* B3: two free buddies of order 0 that were not joined. */
 	taken = private_take(zone, 0);
 	EXPECT(taken == page);
