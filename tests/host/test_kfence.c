@@ -367,6 +367,8 @@ CASE(kfence, between_two_objects_the_nearer_one_is_blamed)
 CASE(kfence, a_touch_of_a_freed_object_faults_and_names_who_freed_it)
 {
 	struct fault fault = { 0 };
+	unsigned long before;
+	unsigned long freed;
 	uint8_t *object;
 
 	kfence_begin(0);
@@ -378,6 +380,13 @@ CASE(kfence, a_touch_of_a_freed_object_faults_and_names_who_freed_it)
 	EXPECT_EQUAL(fault.area.size, 100);
 	EXPECT_EQUAL(fault.area.caller, (uintptr_t)kfence_begin);
 	EXPECT_EQUAL(fault.area.taker, machine_main()->owner.id);
+	/* As a panic does: which object, and both contexts. */
+	before = kfence_said("kfence: 100 bytes of kmalloc-128 at");
+	freed = kfence_said("  freed at");
+	kfence_print_fault();
+	EXPECT_EQUAL(kfence_said("kfence: 100 bytes of kmalloc-128 at"),
+	             before + 1);
+	EXPECT_EQUAL(kfence_said("  freed at"), freed + 1);
 	return kfence_end();
 }
 
