@@ -55,6 +55,27 @@ CASE(vmalloc_rules, vmap_shows_the_same_pages_in_the_order_asked_for)
 	return NULL;
 }
 
+CASE(vmalloc_rules, vunmap_by_a_thread_that_cannot_sleep_is_refused)
+{
+	struct page *page;
+	uint64_t mark;
+	void *memory;
+
+	test_vmalloc_begin();
+	page = alloc_page(GFP_KERNEL);
+	memory = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	EXPECT(memory != NULL);
+	mark = log_mark();
+	preempt_disable();
+	vunmap(memory);
+	preempt_enable();
+	EXPECT(log_contains_since(mark, "the caller cannot sleep"));
+	EXPECT(vmalloc_to_page(memory) == page);
+	vunmap(memory);
+	__free_page(page);
+	return NULL;
+}
+
 CASE(vmalloc_rules, each_mapping_of_a_page_is_found_with_its_area)
 {
 	uintptr_t at = vmap_base;

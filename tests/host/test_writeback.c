@@ -53,6 +53,10 @@ CASE(writeback, limits_are_shares_of_what_could_be_dirty)
 	EXPECT_EQUAL(limits.dirtyable, 4000);
 	EXPECT_EQUAL(limits.limit, 801);
 	EXPECT_EQUAL(limits.background, 401);
+	/* Of the reserves for requests to higher zones, the largest. */
+	zone->lowmem_reserve[ZONE_MOVABLE] = 500;
+	EXPECT_EQUAL(dirty_limits(node).dirtyable, 3500);
+	zone->lowmem_reserve[ZONE_MOVABLE] = 0;
 	/* Pages of files count whether free or not; the reserve never. */
 	zone->lru.count[LRU_INACTIVE_FILE] = 60;
 	zone->lru.count[LRU_ACTIVE_FILE] = 40;

@@ -427,6 +427,20 @@ static void paint_taken(uint64_t start, uint64_t end)
  * The image is frames 0x20 to 0x2f, its first four are given back, as those of
  * the boot code are.
  */
+/* The only places left touch no range that is taken. */
+CASE(memmap, an_alloc_for_which_the_table_has_no_room_gets_nothing)
+{
+	const uint64_t size = PAGE_SIZE;
+
+	begin_map();
+	test_memmap_add(0, 4 * MEMMAP_MAX_TAKEN * size, BOOT_MEMORY_USABLE);
+	memmap_init(&map, &boot, 0);
+	for (uint64_t at = 0; map.taken_count < MEMMAP_MAX_TAKEN; at += 4)
+		EXPECT_EQUAL(memmap_take(&map, at * size, (at + 1) * size), 0);
+	EXPECT_EQUAL(memmap_alloc(&map, size, 2 * size, 0, false), 0);
+	return NULL;
+}
+
 CASE(memmap, what_was_loaded_is_kept_wherever_it_lies)
 {
 	static const struct boot_range modules[] = {

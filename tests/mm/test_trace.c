@@ -3,6 +3,7 @@
  * tests/mm/test_trace.c -- the trace: a private ring of eight records, and the
  * records of the allocator about a private node.
  */
+#include "kernel/core/lock.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/debug/trace.h"
@@ -103,6 +104,28 @@ CASE(trace, reader_gets_what_was_written_once)
 	write_frees(trace, 200, 1);
 	told = test_trace_read_all(&reader);
 	EXPECT(told.got == 1 && told.first == 200);
+	return NULL;
+}
+
+CASE(trace, record_says_whether_interrupts_were_on)
+{
+	static struct spinlock lock = SPINLOCK_INIT("test trace");
+	struct trace *trace = small_trace();
+	struct trace_reader reader;
+	struct trace_record record;
+	uint64_t number;
+	uint64_t count;
+	bool enabled;
+
+	write_frees(trace, 1, 1);
+	enabled = spin_lock_irqsave(&lock);
+	write_frees(trace, 2, 1);
+	spin_unlock_irqrestore(&lock, enabled);
+	trace_read_begin(&reader, trace, UINT64_MAX);
+	EXPECT(trace_read(&reader, &record, &number, &count) == TRACE_GOT);
+	EXPECT_EQUAL(record.context & TRACE_IRQS_OFF, 0);
+	EXPECT(trace_read(&reader, &record, &number, &count) == TRACE_GOT);
+	EXPECT_EQUAL(record.context & TRACE_IRQS_OFF, TRACE_IRQS_OFF);
 	return NULL;
 }
 
