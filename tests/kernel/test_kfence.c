@@ -23,6 +23,9 @@ SUITE(kfence);
 
 static unsigned int sample_line;
 
+/* A pointer that is used too late, which the compiler does not see. */
+static uint8_t *volatile stale;
+
 static bool has_pool(void)
 {
 	struct kfence_counts counts;
@@ -79,11 +82,14 @@ static void do_kfence_touch(void *data)
 	*((struct kfence_touch *)data)->memory = 1;
 }
 
-/* NULL, or what is wrong with the fault of a write to MEMORY, beside OBJECT. */
-static const char *kfence_expect(uint8_t *memory, const uint8_t *object,
+/* NULL, or what is wrong with the fault of a write to byte number AT of OBJECT. */
+static const char *kfence_expect(const uint8_t *object, long at,
                                  enum fault_kind kind, unsigned int line)
 {
-	struct kfence_touch touch = { .memory = memory, .kind = FAULT_OTHER };
+	struct kfence_touch touch = {
+		.memory = (uint8_t *)((uintptr_t)object + (uintptr_t)at),
+		.kind = FAULT_OTHER,
+	};
 	struct fault_expect expect = { .match = note_kfence_touch,
 		                       .data = &touch };
 
@@ -106,7 +112,7 @@ CASE(kfence, a_byte_behind_an_object_faults_and_names_the_line_that_took_it)
 	object = kfence_sample_at(true);
 	EXPECT(object != NULL);
 	memset(object, 0x41, SAMPLE_SIZE);
-	wrong = kfence_expect(object + SAMPLE_SIZE, object, FAULT_OBJECT_BOUNDS,
+	wrong = kfence_expect(object, SAMPLE_SIZE, FAULT_OBJECT_BOUNDS,
 	                      sample_line);
 	kfree(object);
 	return wrong;
@@ -122,8 +128,7 @@ CASE(kfence, a_byte_before_an_object_faults_and_names_the_line_that_took_it)
 	object = kfence_sample_at(false);
 	EXPECT(object != NULL);
 	memset(object, 0x41, SAMPLE_SIZE);
-	wrong = kfence_expect(object - 1, object, FAULT_OBJECT_BOUNDS,
-	                      sample_line);
+	wrong = kfence_expect(object, -1, FAULT_OBJECT_BOUNDS, sample_line);
 	kfree(object);
 	return wrong;
 }
@@ -137,9 +142,11 @@ CASE(kfence, a_write_to_a_freed_object_faults_and_names_the_line_of_the_kfree)
 		SKIP("kfence=1");
 	object = kfence_sample_at(true);
 	EXPECT(object != NULL);
+	stale = object;
 	line = __LINE__ + 1;
 	kfree(object);
-	return kfence_expect(object + 8, object, FAULT_OBJECT_FREED, line);
+	object = stale;
+	return kfence_expect(object, 8, FAULT_OBJECT_FREED, line);
 }
 
 CASE(kfence, a_damaged_canary_is_reported_by_the_kfree)
@@ -172,8 +179,9 @@ CASE(kfence, a_second_kfree_is_refused_and_the_first_is_named)
 		SKIP("kfence=1");
 	object = kfence_sample_at(true);
 	EXPECT(object != NULL);
+	stale = object;
 	kfree(object);
-	kfree(object);
+	kfree(stale);
 	EXPECT(log_contains_since(mark, "it is free already (double free)"));
 	EXPECT(log_contains_since(mark, "is a page of kfence"));
 	EXPECT(log_contains_since(mark, "  freed at "));
