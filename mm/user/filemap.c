@@ -59,7 +59,7 @@ struct page *filemap_find_from(struct filemap *map, unsigned long *index)
 	while (map->tree.root != NULL &&
 	       filemap_tree_reaches(&map->tree, *index)) {
 		page = filemap_tree_look(&map->tree, 0, index);
-		if (page != NULL || *index == 0)
+		if (page != NULL)
 			break;
 		if (++steps % FIND_SLICE == 0) {
 			spin_unlock_irqrestore(&map->lock, enabled);

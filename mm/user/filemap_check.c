@@ -55,8 +55,6 @@ static const char *check_pages(struct filemap_walk *walk)
 		}
 		pages += page != NULL;
 		i += page != NULL;
-		if (i == 0)
-			break;
 		if (++steps % CHECK_SLICE == 0)
 			filemap_pause(walk);
 	}
@@ -92,8 +90,6 @@ static const char *check_nodes(struct filemap_walk *walk, unsigned int level)
 		}
 		if (node != NULL)
 			i = filemap_tree_behind(i, level);
-		if (i == 0)
-			break;
 		filemap_pause(walk);
 	}
 	return NULL;

@@ -41,8 +41,7 @@ static void **filemap_tree_entry(void *node, unsigned int level,
 bool filemap_tree_reaches(const struct filemap_tree *tree, unsigned long index)
 {
 	kassert(tree->height <= FILEMAP_TREE_HEIGHT);
-	return tree->height >= FILEMAP_TREE_HEIGHT ||
-	       index >> FILEMAP_TREE_BITS * tree->height == 0;
+	return index >> FILEMAP_TREE_BITS * tree->height == 0;
 }
 
 /* Flags that name a place or a purpose are those of the pages, not of a node. */

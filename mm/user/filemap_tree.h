@@ -13,7 +13,8 @@
 
 #define FILEMAP_TREE_BITS    9
 #define FILEMAP_TREE_ENTRIES (1UL << FILEMAP_TREE_BITS)
-#define FILEMAP_TREE_HEIGHT  7 /* 7 * 9 bits and more than there are blocks */
+#define FILEMAP_TREE_HEIGHT                                                    \
+	7 /* numbers below 2^63: more than there are blocks */
 
 /* All zero: empty. */
 struct filemap_tree {
@@ -26,14 +27,13 @@ bool filemap_tree_reaches(const struct filemap_tree *tree, unsigned long index);
 
 /*
  * Returns the node LEVEL levels above the pages on the way to *INDEX, or the page if
- * LEVEL is 0.  NULL: there is none; then *INDEX is the next for which there may be one,
- * or 0.
+ * LEVEL is 0.  NULL: there is none; then *INDEX is the next for which there may be one.
  * The tree reaches *INDEX.
  */
 void *filemap_tree_look(const struct filemap_tree *tree, unsigned int level,
                         unsigned long *index);
 
-/* The first number behind the node LEVEL levels above INDEX; 0: there is none. */
+/* The first number behind the node LEVEL levels above INDEX. */
 unsigned long filemap_tree_behind(unsigned long index, unsigned int level);
 
 /* The number of NODE's entries in use, to be read; only the tree writes it. */

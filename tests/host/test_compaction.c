@@ -575,6 +575,8 @@ CASE(compaction, while_too_many_are_isolated_async_ends_and_others_wait_20_ms)
 	                     node_lru_count(node, LRU_ACTIVE_FILE),
 	             1024);
 	zone->lru.isolated[LRU_FILE] += 65;
+	/* Not on the lists that pages are isolated from. */
+	zone->lru.count[LRU_UNEVICTABLE] += 4096;
 	before = clock_microseconds();
 	EXPECT(compact_for(GFP_HIGHUSER_MOVABLE, 3, COMPACT_ASYNC, &page) ==
 	       COMPACT_CONTENDED);
@@ -588,6 +590,7 @@ CASE(compaction, while_too_many_are_isolated_async_ends_and_others_wait_20_ms)
 	                   &page) == COMPACT_SUCCESS);
 	free_pages_node(node, page, 3, RETURN_ADDRESS());
 	zone->lru.isolated[LRU_FILE] -= 64;
+	zone->lru.count[LRU_UNEVICTABLE] -= 4096;
 	return alternate_end();
 }
 
