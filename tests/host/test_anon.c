@@ -413,6 +413,31 @@ CASE(anon, who_comes_while_another_reads_the_page_waits_for_it)
 	return test_anon_finish();
 }
 
+static unsigned int quicker; /* reads that were */
+
+/* Another thread reads the page while this one has no memory for it yet. */
+static void quicker_reader(const struct spinlock *lock)
+{
+	if (lock != &node->zone[ZONE_NORMAL].lock || quicker > 0)
+		return;
+	quicker++;
+	kassert(test_anon_get(1) == 78);
+}
+
+CASE(anon, the_slower_of_two_readers_takes_the_page_of_the_quicker)
+{
+	EXPECT(test_anon_start(64, 4));
+	EXPECT(test_anon_fill(4, 77));
+	EXPECT(test_anon_all_out(4));
+	quicker = 0;
+	machine_set_unlock_hook(quicker_reader);
+	EXPECT_EQUAL(test_anon_get(1), 78);
+	machine_set_unlock_hook(NULL);
+	EXPECT_EQUAL(quicker, 1);
+	EXPECT(test_anon_holds(4, 77));
+	return test_anon_finish();
+}
+
 CASE(anon, a_pinned_page_stays)
 {
 	struct page *page;
