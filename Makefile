@@ -631,7 +631,8 @@ states:
 	@tests/setup build
 	@$(MAKE) $B/host/run-states
 	$(Q)$B/host/run-states block_states buddy_states exclusive_states region_states \
-		type_states region_states_more buddy_states_16 type_states_whole
+		type_states region_states_more buddy_states_16 type_states_whole \
+		exclusive_states_more
 
 ## model: the allocator's decisions beside those of a model, STATES=100000; SEED=
 model:

@@ -5,7 +5,7 @@
  * The bytes decide what tests/host/churn.h does: kmalloc(), vmalloc(), caches, pages with
  * lists, compaction, contiguous ranges, exclusive pages.
  *
- * fuzz-runs: 20
+ * fuzz-runs: 8
  */
 #include "tests/fuzz/fuzz.h"
 #include "tests/host/churn.h"

@@ -56,7 +56,7 @@ def a_wrong_step_is_the_same_for_fuzzer_host_and_kernel(lab):
     last, status = in_both(lab, path)
     check(last == "replay: 6 steps hold" and status == 33, f"{last}, {status}")
     with Patched(PATCH, os.path.join(lab.directory, "tree")) as tree:
-        tree.make("build-iso", "build-suites", "build-fuzz")
+        tree.make("build-iso", "build/host/replay", "build/fuzz/fuzz_calls")
         last, status = in_both(lab, path, build=tree.build)
         fuzzer = subprocess.run(
             [os.path.join(tree.build, "fuzz", "fuzz_calls"), path],

@@ -259,6 +259,7 @@ def run_states(report):
     words += ["type_states"]
     if report.long:
         words += ["region_states_more", "buddy_states_16", "type_states_whole"]
+        words += ["exclusive_states_more"]
     run_program(report, "states", "run-states", words)
     check_states(report)
 

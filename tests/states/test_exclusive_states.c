@@ -943,7 +943,9 @@ CASE(exclusive_states, every_call_in_every_state_of_2_frames_and_2_cpus)
 	return broken != NULL ? broken : search_frames(2, 2);
 }
 
-CASE(exclusive_states, every_call_in_every_state_of_3_frames)
+SUITE(exclusive_states_more);
+
+CASE(exclusive_states_more, every_call_in_every_state_of_3_frames)
 {
 	return search_frames(3, 1);
 }
