@@ -240,6 +240,11 @@ static void take_detector_tables(struct page_debug *debug, unsigned long pages)
 	kassert(debug->mark == NULL && pages > 0);
 	debug->mark = early_memory(pages, "the marks of detectors");
 	memset(debug->mark, 0, pages);
+	if (detectors_want_entries()) {
+		debug->entries = early_memory(pages * sizeof(*debug->entries),
+		                              "the counts of page_table_check");
+		memset(debug->entries, 0, pages * sizeof(*debug->entries));
+	}
 	if (!detectors_want_owner())
 		return;
 	debug->owner = early_memory(pages * sizeof(*debug->owner),

@@ -21,6 +21,7 @@
 
 static struct page_debug wanted;
 static bool wanted_owner;
+static bool wanted_entries;
 static uint32_t slub_debug;
 static size_t slab_quarantine;
 
@@ -33,13 +34,18 @@ const struct page_debug *detectors(void)
 
 bool detectors_wanted(void)
 {
-	return wanted_owner || detectors()->unmap || wanted.poison ||
-	       wanted.init_on_alloc || wanted.init_on_free;
+	return wanted_owner || wanted_entries || detectors()->unmap ||
+	       wanted.poison || wanted.init_on_alloc || wanted.init_on_free;
 }
 
 bool detectors_want_owner(void)
 {
 	return wanted_owner;
+}
+
+bool detectors_want_entries(void)
+{
+	return wanted_entries;
 }
 
 uint32_t detectors_slub_debug(void)
@@ -71,6 +77,11 @@ static int detectors_switch(const char *value, bool *on)
 static int set_page_owner(const char *value)
 {
 	return detectors_switch(value, &wanted_owner);
+}
+
+static int set_page_table_check(const char *value)
+{
+	return detectors_switch(value, &wanted_entries);
 }
 
 static int set_debug_pagealloc(const char *value)
@@ -144,6 +155,8 @@ PARAM(debug_guardpage, "debug_guardpage",
 PARAM(page_poison, "page_poison",
       "=on: free pages hold 0xaa, and are checked when they are taken",
       set_page_poison);
+PARAM(page_table_check, "page_table_check",
+      "=on: count the page-table entries of each page", set_page_table_check);
 PARAM(init_on_alloc, "init_on_alloc", "=on: zero pages when they are taken",
       set_init_on_alloc);
 PARAM(init_on_free, "init_on_free", "=on: zero pages when they are freed",
@@ -168,7 +181,10 @@ void detectors_start(void)
 	page_debug_explain_faults();
 	panic_register_reporter("page_owner", detectors_report);
 	kassert(!wanted_owner || main_node()->debug.owner != NULL);
-	pr_notice("detectors:%s%s%s%s%s%s\n", wanted_owner ? " page_owner" : "",
+	kassert(!wanted_entries || main_node()->debug.entries != NULL);
+	pr_notice("detectors:%s%s%s%s%s%s%s\n",
+	          wanted_owner ? " page_owner" : "",
+	          wanted_entries ? " page_table_check" : "",
 	          wanted.unmap ? " debug_pagealloc" : "",
 	          wanted.guard ? " debug_guardpage" : "",
 	          wanted.poison ? " page_poison" : "",

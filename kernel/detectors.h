@@ -7,12 +7,13 @@
 
 #include "mm/debug/page_debug.h"
 
-/* The detectors that the command line asks for; mark and owner are NULL.  After params_parse(). */
+/* The detectors that the command line asks for; mark, owner and entries are NULL.  After params_parse(). */
 const struct page_debug *detectors(void);
 
-/* Is one on?  Does page_owner want its records? */
+/* Is one on?  Does page_owner want its records, and page_table_check its counts? */
 bool detectors_wanted(void);
 bool detectors_want_owner(void);
+bool detectors_want_entries(void);
 
 /* Flags for each slab cache: slub_debug. */
 uint32_t detectors_slub_debug(void);

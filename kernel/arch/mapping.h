@@ -21,4 +21,26 @@
  */
 __must_check bool mapping_look(uintptr_t *address, unsigned long *pfn);
 
+/*
+ * Called for each entry of a window or of vmalloc that maps frame PFN from now on, before
+ * it is written, or no longer does; NULL: nothing is called.  Any context but NMI, also with
+ * locks held; it takes none.
+ */
+enum mapping_kind {
+	MAPPING_VMAP,
+	MAPPING_WINDOW
+};
+extern void (*mapping_watch)(unsigned long pfn, enum mapping_kind kind,
+                             bool mapped);
+
+static inline void mapping_tell(unsigned long pfn, enum mapping_kind kind,
+                                bool mapped)
+{
+	void (*watch)(unsigned long pfn, enum mapping_kind kind, bool mapped) =
+		READ_ONCE(mapping_watch);
+
+	if (unlikely(watch != NULL))
+		watch(pfn, kind, mapped);
+}
+
 #endif

@@ -432,6 +432,8 @@ static unsigned int count_absent(const uint64_t *table, unsigned int at)
 	return count;
 }
 
+void (*mapping_watch)(unsigned long pfn, enum mapping_kind kind, bool mapped);
+
 bool mapping_look(uintptr_t *address, unsigned long *pfn)
 {
 	unsigned int level;

@@ -24,6 +24,7 @@
 #include "kernel/arch/vmap.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/mapping.h"
 #include "kernel/arch/page_table.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/registers.h"
@@ -61,6 +62,7 @@ void vmap_set(uintptr_t address, unsigned long pfn, bool writable)
 {
 	uint64_t *entry = page_table_entry(address, 1);
 
+	mapping_tell(pfn, MAPPING_VMAP, true);
 	WRITE_ONCE(*entry, (uint64_t)pfn << PAGE_SHIFT | PTE_PRESENT |
 	                           (writable ? PTE_WRITABLE : 0) | PTE_GLOBAL |
 	                           pte_nx());
@@ -89,6 +91,7 @@ unsigned long vmap_clear(uintptr_t address)
 	WRITE_ONCE(*entry, 0);
 	vmap_note_stale(address);
 	arch_irq_restore(enabled);
+	mapping_tell(pfn, MAPPING_VMAP, false);
 	return pfn;
 }
 

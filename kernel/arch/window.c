@@ -36,6 +36,7 @@
 #include "kernel/arch/window.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/arch/mapping.h"
 #include "kernel/arch/page_table.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/percpu.h"
@@ -170,6 +171,7 @@ static uintptr_t window_entry_address(const struct window *window,
 
 void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 {
+	mapping_tell(pfn, MAPPING_WINDOW, true);
 	WRITE_ONCE(window->table[index], (uint64_t)pfn << PAGE_SHIFT |
 	                                         PTE_PRESENT | PTE_WRITABLE |
 	                                         pte_nx());
@@ -178,8 +180,11 @@ void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 
 void window_unmap(struct window *window, unsigned int index)
 {
+	unsigned long pfn = window_frame(window, index);
+
 	WRITE_ONCE(window->table[index], 0);
 	flush_address(window_entry_address(window, index));
+	mapping_tell(pfn, MAPPING_WINDOW, false);
 }
 
 bool window_is_empty(const struct window *window, unsigned int index)

@@ -10,6 +10,7 @@
 
 #include "drivers/pit.h"
 #include "kernel/arch/arch.h"
+#include "kernel/arch/vmap.h"
 #include "kernel/core/console.h"
 #include "kernel/core/context.h"
 #include "kernel/core/lock.h"
@@ -21,6 +22,7 @@
 #include "mm/page_alloc.h"
 #include "mm/slab/kfence.h"
 #include "mm/slab/kmalloc.h"
+#include "mm/slab/vmalloc.h"
 
 /* 0, which the compiler does not know. */
 static volatile uintptr_t nought;
@@ -258,6 +260,19 @@ static void mistake_exclusive(void)
 	*memory = 1; /* exclusive-released */
 }
 
+/* An entry behind the area, where its guard is, that nobody counts. */
+static void mistake_mapped_page(void)
+{
+	char *area = vmalloc(PAGE_SIZE);
+	struct page *page = alloc_page(GFP_KERNEL);
+	uintptr_t behind = (uintptr_t)area + PAGE_SIZE;
+
+	if (area != NULL && page != NULL)
+		vmap_set(behind, page_to_pfn(page), true);
+	if (page != NULL)
+		__free_page(page); /* mapped-page */
+}
+
 static void mistake_leak(void)
 {
 	for (unsigned int i = 0; i < 20; i++) {
@@ -357,6 +372,8 @@ static const struct mistake mistakes[] = {
 	{ "overrun", "16 bytes written behind a page", mistake_overrun },
 	{ "exclusive-released", "an exclusive page used after its release",
 	  mistake_exclusive },
+	{ "mapped-page", "a page freed that a page-table entry still maps",
+	  mistake_mapped_page },
 	{ "leak", "20 pages that are never freed", mistake_leak },
 	{ "struct-page", "a struct page overwritten", mistake_struct_page },
 	{ "object-after-free", "a write to an object after kfree()",

@@ -29,6 +29,7 @@
 #include "lib/string.h"
 #include "mm/debug/page_guard.h"
 #include "mm/debug/page_owner.h"
+#include "mm/debug/page_table_check.h"
 #include "mm/node.h"
 #include "mm/pcp.h"
 
@@ -119,6 +120,8 @@ static void page_debug_open_frame(struct node *node, struct page *page,
 	size_t wrong = PAGE_SIZE;
 
 	kassert(!in_nmi());
+	if (node->debug.entries != NULL)
+		page_table_check_frame(node, pfn, "taken");
 	if (*mark & PAGE_MARK_HIDDEN)
 		page_debug_set_hidden(node, pfn, false);
 	if (*mark & PAGE_MARK_POISONED)
@@ -133,6 +136,8 @@ static void page_debug_close_frame(struct node *node, unsigned long pfn)
 	uint8_t *mark = page_debug_mark(node, pfn);
 
 	kassert(*mark == 0);
+	if (node->debug.entries != NULL)
+		page_table_check_frame(node, pfn, "freed");
 	if (node->debug.init_on_free)
 		memset(page_debug_memory(pfn), 0, PAGE_SIZE);
 	if (node->debug.poison) {
@@ -210,6 +215,8 @@ void page_debug_start(struct node *node, const struct page_debug *wanted)
 	kassert(wanted->unmap || !wanted->guard);
 	node->debug = *wanted;
 	pcp_shortcut_update();
+	if (node->debug.entries != NULL)
+		page_table_check_start(node);
 	while (pfn < end) {
 		const struct page *page = node_page(node, pfn);
 		unsigned long pages = 1;

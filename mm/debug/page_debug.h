@@ -8,6 +8,8 @@
  *	page_poison     free pages hold 0xaa, and are looked at when they are taken
  *	init_on_alloc   pages are zeroed when they are taken, as if all asked for it
  *	init_on_free    ... and when they are freed
+ *	page_table_check no entry maps a page that is taken or freed
+ *			(mm/debug/page_table_check.h)
  *
  * The names are Linux's words of the command line; which are on is fixed at boot.  While
  * one is on no request and no free goes the short way: the shortcut is closed
@@ -28,6 +30,7 @@ struct page_owner;
 struct page_debug {
 	uint8_t *mark; /* one for each frame of the node; NULL: all are off */
 	struct page_owner *owner; /* the same; NULL: page_owner is off */
+	uint16_t *entries;        /* the same; NULL: page_table_check is off */
 	bool unmap;               /* debug_pagealloc */
 	bool guard;               /* debug_guardpage, with unmap */
 	bool poison;              /* page_poison */
@@ -41,8 +44,8 @@ static inline bool page_debug_is_on(const struct page_debug *debug)
 }
 
 /*
- * Switch on what WANTED says, on a node with memory behind its frames.  mark and owner
- * are zeroed memory for page_count entries; if WANTED->unmap, the direct map has 4 KiB
+ * Switch on what WANTED says, on a node with memory behind its frames.  mark, owner and
+ * entries are zeroed memory for page_count of each, or NULL but for mark; if WANTED->unmap, the direct map has 4 KiB
  * entries (direct_map_is_split()).  All free blocks are treated as if they were just
  * freed.  Boot, one thread; once for each node.
  */

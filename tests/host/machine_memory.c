@@ -345,6 +345,7 @@ void vmap_set(uintptr_t address, unsigned long pfn, bool writable)
 	if (memory.stale[page])
 		panic("%#lx is mapped again before it was flushed",
 		      (unsigned long)address);
+	mapping_tell(pfn, MAPPING_VMAP, true);
 	table[page % 512] = pfn << PAGE_SHIFT | ENTRY_PRESENT;
 	map_frame(address, pfn);
 	if (!writable && mprotect((void *)address, PAGE_SIZE, PROT_READ) != 0)
@@ -361,6 +362,7 @@ unsigned long vmap_clear(uintptr_t address)
 	if (pfn == -1UL)
 		return pfn;
 	vmap_level1(page)[page % 512] = 0;
+	mapping_tell(pfn, MAPPING_VMAP, false);
 	if (memory.stale_pages == 0)
 		memory.stale_from = page;
 	if (memory.stale_pages == 0 || page > memory.stale_to)
@@ -418,6 +420,8 @@ void host_visit_vmap_tables(void (*visit)(void *table))
 }
 
 /* ADDRESS is a number: of a page of machine_map(), then of one of the vmap region. */
+void (*mapping_watch)(unsigned long pfn, enum mapping_kind kind, bool mapped);
+
 bool mapping_look(uintptr_t *address, unsigned long *pfn)
 {
 	unsigned long page = *address - MACHINE_MAPPINGS;
@@ -548,6 +552,7 @@ void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 	check_frame(pfn);
 	if (window->table[index] != 0)
 		panic("entry %u of window %u is filled twice", index, id);
+	mapping_tell(pfn, MAPPING_WINDOW, true);
 	window->table[index] = pfn << PAGE_SHIFT | ENTRY_PRESENT;
 	if (host_cpu()->window == id)
 		map_frame(machine_memory_entry_address(id, index), pfn);
@@ -561,6 +566,7 @@ void window_unmap(struct window *window, unsigned int index)
 	machine_memory_check_entry(index);
 	if (!(window->table[index] & ENTRY_PRESENT))
 		panic("entry %u of window %u is emptied twice", index, id);
+	mapping_tell(window_frame(window, index), MAPPING_WINDOW, false);
 	window->table[index] = 0;
 	if (host_cpu()->window == id)
 		unmap_frames(machine_memory_entry_address(id, index), 1);
@@ -927,6 +933,7 @@ void host_memory_start(unsigned long frames)
 {
 	size_t size;
 
+	mapping_watch = NULL;
 	memory.frames = frames;
 	memory.total = frames + MACHINE_TABLES;
 	/* Group 0 is made at boot. */

@@ -78,9 +78,9 @@ CASE(vmalloc_rules, vunmap_by_a_thread_that_cannot_sleep_is_refused)
 
 CASE(vmalloc_rules, each_mapping_of_a_page_is_found_with_its_area)
 {
-	uintptr_t at = vmap_base;
 	struct vmalloc_info info;
 	struct page *page[3];
+	uintptr_t at;
 	unsigned long pfn;
 	char *first;
 	char *second;
@@ -93,6 +93,7 @@ CASE(vmalloc_rules, each_mapping_of_a_page_is_found_with_its_area)
 	first = vmap(page, 3, VM_MAP, PAGE_KERNEL);
 	second = vmap(page, 1, VM_MAP, PAGE_KERNEL_RO);
 	EXPECT(first != NULL && second > first);
+	at = vmap_base;
 	EXPECT(vmalloc_find_mapping(space, pfn, 1, &at, &info));
 	EXPECT_EQUAL(at, (uintptr_t)first);
 	at += PAGE_SIZE;

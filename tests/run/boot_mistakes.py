@@ -60,6 +60,8 @@ SEEN_BY_DEBUG = {
     "use-after-free": r"PANIC: page fault: write of \S+, not mapped, a free page: freed "
     r"by shell at \S+ \(FREE\)(.|\n)*backtrace:\s+.*memset.*\s+.*\(PLACE\)(.|\n)*"
     r"page_owner: pfn \S+: taken at(.|\n)*page_owner: pfn \S+: freed at(.|\n)*\(FREE\)",
+    "mapped-page": r"PANIC: page_table_check: pfn 0x\w+ is freed while it is mapped(.|\n)*"
+    r"backtrace:(.|\n)*mistake_mapped_page\S+ \(PLACE\)",
     "overrun": r"PANIC: page fault: write of 0x\w+000, not mapped, the guard behind 4096 bytes "
     r"at pfn (0x\w+), taken\s+by shell at \S+\s+\(PAGE\)(.|\n)*backtrace:\s+.*memset.*\s+"
     r".*\(PLACE\)(.|\n)*page_owner: pfn \1: taken at(.|\n)*\(PAGE\)",
@@ -161,6 +163,15 @@ def overwritten_struct_page_is_found_by_the_next_check_in(lab, words):
         said = qemu.console.text[start:]
         check(re.search(r"BUG: Bad page state: pfn 0x\w+ refcount:1094795585", said), said)
         check(re.search(last, said), said)
+
+
+@boot_test
+def page_freed_behind_an_uncounted_entry_is_found_by_the_next_check(lab):
+    """Without page_table_check, which stops at the free."""
+    with lab.prompt("") as qemu:
+        said_by(qemu, "mapped-page", PROMPT)
+        said = command(qemu, "check")
+        check("invariant X6 broken" in said, said)
 
 
 @boot_test
