@@ -138,13 +138,6 @@ static void hoard_exclusive(unsigned long left)
 	}
 }
 
-static void hoard_all(void)
-{
-	hoard_mask(GFP_NOWAIT);
-	hoard_mask(GFP_ATOMIC);
-	hoard_exclusive(0);
-}
-
 /* Take the pages that others have freed since. */
 static void hoard_rest(void)
 {
@@ -177,18 +170,31 @@ static uint64_t dropped(void)
 	return timer.dropped + keyboard.dropped;
 }
 
+/* The pool is not larger than its high mark, and the refiller does not work until
+ * refiller_pause(false): a large zone parks whole pageblocks, and a window does not hold as
+ * many. */
+static void cut_the_pool(void)
+{
+	struct node *node = main_node();
+
+	refiller_pause(true);
+	exclusive_shrink(node, node->pool.high);
+}
+
 static void drain_all(void)
 {
-	const struct exclusive_pool *pool = &main_node()->pool;
-
 	/* So that the refiller has work while there is memory.  A window must
 	 * have room left for what the recorder will release: not a whole pool,
 	 * and nothing that is refilled meanwhile. */
-	refiller_pause(true);
-	hoard_exclusive(pool->low / 2);
+	cut_the_pool();
+	hoard_exclusive(main_node()->pool.low / 2);
 	refiller_pause(false);
 	refiller_settle();
-	hoard_all();
+	cut_the_pool();
+	hoard_mask(GFP_NOWAIT);
+	hoard_mask(GFP_ATOMIC);
+	refiller_pause(false);
+	hoard_exclusive(0);
 }
 
 /*

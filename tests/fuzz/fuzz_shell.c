@@ -85,12 +85,11 @@ void console_write(const char *text, size_t size)
 		fuzz_shell_show(*text++);
 }
 
-static void show_formatted(const char *format, va_list arguments)
+static void show_formatted(size_t most, const char *format, va_list arguments)
 {
-	char text[CONSOLE_FOLD_MAX];
+	char text[CONSOLE_PRINTF_MAX];
 
-	console_write(text, (size_t)vscnprintf(text, sizeof(text), format,
-	                                       arguments));
+	console_write(text, (size_t)vscnprintf(text, most, format, arguments));
 }
 
 void console_printf(const char *format, ...)
@@ -98,7 +97,7 @@ void console_printf(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	show_formatted(format, arguments);
+	show_formatted(CONSOLE_PRINTF_MAX, format, arguments);
 	va_end(arguments);
 }
 
@@ -108,7 +107,7 @@ void console_fold(unsigned int indent __unused, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	show_formatted(format, arguments);
+	show_formatted(CONSOLE_FOLD_MAX, format, arguments);
 	va_end(arguments);
 	console_write("\n", 1);
 }
