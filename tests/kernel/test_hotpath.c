@@ -48,7 +48,7 @@ static uint64_t hotpath_pair(gfp_t gfp, unsigned int order)
 
 /* NULL, or a sentence: a pair takes more than MOST instructions.  Below a zone's high mark
  * a list keeps 4 batches, which on a small machine is less than a block: so the marks are
- * small meanwhile. */
+ * small meanwhile.  And the lists are empty, for one that is nearly full keeps no block. */
 static const char *hotpath_at_most(const char *name, gfp_t gfp,
                                    unsigned int order, uint64_t most)
 {
@@ -59,6 +59,7 @@ static const char *hotpath_at_most(const char *name, gfp_t gfp,
 	WRITE_ONCE(node->trace.enabled, 0);
 	pcp_shortcut_update();
 	set_small_marks();
+	pcp_drain_node(node);
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		WRITE_ONCE(node->zone[type].watermark_boost, 0);
 	count = hotpath_pair(gfp, order);
