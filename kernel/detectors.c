@@ -184,9 +184,9 @@ void detectors_start(void)
 	kassert(!wanted_entries || main_node()->debug.entries != NULL);
 	pr_notice("detectors:%s%s%s%s%s%s%s\n",
 	          wanted_owner ? " page_owner" : "",
-	          wanted_entries ? " page_table_check" : "",
 	          wanted.unmap ? " debug_pagealloc" : "",
 	          wanted.guard ? " debug_guardpage" : "",
+	          wanted_entries ? " page_table_check" : "",
 	          wanted.poison ? " page_poison" : "",
 	          wanted.init_on_alloc ? " init_on_alloc" : "",
 	          wanted.init_on_free ? " init_on_free" : "");

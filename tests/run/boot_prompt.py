@@ -64,7 +64,7 @@ def menu_starts_debug_with_its_detectors(lab):
     with lab.insert(more=GUEST_TIME) as qemu:
         qemu.console.expect("Self-test")
         qemu.send("\x1b[B\x1b[B\x1b[B\r")
-        qemu.console.expect(r"detectors: page_owner debug_pagealloc debug_guardpage")
+        qemu.console.expect(r"detectors: page_owner debug_pagealloc debug_guardpage page_table_check")
         qemu.console.expect(PROMPT)
 
 
