@@ -26,6 +26,7 @@
 #include "mm/contig/page_isolation.h"
 #include "mm/debug/fault_inject.h"
 #include "mm/exclusive/exclusive.h"
+#include "mm/exclusive/exclusive_pool.h"
 #include "mm/page_alloc.h"
 #include "mm/pageblock.h"
 #include "mm/pcp.h"
@@ -682,7 +683,13 @@ CASE(fail_nth, exclusive_refill_by_a_waiter_survives)
 
 CASE(fail_nth, refiller_survives)
 {
-	return test_fail_nth_try(test_fail_nth_run_refill, 8, 16);
+	bool whole = false;
+
+	/* A zone of this size gives a whole pageblock at once. */
+	for (unsigned int type = 0; type < ZONE_COUNT; type++)
+		whole |=
+			main_node()->zone[type].managed >= EXCLUSIVE_BLOCK_ZONE;
+	return test_fail_nth_try(test_fail_nth_run_refill, whole ? 1 : 8, 16);
 }
 
 CASE(fail_nth, alloc_pages_exact_survives)
