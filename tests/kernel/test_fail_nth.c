@@ -685,7 +685,7 @@ CASE(fail_nth, refiller_survives)
 {
 	bool whole = false;
 
-	/* A zone of this size gives a whole pageblock at once. */
+	/* A zone of this size gives a whole pageblock for one request. */
 	for (unsigned int type = 0; type < ZONE_COUNT; type++)
 		whole |=
 			main_node()->zone[type].managed >= EXCLUSIVE_BLOCK_ZONE;
