@@ -180,11 +180,12 @@ void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 
 void window_unmap(struct window *window, unsigned int index)
 {
-	unsigned long pfn = window_frame(window, index);
+	uint64_t entry = window->table[index];
 
 	WRITE_ONCE(window->table[index], 0);
 	flush_address(window_entry_address(window, index));
-	mapping_tell(pfn, MAPPING_WINDOW, false);
+	mapping_tell((entry & PTE_ADDRESS) >> PAGE_SHIFT, MAPPING_WINDOW,
+	             false);
 }
 
 bool window_is_empty(const struct window *window, unsigned int index)

@@ -13,8 +13,9 @@
 
 #define FILEMAP_TREE_BITS    9
 #define FILEMAP_TREE_ENTRIES (1UL << FILEMAP_TREE_BITS)
-#define FILEMAP_TREE_HEIGHT                                                    \
-	7 /* numbers below 2^63: more than there are blocks */
+
+/* Numbers are below 2^63: there are not as many blocks. */
+#define FILEMAP_TREE_HEIGHT  7
 
 /* All zero: empty. */
 struct filemap_tree {

@@ -2,8 +2,6 @@
 /* tests/host/churn.c -- theory: tests/host/churn.h. */
 #include "tests/host/churn.h"
 
-#include "kernel/core/printk.h"
-#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/contig/cma.h"
 #include "mm/contig/contig.h"
@@ -84,7 +82,6 @@ static struct {
 	struct thread other;
 	unsigned int steps;
 	uint8_t tags;
-	uint64_t log_mark;
 	unsigned long refused; /* frees that must be */
 } w;
 

@@ -111,7 +111,9 @@ void machine_log_to(FILE *file);
 /* From now on backtrace_save() finds the COUNT addresses at CALLS, which stay. */
 void machine_set_backtrace(const uintptr_t *calls, unsigned int count);
 
-/* Visit the newest COUNT log lines: log_visit() of kernel/core/printk.h. */
+/* How many log lines of this machine have TEXT in them.  Of all machines, and from a mark on:
+ * log_visit() and log_count_since() of kernel/core/printk.h. */
+unsigned int machine_said(const char *text);
 
 /* ---- Nodes and zones ----------------------------------------------------- */
 

@@ -24,6 +24,7 @@
 
 static struct {
 	char line[LOG_LINES][LINE_SIZE];
+	uint64_t begin; /* of the machine's lines */
 	uint64_t count; /* lines ever logged */
 	FILE *file;
 	enum log_level console_level;
@@ -64,6 +65,7 @@ void host_log_start(void)
 {
 	host_log.now = CLOCK_BASE;
 	host_log.panicking = false;
+	host_log.begin = host_log.count;
 }
 
 void machine_log_to(FILE *file)
@@ -154,6 +156,11 @@ unsigned int log_count_since(uint64_t mark, const char *text)
 		found += *line != '\0' || length == 0;
 	}
 	return found;
+}
+
+unsigned int machine_said(const char *text)
+{
+	return log_count_since(host_log.begin, text);
 }
 
 bool log_contains_since(uint64_t mark, const char *text)

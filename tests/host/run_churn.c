@@ -2,12 +2,13 @@
 /*
  * tests/host/run_churn.c -- the program churn: random calls, in rounds.
  *
- *	churn [--seed N] [--rounds N | --seconds N]
+ *	churn [--seed N] [--rounds N] [--seconds N]
  *
  * A round is CHURN_STEPS steps on a new machine (tests/host/churn.h) and has a separate
  * seed, so one round is enough to see a fault again: `churn --seed N --rounds 1`.  At the end,
  * each kind of memory must have been given, and reclaim, compaction and failures must have
- * happened at least once.  Status 0, or 1 and a sentence.
+ * happened at least once.  Status 0; 1 and a sentence; or 2: the
+ * options are wrong.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,36 +38,51 @@ static uint64_t churn_now(void)
 	return (uint64_t)now.tv_sec;
 }
 
-/* The number after OPTION, or OTHERWISE. */
-static uint64_t churn_option(int argc, char **argv, const char *option,
-                             uint64_t otherwise)
-{
-	for (int i = 1; i + 1 < argc; i += 2) {
-		char *end;
-		uint64_t number = strtoull(argv[i + 1], &end, 0);
+struct churn_options {
+	uint64_t seed;
+	uint64_t rounds;
+	uint64_t seconds; /* 0: rounds count */
+};
 
-		if (strcmp(argv[i], option) == 0 && *end == '\0')
-			return number;
-	}
-	return otherwise;
+/* The option NAME with VALUE; false: there is none, or VALUE is not a number. */
+static bool churn_set(struct churn_options *options, const char *name,
+                      const char *value)
+{
+	uint64_t *number = strcmp(name, "--seed") == 0      ? &options->seed
+	                   : strcmp(name, "--rounds") == 0  ? &options->rounds
+	                   : strcmp(name, "--seconds") == 0 ? &options->seconds
+	                                                    : NULL;
+	char *end = NULL;
+
+	if (number == NULL || value == NULL || *value < '0' || *value > '9')
+		return false;
+	*number = strtoull(value, &end, 0);
+	return *end == '\0';
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t seed = churn_option(argc, argv, "--seed", churn_now());
-	uint64_t rounds = churn_option(argc, argv, "--rounds", 1);
-	uint64_t seconds = churn_option(argc, argv, "--seconds", 0);
-	uint64_t end = churn_now() + seconds;
+	struct churn_options options = { .seed = churn_now(), .rounds = 1 };
 	uint64_t done = 0;
 	const char *wrong = NULL;
+	uint64_t end;
 
+	for (int i = 1; i < argc; i += 2) {
+		if (!churn_set(&options, argv[i], argv[i + 1])) {
+			fprintf(stderr, "usage: churn [--seed N] [--rounds N] "
+			                "[--seconds N]\n");
+			return 2;
+		}
+	}
+	end = churn_now() + options.seconds;
 	do {
 		printf("churn --seed %llu --rounds 1\n",
-		       (unsigned long long)(seed + done));
+		       (unsigned long long)(options.seed + done));
 		fflush(stdout);
-		wrong = churn_round(seed + done++);
+		wrong = churn_round(options.seed + done++);
 	} while (wrong == NULL &&
-	         (seconds > 0 ? churn_now() < end : done < rounds));
+	         (options.seconds > 0 ? churn_now() < end
+	                              : done < options.rounds));
 	if (wrong == NULL && churn_never_done() != NULL) {
 		printf("it never came to this: %s\n", churn_never_done());
 		return 1;

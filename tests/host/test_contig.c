@@ -41,23 +41,6 @@ static bool contig_are_single(unsigned long start, unsigned long end)
 	return true;
 }
 
-static const char *contig_wanted;
-static bool contig_found;
-
-static void contig_look(const char *line, void *data __unused)
-{
-	contig_found |= strstr(line, contig_wanted) != NULL;
-}
-
-/* Is TEXT in one of the newest lines of the log? */
-static bool contig_was_said(const char *text)
-{
-	contig_wanted = text;
-	contig_found = false;
-	log_visit(20, contig_look, NULL);
-	return contig_found;
-}
-
 CASE(contig, a_free_range_is_taken_as_single_pages)
 {
 	contig_scene_start_free();
@@ -188,7 +171,7 @@ CASE(contig, with_comp_the_range_becomes_one_block)
 	EXPECT_EQUAL(zone_page(zone, 513)->state, PAGE_NONE);
 	/* A part of it cannot be given back. */
 	free_contig_range(512, 511);
-	EXPECT(contig_was_said("free_contig_range(0x200, 511)"));
+	EXPECT(machine_said("free_contig_range(0x200, 511)"));
 	EXPECT_EQUAL(page->state, PAGE_USED);
 	free_contig_range(512, 512);
 	EXPECT_EQUAL(zone->free_pages, PAGES);
@@ -214,7 +197,7 @@ CASE(contig, with_comp_a_range_must_be_a_block)
 			-EINVAL);
 		EXPECT_EQUAL(zone->free_pages, PAGES);
 	}
-	EXPECT(contig_was_said("alloc_contig_range(0, 0x800)"));
+	EXPECT(machine_said("alloc_contig_range(0, 0x800)"));
 	return contig_scene_end();
 }
 
@@ -369,7 +352,7 @@ CASE(contig, a_corrupt_page_in_the_range_gives_the_rest_back)
 	EXPECT_EQUAL(zone->free_pages, PAGES - 512);
 	EXPECT_EQUAL(zone_block_head(zone, 512)->state, PAGE_FREE);
 	EXPECT_EQUAL(zone->isolated_pages, 0);
-	EXPECT(contig_was_said("Bad page state"));
+	EXPECT(machine_said("Bad page state"));
 	return contig_scene_check();
 }
 
@@ -543,10 +526,10 @@ CASE(contig, pages_with_other_references_are_reported_when_given_back)
 	contig_scene_start_free();
 	EXPECT_EQUAL(take(512, 1024, GFP_KERNEL), 0);
 	get_page(zone_page(zone, 600));
-	EXPECT(!contig_was_said("free_contig_range"));
+	EXPECT(!machine_said("free_contig_range"));
 	free_contig_range(512, 512);
-	EXPECT(contig_was_said("free_contig_range(0x200, 512)"));
-	EXPECT(contig_was_said("1 pages are still in use"));
+	EXPECT(machine_said("free_contig_range(0x200, 512)"));
+	EXPECT(machine_said("1 pages are still in use"));
 	EXPECT_EQUAL(zone->free_pages, PAGES - 1);
 	put_page(zone_page(zone, 600));
 	EXPECT_EQUAL(zone->free_pages, PAGES);

@@ -49,27 +49,6 @@ static const char *detectors_end(void)
 	return machine_finish();
 }
 
-/* How many lines of the log have TEXT? */
-struct said {
-	const char *text;
-	unsigned long lines;
-};
-
-static void look_at_line(const char *line, void *data)
-{
-	struct said *said = data;
-
-	said->lines += strstr(line, said->text) != NULL;
-}
-
-static unsigned long times_said(const char *text)
-{
-	struct said said = { .text = text };
-
-	log_visit(1000, look_at_line, &said);
-	return said.lines;
-}
-
 /* ---- debug_pagealloc ----------------------------------------------------- */
 
 CASE(detectors, touching_a_freed_page_faults_and_names_who_freed_it)
@@ -123,7 +102,7 @@ CASE(detectors, bulk_cut_zeroed_and_exclusive_pages_can_be_used)
 {
 	struct page *bulk[16] = { NULL };
 	struct page *page;
-	unsigned long bugs = times_said("BUG:");
+	unsigned long bugs = machine_said("BUG:");
 	uint8_t *exact;
 
 	detectors_begin(&(struct page_debug){ .unmap = true, .poison = true });
@@ -143,7 +122,7 @@ CASE(detectors, bulk_cut_zeroed_and_exclusive_pages_can_be_used)
 	__free_page(page);
 	EXPECT(exclusive_refill(node, 4) == 4);
 	EXPECT_EQUAL(exclusive_shrink(node, 0), 4);
-	EXPECT_EQUAL(times_said("BUG:"), bugs);
+	EXPECT_EQUAL(machine_said("BUG:"), bugs);
 	return detectors_end();
 }
 
@@ -248,7 +227,7 @@ CASE(detectors, a_guard_is_in_use_refuses_a_free_and_is_nobodys_leak)
 {
 	struct page_owner_site table[3];
 	struct page_owner_sites sites = { .site = table, .room = 3 };
-	unsigned long refused = times_said("it is the guard behind a block");
+	unsigned long refused = machine_said("it is the guard behind a block");
 	static struct page *all[PAGES];
 	unsigned long count = 0;
 	struct page *page;
@@ -267,7 +246,8 @@ CASE(detectors, a_guard_is_in_use_refuses_a_free_and_is_nobodys_leak)
 	EXPECT_EQUAL(sites.count, 1);
 	EXPECT_EQUAL(table[0].pages, 1);
 	__free_page(page + 1);
-	EXPECT_EQUAL(times_said("it is the guard behind a block"), refused + 1);
+	EXPECT_EQUAL(machine_said("it is the guard behind a block"),
+	             refused + 1);
 	EXPECT(page_is_guard(page + 1));
 	__free_page(page);
 	return detectors_end();
@@ -341,17 +321,18 @@ CASE(detectors, a_write_to_a_free_page_is_reported_when_it_is_taken)
 	memory[100] = 0x41;
 	memory[120] = 0x42;
 	EXPECT(alloc_page(GFP_KERNEL) == page);
-	EXPECT_EQUAL(times_said("was written to while it was free"), 1);
-	EXPECT_EQUAL(times_said("0x41 instead of 0xaa at offset 100, the last "
-	                        "at 120"),
-	             1);
+	EXPECT_EQUAL(machine_said("was written to while it was free"), 1);
+	EXPECT_EQUAL(
+		machine_said("0x41 instead of 0xaa at offset 100, the last "
+	                     "at 120"),
+		1);
 	__free_page(page);
 	return detectors_end();
 }
 
 CASE(detectors, a_page_that_nobody_wrote_to_is_not_reported)
 {
-	unsigned long bugs = times_said("BUG:");
+	unsigned long bugs = machine_said("BUG:");
 	struct page *page[256];
 
 	detectors_begin(&(struct page_debug){ .poison = true });
@@ -363,7 +344,7 @@ CASE(detectors, a_page_that_nobody_wrote_to_is_not_reported)
 		for (unsigned int i = 0; i < 256; i++)
 			__free_pages(page[i], i % 3);
 	}
-	EXPECT_EQUAL(times_said("BUG:"), bugs);
+	EXPECT_EQUAL(machine_said("BUG:"), bugs);
 	return detectors_end();
 }
 
@@ -461,12 +442,12 @@ CASE(detectors, page_owner_says_who_took_and_who_freed_a_page)
 	machine_advance(1000);
 	page = alloc_page(GFP_KERNEL);
 	page_owner_print(node, node_pfn(node, page));
-	EXPECT_EQUAL(times_said("taken at"), 1);
-	EXPECT_EQUAL(times_said("freed at"), 0);
+	EXPECT_EQUAL(machine_said("taken at"), 1);
+	EXPECT_EQUAL(machine_said("freed at"), 0);
 	__free_page(page);
 	page_owner_print(node, node_pfn(node, page));
-	EXPECT_EQUAL(times_said("taken at"), 2);
-	EXPECT_EQUAL(times_said("freed at"), 1);
+	EXPECT_EQUAL(machine_said("taken at"), 2);
+	EXPECT_EQUAL(machine_said("freed at"), 1);
 	return detectors_end();
 }
 

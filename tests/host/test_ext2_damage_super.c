@@ -88,32 +88,10 @@ static void attach_with_new_log(void)
 	image_attach(IMAGE_PAGES);
 }
 
-struct sought {
-	const char *text;
-	bool found;
-};
-
-static bool line_has(const char *line, const char *text)
-{
-	while (*line != '\0' && strncmp(line, text, strlen(text)) != 0)
-		line++;
-	return *line != '\0';
-}
-
-static void look_for(const char *line, void *data)
-{
-	struct sought *sought = data;
-
-	sought->found = sought->found || line_has(line, sought->text);
-}
-
 /* Has the machine logged a line with TEXT since attach_with_new_log()? */
 static bool was_logged(const char *text)
 {
-	struct sought sought = { .text = text };
-
-	log_visit((unsigned int)(log_mark() - log_begin), look_for, &sought);
-	return sought.found;
+	return log_contains_since(log_begin, text);
 }
 
 /* An image by mke2fs with OPTIONS is refused with a line that has WHY, is not

@@ -68,26 +68,6 @@ static uint8_t *kfence_sample(size_t size)
 	return kmalloc(size, GFP_KERNEL);
 }
 
-struct said {
-	const char *text;
-	unsigned long lines;
-};
-
-static void find_kfence_line(const char *line, void *data)
-{
-	struct said *said = data;
-
-	said->lines += strstr(line, said->text) != NULL;
-}
-
-static unsigned long kfence_said(const char *text)
-{
-	struct said said = { .text = text };
-
-	log_visit(1000, find_kfence_line, &said);
-	return said.lines;
-}
-
 static unsigned long kfence_bugs(void)
 {
 	struct kfence_counts counts;
@@ -287,7 +267,7 @@ CASE(kfence, ksize_is_what_was_asked_for_and_krealloc_keeps_the_bytes)
 
 CASE(kfence, a_cache_with_an_object_in_the_pool_is_not_destroyed)
 {
-	unsigned long said = kfence_said("is still in use: the cache stays");
+	unsigned long said = machine_said("is still in use: the cache stays");
 	struct kmem_cache *cache;
 	void *object;
 
@@ -298,7 +278,8 @@ CASE(kfence, a_cache_with_an_object_in_the_pool_is_not_destroyed)
 	object = kmem_cache_alloc(cache, GFP_KERNEL);
 	EXPECT(is_kfence_address(node, object));
 	kmem_cache_destroy(cache);
-	EXPECT_EQUAL(kfence_said("is still in use: the cache stays"), said + 1);
+	EXPECT_EQUAL(machine_said("is still in use: the cache stays"),
+	             said + 1);
 	kmem_cache_free(cache, object);
 	kmem_cache_destroy(cache);
 	return kfence_end();
@@ -381,12 +362,12 @@ CASE(kfence, a_touch_of_a_freed_object_faults_and_names_who_freed_it)
 	EXPECT_EQUAL(fault.area.caller, (uintptr_t)kfence_begin);
 	EXPECT_EQUAL(fault.area.taker, machine_main()->owner.id);
 	/* As a panic does: which object, and both contexts. */
-	before = kfence_said("kfence: 100 bytes of kmalloc-128 at");
-	freed = kfence_said("  freed at");
+	before = machine_said("kfence: 100 bytes of kmalloc-128 at");
+	freed = machine_said("  freed at");
 	kfence_print_fault();
-	EXPECT_EQUAL(kfence_said("kfence: 100 bytes of kmalloc-128 at"),
+	EXPECT_EQUAL(machine_said("kfence: 100 bytes of kmalloc-128 at"),
 	             before + 1);
-	EXPECT_EQUAL(kfence_said("  freed at"), freed + 1);
+	EXPECT_EQUAL(machine_said("  freed at"), freed + 1);
 	return kfence_end();
 }
 
@@ -412,23 +393,23 @@ CASE(kfence, a_byte_beside_an_object_is_found_when_it_is_freed)
 				break;
 			kfree(object);
 		} while (true);
-		before = kfence_said(damage[i].said);
+		before = machine_said(damage[i].said);
 		object[damage[i].at] = 0;
 		EXPECT_EQUAL(kfence_bugs(), i);
 		kfree(object);
-		EXPECT_EQUAL(kfence_said(damage[i].said), before + 1);
+		EXPECT_EQUAL(machine_said(damage[i].said), before + 1);
 		EXPECT_EQUAL(kfence_bugs(), i + 1);
 	}
-	EXPECT(kfence_said("kfence: 100 bytes of kmalloc-128 at") >= 3);
+	EXPECT(machine_said("kfence: 100 bytes of kmalloc-128 at") >= 3);
 	return kfence_end();
 }
 
 CASE(kfence, frees_that_are_wrong_are_refused_and_name_the_first)
 {
-	unsigned long twice = kfence_said("it is free already (double free)");
+	unsigned long twice = machine_said("it is free already (double free)");
 	unsigned long middle =
-		kfence_said("it is not the beginning of an object");
-	unsigned long other = kfence_said("it is another cache's");
+		machine_said("it is not the beginning of an object");
+	unsigned long other = machine_said("it is another cache's");
 	struct kmem_cache *cache;
 	uint8_t *object;
 
@@ -437,16 +418,16 @@ CASE(kfence, frees_that_are_wrong_are_refused_and_name_the_first)
 	EXPECT(cache != NULL);
 	object = kfence_sample(100);
 	kfree(object + 8);
-	EXPECT_EQUAL(kfence_said("it is not the beginning of an object"),
+	EXPECT_EQUAL(machine_said("it is not the beginning of an object"),
 	             middle + 1);
 	kmem_cache_free(cache, object);
-	EXPECT_EQUAL(kfence_said("it is another cache's"), other + 1);
+	EXPECT_EQUAL(machine_said("it is another cache's"), other + 1);
 	object[99] = 1;
 	kfree(object);
 	kfree(object);
-	EXPECT_EQUAL(kfence_said("it is free already (double free)"),
+	EXPECT_EQUAL(machine_said("it is free already (double free)"),
 	             twice + 1);
-	EXPECT(kfence_said("freed at") > 0);
+	EXPECT(machine_said("freed at") > 0);
 	EXPECT_EQUAL(kfence_bugs(), 3);
 	kmem_cache_destroy(cache);
 	return kfence_end();

@@ -139,6 +139,30 @@ CASE(page_table_check, an_entry_for_a_page_of_a_window_is_the_end)
 	return NULL;
 }
 
+static void own_it(void *page)
+{
+	struct page *mine = alloc_page(GFP_ATOMIC | __GFP_EXCLUSIVE);
+
+	kassert(mine == page);
+}
+
+CASE(page_table_check, a_mapped_frame_does_not_come_into_a_window)
+{
+	struct page *parked;
+	void *mine;
+
+	entries_begin();
+	mine = labyrinth_void_alloc_page_gfp_atomic_exclusive();
+	parked = exclusive_page(mine);
+	EXPECT_EQUAL(exclusive_release(mine), 0);
+	/* It is the next that is taken. */
+	vmap_set(behind_the_area(), node_pfn(node, parked), true);
+	EXPECT(entries_panic(own_it, parked,
+	                     "entries of vmalloc: 1, of windows: 0, is mapped "
+	                     "into a window"));
+	return NULL;
+}
+
 static void clear_it(void *page __unused)
 {
 	vmap_clear(behind_the_area());

@@ -33,26 +33,6 @@ static const char *quarantine_end(void)
 	return machine_finish();
 }
 
-struct said {
-	const char *text;
-	unsigned long lines;
-};
-
-static void find_in_line(const char *line, void *data)
-{
-	struct said *said = data;
-
-	said->lines += strstr(line, said->text) != NULL;
-}
-
-static unsigned long quarantine_said(const char *text)
-{
-	struct said said = { .text = text };
-
-	log_visit(1000, find_in_line, &said);
-	return said.lines;
-}
-
 CASE(slab_quarantine, a_freed_object_is_taken_again_after_as_many_others)
 {
 	void *object;
@@ -78,8 +58,8 @@ CASE(slab_quarantine, a_freed_object_is_taken_again_after_as_many_others)
 CASE(slab_quarantine,
      a_write_is_found_when_the_object_leaves_and_names_who_freed_it)
 {
-	unsigned long found = quarantine_said("was written to while free");
-	unsigned long named = quarantine_said("was freed by main at");
+	unsigned long found = machine_said("was written to while free");
+	unsigned long named = machine_said("was freed by main at");
 	struct page *slab;
 	uint8_t *object;
 	uint8_t *other;
@@ -90,17 +70,17 @@ CASE(slab_quarantine,
 	other = kmalloc(100, GFP_KERNEL);
 	object[50] = 0x41;
 	kfree(other);
-	EXPECT_EQUAL(quarantine_said("was written to while free"), found);
+	EXPECT_EQUAL(machine_said("was written to while free"), found);
 	kfree(kmalloc(100, GFP_KERNEL));
-	EXPECT_EQUAL(quarantine_said("was written to while free"), found + 1);
-	EXPECT_EQUAL(quarantine_said("was freed by main at"), named + 1);
+	EXPECT_EQUAL(machine_said("was written to while free"), found + 1);
+	EXPECT_EQUAL(machine_said("was freed by main at"), named + 1);
 	/* It is not used again. */
 	for (unsigned int i = 0; i < 200; i++) {
 		other = kmalloc(100, GFP_KERNEL);
 		EXPECT(other != object);
 		kfree(other);
 	}
-	EXPECT_EQUAL(quarantine_said("was written to while free"), found + 1);
+	EXPECT_EQUAL(machine_said("was written to while free"), found + 1);
 	/* ... unless somebody finds it. */
 	slab = slab_head_of(node, object);
 	slab_give_back(slab->slab_cache, slab, object);
@@ -110,17 +90,17 @@ CASE(slab_quarantine,
 CASE(slab_quarantine, a_second_free_is_refused_and_names_the_first)
 {
 	unsigned long refused =
-		quarantine_said("it is free already (double free)");
-	unsigned long named = quarantine_said("was freed by main at");
+		machine_said("it is free already (double free)");
+	unsigned long named = machine_said("was freed by main at");
 	void *object;
 
 	quarantine_begin(2);
 	object = kmalloc(100, GFP_KERNEL);
 	kfree(object);
 	kfree(object);
-	EXPECT_EQUAL(quarantine_said("it is free already (double free)"),
+	EXPECT_EQUAL(machine_said("it is free already (double free)"),
 	             refused + 1);
-	EXPECT_EQUAL(quarantine_said("was freed by main at"), named + 1);
+	EXPECT_EQUAL(machine_said("was freed by main at"), named + 1);
 	EXPECT_EQUAL(slab_quarantine_count(node), 1);
 	return quarantine_end();
 }

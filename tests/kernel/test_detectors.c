@@ -7,13 +7,12 @@
  * test detectors_selftest runs them.
  */
 #include "kernel/arch/arch.h"
-#include "kernel/core/fault.h"
-#include "kernel/core/line_table.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/printk.h"
 #include "lib/string.h"
 #include "mm/debug/page_owner.h"
 #include "mm/page_alloc.h"
+#include "tests/kernel/touch.h"
 #include "tests/suite.h"
 
 SUITE(detectors);
@@ -23,54 +22,24 @@ static const struct page_debug *debug_of_machine(void)
 	return &main_node()->debug;
 }
 
-/* Is LINE of this file that of the call which returns to CALLER? */
-static bool is_line(uintptr_t caller, unsigned int line)
-{
-	unsigned int found;
-	const char *file = line_find(caller - 1, &found);
-
-	return file != NULL && strcmp(file, __FILE__) == 0 && found == line;
-}
-
 /* ---- debug_pagealloc ----------------------------------------------------- */
-
-struct touched {
-	volatile char *memory;
-	enum fault_kind kind;
-	struct fault_area area;
-};
-
-static bool note_touch(const struct fault *fault, void *data)
-{
-	struct touched *touched = data;
-
-	touched->kind = fault->kind;
-	touched->area = fault->area;
-	return fault->address == (uintptr_t)touched->memory;
-}
-
-static void touch(void *data)
-{
-	*((struct touched *)data)->memory = 1;
-}
 
 CASE(detectors, a_write_to_a_freed_page_faults_and_names_the_line_of_the_free)
 {
-	struct touched touched = { .kind = FAULT_OTHER };
-	struct fault_expect expect = { .match = note_touch, .data = &touched };
+	struct touched touched;
 	unsigned int line;
 
 	if (!debug_of_machine()->unmap)
 		SKIP("debug_pagealloc=on");
-	touched.memory = (char *)__get_free_pages(GFP_KERNEL, 0);
+	touched.memory = (uint8_t *)__get_free_pages(GFP_KERNEL, 0);
 	EXPECT(touched.memory != NULL);
 	touch(&touched);
 	line = __LINE__ + 1;
 	free_page((uintptr_t)touched.memory);
-	EXPECT(fault_catch(&expect, touch, &touched));
+	EXPECT(touch_faults(&touched));
 	EXPECT_EQUAL(touched.kind, FAULT_FREED);
 	EXPECT_EQUAL(touched.area.taker, current_owner_id());
-	EXPECT(is_line(touched.area.caller, line));
+	EXPECT(is_line_of(touched.area.caller, __FILE__, line));
 	return NULL;
 }
 
@@ -78,8 +47,7 @@ CASE(detectors, a_write_to_a_freed_page_faults_and_names_the_line_of_the_free)
 
 CASE(detectors, a_write_behind_a_block_faults_and_names_the_line_that_took_it)
 {
-	struct touched touched = { .kind = FAULT_OTHER };
-	struct fault_expect expect = { .match = note_touch, .data = &touched };
+	struct touched touched;
 	bool caught[3];
 
 	if (!debug_of_machine()->guard)
@@ -89,16 +57,16 @@ CASE(detectors, a_write_behind_a_block_faults_and_names_the_line_that_took_it)
 		uintptr_t memory = __get_free_pages(GFP_KERNEL, order);
 
 		EXPECT(memory != 0);
-		touched.memory = (char *)memory + (PAGE_SIZE << order) - 1;
+		touched.memory = (uint8_t *)memory + (PAGE_SIZE << order) - 1;
 		touch(&touched);
 		touched.memory++;
-		caught[order] = fault_catch(&expect, touch, &touched);
+		caught[order] = touch_faults(&touched);
 		free_pages(memory, order);
 		EXPECT(caught[order]);
 		EXPECT_EQUAL(touched.kind, FAULT_OVERRUN);
 		EXPECT_EQUAL(touched.area.start, memory);
 		EXPECT_EQUAL(touched.area.taker, current_owner_id());
-		EXPECT(is_line(touched.area.caller, line));
+		EXPECT(is_line_of(touched.area.caller, __FILE__, line));
 	}
 	return NULL;
 }
@@ -144,8 +112,8 @@ CASE(detectors, page_owner_has_the_lines_of_taking_and_of_the_free)
 	freed = __LINE__ + 1;
 	__free_pages(page, 1);
 	owner = page_owner_of(main_node(), page_to_pfn(page) + 1);
-	EXPECT(is_line(page_owner_frame(&owner->taken, 0), took));
-	EXPECT(is_line(page_owner_frame(&owner->freed, 0), freed));
+	EXPECT(is_line_of(page_owner_frame(&owner->taken, 0), __FILE__, took));
+	EXPECT(is_line_of(page_owner_frame(&owner->freed, 0), __FILE__, freed));
 	/* The runner called the case. */
 	EXPECT(page_owner_frame(&owner->taken, 1) != 0);
 	EXPECT_EQUAL(page_owner_frame(&owner->taken, 1),

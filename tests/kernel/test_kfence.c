@@ -6,15 +6,16 @@
  * Without a pool these cases are skipped; the boot test kfence_selftest has one.
  */
 #include "kernel/arch/arch.h"
+#include "kernel/arch/irqsoff.h"
 #include "kernel/core/clock.h"
-#include "kernel/core/fault.h"
-#include "kernel/core/line_table.h"
 #include "kernel/core/owner.h"
 #include "kernel/core/printk.h"
 #include "lib/string.h"
 #include "mm/node.h"
 #include "mm/slab/kfence.h"
 #include "mm/slab/kmalloc.h"
+#include "tests/kernel/bench.h"
+#include "tests/kernel/touch.h"
 #include "tests/suite.h"
 
 SUITE(kfence);
@@ -53,84 +54,48 @@ static uint8_t *kfence_sample_at(bool end)
 	return NULL;
 }
 
-/* Is LINE of this file that of the call which returns to CALLER? */
-static bool kfence_is_line(uintptr_t caller, unsigned int line)
-{
-	unsigned int found;
-	const char *file = line_find(caller - 1, &found);
-
-	return file != NULL && strcmp(file, __FILE__) == 0 && found == line;
-}
-
-struct kfence_touch {
-	volatile uint8_t *memory;
-	enum fault_kind kind;
-	struct fault_area area;
-};
-
-static bool note_kfence_touch(const struct fault *fault, void *data)
-{
-	struct kfence_touch *touch = data;
-
-	touch->kind = fault->kind;
-	touch->area = fault->area;
-	return fault->address == (uintptr_t)touch->memory;
-}
-
-static void do_kfence_touch(void *data)
-{
-	*((struct kfence_touch *)data)->memory = 1;
-}
-
 /* NULL, or what is wrong with the fault of a write to byte number AT of OBJECT. */
 static const char *kfence_expect(const uint8_t *object, long at,
                                  enum fault_kind kind, unsigned int line)
 {
-	struct kfence_touch touch = {
+	struct touched touched = {
 		.memory = (uint8_t *)((uintptr_t)object + (uintptr_t)at),
-		.kind = FAULT_OTHER,
 	};
-	struct fault_expect expect = { .match = note_kfence_touch,
-		                       .data = &touch };
 
-	EXPECT(fault_catch(&expect, do_kfence_touch, &touch));
-	EXPECT_EQUAL(touch.kind, kind);
-	EXPECT_EQUAL(touch.area.start, (uintptr_t)object);
-	EXPECT_EQUAL(touch.area.size, SAMPLE_SIZE);
-	EXPECT_EQUAL(touch.area.taker, current_owner_id());
-	EXPECT(kfence_is_line(touch.area.caller, line));
+	EXPECT(touch_faults(&touched));
+	EXPECT_EQUAL(touched.kind, kind);
+	EXPECT_EQUAL(touched.area.start, (uintptr_t)object);
+	EXPECT_EQUAL(touched.area.size, SAMPLE_SIZE);
+	EXPECT_EQUAL(touched.area.taker, current_owner_id());
+	EXPECT(is_line_of(touched.area.caller, __FILE__, line));
 	return NULL;
+}
+
+/* A byte behind an object at the end of its page, or before one at its start. */
+static const char *kfence_out_of_bounds(bool behind)
+{
+	const char *wrong;
+	uint8_t *object;
+
+	if (!has_pool())
+		SKIP("kfence=1");
+	object = kfence_sample_at(behind);
+	EXPECT(object != NULL);
+	memset(object, 0x41, SAMPLE_SIZE);
+	wrong = kfence_expect(object, behind ? SAMPLE_SIZE : -1,
+	                      FAULT_OBJECT_BOUNDS, sample_line);
+	kfree(object);
+	return wrong;
 }
 
 CASE(kfence, a_byte_behind_an_object_faults_and_names_the_line_that_took_it)
 {
-	const char *wrong;
-	uint8_t *object;
-
-	if (!has_pool())
-		SKIP("kfence=1");
-	object = kfence_sample_at(true);
-	EXPECT(object != NULL);
-	memset(object, 0x41, SAMPLE_SIZE);
-	wrong = kfence_expect(object, SAMPLE_SIZE, FAULT_OBJECT_BOUNDS,
-	                      sample_line);
-	kfree(object);
-	return wrong;
+	return kfence_out_of_bounds(true);
 }
 
 CASE(kfence, a_byte_before_an_object_faults_and_names_the_line_that_took_it)
 {
-	const char *wrong;
-	uint8_t *object;
-
-	if (!has_pool())
-		SKIP("kfence=1");
-	object = kfence_sample_at(false);
-	EXPECT(object != NULL);
-	memset(object, 0x41, SAMPLE_SIZE);
-	wrong = kfence_expect(object, -1, FAULT_OBJECT_BOUNDS, sample_line);
-	kfree(object);
-	return wrong;
+	return kfence_out_of_bounds(false);
 }
 
 CASE(kfence, a_write_to_a_freed_object_faults_and_names_the_line_of_the_kfree)
@@ -185,6 +150,35 @@ CASE(kfence, a_second_kfree_is_refused_and_the_first_is_named)
 	EXPECT(log_contains_since(mark, "it is free already (double free)"));
 	EXPECT(log_contains_since(mark, "is a page of kfence"));
 	EXPECT(log_contains_since(mark, "  freed at "));
+	return NULL;
+}
+
+/* Instructions of a sample and its free at most: two backtraces and a page of canaries. */
+#ifdef CHECKED
+#define SAMPLE_MOST 100000U
+#else
+#define SAMPLE_MOST 20000U
+#endif
+
+CASE(kfence, a_sample_and_its_free_take_no_more_instructions_than_the_book_says)
+{
+	uint64_t shortest = UINT64_MAX;
+
+	if (!has_pool())
+		SKIP("kfence=1");
+	NEEDS_COUNT();
+	for (unsigned int i = 0; i < 16; i++) {
+		uint64_t begin;
+
+		kfence_open(main_node());
+		begin = arch_cycles();
+		kfree(kmalloc(SAMPLE_SIZE, GFP_KERNEL));
+		shortest = min(shortest, arch_cycles() - begin);
+	}
+	shortest /= irqsoff_ticks_per_instruction();
+	test_note("a sample and its free: %llu instructions",
+	          (unsigned long long)shortest);
+	EXPECT(shortest > 1000 && shortest < SAMPLE_MOST);
 	return NULL;
 }
 

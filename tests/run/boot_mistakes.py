@@ -229,7 +229,7 @@ def kfence_selftest(lab, words):
     suites = "kfence,all_checks,exclusive,sched"
     if "debug_pagealloc" not in words:
         suites += ",life"  # which writes to a free page
-    with lab.boot(f"selftest={suites} {words}", memory="64M") as qemu:
+    with lab.boot(f"selftest={suites} {words}", memory="64M", more=GUEST_TIME) as qemu:
         end = qemu.wait_end(60)
         said = qemu.console.text
         check("not ok" not in said, f"{end}: {said[-1500:]!r}")

@@ -8,7 +8,7 @@
 import os
 import re
 
-from machine import ROOT
+from machine import ROOT, Failure
 
 
 def _split(name, block):
@@ -17,7 +17,10 @@ def _split(name, block):
     with open(path, encoding="utf-8") as file:
         text = file.read()
     marks = rf"(?s)\A(.*<!-- {block}: written by [^\n]* -->\n)(.*)(<!-- {block} ends -->\n.*)\Z"
-    return path, *re.fullmatch(marks, text).groups()
+    found = re.fullmatch(marks, text)
+    if not found:
+        raise Failure(f"docs/{name} has no block {block}")
+    return path, *found.groups()
 
 
 def read_block(name, block):

@@ -173,6 +173,13 @@ class Console:
                     )
                 self._changed.wait(left)
 
+    def wait_for_more(self, length, seconds):
+        """Wait SECONDS for more than LENGTH characters, or the end.  Returns the text."""
+        with self._changed:
+            if len(self.text) == length and not self.closed:
+                self._changed.wait(seconds)
+            return self.text
+
     def last_line(self):
         lines = [line for line in self.text.splitlines() if line.strip()]
         return lines[-1].strip()[-100:] if lines else ""

@@ -368,9 +368,8 @@ class Workshop(Copy):
             return f"host: {suite}, a sanitizer"
         return f"host: {suite}, {verdict_of_program(log, status).reason}"
 
-    def _ask_program(self, place, goal, command):
-        self.make(goal)
-        environment = dict(os.environ, LABYRINTH_BUILD=self.build)
+    def _output(self, command, limit, environment):
+        """The output of a program of the copy, and its status; None: it hangs."""
         try:
             done = subprocess.run(
                 [sys.executable, *command],
@@ -379,14 +378,22 @@ class Workshop(Copy):
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=scaled(240),
+                timeout=scaled(limit),
             )
         except subprocess.TimeoutExpired:
+            return None
+        return done.stdout, done.returncode
+
+    def _ask_program(self, place, goal, command):
+        self.make(goal)
+        environment = dict(os.environ, LABYRINTH_BUILD=self.build)
+        output = self._output(command, 240, environment)
+        if output is None:
             return f"{place}: hangs"
-        failed = re.search(r"^not ok (\S+)", done.stdout, re.MULTILINE)
+        failed = re.search(r"^not ok (\S+)", output[0], re.MULTILINE)
         if failed:
             return f"{place}: {failed[1]}"
-        return f"{place}: status {done.returncode}" if done.returncode else None
+        return f"{place}: status {output[1]}" if output[1] else None
 
     def ask_linux(self, _mutation):
         command = ["tests/run/conformance.py", "--replay"]
@@ -439,19 +446,10 @@ class Workshop(Copy):
         self.make("build-iso", "build-disk")
         environment = dict(os.environ, LABYRINTH_TIME="1")
         environment.pop("LABYRINTH_BUILD", None)
-        try:
-            done = subprocess.run(
-                [sys.executable, "tests/run/check.py", *words],
-                cwd=self.directory,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=scaled(400),
-            )
-        except subprocess.TimeoutExpired:
+        output = self._output(["tests/run/check.py", *words], 400, environment)
+        if output is None:
             return "boot: time limit"
-        failed = re.search(r"^FAIL +boot +(\w+)", done.stdout, re.MULTILINE)
+        failed = re.search(r"^FAIL +boot +(\w+)", output[0], re.MULTILINE)
         return f"boot: {failed[1]}" if failed else None
 
 
@@ -460,10 +458,8 @@ def first_failure(machine):
     itself."""
     console, seen = machine.console, -1
     while True:
-        with console._changed:
-            if len(console.text) == seen and not console.closed:
-                console._changed.wait(0.5)
-            text, closed = console.text, console.closed
+        closed = console.closed  # before the text, which is whole then
+        text = console.wait_for_more(seen, 0.5)
         log = re.search(r"^ +not ok \d+ (\S+)", text, re.MULTILINE)
         if log:
             suites = re.findall(r"# Subtest: (\w+)", text[: log.start()])
