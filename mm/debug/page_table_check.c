@@ -41,12 +41,15 @@ static uint16_t *page_table_check_entries(const struct node *node,
 	return at < node->page_count ? &node->debug.entries[at] : NULL;
 }
 
-static void page_table_check_set(unsigned long pfn, uint16_t *entries,
-                                 enum mapping_kind kind)
+static void page_table_check_set(unsigned long pfn, enum mapping_kind kind)
 {
+	uint16_t *entries = page_table_check_entries(checked, pfn);
 	uint16_t one = kind == MAPPING_WINDOW ? ENTRY_WINDOW : 1;
-	uint16_t before = __atomic_fetch_add(entries, one, __ATOMIC_RELAXED);
+	uint16_t before;
 
+	if (entries == NULL)
+		return;
+	before = __atomic_fetch_add(entries, one, __ATOMIC_RELAXED);
 	if ((before & ENTRY_WINDOW) != 0 ||
 	    (kind == MAPPING_WINDOW && before != 0))
 		panic("page_table_check: pfn %#lx, with entries of vmalloc: "
@@ -55,15 +58,15 @@ static void page_table_check_set(unsigned long pfn, uint16_t *entries,
 		      kind == MAPPING_WINDOW ? "into a window" : "once more");
 }
 
-static void page_table_check_clear(unsigned long pfn, uint16_t *entries,
-                                   enum mapping_kind kind)
+static void page_table_check_clear(unsigned long pfn, enum mapping_kind kind)
 {
+	uint16_t *entries = page_table_check_entries(checked, pfn);
 	uint16_t one = kind == MAPPING_WINDOW ? ENTRY_WINDOW : 1;
-	uint16_t before = __atomic_fetch_sub(entries, one, __ATOMIC_RELAXED);
-	bool counted = kind == MAPPING_WINDOW ? (before & ENTRY_WINDOW) != 0
-	                                      : (before & ~ENTRY_WINDOW) != 0;
+	uint16_t mask =
+		kind == MAPPING_WINDOW ? ENTRY_WINDOW : (uint16_t)~ENTRY_WINDOW;
 
-	if (!counted)
+	if (entries != NULL &&
+	    (__atomic_fetch_sub(entries, one, __ATOMIC_RELAXED) & mask) == 0)
 		panic("page_table_check: an entry of pfn %#lx is cleared that "
 		      "was not counted",
 		      pfn);
@@ -72,14 +75,10 @@ static void page_table_check_clear(unsigned long pfn, uint16_t *entries,
 static void page_table_check_hear(unsigned long pfn, enum mapping_kind kind,
                                   bool mapped)
 {
-	uint16_t *entries = page_table_check_entries(checked, pfn);
-
-	if (entries == NULL)
-		return;
 	if (mapped)
-		page_table_check_set(pfn, entries, kind);
+		page_table_check_set(pfn, kind);
 	else
-		page_table_check_clear(pfn, entries, kind);
+		page_table_check_clear(pfn, kind);
 }
 
 void page_table_check_frame(const struct node *node, unsigned long pfn,
