@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/errno.h"
+#include "mm/debug/fault_inject.h"
 #include "mm/slab/kfence_internal.h"
 #include "mm/slab/kmalloc.h"
 #include "tests/host/libmm.h"
@@ -200,6 +201,34 @@ CASE(kfence, without_a_pool_an_interval_is_refused)
 	return machine_finish();
 }
 
+CASE(kfence, a_pool_with_one_object_in_use_does_not_end)
+{
+	uint8_t *object;
+
+	kfence_begin(0);
+	object = kfence_sample(100);
+	EXPECT(!kfence_stop(node));
+	EXPECT(is_kfence_address(node, object));
+	kfree(object);
+	return kfence_end();
+}
+
+CASE(kfence, without_memory_for_its_records_there_is_no_pool)
+{
+	struct kfence_settings settings;
+
+	kfence_begin(0);
+	settings = node->slab.kfence->settings;
+	EXPECT(kfence_stop(node));
+	fail_nth_set(machine_main(), 1, false);
+	EXPECT(!kfence_start(node, &settings));
+	fail_nth_set(machine_main(), 0, false);
+	EXPECT(node->slab.kfence == NULL);
+	EXPECT(!machine_faults(page_address(pool), true, NULL));
+	EXPECT(kfence_start(node, &settings));
+	return kfence_end();
+}
+
 CASE(kfence, the_pool_is_a_192nd_of_memory_and_small_machines_have_none)
 {
 	EXPECT_EQUAL(kfence_pool_pages(1024), 0);
@@ -262,6 +291,19 @@ CASE(kfence, ksize_is_what_was_asked_for_and_krealloc_keeps_the_bytes)
 	EXPECT(larger[0] == 0x5e && larger[99] == 0x5e);
 	EXPECT(machine_faults(object, false, NULL));
 	kfree(larger);
+	return kfence_end();
+}
+
+CASE(kfence, an_address_that_begins_no_object_in_use_has_no_size)
+{
+	uint8_t *object;
+
+	kfence_begin(0);
+	object = kfence_sample(100);
+	EXPECT_EQUAL(ksize(object + 8), 0);
+	EXPECT(!kmalloc_has(object + 8, 1));
+	kfree(object);
+	EXPECT(!kmalloc_has(object, 1));
 	return kfence_end();
 }
 
@@ -368,6 +410,22 @@ CASE(kfence, a_touch_of_a_freed_object_faults_and_names_who_freed_it)
 	EXPECT_EQUAL(machine_said("kfence: 100 bytes of kmalloc-128 at"),
 	             before + 1);
 	EXPECT_EQUAL(machine_said("  freed at"), freed + 1);
+	return kfence_end();
+}
+
+CASE(kfence, a_touch_of_a_page_that_nobody_has_had_blames_nobody)
+{
+	struct fault fault;
+
+	kfence_begin(0);
+	for (unsigned long page = 0; page < 1UL << POOL_ORDER; page++) {
+		const char *at = (char *)direct_map_base +
+		                 (node_pfn(node, pool) + page) * PAGE_SIZE;
+
+		EXPECT(machine_faults(at + 8, true, &fault));
+		EXPECT(fault.kind != FAULT_OBJECT_FREED &&
+		       fault.kind != FAULT_OBJECT_BOUNDS);
+	}
 	return kfence_end();
 }
 

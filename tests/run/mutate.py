@@ -46,6 +46,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from typing import NamedTuple
@@ -237,13 +238,13 @@ def suites_of_both():
 
 
 def stripped(path):
-    """An object without its lines and types for a debugger."""
-    bare = path + ".bare"
-    subprocess.run(["strip", "--strip-debug", "-o", bare, path], check=True)
-    with open(bare, "rb") as file:
-        text = file.read()
-    os.remove(bare)
-    return text
+    """An object without its lines and types for a debugger.  Two workers may ask for the
+    same one."""
+    with tempfile.NamedTemporaryFile() as bare:
+        subprocess.run(["strip", "--strip-debug", "-o", bare.name, path], check=True)
+        # Not through `bare`: strip may put another file in its place.
+        with open(bare.name, "rb") as file:
+            return file.read()
 
 
 class Workshop(Copy):
