@@ -74,8 +74,6 @@ static int begin_numbered(struct owner *owner, enum owner_kind kind,
 	if (owner->id == 0)
 		return -ENOSPC;
 	scnprintf(owner->name, sizeof(owner->name), "%s", name);
-	list_init(&owner->incoming);
-	list_init(&owner->all);
 	owner_remember(owner);
 	return window_provider->begin(owner);
 }

@@ -460,6 +460,17 @@ CASE(multiboot2, refuses_sections_that_cannot_be)
 	return NULL;
 }
 
+/* The tag's length is that of its fixed part. */
+CASE(multiboot2, takes_a_tag_of_no_sections)
+{
+	begin_info();
+	end_tag(begin_sections(0));
+	end_info();
+	EXPECT(read_info() == NULL);
+	EXPECT_EQUAL(boot.sections, 0);
+	return NULL;
+}
+
 CASE(multiboot2, counts_sections_beyond_its_array)
 {
 	uint32_t tag;

@@ -4,6 +4,7 @@
  */
 #include "kernel/arch/arch.h"
 #include "kernel/arch/cpu.h"
+#include "kernel/arch/percpu.h"
 #include "kernel/arch/registers.h"
 #include "kernel/core/clock.h"
 #include "tests/suite.h"
@@ -22,6 +23,17 @@ CASE(cpu, time_begins_when_the_kernel_is_entered)
 	uint64_t cycles = clock_cycles();
 
 	EXPECT(arch_cycles() - cycles > 1000 * clock_cycles_per_microsecond());
+	return NULL;
+}
+
+/* The last CPU never runs.  Its data is made all the same: itself, its number, and no
+ * thread that must go. */
+CASE(cpu, each_cpu_knows_itself_before_it_runs)
+{
+	const struct cpu *last = &cpu_data[MAX_CPUS - 1];
+
+	EXPECT(last->self == last && last->id == MAX_CPUS - 1);
+	EXPECT_EQUAL(last->preempt, PREEMPT_NO_RESCHED);
 	return NULL;
 }
 

@@ -448,6 +448,17 @@ CASE(exclusive, address_is_not_reused_immediately)
 	return NULL;
 }
 
+/* That is how the window of an owner is that was never begun, or has ended. */
+CASE(exclusive, a_window_without_a_table_has_no_entry_to_look_at)
+{
+	const struct window none = { 0 };
+
+	EXPECT_EQUAL(window_pass_empty(&none, 0), WINDOW_ENTRIES);
+	EXPECT_EQUAL(window_frame(&none, 0), -1UL);
+	EXPECT_EQUAL(window_noted(&none, 0), -1UL);
+	return NULL;
+}
+
 CASE(exclusive, released_page_is_scrubbed_before_anybody_sees_it)
 {
 	uint8_t *page = TAKE();

@@ -107,6 +107,23 @@ CASE(line_table, blocks_and_files_are_sorted)
 	return NULL;
 }
 
+/* The row at the first byte of block INDEX is a line with code. */
+static bool block_has_code(uint32_t index)
+{
+	uintptr_t address = 0xffffffff00000000UL | line_block[index].address;
+	unsigned int line;
+	const char *file = line_find(address, &line);
+
+	return file != NULL && line_has_code(file, line);
+}
+
+CASE(line_table, lines_of_the_first_and_of_the_last_block_have_code)
+{
+	EXPECT(block_has_code(0));
+	EXPECT(block_has_code(line_blocks - 1));
+	return NULL;
+}
+
 /* ---- Reports name who did it --------------------------------------------- */
 
 static struct mutex free_mutex;

@@ -166,8 +166,8 @@ CASE(sched, preempted_threads_find_their_windows_as_they_left_them)
 			return test_failure("keeper %d %s", i, keeper[i].wrong);
 		EXPECT(keeper[i].rounds > 0);
 	}
-	/* Or this has shown nothing. */
-	EXPECT(preempted > 0);
+	/* Or this has shown nothing.  It counts up from 0. */
+	EXPECT(preempted > 0 && preempted < 1000);
 	return NULL;
 }
 

@@ -9,8 +9,10 @@
  * another frame.  After the call, hidden frames are touched and must fault.
  */
 #include "kernel/arch/direct_map.h"
+#include "kernel/arch/paging.h"
 #include "kernel/arch/trap.h"
 #include "kernel/arch/vmap.h"
+#include "kernel/core/context.h"
 #include "kernel/core/fault.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
@@ -272,23 +274,61 @@ static struct page *whole_region(void)
 	return other;
 }
 
-static const char *walk_region(const struct walk_path *path)
+/* The region and its table, or why there are none. */
+static const char *begin_region(void)
 {
-	const char *sentence;
-
 	region.block = whole_region();
 	if (region.block == NULL)
 		SKIP("512 frames mapped by one entry");
 	region.first = page_to_pfn(region.block);
 	region.table = (void *)__get_free_pages(GFP_KERNEL, 0);
 	EXPECT(region.table != NULL);
-	for (unsigned long i = 0; i < REGION_FRAMES; i++)
-		*word_of(i) = content_of(i);
-	sentence = path_walk_try(path);
+	return NULL;
+}
+
+static void end_region(void)
+{
 	finish_whole();
 	free_page((uintptr_t)region.table);
 	__free_pages(region.block, REGION_ORDER);
+}
+
+static const char *walk_region(const struct walk_path *path)
+{
+	const char *sentence = begin_region();
+
+	if (sentence != NULL)
+		return sentence;
+	for (unsigned long i = 0; i < REGION_FRAMES; i++)
+		*word_of(i) = content_of(i);
+	sentence = path_walk_try(path);
+	end_region();
 	return sentence;
+}
+
+/* The refiller, which splits other regions, does not run meanwhile. */
+CASE(step_map, each_split_and_each_join_is_counted)
+{
+	const char *sentence = begin_region();
+	unsigned long splits;
+	unsigned long joins;
+
+	if (sentence != NULL)
+		return sentence;
+	preempt_disable();
+	splits = direct_map_splits();
+	joins = direct_map_joins();
+	for (int i = 0; i < 3; i++) {
+		direct_map_split(region.first, region.table);
+		(void)direct_map_join(region.first);
+	}
+	splits = direct_map_splits() - splits;
+	joins = direct_map_joins() - joins;
+	preempt_enable();
+	end_region();
+	EXPECT_EQUAL(splits, 3);
+	EXPECT_EQUAL(joins, 3);
+	return NULL;
 }
 
 #define CASE_OF_MAP(suite, name, ...)                                          \

@@ -88,6 +88,23 @@ CASE(vmalloc, pages_in_a_row_with_a_guard_behind_them)
 	return NULL;
 }
 
+/* A page that holds what would be entries of a table is still no table. */
+CASE(vmalloc, an_address_that_is_mapped_lacks_no_table)
+{
+	uint64_t *memory = vmalloc(PAGE_SIZE);
+	unsigned int missing;
+
+	EXPECT(memory != NULL);
+	for (size_t i = 0; i < PAGE_SIZE / sizeof(*memory); i++)
+		memory[i] = PTE_PRESENT;
+	missing = vmap_missing_table((uintptr_t)memory);
+	vfree(memory);
+	EXPECT_EQUAL(missing, 0);
+	/* Nothing is mapped in its last 2 MiB yet. */
+	EXPECT_EQUAL(vmap_missing_table(vmap_base + vmap_size - PAGE_SIZE), 2);
+	return NULL;
+}
+
 static bool test_vmalloc_match_fetch(const struct fault *fault, void *data)
 {
 	return fault->address == (uintptr_t)data &&

@@ -87,7 +87,7 @@ SELFTEST_WORDS = "disk_timeout=600"
 BOOT_TESTS = (
     ("kernel/core/panic", "panic_ nmi_after"),
     ("kernel/core/fault", "panic_in intrud double_free began_again machine_check"),
-    ("kernel/core/console", "screen_shows page_up history_and long_lines"),
+    ("kernel/core/console", "screen_shows page_up history_and long_lines pasted_behind"),
     ("kernel/core/printk", "loglevel_4 long_lines panic_within"),
     ("kernel/core/irq", "irqs_ serial_input"),
     ("kernel/core/nmi_watch", "each_edge loop_with nmi_from without_an_io"),

@@ -314,9 +314,21 @@ class Source:
         self._add("statement", start, end, "")
 
     def _ends_function(self, last):
-        """Is the ; at LAST the end of a function's body?"""
-        brace = self.tokens[last + 1]
-        return brace.text == "}" and self.text[brace.start - 1] == "\n"
+        """Is the ; at LAST the end of a function's body?  Also if that body ends in a
+        switch: a function without its last return has no result that C defines."""
+        at = last + 1
+        while self.tokens[at].text == "}":
+            if self.text[self.tokens[at].start - 1] == "\n":
+                return True
+            if not self._closes_switch(at):
+                return False
+            at += 1
+        return False
+
+    def _closes_switch(self, brace):
+        bracket = self.partner[brace] - 1
+        word = self.tokens[self.partner.get(bracket, 0) - 1]
+        return self.tokens[bracket].text == ")" and word.text == "switch"
 
     def _does_something(self, first, last):
         """Whether it is a call or an assignment, and not a declaration."""

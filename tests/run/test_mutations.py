@@ -67,6 +67,28 @@ class Places(unittest.TestCase):
     def test_a_declaration_is_no_statement(self):
         self.assertEqual(pairs("\tint c = a;\n\tint *d = &a;"), {("finish();", ";")})
 
+    def test_the_last_return_of_a_function_stays(self):
+        text = """
+static int work(int a)
+{
+\tswitch (a) {
+\tcase A:
+\t\treturn b;
+\tdefault:
+\t\treturn c;
+\t}
+}
+
+static void loop(int a)
+{
+\twhile (a) {
+\t\treturn;
+\t}
+}
+"""
+        found = [m.line for m in mutations_of("file.c", text) if m.kind == "statement"]
+        self.assertEqual(found, [6, 15])
+
     def test_no_line_behind_a_change_moves(self):
         for mutation in made_of("\twork(a,\n\t     b);\n\twhile (a &&\n\t       b)\n\t\ta--;"):
             text = ONE % ("work", "\twork(a,\n\t     b);\n\twhile (a &&\n\t       b)\n\t\ta--;")
