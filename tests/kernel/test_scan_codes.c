@@ -175,15 +175,13 @@ CASE(scan_codes, random_bytes_never_cost_more_than_the_next_key)
  * one more byte waits in the controller, and the next is not taken.  Nothing is
  * lost, and when keys are taken the byte comes by itself.
  */
-CASE(scan_codes, keys_beyond_the_consoles_ring_wait_in_the_controller)
+static const char *fill_the_ring(void)
 {
 	uint64_t dropped = console_input_dropped();
 	unsigned int pressed = 0;
 	unsigned int kept;
 	bool waits;
 
-	NEEDS_I8042();
-	EXPECT(test_scan_codes_settle());
 	while (pressed < 5000 && test_scan_codes_send(CODE_A))
 		pressed++;
 	EXPECT(pressed < 5000);
@@ -193,6 +191,20 @@ CASE(scan_codes, keys_beyond_the_consoles_ring_wait_in_the_controller)
 	EXPECT(waits);
 	EXPECT_EQUAL(kept, pressed + 1);
 	EXPECT_EQUAL(console_input_dropped(), dropped);
+	return NULL;
+}
+
+/* A keyboard that was held and went on is held again. */
+CASE(scan_codes, keys_beyond_the_consoles_ring_wait_in_the_controller)
+{
+	const char *wrong = NULL;
+
+	NEEDS_I8042();
+	EXPECT(test_scan_codes_settle());
+	for (int i = 0; i < 2 && wrong == NULL; i++)
+		wrong = fill_the_ring();
+	if (wrong != NULL)
+		return wrong;
 	EXPECT(test_scan_codes_send(CODE_A | RELEASED));
 	EXPECT_EQUAL(test_scan_codes_stroke(CODE_A), 'a');
 	return NULL;

@@ -138,6 +138,24 @@ static void alarm_end(struct alarm *alarm)
 	flush_work();
 }
 
+/* Both are queued before the worker runs. */
+CASE(work, work_without_a_delay_is_done_before_work_queued_later)
+{
+	struct alarm first;
+	struct alarm second;
+
+	alarm_init(&first);
+	alarm_init(&second);
+	preempt_disable();
+	queue_delayed_work(&first.delayed, 0);
+	queue_work(&second.delayed.work);
+	preempt_enable();
+	flush_work();
+	EXPECT_EQUAL(first.number, 1);
+	EXPECT_EQUAL(second.number, 2);
+	return NULL;
+}
+
 CASE(work, delayed_work_is_done_in_the_order_of_its_deadlines)
 {
 	static const unsigned int after[] = { 60, 20, 80, 40, 20 };
