@@ -48,20 +48,17 @@
 
 /* ---- The lists: insert and remove mirror each other -------------- */
 
-/* 2^ORDER pages at PFN become free (1), or not (-1). */
-static void count_in_pageblock(struct zone *zone, unsigned long pfn,
-                               unsigned int order, int change)
+/* 2^ORDER pages from the first of BLOCK on, or some in it, become free (1), or not (-1). */
+static inline void count_in_pageblock(struct pageblock *block,
+                                      unsigned int order, int change)
 {
-	struct pageblock *block = pageblock_of(zone, pfn);
+	const unsigned int each = min(order, PAGEBLOCK_ORDER + 0U);
+	const struct pageblock *end = block + (1UL << (order - each));
 
-	kassert(change > 0 ||
-	        block->free >= 1UL << min(order, PAGEBLOCK_ORDER + 0U));
-	if (order < PAGEBLOCK_ORDER) {
-		block->free += (uint16_t)(change * (1 << order));
-		return;
+	for (; block < end; block++) {
+		kassert(change > 0 || block->free >= 1U << each);
+		block->free += (uint16_t)(change * (1 << each));
 	}
-	for (unsigned long i = 0; i < 1UL << (order - PAGEBLOCK_ORDER); i++)
-		block[i].free += (uint16_t)(change * (1 << PAGEBLOCK_ORDER));
 }
 
 /* Where the free pages on the lists of TYPE are counted. */
@@ -81,8 +78,8 @@ static void buddy_count_aside(struct zone *zone, enum migratetype type,
 		zone->nr_free_cma += change;
 }
 
-static void link_block(struct zone *zone, struct page *page,
-                       enum migratetype type, bool at_back)
+static inline void link_block(struct zone *zone, struct page *page,
+                              enum migratetype type, bool at_back)
 {
 	struct free_area *area = &zone->free_area[page->order];
 
@@ -98,7 +95,7 @@ static void link_block(struct zone *zone, struct page *page,
 	buddy_count_aside(zone, type, 1UL << page->order);
 }
 
-static void unlink_block(struct zone *zone, struct page *page)
+static inline void unlink_block(struct zone *zone, struct page *page)
 {
 	enum migratetype type = (enum migratetype)page->list_type;
 	struct free_area *area = &zone->free_area[page->order];
@@ -118,16 +115,16 @@ static void unlink_block(struct zone *zone, struct page *page)
 static void insert_block(struct zone *zone, struct page *page,
                          unsigned int order, bool at_back)
 {
-	unsigned long pfn = zone_pfn(zone, page);
+	struct pageblock *block = pageblock_at(zone, page);
 
 	kassert(order <= MAX_ORDER);
-	kassert(pfn % (1UL << order) == 0);
+	kassert(zone_pfn(zone, page) % (1UL << order) == 0);
 	page->order = (uint8_t)order;
 	page->zone = (uint8_t)zone->type;
 	page->state = PAGE_FREE;
-	link_block(zone, page, pageblock_type(zone, pfn), at_back);
+	link_block(zone, page, (enum migratetype)block->type, at_back);
 	zone->free_area[order].count++;
-	count_in_pageblock(zone, pfn, order, 1);
+	count_in_pageblock(block, order, 1);
 	audit_block(zone, page, order, 1);
 }
 
@@ -139,7 +136,7 @@ static void remove_block(struct zone *zone, struct page *page)
 	unlink_block(zone, page);
 	audit_block(zone, page, order, -1);
 	zone->free_area[order].count--;
-	count_in_pageblock(zone, zone_pfn(zone, page), order, -1);
+	count_in_pageblock(pageblock_at(zone, page), order, -1);
 }
 
 void buddy_change_list(struct zone *zone, struct page *page,
@@ -152,8 +149,8 @@ void buddy_change_list(struct zone *zone, struct page *page,
 }
 
 /* The block at PAGE, off the lists: from FREE to LOOSE. */
-static struct page *mark_loose(struct zone *zone, struct page *page,
-                               unsigned int order)
+static inline struct page *mark_loose(struct zone *zone, struct page *page,
+                                      unsigned int order)
 {
 	kassert(order <= MAX_ORDER);
 	kassert(zone_pfn(zone, page) % (1UL << order) == 0);

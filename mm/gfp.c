@@ -227,46 +227,33 @@ static enum reserve_right mask_victim_right(gfp_t mask,
 }
 
 /* Linux's __alloc_pages_may_oom(), without its conditions on the machine. */
-static bool mask_may_kill(gfp_t mask, unsigned int order)
+static bool mask_may_kill(gfp_t mask, unsigned int order,
+                          enum zone_type highest)
 {
-	bool bad_zone;
-
 	return order <= PAGE_ALLOC_COSTLY_ORDER &&
 	       !(mask & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)) &&
-	       gfp_zone(mask, &bad_zone) >= ZONE_NORMAL;
+	       highest >= ZONE_NORMAL;
 }
 
 static void fill_request(struct alloc_request *request, gfp_t mask,
                          unsigned int order,
                          const struct alloc_context *context)
 {
+	enum zone_type highest;
 	bool bad_zone;
 
 	mask = gfp_in_scope(mask, context);
+	highest = gfp_zone(mask, &bad_zone);
 	*request = (struct alloc_request){
 		.gfp = mask,
 		.order = order,
-		.highest_zone = gfp_zone(mask, &bad_zone),
+		.highest_zone = highest,
 		.migratetype = gfp_migratetype(mask),
 		.right = mask_right(mask),
 		.last_right = mask_last_right(mask, context),
 		.victim_right = mask_victim_right(mask, context),
-		.may_sleep = (mask & __GFP_DIRECT_RECLAIM) != 0,
-		.wake_kswapd = (mask & __GFP_KSWAPD_RECLAIM) != 0,
-		.may_io = (mask & __GFP_IO) != 0,
-		.may_fs = (mask & __GFP_FS) != 0,
 		.in_reclaim = is_in_reclaim(context),
-		.will_write = (mask & __GFP_WRITE) != 0,
-		.one_round = (mask & __GFP_NORETRY) != 0,
-		.retry_costly = (mask & __GFP_RETRY_MAYFAIL) != 0,
-		.may_kill = mask_may_kill(mask, order),
-		.never_fail = (mask & __GFP_NOFAIL) != 0,
-		.only_here = (mask & __GFP_THISNODE) != 0,
-		.spare_reserve = (mask & __GFP_NOMEMALLOC) != 0,
-		.zero = (mask & __GFP_ZERO) != 0,
-		.compound = (mask & __GFP_COMP) != 0,
-		.warn = (mask & __GFP_NOWARN) == 0,
-		.exclusive = (mask & __GFP_EXCLUSIVE) != 0,
+		.may_kill = mask_may_kill(mask, order, highest),
 	};
 }
 

@@ -152,9 +152,35 @@ struct alloc_context {
 	bool nofs;     /* inside memalloc_nofs_save() .. restore() */
 };
 
-/* A mask, decoded: after gfp_decode() no code tests gfp again. */
+/*
+ * A mask, decoded: after gfp_decode() no code tests gfp again.  A single bit is
+ * read where it lies, by name.
+ */
 struct alloc_request {
-	gfp_t gfp; /* for reports only; without what a scope takes away */
+	union {
+		gfp_t gfp; /* without what a scope takes away */
+		struct {
+			gfp_t       : 6;
+			bool may_io : 1; /* reclaim may write; compaction */
+			bool may_fs : 1; /* reclaim may enter a file system */
+			bool zero   : 1;
+			gfp_t       : 1;
+			bool may_sleep     : 1; /* DIRECT_RECLAIM */
+			bool wake_kswapd   : 1;
+			bool will_write    : 1; /* WRITE */
+			bool silent        : 1; /* NOWARN: no report */
+			bool retry_costly  : 1; /* RETRY_MAYFAIL: orders > 3 */
+			bool never_fail    : 1; /* NOFAIL */
+			bool one_round     : 1; /* NORETRY */
+			gfp_t              : 1;
+			bool compound      : 1;
+			bool spare_reserve : 1; /* NOMEMALLOC */
+			gfp_t              : 1;
+			bool only_here     : 1; /* THISNODE */
+			gfp_t              : 6;
+			bool exclusive     : 1;
+		};
+	};
 	unsigned int order;
 	enum zone_type highest_zone;
 	enum migratetype migratetype;
@@ -162,22 +188,8 @@ struct alloc_request {
 	enum reserve_right last_right; /* at the MIN mark, second pass */
 	/* Replaces last_right for an OOM victim. */
 	enum reserve_right victim_right;
-	bool may_sleep; /* DIRECT_RECLAIM */
-	bool wake_kswapd;
-	bool may_io;        /* reclaim may write, and memory be compacted */
-	bool may_fs;        /* reclaim may enter a file system */
-	bool in_reclaim;    /* PF_MEMALLOC: it may not reclaim once more */
-	bool will_write;    /* WRITE */
-	bool one_round;     /* NORETRY */
-	bool retry_costly;  /* RETRY_MAYFAIL: orders above 3 continue */
-	bool may_kill;      /* the OOM killer may be called for it */
-	bool never_fail;    /* NOFAIL */
-	bool only_here;     /* THISNODE */
-	bool spare_reserve; /* NOMEMALLOC */
-	bool zero;
-	bool compound;
-	bool warn; /* report a failure */
-	bool exclusive;
+	bool in_reclaim; /* PF_MEMALLOC: it may not reclaim once more */
+	bool may_kill;   /* the OOM killer may be called for it */
 };
 
 /* The results of gfp_decode().  Only a GFP_OK request may continue. */

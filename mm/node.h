@@ -127,6 +127,23 @@ static inline bool page_is_of(const struct node *node, const struct page *page)
  * while the caller holds the block, else a guess. */
 struct page *page_head(const struct node *node, const struct page *page);
 
+/* The type of pages that REQUESTED is given: UNMOVABLE where grouping is off. */
+static inline enum migratetype
+pageblock_request_type(const struct node *node, enum migratetype requested)
+{
+	kassert(requested < MIGRATE_PCPTYPES);
+	return node->no_mobility ? MIGRATE_UNMOVABLE : requested;
+}
+
+/* May REQUEST use CMA pages?  Movable ones, where pages are grouped.  Linux:
+ * gfp_to_alloc_flags_cma(). */
+static inline bool request_may_use_cma(const struct node *node,
+                                       const struct alloc_request *request)
+{
+	return pageblock_request_type(node, request->migratetype) ==
+	       MIGRATE_MOVABLE;
+}
+
 /* The zone of a head. */
 static inline struct zone *page_zone(struct node *node, const struct page *page)
 {

@@ -41,46 +41,6 @@ static void count_taken(struct node *node, const struct zone *zone,
 	vmstat_add(&node->stat, VMSTAT_PGALLOC(zone->type), 1UL << order);
 }
 
-/* A boost is no reason to refuse a page to a request that may use a part of the
- * reserve: for one page the mark counts without it.  Not for an OOM victim. */
-static bool passes_without_boost(const struct zone *zone,
-                                 const struct alloc_request *request,
-                                 enum watermark mark, enum reserve_right right)
-{
-	return zone->watermark_boost > 0 && request->order == 0 &&
-	       mark == WMARK_MIN &&
-	       (right == RESERVE_HALF || right == RESERVE_ATOMIC) &&
-	       watermark_ok_cma(zone, 0, zone->watermark[mark],
-	                        request->highest_zone, right,
-	                        request_may_use_cma(zone, request));
-}
-
-bool zone_may_serve(const struct zone *zone,
-                    const struct alloc_request *request, enum watermark mark,
-                    enum reserve_right right)
-{
-	kassert(mark < WMARK_COUNT);
-	kassert(zone->type <= request->highest_zone);
-	return zone->managed > 0 &&
-	       (watermark_ok_cma(zone, request->order, wmark_pages(zone, mark),
-	                         request->highest_zone, right,
-	                         request_may_use_cma(zone, request)) ||
-	        passes_without_boost(zone, request, mark, right));
-}
-
-bool zone_is_too_low(const struct zone *zone,
-                     const struct alloc_request *request, enum watermark mark,
-                     enum reserve_right right)
-{
-	kassert(mark < WMARK_COUNT);
-	if (right == RESERVE_ALL)
-		return false;
-	return READ_ONCE(zone->free_pages) <
-	       watermark_floor(zone->watermark[mark], right) +
-	               zone->lowmem_reserve[request->highest_zone] +
-	               (1UL << request->order);
-}
-
 /* A fallback raised the marks of ZONE: kswapd is to make room, if REQUEST may wake it. */
 static void tell_boost(struct zone *zone, const struct alloc_request *request)
 {
@@ -91,24 +51,10 @@ static void tell_boost(struct zone *zone, const struct alloc_request *request)
 		zone->node->wake_kswapd(zone->node, 0, zone->type, true);
 }
 
-bool may_use_list(const struct zone *zone, const struct alloc_request *request,
-                  enum watermark mark, enum reserve_right right,
-                  unsigned int flags)
-{
-	if ((flags & TAKE_HIGHATOMIC) || page_guard_wanted(zone->node, request))
-		return false;
-	return zone->lowmem_reserve[request->highest_zone] == 0 ||
-	       right == RESERVE_ALL ||
-	       watermark_would_pass(zone, request, READ_ONCE(zone->free_pages),
-	                            wmark_pages(zone, mark), right) ||
-	       passes_without_boost(zone, request, mark, right);
-}
-
 /* Take a block out of the zone itself.  Only the first look at the mark counts: a claim
  * raises it. */
-static struct page *page_alloc_take_under_lock(
-	struct zone *zone, const struct alloc_request *request,
-	enum watermark mark, enum reserve_right right, unsigned int flags)
+static struct page *page_alloc_take_under_lock(struct zone *zone,
+                                               const struct pass *pass)
 {
 	struct page *page = NULL;
 	bool allowed = false;
@@ -116,51 +62,53 @@ static struct page *page_alloc_take_under_lock(
 	do {
 		bool enabled = spin_lock_irqsave(&zone->lock);
 
-		allowed = allowed || zone_may_serve(zone, request, mark, right);
+		allowed = allowed || zone_may_serve(zone, pass);
 		if (allowed)
-			page = page_guard_take(zone, request, flags);
+			page = page_guard_take(zone, pass->request,
+			                       pass->flags);
 		if (page != NULL)
-			page_prep_claim(zone, page, request);
+			page_prep_claim(zone, page, pass->request);
 		spin_unlock_irqrestore(&zone->lock, enabled);
 	} while (page == NULL && pageblock_settle(zone));
 	if (allowed)
-		tell_boost(zone, request);
+		tell_boost(zone, pass->request);
 	return page;
 }
 
-static struct page *
-page_alloc_take_from_zone(struct node *node, struct zone *zone,
-                          const struct alloc_request *request,
-                          enum watermark mark, enum reserve_right right,
-                          unsigned int flags)
+/* ZONE has given PAGE for the pass. */
+static void page_alloc_note_taken(struct zone *zone, struct page *page,
+                                  const struct pass *pass)
 {
-	struct page *page = NULL;
-	bool low;
+	kassert(page->state == PAGE_USED && page->refcount > 0);
+	count_taken(zone->node, zone, pass->request->order);
+	if (pass->right == RESERVE_ALL)
+		page->flags |= PAGE_PFMEMALLOC;
+	if (pass->flags & TAKE_HIGHATOMIC)
+		highatomic_reserve(zone, page);
+}
 
-	kassert(zone->node == node);
-	if (zone->managed == 0)
-		return NULL;
-	low = zone_is_too_low(zone, request, mark, right);
-	if (low && pcp_local_pages(zone) == 0)
-		return NULL;
-	if (may_use_list(zone, request, mark, right, flags))
+/* SERVES: zone_may_serve() says so. */
+static __noinline struct page *
+page_alloc_take_from_zone(struct zone *zone, const struct pass *pass,
+                          bool serves)
+{
+	const struct alloc_request *request = pass->request;
+	struct page *page = NULL;
+
+	kassert(zone->type <= request->highest_zone);
+	kassert(!request->exclusive);
+	if (pcp_local_pages(zone) > 0 && may_use_list(zone, pass, serves))
 		page = pcp_take(zone, request->order, request->migratetype,
 		                request->compound);
-	if (page == NULL && !low) {
-		page = page_alloc_take_under_lock(zone, request, mark, right,
-		                                  flags);
-		if (page != NULL && mark == WMARK_LOW &&
-		    !page_guard_wanted(node, request))
+	if (page == NULL && serves) {
+		page = page_alloc_take_under_lock(zone, pass);
+		if (page != NULL && pass->mark == WMARK_LOW &&
+		    !page_guard_wanted(zone->node, request))
 			pcp_refill(zone, request);
 	}
-	page_prep_report_bad(node, zone);
-	if (page != NULL) {
-		count_taken(node, zone, request->order);
-		if (right == RESERVE_ALL)
-			page->flags |= PAGE_PFMEMALLOC;
-		if (flags & TAKE_HIGHATOMIC)
-			highatomic_reserve(zone, page);
-	}
+	page_prep_report_bad(zone->node, zone);
+	if (page != NULL)
+		page_alloc_note_taken(zone, page, pass);
 	return page;
 }
 
@@ -176,39 +124,36 @@ static struct page *exclusive_pass(struct node *node, enum watermark mark,
 	return exclusive_take(node);
 }
 
-static struct page *pass_over_zones(struct node *node,
-                                    const struct alloc_request *request,
-                                    enum watermark mark,
-                                    enum reserve_right right,
-                                    unsigned int flags)
+static struct page *pass_over_zones(struct node *node, const struct pass *pass)
 {
+	struct zone *zone = &node->zone[pass->request->highest_zone];
 	struct page *page = NULL;
 
-	flags |= pass_flags(request, right);
-	for (int type = request->highest_zone; page == NULL && type >= ZONE_DMA;
-	     type--)
-		page = page_alloc_take_from_zone(node, &node->zone[type],
-		                                 request, mark, right, flags);
+	for (; page == NULL && zone >= node->zone; zone--) {
+		bool serves = zone_may_serve(zone, pass);
+
+		if (serves || pcp_local_pages(zone) > 0)
+			page = page_alloc_take_from_zone(zone, pass, serves);
+	}
 	return page;
 }
 
 struct page *page_pass(struct node *node, const struct alloc_request *request,
                        enum watermark mark, enum reserve_right right)
 {
+	struct pass pass = pass_begin(node, request, mark, right);
+	struct page *page;
+
 	kassert(!in_nmi());
 	kassert(request->order <= MAX_ORDER);
 	kassert(request->highest_zone < ZONE_COUNT);
 	count_vm_event(node, VMSTAT_freelist_pass);
 	if (request->exclusive)
 		return exclusive_pass(node, mark, right);
-	if (mixes_last(node, request, mark)) {
-		struct page *page = pass_over_zones(node, request, mark, right,
-		                                    TAKE_NO_FRAGMENT);
-
-		if (page != NULL)
-			return page;
-	}
-	return pass_over_zones(node, request, mark, right, 0);
+	do
+		page = pass_over_zones(node, &pass);
+	while (page == NULL && pass_mixes_now(&pass));
+	return page;
 }
 
 bool fast_pass_is_barred(struct node *node, const struct alloc_request *request)
@@ -530,7 +475,7 @@ static bool bulk_mark_holds(const struct zone *zone,
 	return watermark_ok_cma(zone, order,
 	                        wmark_pages(zone, WMARK_LOW) + more,
 	                        request->highest_zone, RESERVE_NONE,
-	                        request_may_use_cma(zone, request));
+	                        request_may_use_cma(zone->node, request));
 }
 
 /* The first zone that has more than LOW + WANTED pages for the request. */

@@ -83,15 +83,13 @@ static void page_prep_note_bad(struct zone *zone, const struct page *page)
 	WRITE_ONCE(bad->count, bad->count + 1);
 }
 
-bool page_prep_check(struct node *node, struct zone *zone, struct page *page)
+void page_prep_leak(struct node *node, struct zone *zone, struct page *page)
 {
-	kassert(spin_is_mine(&zone->lock));
-	if (page_prep_is_clean(page))
-		return true;
+	kassert(!page_prep_is_clean(page));
+	kassert(spin_is_mine(&zone->lock) && zone->node == node);
 	page_prep_note_bad(zone, page);
 	page_set_state(zone, page, PAGE_LOOSE, PAGE_BAD);
 	vmstat_add(&node->stat, VMSTAT_bad_page, 1UL << page->order);
-	return false;
 }
 
 struct page *page_prep_take(struct node *node, struct zone *zone,

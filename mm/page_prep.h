@@ -26,8 +26,11 @@ static inline uint8_t page_flags_of(unsigned int order, bool compound)
  * Linux: page_expected_state(). */
 static inline bool page_prep_is_clean(const struct page *page)
 {
-	return page->refcount == 0 && page->mapcount == 0 && page->flags == 0 &&
-	       page->bits == 0 && page->owner == NULL && page->receiver == NULL;
+	return (page->word &
+	        (PAGE_WORD(mapcount, UINT8_MAX) | PAGE_WORD(flags, UINT8_MAX) |
+	         PAGE_WORD(bits, UINT16_MAX))) == 0 &&
+	       page->refcount == 0 &&
+	       ((uintptr_t)page->owner | (uintptr_t)page->receiver) == 0;
 }
 
 /* CALLER frees the block: for reports; and its place in a mapping is forgotten. */
@@ -77,8 +80,16 @@ bool page_prep_put(struct node *node, struct zone *zone, struct page *page,
 void page_prep_halve(struct page *page);
 
 /* Is the LOOSE block sound?  If it is corrupt it becomes BAD: leaked on purpose. */
-__must_check bool page_prep_check(struct node *node, struct zone *zone,
-                                  struct page *page);
+void page_prep_leak(struct node *node, struct zone *zone, struct page *page);
+static inline bool page_prep_check(struct node *node, struct zone *zone,
+                                   struct page *page)
+{
+	kassert(spin_is_mine(&zone->lock));
+	if (likely(page_prep_is_clean(page)))
+		return true;
+	page_prep_leak(node, zone, page);
+	return false;
+}
 
 /* A LOOSE block for pages of TYPE without a corrupt page, or NULL: there is none, or
  * the first few were corrupt.  FLAGS: enum take_flag. */

@@ -61,13 +61,6 @@ const enum migratetype fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1] = {
 	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
 };
 
-enum migratetype pageblock_request_type(const struct node *node,
-                                        enum migratetype requested)
-{
-	kassert(requested < MIGRATE_PCPTYPES);
-	return node->no_mobility ? MIGRATE_UNMOVABLE : requested;
-}
-
 /* ---- Claiming ------------------------------------------------------------ */
 
 /* The first type with a free block of exactly ORDER to which TYPE falls back;

@@ -13,10 +13,6 @@
 
 #include "mm/zone.h"
 
-/* Is the type of pages that REQUESTED is given: UNMOVABLE where grouping is off. */
-enum migratetype pageblock_request_type(const struct node *node,
-                                        enum migratetype requested);
-
 /*
  * Turn grouping by mobility off in NODE if it has less managed memory above its high
  * marks than 6 pageblocks for all zones together, on if it has more (Linux:
@@ -49,13 +45,19 @@ static inline enum migratetype pageblock_type(const struct zone *zone,
 }
 
 /* The same of PAGE, one of the zone's. */
-static inline enum migratetype pageblock_type_of(const struct zone *zone,
-                                                 const struct page *page)
+static inline struct pageblock *pageblock_at(const struct zone *zone,
+                                             const struct page *page)
 {
 	size_t number = ((uintptr_t)page - zone->blocks_from) /
 	                (PAGEBLOCK_PAGES * sizeof(*page));
 
-	return (enum migratetype)zone->blocks[number].type;
+	return &zone->blocks[number];
+}
+
+static inline enum migratetype pageblock_type_of(const struct zone *zone,
+                                                 const struct page *page)
+{
+	return (enum migratetype)pageblock_at(zone, page)->type;
 }
 
 /* A page of the lru comes (1) to a pageblock or goes (-1).  zone->lru.lock held. */

@@ -61,6 +61,7 @@
 #include "mm/pcp.h"
 #include "mm/reclaim/compaction.h"
 #include "mm/reclaim/drain.h"
+#include "mm/reclaim/kswapd.h"
 #include "mm/reclaim/ladder.h"
 #include "mm/scope.h"
 #include "mm/watermark.h"
@@ -95,7 +96,9 @@ static void wake_kswapd(struct node *node, const struct alloc_request *request)
 	vmstat_add(&node->stat, VMSTAT_kswapd_wake_request, 1);
 	trace_mm_vmscan_wakeup_kswapd(&node->trace, request->highest_zone,
 	                              request->order, request->gfp);
-	if (node->wake_kswapd != NULL)
+	if (node->wake_kswapd != NULL &&
+	    !kswapd_expects(&node->reclaim, request->order,
+	                    request->highest_zone))
 		node->wake_kswapd(node, request->order, request->highest_zone,
 		                  request->may_sleep);
 }
@@ -339,8 +342,11 @@ bool zone_could_serve(const struct climb *climb, struct zone *zone)
 		climb->right == RESERVE_ALL ? RESERVE_NONE : climb->right;
 
 	return zone->managed > 0 &&
-	       watermark_would_pass(zone, climb->request, pages,
-	                            wmark_pages(zone, WMARK_MIN), right);
+	       watermark_would_pass(
+		       zone, climb->request->order, pages,
+		       wmark_pages(zone, WMARK_MIN),
+		       climb->request->highest_zone, right,
+		       request_may_use_cma(climb->node, climb->request));
 }
 
 /* Would some zone serve the request if all reclaimable pages were free?  Linux:
@@ -605,7 +611,7 @@ static void fail(const struct climb *climb)
 		count_vm_event(climb->node, VMSTAT_alloc_would_wait);
 		say_nothing_to_wait_for(climb->node);
 	}
-	if (request->warn && !zone_is_absent(climb->node, request))
+	if (!request->silent && !zone_is_absent(climb->node, request))
 		dump_failure(climb);
 }
 

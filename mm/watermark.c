@@ -95,23 +95,8 @@ void watermark_setup(struct node *node)
 	pcp_setup(node);
 }
 
-unsigned long watermark_to_leave(const struct zone *zone, unsigned long mark,
-                                 enum zone_type highest,
-                                 enum reserve_right right, bool cma)
-{
-	kassert(highest < ZONE_COUNT);
-	kassert(right <= RESERVE_ALL);
-	if (right == RESERVE_ALL)
-		return 0;
-	return watermark_floor(mark, right) + zone->lowmem_reserve[highest] +
-	       (right == RESERVE_NONE ? READ_ONCE(zone->nr_free_highatomic)
-	                              : 0) +
-	       (cma ? 0 : READ_ONCE(zone->nr_free_cma));
-}
-
-/* A free block of 2^ORDER pages or more that RIGHT may take? */
-static bool has_block_for(const struct zone *zone, unsigned int order,
-                          enum reserve_right right, bool cma)
+bool watermark_has_block(const struct zone *zone, unsigned int order,
+                         enum reserve_right right, bool cma)
 {
 	return buddy_has_block(zone, order) ||
 	       (cma && zone->nonempty[MIGRATE_CMA] >> order != 0) ||
@@ -119,47 +104,14 @@ static bool has_block_for(const struct zone *zone, unsigned int order,
 	        highatomic_flags(order, right) != 0);
 }
 
-/* Would 2^ORDER pages out of FREE leave LEAVE? */
-static bool leaves_enough(unsigned long free, unsigned int order,
-                          unsigned long leave, enum reserve_right right)
-{
-	unsigned long beyond_first = (1UL << order) - 1;
-
-	kassert(order <= MAX_ORDER);
-	return right == RESERVE_ALL || free > leave + beyond_first;
-}
-
-bool request_may_use_cma(const struct zone *zone,
-                         const struct alloc_request *request)
-{
-	return pageblock_request_type(zone->node, request->migratetype) ==
-	       MIGRATE_MOVABLE;
-}
-
-bool watermark_would_pass(const struct zone *zone,
-                          const struct alloc_request *request,
-                          unsigned long free, unsigned long mark,
-                          enum reserve_right right)
-{
-	bool cma = request_may_use_cma(zone, request);
-	unsigned long leave = watermark_to_leave(
-		zone, mark, request->highest_zone, right, cma);
-
-	return leaves_enough(free, request->order, leave, right) &&
-	       (request->order == 0 ||
-	        has_block_for(zone, request->order, right, cma));
-}
-
 bool watermark_ok_cma(const struct zone *zone, unsigned int order,
                       unsigned long mark, enum zone_type highest,
                       enum reserve_right right, bool cma)
 {
-	unsigned long leave =
-		watermark_to_leave(zone, mark, highest, right, cma);
-
 	kassert(zone->type <= highest);
-	return leaves_enough(zone->free_pages, order, leave, right) &&
-	       has_block_for(zone, order, right, cma);
+	return watermark_would_pass(zone, order, zone->free_pages, mark,
+	                            highest, right, cma) &&
+	       watermark_has_block(zone, order, right, cma);
 }
 
 bool watermark_ok(const struct zone *zone, unsigned int order,

@@ -42,6 +42,16 @@ static inline unsigned long wmark_pages(const struct zone *zone,
 	return zone->watermark[mark] + READ_ONCE(zone->watermark_boost);
 }
 
+/* Does a boost of a zone raise MARK?  Not for one page, and a request that may
+ * use a part of the reserve without being an OOM victim. */
+static inline bool watermark_boost_counts(unsigned int order,
+                                          enum watermark mark,
+                                          enum reserve_right right)
+{
+	return order > 0 || mark != WMARK_MIN ||
+	       (right != RESERVE_HALF && right != RESERVE_ATOMIC);
+}
+
 /*
  * The largest boost of ZONE in pages: its high mark times watermark_boost_factor / 10000,
  * or one pageblock if that is more.  0 for a zone of fewer than 4 pageblocks or without
@@ -97,23 +107,38 @@ bool watermark_ok_cma(const struct zone *zone, unsigned int order,
                       unsigned long mark, enum zone_type highest,
                       enum reserve_right right, bool cma);
 
-/* May REQUEST use CMA pages of ZONE?  Movable ones, where pages are grouped.  Linux:
- * gfp_to_alloc_flags_cma(). */
-bool request_may_use_cma(const struct zone *zone,
-                         const struct alloc_request *request);
-
-/* Would REQUEST pass MARK with RIGHT if FREE pages of ZONE were free?  Any page makes a
- * block of order 0; for a higher order a block must exist now, as in Linux. */
-bool watermark_would_pass(const struct zone *zone,
-                          const struct alloc_request *request,
-                          unsigned long free, unsigned long mark,
-                          enum reserve_right right);
+/* A free block of 2^ORDER pages or more in ZONE that RIGHT, and CMA, may take? */
+bool watermark_has_block(const struct zone *zone, unsigned int order,
+                         enum reserve_right right, bool cma);
 
 /* Pages that a request with RIGHT must leave free in ZONE; CMA: those of CMA pageblocks
  * are for it, too. */
-unsigned long watermark_to_leave(const struct zone *zone, unsigned long mark,
-                                 enum zone_type highest,
-                                 enum reserve_right right, bool cma);
+static inline unsigned long
+watermark_to_leave(const struct zone *zone, unsigned long mark,
+                   enum zone_type highest, enum reserve_right right, bool cma)
+{
+	kassert(highest < ZONE_COUNT && right <= RESERVE_ALL);
+	if (right == RESERVE_ALL)
+		return 0;
+	return watermark_floor(mark, right) + zone->lowmem_reserve[highest] +
+	       (right == RESERVE_NONE ? READ_ONCE(zone->nr_free_highatomic)
+	                              : 0) +
+	       (cma ? 0 : READ_ONCE(zone->nr_free_cma));
+}
+
+/* watermark_ok_cma() if FREE pages of ZONE were free.  Any page makes a block of order 0; for
+ * a higher order a block must exist now, as in Linux. */
+static inline bool watermark_would_pass(const struct zone *zone,
+                                        unsigned int order, unsigned long free,
+                                        unsigned long mark,
+                                        enum zone_type highest,
+                                        enum reserve_right right, bool cma)
+{
+	kassert(order <= MAX_ORDER);
+	return free > watermark_to_leave(zone, mark, highest, right, cma) +
+	                       (1UL << order) - 1 &&
+	       (order == 0 || watermark_has_block(zone, order, right, cma));
+}
 
 /*
  * How many order-0 requests would pass now, one after the other:

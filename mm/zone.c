@@ -42,46 +42,6 @@ const char *page_state_name(enum page_state state)
 	return (unsigned int)state < PAGE_STATE_COUNT ? name[state] : "corrupt";
 }
 
-/* The counter of the column that pages in STATE belong to. */
-static unsigned long *column(struct zone *zone, enum page_state state)
-{
-	switch (state) {
-	case PAGE_LOOSE:
-		return &zone->loose_pages;
-	case PAGE_USED:
-	case PAGE_PCP:
-		return &zone->used_pages;
-	case PAGE_PARKED:
-		return &zone->parked_pages;
-	case PAGE_OWNED:
-	case PAGE_HANDOVER:
-		return &zone->exclusive_pages;
-	case PAGE_BAD:
-		return &zone->bad_pages;
-	case PAGE_NONE:
-	case PAGE_FREE:
-	case PAGE_STATE_COUNT:
-		break;
-	}
-	panic("a page cannot come from or go to state %d here", (int)state);
-}
-
-void page_set_state(struct zone *zone, struct page *page, enum page_state from,
-                    enum page_state to)
-{
-	unsigned long *leaves = column(zone, from);
-	unsigned long pages = 1UL << page->order;
-
-	kassert(page->state == from && from != to);
-	kassert(page->order <= MAX_ORDER);
-	kassert(page->zone == zone->type);
-	kassert(*leaves >= pages);
-	*leaves -= pages;
-	*column(zone, to) += pages;
-	page->state = (uint8_t)to;
-	audit_move(zone, page, pages, from, to);
-}
-
 struct page *zone_block_head(const struct zone *zone, unsigned long pfn)
 {
 	struct page *itself = zone_page(zone, pfn);

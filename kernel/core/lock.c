@@ -46,11 +46,6 @@ static inline bool try_to_take(struct spinlock *lock)
 	                                   __ATOMIC_RELAXED);
 }
 
-bool spin_is_mine(const struct spinlock *lock)
-{
-	return lock->held == my_mark();
-}
-
 /* Somebody has it.  Returns ENABLED, so that nothing has to be kept across the call. */
 static __noinline bool lock_wait(struct spinlock *lock, bool enabled)
 {

@@ -14,6 +14,7 @@
 #ifndef KERNEL_CORE_LOCK_H
 #define KERNEL_CORE_LOCK_H
 
+#include "kernel/core/context.h"
 #include "lib/types.h"
 
 struct spinlock {
@@ -42,6 +43,9 @@ void spin_lock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock);
 
 /* Held by this CPU? */
-bool spin_is_mine(const struct spinlock *lock);
+static inline bool spin_is_mine(const struct spinlock *lock)
+{
+	return lock->held == arch_cpu_id() + 1;
+}
 
 #endif

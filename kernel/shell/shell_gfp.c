@@ -88,7 +88,7 @@ static void print_request(const struct alloc_request *request)
 	print_may("kill", request->may_sleep && request->may_fs &&
 	                          request->may_kill && !request->one_round);
 	print_may("zero", request->zero);
-	print_may("report", request->warn);
+	print_may("report", !request->silent);
 }
 
 /* For each zone the request may be served from: how far down it may go. */

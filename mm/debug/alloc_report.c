@@ -18,7 +18,7 @@ static void alloc_report_too_large(struct node *node,
                                    const char *why)
 {
 	kassert(request->order > MAX_ORDER);
-	if (!request->warn || node->said_order)
+	if (request->silent || node->said_order)
 		return;
 	node->said_order = true;
 	pr_warn("page_alloc: %s (said once)\n", why);
@@ -110,7 +110,7 @@ void alloc_report_failure(const char *who, const struct alloc_request *request)
 {
 	char names[160];
 
-	kassert(request->warn);
+	kassert(!request->silent);
 	gfp_format(names, sizeof(names), request->gfp);
 	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), "
 	        "nodemask=(null)\n",

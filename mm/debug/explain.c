@@ -59,14 +59,6 @@ static void say(struct explanation *why, const char *format, ...)
 	va_end(arguments);
 }
 
-/* Does a boost of the zone raise the mark for the request?  Not that of one page with a
- * part of the reserve: mm/page_alloc.c#passes_without_boost. */
-static bool boost_counts(const struct explanation *why)
-{
-	return why->mark != WMARK_MIN || why->request->order > 0 ||
-	       (why->right != RESERVE_HALF && why->right != RESERVE_ATOMIC);
-}
-
 /* ---- Too few pages ------------------------------------------------------- */
 
 static void say_right(struct explanation *why)
@@ -122,7 +114,8 @@ static void say_floor(struct explanation *why)
 	say(why, "%lu %s free in %s %s not above the floor of %lu = %s %lu",
 	    why->free, one ? "page" : "pages", why->zone->name,
 	    one ? "is" : "are", why->leave, name[why->mark], why->mark_pages);
-	if (boost > 0 && boost_counts(why))
+	if (boost > 0 &&
+	    watermark_boost_counts(why->request->order, why->mark, why->right))
 		say(why, " with a boost of %lu", boost);
 	say_right(why);
 	say_other_terms(why);
@@ -176,15 +169,16 @@ bool alloc_explain(char *buffer, size_t size, const struct zone *zone,
 		.mark = mark,
 		.right = right,
 		.free = READ_ONCE(zone->free_pages),
-		.cma = request_may_use_cma(zone, request),
+		.cma = request_may_use_cma(zone->node, request),
 	};
 
 	kassert(size > 0 && !request->exclusive);
 	kassert(mark < WMARK_COUNT);
 	kassert(zone->type <= request->highest_zone);
 	buffer[0] = '\0';
-	why.mark_pages = boost_counts(&why) ? wmark_pages(zone, mark)
-	                                    : zone->watermark[mark];
+	why.mark_pages = watermark_boost_counts(request->order, mark, right)
+	                         ? wmark_pages(zone, mark)
+	                         : zone->watermark[mark];
 	why.leave = watermark_to_leave(zone, why.mark_pages,
 	                               request->highest_zone, right, why.cma) +
 	            (1UL << request->order) - 1;

@@ -736,10 +736,10 @@ static bool compact_mark_passes(struct zone *zone,
                                 const struct alloc_request *request)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
-	bool passes = watermark_ok_cma(zone, request->order,
-	                               wmark_pages(zone, WMARK_MIN),
-	                               request->highest_zone, request->right,
-	                               request_may_use_cma(zone, request));
+	bool passes = watermark_ok_cma(
+		zone, request->order, wmark_pages(zone, WMARK_MIN),
+		request->highest_zone, request->right,
+		request_may_use_cma(zone->node, request));
 
 	spin_unlock_irqrestore(&zone->lock, enabled);
 	return passes;

@@ -14,6 +14,19 @@
 void wakeup_kswapd(struct node *node, unsigned int order,
                    enum zone_type highest, bool may_sleep);
 
+/* Has kswapd been called for so much, and not begun?  Then another call changes nothing.  Any
+ * context. */
+static inline bool kswapd_expects(const struct reclaim_state *reclaim,
+                                  unsigned int order, enum zone_type highest)
+{
+	enum zone_type asked = READ_ONCE(reclaim->kswapd_highest);
+
+	kassert(highest < ZONE_COUNT && asked <= KSWAPD_NO_ZONE);
+	return READ_ONCE(reclaim->kswapd_called) && asked >= highest &&
+	       asked != KSWAPD_NO_ZONE &&
+	       READ_ONCE(reclaim->kswapd_order) >= order;
+}
+
 /* Is it at work?  Not where there is none. */
 bool kswapd_is_running(const struct node *node);
 

@@ -9,36 +9,22 @@
 #ifndef MM_LADDER_H
 #define MM_LADDER_H
 
+#include "mm/debug/page_guard.h"
 #include "mm/node.h"
 #include "mm/pageblock.h"
+#include "mm/watermark.h"
 
 /* ---- A pass over the zones: mm/page_alloc.c ------------------------------ */
 
-/*
- * A pass looks at one zone after the other, at MARK with RIGHT.  May ZONE serve the
- * request?  (zone->lock held, or a guess.)  Has it so few pages that it surely may not?
- * (A guess, as Linux's checks of a mark all are, that spares the lock.)  May the request
- * have a page of this CPU's list?  That has left the zone's free count, so no mark is
- * looked at; but a request from a higher zone must leave the lowmem reserve alone, and
- * one that gets a guard needs neighbouring pages.
- */
-bool zone_may_serve(const struct zone *zone,
-                    const struct alloc_request *request, enum watermark mark,
-                    enum reserve_right right);
-bool zone_is_too_low(const struct zone *zone,
-                     const struct alloc_request *request, enum watermark mark,
-                     enum reserve_right right);
-bool may_use_list(const struct zone *zone, const struct alloc_request *request,
-                  enum watermark mark, enum reserve_right right,
-                  unsigned int flags);
-
-/* enum take_flag of a pass. */
-static inline unsigned int pass_flags(const struct alloc_request *request,
-                                      enum reserve_right right)
-{
-	return highatomic_flags(request->order, right) |
-	       (request->wake_kswapd ? TAKE_WAKES : 0U);
-}
+/* A pass looks at one zone after the other, for the same. */
+struct pass {
+	const struct alloc_request *request;
+	enum watermark mark;
+	enum reserve_right right;
+	bool boost_counts;
+	bool cma;           /* CMA pages are for it, too */
+	unsigned int flags; /* enum take_flag */
+};
 
 /* Does a pass at MARK begin in NORMAL?  Then it tries the zones below before it mixes
  * pages of two types.  Linux: alloc_flags_nofragment(). */
@@ -53,6 +39,64 @@ static inline bool mixes_last(const struct node *node,
 		return false;
 	return request->highest_zone >= ZONE_NORMAL &&
 	       node->zone[ZONE_NORMAL].managed > 0;
+}
+
+static inline struct pass pass_begin(const struct node *node,
+                                     const struct alloc_request *request,
+                                     enum watermark mark,
+                                     enum reserve_right right)
+{
+	kassert(mark < WMARK_COUNT && right <= RESERVE_ALL);
+	return (struct pass){
+		.request = request,
+		.mark = mark,
+		.right = right,
+		.boost_counts =
+			watermark_boost_counts(request->order, mark, right),
+		.cma = request_may_use_cma(node, request),
+		.flags = highatomic_flags(request->order, right) |
+		         (request->wake_kswapd ? TAKE_WAKES : 0U) |
+		         (mixes_last(node, request, mark) ? TAKE_NO_FRAGMENT
+		                                          : 0U),
+	};
+}
+
+/* No zone has a page: does the pass begin again, and mix pages of two types? */
+static inline bool pass_mixes_now(struct pass *pass)
+{
+	bool before = !(pass->flags & TAKE_NO_FRAGMENT);
+
+	pass->flags &= ~TAKE_NO_FRAGMENT;
+	return !before;
+}
+
+/* Has ZONE the pages?  (zone->lock held, or a guess.) */
+static inline bool zone_may_serve(const struct zone *zone,
+                                  const struct pass *pass)
+{
+	const struct alloc_request *request = pass->request;
+	unsigned long boost =
+		pass->boost_counts ? READ_ONCE(zone->watermark_boost) : 0;
+
+	kassert(zone->type <= request->highest_zone);
+	return zone->managed > 0 &&
+	       watermark_would_pass(
+		       zone, request->order, READ_ONCE(zone->free_pages),
+		       zone->watermark[pass->mark] + boost,
+		       request->highest_zone, pass->right, pass->cma);
+}
+
+/* May the request have a page of this CPU's list?  That has left the zone's free count, so
+ * no mark is looked at; but a request from a higher zone must leave the lowmem reserve alone
+ * (SERVES: zone_may_serve()), and one that gets a guard needs neighbouring pages. */
+static inline bool may_use_list(const struct zone *zone,
+                                const struct pass *pass, bool serves)
+{
+	if ((pass->flags & TAKE_HIGHATOMIC) ||
+	    page_guard_wanted(zone->node, pass->request))
+		return false;
+	return serves || pass->right == RESERVE_ALL ||
+	       zone->lowmem_reserve[pass->request->highest_zone] == 0;
 }
 
 /* No page that will be dirtied from the fast pass of a node with too many dirty ones. */

@@ -83,21 +83,16 @@ static enum route_source source_in_zone(const struct zone *zone,
 
 /* As mm/page_alloc.c looks at one zone. */
 static enum route_source source_of(const struct zone *zone,
-                                   const struct alloc_request *request,
-                                   const struct route_step *step,
-                                   unsigned int flags)
+                                   const struct pass *pass)
 {
-	kassert(zone->type <= request->highest_zone);
-	kassert(step->pass);
-	if (zone->managed == 0)
-		return SOURCE_NONE;
-	if (may_use_list(zone, request, step->mark, step->right, flags) &&
-	    list_has_block(zone, request))
+	const bool serves = zone_may_serve(zone, pass);
+
+	kassert(zone->type <= pass->request->highest_zone);
+	if (may_use_list(zone, pass, serves) &&
+	    list_has_block(zone, pass->request))
 		return SOURCE_LIST;
-	if (zone_is_too_low(zone, request, step->mark, step->right) ||
-	    !zone_may_serve(zone, request, step->mark, step->right))
-		return SOURCE_NONE;
-	return source_in_zone(zone, request, flags);
+	return serves ? source_in_zone(zone, pass->request, pass->flags)
+	              : SOURCE_NONE;
 }
 
 static void gives(struct route_step *step, struct zone *zone,
@@ -110,16 +105,13 @@ static void gives(struct route_step *step, struct zone *zone,
 	step->source = source;
 }
 
-static void look_over_zones(struct node *node,
-                            const struct alloc_request *request,
-                            struct route_step *step, unsigned int flags)
+static void look_over_zones(struct node *node, const struct pass *pass,
+                            struct route_step *step)
 {
-	flags |= pass_flags(request, step->right);
-	for (int type = request->highest_zone;
+	for (int type = pass->request->highest_zone;
 	     type >= ZONE_DMA && step->outcome != ROUTE_GIVES; type--) {
 		struct zone *zone = &node->zone[type];
-		enum route_source source =
-			source_of(zone, request, step, flags);
+		enum route_source source = source_of(zone, pass);
 
 		if (source != SOURCE_NONE)
 			gives(step, zone, source);
@@ -147,6 +139,8 @@ static void look(struct node *node, const struct alloc_request *request,
                  struct route_step *step, enum watermark mark,
                  enum reserve_right right)
 {
+	struct pass pass = pass_begin(node, request, mark, right);
+
 	*step = (struct route_step){
 		.outcome = ROUTE_REFUSES,
 		.pass = true,
@@ -158,10 +152,9 @@ static void look(struct node *node, const struct alloc_request *request,
 		look_into_pool(node, request, step);
 		return;
 	}
-	if (mixes_last(node, request, mark))
-		look_over_zones(node, request, step, TAKE_NO_FRAGMENT);
-	if (step->outcome != ROUTE_GIVES)
-		look_over_zones(node, request, step, 0);
+	do
+		look_over_zones(node, &pass, step);
+	while (step->outcome != ROUTE_GIVES && pass_mixes_now(&pass));
 }
 
 /* ---- Before the slow path ------------------------------------------------ */

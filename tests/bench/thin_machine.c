@@ -93,11 +93,6 @@ void spin_unlock_irqrestore(struct spinlock *lock, bool enabled)
 	preempt_enable();
 }
 
-bool spin_is_mine(const struct spinlock *lock)
-{
-	return lock->held == 1;
-}
-
 /* ---- What does not happen here ------------------------------------------- */
 
 __noreturn void assertion_failed(const char *condition)

@@ -495,11 +495,6 @@ void spin_unlock_irqrestore(struct spinlock *lock, bool enabled)
 		run_unlock_hook(lock);
 }
 
-bool spin_is_mine(const struct spinlock *lock)
-{
-	return lock->held == host_cpu()->id + 1;
-}
-
 /* ---- Owners and threads -------------------------------------------------- */
 
 void owner_register_provider(const struct owner_provider *provider)

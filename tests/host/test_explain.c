@@ -187,9 +187,9 @@ static void make_question(struct question *ask, const struct zone *from,
 static bool holds(const struct question *ask, unsigned int order,
                   unsigned long pages)
 {
-	return watermark_ok_cma(&ask->zone, order, pages,
-	                        ask->request.highest_zone, ask->right,
-	                        request_may_use_cma(&ask->zone, &ask->request));
+	return watermark_ok_cma(
+		&ask->zone, order, pages, ask->request.highest_zone, ask->right,
+		request_may_use_cma(ask->zone.node, &ask->request));
 }
 
 /* As mm/page_alloc.c#zone_may_serve. */

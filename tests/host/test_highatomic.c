@@ -303,14 +303,13 @@ CASE(highatomic, without_a_right_free_pages_there_are_subtracted)
 	static const enum reserve_right with[] = { RESERVE_NOWAIT, RESERVE_HALF,
 		                                   RESERVE_VICTIM,
 		                                   RESERVE_ATOMIC };
-	static const struct alloc_request request = { .highest_zone =
-		                                              ZONE_NORMAL };
 
 	start_with_one();
 	free_singles(10240, 481);
 	EXPECT(watermark_ok(zone, 0, 480, ZONE_NORMAL, RESERVE_NONE));
 	EXPECT(!watermark_ok(zone, 0, 481, ZONE_NORMAL, RESERVE_NONE));
-	EXPECT(!watermark_would_pass(zone, &request, 985, 481, RESERVE_NONE));
+	EXPECT(!watermark_would_pass(zone, 0, 985, 481, ZONE_NORMAL,
+	                             RESERVE_NONE, false));
 	for (size_t i = 0; i < ARRAY_SIZE(with); i++)
 		EXPECT(watermark_ok(zone, 0, 984, ZONE_NORMAL, with[i]));
 	EXPECT(!watermark_ok(zone, 0, 985, ZONE_NORMAL, RESERVE_NOWAIT));

@@ -506,7 +506,7 @@ CASE(gfp, each_wish_comes_from_its_own_flag)
 	EXPECT_EQUAL(decode(all, 3, &thread, &with), GFP_OK);
 	EXPECT(with.order == 3 && with.gfp == all);
 	EXPECT(with.may_sleep && with.wake_kswapd && with.may_io &&
-	       with.may_fs && with.zero && with.compound && !with.warn &&
+	       with.may_fs && with.zero && with.compound && with.silent &&
 	       !with.exclusive);
 	EXPECT_EQUAL(decode(all & ~__GFP_DIRECT_RECLAIM, 0, &thread, &without),
 	             GFP_OK);
@@ -523,7 +523,39 @@ CASE(gfp, each_wish_comes_from_its_own_flag)
 	EXPECT_EQUAL(decode(all & ~__GFP_COMP, 0, &thread, &without), GFP_OK);
 	EXPECT(!without.compound && without.zero);
 	EXPECT_EQUAL(decode(all & ~__GFP_NOWARN, 0, &thread, &without), GFP_OK);
-	EXPECT(without.warn);
+	EXPECT(!without.silent);
+	return NULL;
+}
+
+/* All names of single bits that are set in the request, in the order of the bits. */
+static gfp_t bits_by_name(const struct alloc_request *request)
+{
+	return (request->may_io ? __GFP_IO : 0U) |
+	       (request->may_fs ? __GFP_FS : 0U) |
+	       (request->zero ? __GFP_ZERO : 0U) |
+	       (request->may_sleep ? __GFP_DIRECT_RECLAIM : 0U) |
+	       (request->wake_kswapd ? __GFP_KSWAPD_RECLAIM : 0U) |
+	       (request->will_write ? __GFP_WRITE : 0U) |
+	       (request->silent ? __GFP_NOWARN : 0U) |
+	       (request->retry_costly ? __GFP_RETRY_MAYFAIL : 0U) |
+	       (request->never_fail ? __GFP_NOFAIL : 0U) |
+	       (request->one_round ? __GFP_NORETRY : 0U) |
+	       (request->compound ? __GFP_COMP : 0U) |
+	       (request->spare_reserve ? __GFP_NOMEMALLOC : 0U) |
+	       (request->only_here ? __GFP_THISNODE : 0U) |
+	       (request->exclusive ? __GFP_EXCLUSIVE : 0U);
+}
+
+CASE(gfp, a_bit_of_a_request_has_the_name_of_its_flag)
+{
+	struct alloc_request request = { .gfp = ~0U };
+	const gfp_t named = bits_by_name(&request);
+
+	EXPECT_EQUAL(named, 0x102dfdc0U);
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		request.gfp = 1U << bit;
+		EXPECT_EQUAL(bits_by_name(&request), named & 1U << bit);
+	}
 	return NULL;
 }
 

@@ -147,7 +147,7 @@ static uint32_t pack(enum gfp_verdict verdict, const struct alloc_request *r)
 		r->spare_reserve,
 		r->zero,
 		r->compound,
-		r->warn,
+		!r->silent,
 		r->exclusive,
 		r->will_write,
 		r->in_reclaim,
