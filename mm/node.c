@@ -155,12 +155,6 @@ struct page *node_page(const struct node *node, unsigned long pfn)
 	return node->pages + (pfn - node->start_pfn);
 }
 
-unsigned long node_pfn(const struct node *node, const struct page *page)
-{
-	kassert((unsigned long)(page - node->pages) < node->page_count);
-	return node->start_pfn + (unsigned long)(page - node->pages);
-}
-
 struct page *page_head(const struct node *node, const struct page *page)
 {
 	unsigned long pfn = node_pfn(node, page);

@@ -107,7 +107,12 @@ unsigned long node_writeback(const struct node *node);
 
 /* The page of PFN, or NULL if the node has no such frame.  Any context. */
 struct page *node_page(const struct node *node, unsigned long pfn);
-unsigned long node_pfn(const struct node *node, const struct page *page);
+static inline unsigned long node_pfn(const struct node *node,
+                                     const struct page *page)
+{
+	kassert((unsigned long)(page - node->pages) < node->page_count);
+	return node->start_pfn + (unsigned long)(page - node->pages);
+}
 
 /* Is PAGE one of the COUNT struct pages from FIRST on; one of NODE's? */
 static inline bool page_is_among(const struct page *first, unsigned long count,

@@ -508,9 +508,9 @@ static unsigned int bulk_order(const struct zone *zone,
 	return free == 0 ? 0 : min((unsigned int)__builtin_ctz(free), most);
 }
 
-/* The block at PAGE, LOOSE, as single pages in use, to the end of TAKEN. */
+/* The block at PAGE, LOOSE, becomes single pages in use. */
 static void bulk_split(struct zone *zone, struct page *page,
-                       const struct alloc_request *request, struct list *taken)
+                       const struct alloc_request *request)
 {
 	const struct page *end = page + (1UL << page->order);
 	struct alloc_request whole = *request;
@@ -521,18 +521,17 @@ static void bulk_split(struct zone *zone, struct page *page,
 		while (page->order > 0)
 			page_prep_halve(page);
 		page->refcount = 1;
-		list_append(taken, &page->link);
 	}
 }
 
-/* Take at most WANTED pages of ZONE for a bulk request to the end of TAKEN; how many
- * it was.  The LOW mark was checked for all pages together, and is checked again here:
- * others may have taken some since.  zone->lock held. */
-static unsigned long bulk_take_block(struct zone *zone,
-                                     const struct alloc_request *request,
-                                     unsigned long wanted, struct list *taken)
+/* Take at most *COUNT pages of ZONE for a bulk request, one behind the other: the first, and
+ * in *COUNT how many it was; or NULL.  The LOW mark was checked for all pages together, and
+ * is checked again here: others may have taken some since.  zone->lock held. */
+static struct page *bulk_take_block(struct zone *zone,
+                                    const struct alloc_request *request,
+                                    unsigned long *count)
 {
-	unsigned int order = bulk_order(zone, request, wanted);
+	unsigned int order = bulk_order(zone, request, *count);
 	struct page *page;
 
 	kassert(spin_is_mine(&zone->lock));
@@ -540,30 +539,31 @@ static unsigned long bulk_take_block(struct zone *zone,
 	if (order > 0 && !bulk_mark_holds(zone, request, order, 0))
 		order = 0;
 	if (order == 0 && !bulk_mark_holds(zone, request, 0, 0))
-		return 0;
+		return NULL;
 	page = page_prep_take(zone->node, zone, order, request->migratetype,
 	                      request->wake_kswapd ? TAKE_WAKES : 0);
-	if (page == NULL)
-		return 0;
-	bulk_split(zone, page, request, taken);
-	return 1UL << order;
+	*count = 1UL << order;
+	if (page != NULL)
+		bulk_split(zone, page, request);
+	return page;
 }
 
-/* WANTED pages of ZONE, or fewer, linked by page->link to TAKEN. */
-static void bulk_take_slice(struct node *node, struct zone *zone,
-                            const struct alloc_request *request,
-                            unsigned long wanted, struct list *taken)
+/* The same with ZONE unlocked, and what comes after. */
+static struct page *bulk_take_slice(struct node *node, struct zone *zone,
+                                    const struct alloc_request *request,
+                                    unsigned long *count)
 {
 	bool enabled = spin_lock_irqsave(&zone->lock);
-	unsigned long got;
+	struct page *page;
 
-	kassert(wanted > 0 && wanted <= BULK_SLICE);
-	kassert(list_empty(taken));
-	got = bulk_take_block(zone, request, wanted, taken);
+	kassert(*count > 0 && *count <= BULK_SLICE);
+	page = bulk_take_block(zone, request, count);
 	spin_unlock_irqrestore(&zone->lock, enabled);
-	vmstat_add(&node->stat, VMSTAT_PGALLOC(zone->type), got);
+	if (page != NULL)
+		vmstat_add(&node->stat, VMSTAT_PGALLOC(zone->type), *count);
 	page_prep_report_bad(node, zone);
 	tell_boost(zone, request);
+	return page;
 }
 
 /* Record the taker, trace, and zero the page. */
@@ -587,17 +587,14 @@ static unsigned long bulk_fill(struct zone *zone,
                                unsigned long entries, uintptr_t caller)
 {
 	while (done < entries) {
-		struct list taken = LIST_INIT(taken);
-		struct page *page;
+		unsigned long count = bulk_empty(
+			array + done, min(entries - done, BULK_SLICE));
+		struct page *page =
+			bulk_take_slice(zone->node, zone, request, &count);
 
-		bulk_take_slice(zone->node, zone, request,
-		                bulk_empty(array + done,
-		                           min(entries - done, BULK_SLICE)),
-		                &taken);
-		if (list_empty(&taken) && !pageblock_settle(zone))
+		if (page == NULL && !pageblock_settle(zone))
 			break;
-		while ((page = list_first(&taken, struct page, link)) != NULL) {
-			list_remove(&page->link);
+		for (; page != NULL && count > 0; page++, count--) {
 			bulk_finish(zone->node, page, request, caller);
 			array[done] = page;
 			done = bulk_skip(array, done, entries);
