@@ -67,7 +67,7 @@ ifneq ($(COVER),)
 suite_sources  += tests/cover/dump.c
 endif
 sources := $(boot_sources) $(kernel_sources) $(other_sources) $(suite_sources)
-objects := $(patsubst %,$B/obj/%.o,$(sources))
+objects := $(patsubst %,$B/obj/%.o,$(sources) drivers/font.c)
 
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wswitch-enum -Wundef
@@ -167,6 +167,17 @@ $B/obj/%.asm.o: %.asm $B/obj/compile Makefile
 	$(say) NASM $<
 	$(Q)$(NASM) $(nasm_flags) -MD $(@:.o=.d) -MP -o $@ $< $(remember)
 	$(Q)$(OBJCOPY) -R .debug_aranges -R .rela.debug_aranges $@
+
+# Made of the distribution's console font: drivers/font.h.
+FONT := /usr/share/consolefonts/spleen-8x16.psfu.gz
+
+$B/obj/drivers/font.c: iso/mkfont $(FONT)
+	@mkdir -p $(@D)
+	$(say) FONT $@
+	$(Q)iso/mkfont $(FONT) >$@
+
+$B/obj/drivers/font.c.o: $B/obj/drivers/font.c drivers/font.h $B/obj/compile
+	$(Q)$(CC) $(kernel_cflags) $(prefix_map) -c -o $@ $<
 
 $B/obj/symbols-%.o: $B/obj/symbols-%.c $B/obj/compile
 	$(Q)$(CC) $(kernel_cflags) $(prefix_map) -c -o $@ $<

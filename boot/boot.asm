@@ -13,6 +13,8 @@
 ;		                     +--> physical 0 .. 1 GiB
 ;		ffff'ffff'8000'0000 -+
 ;
+;			and the last GiB of addresses is for a framebuffer
+;
 ;	a mode switch	CR4.PAE, CR3, EFER.LME, CR0.PG, and a far jump into a
 ;			64-bit code segment, in this order
 ;
@@ -33,6 +35,8 @@
 
 MAGIC_HEADER		equ 0xe85250d6
 MAGIC_LOADER		equ 0x36d76289
+HEADER_FRAMEBUFFER	equ 5
+HEADER_OPTIONAL		equ 1
 
 TABLE_BYTES		equ 4096
 ENTRIES			equ 512
@@ -57,17 +61,10 @@ LARGE_BITS		equ 21
 
 extern kmain
 extern boot_begin, load_end_physical, image_end_physical
-extern boot_stack_top
-extern boot_stack_top_physical
-extern boot_stack_guard_physical
+extern boot_stack_top, boot_stack_top_physical, boot_stack_guard_physical
 extern boot_crumb
-extern early_begin
-extern early_crumb
-extern early_idt64
-extern early_stop
-extern early_tss64_load
-global boot_entry
-global boot_high
+extern early_begin, early_crumb, early_idt64, early_stop, early_tss64_load
+global boot_entry, boot_high, boot_pixels, loader_info, loader_magic
 
 ; Name the step that begins now, for the debug console, COM1 and the report of a
 ; fault.  Changes eax, ecx, edx, esi, edi.
@@ -96,8 +93,12 @@ header:
 	dw 3, 0				; entry tag
 	dd 12, boot_entry
 	align 8, db 0
-	dw 0, 0				; the end tag: no requests,
-	dd 8				; so the screen stays in text mode
+	; A picture, if the machine can draw one.  iso/mktext takes that back.
+	dw HEADER_FRAMEBUFFER, HEADER_OPTIONAL
+	dd 20, 1024, 768, 32
+	align 8, db 0
+	dw 0, 0				; the end tag
+	dd 8
 header_end:
 
 ; ---------------------------------------------------------------------------
@@ -176,6 +177,7 @@ make_tables:
 	mov dword [pdpt_low], directory + PRESENT_WRITABLE
 	mov dword [pdpt_high + KERNEL_PDPT_INDEX * 8], \
 		directory + PRESENT_WRITABLE
+	mov dword [pdpt_high + (ENTRIES - 1) * 8], boot_pixels + PRESENT_WRITABLE
 
 	mov eax, PRESENT_WRITABLE | LARGE
 	xor ecx, ecx
@@ -259,6 +261,7 @@ pdpt_low:	times TABLE_BYTES db 0
 pdpt_high:	times TABLE_BYTES db 0
 directory:	times TABLE_BYTES db 0
 guard_table:	times TABLE_BYTES db 0
+boot_pixels:	times TABLE_BYTES db 0	; for kernel/arch/paging.c
 tables_end:
 
 entry_cycles:	dq 0

@@ -10,7 +10,9 @@
 ;	boot died: vector 14 (#PF), error 0x10, ip 0xffffffff80108000,
 ;	cr2 0xffffffff80108000, in the 64-bit phase, after "long"
 ;
-; on COM1, on port 0xE9 (the debug console of QEMU and Bochs) and on the screen.
+; on COM1, on port 0xE9 (the debug console of QEMU and Bochs) and on the screen,
+; which is the VGA's text or, if the loader has set up a framebuffer below 4 GiB, drawn
+; in white pixels with the kernel's font.
 ; Then the CPU halts; nothing reboots.
 ;
 ; Breadcrumbs.  Each step of the boot prints a word when it begins; the last word
@@ -19,7 +21,8 @@
 ; only (kernel/arch/crumb.c).
 ;
 ; One reporter, in 32-bit code, serves every phase.  A fault in 64-bit code saves
-; its data and switches to compatibility mode, in which the same code runs.
+; its data and switches to compatibility mode, in which the same code runs.  It turns
+; paging off, because the tables do not map the framebuffer there.
 ;
 ;	phase		IDT	gates			#DF
 ;	32-bit		idt32	8 bytes, interrupt	a task gate: tss_fault
@@ -69,9 +72,33 @@ COM1			equ 0x3f8
 COM1_READY		equ 0x20
 COM1_POLLS		equ 100000	; then the port counts as absent
 LOW_HALF		equ 0x7fffffff	; kernel addresses to physical ones
+CR0_PG			equ 1 << 31
+
+; The boot information and its tag of the framebuffer: Multiboot2 Specification 2.0, 3.6.
+MAGIC_LOADER		equ 0x36d76289
+INFO_TAGS		equ 8
+TAG_FRAMEBUFFER		equ 8
+TAG_SIZE		equ 4
+PIXELS_ADDRESS		equ 8
+PIXELS_PITCH		equ 16
+PIXELS_WIDTH		equ 20
+PIXELS_HEIGHT		equ 24
+PIXELS_BITS		equ 28
+PIXELS_KIND		equ 29
+PIXELS_DIRECT		equ 1
+
+; drivers/font.h
+FONT_FIRST		equ ' '
+FONT_OTHER		equ 95
+FONT_WIDTH		equ 8
+FONT_HEIGHT		equ 16
 
 extern boot_stack_bottom_physical
 extern boot_crumb_last_physical
+extern font_physical
+extern image_end_physical
+extern loader_info
+extern loader_magic
 global early_begin
 global early_idt64
 global early_tss64_load
@@ -233,6 +260,8 @@ put_char:
 	jz .done
 	cmp al, ' '
 	jb .done			; line ends are not for the screen
+	cmp dword [pixels], 0
+	jne put_glyph
 	mov ah, VGA_WHITE
 	stosw
 .done:
@@ -293,7 +322,116 @@ put_decimal:
 	add al, '0'
 	jmp put_char
 
+; Draw the character al at edi, which moves on.  Changes eax, ecx.
+put_glyph:
+	push edx
+	push esi
+	push edi
+	movzx eax, al
+	sub eax, FONT_FIRST
+	cmp eax, FONT_OTHER
+	jbe .known
+	mov eax, FONT_OTHER
+.known:
+	shl eax, 4			; times FONT_HEIGHT
+	lea esi, [font_physical + eax]
+	mov ecx, FONT_HEIGHT
+.row:
+	push edi
+	lodsb
+	mov ah, FONT_WIDTH
+.pixel:
+	shl al, 1
+	sbb edx, edx			; all bits of the pixel, or none
+	mov [edi], dx
+	shr edx, 16
+	mov [edi + 2], dl
+	add edi, [pixel_bytes]
+	dec ah
+	jnz .pixel
+	pop edi
+	add edi, [pixels_pitch]
+	loop .row
+	pop edi
+	pop esi
+	pop edx
+	mov eax, [pixel_bytes]
+	lea edi, [edi + eax * FONT_WIDTH]
+	dec dword [columns_left]
+	jnz .done
+	; The line is full: the next one is FONT_HEIGHT rows of pixels below this.
+	mov eax, [pixels_pitch]
+	shl eax, 4
+	add [pixels_line], eax
+	mov edi, [pixels_line]
+	mov eax, [pixels_columns]
+	mov [columns_left], eax
+.done:
+	ret
+
+; Look for a framebuffer with 24 or 32 bits a pixel, and the four numbers that say
+; where it is.  [pixels] stays 0 if there is none.  Changes eax, ecx, edx, esi.
+find_pixels:
+	cmp dword [loader_magic], MAGIC_LOADER
+	jne .none
+	mov esi, [loader_info]
+	mov ecx, [esi]
+	add ecx, esi			; the end of the boot information
+	add esi, INFO_TAGS
+.next:
+	lea eax, [esi + PIXELS_KIND]
+	cmp eax, ecx
+	jae .none
+	cmp dword [esi], TAG_FRAMEBUFFER
+	je .found
+	mov eax, [esi + TAG_SIZE]
+	cmp eax, INFO_TAGS
+	jb .none
+	add eax, 7
+	and eax, -8
+	add esi, eax
+	jmp .next
+.found:
+	cmp byte [esi + PIXELS_KIND], PIXELS_DIRECT
+	jne .none
+	movzx eax, byte [esi + PIXELS_BITS]
+	shr eax, 3
+	lea edx, [eax - 3]
+	cmp edx, 1
+	ja .none
+	mov [pixel_bytes], eax
+	mov eax, [esi + PIXELS_PITCH]
+	mov [pixels_pitch], eax
+	mul dword [esi + PIXELS_HEIGHT]
+	mov [pixels_size], eax
+	mov eax, [esi + PIXELS_WIDTH]
+	shr eax, 3			; by FONT_WIDTH
+	jz .none
+	mov [pixels_columns], eax
+	mov [columns_left], eax
+	cmp dword [esi + PIXELS_ADDRESS + 4], 0
+	jne .none
+	mov eax, [esi + PIXELS_ADDRESS]
+	cmp eax, image_end_physical	; never over ourselves
+	jb .none
+	mov [pixels], eax
+	mov [pixels_line], eax
+.none:
+	ret
+
+; Clear the screen; edi is then where its first character goes.
 clear_screen:
+	call find_pixels
+	cmp dword [pixels], 0
+	je .text
+	mov edi, [pixels]
+	mov ecx, [pixels_size]
+	shr ecx, 2
+	xor eax, eax
+	rep stosd
+	mov edi, [pixels]
+	ret
+.text:
 	mov edi, VGA_TEXT
 	mov ecx, VGA_CELLS
 	mov eax, (VGA_WHITE << 8) | ' '
@@ -367,6 +505,9 @@ report:
 	cmp dword [dying], 0
 	jne stop
 	mov dword [dying], 1
+	mov eax, cr0
+	and eax, ~CR0_PG
+	mov cr0, eax
 	push esi
 	call clear_screen
 	mov esi, text_died
@@ -547,6 +688,13 @@ died_vector:	dq 0
 died_error:	dq 0
 died_ip:	dq 0
 died_cr2:	dq 0
+pixels:		dd 0		; where they are; 0: the screen is the VGA's text
+pixels_pitch:	dd 0		; bytes from a row to the next
+pixels_size:	dd 0		; of all
+pixel_bytes:	dd 0
+pixels_line:	dd 0		; where the line of text begins
+pixels_columns:	dd 0		; characters in a line
+columns_left:	dd 0
 
 ; ---------------------------------------------------------------------------
 section .boot.tables progbits alloc noexec write align=4096

@@ -9,6 +9,7 @@
  */
 #include "kernel/boot_memory.h"
 
+#include "drivers/framebuffer.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/image.h"
 #include "kernel/arch/paging.h"
@@ -70,6 +71,18 @@ void read_boot_info(uint32_t magic, const void *info, uint64_t limit)
 		panic("the boot information is broken: %s", fault);
 	if (boot.map_entries == 0)
 		panic("the boot information has no memory map");
+}
+
+void *boot_map_pixels(uint32_t magic, const void *info, uint64_t limit)
+{
+	const struct boot_framebuffer *pixels = &boot.framebuffer;
+
+	if (magic != MULTIBOOT2_BOOT_MAGIC ||
+	    multiboot2_read(info, limit, &boot) != NULL ||
+	    boot_framebuffer_fault(&boot) != NULL)
+		return NULL;
+	return paging_map_pixels_early(
+		pixels->address, (uint64_t)pixels->pitch * pixels->height);
 }
 
 static void boot_memory_must(int error)
@@ -175,12 +188,21 @@ static uint64_t take_table_frame(void)
 	return frame;
 }
 
+static void *map_pixels(void)
+{
+	const struct boot_framebuffer *pixels = &boot.framebuffer;
+
+	return paging_map_pixels(pixels->address,
+	                         (uint64_t)pixels->pitch * pixels->height);
+}
+
 /* All memory is mapped, also what mem= keeps from the allocator: the image and
  * the boot information may be there. */
 void map_memory(uint64_t info_physical)
 {
 	static struct memmap whole;
 	struct boot_range range = { 0, 0 };
+	void *pixels;
 
 	memmap_init(&whole, &boot, 0);
 	check_what_is_used(&whole, info_physical);
@@ -190,7 +212,10 @@ void map_memory(uint64_t info_physical)
 		paging_use_small_pages(0, UINT64_MAX);
 	while (memmap_next_usable(&whole, range.end, &range))
 		paging_map_ram(range.start, range.end);
+	pixels = framebuffer_present() ? map_pixels() : NULL;
 	paging_switch();
+	if (pixels != NULL)
+		framebuffer_remap(pixels);
 }
 
 /* ---- Memory -------------------------------------------------------------- */

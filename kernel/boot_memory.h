@@ -23,6 +23,13 @@ struct node;
  */
 void read_boot_info(uint32_t magic, const void *info, uint64_t limit);
 
+/*
+ * The first of all: map the framebuffer that the boot information at INFO describes.
+ * Returns its address until map_memory(), which gives it another one, or NULL: there is
+ * none, or the information is broken, of which read_boot_info() will speak.
+ */
+void *boot_map_pixels(uint32_t magic, const void *info, uint64_t limit);
+
 /* Build the memory map, and reserve the memory that is in use. */
 void find_memory(uint64_t info_physical);
 

@@ -18,11 +18,13 @@
  *	shell/ demo/ selftest/		the users of all that
  */
 #include "drivers/ata.h"
+#include "drivers/framebuffer.h"
 #include "drivers/i8042.h"
 #include "drivers/ioapic.h"
 #include "drivers/keyboard.h"
 #include "drivers/pic.h"
 #include "drivers/pit.h"
+#include "drivers/screen.h"
 #include "drivers/serial.h"
 #include "drivers/vga.h"
 #include "kernel/arch/arch.h"
@@ -57,23 +59,59 @@
 #include "kernel/thread.h"
 #include "kernel/tracer.h"
 #include "mm/pcp.h"
+#include "mm/slab/kvmalloc.h"
 
 __noreturn void kmain(uint32_t magic, uint64_t info_physical,
                       uint64_t entry_cycles);
 
 /* The storm of the GRUB menu: 10 kHz, three acts of a second each. */
-#define STORM_HZ    10000
-#define STORM_TICKS 10000
+#define STORM_HZ     10000
+#define STORM_TICKS  10000
+
+/* That Page Up can look back at. */
+#define SCREEN_LINES 1000U
+/* They take at most this part of memory. */
+#define SCREEN_PART  64U
 
 static bool hears_lines;  /* there are interrupt controllers */
 static bool hears_serial; /* ... and these use them */
 static bool hears_keyboard;
 
-static void begin_to_speak(void)
+/* The loader's framebuffer, or the VGA's text. */
+static void begin_screen(uint32_t magic, uint64_t info_physical)
+{
+	const struct screen_display *display = NULL;
+	void *pixels = NULL;
+
+	if (info_physical < BOOT_MAPPED)
+		pixels = boot_map_pixels(
+			magic, (const void *)(KERNEL_BASE + info_physical),
+			BOOT_MAPPED - info_physical);
+	if (pixels != NULL)
+		display = framebuffer_init(&boot_information()->framebuffer,
+		                           pixels);
+	screen_init(display != NULL ? display : vga_init());
+}
+
+/* Lines to look back at, for which the first ring of a large screen has no room. */
+static void give_screen_a_ring(struct node *node)
+{
+	size_t most = node_managed(node) / SCREEN_PART * PAGE_SIZE;
+	size_t cells = (size_t)SCREEN_LINES * screen_columns();
+	uint16_t *ring = NULL;
+
+	cells = min(cells, most / sizeof(*ring));
+	if (framebuffer_present() && cells > SCREEN_CELLS)
+		ring = kvmalloc(cells * sizeof(*ring), GFP_KERNEL);
+	if (ring != NULL)
+		screen_use_ring(ring, cells);
+}
+
+static void begin_to_speak(uint32_t magic, uint64_t info_physical)
 {
 	boot_crumb_leave_serial();
 	serial_early_init();
-	vga_init();
+	begin_screen(magic, info_physical);
 	pr_notice("Labyrinth: a kernel whose memory manager is the real "
 	          "thing\n");
 }
@@ -93,7 +131,7 @@ static void begin_nmi_watch(void)
 /* The machine has panicked, and somebody sits before its screen. */
 static void look_back(void)
 {
-	vga_scroll_key(keyboard_poll_key());
+	screen_scroll_key(keyboard_poll_key());
 }
 
 /* Print it last, where the user looks for the prompt. */
@@ -192,7 +230,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	cpu_init();
 	boot_crumb("voice");
 	clock_init(entry_cycles);
-	begin_to_speak();
+	begin_to_speak(magic, info_physical);
 	boot_crumb("faults");
 	fault_init();
 	nmi_init();
@@ -231,6 +269,7 @@ void kmain(uint32_t magic, uint64_t info_physical, uint64_t entry_cycles)
 	begin_threads();
 	boot_crumb("devices");
 	begin_devices();
+	give_screen_a_ring(node);
 	begin_service_threads(node);
 	begin_disks();
 	recorder_init();

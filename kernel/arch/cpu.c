@@ -158,6 +158,9 @@ static void enable_features(void)
 	if (cpu_has(CPU_UMIP))
 		cr4 |= CR4_UMIP;
 	write_cr4(cr4);
+	/* PWT without PCD means write-combining; the other three are as after a reset. */
+	if (bit(read_cpuid(1, 0).edx, 16))
+		write_msr(MSR_PAT, PAT_COMBINING);
 	if (cpu_has(CPU_NX))
 		write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
 	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_TS | CR0_MP | CR0_PE);

@@ -23,6 +23,9 @@ extern const char boot_stack_guard[], boot_stack_top[];
 extern const char double_fault_stack_guard[], double_fault_stack_top[];
 extern const char nmi_stack_guard[], nmi_stack_top[];
 
+/* In the boot part: the page directory of the boot tables for a framebuffer. */
+extern const char boot_pixels[];
+
 /* The registered tests (tests/suite.h). */
 extern const char suites_begin[], suites_end[];
 

@@ -5,6 +5,7 @@
  *	root[273]  direct map   table -> table of 2 MiB entries, 512 a GiB
  *	root[402]  vmalloc    table -> nothing yet: kernel/arch/vmap.c
  *	root[416]  windows      table -> directories: 512 windows each; per CPU
+ *	root[448]  framebuffer  table -> table -> entries of 4 KiB, if there is one
  *	root[511]  image        table -> table -> entries of 4 KiB
  *
  * Each CPU has a root.  Two roots share the table below an entry if they have the same
@@ -65,6 +66,12 @@
 
 /* Tables above the last level allow everything; the last level decides. */
 #define LINK           (PTE_PRESENT | PTE_WRITABLE)
+
+/* Write-combining, as cpu_init() sets the page attribute table. */
+#define COMBINING      (PTE_WRITABLE | PTE_PWT | PTE_GLOBAL)
+
+/* The last GiB of addresses, which only the boot tables use. */
+#define EARLY_PIXELS   0xffffffffc0000000UL
 
 /* Of registers. */
 #define UNCACHED       (PTE_WRITABLE | PTE_PCD | PTE_PWT | PTE_GLOBAL)
@@ -280,6 +287,24 @@ static void map_image(void)
 	unmap_guard(boot_stack_guard);
 	unmap_guard(double_fault_stack_guard);
 	unmap_guard(nmi_stack_guard);
+}
+
+void *paging_map_pixels_early(uint64_t physical, uint64_t size)
+{
+	uint64_t start = ALIGN_DOWN(physical, LARGE_PAGE_SIZE);
+	uint64_t *table = (uint64_t *)(KERNEL_BASE + (uintptr_t)boot_pixels);
+
+	for (uint64_t at = start; at < physical + size; at += LARGE_PAGE_SIZE)
+		*table++ = at | PTE_LARGE | PTE_WRITABLE | PTE_PRESENT;
+	return (void *)(EARLY_PIXELS + (physical - start));
+}
+
+void *paging_map_pixels(uint64_t physical, uint64_t size)
+{
+	uint64_t start = ALIGN_DOWN(physical, PAGE_SIZE);
+
+	map_range(PIXELS_BASE, start, physical + size, COMBINING | pte_nx());
+	return (void *)(PIXELS_BASE + (physical - start));
 }
 
 /* For vmalloc and for registers: the tables, and nothing in them yet. */

@@ -6,6 +6,7 @@
  *	ffff'8880'0000'0000     all RAM  direct map: 2 MiB entries, RW, NX, global
  *	ffff'c900'0000'0000     512 GiB  vmalloc (kernel/arch/vmap.h): RW or R, NX, global
  *	ffff'd000'0000'0000     64 GiB   windows (kernel/arch/window.h), per CPU
+ *	ffff'e000'0000'0000     its size the framebuffer: RW, NX, write-combining
  *	ffff'ffff'8008'0000     64 KiB   registers of devices: RW, NX, uncached
  *	ffff'ffff'8000'0000     image    .text RX, .rodata R NX, .data RW NX, global
  *
@@ -28,6 +29,7 @@
 #define VMAP_BASE       0xffffc90000000000UL
 #define VMAP_SIZE       (512 * GIB)
 #define WINDOW_BASE     0xffffd00000000000UL
+#define PIXELS_BASE     0xffffe00000000000UL
 #define KERNEL_BASE     0xffffffff80000000UL
 
 /* Registers of devices: below the image, whose first MiB is not used. */
@@ -46,6 +48,15 @@ void paging_begin(uint64_t (*take_frame)(void));
  * come and go, and so does the rest of their regions. */
 void paging_use_small_pages(uint64_t start, uint64_t end);
 void paging_map_ram(uint64_t start, uint64_t end);
+
+/*
+ * Map SIZE bytes of a framebuffer at PHYSICAL and return the address, once each: the
+ * first in the boot tables, at most 1 GiB less 2 MiB, the second for good, between
+ * paging_begin() and paging_switch(), which brings it into force.
+ */
+void *paging_map_pixels_early(uint64_t physical, uint64_t size);
+void *paging_map_pixels(uint64_t physical, uint64_t size);
+
 void paging_switch(void);
 
 /*

@@ -32,8 +32,12 @@
 #define DR6_BS              (1UL << 14)
 #define DR6_NONE            0xffff0ff0UL
 
+#define MSR_PAT             0x00000277U
 #define MSR_EFER            0xc0000080U
 #define MSR_GS_BASE         0xc0000101U
+/* Types of memory for PWT = 0 and 1, PCD = 0 and 1: back, combining, UC-, uncached. */
+#define PAT_COMBINING       0x0007010600070106UL
+
 #define EFER_NXE            (1UL << 11)
 
 /* Machine checks: Intel SDM vol. 3B, 15.3.  Four MSRs for each bank. */

@@ -137,41 +137,47 @@ void console_write_to(const char *name, const char *text, size_t size)
 	write_to(name, text, size);
 }
 
-/* PUT gets TEXT as rows of COLUMNS, broken between words; rows after the first are
- * INDENT columns to the right. */
-static void console_rows(const char *text, unsigned int columns,
-                         unsigned int indent,
-                         void (*put)(const char *row, size_t size))
+/* LINE, which ends with a 0, on the screen of SINK: a row at a time, in one piece, so
+ * that the cursor is drawn once. */
+static void console_coloured(const struct console_sink *sink, const char *line,
+                             unsigned int indent, const char *colour)
 {
+	static const char dim[] = "\033[90m";
+	unsigned int columns = min(sink->columns, CONSOLE_WIDEST);
+	char row[CONSOLE_WIDEST + CONSOLE_COLOUR_MAX + 16];
 	unsigned int lead = 0;
 
 	do {
-		char row[CONSOLE_COLUMNS + 2];
-		size_t width = min(columns, CONSOLE_COLUMNS) - lead;
-		size_t length = fold_length(text, width);
+		size_t length = fold_length(line, columns - lead);
+		size_t stamp = lead == 0 ? min(length, (size_t)indent) : 0;
 
-		put(row, (size_t)scnprintf(row, sizeof(row), "%*s%.*s\n",
-		                           (int)lead, "", (int)length, text));
-		text += length;
-		while (*text == ' ')
-			text++;
+		sink->write(row, (size_t)scnprintf(
+					 row, sizeof(row),
+					 "%*s%s%.*s\033[0m%s%.*s\033[0m\n",
+					 (int)lead, "", dim, (int)stamp, line,
+					 colour, (int)(length - stamp),
+					 line + stamp));
+		line += length;
+		while (*line == ' ')
+			line++;
 		lead = indent;
-	} while (*text != '\0');
+	} while (*line != '\0');
 }
 
-void console_write_line(char *line, size_t length, unsigned int indent)
+void console_write_line(char *line, size_t length, unsigned int indent,
+                        const char *colour)
 {
 	struct console_sink *sink = NULL;
 
 	if (!console_may_write())
 		return;
 	while ((sink = sink_after(sink)) != NULL) {
-		if (sink->columns == 0 || length - 1 <= sink->columns) {
+		if (sink->columns == 0) {
 			sink->write(line, length);
 			continue;
 		}
 		line[length - 1] = '\0';
-		console_rows(line, sink->columns, indent, sink->write);
+		console_coloured(sink, line, indent, colour);
 		line[length - 1] = '\n';
 	}
 }
@@ -190,6 +196,26 @@ static void console_say(const char *text, size_t size)
 		to(text, size);
 	else
 		console_write(text, size);
+}
+
+/* Say TEXT in rows of CONSOLE_COLUMNS, broken between words; rows after the first are
+ * INDENT columns to the right. */
+static void console_say_rows(const char *text, unsigned int indent)
+{
+	unsigned int lead = 0;
+
+	do {
+		char row[CONSOLE_COLUMNS + 2];
+		size_t length = fold_length(text, CONSOLE_COLUMNS - lead);
+
+		console_say(row, (size_t)scnprintf(row, sizeof(row),
+		                                   "%*s%.*s\n", (int)lead, "",
+		                                   (int)length, text));
+		text += length;
+		while (*text == ' ')
+			text++;
+		lead = indent;
+	} while (*text != '\0');
 }
 
 void console_printf(const char *format, ...)
@@ -212,7 +238,7 @@ void console_fold(unsigned int indent, const char *format, ...)
 	va_start(arguments, format);
 	vscnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	console_rows(text, CONSOLE_COLUMNS, indent, console_say);
+	console_say_rows(text, indent);
 }
 
 uint64_t console_write_dropped(void)

@@ -52,9 +52,13 @@ uint64_t console_write_dropped(void);
 /*
  * Write the LENGTH bytes of LINE, of which the last is its newline.  Where it is wider
  * than a sink's screen it is broken between words, and further rows are INDENT
- * columns to the right.  LINE is as before afterwards.  Contexts as console_write().
+ * columns to the right.  On a screen the first INDENT columns are dim, and the others
+ * as the sequence COLOUR says, at most CONSOLE_COLOUR_MAX - 1 bytes.  LINE is as before
+ * afterwards.  Contexts as console_write().
  */
-void console_write_line(char *line, size_t length, unsigned int indent);
+#define CONSOLE_COLOUR_MAX 12
+void console_write_line(char *line, size_t length, unsigned int indent,
+                        const char *colour);
 
 /*
  * printf to all sinks, not into the log: for the shell and the self-test.  At most
@@ -69,6 +73,7 @@ void console_printf(const char *format, ...) __printf(1, 2);
  * on further lines is INDENT columns to the right.
  */
 #define CONSOLE_COLUMNS  80U
+#define CONSOLE_WIDEST   160U
 #define CONSOLE_FOLD_MAX 512
 void console_fold(unsigned int indent, const char *format, ...) __printf(2, 3);
 
@@ -80,7 +85,7 @@ void console_fold(unsigned int indent, const char *format, ...) __printf(2, 3);
 void console_divert(void (*divert)(const char *text, size_t size));
 
 /*
- * Write to the sink called NAME alone ("serial", "vga"): the self-test's KTAP
+ * Write to the sink called NAME alone ("serial", "screen"): the self-test's KTAP
  * goes to the serial port, its coloured summary to the screen.
  */
 void console_write_to(const char *name, const char *text, size_t size);

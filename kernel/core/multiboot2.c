@@ -29,6 +29,7 @@ enum tag_type {
 	TAG_LOADER = 2,
 	TAG_MODULE = 3,
 	TAG_MEMORY_MAP = 6,
+	TAG_FRAMEBUFFER = 8,
 	TAG_ELF_SECTIONS = 9,
 };
 
@@ -38,6 +39,13 @@ enum tag_type {
 #define MODULE_HEADER   16
 #define MAP_HEADER      16
 #define ELF_HEADER      20
+#define PIXELS_HEADER   38
+
+/* A framebuffer of direct colours, and the largest one that we draw on. */
+#define PIXELS_DIRECT   1
+#define PIXELS_MOST     16384
+#define PIXELS_BYTES    (256 * MIB)
+#define PHYSICAL_BITS   52
 
 /* One memory map entry: base, length, type, reserved. */
 #define MAP_ENTRY_MIN   24
@@ -141,6 +149,30 @@ static const char *read_map(const uint8_t *tag, uint32_t size,
 	return NULL;
 }
 
+/* Other kinds, such as the VGA's text, leave PIXEL_BYTES 0. */
+static const char *read_framebuffer(const uint8_t *tag, uint32_t size,
+                                    struct boot_info *boot)
+{
+	struct boot_framebuffer *to = &boot->framebuffer;
+
+	if (size < 32)
+		return "the framebuffer's tag is too small";
+	if (tag[29] != PIXELS_DIRECT || to->pixel_bytes != 0)
+		return NULL;
+	if (size < PIXELS_HEADER)
+		return "the framebuffer's tag lacks its colours";
+	to->address = read64(tag + 8);
+	to->pitch = read32(tag + 16);
+	to->width = read32(tag + 20);
+	to->height = read32(tag + 24);
+	to->pixel_bytes = tag[28] == 24 || tag[28] == 32 ? tag[28] / 8 : 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		to->shift[i] = tag[32 + 2 * i];
+		to->bits[i] = tag[33 + 2 * i];
+	}
+	return NULL;
+}
+
 /* One section header.  Sections of the image are reserved with the image. */
 static const char *read_section(const uint8_t *header, struct boot_info *boot)
 {
@@ -200,6 +232,8 @@ static const char *read_tag(const uint8_t *tag, uint32_t size,
 		return read_module(tag, size, boot);
 	case TAG_MEMORY_MAP:
 		return read_map(tag, size, boot);
+	case TAG_FRAMEBUFFER:
+		return read_framebuffer(tag, size, boot);
 	case TAG_ELF_SECTIONS:
 		return read_sections(tag, size, boot);
 	default:
@@ -263,4 +297,55 @@ uint32_t boot_map_entry(const struct boot_info *boot, uint32_t index,
 	/* The part that would wrap around the address space does not exist. */
 	*length = min(read64(entry + 8), UINT64_MAX - *base);
 	return read32(entry + 16);
+}
+
+static bool is_usable_memory(const struct boot_info *boot, uint64_t start,
+                             uint64_t end)
+{
+	for (uint32_t i = 0; i < boot->map_entries; i++) {
+		uint64_t base;
+		uint64_t length;
+
+		if (boot_map_entry(boot, i, &base, &length) ==
+		            BOOT_MEMORY_USABLE &&
+		    base < end && start < base + length)
+			return true;
+	}
+	return false;
+}
+
+static bool colours_fit(const struct boot_framebuffer *pixels)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		if (pixels->bits[i] == 0 || pixels->bits[i] > 8 ||
+		    pixels->shift[i] + pixels->bits[i] >
+		            8U * pixels->pixel_bytes)
+			return false;
+	}
+	return true;
+}
+
+const char *boot_framebuffer_fault(const struct boot_info *boot)
+{
+	const struct boot_framebuffer *pixels = &boot->framebuffer;
+	uint64_t size = (uint64_t)pixels->pitch * pixels->height;
+
+	if (pixels->pixel_bytes == 0)
+		return "there is none with 24 or 32 bits a pixel";
+	if (pixels->width < 320 || pixels->height < 200)
+		return "it is smaller than 320x200";
+	if (pixels->width > PIXELS_MOST || pixels->height > PIXELS_MOST ||
+	    size > PIXELS_BYTES)
+		return "it is too large";
+	if (pixels->pitch < (uint64_t)pixels->width * pixels->pixel_bytes)
+		return "its rows overlap";
+	if (!colours_fit(pixels))
+		return "its colours do not fit into its pixels";
+	if (pixels->address % 4 != 0 || pixels->pitch % 4 != 0)
+		return "its rows are not aligned";
+	if (pixels->address > (1UL << PHYSICAL_BITS) - size)
+		return "it is beyond all memory";
+	if (is_usable_memory(boot, pixels->address, pixels->address + size))
+		return "it is in memory that is usable";
+	return NULL;
 }

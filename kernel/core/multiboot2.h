@@ -24,6 +24,18 @@ struct boot_range {
 	uint64_t end;   /* first byte behind it */
 };
 
+/* Where the loader's picture is: PIXEL_BYTES is 3 or 4, or 0 if there is none of
+ * pixels whose bits are colours. */
+struct boot_framebuffer {
+	uint64_t address; /* physical */
+	uint32_t pitch;   /* bytes from a row to the next */
+	uint32_t width;   /* pixels */
+	uint32_t height;
+	uint8_t pixel_bytes;
+	uint8_t shift[3]; /* red, green, blue: the lowest bit, */
+	uint8_t bits[3];  /* and how many, 1 to 8 */
+};
+
 struct boot_info {
 	uint64_t size;            /* bytes of the boot information */
 	const char *command_line; /* NUL within bounds; "" if none */
@@ -39,6 +51,7 @@ struct boot_info {
 	unsigned int sections;
 	unsigned int sections_dropped;
 	struct boot_range section[BOOT_MAX_SECTIONS];
+	struct boot_framebuffer framebuffer;
 };
 
 /*
@@ -55,5 +68,11 @@ const char *multiboot2_read(const void *info, uint64_t limit,
  */
 uint32_t boot_map_entry(const struct boot_info *boot, uint32_t index,
                         uint64_t *base, uint64_t *length);
+
+/*
+ * NULL if BOOT's framebuffer can be drawn on, or a sentence that says why not: there
+ * is none, its numbers do not fit together, or the map has usable memory there.
+ */
+const char *boot_framebuffer_fault(const struct boot_info *boot);
 
 #endif

@@ -311,6 +311,27 @@ static size_t format_line(char *buffer, size_t size,
 		(unsigned long long)record->head.time % 1000000, record->text);
 }
 
+/* On a screen: a line's level, and the cause of a panic. */
+static const char *colour_of(const struct record *record)
+{
+	static const char *const colours[] = {
+		[LOG_EMERG] = "",
+		[LOG_ALERT] = "\033[91m",
+		[LOG_CRIT] = "\033[91m",
+		[LOG_ERR] = "\033[91m",
+		[LOG_WARNING] = "\033[93m",
+		[LOG_NOTICE] = "\033[97m",
+		[LOG_INFO] = "",
+		[LOG_DEBUG] = "\033[90m",
+	};
+	static const char cause[] = "PANIC: ";
+
+	if (strncmp(record->text, cause, sizeof(cause) - 1) == 0)
+		return "\033[1;37;41m";
+	return colours[min((size_t)record->head.level,
+	                   ARRAY_SIZE(colours) - 1)];
+}
+
 static void printk_show(const struct record *record)
 {
 	char line[STAMP_MAX + LINE_MAX + 2];
@@ -320,7 +341,7 @@ static void printk_show(const struct record *record)
 		return;
 	length = format_line(line, sizeof(line) - 1, record);
 	line[length++] = '\n';
-	console_write_line(line, length, STAMP_WIDTH);
+	console_write_line(line, length, STAMP_WIDTH, colour_of(record));
 }
 
 /* The next line for the consoles.  False: they have seen everything. */

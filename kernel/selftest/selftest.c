@@ -519,11 +519,11 @@ static void print_suite(const char *suite, const struct selftest_result *result)
 	                  result->failed == 0 ? "\x1b[32m" : "\x1b[31m", suite,
 	                  result->passed, result->failed == 0 ? "\n" : "");
 
-	console_write_to("vga", line, (size_t)length);
+	console_write_to("screen", line, (size_t)length);
 	if (result->failed > 0) {
 		length = scnprintf(line, sizeof(line), ", %u failed\n",
 		                   result->failed);
-		console_write_to("vga", line, (size_t)length);
+		console_write_to("screen", line, (size_t)length);
 	}
 }
 
@@ -665,7 +665,7 @@ void selftest_main(const char *filter)
 	                   "\n%s%u passed, %u failed, %u skipped\x1b[0m\n",
 	                   result.failed == 0 ? "\x1b[1;32m" : "\x1b[1;31m",
 	                   result.passed, result.failed, result.skipped);
-	console_write_to("vga", line, (size_t)length);
+	console_write_to("screen", line, (size_t)length);
 	tap("# %u passed, %u failed, %u skipped", result.passed, result.failed,
 	    result.skipped);
 	for (unsigned int i = 0; irq_longest_off(line, sizeof(line), i) != NULL;

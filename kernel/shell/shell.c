@@ -16,7 +16,7 @@
  */
 #include "kernel/shell/shell.h"
 
-#include "drivers/vga.h"
+#include "drivers/screen.h"
 #include "kernel/core/clock.h"
 #include "kernel/core/console.h"
 #include "kernel/core/params.h"
@@ -395,7 +395,7 @@ static bool shell_read_line(void)
 	while (event == LINE_MORE) {
 		int key = console_read_key();
 
-		if (!vga_scroll_key(key))
+		if (!screen_scroll_key(key))
 			event = line_key(&line, key);
 	}
 	if (event == LINE_TOO_LONG)

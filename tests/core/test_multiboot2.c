@@ -406,6 +406,121 @@ CASE(multiboot2, refuses_modules_that_end_before_they_start)
 	return NULL;
 }
 
+/* 1024x768 with 32 bits a pixel, as QEMU's card has it; returns where the tag is. */
+static uint32_t put_framebuffer(void)
+{
+	static const uint8_t colours[] = { 32, 1, 0, 0, 16, 8, 8, 8, 0, 8 };
+	uint32_t tag = begin_tag(8);
+
+	put64(0xfd000000);
+	test_multiboot2_put32(4096);
+	test_multiboot2_put32(1024);
+	test_multiboot2_put32(768);
+	memcpy(info + used, colours, sizeof(colours));
+	used += sizeof(colours);
+	end_tag(tag);
+	return tag;
+}
+
+static bool cannot_be_drawn_on(const char *expected)
+{
+	const char *fault = read_info();
+
+	return fault == NULL &&
+	       strcmp(boot_framebuffer_fault(&boot) ?: "", expected) == 0;
+}
+
+CASE(multiboot2, reads_a_framebuffer_and_what_a_pixel_is_made_of)
+{
+	begin_info();
+	put_map(24);
+	put_framebuffer();
+	end_info();
+	EXPECT(cannot_be_drawn_on(""));
+	EXPECT_EQUAL(boot.framebuffer.address, 0xfd000000UL);
+	EXPECT_EQUAL(boot.framebuffer.pitch, 4096);
+	EXPECT_EQUAL(boot.framebuffer.width, 1024);
+	EXPECT_EQUAL(boot.framebuffer.height, 768);
+	EXPECT_EQUAL(boot.framebuffer.pixel_bytes, 4);
+	EXPECT_EQUAL(boot.framebuffer.shift[0], 16);
+	EXPECT_EQUAL(boot.framebuffer.shift[1], 8);
+	EXPECT_EQUAL(boot.framebuffer.shift[2], 0);
+	EXPECT_EQUAL(boot.framebuffer.bits[2], 8);
+	return NULL;
+}
+
+CASE(multiboot2, takes_text_and_palettes_for_no_framebuffer)
+{
+	for (uint8_t kind = 0; kind < 4; kind++) {
+		uint32_t tag;
+
+		begin_info();
+		tag = put_framebuffer();
+		end_info();
+		info[tag + 29] = kind;
+		EXPECT(kind == 1 ||
+		       cannot_be_drawn_on(
+			       "there is none with 24 or 32 bits a pixel"));
+	}
+	begin_info();
+	end_info();
+	EXPECT(cannot_be_drawn_on("there is none with 24 or 32 bits a pixel"));
+	return NULL;
+}
+
+CASE(multiboot2, refuses_framebuffer_tags_that_are_cut)
+{
+	for (uint32_t size = 8; size < 38; size++) {
+		begin_info();
+		set32(put_framebuffer() + 4, size);
+		end_info();
+		EXPECT(test_multiboot2_says(
+			size < 32 ? "the framebuffer's tag is too small"
+				  : "the framebuffer's tag lacks its colours"));
+	}
+	return NULL;
+}
+
+/* The offset of a field in the tag, what a liar writes there, and the answer. */
+static const struct {
+	uint32_t at;
+	uint32_t value;
+	const char *fault;
+} framebuffer_lies[] = {
+	{ 20, 319, "it is smaller than 320x200" },
+	{ 24, 199, "it is smaller than 320x200" },
+	{ 20, 16385, "it is too large" },
+	{ 24, 16385, "it is too large" },
+	{ 16, 0x80000000, "it is too large" },
+	{ 16, 4095, "its rows overlap" },
+	{ 16, 4098, "its rows are not aligned" },
+	{ 8, 0xfd000002, "its rows are not aligned" },
+	{ 12, 0xffffffff, "it is beyond all memory" },
+	{ 12, 0x00100000, "it is beyond all memory" },
+	{ 8, 0, "it is in memory that is usable" },
+	{ 28, 0x00000110, "there is none with 24 or 32 bits a pixel" },
+	{ 32, 0x08080910, "its colours do not fit into its pixels" },
+	{ 32, 0x08080010, "its colours do not fit into its pixels" },
+	{ 32, 0x08190810, "its colours do not fit into its pixels" },
+	{ 32, 0x08ff0810, "its colours do not fit into its pixels" },
+};
+
+CASE(multiboot2, names_what_is_wrong_with_a_framebuffer)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(framebuffer_lies); i++) {
+		uint32_t tag;
+
+		begin_info();
+		put_map(24);
+		tag = put_framebuffer();
+		end_info();
+		set32(tag + framebuffer_lies[i].at, framebuffer_lies[i].value);
+		if (!cannot_be_drawn_on(framebuffer_lies[i].fault))
+			return test_failure("lie %zu", i);
+	}
+	return NULL;
+}
+
 CASE(multiboot2, records_sections_that_the_image_does_not_cover)
 {
 	uint32_t tag;

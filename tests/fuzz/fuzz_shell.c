@@ -18,7 +18,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
-#include "drivers/vga.h"
+#include "drivers/screen.h"
 #include "kernel/core/console.h"
 #include "kernel/core/printk.h"
 #include "kernel/shell/line.h"
@@ -117,7 +117,7 @@ void log_flush(void)
 {
 }
 
-bool vga_scroll_key(int key)
+bool screen_scroll_key(int key)
 {
 	return key == KEY_PAGE_UP || key == KEY_PAGE_DOWN;
 }

@@ -510,8 +510,8 @@ CASE(irqsoff, the_consoles_write_with_interrupts_on)
 	irqsoff_forget_recent();
 	/* A screen that scrolls, and as many bytes as there are in a line. */
 	for (unsigned int i = 0; i < 30; i++)
-		console_write_to("vga", "scrolls\n", 8);
-	console_write_to("vga", "\033[2J\033[H", 7);
+		console_write_to("screen", "scrolls\n", 8);
+	console_write_to("screen", "\033[2J\033[H", 7);
 	for (unsigned int i = 0; i < 10; i++)
 		console_write_to("serial", "    # a line of the log\n", 24);
 	return at_most(BOUND);

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sequences that erase the screen, seen in video memory.  The cases restore the
- * previous contents: the self-test's own lines.
+ * Sequences that erase the screen, seen in video memory: the cells of the VGA's text, or
+ * the pixels of a framebuffer.  The cases restore the previous contents: the self-test's
+ * own lines.
  */
-#include "drivers/vga.h"
+#include "drivers/font.h"
+#include "drivers/framebuffer.h"
+#include "drivers/screen.h"
 #include "kernel/arch/paging.h"
+#include "kernel/boot_memory.h"
 #include "kernel/core/console.h"
+#include "kernel/core/multiboot2.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "tests/suite.h"
@@ -13,21 +18,51 @@
 SUITE(screen);
 
 #define VGA_PHYSICAL 0xb8000UL
-#define CELLS        (VGA_ROWS * VGA_COLUMNS)
-#define FILLER       'x'
+#define FILLER       0x0778 /* a grey x */
 
-static uint16_t saved[CELLS];
+static uint16_t saved[SCREEN_CELLS];
 
-static uint16_t cell_at(unsigned int at)
+static unsigned int cells(void)
 {
-	const volatile uint16_t *cells = phys_to_virt(VGA_PHYSICAL);
+	return screen_rows() * screen_columns();
+}
 
-	return cells[at];
+/* Pixel X, Y of the text, as the card has it. */
+static uint32_t pixel_at(unsigned int x, unsigned int y)
+{
+	const struct boot_framebuffer *info = &boot_information()->framebuffer;
+	unsigned int left = (info->width - screen_columns() * FONT_WIDTH) / 2;
+	unsigned int top = (info->height - screen_rows() * FONT_HEIGHT) / 2;
+	const uint8_t *pixel = (const uint8_t *)PIXELS_BASE +
+	                       info->address % PAGE_SIZE +
+	                       (size_t)(top + y) * info->pitch +
+	                       (size_t)(left + x) * info->pixel_bytes;
+	uint32_t value = 0;
+
+	memcpy(&value, pixel, info->pixel_bytes);
+	return value;
+}
+
+/* Has the cell one colour? */
+static bool shows_blank(unsigned int at)
+{
+	const volatile uint16_t *text = phys_to_virt(VGA_PHYSICAL);
+	unsigned int x = at % screen_columns() * FONT_WIDTH;
+	unsigned int y = at / screen_columns() * FONT_HEIGHT;
+
+	if (!framebuffer_present())
+		return (text[at] & 0xff) == ' ';
+	for (unsigned int i = 0; i < FONT_WIDTH * FONT_HEIGHT; i++) {
+		if (pixel_at(x + i % FONT_WIDTH, y + i / FONT_WIDTH) !=
+		    pixel_at(x, y))
+			return false;
+	}
+	return true;
 }
 
 static void test_screen_show(const char *text)
 {
-	console_write_to("vga", text, strlen(text));
+	console_write_to("screen", text, strlen(text));
 }
 
 /*
@@ -39,12 +74,13 @@ static void test_screen_show_cell(unsigned int at, uint16_t cell)
 	static const char ansi[8] = "04261537";
 	char text[48];
 	char c = (char)(cell & 0xff);
-	int length = scnprintf(text, sizeof(text), "\033[%u;%uH\033[0;%s%cm%c",
-	                       at / VGA_COLUMNS + 1, at % VGA_COLUMNS + 1,
-	                       (cell >> 11) & 1 ? "9" : "3",
-	                       ansi[(cell >> 8) & 7], c == '\0' ? ' ' : c);
+	int length =
+		scnprintf(text, sizeof(text), "\033[%u;%uH\033[0;%s%cm%c",
+	                  at / screen_columns() + 1, at % screen_columns() + 1,
+	                  (cell >> 11) & 1 ? "9" : "3", ansi[(cell >> 8) & 7],
+	                  c == '\0' ? ' ' : c);
 
-	console_write_to("vga", text, (size_t)length);
+	console_write_to("screen", text, (size_t)length);
 }
 
 static void test_screen_put_back(void)
@@ -54,16 +90,16 @@ static void test_screen_put_back(void)
 	int length;
 
 	test_screen_show("\033[0m\033[2J");
-	for (unsigned int at = 0; at < CELLS; at++) {
+	for (unsigned int at = 0; at < cells(); at++) {
 		if ((saved[at] & 0xff) == ' ' || (saved[at] & 0xff) == '\0')
 			continue;
 		test_screen_show_cell(at, saved[at]);
-		rows = at / VGA_COLUMNS + 1;
+		rows = at / screen_columns() + 1;
 	}
 	/* Text that is written next goes below. */
 	length = scnprintf(text, sizeof(text), "\033[0m\033[%u;1H\n",
 	                   max(rows, 1U));
-	console_write_to("vga", text, (size_t)length);
+	console_write_to("screen", text, (size_t)length);
 }
 
 /*
@@ -73,34 +109,34 @@ static void test_screen_put_back(void)
 static const char *try_erase(const char *sequence, unsigned int from,
                              unsigned int to)
 {
-	unsigned int wrong = CELLS;
+	unsigned int wrong = cells();
 
-	for (unsigned int at = 0; at < CELLS; at++)
-		saved[at] = cell_at(at);
-	for (unsigned int at = 0; at < CELLS; at++)
+	for (unsigned int at = 0; at < cells(); at++)
+		saved[at] = screen_cell(at / screen_columns(),
+		                        at % screen_columns());
+	for (unsigned int at = 0; at < cells(); at++)
 		test_screen_show_cell(at, FILLER);
 	test_screen_show("\033[0m\033[11;21H");
 	test_screen_show(sequence);
-	for (unsigned int at = 0; at < CELLS && wrong == CELLS; at++) {
-		char due = at >= from && at < to ? ' ' : FILLER;
-
-		if ((cell_at(at) & 0xff) != due)
+	for (unsigned int at = 0; at < cells() && wrong == cells(); at++) {
+		if (shows_blank(at) != (at >= from && at < to))
 			wrong = at;
 	}
 	test_screen_put_back();
-	if (wrong < CELLS)
+	if (wrong < cells())
 		return test_failure("row %u, column %u is wrong",
-		                    wrong / VGA_COLUMNS, wrong % VGA_COLUMNS);
+		                    wrong / screen_columns(),
+		                    wrong % screen_columns());
 	return NULL;
 }
 
-#define CURSOR    (10 * VGA_COLUMNS + 20)
-#define ROW_BEGIN (10 * VGA_COLUMNS)
-#define ROW_END   (11 * VGA_COLUMNS)
+#define CURSOR    (10 * screen_columns() + 20)
+#define ROW_BEGIN (10 * screen_columns())
+#define ROW_END   (11 * screen_columns())
 
 CASE(screen, erases_from_the_cursor_to_the_end)
 {
-	return try_erase("\033[J", CURSOR, CELLS);
+	return try_erase("\033[J", CURSOR, cells());
 }
 
 CASE(screen, erases_from_the_beginning_to_the_cursor)
@@ -110,7 +146,7 @@ CASE(screen, erases_from_the_beginning_to_the_cursor)
 
 CASE(screen, erases_all)
 {
-	return try_erase("\033[2J", 0, CELLS);
+	return try_erase("\033[2J", 0, cells());
 }
 
 CASE(screen, erases_the_end_of_a_line)
@@ -130,5 +166,5 @@ CASE(screen, erases_a_line)
 
 CASE(screen, swallows_what_it_does_not_know)
 {
-	return try_erase("\033[3J\033[7K\033[5n\033[?25l", CELLS, CELLS);
+	return try_erase("\033[3J\033[7K\033[5n\033[?25l", cells(), cells());
 }

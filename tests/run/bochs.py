@@ -11,6 +11,7 @@ is in its serial log and in Bochs' own log, and only SIGKILL is sure.
 import os
 import re
 import socket
+import subprocess
 import time
 
 from ktap import (
@@ -22,7 +23,7 @@ from ktap import (
     END_TIMEOUT,
     END_TRIPLE_FAULT,
 )
-from machine import ISO, LIMIT, Deadline, Failure, Machine
+from machine import ISO, LIMIT, ROOT, Deadline, Failure, Machine
 
 _CONFIG = """\
 config_interface: textconfig
@@ -75,11 +76,18 @@ class Bochs(Machine):
             display="term",
             megs=megs,
             cpu=cpu,
-            drives=drives(iso, disk),
+            drives=drives(self.text_iso(iso), disk),
             com1=f"mode=file, dev={self.serial_path}",
             log=self.file("bochs.log"),
             sync="none",
         )
+
+    def text_iso(self, iso):
+        """The same disc without a framebuffer, which a terminal cannot show."""
+        text = self.file("text.iso")
+        tool = os.path.join(ROOT, "iso", "mktext")
+        subprocess.run([tool, iso, text], check=True)
+        return text
 
     def start(self, **values):
         with open(self.file("bochsrc"), "w") as file:
@@ -154,7 +162,7 @@ class LiveBochs(Bochs):
                 display="x" if windows else "term",
                 megs=megs,
                 cpu=cpu,
-                drives=drives(iso, disk),
+                drives=drives(iso if windows else self.text_iso(iso), disk),
                 com1=f"mode=socket-client, dev=127.0.0.1:{port}",
                 log=self.file("bochs.log"),
                 sync="slowdown",

@@ -4,8 +4,9 @@
 import re
 
 from ktap import END_POWER_OFF
-from lab import boot_test, check, command, expect_end
+from lab import boot_test, check, command, expect_end, for_each
 from machine import PROMPT, wait_until
+from pixels import WRONG
 
 
 LOGGED = re.compile(r"\[ *\d+\.\d{6}\] ")
@@ -26,12 +27,12 @@ def settled_screen(qemu, last_line):
 
 
 @boot_test
-def screen_shows_what_the_serial_port_says(lab):
+def text_screen_shows_what_the_serial_port_says(lab):
     """
-    The same words in video memory, and in the picture each of the 2000 cells
+    In text mode: the same words in video memory, and in the picture each of the 2000 cells
     but the cursor's has the pixels of its character in the VGA's own font.
     """
-    with lab.prompt() as qemu:
+    with lab.prompt(text=True) as qemu:
         command(qemu, "echo the quick brown fox")
         lines = settled_screen(qemu, PROMPT)
         check("the quick brown fox" in lines, "the echo is not on the screen")
@@ -51,7 +52,7 @@ def screen_shows_what_the_serial_port_says(lab):
 @boot_test
 def long_lines_of_the_log_are_broken_between_words_on_the_screen(lab):
     """The serial port has them in one piece; a terminal breaks them itself."""
-    with lab.prompt("nosuchword=" + "long " * 5 + "x") as qemu:
+    with lab.prompt("nosuchword=" + "long " * 5 + "x", text=True) as qemu:
         command(qemu, "panic free")
         serial = qemu.console.text.replace("\r", "")
         rows = settled_screen(qemu, PROMPT)
@@ -74,20 +75,57 @@ def long_lines_of_the_log_are_broken_between_words_on_the_screen(lab):
 
 
 @boot_test
+def framebuffer_shows_what_the_serial_port_says(lab):
+    """Each of the 6144 cells of 1024x768 pixels shows a character of the font, the
+    cursor's is full of their colour."""
+    with lab.prompt() as qemu:
+        every = "".join(map(chr, range(0x21, 0x7F)))
+        command(qemu, f"echo {every}")
+        lines = settled_screen(qemu, PROMPT)
+        picture = qemu.pixels()
+        size = (picture.width, picture.height, len(lines))
+        check(size == (1024, 768, 48), f"the picture is {size}")
+        check(every in lines, f"the characters are not all there: {lines}")
+        check(not any(WRONG in line for line in lines), f"a wrong glyph: {lines}")
+        row = lines.index(PROMPT.strip())
+        cursor = picture.colours_of(row, len(PROMPT))
+        letter = picture.colours_of(row, 0)
+        check(len(cursor) == 1, f"the cursor is no block: {cursor}")
+        check(cursor[0] == letter[1], f"the cursor is {cursor}, not {letter}")
+
+
+@boot_test
+def framebuffer_of_24_bits_a_pixel_is_drawn_on(lab):
+    """A Cirrus card has such a one."""
+    with lab.prompt(more=("-vga", "cirrus")) as qemu:
+        command(qemu, "echo the quick brown fox")
+        lines = settled_screen(qemu, PROMPT)
+        check("the quick brown fox" in lines, f"the screen says {lines}")
+        check(not any(WRONG in line for line in lines), f"a wrong glyph: {lines}")
+
+
+@boot_test
+def machine_without_a_card_has_its_prompt_on_the_serial_port(lab):
+    with lab.prompt(more=("-vga", "none")) as qemu:
+        check("alive" in command(qemu, "echo alive"), "the shell is gone")
+
+
+@boot_test
 def keyboard_types_into_the_same_shell(lab):
     with lab.prompt() as qemu:
         qemu.type_keys("echo Aa_|1!\n")
         qemu.console.expect(r"\nAa_\|1!\r?\n")
 
 
-@boot_test
-def page_up_shows_earlier_lines_and_page_down_the_last_ones(lab):
-    with lab.prompt() as qemu:
+@for_each(pixels=False, text=True)
+def page_up_shows_earlier_lines_and_page_down_the_last_ones(lab, text):
+    """A screen has 48 lines of pixels, or 25 of text; each echo is two."""
+    with lab.prompt(text=text) as qemu:
         for i in range(40):
             command(qemu, f"echo this is line {i}")
         lines = settled_screen(qemu, PROMPT)
         check("this is line 39" in lines, "the last line is not on the screen")
-        check("this is line 20" not in lines, "the screen is too long")
+        check("this is line 10" not in lines, "the screen is too long")
         for _ in range(3):
             qemu.press("pgup")
         lines = screen_with(qemu, "this is line 10")

@@ -94,6 +94,18 @@ def make_iso(command_line, grub=(), extra=b"", build=BUILD):
     return path
 
 
+def text_iso(iso):
+    """A disc like ISO, under which the screen stays in text mode."""
+    path = iso + ".text"
+    with _iso_locks_lock:
+        lock = _iso_locks.setdefault(path, threading.Lock())
+    with lock:
+        if _is_older(path, iso):
+            tool = os.path.join(ROOT, "iso", "mktext")
+            subprocess.run([tool, iso, path], check=True)
+    return path
+
+
 def _is_older(path, source):
     return not os.path.exists(path) or (
         os.stat(path).st_mtime_ns <= os.stat(source).st_mtime_ns
@@ -139,8 +151,11 @@ class Lab:
         """A machine that boots directly with COMMAND_LINE."""
         return self.insert(make_iso(command_line, grub, extra), **options)
 
-    def insert(self, iso=ISO, **options):
-        """A machine that boots ISO: the released one, with its menu."""
+    def insert(self, iso=ISO, text=False, **options):
+        """A machine that boots ISO: the released one, with its menu.  TEXT: without a
+        framebuffer, the screen in text mode."""
+        if text:
+            iso = text_iso(iso)
         self._count += 1
         directory = self.directory
         if self._count > 1:

@@ -28,6 +28,7 @@ from ktap import (
     END_TRIPLE_FAULT,
 )
 from machine import ISO, LIMIT, Failure, Machine, scaled
+from pixels import Pixels
 
 COLUMNS, ROWS = 80, 25
 
@@ -223,8 +224,18 @@ class Qemu(Machine):
         with open(path, "rb") as file:
             return file.read()
 
+    def pixels(self):
+        """The picture, for tests that look at pixels."""
+        path = self.file("screen.ppm")
+        self.qmp("screendump", filename=os.path.abspath(path))
+        return Pixels(path)
+
     def screen_text(self):
-        """The 25 lines of the text screen, as they are in video memory."""
+        """The lines on the screen: of a framebuffer those that can be read in its
+        picture, in text mode the 25 that are in video memory."""
+        picture = self.pixels()
+        if not picture.is_text_mode():
+            return picture.text()
         cells = self.read_memory(0xB8000, COLUMNS * ROWS * 2)
         text = cells[0::2].decode("cp437")
         rows = (text[i * COLUMNS :][:COLUMNS] for i in range(ROWS))
