@@ -311,11 +311,11 @@ replay:
 	@tests/setup $(if $(GDB),debug,run)
 	@python3 tests/run/replay.py $(if $(GDB),gdb $(GDBFLAGS),replay)
 
-## screenshot: docs/screenshot.png, the screen at the prompt
+## screenshot: docs/screenshot.png, the screen at the prompt, and docs/map.png
 screenshot:
 	@tests/setup run
 	@$(MAKE) build-iso
-	@python3 tests/run/screenshot.py docs/screenshot.png
+	@python3 tests/run/screenshot.py docs/screenshot.png docs/map.png
 
 ## fragmentation: docs/fragmentation.svg, free memory in blocks too small
 fragmentation:

@@ -26,6 +26,7 @@
 
 #include "drivers/font.h"
 #include "drivers/screen.h"
+#include "kernel/arch/io.h"
 #include "kernel/core/multiboot2.h"
 #include "kernel/core/panic.h"
 
@@ -38,6 +39,7 @@ static struct {
 	size_t origin; /* of the first cell, from the base */
 	uint32_t pitch;
 	uint32_t pixel_bytes;
+	const struct boot_framebuffer *info;
 	uint32_t colour[COLOURS]; /* as a pixel has it */
 } framebuffer;
 
@@ -68,31 +70,30 @@ static volatile uint8_t *pixels_of(unsigned int row, unsigned int column)
 	       (size_t)column * FONT_WIDTH * framebuffer.pixel_bytes;
 }
 
-static void draw_row4(volatile uint8_t *at, uint8_t bits, uint32_t front,
-                      uint32_t behind)
+/* TWO has the pixels of 00, 01, 10, 11, the left one in the low half. */
+static inline void draw_row4(volatile uint8_t *at, uint8_t bits,
+                             const uint64_t two[4])
 {
 	volatile uint64_t *pair = (volatile uint64_t *)at;
-	uint64_t two[4] = {
-		behind | (uint64_t)behind << 32,
-		behind | (uint64_t)front << 32,
-		front | (uint64_t)behind << 32,
-		front | (uint64_t)front << 32,
-	};
 
-	for (unsigned int i = 0; i < FONT_WIDTH / 2; i++)
-		pair[i] = two[(bits >> (6 - 2 * i)) & 3];
+	pair[0] = two[bits >> 6];
+	pair[1] = two[(bits >> 4) & 3];
+	pair[2] = two[(bits >> 2) & 3];
+	pair[3] = two[bits & 3];
+}
+
+static void put_pixel3(volatile uint8_t *at, uint32_t pixel)
+{
+	at[0] = (uint8_t)pixel;
+	at[1] = (uint8_t)(pixel >> 8);
+	at[2] = (uint8_t)(pixel >> 16);
 }
 
 static void draw_row3(volatile uint8_t *at, uint8_t bits, uint32_t front,
                       uint32_t behind)
 {
-	for (unsigned int i = 0; i < FONT_WIDTH; i++, at += 3) {
-		uint32_t pixel = bits & (0x80U >> i) ? front : behind;
-
-		at[0] = (uint8_t)pixel;
-		at[1] = (uint8_t)(pixel >> 8);
-		at[2] = (uint8_t)(pixel >> 16);
-	}
+	for (unsigned int i = 0; i < FONT_WIDTH; i++, at += 3)
+		put_pixel3(at, bits & (0x80U >> i) ? front : behind);
 }
 
 static void framebuffer_show(unsigned int row, unsigned int column,
@@ -103,43 +104,35 @@ static void framebuffer_show(unsigned int row, unsigned int column,
 	uint32_t front = framebuffer.colour[(cell >> 8) % COLOURS];
 	uint32_t behind = framebuffer.colour[(cell >> 12) % COLOURS];
 	volatile uint8_t *at = pixels_of(row, column);
+	uint64_t two[4] = {
+		behind | (uint64_t)behind << 32,
+		behind | (uint64_t)front << 32,
+		front | (uint64_t)behind << 32,
+		front | (uint64_t)front << 32,
+	};
 
 	for (unsigned int y = 0; y < FONT_HEIGHT; y++) {
 		if (framebuffer.pixel_bytes == 4)
-			draw_row4(at, glyph[y], front, behind);
+			draw_row4(at, glyph[y], two);
 		else
 			draw_row3(at, glyph[y], front, behind);
 		at += framebuffer.pitch;
 	}
 }
 
-/* The cursor is its cell with the two colours exchanged. */
-static void framebuffer_mark(unsigned int row, unsigned int column,
-                             uint16_t cell)
-{
-	if (row < display.rows)
-		framebuffer_show(row, column,
-		                 (uint16_t)((cell & 0x00ff) |
-		                            (cell & 0x0f00) << 4 |
-		                            (cell & 0xf000) >> 4));
-}
-
-/* The margin has the colour that is behind the text. */
+/* All of the picture has the colour that is behind the text. */
 static void fill(const struct boot_framebuffer *info)
 {
-	for (uint32_t y = 0; y < info->height; y++) {
-		volatile uint8_t *at =
-			framebuffer.base + (size_t)y * info->pitch;
-		uint32_t step = FONT_WIDTH * framebuffer.pixel_bytes;
+	uint32_t pixel = framebuffer.colour[0];
+	uint64_t two = pixel | (uint64_t)pixel << 32;
+	size_t size = (size_t)info->pitch * info->height;
+	volatile uint8_t *end = framebuffer.base + size;
+	volatile uint8_t *at = framebuffer.base;
 
-		for (uint32_t x = 0; x + FONT_WIDTH <= info->width;
-		     x += FONT_WIDTH, at += step) {
-			if (framebuffer.pixel_bytes == 4)
-				draw_row4(at, 0, 0, framebuffer.colour[0]);
-			else
-				draw_row3(at, 0, 0, framebuffer.colour[0]);
-		}
-	}
+	for (; framebuffer.pixel_bytes == 3 && at + 3 <= end; at += 3)
+		put_pixel3(at, pixel);
+	if (framebuffer.pixel_bytes == 4)
+		io_fill(at, two, size / sizeof(two));
 }
 
 static void set_size(const struct boot_framebuffer *info)
@@ -156,7 +149,6 @@ static void set_size(const struct boot_framebuffer *info)
 		.columns = columns,
 		.rows = rows,
 		.show = framebuffer_show,
-		.mark = framebuffer_mark,
 	};
 }
 
@@ -166,6 +158,7 @@ framebuffer_init(const struct boot_framebuffer *info, void *base)
 	if (info->pixel_bytes == 0)
 		return NULL;
 	framebuffer.base = base;
+	framebuffer.info = info;
 	framebuffer.pitch = info->pitch;
 	framebuffer.pixel_bytes = info->pixel_bytes;
 	for (unsigned int i = 0; i < COLOURS; i++)
@@ -179,6 +172,28 @@ void framebuffer_remap(void *base)
 {
 	kassert(framebuffer_present());
 	framebuffer.base = base;
+}
+
+void framebuffer_fill(unsigned int left, unsigned int top, unsigned int width,
+                      unsigned int height, uint32_t rgb)
+{
+	uint32_t pixel = pixel_of(framebuffer.info, rgb);
+	uint32_t bytes = framebuffer.pixel_bytes;
+
+	kassert(left + width <= display.columns * FONT_WIDTH);
+	kassert(top + height <= display.rows * FONT_HEIGHT);
+	for (unsigned int y = top; y < top + height; y++) {
+		volatile uint8_t *at = framebuffer.base + framebuffer.origin +
+		                       (size_t)y * framebuffer.pitch +
+		                       (size_t)left * bytes;
+
+		for (unsigned int x = 0; x < width; x++, at += bytes) {
+			if (bytes == 4)
+				*(volatile uint32_t *)at = pixel;
+			else
+				put_pixel3(at, pixel);
+		}
+	}
 }
 
 bool framebuffer_present(void)

@@ -26,4 +26,12 @@ void framebuffer_remap(void *base);
 /* Is there one?  Any context. */
 bool framebuffer_present(void);
 
+/*
+ * Fill a rectangle with a colour, RGB with 8 bits for each: LEFT and TOP count pixels from
+ * the first cell of the text, and the rectangle is within the text.  For the upper part
+ * of the screen (screen_set_top()), whose user says who may call.
+ */
+void framebuffer_fill(unsigned int left, unsigned int top, unsigned int width,
+                      unsigned int height, uint32_t rgb);
+
 #endif

@@ -14,6 +14,11 @@
  * gets another one when there is memory, screen_use_ring().  Scrolling by one line
  * shows only the cells that differ from those seen before.
  *
+ * A framebuffer takes long to draw, so once there are threads the worker does it
+ * (kernel/core/work.h): a writer changes the ring and goes on, and whatever was written
+ * until the worker comes, 20 ms later, is drawn once.  It compares the view with the cells that it has
+ * drawn, row by row.  In a panic the writer draws.
+ *
  * Understood of ECMA-48: ESC [ n m (colours, bold, reverse), ESC [ n K and
  * ESC [ n J (erase in the line, in the screen: 0 from the cursor on, 1 up to and
  * with the cursor, 2 all), ESC [ row ; column H, ESC [ n C and ESC [ n D
@@ -28,9 +33,13 @@
 #include "kernel/core/console.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/work.h"
 #include "lib/string.h"
 
 #define TAB_STOP       8U
+
+/* The worker draws 50 times a second at most, microseconds. */
+#define DRAW_DELAY     20000U
 
 #define COLOUR_DEFAULT 0x07 /* light grey on black */
 #define PARAMETERS     4U
@@ -46,8 +55,12 @@ static uint16_t first_ring[SCREEN_CELLS];
 static struct {
 	struct spinlock lock;
 	const struct screen_display *display;
-	uint16_t *ring; /* LINES lines of the display's columns */
+	uint16_t *ring;          /* LINES lines of the display's columns */
+	uint16_t *drawn;         /* by the worker, or 0; NULL: writers draw */
+	unsigned int stale_from; /* rows that the worker has to look at */
+	unsigned int stale_to;   /* the first one behind them */
 	unsigned int lines;
+	unsigned int top;   /* rows above the consoles' */
 	unsigned int first; /* ring index of the first live line */
 	unsigned int
 		depth; /* lines before it that were written, <= lines - rows */
@@ -73,9 +86,10 @@ static unsigned int width(void)
 	return screen.display->columns;
 }
 
+/* Of the consoles' part. */
 static unsigned int height(void)
 {
-	return screen.display->rows;
+	return screen.display->rows - screen.top;
 }
 
 /* The line that is BACK lines before live row ROW. */
@@ -99,12 +113,27 @@ static uint16_t blank_cell(void)
 	return (uint16_t)((behind << 12) | (front << 8) | ' ');
 }
 
-/* Show cell COLUMN of LINE at screen row ROW. */
+/* Does the worker draw? */
+static bool is_lazy(void)
+{
+	return screen.drawn != NULL && !panic_in_progress();
+}
+
+static void now_stale(unsigned int from, unsigned int to)
+{
+	if (screen.stale_to == 0)
+		screen.stale_from = from;
+	screen.stale_from = min(screen.stale_from, from);
+	screen.stale_to = max(screen.stale_to, to);
+}
+
 static void screen_show_cell(unsigned int row, unsigned int column,
                              uint16_t cell)
 {
-	if (row < height() && column < width())
-		screen.display->show(row, column, cell);
+	if (is_lazy())
+		now_stale(row, row + 1);
+	else if (row < height() && column < width())
+		screen.display->show(screen.top + row, column, cell);
 }
 
 static void screen_show_line(unsigned int row)
@@ -127,22 +156,73 @@ static uint16_t view_cell(unsigned int row, unsigned int column)
 	return ring_line(row, screen.back)[column];
 }
 
-/* The cursor's mark is drawn over a cell: the one that had it is shown again. */
+/* Without a cursor of the display's the colours of its cell are exchanged. */
+static uint16_t marked(uint16_t cell)
+{
+	return (uint16_t)((cell & 0x00ff) | (cell & 0x0f00) << 4 |
+	                  (cell & 0xf000) >> 4);
+}
+
+/* The cell that had the cursor is shown without it. */
 static void show_cursor(void)
 {
-	unsigned int row = screen.row % height();
-	unsigned int column = min(screen.column, width() - 1U);
+	unsigned int row = screen.marked_row;
+	unsigned int column = screen.marked_column;
 
-	if (screen.marked_row < height() && screen.marked_column < width())
-		screen_show_cell(
-			screen.marked_row, screen.marked_column,
-			view_cell(screen.marked_row, screen.marked_column));
-	if (screen.back != 0)
-		row = height();
+	if (row < height() && column < width())
+		screen_show_cell(row, column, view_cell(row, column));
+	row = screen.back != 0 ? height() : screen.row % height();
+	column = min(screen.column, width() - 1U);
 	screen.marked_row = row;
 	screen.marked_column = column;
-	screen.display->mark(row, column,
-	                     row < height() ? view_cell(row, column) : 0);
+	if (screen.display->mark != NULL)
+		screen.display->mark(screen.top + row, column);
+	else if (row < height())
+		screen_show_cell(row, column, marked(view_cell(row, column)));
+}
+
+/* ---- The worker ---------------------------------------------------------- */
+
+/* The view's row ROW, where it differs from the cells that are drawn. */
+static void draw_row(unsigned int row)
+{
+	uint16_t *drawn = &screen.drawn[(screen.top + row) * width()];
+
+	for (unsigned int column = 0; column < width(); column++) {
+		uint16_t cell = view_cell(row, column);
+
+		if (row == screen.marked_row && column == screen.marked_column)
+			cell = marked(cell);
+		if (cell == drawn[column])
+			continue;
+		drawn[column] = cell;
+		screen.display->show(screen.top + row, column, cell);
+	}
+}
+
+/* The lock is free between two rows: others may write meanwhile, or give rows away. */
+static void draw_rows(struct work *work __unused)
+{
+	bool more = true;
+
+	while (more) {
+		spin_lock(&screen.lock);
+		more = screen.stale_from < min(screen.stale_to, height());
+		if (more)
+			draw_row(screen.stale_from++);
+		else
+			screen.stale_from = screen.stale_to = 0;
+		spin_unlock(&screen.lock);
+	}
+}
+
+static struct delayed_work draw_work;
+
+/* Something was written; without the lock. */
+static void draw_soon(void)
+{
+	if (is_lazy())
+		queue_delayed_work(&draw_work, DRAW_DELAY);
 }
 
 static void put_cell(unsigned int row, unsigned int column, uint16_t cell)
@@ -162,6 +242,10 @@ static void clear_cells(unsigned int row, unsigned int from, unsigned int to)
 /* The screen shows the live lines; from now on, those one further down. */
 static void show_scrolled(void)
 {
+	if (is_lazy()) {
+		now_stale(0, height());
+		return;
+	}
 	for (unsigned int row = 0; row < height(); row++) {
 		const uint16_t *was = ring_line(row, 1);
 		const uint16_t *is = ring_line(row, 0);
@@ -173,15 +257,19 @@ static void show_scrolled(void)
 	}
 }
 
+static void blank_line(unsigned int row)
+{
+	uint16_t *line = ring_line(row, 0);
+
+	for (unsigned int column = 0; column < width(); column++)
+		line[column] = blank_cell();
+}
+
 static void scroll(void)
 {
-	uint16_t *fresh;
-
 	screen.first = (screen.first + 1) % screen.lines;
 	screen.depth = min(screen.depth + 1, screen.lines - height());
-	fresh = ring_line(height() - 1, 0);
-	for (unsigned int column = 0; column < width(); column++)
-		fresh[column] = blank_cell();
+	blank_line(height() - 1);
 	show_scrolled();
 }
 
@@ -370,12 +458,48 @@ static void screen_put(char c)
 	}
 }
 
+/* The consoles' part begins at row TOP: the cursor's line and those before it stay. */
+static void resize(unsigned int top)
+{
+	unsigned int old = height();
+	unsigned int lines;
+
+	screen.back = 0;
+	screen.top = top;
+	screen.marked_row = height();
+	if (screen.drawn != NULL)
+		memset(screen.drawn, 0, SCREEN_CELLS * sizeof(*screen.drawn));
+	if (height() < old) {
+		/* The first lines go up into the ring. */
+		lines = screen.row >= height() ? screen.row - height() + 1 : 0;
+		screen.first = (screen.first + lines) % screen.lines;
+		screen.depth =
+			min(screen.depth + lines, screen.lines - height());
+		screen.row -= lines;
+	} else {
+		lines = min(screen.depth, height() - old);
+		screen.first =
+			(screen.first + screen.lines - lines) % screen.lines;
+		screen.depth -= lines;
+		screen.row += lines;
+		for (unsigned int row = old + lines; row < height(); row++)
+			blank_line(row);
+	}
+	screen_show_all();
+	show_cursor();
+}
+
 static void screen_write(const char *text, size_t size)
 {
 	struct console_writer writer;
 
 	if (!console_begin_write(&writer, &screen.lock) && !panic_in_progress())
 		return;
+	if (panic_in_progress() && screen.drawn != NULL) {
+		/* The worker will not come again. */
+		screen.drawn = NULL;
+		resize(0);
+	}
 	if (screen.back != 0) {
 		screen.back = 0;
 		screen_show_all();
@@ -384,6 +508,7 @@ static void screen_write(const char *text, size_t size)
 		screen_put(text[i]);
 	show_cursor();
 	console_end_write(&writer);
+	draw_soon();
 }
 
 static struct console_sink screen_sink = {
@@ -405,6 +530,7 @@ void screen_scrollback(int lines)
 		show_cursor();
 	}
 	console_end_write(&writer);
+	draw_soon();
 }
 
 bool screen_scroll_key(int key)
@@ -423,9 +549,15 @@ void screen_init(const struct screen_display *display)
 	screen.lines = SCREEN_CELLS / display->columns;
 	screen_sink.columns = display->columns;
 	for (unsigned int row = 0; row < height(); row++)
-		clear_cells(row, 0, width());
+		blank_line(row);
 	show_cursor();
 	console_register_sink(&screen_sink);
+}
+
+void screen_draw(void)
+{
+	if (is_lazy())
+		draw_rows(NULL);
 }
 
 uint16_t screen_cell(unsigned int row, unsigned int column)
@@ -433,7 +565,7 @@ uint16_t screen_cell(unsigned int row, unsigned int column)
 	return view_cell(row % height(), column % width());
 }
 
-void screen_use_ring(uint16_t *ring, size_t cells)
+void screen_use_ring(uint16_t *ring, size_t cells, uint16_t *drawn)
 {
 	unsigned int lines = (unsigned int)(cells / width());
 	unsigned int kept = screen.depth + height();
@@ -443,9 +575,33 @@ void screen_use_ring(uint16_t *ring, size_t cells)
 	spin_lock(&screen.lock);
 	for (unsigned int i = 0; i < kept; i++, to += width())
 		memcpy(to, ring_line(i, screen.depth), width() * sizeof(*to));
+	work_init(&draw_work.work, draw_rows);
+	screen.drawn = drawn;
 	screen.ring = ring;
 	screen.lines = lines;
 	screen.first = screen.depth;
+	spin_unlock(&screen.lock);
+}
+
+unsigned int screen_full_rows(void)
+{
+	return screen.display->rows;
+}
+
+void screen_set_top(unsigned int top)
+{
+	kassert(top < screen.display->rows);
+	spin_lock(&screen.lock);
+	resize(top);
+	spin_unlock(&screen.lock);
+	draw_soon();
+}
+
+void screen_top_cell(unsigned int row, unsigned int column, uint16_t cell)
+{
+	spin_lock(&screen.lock);
+	if (row < screen.top && column < width())
+		screen.display->show(row, column, cell);
 	spin_unlock(&screen.lock);
 }
 

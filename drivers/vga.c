@@ -17,6 +17,7 @@
 #include "kernel/arch/paging.h"
 
 #define VGA_PHYSICAL 0xb8000UL
+#define VGA_BLANK    0x0720 /* a space, light grey on black */
 
 #define CRTC_INDEX   0x3d4
 #define CRTC_DATA    0x3d5
@@ -39,11 +40,10 @@ static void vga_show(unsigned int row, unsigned int column, uint16_t cell)
 }
 
 /* A place beyond the last cell hides the cursor. */
-static void vga_mark(unsigned int row, unsigned int column, uint16_t cell)
+static void vga_mark(unsigned int row, unsigned int column)
 {
 	unsigned int at = row * VGA_COLUMNS + column;
 
-	(void)cell;
 	write_crtc(CURSOR_HIGH, at >> 8);
 	write_crtc(CURSOR_LOW, at);
 }
@@ -58,6 +58,8 @@ static const struct screen_display vga_display = {
 const struct screen_display *vga_init(void)
 {
 	text = (volatile uint16_t *)(KERNEL_BASE + VGA_PHYSICAL);
+	for (unsigned int at = 0; at < VGA_ROWS * VGA_COLUMNS; at++)
+		text[at] = VGA_BLANK;
 	/* A line at the foot of the character, visible. */
 	write_crtc(CURSOR_START, 14);
 	write_crtc(CURSOR_END, 15);

@@ -47,6 +47,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/core/watchdog.h"
 #include "kernel/demo/bench.h"
+#include "kernel/demo/map.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/demo/storm.h"
 #include "kernel/detectors.h"
@@ -98,13 +99,19 @@ static void give_screen_a_ring(struct node *node)
 {
 	size_t most = node_managed(node) / SCREEN_PART * PAGE_SIZE;
 	size_t cells = (size_t)SCREEN_LINES * screen_columns();
+	uint16_t *drawn = NULL;
 	uint16_t *ring = NULL;
 
 	cells = min(cells, most / sizeof(*ring));
 	if (framebuffer_present() && cells > SCREEN_CELLS)
 		ring = kvmalloc(cells * sizeof(*ring), GFP_KERNEL);
 	if (ring != NULL)
-		screen_use_ring(ring, cells);
+		drawn = kvmalloc_array(SCREEN_CELLS, sizeof(*drawn),
+		                       GFP_KERNEL | __GFP_ZERO);
+	if (drawn != NULL)
+		screen_use_ring(ring, cells, drawn);
+	else
+		kvfree(ring);
 }
 
 static void begin_to_speak(uint32_t magic, uint64_t info_physical)
@@ -208,6 +215,7 @@ static __noreturn void serve_people(void)
 		replay_module();
 	files_init();
 	recorder_start();
+	map_start();
 	if (storm_wanted()) {
 		storm_run(STORM_HZ, STORM_TICKS, true, &report);
 		storm_print(&report);

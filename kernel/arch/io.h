@@ -114,4 +114,13 @@ static inline void io_wait(void)
 	outb(0, 0x80);
 }
 
+/* COUNT times VALUE at ADDRESS, which may be memory of a device. */
+static inline void io_fill(volatile void *address, uint64_t value, size_t count)
+{
+	__asm__ volatile("rep stosq"
+	                 : "+D"(address), "+c"(count)
+	                 : "a"(value)
+	                 : "memory");
+}
+
 #endif

@@ -36,10 +36,13 @@
 static const struct shell_table shell_own_commands;
 
 static const struct shell_table *const tables[] = {
-	&shell_report_commands, &shell_mobility_commands, &shell_page_commands,
-	&shell_gfp_commands,    &shell_test_commands,     &shell_bench_commands,
-	&shell_disk_commands,   &shell_file_commands,     &shell_swap_commands,
-	&shell_trace_commands,  &shell_system_commands,   &shell_own_commands,
+	&shell_report_commands, &shell_mobility_commands,
+	&shell_page_commands,   &shell_map_commands,
+	&shell_gfp_commands,    &shell_test_commands,
+	&shell_bench_commands,  &shell_disk_commands,
+	&shell_file_commands,   &shell_swap_commands,
+	&shell_trace_commands,  &shell_system_commands,
+	&shell_own_commands,
 };
 
 /* ---- For the commands ---------------------------------------------------- */

@@ -51,6 +51,7 @@ struct shell_table {
 extern const struct shell_table shell_report_commands;
 extern const struct shell_table shell_mobility_commands;
 extern const struct shell_table shell_page_commands;
+extern const struct shell_table shell_map_commands;
 extern const struct shell_table shell_gfp_commands;
 extern const struct shell_table shell_file_commands;
 extern const struct shell_table shell_system_commands;

@@ -359,6 +359,7 @@ SHELL_TABLE(shell_report_commands, "fuzzed", "about it", commands);
 const struct shell_table shell_mobility_commands = { "I", "", no_commands, 0 };
 const struct shell_table shell_gfp_commands = { "J", "", no_commands, 0 };
 const struct shell_table shell_page_commands = { "A", "", no_commands, 0 };
+const struct shell_table shell_map_commands = { "A", "", no_commands, 0 };
 const struct shell_table shell_test_commands = { "B", "", no_commands, 0 };
 const struct shell_table shell_system_commands = { "C", "", no_commands, 0 };
 const struct shell_table shell_bench_commands = { "D", "", no_commands, 0 };

@@ -276,6 +276,7 @@ static const struct line test_lines[] = {
 	  .behind = "recorder stop\n",
 	  .varies = true },
 	{ .text = "recorder stop", .varies = true },
+	{ .text = "map", .least = 3, .behind = "map off\n" },
 	{ .text = "panic intrude", .least = 6 },
 	{ .text = "mistake" },
 	{ .text = "threads 2", .least = 10 },

@@ -118,6 +118,7 @@ static const char *try_erase(const char *sequence, unsigned int from,
 		test_screen_show_cell(at, FILLER);
 	test_screen_show("\033[0m\033[11;21H");
 	test_screen_show(sequence);
+	screen_draw();
 	for (unsigned int at = 0; at < cells() && wrong == cells(); at++) {
 		if (shows_blank(at) != (at >= from && at < to))
 			wrong = at;

@@ -59,6 +59,9 @@ LINES = """
     recorder
     recorder start
     threads 20
+    map
+    map owner
+    map off
     storm 20000
     storm 100 40
     bench

@@ -73,7 +73,7 @@ LONG = {
 SHORT = set(
     """
     buddyinfo pagetypeinfo extfrag compact contig fragment zoneinfo meminfo vmstat slabinfo vmallocinfo check alloc free gfp owner why
-    exclusive page_owner recorder bench hotpath
+    exclusive page_owner map recorder bench hotpath
     panic mistake disks write rm mkdir sync df mount umount swapon swaps oom_score_adj fail
     failslab cma
     sysctl irqs ps stacks reboot poweroff help echo clear
