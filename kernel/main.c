@@ -106,8 +106,7 @@ static void give_screen_a_ring(struct node *node)
 	if (framebuffer_present() && cells > SCREEN_CELLS)
 		ring = kvmalloc(cells * sizeof(*ring), GFP_KERNEL);
 	if (ring != NULL)
-		drawn = kvmalloc_array(SCREEN_CELLS, sizeof(*drawn),
-		                       GFP_KERNEL | __GFP_ZERO);
+		drawn = kvcalloc(SCREEN_CELLS, sizeof(*drawn), GFP_KERNEL);
 	if (drawn != NULL)
 		screen_use_ring(ring, cells, drawn);
 	else

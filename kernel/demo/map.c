@@ -382,8 +382,7 @@ static int map_begin(void)
 
 	if (!map_picture_begin(&map.shape, node->page_count))
 		return -ENOSPC;
-	map.cells =
-		kvmalloc_array(map.shape.cells, sizeof(*map.cells), GFP_KERNEL);
+	map.cells = kvcalloc(map.shape.cells, sizeof(*map.cells), GFP_KERNEL);
 	if (map.cells == NULL)
 		return -ENOMEM;
 	draw_all_again();

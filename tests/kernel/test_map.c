@@ -171,6 +171,29 @@ CASE(map, counts_of_every_mode_add_up_to_the_frames_of_the_node)
 	return run_shown(MAP_STATE, try_sums);
 }
 
+static const char *try_age(void)
+{
+	const struct node *node = main_node();
+
+	map_refresh();
+	EXPECT(map_count(0) > node->page_count - 256);
+	return NULL;
+}
+
+CASE(map, nothing_is_young_when_the_map_begins)
+{
+	/* Its cells are where something else was. */
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		struct page *page = alloc_pages(GFP_NOWAIT, order);
+
+		if (page == NULL)
+			break;
+		memset(page_address(page), 0xff, PAGE_SIZE << order);
+		__free_pages(page, order);
+	}
+	return run_shown(MAP_AGE, try_age);
+}
+
 static const char *try_beyond(void)
 {
 	const struct node *node = main_node();
