@@ -139,7 +139,7 @@ compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup disk iso run where record replay test bench test-in mutants mutate states \
+.PHONY: help setup disk iso release run where record replay test bench test-in mutants mutate states \
 	test-long churn fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
 	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
 	build-conformance conformance book \
@@ -277,6 +277,13 @@ disk:
 iso:
 	@tests/setup build
 	@$(MAKE) build-iso
+
+## release: build/release.iso, for BIOS and UEFI, as a disc or on a USB stick
+release:
+	@tests/setup release
+	@$(MAKE) build-iso
+	$(say) ISO $B/release.iso
+	$(Q)KERNEL=$B/iso/labyrinth.elf iso/mkrelease $B/release.iso
 
 ## run: boot in QEMU, serial console in the terminal; DEBUG=1, APPEND=words, MEM=, CPU=
 run:
