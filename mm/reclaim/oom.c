@@ -38,6 +38,7 @@
 #include "kernel/core/panic.h"
 #include "mm/debug/explain.h"
 #include "mm/debug/show_mem.h"
+#include "mm/reclaim/drain.h"
 #include "mm/task.h"
 #include "mm/watermark.h"
 
@@ -252,6 +253,16 @@ static bool memory_is_back(const struct node *node,
 	return false;
 }
 
+/* Pages on the lists of CPUs are free, but no mark counts them; a victim's may be
+ * there.  Nobody dies for them, and the machine least of all. */
+static bool lists_give_back(struct node *node)
+{
+	unsigned long before = node_free(node);
+
+	drain_all_pages(node, NULL);
+	return node_free(node) > before;
+}
+
 bool out_of_memory(struct node *node, const struct alloc_request *request)
 {
 	struct choice choice = {
@@ -272,6 +283,8 @@ bool out_of_memory(struct node *node, const struct alloc_request *request)
 	if (choice.blocked)
 		return true;
 	if (memory_is_back(node, request))
+		return true;
+	if (choice.points == OOM_NEVER && lists_give_back(node))
 		return true;
 	oom_report(node, request);
 	if (choice.points == OOM_NEVER)

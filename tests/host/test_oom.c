@@ -5,6 +5,7 @@
  */
 #include "lib/random.h"
 #include "lib/string.h"
+#include "mm/pcp.h"
 #include "mm/reclaim/oom.h"
 #include "mm/task.h"
 #include "tests/host/pile.h"
@@ -450,6 +451,31 @@ CASE(oom, without_a_candidate_it_is_a_panic_with_the_report)
 		MACHINE_PANICKED);
 	EXPECT(strncmp(text, "Out of memory: no thread", 24) == 0);
 	EXPECT(log_contains_since(mark, "invoked oom-killer"));
+	machine_start(16);
+	return NULL;
+}
+
+CASE(oom, pages_on_a_list_of_a_cpu_are_used_before_the_machine_stops)
+{
+	static struct pcp_cpu lists[1];
+	struct node *node = test_oom_begin(200);
+	const struct zone *zone = &node->zone[ZONE];
+	char text[200];
+
+	for (unsigned int i = 0; i < THREADS; i++)
+		task[i].oom_score_adj = -1000;
+	pcp_start(node, lists, 1);
+	pile_give(&pile, 20);
+	EXPECT(zone_pcp_pages(zone) > 0);
+	EXPECT_EQUAL(
+		machine_try(kill_without_candidate, NULL, text, sizeof(text)),
+		MACHINE_RETURNED);
+	EXPECT_EQUAL(zone_pcp_pages(zone), 0);
+	EXPECT_EQUAL(kills(), 0);
+	/* And once more: now there is nothing. */
+	EXPECT_EQUAL(
+		machine_try(kill_without_candidate, NULL, text, sizeof(text)),
+		MACHINE_PANICKED);
 	machine_start(16);
 	return NULL;
 }
