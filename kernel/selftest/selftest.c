@@ -39,6 +39,7 @@
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/sched.h"
+#include "kernel/core/work.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/refiller.h"
 #include "lib/errno.h"
@@ -222,6 +223,8 @@ static void selftest_settle(void)
 	       clock_microseconds() < until)
 		thread_yield();
 	refiller_settle();
+	/* The worker may be in the middle of a purge: it draws the screen, too. */
+	flush_work();
 	/* Addresses that wait for a flush keep an object of kmalloc() each. */
 	vmalloc_purge(main_vmalloc());
 	slab_shrink_node(main_node());
