@@ -17,8 +17,9 @@
 
 SUITE(screen);
 
-#define VGA_PHYSICAL 0xb8000UL
-#define FILLER       0x0778 /* a grey x */
+#define VGA_PHYSICAL  0xb8000UL
+#define SCREEN_WIDEST 160U
+#define FILLER        'x'
 
 static uint16_t saved[SCREEN_CELLS];
 
@@ -28,33 +29,37 @@ static unsigned int cells(void)
 }
 
 /* Pixel X, Y of the text, as the card has it. */
-static uint32_t pixel_at(unsigned int x, unsigned int y)
+static const uint8_t *pixel_at(unsigned int x, unsigned int y)
 {
 	const struct boot_framebuffer *info = &boot_information()->framebuffer;
 	unsigned int left = (info->width - screen_columns() * FONT_WIDTH) / 2;
 	unsigned int top = (info->height - screen_rows() * FONT_HEIGHT) / 2;
-	const uint8_t *pixel = (const uint8_t *)PIXELS_BASE +
-	                       info->address % PAGE_SIZE +
-	                       (size_t)(top + y) * info->pitch +
-	                       (size_t)(left + x) * info->pixel_bytes;
-	uint32_t value = 0;
 
-	memcpy(&value, pixel, info->pixel_bytes);
-	return value;
+	return (const uint8_t *)PIXELS_BASE + info->address % PAGE_SIZE +
+	       (size_t)(top + y) * info->pitch +
+	       (size_t)(left + x) * info->pixel_bytes;
 }
 
 /* Has the cell one colour? */
 static bool shows_blank(unsigned int at)
 {
+	const struct boot_framebuffer *info = &boot_information()->framebuffer;
 	const volatile uint16_t *text = phys_to_virt(VGA_PHYSICAL);
 	unsigned int x = at % screen_columns() * FONT_WIDTH;
 	unsigned int y = at / screen_columns() * FONT_HEIGHT;
+	const uint8_t *first;
 
 	if (!framebuffer_present())
 		return (text[at] & 0xff) == ' ';
-	for (unsigned int i = 0; i < FONT_WIDTH * FONT_HEIGHT; i++) {
-		if (pixel_at(x + i % FONT_WIDTH, y + i / FONT_WIDTH) !=
-		    pixel_at(x, y))
+	first = pixel_at(x, y);
+	for (unsigned int i = 1; i < FONT_WIDTH; i++) {
+		if (memcmp(first + (size_t)i * info->pixel_bytes, first,
+		           info->pixel_bytes) != 0)
+			return false;
+	}
+	for (unsigned int i = 1; i < FONT_HEIGHT; i++) {
+		if (memcmp(first + (size_t)i * info->pitch, first,
+		           (size_t)FONT_WIDTH * info->pixel_bytes) != 0)
 			return false;
 	}
 	return true;
@@ -81,6 +86,21 @@ static void test_screen_show_cell(unsigned int at, uint16_t cell)
 	                  c == '\0' ? ' ' : c);
 
 	console_write_to("screen", text, (size_t)length);
+}
+
+/* A row at a time: the last one leaves the cursor behind it, which does not scroll. */
+static void test_screen_fill(void)
+{
+	char row[SCREEN_WIDEST + 1];
+	char text[24];
+
+	memset(row, FILLER, screen_columns());
+	row[screen_columns()] = '\0';
+	for (unsigned int i = 0; i < screen_rows(); i++) {
+		scnprintf(text, sizeof(text), "\033[0m\033[%u;1H", i + 1);
+		test_screen_show(text);
+		test_screen_show(row);
+	}
 }
 
 static void test_screen_put_back(void)
@@ -114,8 +134,7 @@ static const char *try_erase(const char *sequence, unsigned int from,
 	for (unsigned int at = 0; at < cells(); at++)
 		saved[at] = screen_cell(at / screen_columns(),
 		                        at % screen_columns());
-	for (unsigned int at = 0; at < cells(); at++)
-		test_screen_show_cell(at, FILLER);
+	test_screen_fill();
 	test_screen_show("\033[0m\033[11;21H");
 	test_screen_show(sequence);
 	screen_draw();
