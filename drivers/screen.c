@@ -495,8 +495,8 @@ static void screen_write(const char *text, size_t size)
 
 	if (!console_begin_write(&writer, &screen.lock) && !panic_in_progress())
 		return;
-	if (panic_in_progress() && screen.drawn != NULL) {
-		/* The worker will not come again. */
+	if (panic_in_progress() && (screen.drawn != NULL || screen.top != 0)) {
+		/* The worker will not come again, nor will the map. */
 		screen.drawn = NULL;
 		resize(0);
 	}

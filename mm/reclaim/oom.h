@@ -45,7 +45,8 @@ int64_t oom_badness(const struct thread *thread, unsigned long total);
 /* The node's recovery.oom: REQUEST found no page anywhere.  True: memory is on
  * its way, or somebody else must bring it (a request without FS kills nobody).
  * While a victim is alive and has memory, nobody else is killed.  Without any
- * candidate and without pages on the lists of CPUs this is a panic.  Thread context; one call at a time. */
+ * candidate and without pages on the lists of CPUs this is a panic.  Thread context;
+ * one call at a time. */
 bool out_of_memory(struct node *node, const struct alloc_request *request);
 
 /* The reaper's thread; never returns. */

@@ -105,9 +105,9 @@ def a_cpu_without_nx_is_a_message(lab):
         check("alive" in command(qemu, "echo alive"), "the shell is gone")
 
 
-@boot_test
-def a_cpu_without_long_mode_gets_a_sentence(lab):
-    with lab.boot(cpu="qemu32", memory="32M") as qemu:
+@for_each(in_pixels=False, in_text=True)
+def a_cpu_without_long_mode_gets_a_sentence(lab, text):
+    with lab.boot(cpu="qemu32", memory="32M", text=text) as qemu:
         qemu.console.expect(r"(?i)long mode|64-bit")
         # The screen is written behind the serial port.
         wait_until(
