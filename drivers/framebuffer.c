@@ -27,11 +27,11 @@
 #include "drivers/font.h"
 #include "drivers/screen.h"
 #include "kernel/arch/io.h"
+#include "kernel/core/console.h"
 #include "kernel/core/multiboot2.h"
 #include "kernel/core/panic.h"
 
-#define COLOURS     16U
-#define MAX_COLUMNS 160U
+#define COLOURS 16U
 
 static struct screen_display display;
 static struct {
@@ -137,7 +137,7 @@ static void fill(const struct boot_framebuffer *info)
 
 static void set_size(const struct boot_framebuffer *info)
 {
-	unsigned int columns = min(info->width / FONT_WIDTH, MAX_COLUMNS);
+	unsigned int columns = min(info->width / FONT_WIDTH, CONSOLE_WIDEST);
 	unsigned int rows =
 		min(info->height / FONT_HEIGHT, SCREEN_CELLS / columns);
 	uint32_t left = (info->width - columns * FONT_WIDTH) / 2;

@@ -137,31 +137,34 @@ void console_write_to(const char *name, const char *text, size_t size)
 	write_to(name, text, size);
 }
 
-/* LINE, which ends with a 0, on the screen of SINK: a row at a time, in one piece, so
- * that the cursor is drawn once. */
-static void console_coloured(const struct console_sink *sink, const char *line,
-                             unsigned int indent, const char *colour)
+/*
+ * PUT gets TEXT as rows of COLUMNS, broken between words, each in one piece, so that the
+ * cursor is drawn once; rows after the first are INDENT columns to the right.  COLOUR:
+ * the first INDENT columns are dim, and the others so; NULL: no colours.
+ */
+static void console_rows(const char *text, unsigned int columns,
+                         unsigned int indent, const char *colour,
+                         void (*put)(const char *row, size_t size))
 {
-	static const char dim[] = "\033[90m";
-	unsigned int columns = min(sink->columns, CONSOLE_WIDEST);
+	const char *reset = colour == NULL ? "" : "\033[0m";
+	const char *dim = colour == NULL ? "" : "\033[90m";
 	char row[CONSOLE_WIDEST + CONSOLE_COLOUR_MAX + 16];
 	unsigned int lead = 0;
 
 	do {
-		size_t length = fold_length(line, columns - lead);
+		size_t length = fold_length(text, columns - lead);
 		size_t stamp = lead == 0 ? min(length, (size_t)indent) : 0;
 
-		sink->write(row, (size_t)scnprintf(
-					 row, sizeof(row),
-					 "%*s%s%.*s\033[0m%s%.*s\033[0m\n",
-					 (int)lead, "", dim, (int)stamp, line,
-					 colour, (int)(length - stamp),
-					 line + stamp));
-		line += length;
-		while (*line == ' ')
-			line++;
+		put(row, (size_t)scnprintf(
+				 row, sizeof(row), "%*s%s%.*s%s%s%.*s%s\n",
+				 (int)lead, "", dim, (int)stamp, text, reset,
+				 colour == NULL ? "" : colour,
+				 (int)(length - stamp), text + stamp, reset));
+		text += length;
+		while (*text == ' ')
+			text++;
 		lead = indent;
-	} while (*line != '\0');
+	} while (*text != '\0');
 }
 
 void console_write_line(char *line, size_t length, unsigned int indent,
@@ -177,7 +180,8 @@ void console_write_line(char *line, size_t length, unsigned int indent,
 			continue;
 		}
 		line[length - 1] = '\0';
-		console_coloured(sink, line, indent, colour);
+		console_rows(line, min(sink->columns, CONSOLE_WIDEST), indent,
+		             colour, sink->write);
 		line[length - 1] = '\n';
 	}
 }
@@ -196,26 +200,6 @@ static void console_say(const char *text, size_t size)
 		to(text, size);
 	else
 		console_write(text, size);
-}
-
-/* Say TEXT in rows of CONSOLE_COLUMNS, broken between words; rows after the first are
- * INDENT columns to the right. */
-static void console_say_rows(const char *text, unsigned int indent)
-{
-	unsigned int lead = 0;
-
-	do {
-		char row[CONSOLE_COLUMNS + 2];
-		size_t length = fold_length(text, CONSOLE_COLUMNS - lead);
-
-		console_say(row, (size_t)scnprintf(row, sizeof(row),
-		                                   "%*s%.*s\n", (int)lead, "",
-		                                   (int)length, text));
-		text += length;
-		while (*text == ' ')
-			text++;
-		lead = indent;
-	} while (*text != '\0');
 }
 
 void console_printf(const char *format, ...)
@@ -238,7 +222,7 @@ void console_fold(unsigned int indent, const char *format, ...)
 	va_start(arguments, format);
 	vscnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	console_say_rows(text, indent);
+	console_rows(text, CONSOLE_COLUMNS, indent, NULL, console_say);
 }
 
 uint64_t console_write_dropped(void)

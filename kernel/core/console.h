@@ -73,7 +73,7 @@ void console_printf(const char *format, ...) __printf(1, 2);
  * on further lines is INDENT columns to the right.
  */
 #define CONSOLE_COLUMNS  80U
-#define CONSOLE_WIDEST   160U
+#define CONSOLE_WIDEST   160U /* that a screen has */
 #define CONSOLE_FOLD_MAX 512
 void console_fold(unsigned int indent, const char *format, ...) __printf(2, 3);
 

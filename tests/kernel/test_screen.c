@@ -17,9 +17,8 @@
 
 SUITE(screen);
 
-#define VGA_PHYSICAL  0xb8000UL
-#define SCREEN_WIDEST 160U
-#define FILLER        'x'
+#define VGA_PHYSICAL 0xb8000UL
+#define FILLER       'x'
 
 static uint16_t saved[SCREEN_CELLS];
 
@@ -91,7 +90,7 @@ static void test_screen_show_cell(unsigned int at, uint16_t cell)
 /* A row at a time: the last one leaves the cursor behind it, which does not scroll. */
 static void test_screen_fill(void)
 {
-	char row[SCREEN_WIDEST + 1];
+	char row[CONSOLE_WIDEST + 1];
 	char text[24];
 
 	memset(row, FILLER, screen_columns());

@@ -94,6 +94,38 @@ def framebuffer_shows_what_the_serial_port_says(lab):
         check(cursor[0] == letter[1], f"the cursor is {cursor}, not {letter}")
 
 
+DIM, YELLOW = (0x6B, 0x72, 0x80), (0xF2, 0xCF, 0x6B)
+WHITE, RED = (0xFF, 0xFF, 0xFF), (0xD9, 0x62, 0x6B)
+
+
+def row_with(lines, text):
+    return next(row for row, line in enumerate(lines) if text in line)
+
+
+@boot_test
+def log_has_colours_on_a_framebuffer(lab):
+    """The time of a line is dim, a warning is yellow, and the cause of a panic white on
+    red.  The serial port has no colours."""
+    with lab.prompt("nosuchword") as qemu:
+        qemu.send("panic\r")
+        qemu.console.expect(r"The machine has stopped\.\r?\n")
+        for _ in range(8):
+            qemu.press("pgup")
+        lines = wait_until(
+            lambda: [s for s in [qemu.screen_text()] if "nosuchword" in str(s)],
+            lambda: f"the warning is not seen: {qemu.screen_text()}",
+        )[0]
+        picture = qemu.pixels()
+        row = row_with(lines, "unknown word 'nosuchword'")
+        check(DIM in picture.colours_of(row, 0), "the time is not dim")
+        check(YELLOW in picture.colours_of(row, 16), "the warning is not yellow")
+        row = row_with(lines, "PANIC: asked")
+        seen = picture.colours_of(row, 15)
+        check(sorted(seen) == sorted([RED, WHITE]), f"the cause is {seen}")
+        log = qemu.console.text
+        check("\x1b[90m" not in log and "\x1b[1;37;41m" not in log, "on the line")
+
+
 @boot_test
 def framebuffer_of_24_bits_a_pixel_is_drawn_on(lab):
     """A Cirrus card has such a one."""

@@ -14,7 +14,7 @@ import runpy
 from machine import ROOT, Failure
 
 WIDE, HIGH = 8, 16
-MOST_COLUMNS, MOST_CELLS = 160, 8000  # drivers/framebuffer.c, drivers/screen.h
+MOST_COLUMNS, MOST_CELLS = 160, 8000  # kernel/core/console.h, drivers/screen.h
 TEXT_MODE = (720, 400)
 WRONG = "\ufffd"
 
