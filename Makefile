@@ -9,6 +9,7 @@
 #	build/disk.img		a disk for it: a file system, swap, room for tests
 #	build/host/		mm/ and lib/ as a library and as test programs
 #	build/checked/		the same kernel, which reports undefined behaviour
+#	build/play/		mm/ for WebAssembly, and the page of the playground
 #	build/fuzz/		fuzz targets, and their findings
 #	build/test/		logs and discs of the last `make test`
 #
@@ -143,7 +144,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 	test-long churn fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
 	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
 	build-conformance conformance book \
-	build-disk build-checked build-host build-suites build-fuzz FORCE
+	build-disk build-checked build-host build-suites build-fuzz play build-play FORCE
 FORCE:
 
 $B/obj/compile: $(call same,$B/obj/compile,$(compile_with))
@@ -329,6 +330,12 @@ fragmentation:
 	@tests/setup build
 	@$(MAKE) build-host
 	@python3 tests/run/fragmentation.py docs/fragmentation.svg
+
+## play: build/play/index.html, the playground: mm/ in a web page, one file
+play:
+	@tests/setup play
+	@$(MAKE) build-play
+	@echo "$(abspath $B/play/index.html)"
 
 ## book: replay the book's sessions, and update its numbers; ONLY=words picks
 book:
@@ -540,6 +547,54 @@ host:
 	@tests/setup build
 	@$(MAKE) build-host
 
+# The playground: the same sources for WebAssembly, in one page.  docs/play/play.h.  No
+# return addresses there: the compiler refuses to name them.
+PLAY_CC := $(shell tests/clang)
+PLAY_LD := $(PLAY_CC:clang%=wasm-ld%)
+play_sources := $(mm_sources) $(sort $(wildcard lib/*.c docs/play/play*.c \
+	docs/play/wasm*.c)) kernel/core/held.c kernel/sysctl.c tests/mm/space.c \
+	tests/host/machine.c tests/host/machine_log.c tests/host/machine_mutex.c \
+	tests/host/machine_recovery.c tests/host/machine_wait.c
+play_host_sources := $(sort $(wildcard docs/play/play*.c)) docs/play/host.c \
+	kernel/sysctl.c tests/mm/space.c
+play_pages := $(sort $(wildcard docs/play/*.html docs/play/*.css docs/play/*.js \
+	docs/play/*.txt))
+play_cflags := --target=wasm64 -std=gnu11 -O2 -fno-builtin -nostdinc \
+	-isystem $(shell $(PLAY_CC) -print-file-name=include 2>/dev/null) \
+	-isystem docs/play/libc -I. -fno-strict-aliasing $(warnings) \
+	'-D__builtin_return_address(level)=((void *)0)'
+play_ldflags := -mwasm64 --no-entry --gc-sections --fatal-warnings --strip-all \
+	-z stack-size=262144 $(addprefix --export=play_,run line_buffer \
+	answer_buffer last_words)
+play_objects := $(patsubst %,$B/play/obj/%.o,$(play_sources))
+play_host_objects := $(patsubst %,$B/host/obj/%.o,$(play_host_sources))
+play_with := $(PLAY_CC) $(subst ',,$(play_cflags)) $(play_ldflags) $(play_sources)
+
+$B/play/with: $(call same,$B/play/with,$(play_with))
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(play_with)' >$@
+
+$B/play/obj/%.c.o: %.c $B/play/with Makefile
+	@mkdir -p $(@D)
+	$(say) WASMCC $<
+	$(Q)$(PLAY_CC) $(play_cflags) -MMD -MP -c -o $@ $< $(remember)
+
+$B/play/mm.wasm: $(play_objects)
+	$(say) WASMLD $@
+	$(Q)$(PLAY_LD) $(play_ldflags) -o $@ $(play_objects)
+
+$B/play/index.html: $B/play/mm.wasm docs/play/mkplay $(play_pages) $(mm_sources)
+	$(say) PLAY $@
+	$(Q)python3 docs/play/mkplay $< $@
+
+$B/host/play: $(play_host_objects) $B/host/libmm.a
+	$(say) LD $@
+	$(Q)$(CC) $(host_ldflags) -o $@ $^
+
+-include $(play_objects:.o=.d) $(play_host_objects:.o=.d)
+
+build-play: $B/play/index.html $B/host/play
+
 # Fuzz targets, by clang's libFuzzer: each tests/fuzz/fuzz_*.c is one.  The
 # archive provides only the functions that a target refers to, so a target may
 # define its own version of one of them.
@@ -594,7 +649,8 @@ warned = $(wildcard $(addsuffix .warnings,$(objects) $(library_objects) \
 	$B/host/obj/tests/host/example.c.o \
 	$B/host/obj/tests/model/answers.c.o $(conformance_objects) \
 	$B/host/obj/tests/host/fragmentation.c.o \
-	$B/host/obj/tests/mm/space.c.o $(bench_first) $(bench_objects)))
+	$B/host/obj/tests/mm/space.c.o $(bench_first) $(bench_objects) \
+	$(play_objects) $(play_host_objects)))
 .PHONY: no-warnings
 no-warnings:
 	@$(if $(warned),cat $(warned) >&2; \
@@ -606,7 +662,7 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 ## test: everything, in under ten minutes: the host, QEMU, Bochs; ONLY=words, V=1
 test:
 	@tests/setup test cover
-	@$(MAKE) $(jobs) build-iso build-disk build-checked build-host \
+	@$(MAKE) $(jobs) build-iso build-disk build-checked build-host build-play \
 		build-bench build-suites build-fuzz $(if $(counted_suites),,build-cover)
 	@$(MAKE) no-warnings
 	@$(MAKE) B=$B/checked CHECKED=1 no-warnings
@@ -686,7 +742,7 @@ cover:
 
 # ------------------------------------------------------------------ care
 
-c_files := $(sort $(shell find kernel mm drivers lib tests \
+c_files := $(sort $(shell find kernel mm drivers lib tests docs \
 	-name '*.c' -o -name '*.h'))
 tidy_stamps := $(patsubst %,$B/lint/%.tidy,$(c_sources))
 

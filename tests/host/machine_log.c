@@ -22,8 +22,8 @@
 #define LINE_SIZE  256
 #define CLOCK_BASE 1000000ULL /* a machine has been up for a second */
 
+static char log_line[LOG_LINES][LINE_SIZE];
 static struct {
-	char line[LOG_LINES][LINE_SIZE];
 	uint64_t begin; /* of the machine's lines */
 	uint64_t count; /* lines ever logged */
 	FILE *file;
@@ -75,7 +75,7 @@ void machine_log_to(FILE *file)
 
 static void machine_log_line(const char *text, size_t length)
 {
-	char *line = host_log.line[host_log.count++ % LOG_LINES];
+	char *line = log_line[host_log.count++ % LOG_LINES];
 
 	scnprintf(line, LINE_SIZE, "%.*s", (int)length, text);
 	if (host_log.file != NULL)
@@ -131,7 +131,7 @@ uint64_t log_mark(void)
 
 static const char *machine_log_line_number(uint64_t number)
 {
-	return host_log.line[number % LOG_LINES];
+	return log_line[number % LOG_LINES];
 }
 
 /* The oldest line that is still there. */
