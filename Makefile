@@ -672,7 +672,7 @@ test:
 ## test-long: the long forms of what make test runs in short; ONLY=words, V=1
 test-long:
 	@tests/setup test
-	@$(MAKE) $(jobs) build-iso build-disk build-suites build-fuzz
+	@$(MAKE) $(jobs) build-iso build-disk build-checked build-suites build-fuzz
 	@python3 tests/run/check.py --long $(if $(V),--verbose) $(ONLY)
 
 ## churn: random calls of all of mm/ on the host for SECONDS=3600; SEED=

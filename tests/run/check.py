@@ -90,8 +90,10 @@ LONG_STATES = "30000"  # of the model
 # Suites that a machine leaves out here, and runs in `make test-long`.  In Bochs: those that
 # never ask the machine for anything, and run on the host and in QEMU, and those that
 # use the disk for long, as the boot test of pressure does in Bochs.  At 6 GB: those
-# that do the same as on a smaller machine, only slower.
+# that do the same as on a smaller machine, only slower.  In the checked build: those that
+# run the same lines again and again.
 LEFT_OUT = {
+    "qemu-max-64M-checked": "sequence step step_map step_move".split(),
     "bochs-128M": """
         buddy fail_files fail_shell files format gfp mbr memmap multiboot2 page_alloc
         pressure sequence
@@ -694,7 +696,7 @@ def selftest_jobs():
         arguments = (name, megs, LEFT_OUT[name])
         jobs.append((name, lambda r, a=arguments: run_bochs_selftest(r, *a)))
     for name, cpu, memory in CHECKED_SELFTESTS:
-        arguments = (name, cpu, memory, CHECKED)
+        arguments = (name, cpu, memory, CHECKED, LEFT_OUT[name])
         jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
     for name, cpu, memory in QEMU_SELFTESTS:
         arguments = (name, cpu, memory, BUILD, LEFT_OUT.get(name, ()))
@@ -739,6 +741,9 @@ def long_jobs():
         jobs.append((name, lambda r, a=arguments: run_bochs_selftest(r, *a)))
     for name, cpu, memory in LONG_SELFTESTS:
         arguments = (name, cpu, memory)
+        jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
+    for name, cpu, memory in CHECKED_SELFTESTS:
+        arguments = (name, cpu, memory, CHECKED)
         jobs.append((name, lambda r, a=arguments: run_qemu_selftest(r, *a)))
     jobs.append(("disc", lambda r: run_rebuild(r, whole=True)))
     jobs.append(("states", run_states))
