@@ -9,6 +9,7 @@
 #	build/disk.img		a disk for it: a file system, swap, room for tests
 #	build/host/		mm/ and lib/ as a library and as test programs
 #	build/checked/		the same kernel, which reports undefined behaviour
+#	build/book/		the book as a website
 #	build/play/		mm/ for WebAssembly, and the page of the playground
 #	build/fuzz/		fuzz targets, and their findings
 #	build/test/		logs and discs of the last `make test`
@@ -143,7 +144,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 .PHONY: help setup disk iso release run where record replay test bench test-in mutants mutate states \
 	test-long churn fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
 	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
-	build-conformance conformance book \
+	build-conformance conformance book transcripts \
 	build-disk build-checked build-host build-suites build-fuzz play build-play FORCE
 FORCE:
 
@@ -337,8 +338,13 @@ play:
 	@$(MAKE) build-play
 	@echo "$(abspath $B/play/index.html)"
 
-## book: replay the book's sessions, and update its numbers; ONLY=words picks
+## book: the book as a website, build/book/index.html; no server, no network
 book:
+	@tests/setup book
+	@python3 tests/run/website.py
+
+## transcripts: replay the book's sessions, update its numbers; ONLY=words picks
+transcripts:
 	@tests/setup test
 	@$(MAKE) build-iso build-disk
 	@python3 tests/run/book.py $(ONLY)

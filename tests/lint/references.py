@@ -19,13 +19,14 @@ ENDINGS = (".c", ".h", ".asm", ".py")
 REFERENCE = re.compile(r"([\w.-]+(?:/[\w.-]+)+\.(?:c|h|asm|py))#(\w+)")
 PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.\w+)`")
 CASE = re.compile(r"\bCASE\w*\(\s*\w+\s*,\s*(\w+)")
+DECLARATIONS = ("prototype", "externvar", "member")
 LABEL = re.compile(r"^(\w+):|^\s*(?:%define|%macro)\s+(\w+)", re.MULTILINE)
 
 
 def tags():
-    """{path: names} by ctags."""
+    """{path: {name: (line, kind)}} by ctags; a definition wins over declarations."""
     names = {}
-    command = ["ctags", "-x", "--_xformat=%F %N", "--kinds-C=+pxm", "-L", "-"]
+    command = ["ctags", "-x", "--_xformat=%F %n %K %N", "--kinds-C=+pxm", "-L", "-"]
     paths = tree.files(tree.SOURCE_FOLDERS, (".c", ".h", ".py"))
     listing = subprocess.run(
         command,
@@ -36,19 +37,26 @@ def tags():
         cwd=tree.ROOT,
     ).stdout
     for line in listing.splitlines():
-        path, name = line.split(None, 1)
-        names.setdefault(path, set()).add(name)
+        path, number, kind, name = line.split(None, 3)
+        known = names.setdefault(path, {})
+        if name not in known or known[name][1] in DECLARATIONS:
+            known[name] = (int(number), kind)
     return names
 
 
 def defined_in(path, names):
-    found = set(names.get(path, ()))
+    """{name: (line, kind)} of what the file at PATH defines or declares"""
+    found = dict(names.get(path, ()))
     text = tree.read(path)
+    more = ()
     if path.endswith(".c"):
-        found.update(CASE.findall(text))
+        more = CASE.finditer(text)
     if path.endswith(".asm"):
-        for pair in LABEL.findall(text):
-            found.update(pair)
+        more = LABEL.finditer(text)
+    for match in more:
+        name = match.group(match.lastindex)
+        line = text.count("\n", 0, match.start(match.lastindex)) + 1
+        found.setdefault(name, (line, "case" if path.endswith(".c") else "label"))
     return found
 
 

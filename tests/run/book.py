@@ -22,7 +22,7 @@ host changes nothing.
 A fact is a number in a sentence: FACTS below has, for each, the document, the sentence,
 and the command that has a machine answer it.
 
-`make test` compares (tests/run/boot_book.py); this program, `make book`, replaces the
+`make test` compares (tests/run/boot_book.py); this program, `make transcripts`, replaces the
 numbers that differ and fails where a word does.
 """
 
@@ -345,7 +345,7 @@ def check_document(path):
         line = text.count("\n", 0, start) + 1
         old.append(f"line {line}: {text[start:end]}, today {now}")
     if old:
-        raise Failure(f"make book: {title_of(path)}: {'; '.join(old)}")
+        raise Failure(f"make transcripts: {title_of(path)}: {'; '.join(old)}")
 
 
 def rewrite(path):
