@@ -589,7 +589,8 @@ $B/play/mm.wasm: $(play_objects)
 	$(say) WASMLD $@
 	$(Q)$(PLAY_LD) $(play_ldflags) -o $@ $(play_objects)
 
-$B/play/index.html: $B/play/mm.wasm docs/play/mkplay $(play_pages) $(mm_sources)
+$B/play/index.html: $B/play/mm.wasm docs/play/mkplay $(play_pages) $(mm_sources) \
+		$(wildcard docs/[0-9]*.md)
 	$(say) PLAY $@
 	$(Q)python3 docs/play/mkplay $< $@
 
@@ -786,6 +787,7 @@ lint-rules: $(patsubst %,$B/obj/%.o,$(mm_sources))
 	$(Q)python3 tests/lint/patches.py
 	$(Q)python3 tests/lint/prose.py
 	$(Q)python3 tests/lint/assertions.py
+	$(Q)python3 docs/play/mkplay --check
 	$(Q)python3 tests/lint/percpu.py $(CC) $(kernel_cflags)
 	$(Q)python3 tests/run/mutants.py --check
 	$(Q)python3 tests/run/mutate.py --check

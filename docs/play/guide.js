@@ -26,9 +26,9 @@ const FIRST_STEPS = [
     done: (page) => page.engine.steps.some((line) => /^alloc /.test(line)),
   },
   {
-    text: "Now take many: set **×1000** and press **Ask** until the gauge falls below `l`.",
+    text: "Now take many: set **×1000** and press **Ask** until a gauge falls to `l`: low.",
     point: "#counts",
-    done: (page) => page.state.zones.every((zone) => zone.free <= zone.low),
+    done: (page) => page.state.zones.some((zone) => zone.free <= zone.low),
   },
   {
     text: "Choose **ATOMIC** from **an interrupt**: how much further down may it go?  The rungs below say why, with the line of code that decides.",
@@ -37,7 +37,7 @@ const FIRST_STEPS = [
   },
   {
     text: "**Free all**: buddies merge, and the large blocks are back.  Then pick a **Scene** above: each belongs to a chapter of the book.",
-    point: "#free",
+    point: "#all",
     done: (page) => page.engine.steps.includes("free all"),
   },
 ];
@@ -103,8 +103,10 @@ class Guide {
     const head = make("b", "", scene.title);
     const text = make("p");
     text.append(rich(step.text));
-    const lines = make("p", "commands");
+    const lines = make("div", "commands");
     for (const line of step.commands) lines.append(make("code", "", line));
+    const said = make("div", "said");
+    said.append(text, lines);
     const buttons = make("div", "buttons");
     const back = make("button", "", "Back");
     back.id = "back";
@@ -114,10 +116,13 @@ class Guide {
     next.id = "next";
     next.disabled = this.at + 1 === scene.steps.length;
     next.onclick = () => this.run(this.at + 1, false);
-    const leave = make("button", "", "Go on by yourself");
+    const leave = make("button", "", "Leave");
+    leave.title = "The machine stays as it is, and is yours";
     leave.onclick = () => this.page.choose("");
-    buttons.append(make("span", "note", `${this.at + 1} of ${scene.steps.length}, chapter ${Number(scene.chapter)} (docs/${chapter})`), back, next, leave);
-    this.place.replaceChildren(head, text, lines, buttons);
+    buttons.append(make("span", "note", `${this.at + 1} of ${scene.steps.length}`), back, next, leave);
+    const title = make("div", "title");
+    title.append(head, make("span", "note", `docs/${chapter}`));
+    this.place.replaceChildren(title, said, buttons);
   }
 
   show() {

@@ -36,8 +36,10 @@ class Ladder {
     this.paint();
   }
 
-  show(route) {
+  /* ANSWER is that of the request itself, if it was made. */
+  show(route, answer) {
     this.route = route;
+    this.answer = answer;
     this.chosen = null;
     this.paint();
     this.showCode();
@@ -51,24 +53,32 @@ class Ladder {
   paint() {
     const route = this.route;
     this.list.textContent = "";
-    if (route.verdict !== "ok") {
-      this.fate.textContent = `refused: ${route.why}`;
-      this.fate.className = "bad";
-      return;
-    }
+    this.tellFate();
+    if (route.verdict !== "ok") return;
     let reached = true;
     for (const step of route.steps) {
       this.list.append(this.item(step, reached));
       if (step.rung === route.rung) reached = false;
     }
     if (route.rung === "fail") this.list.append(this.item({ rung: "fail", outcome: "refuses", refusals: [] }, true));
-    const gives = route.steps.find((step) => step.rung === route.rung);
-    this.fate.className = !gives ? "bad" : gives.outcome === "gives" ? "good" : "open";
-    this.fate.textContent = !gives
-      ? "would fail: NULL"
-      : gives.outcome === "gives"
-        ? `would get it from ${gives.zone}`
-        : "would have to work for it";
+    const end = this.list.querySelector(".end");
+    if (end) this.list.scrollTop = end.offsetTop - this.list.offsetTop - this.list.clientHeight / 2;
+  }
+
+  tellFate() {
+    const { route, answer } = this;
+    const last = route.steps.find((step) => step.rung === route.rung);
+    const set = (name, text) => {
+      this.fate.className = name;
+      this.fate.textContent = text;
+      this.fate.title = text;
+    };
+    if (route.verdict !== "ok") set("bad", `refused: ${route.why}`);
+    else if (answer && answer.got > 0) set("good", `got frame ${answer.blocks[0][1]}`);
+    else if (answer) set("bad", "got NULL");
+    else if (!last) set("bad", "would get NULL");
+    else if (last.outcome === "gives") set("good", `would be served by ${last.zone}`);
+    else set("open", "would have to work for it");
   }
 
   item(step, reached) {

@@ -60,7 +60,7 @@ function usesOf(blocks, pages) {
 }
 
 class MemoryMap {
-  constructor(canvas, onHover) {
+  constructor(canvas, onHover, onPick) {
     this.canvas = canvas;
     this.onHover = onHover;
     this.mode = "use";
@@ -68,6 +68,10 @@ class MemoryMap {
     this.since = null; // when each frame has changed
     canvas.addEventListener("mousemove", (event) => this.hover(event));
     canvas.addEventListener("mouseleave", () => onHover(null));
+    canvas.addEventListener("click", (event) => {
+      const found = this.find(event);
+      if (found) onPick(found.block);
+    });
     new ResizeObserver(() => this.layout()).observe(canvas);
   }
 
@@ -174,9 +178,14 @@ class MemoryMap {
     return true;
   }
 
-  /* The block under the pointer. */
   hover(event) {
-    if (!this.state) return;
+    const found = this.find(event);
+    this.onHover(found && found.block, found && found.zone);
+  }
+
+  /* The block under the pointer, and its zone; null. */
+  find(event) {
+    if (!this.state) return null;
     const x = event.offsetX;
     const y = event.offsetY;
     for (const { zone, top } of this.tops()) {
@@ -185,10 +194,9 @@ class MemoryMap {
       const at = row * this.columns + column;
       if (row < 0 || column >= this.columns || at >= zone.pages) continue;
       const pfn = zone.start + at;
-      this.onHover(this.blockAt(pfn), zone);
-      return;
+      return { block: this.blockAt(pfn), zone };
     }
-    this.onHover(null);
+    return null;
   }
 
   blockAt(pfn) {

@@ -20,8 +20,8 @@ const MACHINES = [
   ["256 MB: as a small PC", "machine 4096 61440 0 0"],
 ];
 
-const PRESETS = ["GFP_KERNEL", "GFP_ATOMIC", "GFP_NOWAIT", "GFP_NOFS", "GFP_NOIO", "GFP_HIGHUSER_MOVABLE", "GFP_DMA|GFP_KERNEL"];
-const MODIFIERS = ["__GFP_ZERO", "__GFP_RECLAIMABLE", "__GFP_MOVABLE", "__GFP_NORETRY", "__GFP_RETRY_MAYFAIL", "__GFP_NOFAIL", "__GFP_MEMALLOC", "__GFP_COMP", "__GFP_EXCLUSIVE"];
+const PRESETS = ["GFP_KERNEL", "GFP_ATOMIC", "GFP_NOWAIT", "GFP_NOFS", "GFP_NOIO", "GFP_HIGHUSER_MOVABLE"];
+const MODIFIERS = ["__GFP_DMA", "__GFP_HIGH", "__GFP_ZERO", "__GFP_RECLAIMABLE", "__GFP_MOVABLE", "__GFP_NORETRY", "__GFP_RETRY_MAYFAIL", "__GFP_NOFAIL", "__GFP_MEMALLOC", "__GFP_COMP", "__GFP_EXCLUSIVE"];
 const CONTEXTS = [
   ["thread", "a thread"],
   ["irq", "an interrupt"],
@@ -41,12 +41,15 @@ const find = (selector) => document.querySelector(selector);
 class Page {
   constructor(engine) {
     this.engine = engine;
-    this.map = new MemoryMap(find("#map"), (block, zone) => this.hover(block, zone));
+    this.map = new MemoryMap(find("#map"), (block, zone) => this.hover(block, zone), (block) => this.pick(block));
     this.tree = new BuddyTree();
     this.ladder = new Ladder(find("#rungs"), find("#code"), find("#fate"));
     this.guide = new Guide(find("#guide"), this);
     this.form = { flags: "GFP_KERNEL", context: "thread", count: 1 };
     this.panel = "tree";
+    this.which = "next"; // request whose way is shown; or "taken": the last single one
+    this.taken = null;
+    this.toast = { text: "" };
     this.log = [];
     this.held = [];
     this.before = null;
@@ -60,12 +63,16 @@ class Page {
   send(line) {
     if (line.startsWith("machine ")) {
       this.held = [];
+      this.taken = null;
       this.before = null;
       this.state = null;
       find("#machine").value = line;
     }
     this.follow(line);
+    const way = this.wayOf(line);
     const answer = this.engine.ask(line);
+    if (way) this.taken = { way, answer };
+    this.which = way ? "taken" : "next";
     this.note(line, answer);
     this.remember(line, answer);
     return answer;
@@ -76,6 +83,14 @@ class Page {
     const answer = this.send(line);
     this.refresh(false);
     return answer;
+  }
+
+  /* The way that a single request is going to take; null for other lines. */
+  wayOf(line) {
+    const words = line.split(/ +/);
+    if (words[0] !== "alloc" || words[2] !== "1") return null;
+    const way = this.engine.ask(["route", words[1], ...words.slice(3)].join(" "));
+    return way.error ? null : way;
   }
 
   /* The form shows the request that is being made. */
@@ -111,9 +126,19 @@ class Page {
     if (answer.panic) text = answer.panic;
     const bad = Boolean(answer.error || answer.panic || (answer.asked && answer.got < answer.asked));
     this.log.push({ line, text, bad, more: [...(answer.log || []), ...(answer.events || [])] });
-    this.toast = bad ? text : "";
+    this.toast = { bad, text: this.sentence(line, answer) };
     if (answer.panic) this.panicked(answer.panic);
     this.last = answer;
+  }
+
+  /* The result of LINE in a few words. */
+  sentence(line, answer) {
+    if (answer.error) return answer.error;
+    if (answer.verdict && answer.verdict !== "ok") return `refused: ${answer.why}`;
+    if (answer.asked === 1) return answer.got ? "got it" : "NULL";
+    if (answer.asked) return `got ${answer.got} of ${answer.asked}`;
+    if (answer.freed !== undefined) return `${answer.freed} freed`;
+    return "";
   }
 
   panicked(words) {
@@ -176,14 +201,30 @@ class Page {
     find("#context").value = this.form.context;
     for (const chip of document.querySelectorAll("#counts button"))
       chip.setAttribute("aria-checked", Number(chip.dataset.count) === this.form.count);
+    this.showWay();
+  }
+
+  showWay() {
+    const taken = this.which === "taken" && this.taken;
+    for (const button of document.querySelectorAll("#which button")) {
+      button.setAttribute("aria-checked", button.dataset.which === (taken ? "taken" : "next"));
+      button.disabled = button.dataset.which === "taken" && !this.taken;
+    }
+    if (taken) return this.ladder.show(taken.way, taken.answer);
     const route = this.engine.ask(`route ${this.form.context} ${this.request()}`);
     if (route.error) {
       this.ladder.list.replaceChildren();
       this.ladder.fate.className = "bad";
       this.ladder.fate.textContent = route.error;
     } else {
-      this.ladder.show(route);
+      this.ladder.show(route, null);
     }
+  }
+
+  /* Another request is described now. */
+  changeForm() {
+    this.which = "next";
+    this.showForm();
   }
 
   showPanel() {
@@ -218,15 +259,24 @@ class Page {
   showHeld() {
     const place = find("#held");
     place.replaceChildren();
-    if (this.toast) place.append(make("span", "toast", this.toast));
-    const recent = this.held.slice(-9);
-    if (recent.length > 0) place.append(make("span", "note", "Free one:"));
+    const result = find("#result");
+    result.textContent = this.toast.text;
+    result.className = this.toast.bad ? "bad" : "good";
+    result.title = this.toast.text;
+    const recent = this.held.slice(-12).reverse();
     for (const block of recent) {
       const chip = make("button", "block", `#${block.id}`);
       chip.dataset.line = `free ${block.id}`;
       chip.title = `frame ${block.pfn}, order ${block.order}, ${block.mask}`;
       place.append(chip);
     }
+  }
+
+  /* The buddy tree shows the region of a block that was clicked. */
+  pick(block) {
+    this.changed = block.pfn;
+    this.openPanel("tree");
+    this.tree.show(this.map.blocks, block.pfn, true);
   }
 
   hover(block, zone) {
@@ -244,7 +294,8 @@ class Page {
     const log = this.log.slice(0, -1);
     if (!this.engine.undo()) return;
     this.log = log;
-    this.toast = "";
+    this.toast = { text: "taken back" };
+    this.taken = null;
     this.state = this.state || null;
     this.refresh(true);
   }
@@ -252,7 +303,6 @@ class Page {
   restart() {
     if (this.guide.scene) return this.guide.start(this.guide.scene.key);
     this.log = [];
-    this.toast = "";
     this.act(find("#machine").value || MACHINES[0][1]);
   }
 
@@ -287,7 +337,7 @@ class Page {
       const chip = make("button", "chip", text);
       chip.dataset[name] = value;
       chip.setAttribute("role", name === "flag" || name === "mask" ? "button" : "radio");
-      chip.onclick = () => { press(value); this.showForm(); };
+      chip.onclick = () => { press(value); this.changeForm(); };
       find(place).append(chip);
     }
   }
@@ -298,7 +348,7 @@ class Page {
   }
 
   build() {
-    this.chips("#presets", PRESETS.map((mask) => [mask, mask.replaceAll("GFP_", "").replace("HIGHUSER", "USER").replace("|KERNEL", "")]), "mask", (mask) => { this.form.flags = mask; });
+    this.chips("#presets", PRESETS.map((mask) => [mask, mask.replaceAll("GFP_", "").replace("HIGHUSER_", "USER ")]), "mask", (mask) => { this.form.flags = mask; });
     this.chips("#modifiers", MODIFIERS.map((flag) => [flag, flag.replace("__GFP_", "")]), "flag", (flag) => this.toggle(flag));
     for (const [context, name] of CONTEXTS) find("#context").append(new Option(name, context));
     this.chips("#counts", COUNTS.map((count) => [count, `×${count}`]), "count", (count) => { this.form.count = Number(count); });
@@ -329,13 +379,15 @@ class Page {
     find("#undo").onclick = () => this.undo();
     find("#restart").onclick = () => this.restart();
     find("#about").onclick = () => this.about();
-    find("#context").onchange = () => { this.form.context = find("#context").value; this.showForm(); };
+    find("#context").onchange = () => { this.form.context = find("#context").value; this.changeForm(); };
     find("#more").onclick = () => {
       find("#modifiers").hidden = !find("#modifiers").hidden;
       find("#more").setAttribute("aria-expanded", !find("#modifiers").hidden);
     };
-    find("#order").oninput = () => this.showForm();
-    find("#flags").onchange = () => { this.form.flags = find("#flags").value.trim().replace(/[ ,]+/g, "|") || "0"; this.showForm(); };
+    find("#order").oninput = () => this.changeForm();
+    find("#flags").onchange = () => { this.form.flags = find("#flags").value.trim().replace(/[ ,]+/g, "|") || "0"; this.changeForm(); };
+    for (const button of document.querySelectorAll("#which button"))
+      button.onclick = () => { this.which = button.dataset.which; this.showWay(); };
     find("#scene").onchange = () => this.choose(find("#scene").value);
     find("#machine").onchange = () => { const line = find("#machine").value; this.choose(""); this.log = []; this.act(line); };
     for (const button of document.querySelectorAll("#colours button")) button.onclick = () => this.setColours(button.dataset.mode);

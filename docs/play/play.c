@@ -146,6 +146,8 @@ static const struct {
 	{ "state", run_state },
 	{ "set", run_set },
 	{ "file", play_file },
+	{ "cut", play_cut },
+	{ "contig", play_contig },
 	{ "anon", play_anon },
 	{ "swap", play_swap },
 	{ "program", play_program },

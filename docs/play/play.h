@@ -22,6 +22,8 @@
  *	alloc CONTEXT COUNT ORDER FLAGS...
  *	route CONTEXT ORDER FLAGS...   the way that such a request would take
  *	free ID... | all | each N | last N   what alloc gave
+ *	contig COUNT | contig free   neighbouring frames, of one range at a time
+ *	cut N                      each Nth page of files is given up by its file
  *	file COUNT | anon COUNT    pages that reclaim can take: page cache, anonymous
  *	swap SLOTS                 room for anonymous pages
  *	program NAME COUNT         a thread with anonymous pages, which OOM may kill
@@ -83,7 +85,9 @@ struct play_words {
 const char *play_alloc(const struct play_words *words);
 const char *play_route(const struct play_words *words);
 const char *play_free(const struct play_words *words);
+const char *play_contig(const struct play_words *words);
 const char *play_file(const struct play_words *words);
+const char *play_cut(const struct play_words *words);
 const char *play_anon(const struct play_words *words);
 const char *play_swap(const struct play_words *words);
 const char *play_program(const struct play_words *words);

@@ -13,6 +13,7 @@
 #include "kernel/core/context.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/contig/contig.h"
 #include "mm/debug/explain.h"
 #include "mm/page_alloc.h"
 #include "mm/reclaim/route.h"
@@ -61,7 +62,8 @@ static struct {
 	struct block block[MOST_BLOCKS];
 	unsigned int
 		blocks; /* places in use, the free ones among them included */
-	struct owner line; /* whose interrupts these are */
+	unsigned long contig_pfn, contig_count; /* 0: nobody has a range */
+	struct owner line;                      /* whose interrupts these are */
 	struct trace_record records[TRACE_RECORDS];
 	struct alloc_route route;
 } asked;
@@ -69,6 +71,7 @@ static struct {
 void play_request_start(void)
 {
 	asked.blocks = 0;
+	asked.contig_count = 0;
 	memset(&asked.line, 0, sizeof(asked.line));
 	machine_begin_line(&asked.line, "network");
 	memset(asked.records, 0, sizeof(asked.records));
@@ -524,4 +527,39 @@ const char *play_free(const struct play_words *words)
 	if (wrong == NULL)
 		play_number("freed", freed);
 	return wrong;
+}
+
+/* ---- Ranges -------------------------------------------------------------- */
+
+static const char *free_contig(void)
+{
+	if (asked.contig_count == 0)
+		return "there is no range";
+	free_contig_range(asked.contig_pfn, asked.contig_count);
+	play_number("freed", asked.contig_count);
+	asked.contig_count = 0;
+	return NULL;
+}
+
+const char *play_contig(const struct play_words *words)
+{
+	struct page *page;
+	unsigned long count;
+
+	if (words->count == 2 && strcmp(words->word[1], "free") == 0)
+		return free_contig();
+	if (words->count != 2 ||
+	    !play_parse(words->word[1], 1, MOST_BLOCKS, &count))
+		return "contig wants a number of pages, or: free";
+	if (asked.contig_count > 0)
+		return "there is a range already: contig free";
+	page = alloc_contig_pages(count, GFP_KERNEL);
+	play_number("got", page == NULL ? 0 : count);
+	play_number("asked", count);
+	if (page == NULL)
+		return NULL;
+	asked.contig_pfn = node_pfn(play_node(), page);
+	asked.contig_count = count;
+	play_number("pfn", asked.contig_pfn);
+	return NULL;
 }

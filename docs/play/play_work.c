@@ -112,6 +112,28 @@ const char *play_file(const struct play_words *words)
 	return NULL;
 }
 
+/* As when files are cut: their pages are free, and what is between them is not. */
+const char *play_cut(const struct play_words *words)
+{
+	unsigned long seen = 0;
+	unsigned long cut = 0;
+	unsigned long each;
+
+	if (words->count != 2 ||
+	    !play_parse(words->word[1], 1, SPACE_PAGES, &each))
+		return "cut wants a number: 2 for each second page";
+	for (unsigned long i = 0; i < FILES * SPACE_PAGES; i++) {
+		struct space *file = &work.file[i / SPACE_PAGES];
+
+		if (file->page[i % SPACE_PAGES] == NULL || ++seen % each != 0)
+			continue;
+		space_truncate(file, i % SPACE_PAGES);
+		cut++;
+	}
+	play_number("freed", cut);
+	return NULL;
+}
+
 const char *play_anon(const struct play_words *words)
 {
 	unsigned long count;
@@ -305,12 +327,16 @@ static bool wake_sleeper(const struct wait_queue *queue)
 	return true;
 }
 
-/* A thread waits: what do the others do meanwhile? */
+/* A thread waits: the others run meanwhile.  By hand: kswapd only for a thread that waits
+ * for nothing else. */
 static bool while_one_waits(struct wait_queue *queue)
 {
+	const struct reclaim_state *reclaim = &play_node()->reclaim;
+
 	if (work.serving)
 		return wake_sleeper(queue);
-	if (play_node()->reclaim.kswapd_called && may_sleep_here()) {
+	if (reclaim->kswapd_called && may_sleep_here() &&
+	    (!work.by_hand || queue == &reclaim->pfmemalloc_wait)) {
 		run_kswapd();
 		return true;
 	}

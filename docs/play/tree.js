@@ -79,21 +79,30 @@ class BuddyTree {
       context.fillStyle = "#9aa3b2";
       context.fillText(String(order).padStart(2), 4, y + row / 2 + 4);
     }
+    this.paintSplits(context, left, row, unit);
     for (const block of this.now) this.paintBlock(context, block, left, row, unit);
     if (performance.now() - this.began < TREE_STEP * 14)
       requestAnimationFrame(() => this.paint());
+  }
+
+  /* Outlines of the blocks that were split: each once. */
+  paintSplits(context, left, row, unit) {
+    const seen = new Set();
+    context.strokeStyle = "rgba(154, 163, 178, 0.28)";
+    for (const block of this.now)
+      for (let order = 10; order > block.order; order--) {
+        const from = block.pfn - (block.pfn % (1 << order)) - this.first;
+        const width = (1 << order) * unit;
+        if (seen.has(`${from}/${order}`) || width < 4) continue;
+        seen.add(`${from}/${order}`);
+        context.strokeRect(left + from * unit + 0.5, (10 - order) * row + 2.5, width - 2, row - 3);
+      }
   }
 
   paintBlock(context, block, left, row, unit) {
     const x = left + (block.pfn - this.first) * unit;
     const y = (10 - block.order) * row + 2;
     const width = (1 << block.order) * unit;
-    for (let order = 10; order > block.order; order--) {
-      const from = block.pfn - (block.pfn % (1 << order)) - this.first;
-      context.strokeStyle = "rgba(154, 163, 178, 0.25)";
-      context.strokeRect(left + from * unit + 0.5, (10 - order) * row + 2.5,
-        (1 << order) * unit - 1, row - 3);
-    }
     if (!this.isVisible(block)) return;
     context.fillStyle = USES[block.use][1];
     context.fillRect(x, y, Math.max(width - (width > 3 ? 1 : 0), 0.8), row - 2);
