@@ -340,7 +340,8 @@ play:
 
 ## book: the book as a website, build/book/index.html; no server, no network
 book:
-	@tests/setup book
+	@tests/setup book play
+	@$(MAKE) build-play
 	@python3 tests/run/website.py
 
 ## transcripts: replay the book's sessions, update its numbers; ONLY=words picks

@@ -17,6 +17,8 @@ int main(void)
 		play_line_buffer()[strcspn(play_line_buffer(), "\n")] = '\0';
 		play_run();
 		puts(play_answer_buffer());
+		/* A panic in the next line ends the program. */
+		fflush(stdout);
 	}
 	return 0;
 }

@@ -15,7 +15,7 @@ root_doc = "index"
 highlight_language = "session"
 # Headings are targets, as they are where Markdown is shown elsewhere.
 myst_heading_anchors = 4
-myst_url_schemes = ["http", "https", "source"]
+myst_url_schemes = ["http", "https", "source", "play"]
 
 html_theme = "theme"
 html_theme_path = [HERE]

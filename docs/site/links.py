@@ -21,6 +21,8 @@ from definitions import REFERENCE, Definitions
 from source_pages import Pages
 
 SCHEME = "source:"
+# What is behind it is a place in the playground, whose page is beside those of the book.
+PLAY = "play:"
 # Where a link would be a link within a link.
 NO_LINKS = (nodes.reference, nodes.title)
 BLOCK = re.compile(r"<pre>.*?</pre>", re.DOTALL)
@@ -75,6 +77,8 @@ class Book:
             if address.startswith(SCHEME):
                 place = address[len(SCHEME) :], None
                 link["refuri"] = self.mention(place, page, title)
+            elif address.startswith(PLAY):
+                link["refuri"] = "play/index.html" + address[len(PLAY) :]
 
     def link_blocks(self, app, page, template, context, document):
         """The names in drawings and tables, which are text: `html-page-context`."""

@@ -13,7 +13,8 @@ source files.
 
 The text is copied first, because the front page is README.md, which lies outside of
 docs/.  On the way links between Markdown files are left alone, and links to other files
-of the tree get the scheme "source:", by which docs/site/links.py knows them.
+of the tree get the scheme "source:", by which docs/site/links.py knows them.  Links to the
+playground get "play:"; its page is a part of the site.
 
 check() reads what was made: each link within the site leads to a page and to a
 place in it, each name in a file to the line that has this name, and nothing is loaded
@@ -34,6 +35,11 @@ from machine import BUILD, ROOT, Failure, call
 SITE = os.path.join(BUILD, "book")
 SETTINGS = os.path.join(ROOT, "docs", "site")
 SECONDS = 300
+
+# Its source, and the page that `make play` makes of it.
+PLAYGROUND = "docs/play/index.html"
+PLAY_PAGE = os.path.join(BUILD, "play", "index.html")
+SCENE = re.compile(r'{"key": "([\w-]+)", "chapter"')
 
 INLINE_LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 PICTURES = (".png", ".svg")
@@ -87,6 +93,8 @@ def with_links(text, folder):
             return "](source-files.md)"
         if os.path.dirname(path) == "docs" and path.endswith((".md", *PICTURES)):
             return f"]({os.path.basename(path)}{match.group(2) or ''})"
+        if path == PLAYGROUND:
+            return f"](play:{match.group(2) or ''})"
         if path == "README.md":
             return f"](index.md{match.group(2) or ''})"
         return f"](source:{path})"
@@ -160,11 +168,19 @@ def build(site, coloured=""):
         said = file.read()
     if status != 0:
         raise Failure(f"sphinx-build fails: {said}")
+    add_playground(site)
     for left in (".buildinfo", "objects.inv"):
         if os.path.exists(os.path.join(site, left)):
             os.remove(os.path.join(site, left))
     # Sphinx may have others about itself, in another version.
     return [line for line in said.splitlines() if text in line]
+
+
+def add_playground(site):
+    if not os.path.exists(PLAY_PAGE):
+        raise Failure(f"there is no {PLAY_PAGE}: make play")
+    os.makedirs(os.path.join(site, "play"), exist_ok=True)
+    shutil.copy(PLAY_PAGE, os.path.join(site, "play", "index.html"))
 
 
 def names_in_text(page):
@@ -183,6 +199,7 @@ class Page:
         with open(path, encoding="utf-8") as file:
             self.text = file.read()
         self.ids = set(ID.findall(self.text))
+        self.ids |= {f"scene={key}" for key in SCENE.findall(self.text)}
         found = set(ADDRESS.findall(self.text))
         self.addresses = {(tag, html.unescape(address)) for tag, address in found}
 
