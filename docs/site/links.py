@@ -21,7 +21,7 @@ from definitions import REFERENCE, Definitions
 from source_pages import Pages
 
 SCHEME = "source:"
-# What is behind it is a place in the playground, whose page is beside those of the book.
+# Before a place in the playground, whose page lies beside those of the book.
 PLAY = "play:"
 # Where a link would be a link within a link.
 NO_LINKS = (nodes.reference, nodes.title)
