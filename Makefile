@@ -142,7 +142,7 @@ link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup disk iso release run where record replay test bench test-in mutants mutate states \
-	test-long churn fuzz replay-calls bochs debug host lint fmt clean screenshot fragmentation \
+	test-long churn fuzz replay-calls bochs debug host lint fmt clean screenshot pictures \
 	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
 	build-conformance conformance book transcripts \
 	build-disk build-checked build-host build-suites build-fuzz play build-play FORCE
@@ -326,11 +326,11 @@ screenshot:
 	@$(MAKE) build-iso
 	@python3 tests/run/screenshot.py docs/screenshot.png docs/map.png
 
-## fragmentation: docs/fragmentation.svg, free memory in blocks too small
-fragmentation:
-	@tests/setup build
-	@$(MAKE) build-host
-	@python3 tests/run/fragmentation.py docs/fragmentation.svg
+## pictures: the pictures of the book, docs/*.svg, drawn from runs; ONLY=names
+pictures:
+	@tests/setup test
+	@$(MAKE) build-iso build-host $B/host/play
+	@python3 tests/run/pictures.py $(ONLY)
 
 ## play: build/play/index.html, the playground: mm/ in a web page, one file
 play:

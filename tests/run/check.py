@@ -35,10 +35,10 @@ import unittest
 
 import bench_host
 import cover
-import fragmentation
 import fuzz
 import lab
 import mutants
+import pictures
 import warned
 from bochs import Bochs
 from ktap import Kind, Log, plain_lines, verdict, verdict_of_program
@@ -374,15 +374,18 @@ def run_example(report):
         report.fails("host", "example", f"status {done.returncode}")
 
 
-def run_fragmentation(report):
-    """The picture in the book is that of this tree."""
-    name = "docs/fragmentation.svg shows what the allocator does"
-    with open(os.path.join(ROOT, "docs", "fragmentation.svg"), encoding="ascii") as f:
-        shown = f.read()
-    if fragmentation.draw(fragmentation.measure()) == shown:
+def run_picture(report, picture):
+    """A picture in the book is that of this tree."""
+    name = f"docs/{picture}.svg shows what this tree does"
+    try:
+        same = pictures.is_of_today(picture)
+    except Failure as failure:
+        report.fails("host", name, str(failure))
+        return
+    if same:
         report.passes("host", name)
     else:
-        report.fails("host", name, "it has changed: make fragmentation")
+        report.fails("host", name, f"it has changed: make pictures ONLY={picture}")
 
 
 def run_bench_host(report):
@@ -726,7 +729,8 @@ def all_jobs():
         jobs.append((f"fuzz {name}", lambda r, n=name: run_fuzz(r, n)))
     jobs.append(("warnings", run_warnings))
     jobs.append(("host example", run_example))
-    jobs.append(("host fragmentation", run_fragmentation))
+    for name in pictures.PICTURES:
+        jobs.append((f"host picture {name}", lambda r, n=name: run_picture(r, n)))
     jobs.append(("host bench", run_bench_host))
     jobs.append(("judge", run_judge))
     load_boot_tests()
