@@ -141,7 +141,7 @@ compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup disk iso release run where record replay test bench test-in mutants mutate states \
+.PHONY: help setup disk iso release run watch where record replay test bench test-in mutants mutate states \
 	test-long churn fuzz replay-calls bochs debug host lint fmt clean screenshot pictures \
 	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
 	build-conformance conformance book transcripts \
@@ -293,6 +293,12 @@ run:
 	@$(MAKE) build-iso build-disk
 	@python3 tests/run/console.py
 
+## watch: run, with all of memory on a page in the browser; PORT=, and as for run
+watch:
+	@tests/setup run
+	@$(MAKE) build-iso build-disk
+	@python3 tests/run/watch.py
+
 ## bochs: boot it in Bochs; MODE=selftest runs the self-test there
 bochs:
 	@tests/setup bochs
@@ -324,7 +330,9 @@ replay:
 screenshot:
 	@tests/setup run
 	@$(MAKE) build-iso
+	@tests/setup browser
 	@python3 tests/run/screenshot.py docs/screenshot.png docs/map.png
+	@python3 tests/run/watch_pictures.py docs/watch-storm.png docs/watch-block.png
 
 ## pictures: the pictures of the book, docs/*.svg, drawn from runs; ONLY=names
 pictures:

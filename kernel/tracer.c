@@ -11,23 +11,31 @@
  * counted and said in the stream.
  *
  * Each line covers the numbers from its "seq" on: one, or as many as its "lost"
- * says.  Together they have no gap.
+ * says.  Together they have no gap.  If frames are wanted, too, there are lines between
+ * them that say how memory is (kernel/tracer_look.c).  Then somebody watches, and wants
+ * to see a busy machine as well: the thread has high priority, and sleeps at least as
+ * long as it was awake.
  */
 #include "kernel/tracer.h"
 
 #include "drivers/serial2.h"
+#include "kernel/core/clock.h"
 #include "kernel/core/params.h"
 #include "kernel/core/printk.h"
 #include "kernel/thread.h"
+#include "kernel/tracer_look.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page_alloc.h"
 
-#define LOOK_EVERY 10000 /* microseconds */
+#define LOOK_EVERY     10000 /* microseconds */
+#define COUNTERS_EVERY 200000
+#define BURST          128U /* records, between two rests of the watched machine */
 
 static uint32_t wanted_events; /* by trace= */
 static bool wanted_stream;
+static bool wanted_frames;
 
 /* The stream.  `streaming` is changed by the shell and by the tracer at its
  * end; the others are the tracer's. */
@@ -37,6 +45,7 @@ static uint64_t end; /* number */
 static struct thread *tracer;
 static struct trace_reader reader;
 static uint64_t sent;
+static struct tracer_look *look; /* NULL: frames are not wanted */
 
 /* ---- Words --------------------------------------------------------------- */
 
@@ -91,12 +100,15 @@ static int set_trace(const char *value)
 
 static int set_stream(const char *value)
 {
-	wanted_stream = value == NULL;
-	return value == NULL ? 0 : -EINVAL;
+	wanted_frames = value != NULL && strcmp(value, "frames") == 0;
+	wanted_stream = value == NULL || wanted_frames;
+	return wanted_stream ? 0 : -EINVAL;
 }
 
 PARAM(trace, "trace", "=EVENT,...: record these events (all)", set_trace);
-PARAM(trace_stream, "trace_stream", ": send the trace over COM2", set_stream);
+PARAM(trace_stream, "trace_stream",
+      "[=frames]: send the trace over COM2, and the state of all frames",
+      set_stream);
 
 /* ---- The stream ---------------------------------------------------------- */
 
@@ -122,6 +134,8 @@ static void send_record(uint64_t number, const struct trace_record *record)
 {
 	static char line[TRACE_LINE_MAX];
 
+	if (look != NULL)
+		tracer_look_send_name(look, number, record->owner);
 	trace_format_json(line, sizeof(line) - 1, number, record);
 	tracer_send(line, strlen(line));
 	WRITE_ONCE(sent, sent + 1);
@@ -132,15 +146,16 @@ static bool at_end(void)
 	return READ_ONCE(ending) && reader.next >= READ_ONCE(end);
 }
 
-/* Send all there is. */
-static void send_all(void)
+/* Send what there is up to number UNTIL; if frames are wanted, a burst at most. */
+static void send_all(uint64_t until)
 {
 	static struct trace_record record;
+	unsigned int burst = look != NULL ? BURST : UINT32_MAX;
 	enum trace_answer answer;
 	uint64_t number;
 	uint64_t count;
 
-	while (!at_end()) {
+	for (; burst > 0 && !at_end() && reader.next < until; burst--) {
 		answer = trace_read(&reader, &record, &number, &count);
 		if (answer == TRACE_NOTHING)
 			return;
@@ -151,20 +166,78 @@ static void send_all(void)
 	}
 }
 
+/* It was awake since BEGAN: sleep. */
+static void rest_since(uint64_t began)
+{
+	uint64_t awake = clock_microseconds() - began;
+
+	thread_sleep(look != NULL ? max(awake, (uint64_t)LOOK_EVERY)
+	                          : LOOK_EVERY);
+}
+
+/* Send all of it: a record that is still being written is waited for. */
+static void send_until(uint64_t until)
+{
+	while (!at_end() && reader.next < until) {
+		uint64_t began = clock_microseconds();
+
+		send_all(until);
+		if (reader.next < until)
+			rest_since(began);
+	}
+}
+
+static void send_counters(void)
+{
+	send_until(tracer_look_take_counters(look));
+	tracer_look_send_counters(look, reader.next);
+}
+
+/* Memory, and sometimes the counters: *COUNTERS is when they are due. */
+static void send_look(uint64_t *counters)
+{
+	if (clock_microseconds() >= *counters) {
+		*counters = clock_microseconds() + COUNTERS_EVERY;
+		send_counters();
+	}
+	send_until(tracer_look_take(look));
+	tracer_look_send(look, reader.next);
+}
+
 static void tracer_run(void *data __unused)
 {
+	uint64_t counters = 0;
+
 	send_mark("begin", reader.next, "records", reader.trace->count);
+	if (look != NULL)
+		tracer_look_send_machine(look, reader.next);
 	for (;;) {
-		send_all();
+		uint64_t began = clock_microseconds();
+
+		if (look != NULL && !READ_ONCE(ending))
+			send_look(&counters);
+		send_all(UINT64_MAX);
 		if (at_end())
 			break;
-		thread_sleep(LOOK_EVERY);
+		rest_since(began);
 	}
+	if (look != NULL)
+		send_counters();
 	send_mark("end", reader.next, "sent", sent);
+	tracer_look_end(look);
+	look = NULL;
 	WRITE_ONCE(streaming, false);
 }
 
-int tracer_stream_begin(void)
+static int tracer_begin_look(bool frames)
+{
+	kassert(look == NULL);
+	if (frames)
+		look = tracer_look_begin(main_node());
+	return frames && look == NULL ? -ENOMEM : 0;
+}
+
+int tracer_stream_begin(bool frames)
 {
 	const struct trace *trace = &main_node()->trace;
 
@@ -175,14 +248,19 @@ int tracer_stream_begin(void)
 	tracer = NULL;
 	if (trace->count == 0 || serial2_init() != 0)
 		return -ENODEV;
+	if (tracer_begin_look(frames) != 0)
+		return -ENOMEM;
 	WRITE_ONCE(ending, false);
 	WRITE_ONCE(sent, 0);
 	trace_read_begin(&reader, trace, 0);
 	WRITE_ONCE(streaming, true);
-	tracer = thread_create_priority("tracer", PRIORITY_LOW, tracer_run,
-	                                NULL);
+	tracer = thread_create_priority("tracer",
+	                                frames ? PRIORITY_HIGH : PRIORITY_LOW,
+	                                tracer_run, NULL);
 	if (tracer != NULL)
 		return 0;
+	tracer_look_end(look);
+	look = NULL;
 	WRITE_ONCE(streaming, false);
 	return -ENOMEM;
 }
@@ -210,10 +288,12 @@ void tracer_start(void)
 	struct trace *trace = &main_node()->trace;
 	int error = 0;
 
-	if (wanted_stream)
-		error = tracer_stream_begin();
-	if (error == 0 && wanted_events != 0)
+	/* The events first: then the counters that the stream begins with are not ahead
+	 * of them. */
+	if (wanted_events != 0)
 		error = trace_enable(trace, wanted_events);
+	if (error == 0 && wanted_stream)
+		error = tracer_stream_begin(wanted_frames);
 	if (error != 0)
 		pr_err("trace: not possible: error %d\n", -error);
 }

@@ -13,10 +13,11 @@
 void tracer_start(void);
 
 /*
- * Send every record from the next one on.  0, -EBUSY (it does already), -ENODEV
- * (no UART at COM2, or no ring) or -ENOMEM.  Thread context.
+ * Send every record from the next one on; FRAMES: and the state of all frames, as it is
+ * and when it changes.  0, -EBUSY (it does already), -ENODEV (no UART at COM2, or no
+ * ring) or -ENOMEM.  Thread context.
  */
-int tracer_stream_begin(void);
+int tracer_stream_begin(bool frames);
 
 /* Send what was recorded until now, and no more.  Does not wait.  -ENOENT:
  * nothing is sent. */

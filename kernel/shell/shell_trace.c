@@ -81,13 +81,16 @@ static int run_stream(int argc, char **argv)
 	int error = -EINVAL;
 
 	if (argc == 3 && strcmp(argv[2], "on") == 0)
-		error = tracer_stream_begin();
+		error = tracer_stream_begin(false);
+	else if (argc == 3 && strcmp(argv[2], "frames") == 0)
+		error = tracer_stream_begin(true);
 	else if (argc == 3 && strcmp(argv[2], "off") == 0)
 		error = tracer_stream_end();
 	if (error == -ENODEV)
 		console_printf("trace: no UART answers at COM2\n");
 	else if (error == -EBUSY || error == -ENOENT)
-		console_printf("trace: it is %s already\n", argv[2]);
+		console_printf("trace: it is %s already\n",
+		               error == -EBUSY ? "on" : "off");
 	else if (error == -ENOMEM)
 		console_printf("trace: no memory for the thread\n");
 	return error == -EINVAL ? error : 0;

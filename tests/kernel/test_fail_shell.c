@@ -289,6 +289,7 @@ static const struct line test_lines[] = {
 	{ .text = "hotpath", .varies = true },
 	{ .text = "trace on", .behind = "trace off\ntrace clear\n" },
 	{ .text = "trace stream on", .behind = "trace stream off\n" },
+	{ .text = "trace stream frames", .behind = "trace stream off\n" },
 	{ .text = "trace show 3", .varies = true },
 	{ .text = "sysctl" },
 	{ .text = "sysctl vm.swappiness=60" },

@@ -10,11 +10,11 @@ from lab import boot_test, check, command, number
 from machine import LIMIT, scaled, wait_until
 
 
-def boot_with_com2(lab, words=""):
+def boot_with_com2(lab, words="", **options):
     """A machine at its prompt, and the file that its COM2 is."""
     os.makedirs(lab.directory, exist_ok=True)
     path = os.path.join(lab.directory, "com2.log")
-    return lab.prompt(words, more=("-serial", "file:" + path)), path
+    return lab.prompt(words, more=("-serial", "file:" + path), **options), path
 
 
 def vmstat(qemu):
