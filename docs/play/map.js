@@ -90,21 +90,25 @@ class MemoryMap {
     this.layout();
   }
 
-  /* The largest cells with which all frames fit; a row has a power of two of them. */
+  /* The largest cells with which all frames fit; a row has a power of two of them.  They may
+   * be higher than wide, so that the ground is filled. */
   layout() {
     if (!this.state) return;
     const width = this.canvas.clientWidth;
     const height = this.canvas.clientHeight;
     const gaps = this.state.zones.length * 16;
-    let best = { cell: 0 };
+    let best = { area: 0 };
     for (let columns = 32; columns <= 1024; columns *= 2) {
       const rows = this.state.zones
         .map((zone) => Math.ceil(zone.pages / columns))
         .reduce((sum, each) => sum + each, 0);
-      const cell = Math.min(width / columns, (height - gaps) / rows);
-      if (cell > best.cell) best = { cell, columns };
+      const tall = (height - gaps) / rows;
+      const wide = Math.min(width / columns, tall * 1.2);
+      const high = Math.min(tall, wide * 2);
+      if (wide * high > best.area) best = { area: wide * high, wide, high, columns };
     }
-    this.cell = best.cell;
+    this.wide = best.wide;
+    this.high = best.high;
     this.columns = best.columns;
     const ratio = window.devicePixelRatio || 1;
     this.canvas.width = width * ratio;
@@ -117,7 +121,7 @@ class MemoryMap {
     let y = 0;
     return this.state.zones.map((zone) => {
       const top = y + 13;
-      y = top + Math.ceil(zone.pages / this.columns) * this.cell + 3;
+      y = top + Math.ceil(zone.pages / this.columns) * this.high + 3;
       return { zone, top };
     });
   }
@@ -155,16 +159,16 @@ class MemoryMap {
     const count = 1 << block.order;
     const wide = Math.min(count, this.columns);
     return [
-      (at % this.columns) * this.cell,
-      top + Math.floor(at / this.columns) * this.cell,
-      wide * this.cell,
-      (count / wide) * this.cell,
+      (at % this.columns) * this.wide,
+      top + Math.floor(at / this.columns) * this.high,
+      wide * this.wide,
+      (count / wide) * this.high,
     ];
   }
 
   paintBlock(context, block, zone, top) {
     const [x, y, width, height] = this.rectangle(block, zone, top);
-    const seam = this.cell > 3 ? 1 : this.cell > 1.5 ? 0.5 : 0;
+    const seam = this.wide > 3 ? 1 : this.wide > 1.5 ? 0.5 : 0;
     context.fillStyle = this.colour(block, zone);
     context.fillRect(x, y, width - seam, height - seam);
   }
@@ -189,8 +193,8 @@ class MemoryMap {
     const x = event.offsetX;
     const y = event.offsetY;
     for (const { zone, top } of this.tops()) {
-      const row = Math.floor((y - top) / this.cell);
-      const column = Math.floor(x / this.cell);
+      const row = Math.floor((y - top) / this.high);
+      const column = Math.floor(x / this.wide);
       const at = row * this.columns + column;
       if (row < 0 || column >= this.columns || at >= zone.pages) continue;
       const pfn = zone.start + at;

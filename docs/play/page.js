@@ -242,7 +242,7 @@ class Page {
     }
     const panels = {
       free: () => freeLists(this.state, this.before),
-      cpu: () => cpuLists(this.state),
+      cpu: () => cpuLists(this.state, this.before),
       reclaim: () => reclaimPanel(this.state, this.before),
       knobs: () => knobPanel(this.state),
       log: () => logPanel(this.log),

@@ -96,26 +96,32 @@ function freeLists(state, before) {
   return place;
 }
 
-/* Stacks: one square for each page. */
-function cpuLists(state) {
+const MOST_SQUARES = 120;
+
+/* Stacks: one square for each block.  Those that have come since BEFORE pop up, and those
+ * that have gone fade. */
+function cpuLists(state, before) {
   const place = make("div", "stacks");
-  for (const zone of state.zones) {
-    if (!zone.pcp) continue;
+  state.zones.forEach((zone, at) => {
+    const old = before && before.zones[at] && before.zones[at].pcp;
+    if (!zone.pcp) return;
     const row = make("div", "stack");
     row.append(make("b", "", zone.name));
     row.append(make("span", "note",
       `${zone.pcp.count} pages of ${zone.pcp.high} (${zone.pcp.high_min} to ${zone.pcp.high_max}), batch ${zone.pcp.batch}`));
     zone.pcp.lists.forEach((types, order) => types.forEach((count, type) => {
-      if (count === 0) return;
+      const had = old ? old.lists[order][type] : count;
+      if (count === 0 && had === 0) return;
       const line = make("div", "squares");
       line.append(make("span", "", `order ${order === 4 ? 9 : order}, ${Object.values(TYPES)[type][0]}`));
-      for (let i = 0; i < Math.min(count, 80); i++) line.append(make("i"));
-      if (count > 80) line.append(make("span", "", `… ${count}`));
+      for (let i = 0; i < Math.min(Math.max(count, had), MOST_SQUARES); i++)
+        line.append(make("i", i >= count ? "gone" : i >= had ? "fresh" : ""));
+      if (count > MOST_SQUARES) line.append(make("span", "", `… ${count}`));
       line.style.setProperty("--colour", Object.values(TYPES)[type][1]);
       row.append(line);
     }));
     place.append(row);
-  }
+  });
   const buttons = make("div", "row");
   buttons.append(lineButton("Drain them", "drain"), lineButton("A second goes by", "second"));
   place.append(buttons, make("p", "note",

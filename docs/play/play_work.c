@@ -352,6 +352,7 @@ void play_work_serve(void)
 {
 	struct reclaim_state *reclaim = &play_node()->reclaim;
 
+	bury();
 	if (work.by_hand)
 		return;
 	if (reclaim->kswapd_called)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * docs/play/tree.js -- the buddy tree of one block of 1024 frames.
+ * docs/play/tree.js -- the buddy tree of one block of 1024 frames, and the way of one frame.
  *
  *	10  [                block                ]
  *	 9  [     half     ][      its buddy      ]
@@ -9,11 +9,16 @@
  * A row for each order.  What is a block now is filled with its colour; what was split is
  * an outline.  When a block has been split or merged since the last state, the rows appear
  * one after the other, in the direction in which the buddy went.
+ *
+ * The way of a frame is beside it, for the small orders, which are too narrow in the tree:
+ * of each order the block around the frame, and its buddy.
  */
 "use strict";
 
 const TREE_STEP = 110; // milliseconds a row
 const REGION = 1024;
+const PATH_PART = 0.4; // of the width, for the way of a frame
+const GAP = 22; // pixels between both
 
 class BuddyTree {
   constructor() {
@@ -31,6 +36,7 @@ class BuddyTree {
   /* Follow the frame that has changed: its region, and how it was before. */
   show(blocks, changed, quietly) {
     if (changed !== null) this.first = changed - (changed % REGION);
+    this.frame = changed === null ? this.first : changed;
     const inside = (block) =>
       block.pfn + (1 << block.order) > this.first && block.pfn < this.first + REGION;
     this.before = this.all ? this.all.filter(inside) : [];
@@ -68,7 +74,7 @@ class BuddyTree {
     const height = canvas.clientHeight;
     const left = 26;
     const row = (height - 4) / 11;
-    const unit = (width - left) / REGION;
+    const unit = (width * (1 - PATH_PART) - left) / REGION;
     canvas.width = width * ratio;
     canvas.height = height * ratio;
     const context = canvas.getContext("2d");
@@ -81,6 +87,7 @@ class BuddyTree {
     }
     this.paintSplits(context, left, row, unit);
     for (const block of this.now) this.paintBlock(context, block, left, row, unit);
+    this.paintPath(context, left + REGION * unit + GAP, width, row);
     if (performance.now() - this.began < TREE_STEP * 14)
       requestAnimationFrame(() => this.paint());
   }
@@ -110,5 +117,47 @@ class BuddyTree {
       context.fillStyle = "#ffffffcc";
       context.fillText(`${USES[block.use][0]}`, x + 5, y + row / 2 + 3, width - 8);
     }
+  }
+
+  /* ---- The way of one frame ---- */
+
+  /* The half of ORDER that begins at PFN: the block that it is, or is a part of; null: it was
+   * split. */
+  holder(pfn, order) {
+    return this.now.find(
+      (block) => block.order >= order && block.pfn <= pfn && pfn < block.pfn + (1 << block.order));
+  }
+
+  paintPath(context, from, to, row) {
+    for (let order = 9; order >= 0; order--) {
+      const size = 1 << order;
+      const pair = this.frame - (this.frame % (2 * size));
+      const half = (to - from) / 2;
+      for (const side of [0, 1]) {
+        const pfn = pair + side * size;
+        const mine = this.frame >= pfn && this.frame < pfn + size;
+        this.paintHalf(context, { pfn, order, mine },
+          from + side * half, (10 - order) * row + 2, half - 3, row - 2);
+      }
+    }
+    context.fillStyle = "#9aa3b2";
+    context.fillText(`frame ${this.frame}, and its buddies`, from, row / 2 + 6, to - from);
+  }
+
+  paintHalf(context, half, x, y, width, height) {
+    const holder = this.holder(half.pfn, half.order);
+    const isBlock = holder && holder.order === half.order;
+    if (isBlock && this.isVisible(holder)) {
+      context.fillStyle = USES[holder.use][1];
+      context.fillRect(x, y, width, height);
+    } else if (holder) {
+      context.fillStyle = USES[holder.use][1] + "40";
+      context.fillRect(x, y, width, height);
+    }
+    context.strokeStyle = half.mine ? "#8fb4ff" : "rgba(154, 163, 178, 0.28)";
+    context.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
+    const what = isBlock ? USES[holder.use][0] : holder ? `in a block of order ${holder.order}` : "split";
+    context.fillStyle = isBlock ? "#ffffffdd" : "#9aa3b2";
+    context.fillText(`${half.pfn}  ${what}`, x + 6, y + height / 2 + 4, width - 10);
   }
 }

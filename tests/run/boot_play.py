@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-The playground (docs/play/): the page's answers are those of the host's build.
+The playground (docs/play/): the page's answers are those of the host's build, and the texts
+of its scenes are true.
 
 Every line that the page has sent to its module is sent to build/host/play as well.  Both
 are the same sources; the compilers, the addresses and the machines below are not.
@@ -94,9 +95,156 @@ def random_lines(seed):
     return lines + ["state", "free all", "drain", "state"]
 
 
+# ---- The claims of the scenes ------------------------------------------------
+
+
+class Scene:
+    """The commands of a scene with their answers, and the state of zones after each."""
+
+    def __init__(self, key, transcript):
+        self.key = key
+        self.done = []
+        for line, answer in transcript:
+            answer = json.loads(answer)
+            if line == "state":
+                self.done[-1][2] = answer
+            elif not line.startswith("route"):
+                self.done.append([line, answer, None])
+
+    def says(self, condition, sentence):
+        check(condition, f"scene {self.key}: {sentence}")
+
+    def answers(self, word):
+        """Of the commands that have WORD."""
+        return [answer for line, answer, _ in self.done if word in line]
+
+    def state(self, word):
+        """After the last of them, or the next command that was looked after."""
+        last = max(at for at, (line, _, _) in enumerate(self.done) if word in line)
+        return next(state for _, _, state in self.done[last:] if state)
+
+    def zone(self, word, name="DMA"):
+        zones = self.state(word)["zones"]
+        return next(zone for zone in zones if zone["name"] == name)
+
+
+def zones(scene):
+    used = [set(answer["counters"]) for answer in scene.answers("alloc")]
+    scene.says("pgalloc_normal" in used[0], f"a page of the kernel is from {used[0]}")
+    scene.says("pgalloc_dma" in used[1], f"a page for DMA is from {used[1]}")
+    zone = scene.zone("GFP_NOWAIT")
+    kept = zone["min"] + zone["lowmem_reserve"][2]
+    scene.says(zone["free"] == kept, f"{zone['free']} pages of DMA are kept, not {kept}")
+    scene.says(scene.answers("irq")[0]["got"] == 1, "DMA is not for those who need it")
+
+
+def masks(scene):
+    verdicts = [answer["verdict"] for answer in scene.answers("alloc")]
+    wanted = ["ok", "must sleep", "ok", "in an NMI", "ok", "refused"]
+    scene.says(verdicts == wanted, f"the verdicts are {verdicts}")
+
+
+def split(scene):
+    before, after = scene.zone("machine"), scene.zone("drain")
+    scene.says(before["free_area"] == after["free_area"], "not all blocks have merged")
+    one = scene.zone("alloc thread 1 3")
+    scene.says(one["free"] == before["free"] - 9, f"{one['free']} pages are free")
+
+
+def dust(scene):
+    zone = scene.zone("drain")
+    large = sum(sum(blocks) for blocks in zone["free_area"][1:])
+    scene.says(large == 0, f"{large} blocks are larger than a page")
+    scene.says(zone["free"] > 500, f"{zone['free']} pages are free, not half")
+    scene.says(scene.answers("GFP_NOWAIT|__GFP_NOWARN")[-1]["got"] == 0, "two pages came")
+
+
+def reserve(scene):
+    for word, mark in (
+        ("0 GFP_NOWAIT", "min"),
+        ("__GFP_HIGH", "half"),
+        ("1000 0 GFP_ATOMIC", "atomic"),
+    ):
+        lines = [each for each in scene.done if word in each[0]]
+        zone = lines[0][2]["zones"][0]
+        scene.says(
+            zone["free"] == zone[mark],
+            f"{lines[0][0]} leaves {zone['free']} pages, not {zone[mark]}",
+        )
+    scene.says(scene.zone("reclaim")["free"] == 0, "reclaim does not get the last page")
+
+
+def exclusive(scene):
+    one, more = scene.answers("EXCLUSIVE")
+    scene.says(one["got"] == 1 and 0 < more["got"] < 9, f"got {one['got']}, {more['got']}")
+    parked = scene.state("free all")["parked"]
+    scene.says(parked == 1 + more["got"], f"{parked} pages are parked again")
+
+
+def kswapd(scene):
+    scene.says(scene.state("alloc thread 130")["kswapd_called"], "nobody calls kswapd")
+    zone = scene.zone("alloc thread 20")
+    lines = [state["zones"][0] for line, _, state in scene.done if line == "kswapd"]
+    scene.says(lines[0]["free"] > lines[0]["high"], "kswapd stops below the high mark")
+    scene.says(zone["free"] > zone["low"], "the last request finds the zone low")
+
+
+def ladder(scene):
+    names = [each["name"] for each in scene.state("alloc thread 300")["programs"]]
+    scene.says(names == ["editor"], f"the programs that are left: {names}")
+    kill = scene.answers("alloc thread 300")[0]["counters"].get("oom_kill")
+    scene.says(kill == 1, f"{kill} programs were killed")
+    scene.says(scene.answers("NORETRY")[0]["got"] == 0, "NORETRY got a page")
+
+
+def mobility(scene):
+    types = [scene.zone(word, "DMA32")["pageblocks"] for word in ("file", "700", "RECL")]
+    more = types[1].count("U") > types[0].count("U")
+    scene.says(more and "R" in types[2], f"the types of pageblocks: {types}")
+
+
+def compaction(scene):
+    answer = scene.answers("alloc")[0]
+    scene.says(answer["got"] == 1, "there is no block of 512 pages")
+    scene.says(answer["counters"].get("compact_success") == 1, "nothing was compacted")
+    scene.says(scene.answers("compact")[-1]["moved"] > 0, "nothing has moved")
+
+
+def lists(scene):
+    counts = [
+        state["zones"][1]["pcp"]["count"]
+        for line, _, state in scene.done
+        if line in ("free all", "second") and state
+    ]
+    falls = all(a > b for a, b in zip(counts, counts[1:]))
+    scene.says(falls and len(counts) == 2, f"a second leaves of the list {counts}")
+    scene.says(scene.zone("drain", "DMA32")["pcp"]["count"] == 0, "it is not drained")
+    shortcut = scene.answers("alloc thread 1 0")[1]["counters"]
+    scene.says("freelist_pass" not in shortcut, f"the shortcut counts {shortcut}")
+
+
+def contig(scene):
+    scene.says(scene.answers("contig 700")[0]["got"] == 700, "there is no range")
+    scene.says(scene.answers("contig free")[0]["freed"] == 700, "it does not go back")
+
+
+def watch(scene):
+    frames = scene.state("alloc irq")["frames"]
+    missing = [use for use in ".ufapX" if use not in frames[::2]]
+    scene.says(not missing, f"no frame is {missing}")
+
+
+CLAIMS = (
+    *(zones, masks, split, dust, reserve, exclusive, kswapd, ladder, mobility),
+    *(compaction, lists, contig, watch),
+)
+
+
 def play_scenes(browser):
-    """Go through every step of every scene; the keys."""
+    """Go through every step of every scene; each keeps what its text says."""
     keys = browser.run("return PLAY.scenes.map(scene => scene.key)")
+    claims = {claim.__name__: claim for claim in CLAIMS}
+    check(set(keys) == set(claims), f"scenes {set(keys) ^ set(claims)} have no check")
     for key in keys:
         browser.run("playground.choose(arguments[0])", key)
         steps = browser.run("return playground.guide.scene.steps.length")
@@ -104,12 +252,11 @@ def play_scenes(browser):
             browser.run("document.querySelector('#next').click()")
         at = browser.run("return playground.guide.at")
         check(at == steps - 1, f"scene {key} stops at step {at + 1} of {steps}")
-        errors = browser.run(
-            "return playground.engine.transcript.map(each => JSON.parse(each[1]))"
-            ".filter(answer => answer.error || answer.panic)"
-        )
-        check(not errors, f"scene {key}: {errors}")
-    return keys
+        said = transcript(browser)
+        errors = [json.loads(answer).get("error") for _, answer in said]
+        check(not any(errors), f"scene {key}: {errors}")
+        compare(said, f"scene {key}")
+        claims[key](Scene(key, said))
 
 
 def ask_all(browser, lines):
@@ -140,7 +287,6 @@ def play_in_the_browser(lab):
         check(before == after, "a step that was taken back has left a trace")
         compare(transcript(browser), "by hand")
         play_scenes(browser)
-        compare(transcript(browser), "scenes")
         for more in range(SEEDS):
             ask_all(browser, random_lines(seed + more))
             compare(transcript(browser), f"seed {seed + more}")
