@@ -135,7 +135,7 @@ def zones(scene):
     zone = scene.zone("GFP_NOWAIT")
     kept = zone["min"] + zone["lowmem_reserve"][2]
     scene.says(zone["free"] == kept, f"{zone['free']} pages of DMA are kept, not {kept}")
-    scene.says(scene.answers("irq")[0]["got"] == 1, "DMA is not for those who need it")
+    scene.says(scene.answers("irq")[0]["got"] == 1, "DMA has no page for a device")
 
 
 def masks(scene):
