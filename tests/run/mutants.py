@@ -253,6 +253,8 @@ def run_in_kernel(mutant, tree):
     tree.make("build-iso")
     if mutant.killer.startswith(BOOT):
         tree.make("build-disk")
+        if "play" in mutant.killer:
+            tree.make("build-play")
         return run_boot_test(mutant, tree)
     iso = lab.make_iso(f"selftest={mutant.run[0]}", build=tree.build)
     directory = os.path.join(WORK, mutant.name + ".machine")
