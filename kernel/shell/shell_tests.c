@@ -13,6 +13,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/semaphore.h"
 #include "kernel/demo/crowd.h"
+#include "kernel/demo/map.h"
 #include "kernel/demo/mistake.h"
 #include "kernel/demo/pressure.h"
 #include "kernel/demo/recorder.h"
@@ -115,11 +116,19 @@ static int run_crowd(int argc, char **argv)
 
 /* ---- storm and selftest -------------------------------------------------- */
 
+/* The map is shown while a test runs, where the screen and memory allow it; true: it
+ * was not before. */
+static bool show_map_meanwhile(void)
+{
+	return !map_is_shown() && map_show(MAP_STATE) == 0;
+}
+
 static int run_storm(int argc, char **argv)
 {
 	static struct storm_report report;
 	uint64_t hz = STORM_HZ;
 	uint64_t ticks = STORM_TICKS;
+	bool meanwhile;
 
 	if (argc > 3)
 		return -EINVAL;
@@ -129,7 +138,10 @@ static int run_storm(int argc, char **argv)
 	if (argc > 2 &&
 	    shell_number(argv[2], "storm: TICKS", 1, 10000000, &ticks) != 0)
 		return 0;
+	meanwhile = show_map_meanwhile();
 	storm_run((unsigned int)hz, (unsigned int)ticks, true, &report);
+	if (meanwhile)
+		map_hide();
 	storm_print(&report);
 	/* The storm leaves it stopped. */
 	recorder_start();
@@ -141,6 +153,7 @@ static int run_pressure(int argc, char **argv)
 	static struct pressure_report report;
 	uint64_t rounds = 2;
 	uint64_t pages = 0;
+	bool meanwhile;
 
 	if (argc > 3)
 		return -EINVAL;
@@ -152,7 +165,10 @@ static int run_pressure(int argc, char **argv)
 		return 0;
 	console_printf("pressure: %llu rounds; ^C ends it\n",
 	               (unsigned long long)rounds);
+	meanwhile = show_map_meanwhile();
 	pressure_run((unsigned int)rounds, pages, files(), &report);
+	if (meanwhile)
+		map_hide();
 	pressure_print(&report);
 	/* The test leaves it stopped. */
 	recorder_start();

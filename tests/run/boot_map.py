@@ -4,7 +4,7 @@
 import re
 from collections import Counter
 
-from lab import boot_test, check, command, for_each
+from lab import boot_test, check, command, disk_copy, for_each
 from machine import PROMPT, wait_until
 from pixels import HIGH, WIDE
 
@@ -53,6 +53,33 @@ def same(picture):
     if len(rows) < 8:
         return False
     return all(cells[colour] == count for (_, colour), count in rows.items())
+
+
+@for_each(storm=("storm 1000 800", "Hz: the pool is"), pressure=("pressure 1 5000", " pages to swap"))
+def the_map_is_shown_meanwhile_by(lab, words):
+    """With progress below it; then the screen is as before, and has the verdict."""
+    with lab.prompt(memory="64M", disk=disk_copy(lab.directory)) as qemu:
+        command(qemu, "swapon hda2")
+        qemu.send(words[0] + "\r")
+
+        def look():
+            picture = qemu.pixels()
+            below = picture.text()[picture.rows * 5 // 8 :]
+            shown = legend(picture) and any(words[1] in row for row in below)
+            return picture if shown else None
+
+        wait_until(look, lambda: "\n".join(qemu.pixels().text()))
+        start = qemu.console.cursor
+        qemu.console.expect(PROMPT, 120)
+        said = re.sub(r"\x1b\[\d*m|\r", "", qemu.console.text[start:])
+        verdict = said.split("\n")[-2]
+
+        def ended():
+            picture = qemu.pixels()
+            rows = [row.rstrip() for row in picture.text()]
+            return not legend(picture) and verdict.rstrip() in rows
+
+        wait_until(ended, lambda: "\n".join(qemu.pixels().text()))
 
 
 @boot_test
