@@ -38,6 +38,7 @@ const TYPES = {
 
 const FREE_USES = ".:";
 const FLASH = 700; // milliseconds
+const MOST_BLOCKS = 15000; // with more of them no picture is drawn again and again
 
 /* [{pfn, order, use}], from the string of docs/play/play_state.c. */
 function blocksOf(frames) {
@@ -86,6 +87,8 @@ class MemoryMap {
         if (uses[pfn] !== this.uses[pfn]) this.since[pfn] = now;
     this.state = state;
     this.blocks = blocks;
+    this.byZone = state.zones.map((zone) =>
+      blocks.filter((block) => block.pfn >= zone.start && block.pfn < zone.start + zone.pages));
     this.uses = uses;
     this.layout();
   }
@@ -142,13 +145,13 @@ class MemoryMap {
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.font = "11px system-ui, sans-serif";
     let moving = false;
-    for (const { zone, top } of this.tops()) {
+    const mayFlash = this.blocks.length <= MOST_BLOCKS;
+    for (const [at, { zone, top }] of this.tops().entries()) {
       context.fillStyle = "#9aa3b2";
       context.fillText(`${zone.name}  ${zone.free} of ${zone.managed} pages free`, 1, top - 3);
-      for (const block of this.blocks) {
-        if (block.pfn < zone.start || block.pfn >= zone.start + zone.pages) continue;
+      for (const block of this.byZone[at]) {
         this.paintBlock(context, block, zone, top);
-        moving = this.paintFlash(context, block, zone, top, now) || moving;
+        if (mayFlash) moving = this.paintFlash(context, block, zone, top, now) || moving;
       }
     }
     if (moving) requestAnimationFrame(() => this.paint());

@@ -32,6 +32,12 @@ const CONTEXTS = [
   ["noio", "a thread, NOIO scope"],
   ["nmi", "an NMI"],
 ];
+/* What a panic means here: the first that fits. */
+const PANICS = [
+  [/everybody sleeps/, "The request waits, and nobody is left who could free memory.  On a real machine it would wait forever; here that ends the machine."],
+  [/Out of memory/, "Nothing is left that reclaim could take, and no program that could be killed: a kernel has no way out of that.  The tab Reclaim starts programs, and reads files."],
+  [/./, "The kernel would stop here, and so does the machine of this page."],
+];
 const COUNTS = [1, 10, 100, 1000];
 const PANELS = ["tree", "free", "cpu", "reclaim", "knobs", "log"];
 const PANEL_NAMES = { tree: "Buddy tree", free: "Free lists", cpu: "CPU's lists", reclaim: "Reclaim", knobs: "Knobs", log: "Log" };
@@ -147,9 +153,7 @@ class Page {
     back.onclick = () => { dialog.close(); this.undo(); };
     const again = make("button", "", "Restart");
     again.onclick = () => { dialog.close(); this.restart(); };
-    const why = /everybody sleeps/.test(words)
-      ? "The request waits, and nobody is left who could free memory.  On a real machine it would wait forever; here that ends the machine."
-      : "The kernel would stop here, and so does the machine of this page.";
+    const [, why] = PANICS.find(([pattern]) => pattern.test(words));
     dialog.replaceChildren(make("h2", "", "Panic"), make("pre", "", words), make("p", "", why), back, again);
     if (!dialog.open) dialog.showModal();
   }
@@ -322,7 +326,7 @@ class Page {
     for (const text of [
       "mm/ and lib/ are the files of the kernel, unchanged, compiled by clang for WebAssembly (wasm64).  Locks, contexts and owners are those of the host's suites (tests/host/machine.c).",
       "There is one CPU.  kswapd, kcompactd, the OOM reaper and the refiller are no threads but run in turns: after a command that woke them, and while a request waits.",
-      "There is no MMU: a hidden page is marked as hidden, but nothing would fault.  There is no disk: what reclaim writes is written at once.",
+      "There is no MMU: a hidden page is marked as hidden, but nothing would fault.  There is no disk: what reclaim writes is written immediately.",
       "Files and programs are pages with an owner that answers reclaim (tests/mm/space.c); no file system and no user programs stand behind them.",
       "The clock stands still except in waits, and nothing is random: the same steps always give the same machine.  That is how Undo works.",
     ]) list.append(make("li", "", text));
@@ -416,7 +420,7 @@ class Page {
 async function begin() {
   const engine = await Engine.create(PLAY.module);
   if (engine === null) {
-    document.body.replaceChildren(make("p", "sorry", "This browser does not know WebAssembly with 64-bit memory (memory64).  Chromium and Chrome from 133 on do, and Firefox from 134 on."));
+    document.body.replaceChildren(make("p", "sorry", "This browser does not know WebAssembly with 64-bit memory (memory64).  Chromium and Chrome do, from version 133 on."));
     return;
   }
   const page = new Page(engine);

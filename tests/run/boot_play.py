@@ -259,6 +259,22 @@ def play_scenes(browser):
         claims[key](Scene(key, said))
 
 
+def survive_a_panic(browser):
+    """A request that ends the machine is explained, and taken back."""
+    browser.run("playground.restart()")
+    browser.run("playground.act('alloc thread 4000 0 GFP_NOWAIT|__GFP_NOWARN')")
+    before = browser.run("return playground.engine.raw('state')")
+    browser.run("playground.act('alloc thread 1 0 GFP_KERNEL')")
+    words = browser.run("return document.querySelector('dialog[open] pre').textContent")
+    check("no thread is left that could be killed" in words, f"the panic says {words!r}")
+    said = transcript(browser)
+    check("panic" in said[-1][1], f"the last answer is {said[-1]}")
+    compare(said, "by hand, to a panic")
+    browser.click("dialog button")
+    after = browser.run("return playground.engine.raw('state')")
+    check(before == after, "after a panic the machine is not what it was")
+
+
 def ask_all(browser, lines):
     browser.run("for (const line of arguments[0]) playground.engine.ask(line)", lines)
 
@@ -286,6 +302,8 @@ def play_in_the_browser(lab):
         after = browser.run("return playground.engine.raw('state')")
         check(before == after, "a step that was taken back has left a trace")
         compare(transcript(browser), "by hand")
+        survive_a_panic(browser)
+        compare(transcript(browser), "by hand, after a panic")
         play_scenes(browser)
         for more in range(SEEDS):
             ask_all(browser, random_lines(seed + more))
