@@ -333,6 +333,9 @@ screenshot:
 	@tests/setup browser
 	@python3 tests/run/screenshot.py docs/screenshot.png docs/map.png
 	@python3 tests/run/watch_pictures.py docs/watch-storm.png docs/watch-block.png
+	@tests/setup play
+	@$(MAKE) build-play
+	@python3 tests/run/play_picture.py docs/playground.png
 
 ## pictures: the pictures of the book, docs/*.svg, drawn from runs; ONLY=names
 pictures:

@@ -93,6 +93,11 @@ class MemoryMap {
     this.layout();
   }
 
+  /* When a cell has last changed. */
+  lastFlash() {
+    return this.since.reduce((last, each) => Math.max(last, each), -FLASH);
+  }
+
   /* The largest cells with which all frames fit; a row has a power of two of them.  They may
    * be higher than wide, so that the ground is filled. */
   layout() {
