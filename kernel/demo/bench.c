@@ -59,6 +59,11 @@ static struct bench_cost bench_measure_cost(void)
 	return cost;
 }
 
+uint64_t bench_reading_cost(void)
+{
+	return bench_measure_cost().readings / BENCH_PROBES;
+}
+
 /* Ticks of one operation of TIME. */
 static uint64_t bench_net(const struct bench_time *time,
                           const struct bench_cost *cost)

@@ -42,10 +42,51 @@ const struct bench *bench_at(unsigned int index);
 __must_check int bench_measure(const struct bench *bench, bool (*stop)(void),
                                uint64_t *ticks);
 
+/* ---- A histogram (kernel/demo/bench_latency.c) --------------------------- */
+
+/* Buckets to a doubling, and in all: the last begins at 2,031,616 ticks and has no end. */
+#define LATENCY_STEPS   16U
+#define LATENCY_BUCKETS 288U
+
+struct bench_latency {
+	unsigned int count[LATENCY_BUCKETS];
+	uint64_t worst; /* ticks */
+	uint64_t operations;
+};
+
+struct bench_latencies {
+	struct bench_latency alloc;     /* alloc_page(GFP_ATOMIC) */
+	struct bench_latency free;      /* __free_page() */
+	struct bench_latency interrupt; /* in and out, an empty handler */
+};
+
+/* The bucket of TICKS, and the least number of ticks that BUCKET holds. */
+unsigned int latency_bucket(uint64_t ticks);
+uint64_t latency_bucket_start(unsigned int bucket);
+
+/*
+ * Time each of some 100,000 requests and frees and 10,000 interrupts, INTO.  0, -ENOMEM,
+ * -EBUSY: the line of the interrupts is in use, or -EINTR: STOP said so.  Thread context.
+ */
+__must_check int bench_latency(struct bench_latencies *into,
+                               bool (*stop)(void));
+
 /* The boot is over after TICKS since the kernel's entry. */
 void bench_note_boot(uint64_t ticks);
 
 /* ---- For the files of benches -------------------------------------------- */
+
+struct page;
+
+/* Ticks of one operation with interrupts off: a request by GFP_ATOMIC, a page's free. */
+uint64_t bench_time_alloc(struct page **page);
+uint64_t bench_time_free(struct page *page);
+/* Pages of a burst: more than a list keeps, so that lists are filled and emptied. */
+unsigned long bench_burst(void);
+/* TICKS of an interrupt and its return; false: its line is in use. */
+bool bench_time_interrupt(uint64_t *ticks);
+/* Ticks between two readings of the counter, one after the other. */
+uint64_t bench_reading_cost(void);
 
 extern const struct bench bench_pages[];
 extern const unsigned int bench_pages_count;

@@ -107,6 +107,18 @@ static bool bench_interrupt(struct bench_time *time)
 	return free_irq(BENCH_LINE, &bench_line) == 0;
 }
 
+bool bench_time_interrupt(uint64_t *ticks)
+{
+	uint64_t begin;
+
+	if (!bench_request_line(false))
+		return false;
+	begin = arch_cycles();
+	arch_raise_irq_vector(BENCH_LINE);
+	*ticks = arch_cycles() - begin;
+	return free_irq(BENCH_LINE, &bench_line) == 0;
+}
+
 /* PAGE to the line and back; NULL: it did not come.  Then the line's end releases it, or
  * it was refused and stays the caller's. */
 static void *bench_hand_over(void *page, uint64_t line, struct bench_time *time)

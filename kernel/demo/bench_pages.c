@@ -352,8 +352,7 @@ static bool bench_refused_nowait(struct bench_time *time)
 
 /* ---- The worst of a million ---------------------------------------------- */
 
-/* Ticks of one request, or of one page given back, interrupts off. */
-static uint64_t bench_time_alloc(struct page **page)
+uint64_t bench_time_alloc(struct page **page)
 {
 	bool enabled = arch_irq_save();
 	uint64_t begin = arch_cycles();
@@ -365,7 +364,7 @@ static uint64_t bench_time_alloc(struct page **page)
 	return ticks;
 }
 
-static uint64_t bench_time_free(struct page *page)
+uint64_t bench_time_free(struct page *page)
 {
 	bool enabled = arch_irq_save();
 	uint64_t begin = arch_cycles();
@@ -377,8 +376,7 @@ static uint64_t bench_time_free(struct page *page)
 	return ticks;
 }
 
-/* Pages of a burst: more than a list keeps, so that lists are filled and emptied. */
-static unsigned long bench_burst(void)
+unsigned long bench_burst(void)
 {
 	return min(node_free(main_node()) / 2, 16384UL);
 }

@@ -11,6 +11,10 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/slab/kmalloc.h"
+
+/* A histogram instead of a row. */
+#define LATENCY_NAME "latency"
 
 /* False: it was interrupted. */
 static bool bench_show(const struct bench *bench)
@@ -46,7 +50,43 @@ static void bench_show_short(void)
 			                    sizeof(names) - (size_t)length,
 			                    " %s", bench->name);
 	}
-	console_fold(2, "And, by name:%s", names);
+	console_fold(2, "And, by name:%s %s", names, LATENCY_NAME);
+}
+
+/* The buckets that hold anything: where each begins, and how many operations it has. */
+static void latency_show(const char *name, const struct bench_latency *of)
+{
+	console_printf("%s: %llu operations, worst %llu\n", name,
+	               (unsigned long long)of->operations,
+	               (unsigned long long)of->worst);
+	for (unsigned int bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
+		if (of->count[bucket] > 0)
+			console_printf("%8llu %8u\n",
+			               (unsigned long long)latency_bucket_start(
+					       bucket),
+			               of->count[bucket]);
+	}
+}
+
+/* `bench latency`: alloc, free and interrupt, as histograms. */
+static int bench_show_latency(void)
+{
+	struct bench_latencies *found = kmalloc(sizeof(*found), GFP_KERNEL);
+	int error = -ENOMEM;
+
+	if (found != NULL)
+		error = bench_latency(found, shell_interrupted);
+	if (error == 0) {
+		latency_show("alloc", &found->alloc);
+		latency_show("free", &found->free);
+		latency_show("interrupt", &found->interrupt);
+	} else if (error != -EINTR) {
+		console_printf("bench: %s\n", error == -ENOMEM
+		                                      ? "no memory"
+		                                      : "line 5 is in use");
+	}
+	kfree(found);
+	return 0;
 }
 
 static int run_bench(int argc, char **argv)
@@ -57,6 +97,8 @@ static int run_bench(int argc, char **argv)
 		bench_show_short();
 		return 0;
 	}
+	if (argc == 2 && strcmp(argv[1], LATENCY_NAME) == 0)
+		return bench_show_latency();
 	for (unsigned int i = 0; argc == 2 && (bench = bench_at(i)) != NULL;
 	     i++) {
 		if (strcmp(argv[1], bench->name) != 0)
@@ -72,7 +114,10 @@ static const char *bench_candidate(const char *word __unused,
 {
 	const struct bench *bench = bench_at(index);
 
-	return bench == NULL ? NULL : bench->name;
+	if (bench == NULL)
+		return index > 0 && bench_at(index - 1) != NULL ? LATENCY_NAME
+		                                                : NULL;
+	return bench->name;
 }
 
 /* ---- hotpath ------------------------------------------------------------- */

@@ -29,6 +29,24 @@ def bench_says_what_operations_cost_and_repeats_exactly(lab):
 
 
 @boot_test
+def bench_latency_counts_each_operation_and_repeats(lab):
+    """Each is in a bucket, none above the worst; and instructions do not vary."""
+    with lab.prompt(bench.SWITCHES_OFF, memory="64M", more=GUEST_TIME) as qemu:
+        said = command(qemu, "bench latency")
+        again = command(qemu, "bench latency")
+        check("exactly one column" in command(qemu, "check"), "the checks")
+    parts = re.split(r"(\w+): (\d+) operations, worst (\d+)", said)[1:]
+    check(parts[::4] == ["alloc", "free", "interrupt"], f"{said!r}")
+    for name, count, worst, rows in zip(*(parts[at::4] for at in range(4))):
+        buckets = re.findall(r"^ +(\d+) +(\d+)\s*$", rows, re.M)
+        total = sum(int(operations) for _, operations in buckets)
+        check(total == int(count), f"{name}: {total} of {count} operations")
+        last = int(buckets[-1][0])
+        check(last <= int(worst) <= last * 17 // 16 + 1, f"{name}: {worst} above {last}")
+        check(f"\n{buckets[0][0]:>8} " in "\n" + again, f"{name}: {again!r}")
+
+
+@boot_test
 def the_rate_is_measured_where_a_count_of_the_8254_lasts_838_instructions(lab):
     """So many looks see the same count that it could be taken for a broken one."""
     more = ("-icount", "shift=0,sleep=off")

@@ -108,6 +108,6 @@ def the_books_website_is_whole_and_works_from_files(lab):
     """Each link and name leads somewhere, nothing comes from the net; and a browser
     searches it and shows it light and dark."""
     site = os.path.join(lab.directory, "book")
-    problems = website.build(site, coloured="mm/") + website.check(site)
+    problems = website.build(site, coloured="mm/buddy") + website.check(site)
     check(not problems, "; ".join(problems[:5]))
     read_in_a_browser(lab, site)
