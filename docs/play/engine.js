@@ -58,15 +58,15 @@ class Engine {
   }
 
   ask(line) {
-    if (line.startsWith("machine ")) {
-      this.begin();
-      this.steps = [];
-    } else if (this.words !== null) {
-      return { panic: this.words };
-    }
+    const isNew = line.startsWith("machine ");
+    const before = this.exports;
+    if (isNew) this.begin();
+    else if (this.words !== null) return { panic: this.words };
     const answer = this.raw(line);
     this.transcript.push([line, answer]);
     const object = JSON.parse(answer);
+    if (isNew && object.error) this.exports = before;
+    else if (isNew) this.steps = [];
     if (!LOOKS.test(line) && !object.error) this.steps.push(line);
     return object;
   }

@@ -21,7 +21,9 @@ function rich(text) {
 
 const FIRST_STEPS = [
   {
-    text: "Press **Ask**: one page for a thread.  Watch a large free block being split for it, in the buddy tree below.",
+    text:
+      "Press **Ask**: one page for a thread.  Watch a large free block being split for it, in " +
+      "the buddy tree below.",
     point: "#go",
     done: (page) => page.engine.steps.some((line) => /^alloc /.test(line)),
   },
@@ -31,12 +33,16 @@ const FIRST_STEPS = [
     done: (page) => page.state.zones.some((zone) => zone.free <= zone.low),
   },
   {
-    text: "Choose **ATOMIC** from **an interrupt**: how much further down may it go?  The rungs below say why, with the line of code that decides.",
+    text:
+      "Choose **ATOMIC** from **an interrupt**: how much further down may it go?  The rungs " +
+      "below say why, with the line of code that decides.",
     point: "#presets",
     done: (page) => page.engine.steps.some((line) => /^alloc irq .*ATOMIC/.test(line)),
   },
   {
-    text: "**Free all**: buddies merge, and the large blocks are back.  Then pick a **Scene** above: each belongs to a chapter of the book.",
+    text:
+      "**Free all**: buddies merge, and the large blocks are back.  Then pick a **Scene** " +
+      "above: each belongs to a chapter of the book.",
     point: "#all",
     done: (page) => page.engine.steps.includes("free all"),
   },

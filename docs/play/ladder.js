@@ -45,7 +45,7 @@ class Ladder {
     this.showCode();
   }
 
-  /* The rung at which the way ends, as far as can be told. */
+  /* The rung at which the way ends, as far as it is known. */
   end() {
     return this.route.verdict === "ok" ? this.route.rung : null;
   }
@@ -60,7 +60,8 @@ class Ladder {
       this.list.append(this.item(step, reached));
       if (step.rung === route.rung) reached = false;
     }
-    if (route.rung === "fail") this.list.append(this.item({ rung: "fail", outcome: "refuses", refusals: [] }, true));
+    if (route.rung === "fail")
+      this.list.append(this.item({ rung: "fail", outcome: "refuses", refusals: [] }, true));
     const end = this.list.querySelector(".end");
     if (end) this.list.scrollTop = end.offsetTop - this.list.offsetTop - this.list.clientHeight / 2;
   }

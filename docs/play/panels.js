@@ -50,7 +50,8 @@ function gauge(zone) {
   }
   row.append(make("b", "", zone.name), bar);
   const boost = zone.boost > 0 ? `, boost ${zone.boost}` : "";
-  row.append(make("span", "", `${zone.free} free; min ${zone.min}, low ${zone.low}, high ${zone.high}${boost}`));
+  const marks = `min ${zone.min}, low ${zone.low}, high ${zone.high}${boost}`;
+  row.append(make("span", "", `${zone.free} free; ${marks}`));
   return row;
 }
 
@@ -82,7 +83,8 @@ function freeLists(state, before) {
     for (let order = 0; order <= 10; order++) head.append(make("th", "", String(order)));
     table.append(head);
     Object.keys(TYPES).forEach((key, type) => {
-      if (!zone.free_area.some((area) => area[type]) && !(old && old.free_area.some((area) => area[type]))) return;
+      const hasBlocks = (each) => each && each.free_area.some((area) => area[type] > 0);
+      if (!hasBlocks(zone) && !hasBlocks(old)) return;
       const row = make("tr");
       row.append(make("th", "type", TYPES[key][0]));
       row.firstChild.style.setProperty("--colour", TYPES[key][1]);
@@ -92,7 +94,8 @@ function freeLists(state, before) {
     });
     place.append(table);
   });
-  place.append(make("p", "note", "Free blocks of each order, 2^order pages, by the type of the list that they are on."));
+  place.append(make("p", "note",
+    "Free blocks of each order, 2^order pages, by the type of the list that they are on."));
   return place;
 }
 
@@ -107,8 +110,9 @@ function cpuLists(state, before) {
     if (!zone.pcp) return;
     const row = make("div", "stack");
     row.append(make("b", "", zone.name));
+    const { count: pages, high, high_min: least, high_max: most, batch } = zone.pcp;
     row.append(make("span", "note",
-      `${zone.pcp.count} pages of ${zone.pcp.high} (${zone.pcp.high_min} to ${zone.pcp.high_max}), batch ${zone.pcp.batch}`));
+      `${pages} pages of ${high} (${least} to ${most}), batch ${batch}`));
     zone.pcp.lists.forEach((types, order) => types.forEach((count, type) => {
       const had = old ? old.lists[order][type] : count;
       if (count === 0 && had === 0) return;
@@ -125,7 +129,8 @@ function cpuLists(state, before) {
   const buttons = make("div", "row");
   buttons.append(lineButton("Drain them", "drain"), lineButton("A second goes by", "second"));
   place.append(buttons, make("p", "note",
-    "Free pages that this CPU keeps at hand, without a lock.  A request that finds its list empty fills it from the zone; a list that is too long gives pages back."));
+    "Free pages that this CPU keeps at hand, without a lock.  A request that finds its list " +
+    "empty fills it from the zone; a list that is too long gives pages back."));
   return place;
 }
 
@@ -145,17 +150,27 @@ function reclaimPanel(state, before) {
   names.forEach((name, list) => {
     const row = make("tr");
     row.append(make("th", "type", name));
-    state.zones.forEach((zone, at) => row.append(numberCell(zone.lru[list], before && before.zones[at] && before.zones[at].lru[list])));
+    state.zones.forEach((zone, at) => {
+      const old = before && before.zones[at];
+      row.append(numberCell(zone.lru[list], old ? old.lru[list] : undefined));
+    });
     table.append(row);
   });
   place.append(table);
   const add = make("div", "row");
   add.append(lineButton("Read 500 pages of files", "file 500"), lineButton("500 anonymous pages", "anon 500"),
-    lineButton("Swap: 1000 pages", "swap 1000"), lineButton("Start a program of 300 pages", `program p${state.programs.length + 1} 300`));
+    lineButton("Swap: 1000 pages", "swap 1000"),
+    lineButton("Start a program of 300 pages", `program p${state.programs.length + 1} 300`));
   const serve = make("div", "row");
-  serve.append(lineButton("Run kswapd", "kswapd"), lineButton("Run kcompactd", "kcompactd"), lineButton("Compact all", "compact"),
+  serve.append(
+    lineButton("Run kswapd", "kswapd"),
+    lineButton("Run kcompactd", "kcompactd"),
+    lineButton("Compact all", "compact"),
     lineButton("Fill the exclusive pool", "refill"),
-    lineButton(state.by_hand ? "Let the threads run by themselves" : "Run the threads by hand", state.by_hand ? "serve on" : "serve off"));
+    state.by_hand
+      ? lineButton("Let the threads run by themselves", "serve on")
+      : lineButton("Run the threads by hand", "serve off"),
+  );
   place.append(add, serve);
   const programs = state.programs.map((each) => `${each.name}: ${each.pages} pages`).join(", ");
   place.append(make("p", "note",
@@ -176,7 +191,8 @@ function knobPanel(state) {
     label.append(make("span", "", name.replace("vm.", "")), input);
     place.append(label);
   }
-  place.append(make("p", "note", "The knobs of kernel/sysctl.c, with its limits.  Enter sets one; the marks of the gauges follow."));
+  place.append(make("p", "note",
+    "The knobs of kernel/sysctl.c, with its limits.  Enter sets one; the gauges' marks follow."));
   return place;
 }
 
@@ -188,6 +204,7 @@ function logPanel(entries) {
     for (const line of entry.more) row.append(make("pre", "", line));
     place.append(row);
   }
-  if (entries.length === 0) place.append(make("p", "note", "What you do, what comes of it, and what the kernel says."));
+  if (entries.length === 0)
+    place.append(make("p", "note", "Your steps, what comes of them, and the kernel's log."));
   return place;
 }
