@@ -96,7 +96,11 @@ def draw_notes(picture, top, of, often, seldom):
     if others:
         tallest = max(others, key=lambda bucket: bucket[1])
         y = up(top, tallest[1] / of["operations"])
-        picture.text(across(tallest[0]) + 36, y - 8, seldom, "quiet small", "end")
+        x = across(tallest[0])
+        if x > LEFT + WIDTH * 3 // 4:
+            picture.text(x + 36, y - 8, seldom, "quiet small", "end")
+        else:
+            picture.text(x + 16, y - 2, seldom, "quiet small")
 
 
 def draw_panel(picture, top, panel, of):
@@ -109,7 +113,7 @@ def draw_panel(picture, top, panel, of):
     draw_notes(picture, top, of, often, seldom)
     start, part = usual(of)
     picture.text(LEFT, top - 14, title, "ink bold")
-    words = f"{start:,} instructions in {100 * part:.1f} % of {of['operations']:,}; "
+    words = f"{start:,} instructions in {100 * part:.2f} % of {of['operations']:,}; "
     words += f"worst {of['worst']:,}"
     picture.text(LEFT + WIDTH, top - 14, words, "quiet", "end")
 
