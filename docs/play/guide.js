@@ -102,6 +102,14 @@ class Guide {
     this.run(to, true);
   }
 
+  /* In the book's website the chapter is a page beside this one. */
+  chapterLink(file) {
+    if (!PLAY.book) return make("span", "note", `docs/${file}`);
+    const link = make("a", "note", `chapter ${Number(file.slice(0, 2))}`);
+    link.href = PLAY.book + file.replace(".md", ".html");
+    return link;
+  }
+
   showScene() {
     const scene = this.scene;
     const step = scene.steps[this.at];
@@ -127,7 +135,7 @@ class Guide {
     leave.onclick = () => this.page.choose("");
     buttons.append(make("span", "note", `${this.at + 1} of ${scene.steps.length}`), back, next, leave);
     const title = make("div", "title");
-    title.append(head, make("span", "note", `docs/${chapter}`));
+    title.append(head, this.chapterLink(chapter));
     this.place.replaceChildren(title, said, buttons);
   }
 

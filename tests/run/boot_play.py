@@ -7,6 +7,8 @@ Every line that the page has sent to its module is sent to build/host/play as we
 are the same sources; the compilers, the addresses and the machines below are not.
 """
 
+import importlib.machinery
+import importlib.util
 import json
 import os
 import random
@@ -15,7 +17,7 @@ import subprocess
 
 from browser import Browser
 from lab import boot_test, check
-from machine import BUILD, LIMIT, ROOT, scaled
+from machine import BUILD, LIMIT, ROOT, Failure, scaled
 
 PAGE = os.path.join(BUILD, "play", "index.html")
 HOST = os.path.join(BUILD, "host", "play")
@@ -282,6 +284,44 @@ def ask_all(browser, lines):
 def transcript(browser):
     """The lines since the last call, with their answers."""
     return browser.run("return playground.engine.transcript.splice(0)")
+
+
+def mkplay():
+    path = os.path.join(ROOT, "docs", "play", "mkplay")
+    loader = importlib.machinery.SourceFileLoader("mkplay", path)
+    module = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader("mkplay", loader)
+    )
+    loader.exec_module(module)
+    return module
+
+
+@boot_test
+def play_is_not_built_of_stale_lines_and_links(lab):
+    """A line of code or a scene that is not where the page says is an error."""
+    builder = mkplay()
+    scenes = builder.scenes()
+
+    def refuses(what, function, *arguments):
+        try:
+            function(*arguments)
+        except builder.Wrong as wrong:
+            return str(wrong)
+        raise Failure(f"{what} is no error")
+
+    builder.check_links(scenes)
+    said = refuses("a link without a scene", builder.check_links, scenes[1:])
+    check(f"there is no scene {scenes[0]['key']}" in said, said)
+    more = [*scenes, {**scenes[0], "key": "unlinked"}]
+    said = refuses("a scene without a link", builder.check_links, more)
+    check("does not link scene unlinked" in said, said)
+    place = ("mm/slow_path.c", "one_round")
+    line = builder.line_in(*place, "if (again_pass(climb))")
+    with open(os.path.join(ROOT, place[0])) as file:
+        text = file.readlines()[line - 1]
+    check("again_pass(climb)" in text, f"line {line} of {place[0]} is {text!r}")
+    refuses("a line that is gone", builder.line_in, *place, "if (gone(climb))")
+    refuses("a line of several", builder.line_in, *place, "return GOT_PAGE;")
 
 
 @boot_test

@@ -39,6 +39,7 @@ SECONDS = 300
 # Its source, and the page that `make play` makes of it.
 PLAYGROUND = "docs/play/index.html"
 PLAY_PAGE = os.path.join(BUILD, "play", "index.html")
+NO_BOOK = '"book": ""'
 SCENE = re.compile(r'{"key": "([\w-]+)", "chapter"')
 
 INLINE_LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)\s]*)?\)")
@@ -179,8 +180,13 @@ def build(site, coloured=""):
 def add_playground(site):
     if not os.path.exists(PLAY_PAGE):
         raise Failure(f"there is no {PLAY_PAGE}: make play")
+    with open(PLAY_PAGE, encoding="utf-8") as file:
+        page = file.read()
+    if page.count(NO_BOOK) != 1:
+        raise Failure(f"{PLAY_PAGE} has no place for the way to the book")
     os.makedirs(os.path.join(site, "play"), exist_ok=True)
-    shutil.copy(PLAY_PAGE, os.path.join(site, "play", "index.html"))
+    page = page.replace(NO_BOOK, NO_BOOK.replace('""', '"../"'))
+    write(os.path.join(site, "play"), "index.html", page)
 
 
 def names_in_text(page):
