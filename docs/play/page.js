@@ -62,6 +62,16 @@ const PANICS = [
   [/./, "The kernel would stop here, and so does the machine of this page."],
 ];
 
+/* Counters that say what others did for a line, or because of it. */
+const EFFECTS = [
+  ["pgsteal_kswapd", (pages) => `kswapd reclaimed ${pages} pages`],
+  ["pgsteal_direct", (pages) => `the request reclaimed ${pages} pages`],
+  ["pgmigrate_success", (pages) => `${pages} pages were moved`],
+  ["oom_kill", (programs) => `${programs === 1 ? "a program was" : `${programs} were`} killed`],
+  ["pcp_refill", (pages) => `${pages} pages came to the CPU's lists`],
+  ["pcp_drain", (pages) => `${pages} pages left the CPU's lists`],
+];
+
 const ABOUT = [
   "mm/ and lib/ are the files of the kernel, unchanged, compiled by clang for WebAssembly " +
   "(wasm64).  Locks, contexts and owners are those of the host's suites " +
@@ -191,7 +201,7 @@ class Page {
     const bad = Boolean(answer.error || answer.panic || answer.got < answer.asked);
     const more = [...(answer.log || []), ...(answer.events || [])];
     this.log.push({ line, text, bad, more });
-    this.toast = { bad, text: this.sentence(answer) };
+    this.toast = { bad, text: this.sentence(answer), effects: this.effects(answer) };
     if (answer.panic) this.panicked(answer.panic);
   }
 
@@ -203,6 +213,13 @@ class Page {
     if (answer.asked) return `got ${answer.got} of ${answer.asked}`;
     if (answer.freed !== undefined) return `${answer.freed} freed`;
     return "";
+  }
+
+  effects(answer) {
+    const counters = answer.counters || {};
+    return EFFECTS.filter(([name]) => counters[name])
+      .map(([name, tell]) => tell(counters[name]))
+      .join("; ");
   }
 
   panicked(words) {
@@ -325,6 +342,7 @@ class Page {
     result.textContent = this.toast.text;
     result.className = this.toast.bad ? "bad" : "good";
     result.title = this.toast.text;
+    find("#effects").textContent = this.toast.effects || "";
     const chips = this.held.slice(-12).reverse().map((block) => {
       const chip = make("button", "block", `#${block.id}`);
       chip.dataset.line = `free ${block.id}`;
