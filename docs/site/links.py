@@ -72,6 +72,8 @@ class Book:
                 link.internal = True
                 span.replace_self(link)
                 link += span
+        for cell in document.findall(nodes.entry):
+            self.link_cell(cell, page, title)
         for link in document.findall(nodes.reference):
             address = link.get("refuri", "")
             if address.startswith(SCHEME):
@@ -79,6 +81,16 @@ class Book:
                 link["refuri"] = self.mention(place, page, title)
             elif address.startswith(PLAY):
                 link["refuri"] = "play/index.html" + address[len(PLAY) :]
+
+    def link_cell(self, cell, page, title):
+        """A cell of a table that holds nothing but the path of a file"""
+        path = cell.astext()
+        if path in self.definitions.files and len(cell) == 1:
+            paragraph = cell[0]
+            if len(paragraph) == 1 and isinstance(paragraph[0], nodes.Text):
+                address = self.mention((path, None), page, title)
+                link = nodes.reference("", path, refuri=address, classes=["source"])
+                paragraph.replace(paragraph[0], link)
 
     def link_blocks(self, app, page, template, context, document):
         """The names in drawings and tables, which are text: `html-page-context`."""

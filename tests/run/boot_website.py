@@ -115,4 +115,7 @@ def the_books_website_is_whole_and_works_from_files(lab):
     site = os.path.join(lab.directory, "book")
     problems = website.build(site, coloured="mm/buddy") + website.check(site)
     check(not problems, "; ".join(problems[:5]))
+    with open(os.path.join(site, "mutants.html"), encoding="utf-8") as file:
+        link = 'href="source/mm/buddy.c.html">mm/buddy.c</a>'
+        check(link in file.read(), "a path that fills the cell of a table is no link")
     read_in_a_browser(lab, site)
