@@ -46,6 +46,10 @@ const EVENTS = [
   ["reclaim_retry_zone", "reclaim",
    ["zone", "order", "reclaimable", "available", "no_progress_loops"],
    "is another round worth it?"],
+  ["mm_compaction_begin", "compaction", ["zone", "order", "sync"],
+   "a zone is compacted"],
+  ["mm_compaction_end", "compaction", ["zone", "nr_migrated"], "and that ends"],
+  ["mm_migrate_page", "compaction", ["pfn", "new_pfn"], "a page moved"],
   ["oom_begin", "kill", ["order", "gfp_flags"], "the OOM killer looks"],
   ["mark_victim", "kill", ["owner", "points", "oom_score_adj"],
    "its victim"],
@@ -87,7 +91,7 @@ const CONTEXTS = ["thread", "irq", "soft", "nmi"];
 const HEX_FIELDS = new Set(["pfn", "gfp_flags", "ptr", "call_site"]);
 
 function fieldText(recording, name, value) {
-  if (name === "pfn")
+  if (name === "pfn" || name === "new_pfn")
     return "0x" + value.toString(16);
   if (name === "from" || name === "to" || name === "owner")
     return recording.ownerName(value);

@@ -87,6 +87,12 @@ class Memory {
     }
   }
 
+  /* What the frame at FROM is goes to frame number PFN; its free follows. */
+  move(from, pfn, row) {
+    if (from >= 0 && from < this.frames)
+      this.set(pfn, 1, this.kind[from], 0, this.owner[from], row);
+  }
+
   setType(pfn, frames, type) {
     const from = Math.max(pfn - this.start, 0);
     this.type.fill(type, from, from + frames);
@@ -106,6 +112,9 @@ class Memory {
     case KIND.mm_page_free:
       this.pagesFreed += 1 << args[a + 1];
       this.set(args[a], 1 << args[a + 1], WHY.FREE, args[a + 1], 0, row);
+      break;
+    case KIND.mm_migrate_page:
+      this.move(args[a] - this.start, args[a + 1], row);
       break;
     case KIND.mm_exclusive_park:
     case KIND.mm_exclusive_release:

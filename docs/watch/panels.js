@@ -270,6 +270,7 @@ function ledgerOf(memory) {
   for (const name of ["park", "unpark", "take", "transfer", "accept", "release"])
     rows.push([`exclusive ${name}`, events(`mm_exclusive_${name}`),
                stat(`exclusive_${name}`)]);
+  rows.push(["pages moved", events("mm_migrate_page"), stat("pgmigrate_success")]);
   rows.push(["threads killed", events("mark_victim"), stat("oom_kill")]);
   return rows;
 }

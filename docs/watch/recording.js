@@ -233,6 +233,8 @@ class Recording {
       return pfn >= this.args[a] && pfn < this.args[a] + (1 << this.args[a + 1]);
     case KIND.frames:
       return pfn >= this.args[a] && pfn < this.args[a] + this.args[a + 1];
+    case KIND.mm_migrate_page:
+      return pfn === this.args[a] || pfn === this.args[a + 1];
     default:
       return this.args[a] === pfn && KINDS[this.code[row]].fields[0] === "pfn";
     }

@@ -91,6 +91,15 @@ struct trace_field {
 	  { "zone", TRACE_ZONE }, { "order", TRACE_DEC },                      \
 	  { "reclaimable", TRACE_DEC }, { "available", TRACE_DEC },            \
 	  { "no_progress_loops", TRACE_DEC })                                  \
+	/* Compaction, and each page that moved (Labyrinth's own). */          \
+	X(mm_compaction_begin,                                                 \
+	  (enum zone_type zone, unsigned int order, bool sync),                \
+	  (zone, order, sync), { "zone", TRACE_ZONE }, { "order", TRACE_DEC }, \
+	  { "sync", TRACE_DEC })                                               \
+	X(mm_compaction_end, (enum zone_type zone, unsigned long moved),       \
+	  (zone, moved), { "zone", TRACE_ZONE }, { "nr_migrated", TRACE_DEC }) \
+	X(mm_migrate_page, (unsigned long pfn, unsigned long to), (pfn, to),   \
+	  { "pfn", TRACE_HEX }, { "new_pfn", TRACE_HEX })                      \
 	/* The OOM killer. */                                                  \
 	X(oom_begin, (unsigned int order, gfp_t gfp), (order, gfp),            \
 	  { "order", TRACE_DEC }, { "gfp_flags", TRACE_GFP })                  \

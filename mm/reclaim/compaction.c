@@ -718,6 +718,8 @@ static enum compact_result compact_zone(struct compact_control *cc)
 	list_init(&cc->pages);
 	list_init(&cc->room);
 	compact_begin(cc);
+	trace_mm_compaction_begin(&cc->node->trace, cc->zone->type, cc->order,
+	                          cc->mode != MIGRATE_ASYNC);
 	result = compact_run(cc);
 	if (compact_have_met(cc)) {
 		compact_reset_positions(cc->zone);
@@ -726,6 +728,7 @@ static enum compact_result compact_zone(struct compact_control *cc)
 	}
 	compact_give_room(cc);
 	compact_count_scanned(cc);
+	trace_mm_compaction_end(&cc->node->trace, cc->zone->type, cc->moved);
 	kassert(cc->isolated == 0 && list_empty(&cc->pages));
 	return result;
 }

@@ -183,6 +183,8 @@ unsigned long migrate_putback(struct node *node, struct list *list)
 /* PAGE, unlinked, has moved to TO; the caller's reference of TO goes. */
 static void migrate_moved(struct node *node, struct page *page, struct page *to)
 {
+	trace_mm_migrate_page(&node->trace, node_pfn(node, page),
+	                      node_pfn(node, to));
 	migrate_let_go(node, page, false);
 	(void)reclaim_put_page(node, to);
 	count_vm_event(node, VMSTAT_pgmigrate_success);
