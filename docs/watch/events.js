@@ -86,6 +86,14 @@ const KIND = Object.fromEntries(KINDS.map((kind, i) => [kind.name, i]));
 const LANE_OF_KIND = Int8Array.from(KINDS, kind =>
   LANES.findIndex(lane => lane.id === kind.lane));
 
+/* Work that has a begin and an end. */
+const SPANS = new Map([
+  ["mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end"],
+  ["mm_vmscan_kswapd_wake", "mm_vmscan_kswapd_sleep"],
+  ["mm_compaction_begin", "mm_compaction_end"],
+].map(([begin, end]) => [KIND[begin], KIND[end]]));
+const SPAN_KINDS = new Set([...SPANS.keys(), ...SPANS.values()]);
+
 const CONTEXTS = ["thread", "irq", "soft", "nmi"];
 
 const HEX_FIELDS = new Set(["pfn", "gfp_flags", "ptr", "call_site"]);

@@ -4,7 +4,8 @@
  *
  * A lane's times are sorted, so the rows of a column of pixels are found by bisection,
  * however many there are.  A bar's height is the logarithm of their number.  Red
- * columns: records were lost there.
+ * columns: records were lost there.  Work that has a begin and an end, kswapd's, a direct
+ * reclaim, a compaction, is a line below the bars of its lane.
  */
 "use strict";
 
@@ -60,6 +61,17 @@ function drawLaneBars(context, counts, x, y, height, colour) {
       continue;
     const high = Math.max(Math.log1p(counts[i]) * scale, 2);
     context.fillRect(x + i, y + height - 1 - high, 1, high);
+  }
+}
+
+function drawSpans(context, recording, span, x, width, top, high) {
+  for (const { lane, from, to } of recording.spans) {
+    if (to < span.from || from > span.to)
+      continue;
+    const left = Math.max(span.x(from, width), 0);
+    const right = Math.min(span.x(to, width), width);
+    context.fillStyle = LANES[lane].colour;
+    context.fillRect(x + left, top(lane) + high - 3, Math.max(right - left, 1), 2);
   }
 }
 
@@ -119,6 +131,7 @@ function drawLanes(canvas, recording, span, cursor) {
     drawLaneBars(context, countColumns(recording.lanes[i], span, wide),
                  LANE_LABEL, i * high, high - 1, lane.colour);
   });
+  drawSpans(context, recording, span, LANE_LABEL, wide, lane => lane * high, high);
   const at = LANE_LABEL + span.x(cursor, wide);
   if (at >= LANE_LABEL && at <= width) {
     context.fillStyle = pageColour("--accent");

@@ -222,7 +222,8 @@ function drawZone(context, y, width, zone) {
 function drawPool(context, y, width, memory) {
   const owned = memory.count[WHY.OWNED] + memory.count[WHY.HANDOVER];
   gaugeTitle(context, y, width, "Pool",
-             `${memory.pool.parked} of ${memory.pool.high} parked, ${owned} exclusive`);
+             `${memory.pool.parked} of ${memory.pool.high} parked` +
+             (width > 200 ? `, ${owned} exclusive` : ""));
   drawGauge(context, 0, y + 20, width, 10, memory.pool.parked, memory.pool.high,
             stateColour(STATE.parked), []);
 }
@@ -268,7 +269,7 @@ function ledgerOf(memory) {
     ["requests failed", events("mm_page_alloc_fail"), stat("alloc_fail")],
   ];
   for (const name of ["park", "unpark", "take", "transfer", "accept", "release"])
-    rows.push([`exclusive ${name}`, events(`mm_exclusive_${name}`),
+    rows.push([`${name} exclusive`, events(`mm_exclusive_${name}`),
                stat(`exclusive_${name}`)]);
   rows.push(["pages moved", events("mm_migrate_page"), stat("pgmigrate_success")]);
   rows.push(["threads killed", events("mark_victim"), stat("oom_kill")]);

@@ -68,6 +68,8 @@ class Recording {
     this.lanes = LANES.map(() => ({ time: new Column(Float64Array),
                                     row: new Column(Uint32Array) }));
     this.losses = []; /* rows */
+    this.spans = []; /* { lane, from, to }, by their ends */
+    this.open = new Map(); /* of those that have begun: their beginnings */
     this.unknown = new Map(); /* kinds that have no place here, and how many */
     this.broken = 0; /* lines that are not JSON */
     this.ended = false;
@@ -158,6 +160,21 @@ class Recording {
       this.lanes[at].time.push(this.time[row]);
       this.lanes[at].row.push(row);
     }
+    if (SPAN_KINDS.has(code))
+      this.noteSpan(code, row);
+  }
+
+  /* Work that began and ends; by one owner it is never nested. */
+  noteSpan(code, row) {
+    const ends = SPANS.get(code);
+    if (ends !== undefined)
+      this.open.set(`${ends} ${this.owner[row]}`, this.time[row]);
+    const key = `${code} ${this.owner[row]}`;
+    if (!this.open.has(key))
+      return;
+    this.spans.push({ lane: LANE_OF_KIND[code], from: this.open.get(key),
+                      to: this.time[row] });
+    this.open.delete(key);
   }
 
   noteOther(code, row, object) {
@@ -170,6 +187,7 @@ class Recording {
       break;
     case KIND.lost:
       this.losses.push(row);
+      this.open.clear(); /* their ends may be among the lost */
       break;
     case KIND.end:
       this.ended = true;

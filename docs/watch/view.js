@@ -37,6 +37,9 @@ class View {
     this.part("lanes").addEventListener("pointermove", event => this.dragLanes(event));
     this.part("lanes").addEventListener("wheel", event => this.zoomLanes(event),
                                         { passive: false });
+    this.part("lanes").addEventListener("pointerleave", () => this.hideTip());
+    this.part("legend").addEventListener("pointermove", event => this.hoverLegend(event));
+    this.part("legend").addEventListener("pointerleave", () => this.hideTip());
     this.part("history").addEventListener("click", event => this.clickHistory(event));
     this.part("legend").addEventListener("click", event => this.clickLegend(event));
   }
@@ -230,9 +233,44 @@ class View {
       return;
     }
     const rows = this.recording.historyOfFrame(frame + this.memory.start, this.row, 5);
-    showTip(event, [describeFrame(this, frame),
-                    ...rows.map(row => timeText(this.recording.time[row], 1) + "  " +
-                                       this.recording.describe(row))]);
+    showTip(event, [describeFrame(this, frame), ...this.linesOf(rows)]);
+  }
+
+  hoverLegend(event) {
+    const item = event.target.closest("[data-owner]");
+    if (!item) {
+      this.hideTip();
+      return;
+    }
+    const owner = Number(item.dataset.owner);
+    const rows = this.recording.historyOfOwner(owner, this.row, 8);
+    showTip(event, [describeOwner(this, owner), ...this.linesOf(rows)]);
+  }
+
+  /* The last event of the lane before the pointer, and how many are in its column. */
+  hoverLanes(event) {
+    const width = this.part("lanes").clientWidth - LANE_LABEL;
+    const height = this.part("lanes").clientHeight - LANE_AXIS;
+    const at = Math.floor(event.offsetY / height * LANES.length);
+    const lane = this.recording.lanes[at];
+    if (!lane || event.offsetX < LANE_LABEL) {
+      this.hideTip();
+      return;
+    }
+    const span = this.seenSpan();
+    const x = event.offsetX - LANE_LABEL;
+    const end = upperBound(lane.time.data, lane.time.length, span.time(x + 1, width));
+    const begin = upperBound(lane.time.data, lane.time.length, span.time(x - 1, width));
+    const rows = [...lane.row.data.subarray(Math.max(begin, end - 5), end)];
+    showTip(event, [`${LANES[at].name}: ${end - begin} here, ` +
+                    timeText(span.time(x, width), span.length / width),
+                    ...this.linesOf(rows)]);
+  }
+
+  linesOf(rows) {
+    return rows.map(row => `${timeText(this.recording.time[row], 1)}  ` +
+      `${this.recording.ownerName(this.recording.owner[row])}: ` +
+      this.recording.describe(row));
   }
 
   hideTip() {
@@ -261,8 +299,11 @@ class View {
   }
 
   dragLanes(event) {
-    if (event.buttons !== 1)
+    if (event.buttons !== 1) {
+      this.hoverLanes(event);
       return;
+    }
+    this.hideTip();
     const width = this.part("lanes").clientWidth - LANE_LABEL;
     goToTimeOf(this, this.seenSpan().time(event.offsetX - LANE_LABEL, width));
   }

@@ -245,15 +245,18 @@ async function watchLive() {
   addView(recording, false);
   page.follow = true;
   document.body.classList.add("live");
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done)
-      break;
-    await readText(recording, value);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done)
+        break;
+      await readText(recording, value);
+      redrawAll();
+    }
+  } finally {
+    document.body.classList.remove("live");
     redrawAll();
   }
-  document.body.classList.remove("live");
-  redrawAll();
 }
 
 /* ---- Buttons and keys ------------------------------------------------------ */

@@ -10,12 +10,14 @@ shell of that machine said.
 import json
 import os
 import re
+import subprocess
+import sys
 import urllib.request
 
 from boot_trace import boot_with_com2, end_stream, vmstat
 from browser import SIZE, Browser
 from lab import boot_test, check, command, long_test
-from machine import ROOT, wait_until
+from machine import LIMIT, ROOT, scaled, wait_until
 from watch import PAGE, Recording, serve
 
 INDEX = os.path.join(PAGE, "index.html")
@@ -230,8 +232,7 @@ def check_live(lab, browser, text):
     browser.wait("return !page.chosen.dirty")
     for what, seen, kernel in page_ledger(browser):
         check(seen == kernel, f"live, {what}: {seen} by the events, {kernel}")
-    with urllib.request.urlopen(server.url + "stream") as answer:
-        check(answer.read().decode() == text, "the stream is not the file")
+    check(get(server.url + "stream") == text, "the stream is not the file")
     check(server.server_address[0] == "127.0.0.1", "it listens elsewhere")
     saved = browser.run("return page.chosen.recording.text.join('')")
     check(saved == text, "what would be saved is not the stream")
@@ -251,6 +252,40 @@ def watched_machine_is_what_the_kernel_counts(lab):
         check_loss(browser, lossy)
         check_side_by_side(browser, whole)
         check_live(lab, browser, whole)
+
+
+def get(url):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=scaled(LIMIT)) as answer:
+        return answer.read().decode()
+
+
+@boot_test
+def make_watch_serves_the_machine_of_its_terminal(lab):
+    """The page, and what COM2 says, until the machine ends."""
+    command = [sys.executable, os.path.join(ROOT, "tests", "run", "watch.py")]
+    environment = dict(os.environ, RUN_DIRECTORY=lab.directory, DISK="none", MEM="32M")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, env=environment, text=True
+    ) as watch:
+        try:
+            url = watch.stdout.readline().split()[-1]
+            path = watch.stdout.readline().split()[-1]
+            page = get(url)
+            watch.stdin.write("alloc GFP_KERNEL 2\n")
+            watch.stdin.close()
+            streamed = get(url + "stream")
+            said = watch.stdout.read()
+        finally:
+            watch.kill()
+    check(page == read(INDEX), "it serves another page")
+    check(re.search(r"pfn 0x\w+ .*order 2", said), f"the terminal has {said[-500:]!r}")
+    check(streamed == read(path), "the stream is not the recording")
+    begin, machine = map(json.loads, streamed.splitlines()[:2])
+    check(begin["event"] == "begin" and machine["event"] == "machine", str(begin))
+    check(8000 < machine["frames"] <= 8192, str(machine))
+    os.unlink(path)
 
 
 REPEAT = """

@@ -32,6 +32,7 @@ PAGE = os.path.join(ROOT, "docs", "watch")
 DIRECTORY = os.path.join(BUILD, "watch")
 WORDS = "trace=all trace_stream=frames"
 LOOK_EVERY = 0.05  # seconds
+GRACE = 10
 
 
 class Recording:
@@ -40,6 +41,25 @@ class Recording:
     def __init__(self, path):
         self.path = path
         self.ended = threading.Event()
+        self._readers = 0
+        self._change = threading.Condition()
+
+    @contextlib.contextmanager
+    def reader(self):
+        with self._change:
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._readers -= 1
+                self._change.notify_all()
+
+    def end(self):
+        """The machine has ended; wait until every reader has the last byte."""
+        self.ended.set()
+        with self._change:
+            self._change.wait_for(lambda: self._readers == 0, GRACE)
 
     def chunks(self):
         """The new bytes, again and again."""
@@ -77,7 +97,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         # The page may be closed at any time.
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError), self.recording.reader():
             for data in self.recording.chunks():
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.write(b"0\r\n\r\n")
@@ -120,7 +140,7 @@ def main(arguments):
     server = serve(recording, int(os.environ.get("PORT", "0")))
     print(f"Watch it at {server.url}\nThe recording: {recording.path}", flush=True)
     status = run_console(recording.path, f"{WORDS} {wanted}".rstrip())
-    recording.ended.set()
+    recording.end()
     print(f"The recording: {recording.path}; docs/watch/index.html opens it.")
     return status
 
