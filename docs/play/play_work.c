@@ -36,6 +36,7 @@
 struct program {
 	bool alive;
 	struct thread thread;
+	struct mm_task mm;
 	struct space space;
 };
 
@@ -168,7 +169,11 @@ const char *play_program(const struct play_words *words)
 		return wrong;
 	if (program == NULL)
 		return "four programs run already";
-	machine_begin_thread(&program->thread, words->word[1]);
+	program->mm = (struct mm_task){ 0 };
+	program->thread = (struct thread){ .mm = &program->mm };
+	if (owner_begin(&program->thread.owner, OWNER_THREAD, words->word[1]) !=
+	    0)
+		return "there is no memory for another thread";
 	space_init(&program->space, SPACE_ANON);
 	program->space.slots = work.slots;
 	program->alive = true;

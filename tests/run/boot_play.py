@@ -91,7 +91,12 @@ def random_lines(seed):
                 + [f"free last {draw.randint(1, 300)}"] * 2
                 + [f"free each {draw.randint(2, 5)}", f"file {draw.randint(1, 400)}"]
                 + ["compact", "drain", "second", "refill", "kswapd", "state"]
+                + ["kcompactd", "serve off", "serve on", "cut 3", "contig free"]
+                + [f"program p {draw.randint(1, 300)}", f"anon {draw.randint(1, 200)}"]
+                + [f"swap {draw.randint(0, 500)}", f"contig {draw.randint(1, 600)}"]
                 + [f"set min_free_kbytes {draw.randint(128, 1500)}"]
+                + [f"set watermark_scale_factor {draw.randint(1, 1000)}"]
+                + [f"set percpu_pagelist_high_fraction {draw.choice((0, 7, 8, 50))}"]
             )
         )
     return lines + ["state", "free all", "drain", "state"]
