@@ -141,7 +141,7 @@ compile_with := $(CC) $(kernel_cflags) $(count) / $(NASM) $(nasm_flags)
 link_with := $(KERNEL_LD) $(kernel_ldflags) $(objects) $(kernel_libs)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup disk iso release run watch where record replay test bench test-in mutants mutate states \
+.PHONY: help setup doctor disk iso release run watch where record replay test bench test-in mutants mutate states \
 	test-long churn fuzz replay-calls bochs debug host lint fmt clean screenshot pictures \
 	bench-linux bench-host build-bench hotpath boottime model ignored build-iso build-model \
 	build-conformance conformance book transcripts \
@@ -305,7 +305,7 @@ bochs:
 	@$(MAKE) build-iso build-disk
 	@python3 tests/run/console.py --bochs $(MODE)
 
-## debug: QEMU stopped at kmain, gdb attached, symbols and printers loaded
+## debug: QEMU stopped at kmain, gdb attached; SERVER=1 waits for another debugger
 debug:
 	@tests/setup debug
 	@$(MAKE) build-iso
@@ -824,6 +824,10 @@ lint:
 fmt:
 	@tests/setup lint
 	$(Q)clang-format-14 -i $(c_files)
+
+## doctor: which tools are missing here, and how to get them; installs nothing
+doctor:
+	@python3 tests/run/doctor.py
 
 ## setup: install all required packages (Debian: apt)
 setup:

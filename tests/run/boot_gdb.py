@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The commands of tests/gdb/, beside the reports of the shell on the same machine."""
 
+import json
 import os
 import re
+import socket
 import subprocess
 
 from lab import boot_test, check, command
-from machine import BUILD, ROOT, scaled
+from machine import BUILD, ROOT, Machine, scaled, wait_until
 
 MARK = "-- next"
 
@@ -164,3 +166,70 @@ def an_exclusive_page_is_found_by_gdb_in_its_window_alone(lab):
     check("not mapped, and in no window" in nowhere, nowhere)
     check("no owner is called nobody" in nobody, nobody)
     check("no thread is called nobody" in stack, stack)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@boot_test
+def another_debugger_attaches_to_the_machine_that_waits_for_it(lab):
+    """As the launch configuration of VS Code does: with `hbreak kmain`, then continue."""
+    port = free_port()
+    server = Machine("debug", lab.directory)
+    server.launch(
+        [os.path.join(ROOT, "tests", "gdb", "debug")],
+        env=dict(os.environ, SERVER="1", PORT=str(port), LABYRINTH_BUILD=BUILD),
+        stdin=subprocess.DEVNULL,
+    )
+    with server:
+        wait_until(
+            lambda: f"gdb can attach at 127.0.0.1:{port}" in server.output(),
+            lambda: f"it waits for nobody: {server.output()}",
+        )
+        words = ["gdb", "-q", "-batch", "-nx", "-ex", "set confirm off"]
+        for line in (
+            "set tcp connect-timeout 30",
+            "set architecture i386:x86-64",
+            f"file {os.path.join(BUILD, 'labyrinth.elf')}",
+            f"target remote 127.0.0.1:{port}",
+            "hbreak kmain",
+            "continue",
+            "kill",
+        ):
+            words += ["-ex", line]
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=scaled(120),
+        )
+        check(re.search(r"Breakpoint 1, .*kmain \(", done.stdout), done.stdout)
+        server.wait_process(60)
+
+
+@boot_test
+def tasks_of_vs_code_are_targets_of_the_makefile(lab):
+    with open(os.path.join(ROOT, ".vscode", "tasks.json")) as file:
+        tasks = json.load(file)["tasks"]
+    with open(os.path.join(ROOT, ".vscode", "launch.json")) as file:
+        (launch,) = json.load(file)["configurations"]
+    with open(os.path.join(ROOT, ".devcontainer", "devcontainer.json")) as file:
+        container = json.load(file)
+    with open(os.path.join(ROOT, "Makefile")) as file:
+        targets = set(re.findall(r"^([a-z][\w-]*):", file.read(), re.MULTILINE))
+    commands = [task["command"] for task in tasks] + [container["onCreateCommand"]]
+    used = re.findall(r"(?:^|&& )make (\w[\w-]*)", "\n".join(commands), re.MULTILINE)
+    check(len(used) == len(commands), f"{used} of {commands}")
+    check(set(used) <= targets, f"no targets: {set(used) - targets}")
+    (server,) = [t for t in tasks if t["label"] == launch["preLaunchTask"]]
+    port = re.search(r"PORT=(\d+)", server["command"])[1]
+    check(launch["miDebuggerServerAddress"].endswith(":" + port), f"not {port}")
+    wanted = server["problemMatcher"]["background"]["endsPattern"]
+    check(re.search(wanted, "gdb can attach at"), wanted)
+    script = launch["setupCommands"][-1]["text"].split("/", 1)[1]
+    check(os.path.exists(os.path.join(ROOT, script)), f"no {script}")

@@ -191,9 +191,12 @@ def allowed_skips(place):
 
 
 def run_judge(report):
-    """The tests of ktap.py, of machine.py's limits, and of tests/lint/."""
+    """The tests of ktap.py, machine.py's limits, doctor.py, and of tests/lint/."""
     suite = unittest.TestSuite()
-    for module in ("test_ktap", "test_machine", "test_mutations", "test_lint"):
+    for module in (
+        *("test_ktap", "test_machine", "test_mutations", "test_lint"),
+        "test_doctor",
+    ):
         suite.addTests(unittest.defaultTestLoader.loadTestsFromName(module))
     for case in suite:
         for test in case:
