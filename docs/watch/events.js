@@ -86,6 +86,13 @@ const KIND = Object.fromEntries(KINDS.map((kind, i) => [kind.name, i]));
 const LANE_OF_KIND = Int8Array.from(KINDS, kind =>
   LANES.findIndex(lane => lane.id === kind.lane));
 
+/* How many frames from its first field on a line may be about: 0: none, -1: it has to be
+ * looked at. */
+const LARGEST_BLOCK = 1024;
+const REACH = Int16Array.from(KINDS, ({ name, fields }) =>
+  fields[0] !== "pfn" ? 0
+    : name === "frames" || fields.includes("new_pfn") ? -1 : LARGEST_BLOCK);
+
 /* Work that has a begin and an end. */
 const SPANS = new Map([
   ["mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end"],

@@ -261,8 +261,14 @@ class Recording {
   /* The last COUNT rows before ROWS that say something of frame PFN; the youngest
    * first. */
   historyOfFrame(pfn, rows, count) {
+    const { code, args } = this;
     const found = [];
     for (let row = rows - 1; row >= 0 && found.length < count; row--) {
+      const reach = REACH[code[row]];
+      /* Most rows are about a block too far away. */
+      if (reach === 0 || (reach > 0 && (args[row * ARGS] > pfn ||
+                                        args[row * ARGS] + reach <= pfn)))
+        continue;
       if (this.touches(row, pfn))
         found.push(row);
     }

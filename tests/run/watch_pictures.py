@@ -12,6 +12,7 @@ import shutil
 import sys
 
 from boot_trace import boot_with_com2, end_stream
+from boot_watch import wait_for_sweeps
 from browser import Browser
 from console import DIRECTORY
 from lab import Lab, command, disk_copy
@@ -27,6 +28,7 @@ def recording_of(name, memory, *lines):
     with qemu:
         for line in lines:
             command(qemu, line, 240)
+        wait_for_sweeps(path, 2)
         command(qemu, "trace off")
         end_stream(qemu)
     with open(path) as file:
