@@ -737,6 +737,8 @@ const char *churn_step(void)
 	struct holding *h = &w.holding[churn_pick(HOLDINGS)];
 	const char *wrong;
 
+	/* Requests that fail rest up to sixteen times each: those of one step count. */
+	machine_set_wait_hook(NULL);
 	if (churn_pick(8) == 0)
 		wrong = churn_world_step();
 	else if (h->kind == KIND_none)
