@@ -42,6 +42,7 @@
 #include "kernel/core/work.h"
 #include "kernel/demo/recorder.h"
 #include "kernel/refiller.h"
+#include "kernel/selftest/users.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/parse.h"
@@ -336,6 +337,8 @@ static const char *check_free_lists(char *buffer, size_t size)
 	return NULL;
 }
 
+#define LEAK_PREFIX "it leaves a leak"
+
 /* Return what a case has leaked, or NULL. */
 static const char *check_balance(const struct page_columns *before,
                                  unsigned long events)
@@ -355,7 +358,7 @@ static const char *check_balance(const struct page_columns *before,
 	    before->exclusive != after.exclusive || before->bad != after.bad ||
 	    before->free + before->parked != after.free + after.parked)
 		return test_failure(
-			"it leaves a leak: used %lu -> %lu, exclusive %lu -> "
+			LEAK_PREFIX ": used %lu -> %lu, exclusive %lu -> "
 			"%lu, bad %lu -> %lu, free and parked %lu -> %lu",
 			before->used, after.used, before->exclusive,
 			after.exclusive, before->bad, after.bad,
@@ -376,6 +379,11 @@ static void print_log_since(uint64_t mark)
 	uint64_t lines = log_mark() - mark;
 
 	log_visit((unsigned int)min(lines, 40ULL), print_log_line, NULL);
+}
+
+static void print_user(const char *line)
+{
+	tap("    # %s", line);
 }
 
 /* A case that ended half-way may have left its doings behind: stop them, so
@@ -415,6 +423,9 @@ const char *selftest_try(const struct test_case *test)
 	if (sentence != NULL && !test->provoked &&
 	    strncmp(sentence, SKIP_PREFIX, strlen(SKIP_PREFIX)) != 0)
 		print_log_since(mark);
+	if (sentence != NULL && !test->provoked &&
+	    strncmp(sentence, LEAK_PREFIX, strlen(LEAK_PREFIX)) == 0)
+		users_print(print_user);
 	tidy_up(hz);
 	return sentence;
 }

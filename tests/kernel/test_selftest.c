@@ -10,6 +10,7 @@
 #include "kernel/core/sched.h"
 #include "kernel/refiller.h"
 #include "kernel/selftest/selftest.h"
+#include "kernel/selftest/users.h"
 #include "lib/string.h"
 #include "mm/exclusive/exclusive.h"
 #include "mm/page_alloc.h"
@@ -98,6 +99,44 @@ CASE(selftest, leak_is_a_failure)
 	EXPECT(leaked != NULL);
 	__free_page(leaked);
 	EXPECT(told);
+	return NULL;
+}
+
+static unsigned int users_lines, users_of_three;
+
+static void look_at_user(const char *line)
+{
+	users_lines++;
+	if (test_selftest_says(line, "    3 pages in use by take_three+") &&
+	    test_selftest_says(line, owner_name(current_thread()->owner.id)))
+		users_of_three++;
+}
+
+/* Not inlined: its name is looked for.  One place: the loop is not unrolled. */
+static __noinline bool take_three(struct page **three)
+{
+	static unsigned int count = 3;
+
+	for (unsigned int i = 0; i < READ_ONCE(count); i++)
+		three[i] = alloc_page(GFP_KERNEL);
+	return three[0] != NULL && three[1] != NULL && three[2] != NULL;
+}
+
+CASE(selftest, pages_in_use_are_counted_by_the_place_that_took_them)
+{
+	struct page *three[3];
+	bool taken = take_three(three);
+
+	users_lines = 0;
+	users_of_three = 0;
+	users_print(look_at_user);
+	for (unsigned int i = 0; i < 3; i++)
+		__free_page(three[i]);
+	EXPECT(taken && users_lines > 3);
+	EXPECT_EQUAL(users_of_three, 1);
+	users_of_three = 0;
+	users_print(look_at_user);
+	EXPECT_EQUAL(users_of_three, 0);
 	return NULL;
 }
 
