@@ -196,12 +196,17 @@ static void send_counters(void)
 /* Memory, and sometimes the counters: *COUNTERS is when they are due. */
 static void send_look(uint64_t *counters)
 {
+	uint64_t number;
+
 	if (clock_microseconds() >= *counters) {
 		*counters = clock_microseconds() + COUNTERS_EVERY;
 		send_counters();
 	}
-	send_until(tracer_look_take(look));
-	tracer_look_send(look, reader.next);
+	tracer_look_take(look);
+	while (tracer_look_due(look, &number)) {
+		send_until(number);
+		tracer_look_send(look, reader.next);
+	}
 }
 
 static void tracer_run(void *data __unused)

@@ -7,16 +7,15 @@
  *	          one word a frame: as it was sent
  *
  * A look goes from head to head with interrupts off, so nothing but an NMI changes
- * memory meanwhile, and notes the number of the next record.  The lines go out when the
+ * memory meanwhile, and notes the number of the next record.  Its lines go out when the
  * stream has come to that number: what precedes them has happened, and what follows has
- * not.  Reader and writer agree on every frame, whatever was lost before.
+ * not.  Reader and writer agree on every frame, whatever was lost before.  A look is
+ * short, for interrupts wait meanwhile; many of them make a sweep over all frames.
  *
  * When all frames have been looked at, a line `sweep` says from which number on: what
  * was lost earlier has been made good.
  *
- * A look costs at most LOOK_BLOCKS blocks, or LOOK_RUNS runs that differ.  Neighbouring
- * blocks that are alike are one run.  While nothing differs, up to LOOKS looks follow each
- * other.
+ * Neighbouring blocks that are alike at the same number are one run.
  */
 #include "kernel/tracer_look.h"
 
@@ -33,12 +32,14 @@
 #include "mm/slab/kvmalloc.h"
 #include "mm/watermark.h"
 
-#define LOOK_BLOCKS 256U
-#define LOOK_RUNS   48U
-#define LOOKS       8U  /* in a row, while nothing differs */
-#define NAMES       32U /* that are known to have been sent */
+#define LOOK_BLOCKS 8U   /* seen with interrupts off */
+#define LOOK_RUNS   48U  /* that differ, until they are sent */
+#define LOOKS       256U /* in a row, while there are fewer */
+#define NAMES       32U  /* that are known to have been sent */
 
 struct look_run {
+	uint64_t number; /* of the record before which it was so */
+	uint64_t time;   /* and when, microseconds */
 	unsigned long pfn;
 	unsigned long frames;
 	uint64_t owner;
@@ -57,8 +58,11 @@ struct tracer_look {
 	uint64_t began; /* number of the record before which frame 0 was seen */
 	uint64_t swept; /* that of the sweep that is complete, */
 	bool complete;  /* and is to be sent */
-	uint64_t time;  /* of the look, microseconds */
-	unsigned int runs;
+	uint64_t number; /* and time of the last look */
+	uint64_t time;
+	unsigned int noted; /* blocks of this look that differ */
+	struct look_run note[LOOK_BLOCKS];
+	unsigned int runs, out; /* how many there are, and were sent */
 	struct look_run run[LOOK_RUNS];
 	struct look_zone zone[ZONE_COUNT];
 	unsigned long parked;
@@ -152,28 +156,28 @@ static uint32_t look_word(const struct look_run *run)
 static bool look_are_alike(const struct look_run *run,
                            const struct look_run *other)
 {
-	return run->pfn + run->frames == other->pfn &&
+	return run->number == other->number &&
+	       run->pfn + run->frames == other->pfn &&
 	       run->owner == other->owner && look_word(run) == look_word(other);
 }
 
-/* RUN differs from the last look: false if there is no room for it. */
-static bool look_note(struct tracer_look *look, const struct look_run *run)
+/* RUN is to be sent, and was. */
+static void look_add(struct tracer_look *look, const struct look_run *run)
 {
 	struct look_run *last = &look->run[look->runs];
+	unsigned long frame = run->pfn - look->node->start_pfn;
 
-	kassert(look->runs <= LOOK_RUNS && run->frames > 0);
-	kassert(look->at + run->frames <= look->node->page_count);
+	kassert(look->runs < LOOK_RUNS && run->frames > 0);
+	kassert(frame + run->frames <= look->node->page_count);
 	if (look->runs > 0 && look_are_alike(last - 1, run))
 		last[-1].frames += run->frames;
-	else if (look->runs == LOOK_RUNS)
-		return false;
 	else
 		look->run[look->runs++] = *run;
 	for (unsigned long i = 0; i < run->frames; i++)
-		look->sent[look->at + i] = look_word(run);
-	return true;
+		look->sent[frame + i] = look_word(run);
 }
 
+/* Interrupts are off. */
 static void look_take_frames(struct tracer_look *look)
 {
 	struct node *node = look->node;
@@ -184,67 +188,83 @@ static void look_take_frames(struct tracer_look *look)
 		if (look->at >= node->page_count)
 			break;
 		run = look_at(node, look->at);
-		if (look->sent[look->at] != look_word(&run) &&
-		    !look_note(look, &run))
-			break;
+		if (look->sent[look->at] != look_word(&run))
+			look->note[look->noted++] = run;
 		look->at += run.frames;
 	}
 }
 
-static uint64_t look_number(struct tracer_look *look)
+static void look_begin(struct tracer_look *look)
 {
 	look->time = clock_microseconds();
-	return __atomic_load_n(&look->node->trace.next, __ATOMIC_ACQUIRE);
+	look->number =
+		__atomic_load_n(&look->node->trace.next, __ATOMIC_ACQUIRE);
 }
 
-/* One look, with interrupts off. */
-static uint64_t look_once(struct tracer_look *look)
+static void look_once(struct tracer_look *look)
 {
 	bool enabled = arch_irq_save();
-	uint64_t number = look_number(look);
 
 	kassert(look->at < look->node->page_count);
+	look->noted = 0;
+	look_begin(look);
 	if (look->at == 0)
-		look->began = number;
+		look->began = look->number;
 	look_take_frames(look);
+	arch_irq_restore(enabled);
 	if (look->at >= look->node->page_count) {
 		look->complete = true;
 		look->swept = look->began;
 		look->at = 0;
 	}
-	arch_irq_restore(enabled);
-	return number;
+	for (unsigned int i = 0; i < look->noted; i++) {
+		look->note[i].number = look->number;
+		look->note[i].time = look->time;
+		look_add(look, &look->note[i]);
+	}
 }
 
-uint64_t tracer_look_take(struct tracer_look *look)
+void tracer_look_take(struct tracer_look *look)
 {
-	uint64_t number = 0;
-
+	kassert(look->out == look->runs && !look->complete);
 	look->runs = 0;
-	look->complete = false;
-	for (unsigned int i = 0; i < LOOKS && look->runs == 0; i++) {
-		number = look_once(look);
-		if (look->complete)
+	look->out = 0;
+	for (unsigned int i = 0; i < LOOKS && !look->complete; i++) {
+		if (look->runs > LOOK_RUNS - LOOK_BLOCKS)
 			break;
+		look_once(look);
 	}
-	kassert(look->began <= number && look->runs <= LOOK_RUNS);
-	return number;
+	kassert(look->began <= look->number);
+}
+
+bool tracer_look_due(const struct tracer_look *look, uint64_t *number)
+{
+	bool more = look->out < look->runs;
+
+	*number = more ? look->run[look->out].number : look->number;
+	return more || look->complete;
+}
+
+static void look_send_run(struct tracer_look *look, uint64_t number,
+                          const struct look_run *run)
+{
+	look->time = run->time;
+	tracer_look_send_name(look, number, run->owner);
+	look_begin_line(look, number, "frames");
+	look_print(",\"pfn\":%lu,\"frames\":%lu,\"order\":%u,\"kind\":%u,"
+	           "\"type\":%u,\"owner\":%llu}\n",
+	           run->pfn, run->frames, run->order, run->kind, run->type,
+	           (unsigned long long)run->owner);
 }
 
 void tracer_look_send(struct tracer_look *look, uint64_t number)
 {
-	for (unsigned int i = 0; i < look->runs; i++) {
-		const struct look_run *run = &look->run[i];
-
-		tracer_look_send_name(look, number, run->owner);
-		look_begin_line(look, number, "frames");
-		look_print(",\"pfn\":%lu,\"frames\":%lu,\"order\":%u,"
-		           "\"kind\":%u,\"type\":%u,\"owner\":%llu}\n",
-		           run->pfn, run->frames, run->order, run->kind,
-		           run->type, (unsigned long long)run->owner);
-	}
-	if (!look->complete)
+	if (look->out < look->runs) {
+		look_send_run(look, number, &look->run[look->out++]);
 		return;
+	}
+	kassert(look->complete);
+	look->complete = false;
 	look_begin_line(look, number, "sweep");
 	look_print(",\"since\":%llu}\n", (unsigned long long)look->swept);
 }
@@ -264,15 +284,15 @@ uint64_t tracer_look_take_counters(struct tracer_look *look)
 {
 	struct node *node = look->node;
 	bool enabled = arch_irq_save();
-	uint64_t number = look_number(look);
 
+	look_begin(look);
 	for (unsigned int i = 0; i < ZONE_COUNT; i++)
 		look_take_zone(&look->zone[i], &node->zone[i]);
 	look->parked = exclusive_pool_parked(&node->pool);
 	for (unsigned int i = 0; i < VMSTAT_COUNT; i++)
 		look->count[i] = vmstat_read(&node->stat, (enum vmstat_event)i);
 	arch_irq_restore(enabled);
-	return number;
+	return look->number;
 }
 
 static void look_send_zone(const struct tracer_look *look, uint64_t number,

@@ -358,7 +358,8 @@ static const char *check_balance(const struct page_columns *before,
 	    before->exclusive != after.exclusive || before->bad != after.bad ||
 	    before->free + before->parked != after.free + after.parked)
 		return test_failure(
-			LEAK_PREFIX ": used %lu -> %lu, exclusive %lu -> "
+			LEAK_PREFIX
+			": used %lu -> %lu, exclusive %lu -> "
 			"%lu, bad %lu -> %lu, free and parked %lu -> %lu",
 			before->used, after.used, before->exclusive,
 			after.exclusive, before->bad, after.bad,
