@@ -13,7 +13,7 @@
  * change hands: the cell keeps what its holder was.
  *
  * A look costs some instructions for each block and each cell.  The thread measures it
- * and then sleeps nineteen times as long, and a tenth of a second at least.
+ * and then rests nineteen times as long, and a tenth of a second at least.
  *
  * The owners of MAP_OWNER get their colours in the order in which they are met, and keep
  * them until the map is shown in another mode.
@@ -163,6 +163,7 @@ struct cell {
 };
 
 static struct mutex map_lock = MUTEX_INIT(map_lock, "map");
+static struct wait_queue map_pause = WAIT_QUEUE_INIT(map_pause);
 static struct {
 	struct thread *thread; /* NULL: it is not shown */
 	struct cell *cells;
@@ -352,6 +353,11 @@ static void map_look(struct node *node)
 	map.took = clock_microseconds() - began;
 }
 
+static bool map_is_ending(void *data __unused)
+{
+	return READ_ONCE(map.ending);
+}
+
 static void map_thread(void *unused)
 {
 	(void)unused;
@@ -362,7 +368,9 @@ static void map_thread(void *unused)
 		map_look(main_node());
 		pause = max(map.took * PART, (uint64_t)PERIOD);
 		mutex_unlock(&map_lock);
-		thread_sleep(pause);
+		/* Woken by map_hide(), also on a machine without a timer. */
+		(void)wait_event_timeout(&map_pause, map_is_ending, NULL,
+		                         pause);
 	}
 }
 
@@ -431,6 +439,7 @@ void map_hide(void)
 	mutex_unlock(&map_lock);
 	if (thread == NULL)
 		return;
+	wake_up(&map_pause);
 	(void)thread_join(thread);
 	mutex_lock(&map_lock);
 	map_end();

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import calls
-from lab import boot_test, check
+from lab import boot_test, check, long_test
 from machine import LIMIT, ROOT, scaled
 from patched import Patched
 
@@ -50,7 +50,7 @@ def replay_without_a_file_fails(lab):
     check(end.status == 35, str(end))
 
 
-@boot_test
+@long_test
 def a_wrong_step_is_the_same_for_fuzzer_host_and_kernel(lab):
     path = write(lab, "calls", WRONG_ORDER)
     last, status = in_both(lab, path)

@@ -16,7 +16,7 @@ def fill_9000_pages(qemu):
 
 
 def pressure_is_survived(qemu):
-    said = command(qemu, "pressure 1", 240)
+    said = command(qemu, "pressure 1 18000", 240)
     check("all data intact" in said, said)
     said = command(qemu, "check")
     check("exactly one column" in said, said)

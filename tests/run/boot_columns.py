@@ -4,7 +4,7 @@
 import re
 import textwrap
 
-from lab import boot_test, check, command, disk_copy, for_each
+from lab import boot_test, check, command, disk_copy, for_each, long_test
 from qemu import COLUMNS, GUEST_TIME, ROWS
 
 STAMP = re.compile(r"\[ *\d+\.\d{6}\] ")
@@ -190,8 +190,7 @@ def help_fits_the_screen_page_by_page(lab):
         check(len(words) > 24, f"only {words}")
 
 
-@for_each(at_64M="64M", at_6G="6G")
-def reports_fit_80_columns(lab, memory):
+def reports_fit(lab, memory):
     """All commands, with and without arguments, right ones and wrong ones."""
     disk = disk_copy(lab.directory)
     with lab.prompt(memory=memory, disk=disk, more=GUEST_TIME) as qemu:
@@ -212,6 +211,16 @@ def reports_fit_80_columns(lab, memory):
                 pfns["exclusive"] = found[1]
             elif found:
                 pfns["block"] = found[1]
+
+
+@boot_test
+def reports_fit_80_columns_at_64M(lab):
+    reports_fit(lab, "64M")
+
+
+@long_test
+def reports_fit_80_columns_at_6G(lab):
+    reports_fit(lab, "6G")
 
 
 @for_each(with_two_zones="64M", with_three_zones="4G")

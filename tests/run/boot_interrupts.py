@@ -447,6 +447,8 @@ def dead_timer_is_a_message_and_no_hang(lab):
         check("no interrupts come; time stands still" in text, "no message")
         said = command(qemu, "storm 1000 100")
         check("FAILED: no timer interrupt came" in said, f"storm: {said!r}")
+        command(qemu, "map")
+        command(qemu, "map off")
         said = command(qemu, "check")
         check("exactly one column" in said, f"check says {said!r}")
 

@@ -25,6 +25,7 @@ from lab import (
     command,
     disk_copy,
     expect_selftest_passes,
+    long_test,
     make_iso,
     number,
 )
@@ -146,7 +147,7 @@ def pressure_without_files_and_ended(lab):
         check("ended by ^C; all invariants held" in said, f"it says {said!r}")
 
 
-@boot_test
+@long_test
 def pressure_in_bochs_on_all_of_8M(lab):
     iso = make_iso("selftest=pressure")
     os.makedirs(lab.directory, exist_ok=True)
