@@ -193,6 +193,16 @@ static void send_counters(void)
 	tracer_look_send_counters(look, reader.next);
 }
 
+/* The stream ends where they are exact, not where its end was asked for. */
+static void send_last_counters(void)
+{
+	uint64_t number = tracer_look_take_counters(look);
+
+	WRITE_ONCE(end, max(number, end));
+	send_until(number);
+	tracer_look_send_counters(look, reader.next);
+}
+
 /* Memory, and sometimes the counters: *COUNTERS is when they are due. */
 static void send_look(uint64_t *counters)
 {
@@ -227,7 +237,7 @@ static void tracer_run(void *data __unused)
 		rest_since(began);
 	}
 	if (look != NULL)
-		send_counters();
+		send_last_counters();
 	send_mark("end", reader.next, "sent", sent);
 	tracer_look_end(look);
 	look = NULL;

@@ -194,6 +194,29 @@ static void look_take_frames(struct tracer_look *look)
 	}
 }
 
+/* The end of the block that FRAME is inside of, or FRAME: since the last look a block may
+ * have been merged over it. */
+static unsigned long look_from(const struct node *node, unsigned long frame)
+{
+	unsigned long pfn = node->start_pfn + frame;
+
+	for (unsigned int order = 1; order <= MAX_ORDER; order++) {
+		unsigned long head = pfn & ~((1UL << order) - 1);
+		const struct page *page;
+
+		if (node->pages[frame].state != PAGE_NONE ||
+		    head < node->start_pfn)
+			break;
+		page = &node->pages[head - node->start_pfn];
+		if (head != pfn && page->state != PAGE_NONE &&
+		    head + (1UL << page->order) > pfn)
+			return min(head + (1UL << page->order) -
+			                   node->start_pfn,
+			           node->page_count);
+	}
+	return frame;
+}
+
 static void look_begin(struct tracer_look *look)
 {
 	look->time = clock_microseconds();
@@ -210,6 +233,7 @@ static void look_once(struct tracer_look *look)
 	look_begin(look);
 	if (look->at == 0)
 		look->began = look->number;
+	look->at = look_from(look->node, look->at);
 	look_take_frames(look);
 	arch_irq_restore(enabled);
 	if (look->at >= look->node->page_count) {

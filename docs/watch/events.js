@@ -82,7 +82,9 @@ const OTHER_LINES = [
 
 /* A row of a recording has the number of its line's kind in this table. */
 const KINDS = [...EVENTS, ...OTHER_LINES];
-const KIND = Object.fromEntries(KINDS.map((kind, i) => [kind.name, i]));
+/* Without a prototype: "constructor" is no event. */
+const KIND = Object.assign(Object.create(null),
+                           Object.fromEntries(KINDS.map((kind, i) => [kind.name, i])));
 const LANE_OF_KIND = Int8Array.from(KINDS, kind =>
   LANES.findIndex(lane => lane.id === kind.lane));
 
@@ -113,7 +115,7 @@ function fieldText(recording, name, value) {
   if (name === "zone")
     return ZONES[value] ?? value;
   if (name === "ptr" || name === "call_site")
-    return BigInt.asUintN(64, BigInt(value)).toString(16);
+    return Number.isNaN(value) ? "?" : BigInt.asUintN(64, BigInt(value)).toString(16);
   if (HEX_FIELDS.has(name))
     return "0x" + value.toString(16);
   return String(value);

@@ -111,6 +111,9 @@ class Recording {
     try {
       object = JSON.parse(line);
     } catch {
+      object = null;
+    }
+    if (object === null || typeof object.event !== "string") {
       this.broken++;
       return;
     }
@@ -302,7 +305,7 @@ class Recording {
   }
 
   wordMatcher(word) {
-    const parts = /^([a-z_]+)([=<>])(\w+)$/i.exec(word);
+    const parts = /^([a-z_]+)([=<>])(\S+)$/i.exec(word);
     return parts ? this.fieldMatcher(parts[1], parts[2], Number(parts[3]), parts[3])
                  : this.nameMatcher(word.toLowerCase());
   }
@@ -319,11 +322,23 @@ class Recording {
       (context >= 0 && this.context[row] === context);
   }
 
+  /* As the page writes the field: zone=DMA32, from=shell. */
+  textMatcher(field, text) {
+    const at = KINDS.map(kind => kind.fields.indexOf(field));
+    if (at.every(i => i < 0))
+      return null;
+    return row => {
+      const i = at[this.code[row]];
+      return i >= 0 && text ===
+        String(fieldText(this, field, this.args[row * ARGS + i])).toLowerCase();
+    };
+  }
+
   fieldMatcher(field, sign, value, text) {
     if (field === "owner" && Number.isNaN(value))
       return this.nameMatcher(text.toLowerCase());
     if (Number.isNaN(value))
-      return null;
+      return sign === "=" ? this.textMatcher(field, text.toLowerCase()) : null;
     if (field === "pfn" && sign === "=")
       return row => this.touches(row, value);
     const at = KINDS.map(kind => kind.fields.indexOf(field));

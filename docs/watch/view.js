@@ -222,8 +222,20 @@ class View {
     const { side, columns, perCell } = this.shape;
     const column = Math.floor(event.offsetX / side);
     const cell = Math.floor(event.offsetY / side) * columns + column;
-    const frame = cell * perCell;
-    return column < columns && frame < this.memory.frames ? frame : null;
+    if (column >= columns || cell * perCell >= this.memory.frames)
+      return null;
+    return this.frameShown(cell * perCell, (cell + 1) * perCell);
+  }
+
+  /* Of the frames of a cell the one that gives it its colour. */
+  frameShown(from, end) {
+    const { of } = CLASSES[this.mode](this);
+    let shown = from;
+    for (let frame = from + 1; frame < Math.min(end, this.memory.frames); frame++) {
+      if (of(frame) > of(shown))
+        shown = frame;
+    }
+    return shown;
   }
 
   hoverMap(event) {

@@ -369,28 +369,33 @@ def thread_does(thread):
 
 
 def print_stack(thread):
-    """Frame by frame from where it left the CPU: a saved rbp leads to the next, and the
-    return address lies above it.  The rbp that it left is the highest of six."""
+    """Frame by frame: a saved rbp leads to the next, and the return address lies above it.
+    A thread that left the CPU left its rbp as the highest of six registers."""
+    number = 0
     if int(thread.address) == running_thread():
-        gdb.execute("backtrace")
-        return
+        newest = gdb.newest_frame()
+        print_frame(0, int(newest.read_register("rip")))
+        frame = int(newest.read_register("rbp"))
+        number = 1
+    else:
+        frame = int(thread["stack_pointer"]) + 5 * 8
     word = gdb.lookup_type("unsigned long").pointer()
-    saved = int(thread["stack_pointer"])
-    frame = saved + 5 * 8
-    low = int(thread["stack"]) if int(thread["stack"]) else saved & ~0xFFF
-    for number in range(64):
-        here = gdb.Value(frame).cast(word)
-        place = int(here[1])
-        if place == 0:
+    while number < 64 and frame & ADDRESS_BITS >= 1 << 63:
+        here = gdb.Value(frame & ADDRESS_BITS).cast(word)
+        if int(here[1]) == 0:
             break
         # The call before it: behind one that never returns is another function.
-        line = gdb.find_pc_line(place - 1)
-        where = f"{line.symtab.filename}:{line.line}" if line.symtab else ""
-        print(f"       #{number:<2} {place_text(place - 1)} {where}")
-        following = int(here[0])
-        if following <= frame or following < low:
+        print_frame(number, int(here[1]) - 1)
+        if int(here[0]) & ADDRESS_BITS <= frame & ADDRESS_BITS:
             break
-        frame = following
+        frame = int(here[0])
+        number += 1
+
+
+def print_frame(number, place):
+    line = gdb.find_pc_line(place)
+    where = f"{line.symtab.filename}:{line.line}" if line.symtab else ""
+    print(f"       #{number:<2} {place_text(place)} {where}")
 
 
 def lab_threads(argument):

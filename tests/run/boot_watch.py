@@ -207,6 +207,15 @@ def check_moves(browser):
     found = browser.run("return page.chosen.recording.describe(page.chosen.row - 1)")
     check(found.startswith("mm_page_alloc") and "order=9" in found, f"found {found}")
     browser.run("document.activeElement.blur()")
+    asked = "return page.chosen.recording.matcher(arguments[0])"
+    for query, sense in (
+        ("zone=DMA32", True),
+        ("from=irq", True),
+        ("order>x", False),
+        ("nothing=x", False),
+    ):
+        got = browser.run(asked + " !== null", query)
+        check(got == sense, f"{query} {'makes' if got else 'makes no'} sense")
     row = browser.run("return page.chosen.row")
     browser.key("\ue014", "\ue014", "\ue012")
     check(browser.run("return page.chosen.row") == row + 1, "arrows do not step")
@@ -226,6 +235,24 @@ def check_loss(browser, text):
     browser.wait("return page.chosen.root.classList.contains('uncertain')")
     said = browser.run("return page.chosen.part('honesty').textContent")
     check("uncertain" in said, said)
+
+
+def check_hostile(browser, text):
+    """Lines without an event are counted, and nothing else comes of them."""
+    wake = '{"seq":0,"ts_us":9,"event":"mm_vmscan_kswapd_wake","zone":1,"order":0}'
+    lines = [wake, "null", "7", '{"event":"constructor"}', '{"event":null}', "{", '"__proto__"']
+    open_text(browser, text + "\n".join(lines) + "\n")
+    broken, unknown = browser.run(
+        "const { recording } = page.chosen;"
+        "return [recording.broken, [...recording.unknown.keys()]]"
+    )
+    check(broken == 5, f"{broken} broken lines")
+    check(unknown == ["constructor"], f"unknown events: {unknown}")
+    found = browser.run(
+        "const { recording } = page.chosen, fits = recording.matcher('zone=dma32');"
+        "return recording.describe(recording.find(fits, recording.rows - 1, -1))"
+    )
+    check("kswapd_wake zone=DMA32" in found, f"zone=dma32 finds {found}")
 
 
 def check_side_by_side(browser, text):
@@ -375,6 +402,7 @@ def watched_machine_is_what_the_kernel_counts(lab):
         check_history(browser, "mm_page_alloc", [0])
         check_moves(browser)
         check_loss(browser, lossy)
+        check_hostile(browser, whole)
         check_side_by_side(browser, whole)
         check_live(lab, browser, whole)
         check_pace(browser, whole, 50_000, 10)

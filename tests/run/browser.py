@@ -47,19 +47,21 @@ class Browser(Machine):
             # Its profile lies in the test's directory.
             env=dict(os.environ, HOME=os.path.abspath(self.directory)),
         )
+        try:
+            self._begin_session()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def _begin_session(self):
         port = wait_until(
             lambda: STARTED.search(self.output()),
             lambda: f"chromedriver does not start: {self.output()}",
         )[1]
         self._base = f"http://127.0.0.1:{port}/session"
-        try:
-            answer = self._call("POST", "", self._wanted())
-        except BaseException:
-            self.kill()
-            raise
-        self._session = answer["sessionId"]
+        self._session = self._call("POST", "", self._wanted())["sessionId"]
         self._set_size()
-        return self
 
     def __exit__(self, *exception):
         try:

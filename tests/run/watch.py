@@ -56,7 +56,8 @@ class Recording:
                 self._change.notify_all()
 
     def end(self):
-        """The machine has ended; wait until every reader has the last byte."""
+        """The machine has ended; wait until every reader has the last byte, but not for
+        long: a laptop may have gone to sleep."""
         self.ended.set()
         with self._change:
             self._change.wait_for(lambda: self._readers == 0, GRACE)
@@ -96,7 +97,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("X-Recording", os.path.basename(self.recording.path))
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        # The page may be closed at any time.
+        # The page may be closed at any time, and then there is no next request.
+        self.close_connection = True
         with contextlib.suppress(ConnectionError), self.recording.reader():
             for data in self.recording.chunks():
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
@@ -106,9 +108,21 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         """The terminal belongs to the console."""
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *arguments):
+        """A page that was closed; the terminal belongs to the console."""
+
+
+def port_wanted():
+    word = os.environ.get("PORT") or "0"
+    if not word.isdecimal() or int(word) > 65535:
+        raise SystemExit(f"make watch: PORT={word} is no port: 0 to 65535")
+    return int(word)
+
+
 def serve(recording, port=0):
     """A running server for RECORDING; its address is in `url`."""
-    server = http.server.ThreadingHTTPServer(
+    server = Server(
         ("127.0.0.1", port),
         lambda *arguments: Handler(*arguments, recording=recording),
     )
@@ -119,10 +133,13 @@ def serve(recording, port=0):
 
 
 def new_path():
-    """A file that does not exist yet."""
+    """A new file, which nobody else has."""
     os.makedirs(DIRECTORY, exist_ok=True)
-    names = (os.path.join(DIRECTORY, f"{n}.jsonl") for n in range(1, 1 << 20))
-    return next(name for name in names if not os.path.exists(name))
+    for number in range(1, 1 << 20):
+        path = os.path.join(DIRECTORY, f"{number}.jsonl")
+        with contextlib.suppress(FileExistsError), open(path, "x"):
+            return path
+    raise SystemExit(f"make watch: {DIRECTORY} is full")
 
 
 def run_console(path, words):
@@ -136,8 +153,13 @@ def run_console(path, words):
 
 def main(arguments):
     wanted = " ".join(arguments) or os.environ.get("APPEND", "")
+    port = port_wanted()
     recording = Recording(new_path())
-    server = serve(recording, int(os.environ.get("PORT", "0")))
+    try:
+        server = serve(recording, port)
+    except OSError as error:
+        os.unlink(recording.path)
+        raise SystemExit(f"make watch: port {port}: {error.strerror}") from None
     print(f"Watch it at {server.url}\nThe recording: {recording.path}", flush=True)
     status = run_console(recording.path, f"{WORDS} {wanted}".rstrip())
     recording.end()

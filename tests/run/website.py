@@ -211,7 +211,9 @@ class Page:
 
     def line(self, anchor):
         """The text of a line of a source page"""
-        start = self.text.index(f"<span id={anchor}>")
+        start = self.text.find(f"<span id={anchor}>")
+        if start < 0:
+            return ""
         end = self.text.index("\n</span>", start)
         return html.unescape(TAG.sub("", self.text[start:end]))
 
