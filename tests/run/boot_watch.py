@@ -449,3 +449,19 @@ def a_million_events_are_watched_at_thirty_frames_a_second(lab):
     with Browser(lab.directory, SIZE) as browser:
         between = check_pace(browser, whole, 1_000_000, 150)
     check(middle(between) <= scaled(33.5), "there are fewer than 30 frames a second")
+
+
+@boot_test
+def make_watch_says_which_port_is_none(lab):
+    for word in ("x", "65536", "-1"):
+        done = subprocess.run(
+            [sys.executable, os.path.join(ROOT, "tests", "run", "watch.py")],
+            env=dict(os.environ, PORT=word),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        check(done.returncode == 1, f"PORT={word}: {done.returncode}")
+        wanted = f"make watch: PORT={word} is no port: 0 to 65535\n"
+        check(done.stderr == wanted, done.stderr)
