@@ -572,7 +572,8 @@ PLAY_LD := $(PLAY_CC:clang%=wasm-ld%)
 play_sources := $(mm_sources) $(sort $(wildcard lib/*.c docs/play/play*.c \
 	docs/play/wasm*.c)) kernel/core/held.c kernel/sysctl.c tests/mm/space.c \
 	tests/host/machine.c tests/host/machine_log.c tests/host/machine_mutex.c \
-	tests/host/machine_recovery.c tests/host/machine_wait.c
+	tests/host/machine_recovery.c tests/host/machine_wait.c \
+	tests/host/machine_window.c
 play_host_sources := $(sort $(wildcard docs/play/play*.c)) docs/play/host.c \
 	kernel/sysctl.c tests/mm/space.c
 play_pages := $(sort $(wildcard docs/play/*.html docs/play/*.css docs/play/*.js \

@@ -79,6 +79,17 @@ static inline void list_remove(struct list *link)
 #define list_for_each(at, head)                                                \
 	for ((at) = (head)->next; (at) != (head); (at) = (at)->next)
 
+/* Elements on the list. */
+static inline unsigned long list_length(const struct list *head)
+{
+	const struct list *at;
+	unsigned long length = 0;
+
+	list_for_each(at, head)
+		length++;
+	return length;
+}
+
 /* Like list_for_each(), but AT may be removed in the body. */
 #define list_for_each_safe(at, after, head)                                    \
 	for ((at) = (head)->next, (after) = (at)->next; (at) != (head);        \

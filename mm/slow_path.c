@@ -340,13 +340,14 @@ bool zone_could_serve(const struct climb *climb, struct zone *zone)
 	                      reclaimable_pages(climb->node, zone);
 	enum reserve_right right =
 		climb->right == RESERVE_ALL ? RESERVE_NONE : climb->right;
+	bool cma = request_may_use_cma(climb->node, climb->request);
+	unsigned long leave =
+		watermark_to_leave(zone, wmark_pages(zone, WMARK_MIN),
+	                           climb->request->highest_zone, right, cma);
 
 	return zone->managed > 0 &&
-	       watermark_would_pass(
-		       zone, climb->request->order, pages,
-		       wmark_pages(zone, WMARK_MIN),
-		       climb->request->highest_zone, right,
-		       request_may_use_cma(climb->node, climb->request));
+	       watermark_would_pass(zone, climb->request->order, pages, leave,
+	                            right, cma);
 }
 
 /* Would some zone serve the request if all reclaimable pages were free?  Linux:

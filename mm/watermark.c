@@ -109,8 +109,10 @@ bool watermark_ok_cma(const struct zone *zone, unsigned int order,
                       enum reserve_right right, bool cma)
 {
 	kassert(zone->type <= highest);
-	return watermark_would_pass(zone, order, zone->free_pages, mark,
-	                            highest, right, cma) &&
+	return watermark_would_pass(
+		       zone, order, zone->free_pages,
+		       watermark_to_leave(zone, mark, highest, right, cma),
+		       right, cma) &&
 	       watermark_has_block(zone, order, right, cma);
 }
 

@@ -126,17 +126,16 @@ watermark_to_leave(const struct zone *zone, unsigned long mark,
 	       (cma ? 0 : READ_ONCE(zone->nr_free_cma));
 }
 
-/* watermark_ok_cma() if FREE pages of ZONE were free.  Any page makes a block of order 0; for
- * a higher order a block must exist now, as in Linux. */
+/* watermark_ok_cma() if FREE pages of ZONE were free, and LEAVE of them must stay:
+ * watermark_to_leave().  Any page makes a block of order 0; for a higher order a block must
+ * exist now, as in Linux. */
 static inline bool watermark_would_pass(const struct zone *zone,
                                         unsigned int order, unsigned long free,
-                                        unsigned long mark,
-                                        enum zone_type highest,
+                                        unsigned long leave,
                                         enum reserve_right right, bool cma)
 {
 	kassert(order <= MAX_ORDER);
-	return free > watermark_to_leave(zone, mark, highest, right, cma) +
-	                       (1UL << order) - 1 &&
+	return free > leave + (1UL << order) - 1 &&
 	       (order == 0 || watermark_has_block(zone, order, right, cma));
 }
 

@@ -70,16 +70,6 @@ static void tell_pageblocks(const struct zone *zone)
 	play_end_string();
 }
 
-static unsigned long list_length(const struct list *list)
-{
-	const struct list *at;
-	unsigned long length = 0;
-
-	list_for_each(at, list)
-		length++;
-	return length;
-}
-
 static void tell_cpu_lists(const struct zone *zone)
 {
 	struct pcp_set *set = zone->pcp[arch_cpu_id()];

@@ -33,9 +33,6 @@
 #include "lib/string.h"
 #include "tests/host/machine.h"
 
-#define ENTRY_PRESENT 3UL
-#define ENTRY_NOTE    (1UL << 9)
-
 static struct {
 	unsigned long frames; /* without those for tables */
 	unsigned long total;
@@ -183,13 +180,12 @@ static uintptr_t entry_address(unsigned int id, unsigned int index)
 	return memory.window[id] + index * PAGE_SIZE;
 }
 
-static void check_window(const struct window *window, unsigned int index)
+unsigned int host_check_window(const struct window *window)
 {
 	if (window->id == 0 || window->id >= WINDOW_GROUP ||
 	    memory.table[window->id] != window->table)
 		panic("window %u does not exist", window->id);
-	if (index >= WINDOW_ENTRIES)
-		panic("entry %u of a window of %d", index, WINDOW_ENTRIES);
+	return window->id;
 }
 
 unsigned int window_spare_number(void)
@@ -234,7 +230,7 @@ void *window_destroy(struct window *window)
 {
 	uint64_t *table = window->table;
 
-	check_window(window, 0);
+	host_check_window(window);
 	memory.table[window->id] = NULL;
 	*window = (struct window){ 0 };
 	return table;
@@ -242,7 +238,8 @@ void *window_destroy(struct window *window)
 
 void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 {
-	check_window(window, index);
+	host_check_window(window);
+	host_check_entry(index);
 	if (window->table[index] != 0)
 		panic("entry %u of window %u is filled twice", index,
 		      window->id);
@@ -264,51 +261,6 @@ void window_unmap(struct window *window, unsigned int index)
 	memcpy(bytes_of(pfn), (void *)entry_address(window->id, index),
 	       PAGE_SIZE);
 	window->table[index] = 0;
-}
-
-static unsigned long frame_with(const struct window *window, unsigned int index,
-                                uint64_t bit)
-{
-	check_window(window, index);
-	return window->table[index] & bit ? window->table[index] >> PAGE_SHIFT
-	                                  : -1UL;
-}
-
-bool window_is_empty(const struct window *window, unsigned int index)
-{
-	check_window(window, index);
-	return window->table[index] == 0;
-}
-
-unsigned int window_pass_empty(const struct window *window, unsigned int index)
-{
-	unsigned int end = ALIGN_DOWN(index, WINDOW_PASSES) + WINDOW_PASSES;
-
-	if (window->table == NULL)
-		return WINDOW_ENTRIES;
-	while (index < min(end, (unsigned int)WINDOW_ENTRIES) &&
-	       window->table[index] == 0)
-		index++;
-	return index;
-}
-
-unsigned long window_frame(const struct window *window, unsigned int index)
-{
-	return frame_with(window, index, ENTRY_PRESENT);
-}
-
-void window_note(struct window *window, unsigned int index, unsigned long pfn)
-{
-	check_window(window, index);
-	if (window->table[index] & ENTRY_PRESENT)
-		panic("a note in entry %u of window %u, which is mapped", index,
-		      window->id);
-	window->table[index] = pfn == -1UL ? 0 : pfn << PAGE_SHIFT | ENTRY_NOTE;
-}
-
-unsigned long window_noted(const struct window *window, unsigned int index)
-{
-	return frame_with(window, index, ENTRY_NOTE);
 }
 
 /* The windows of the page are as good as open: no code of a stranger runs here. */

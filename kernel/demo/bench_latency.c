@@ -29,7 +29,7 @@ unsigned int latency_bucket(uint64_t ticks)
 {
 	unsigned int shift = 0;
 
-	while (ticks >> shift >= 2 * LATENCY_STEPS)
+	while (ticks >> shift >= 2UL * LATENCY_STEPS)
 		shift++;
 	return min(shift * LATENCY_STEPS + (unsigned int)(ticks >> shift),
 	           LATENCY_BUCKETS - 1);

@@ -45,8 +45,7 @@ static void users_count(const struct node *node, struct user *rows)
 		unsigned int order = READ_ONCE(page->order);
 		struct user *user = NULL;
 
-		if (READ_ONCE(page->state) == PAGE_USED &&
-		    (READ_ONCE(page->bits) & (1U << PG_lru)) == 0)
+		if (READ_ONCE(page->state) == PAGE_USED)
 			user = user_of(rows, page_caller(page));
 		if (user != NULL) {
 			user->pages += 1UL << order;

@@ -10,8 +10,8 @@
 
 /*
  * PRINT a line for each place in the code whose pages are in use: how many pages, the
- * place, and of the one with the highest frame number its frame and taker.  Pages on the
- * lists of reclaim are not looked at.  Thread context.
+ * place, and of the one with the highest frame number its frame and taker.  Places that
+ * are met after forty-eight others are left out.  Thread context.
  */
 void users_print(void (*print)(const char *line));
 

@@ -82,8 +82,10 @@ static inline bool zone_may_serve(const struct zone *zone,
 	return zone->managed > 0 &&
 	       watermark_would_pass(
 		       zone, request->order, READ_ONCE(zone->free_pages),
-		       zone->watermark[pass->mark] + boost,
-		       request->highest_zone, pass->right, pass->cma);
+		       watermark_to_leave(
+			       zone, zone->watermark[pass->mark] + boost,
+			       request->highest_zone, pass->right, pass->cma),
+		       pass->right, pass->cma);
 }
 
 /* May the request have a page of this CPU's list?  That has left the zone's free count, so

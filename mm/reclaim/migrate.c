@@ -231,16 +231,6 @@ static void migrate_splice(struct list *from, struct list *to)
 	}
 }
 
-static unsigned long migrate_count(const struct list *list)
-{
-	const struct list *at;
-	unsigned long pages = 0;
-
-	list_for_each(at, list)
-		pages++;
-	return pages;
-}
-
 unsigned long migrate_pages(struct node *node, struct list *list,
                             const struct migrate_target *target,
                             enum migrate_mode mode)
@@ -261,7 +251,7 @@ unsigned long migrate_pages(struct node *node, struct list *list,
 		migrate_splice(&again, list);
 	}
 	migrate_splice(&stays, list);
-	left = migrate_count(list);
+	left = list_length(list);
 	count_vm_events(node, VMSTAT_pgmigrate_fail, left);
 	return left;
 }

@@ -47,6 +47,14 @@ struct host_cpu *host_cpu(void);
 /* Close the window that is open on this CPU and open number ID. */
 void host_switch_window(unsigned int id);
 
+/* An entry of a window's table: a frame's number above the bits, and one of these. */
+#define ENTRY_PRESENT 3UL /* present and writable */
+#define ENTRY_NOTE    (1UL << 9)
+
+/* Panic unless the window exists, or the entry can; the window's number. */
+unsigned int host_check_window(const struct window *window);
+void host_check_entry(unsigned int index);
+
 /* Memory: FRAMES for nodes, MACHINE_TABLES behind them. */
 void host_memory_start(unsigned long frames);
 void host_memory_stop(void);

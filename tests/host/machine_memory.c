@@ -38,8 +38,6 @@
 #include "lib/string.h"
 #include "tests/host/machine.h"
 
-#define ENTRY_PRESENT    3UL /* present and writable */
-#define ENTRY_NOTE       (1UL << 9)
 #define MAX_RESOLVERS    4
 
 /* Pages that can be mapped besides the direct map and the windows. */
@@ -463,19 +461,13 @@ static uintptr_t machine_memory_entry_address(unsigned int id,
 }
 
 /* The number of a window that exists. */
-static unsigned int check_window(const struct window *window)
+unsigned int host_check_window(const struct window *window)
 {
 	if (window->id == 0 || window->id >= WINDOW_COUNT ||
 	    memory.table[window->id] != window->table)
 		panic("window %u does not exist", window->id);
 	check_table(window->table);
 	return window->id;
-}
-
-static void machine_memory_check_entry(unsigned int index)
-{
-	if (index >= WINDOW_ENTRIES)
-		panic("entry %u of a window of %d", index, WINDOW_ENTRIES);
 }
 
 /* TABLE is to be empty. */
@@ -529,7 +521,7 @@ void window_add_group(unsigned int group, void *table)
 
 void *window_destroy(struct window *window)
 {
-	unsigned int id = check_window(window);
+	unsigned int id = host_check_window(window);
 	uint64_t *table = window->table;
 
 	for (unsigned int index = 0; index < WINDOW_ENTRIES; index++) {
@@ -546,9 +538,9 @@ void *window_destroy(struct window *window)
 
 void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 {
-	unsigned int id = check_window(window);
+	unsigned int id = host_check_window(window);
 
-	machine_memory_check_entry(index);
+	host_check_entry(index);
 	check_frame(pfn);
 	if (window->table[index] != 0)
 		panic("entry %u of window %u is filled twice", index, id);
@@ -561,65 +553,15 @@ void *window_map(struct window *window, unsigned int index, unsigned long pfn)
 
 void window_unmap(struct window *window, unsigned int index)
 {
-	unsigned int id = check_window(window);
+	unsigned int id = host_check_window(window);
 
-	machine_memory_check_entry(index);
+	host_check_entry(index);
 	if (!(window->table[index] & ENTRY_PRESENT))
 		panic("entry %u of window %u is emptied twice", index, id);
 	mapping_tell(window_frame(window, index), MAPPING_WINDOW, false);
 	window->table[index] = 0;
 	if (host_cpu()->window == id)
 		unmap_frames(machine_memory_entry_address(id, index), 1);
-}
-
-/* The frame in entry INDEX, if that has BIT, or -1UL. */
-static unsigned long frame_with(const struct window *window, unsigned int index,
-                                uint64_t bit)
-{
-	check_window(window);
-	machine_memory_check_entry(index);
-	return window->table[index] & bit ? window->table[index] >> PAGE_SHIFT
-	                                  : -1UL;
-}
-
-bool window_is_empty(const struct window *window, unsigned int index)
-{
-	check_window(window);
-	machine_memory_check_entry(index);
-	return window->table[index] == 0;
-}
-
-unsigned int window_pass_empty(const struct window *window, unsigned int index)
-{
-	unsigned int end = ALIGN_DOWN(index, WINDOW_PASSES) + WINDOW_PASSES;
-
-	if (window->table == NULL)
-		return WINDOW_ENTRIES;
-	while (index < min(end, (unsigned int)WINDOW_ENTRIES) &&
-	       window->table[index] == 0)
-		index++;
-	return index;
-}
-
-unsigned long window_frame(const struct window *window, unsigned int index)
-{
-	return frame_with(window, index, ENTRY_PRESENT);
-}
-
-void window_note(struct window *window, unsigned int index, unsigned long pfn)
-{
-	unsigned int id = check_window(window);
-
-	machine_memory_check_entry(index);
-	if (window->table[index] & ENTRY_PRESENT)
-		panic("a note in entry %u of window %u, which is mapped", index,
-		      id);
-	window->table[index] = pfn == -1UL ? 0 : pfn << PAGE_SHIFT | ENTRY_NOTE;
-}
-
-unsigned long window_noted(const struct window *window, unsigned int index)
-{
-	return frame_with(window, index, ENTRY_NOTE);
 }
 
 void host_switch_window(unsigned int id)
@@ -650,8 +592,9 @@ struct window_state window_open(struct window *window)
 
 	if (arch_irq_enabled())
 		panic("a window is opened with interrupts on");
-	host_switch_window(
-		window == NULL || window->id == 0 ? 0 : check_window(window));
+	host_switch_window(window == NULL || window->id == 0
+	                           ? 0
+	                           : host_check_window(window));
 	return before;
 }
 

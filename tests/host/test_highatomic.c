@@ -308,8 +308,10 @@ CASE(highatomic, without_a_right_free_pages_there_are_subtracted)
 	free_singles(10240, 481);
 	EXPECT(watermark_ok(zone, 0, 480, ZONE_NORMAL, RESERVE_NONE));
 	EXPECT(!watermark_ok(zone, 0, 481, ZONE_NORMAL, RESERVE_NONE));
-	EXPECT(!watermark_would_pass(zone, 0, 985, 481, ZONE_NORMAL,
-	                             RESERVE_NONE, false));
+	EXPECT(!watermark_would_pass(
+		zone, 0, 985,
+		watermark_to_leave(zone, 481, ZONE_NORMAL, RESERVE_NONE, false),
+		RESERVE_NONE, false));
 	for (size_t i = 0; i < ARRAY_SIZE(with); i++)
 		EXPECT(watermark_ok(zone, 0, 984, ZONE_NORMAL, with[i]));
 	EXPECT(!watermark_ok(zone, 0, 985, ZONE_NORMAL, RESERVE_NOWAIT));

@@ -191,11 +191,11 @@ def allowed_skips(place):
 
 
 def run_judge(report):
-    """The tests of ktap.py, machine.py's limits, doctor.py, and of tests/lint/."""
+    """The tests of ktap.py, machine.py's limits, doctor.py, of colours, and of tests/lint/."""
     suite = unittest.TestSuite()
     for module in (
         *("test_ktap", "test_machine", "test_mutations", "test_lint"),
-        "test_doctor",
+        *("test_doctor", "test_colours"),
     ):
         suite.addTests(unittest.defaultTestLoader.loadTestsFromName(module))
     for case in suite:
